@@ -1,0 +1,9 @@
+// Package transform is the vocabulary of picture work: what a picture is
+// (Format, Info), what is asked of it (Params), what that will produce and
+// cost (Geometry, WorkingSet), what is refused (Limits), and who does it
+// (Transformer).
+//
+// It is pure Go and imports nothing of pictor, so that a backend which only
+// mints URLs can use it. It never decodes pixels: Sniff reads headers and
+// structure, the pixels are the business of transform/vips in a worker process.
+package transform

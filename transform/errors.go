@@ -1,0 +1,21 @@
+package transform
+
+import "errors"
+
+// Errors of Sniff, Limits and the Transformers. Each is wrapped once with a
+// sentence about the picture at hand; that sentence never tells anything of
+// the server's inside and may be shown to whoever asked.
+var (
+	// ErrUnsupported: the bytes are not of a type that pictor reads.
+	ErrUnsupported = errors.New("unsupported type")
+	// ErrTruncated: the picture ends before its own structure says it does.
+	ErrTruncated = errors.New("truncated picture")
+	// ErrMalformed: the picture contradicts its format, or cannot be decoded.
+	ErrMalformed = errors.New("broken picture")
+	// ErrLimit: the picture, or what was asked of it, is over a configured limit.
+	ErrLimit = errors.New("over a limit")
+	// ErrTimeout: the job's deadline passed before its work was done.
+	ErrTimeout = errors.New("transform too slow")
+	// ErrCrashed: the process doing the work ended in the middle of it.
+	ErrCrashed = errors.New("transform crashed")
+)

@@ -1,0 +1,34 @@
+package transform
+
+// Info is what the header and the structure of a picture tell, before any
+// pixel is decoded. Sniff makes it; Geometry and WorkingSet live off it.
+type Info struct {
+	Format Format
+	// Width and Height are pixels as stored, before Orientation is applied.
+	// (AVIF: after the irot and imir boxes, which its decoder applies itself.)
+	Width, Height int
+	// Orientation is the EXIF orientation, 1 to 8; 1 where nothing is said.
+	Orientation int
+	// Frames is the number of frames or pages, at least 1.
+	Frames int
+	// Bands is the number of channels as stored, 1 to 4, alpha included.
+	Bands int
+	// Bits is the depth of one sample: 8, 10, 12 or 16 (less counts as 8).
+	Bits int
+	// Alpha says that some pixel may be transparent.
+	Alpha bool
+	// Lossless is a WebP of the VP8L kind.
+	Lossless bool
+	// Interlaced is an Adam7 PNG: its decoder holds the whole frame.
+	Interlaced bool
+	// Scans counts the scans of a JPEG; with more than one (progressive, or
+	// planes apart) the decoder holds every coefficient of the picture.
+	Scans int
+	// CoefficientBytes is what those coefficients take; 0 for one scan.
+	CoefficientBytes int64
+	// AncillaryBytes is what metadata takes in the file: profiles, EXIF, text.
+	AncillaryBytes int64
+}
+
+// Pixels is Width times Height, of one frame.
+func (i Info) Pixels() int64 { return int64(i.Width) * int64(i.Height) }

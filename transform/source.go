@@ -1,0 +1,106 @@
+package transform
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Source holds the bytes of one picture outside the Go heap: in an anonymous
+// memory file where the system has them (Linux), else in an unlinked
+// temporary file. A worker process is handed the file and maps it; no pipe
+// carries the bytes and no heap copies them.
+//
+// The life of a Source: New, Write until all is there, Seal once, then Bytes
+// and File as often as wanted, Close once. Its pages count as shared memory of
+// the whole process tree until the last descriptor and mapping are gone, so
+// whoever reserved bytes for it gives them back after Close, not before.
+//
+// Write and Seal belong to one goroutine; the rest is safe for several.
+type Source struct {
+	file   *os.File
+	size   int64
+	sealed bool
+
+	mu   sync.Mutex
+	view []byte
+}
+
+// errSealed is a bug of the caller: bytes after Seal, or a view before it.
+var errSealed = errors.New("transform: a source is written before Seal and read after it")
+
+// NewSource makes an empty Source. The caller must Close it.
+func NewSource() (*Source, error) {
+	f, err := newMemoryFile()
+	if err != nil {
+		return nil, fmt.Errorf("make a memory file: %w", err)
+	}
+	return &Source{file: f}, nil
+}
+
+// Write appends to the source; it implements io.Writer.
+func (s *Source) Write(p []byte) (int, error) {
+	if s.sealed {
+		return 0, errSealed
+	}
+	n, err := s.file.Write(p)
+	s.size += int64(n)
+	return n, err
+}
+
+// Seal ends the writing. From here nobody can change or shorten the bytes,
+// not even a worker that was broken into: that is what makes it safe for the
+// server to read them in place.
+func (s *Source) Seal() error {
+	if s.sealed {
+		return errSealed
+	}
+	if err := sealMemoryFile(s.file); err != nil {
+		return fmt.Errorf("seal a memory file: %w", err)
+	}
+	s.sealed = true
+	return nil
+}
+
+// Size is the number of bytes written so far.
+func (s *Source) Size() int64 { return s.size }
+
+// File is the open file, for handing to a worker. It stays the Source's.
+func (s *Source) File() *os.File { return s.file }
+
+// Bytes is a read-only view of the sealed source, valid until Close or
+// Release. Writing to it ends the process.
+func (s *Source) Bytes() ([]byte, error) {
+	if !s.sealed {
+		return nil, errSealed
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.view == nil && s.size > 0 {
+		v, err := mapFile(s.file, s.size)
+		if err != nil {
+			return nil, fmt.Errorf("map a source: %w", err)
+		}
+		s.view = v
+	}
+	return s.view, nil
+}
+
+// Release drops the view, if there is one; Bytes makes a new one. A server
+// that has sniffed a picture calls it so that the pages are not counted in
+// its own set size while a worker reads them.
+func (s *Source) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.view != nil {
+		unmapFile(s.view)
+		s.view = nil
+	}
+}
+
+// Close gives everything back. The Source and its views are dead after it.
+func (s *Source) Close() error {
+	s.Release()
+	return s.file.Close()
+}

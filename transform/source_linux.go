@@ -1,0 +1,23 @@
+package transform
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// newMemoryFile makes a memfd. It is unlinked by nature, so a server that is
+// killed leaves nothing behind, and it can be sealed.
+func newMemoryFile() (*os.File, error) {
+	fd, err := unix.MemfdCreate("pictor-source", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	return os.NewFile(uintptr(fd), "pictor-source"), nil
+}
+
+func sealMemoryFile(f *os.File) error {
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals)
+	return os.NewSyscallError("fcntl", err)
+}
