@@ -1,0 +1,246 @@
+package transform
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func jpegInfo(w, h, orientation int) Info {
+	return Info{Format: JPEG, Width: w, Height: h, Orientation: orientation, Frames: 1, Bands: 3, Bits: 8, Scans: 1}
+}
+
+// The sizes are worked out by hand from imgproxy's documented rules.
+func TestGeometrySizes(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		w, h       int
+		p          Params
+		outW, outH int
+		shrink     int
+	}{
+		{"nothing asked", 1000, 500, Params{}, 1000, 500, 1},
+		{"fit by width", 2725, 2225, Params{Width: 720}, 720, 588, 2},
+		{"fit by height", 1000, 500, Params{Height: 100}, 200, 100, 4},
+		{"fit in a box, width binds", 1000, 500, Params{Width: 100, Height: 100}, 100, 50, 8},
+		{"fit in a box, height binds", 500, 1000, Params{Width: 100, Height: 100}, 50, 100, 8},
+		{"fit never enlarges", 100, 50, Params{Width: 400}, 100, 50, 1},
+		{"fit enlarges when asked", 100, 50, Params{Width: 400, Enlarge: true}, 400, 200, 1},
+		{"fill", 1000, 500, Params{Mode: Fill, Width: 100, Height: 100}, 100, 100, 4},
+		{"fill of a smaller source cuts to the box", 100, 300, Params{Mode: Fill, Width: 200, Height: 200}, 100, 200, 1},
+		{"fill-down keeps the box's proportions", 100, 100, Params{Mode: FillDown, Width: 300, Height: 200}, 100, 67, 1},
+		{"fill-down of a bigger source is fill", 1000, 1000, Params{Mode: FillDown, Width: 300, Height: 200}, 300, 200, 2},
+		{"force", 1000, 500, Params{Mode: Force, Width: 100, Height: 100}, 100, 100, 4},
+		{"force keeps a side that is not given", 1000, 500, Params{Mode: Force, Width: 100}, 100, 500, 1},
+		{"auto fills within one orientation", 1000, 500, Params{Mode: Auto, Width: 200, Height: 150}, 200, 150, 2},
+		{"auto fits across orientations", 1000, 500, Params{Mode: Auto, Width: 150, Height: 200}, 150, 75, 4},
+		{"dpr multiplies", 1000, 500, Params{Width: 100, DPR: 2}, 200, 100, 4},
+		{"dpr stops at the source", 1000, 500, Params{Width: 600, DPR: 2}, 1000, 500, 1},
+		{"dpr below one", 1000, 500, Params{Width: 400, DPR: 0.5}, 200, 100, 4},
+		{"no side vanishes", 10000, 10, Params{Width: 100}, 100, 1, 8},
+		{"rotation swaps what is asked", 1000, 500, Params{Width: 100, Rotate: 90}, 100, 200, 4},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := NewGeometry(jpegInfo(tc.w, tc.h, 1), tc.p)
+			if g.Width != tc.outW || g.Height != tc.outH || g.Shrink != tc.shrink {
+				t.Errorf("got %dx%d, shrink %d; want %dx%d, shrink %d", g.Width, g.Height, g.Shrink, tc.outW, tc.outH, tc.shrink)
+			}
+		})
+	}
+}
+
+func TestGeometryOfAnOrientedPictureIsThatOfTheUprightOne(t *testing.T) {
+	for o := 1; o <= 8; o++ {
+		w, h := 6000, 4000
+		if o >= 5 {
+			w, h = h, w
+		}
+		for _, p := range []Params{{Width: 600}, {Mode: Fill, Width: 300, Height: 300, Gravity: NorthWest}, {Rotate: 90, Height: 90}} {
+			g, up := NewGeometry(jpegInfo(w, h, o), p), NewGeometry(jpegInfo(6000, 4000, 1), p)
+			if g.Width != up.Width || g.Height != up.Height || g.Shrink != up.Shrink {
+				t.Errorf("orientation %d, %v: got %dx%d/%d, upright %dx%d/%d", o, p, g.Width, g.Height, g.Shrink, up.Width, up.Height, up.Shrink)
+			}
+		}
+	}
+}
+
+// apply does to one pixel's coordinates what the pipeline does after the
+// resize: crop, turn, flip.
+func apply(g Geometry, x, y int) (int, int, bool) {
+	x, y = x-g.Crop.Left, y-g.Crop.Top
+	if x < 0 || y < 0 || x >= g.Crop.Width || y >= g.Crop.Height {
+		return 0, 0, false
+	}
+	w, h := g.Crop.Width, g.Crop.Height
+	switch g.Angle {
+	case 90:
+		x, y = h-1-y, x
+		w = h
+	case 180:
+		x, y = w-1-x, h-1-y
+	case 270:
+		x, y = y, w-1-x
+		w = h
+	}
+	if g.Flip {
+		x = w - 1 - x
+	}
+	return x, y, true
+}
+
+func TestGravityNamesTheCornerOfTheUprightPicture(t *testing.T) {
+	// Where EXIF says the stored left top pixel of a w x h picture belongs.
+	corner := func(o, w, h int) (int, int) {
+		switch o {
+		case 1, 5:
+			return 0, 0
+		case 2, 6:
+			return w - 1, 0
+		case 3, 7:
+			return w - 1, h - 1
+		}
+		return 0, h - 1
+	}
+	for o := 1; o <= 8; o++ {
+		w, h := 60, 40
+		if o >= 5 {
+			w, h = h, w
+		}
+		for _, gravity := range []Gravity{NorthWest, NorthEast, SouthWest, SouthEast} {
+			g := NewGeometry(jpegInfo(w, h, o), Params{Mode: Fill, Width: 20, Height: 40, Gravity: gravity})
+			x, y, kept := apply(g, 0, 0)
+			cx, _ := corner(o, 60, 40)
+			west := gravity == NorthWest || gravity == SouthWest
+			if wantKept := (cx == 0) == west; kept != wantKept {
+				t.Errorf("orientation %d, gravity %v: first pixel kept %v, want %v", o, gravity, kept, wantKept)
+			}
+			wantX, wantY := corner(o, 20, 40)
+			if kept && (x != wantX || y != wantY) {
+				t.Errorf("orientation %d, gravity %v: first pixel lands on %d,%d, want %d,%d", o, gravity, x, y, wantX, wantY)
+			}
+		}
+	}
+}
+
+func drawInfo(t *rapid.T) Info {
+	return Info{
+		Format: rapid.SampledFrom(Formats[:]).Draw(t, "format"),
+		Width:  rapid.IntRange(1, 70000).Draw(t, "w"), Height: rapid.IntRange(1, 70000).Draw(t, "h"),
+		Orientation: rapid.IntRange(1, 8).Draw(t, "orientation"), Frames: 1, Bands: rapid.IntRange(1, 4).Draw(t, "bands"),
+		Bits: rapid.SampledFrom([]int{8, 10, 12, 16}).Draw(t, "bits"),
+	}
+}
+
+func drawParams(t *rapid.T) Params {
+	return Params{
+		Mode:  ResizeMode(rapid.IntRange(0, int(Auto)).Draw(t, "mode")),
+		Width: rapid.IntRange(0, MaxDimension).Draw(t, "pw"), Height: rapid.IntRange(0, MaxDimension).Draw(t, "ph"),
+		DPR: rapid.Float64Range(0, MaxDPR).Draw(t, "dpr"), Enlarge: rapid.Bool().Draw(t, "el"),
+		Gravity: Gravity(rapid.IntRange(0, int(SouthWest)).Draw(t, "g")),
+		Rotate:  rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rot"),
+	}
+}
+
+func TestGeometryIsSound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		info, p := drawInfo(t), drawParams(t)
+		g := NewGeometry(info, p)
+		c := g.Crop
+		if c.Width < 1 || c.Height < 1 || c.Left < 0 || c.Top < 0 || c.Left+c.Width > g.ScaledWidth || c.Top+c.Height > g.ScaledHeight {
+			t.Fatalf("crop %+v leaves the scaled picture %dx%d", c, g.ScaledWidth, g.ScaledHeight)
+		}
+		w, h := c.Width, c.Height
+		if g.Angle%180 != 0 {
+			w, h = h, w
+		}
+		if w != g.Width || h != g.Height {
+			t.Fatalf("the crop turns into %dx%d, the result is %dx%d", w, h, g.Width, g.Height)
+		}
+		if g.LoadWidth < g.ScaledWidth && g.LoadWidth < info.Width || g.LoadHeight < g.ScaledHeight && g.LoadHeight < info.Height {
+			t.Fatalf("the decoder gives %dx%d, less than the %dx%d wanted", g.LoadWidth, g.LoadHeight, g.ScaledWidth, g.ScaledHeight)
+		}
+		if ws := WorkingSet(info, g, p.Format); ws <= 0 || ws%mib != 0 {
+			t.Fatalf("working set %d", ws)
+		}
+	})
+}
+
+func TestWorkingSetSaturates(t *testing.T) {
+	info := Info{Format: AVIF, Width: 1 << 40, Height: 1 << 40, Frames: 1, Bands: 4, Bits: 16, Alpha: true}
+	g := Geometry{Shrink: 1, Scale: 1, LoadWidth: info.Width, LoadHeight: info.Height, Width: 1 << 40, Height: 1 << 40, Crop: Rect{Width: 1 << 40, Height: 1 << 40}}
+	if ws := WorkingSet(info, g, AVIF); ws <= 0 {
+		t.Errorf("working set %d", ws)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	l := Limits{MaxPixels: 100e6, MaxFrames: 2, MaxOutputSide: 8192}
+	for _, tc := range []struct {
+		info Info
+		ok   bool
+	}{
+		{jpegInfo(10000, 10000, 1), true},
+		{jpegInfo(10000, 10001, 1), false},
+		{jpegInfo(65500, 65500, 1), false},
+		{Info{Format: GIF, Width: 1, Height: 1, Frames: 3}, false},
+	} {
+		if err := l.CheckSource(tc.info); errors.Is(err, ErrLimit) == tc.ok {
+			t.Errorf("%dx%d, %d frames: %v", tc.info.Width, tc.info.Height, tc.info.Frames, err)
+		}
+	}
+	for _, tc := range []struct {
+		limits Limits
+		w      int
+		f      Format
+		ok     bool
+	}{
+		{l, 8192, JPEG, true}, {l, 8193, JPEG, false},
+		{Limits{}, 16383, WebP, true}, {Limits{}, 16384, WebP, false},
+		{Limits{}, 16384, AVIF, true}, {Limits{}, 16385, AVIF, false},
+	} {
+		err := tc.limits.CheckResult(Geometry{Width: tc.w, Height: 1}, tc.f)
+		if errors.Is(err, ErrLimit) == tc.ok {
+			t.Errorf("%d as %v: %v", tc.w, tc.f, err)
+		}
+	}
+}
+
+func TestParamsString(t *testing.T) {
+	for _, tc := range []struct {
+		p    Params
+		want string
+	}{
+		{Params{}, ""},
+		{Params{Width: 720, Quality: 80, Format: JPEG}, "w:720/q:80/f:jpg"},
+		{Params{Mode: FillDown, Width: 1, Height: 2, DPR: 1.5, Enlarge: true, Gravity: SouthEast, Rotate: 270, IgnoreOrientation: true, Quality: 3, Format: AVIF, KeepMetadata: true},
+			"rt:fill-down/w:1/h:2/dpr:1.5/el:1/g:soea/rot:270/ar:0/q:3/f:avif/sm:0"},
+	} {
+		if got := tc.p.String(); got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	for _, tc := range []struct {
+		in, want Params
+		ok       bool
+	}{
+		{Params{Rotate: -90, DPR: 1}, Params{Rotate: 270}, true},
+		{Params{Rotate: 720}, Params{}, true},
+		{Params{Rotate: 45}, Params{}, false},
+		{Params{Width: -1}, Params{}, false},
+		{Params{Height: MaxDimension + 1}, Params{}, false},
+		{Params{Quality: 101}, Params{}, false},
+		{Params{DPR: -1}, Params{}, false},
+	} {
+		t.Run(fmt.Sprint(tc.in), func(t *testing.T) {
+			got, err := tc.in.Normalize()
+			if (err == nil) != tc.ok || tc.ok && got != tc.want {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	}
+}

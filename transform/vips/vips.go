@@ -1,0 +1,160 @@
+package vips
+
+/*
+#cgo pkg-config: vips
+#include "pipeline.h"
+*/
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/h2non/bimg"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Engine is libvips, ready to work. It does one job at a time; its methods
+// must not be called from two goroutines at once (libvips' error text is one
+// buffer for the whole process).
+type Engine struct{}
+
+// New prepares libvips: its operation cache off, since no picture is ever
+// worked on twice, and all loaders blocked but those of transform.Formats.
+func New() *Engine {
+	bimg.VipsCacheSetMax(0)
+	bimg.VipsCacheSetMaxMem(0)
+	C.pictor_start()
+	return &Engine{}
+}
+
+// Transform implements transform.Transformer. The bodies it delivers are
+// fresh memory. A deadline or a cancelled context is honoured between outputs
+// only: several decoders and encoders cannot be stopped in the middle, which
+// is why they run in processes.
+func (e *Engine) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
+	return e.Run(ctx, job, func(i int, p transform.Picture) error {
+		p.Body = append([]byte(nil), p.Body...)
+		deliver(i, p)
+		return nil
+	})
+}
+
+// Run is Transform without the copy: a delivered Body is C memory, gone when
+// deliver returns. An error of deliver ends the run and is returned as it is.
+func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, transform.Picture) error) error {
+	source, err := job.Source.Bytes()
+	if err != nil {
+		return err
+	}
+	if len(source) == 0 {
+		return fmt.Errorf("%w: the source is empty", transform.ErrMalformed)
+	}
+	for i, p := range job.Outputs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := e.output(source, job.Info, p, func(p transform.Picture) error { return deliver(i, p) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// output does one result of a job.
+func (e *Engine) output(source []byte, info transform.Info, p transform.Params, deliver func(transform.Picture) error) error {
+	// libvips keeps state by thread; a goroutine that moved would leave it behind.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer C.vips_thread_shutdown()
+
+	job := newJob(source, info, p)
+	var result C.PictorResult
+	status := C.pictor_run(&job, &result)
+	runtime.KeepAlive(source)
+	if status != C.PICTOR_OK {
+		return failure(status)
+	}
+	defer C.g_free(C.gpointer(result.body))
+	return deliver(transform.Picture{
+		Format: p.Format,
+		Width:  int(result.width), Height: int(result.height),
+		Body: unsafe.Slice((*byte)(result.body), int(result.size)),
+	})
+}
+
+// newJob translates. The source is mapped memory, not the Go heap, so C may
+// hold its address.
+func newJob(source []byte, info transform.Info, p transform.Params) C.PictorJob {
+	g := transform.NewGeometry(info, p)
+	job := C.PictorJob{
+		source: unsafe.Pointer(unsafe.SliceData(source)), source_size: C.size_t(len(source)),
+		source_format: C.int(info.Format),
+		width:         C.int(info.Width), height: C.int(info.Height),
+		shrink: C.int(g.Shrink), scale: C.double(g.Scale),
+		scaled_width: C.int(g.ScaledWidth), scaled_height: C.int(g.ScaledHeight),
+		crop_left: C.int(g.Crop.Left), crop_top: C.int(g.Crop.Top),
+		crop_width: C.int(g.Crop.Width), crop_height: C.int(g.Crop.Height),
+		angle:  C.int(g.Angle),
+		format: C.int(p.Format), quality: C.int(quality(p)),
+	}
+	if g.Flip {
+		job.flip = 1
+	}
+	if p.KeepMetadata {
+		job.keep_metadata = 1
+	}
+	return job
+}
+
+// quality is the asked one or the format's default. The defaults are
+// imgproxy's documented ones, so that pictures keep their weight on a move.
+func quality(p transform.Params) int {
+	switch {
+	case p.Quality > 0:
+		return p.Quality
+	case p.Format == transform.WebP:
+		return 79
+	case p.Format == transform.AVIF:
+		return 63
+	}
+	return 80
+}
+
+// errInternal is a mistake of ours, not of the picture.
+var errInternal = errors.New("no such step in the pipeline")
+
+// failure makes the error of a status. libvips' own text goes with it for the
+// log; it is no secret, but it helps nobody who asked for a picture.
+func failure(status C.int) error {
+	detail := C.GoString(C.vips_error_buffer())
+	C.vips_error_clear()
+	switch status {
+	case C.PICTOR_MISMATCH:
+		return &Error{Err: fmt.Errorf("%w: its header and its data disagree about its size", transform.ErrMalformed), Detail: detail}
+	case C.PICTOR_BROKEN:
+		return &Error{Err: fmt.Errorf("%w: its data cannot be decoded", transform.ErrMalformed), Detail: detail}
+	}
+	return &Error{Err: errInternal, Detail: detail}
+}
+
+// Error carries libvips' text beside the error that people see.
+type Error struct {
+	Err    error
+	Detail string
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Trim gives freed memory back to the system. Cheap when there is none.
+func (e *Engine) Trim() { C.pictor_trim() }
+
+// Version is libvips' version, "8.16.1".
+func Version() string { return bimg.VipsVersion }
+
+var _ transform.Transformer = (*Engine)(nil)
