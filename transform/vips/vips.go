@@ -142,7 +142,8 @@ func failure(status C.int) error {
 	return &Error{Err: errInternal, Detail: detail}
 }
 
-// Error carries libvips' text beside the error that people see.
+// Error carries libvips' text beside the error that people see. Details is for
+// the log.
 type Error struct {
 	Err    error
 	Detail string
@@ -150,6 +151,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
+
+// Details is libvips' own text.
+func (e *Error) Details() string { return e.Detail }
 
 // Trim gives freed memory back to the system. Cheap when there is none.
 func (e *Engine) Trim() { C.pictor_trim() }

@@ -1,0 +1,42 @@
+# make help lists what is here. Every target does its own set-up.
+
+GO ?= go
+ARGS ?=
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+# All but the two packages that need libvips.
+PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
+
+.PHONY: run test build bench fuzz lint help setup setup-test
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS adds flags)
+	bin/pictor serve --dev $(ARGS)
+
+build: setup ## build bin/pictor
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pictor ./cmd/pictor
+
+test: setup-test ## run every test: without cgo, then all with the race detector
+	CGO_ENABLED=0 $(GO) test $(PURE)
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+bench: setup ## run the benchmarks
+	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
+	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz
+
+lint: setup ## check format, vet, and that other systems still compile
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet $(PURE) ./cmd/...
+	$(GO) mod tidy -diff
+
+setup:
+	@.ci/setup
+
+setup-test:
+	@.ci/setup test

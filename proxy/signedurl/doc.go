@@ -1,0 +1,13 @@
+// Package signedurl is pictor's native URL dialect, which is imgproxy's
+// grammar and signature exactly, so that its client libraries work unchanged:
+//
+//	/SIGNATURE/option:arg:arg/…/plain/URL[@ext]
+//	/SIGNATURE/option:arg:arg/…/BASE64URL[.ext]
+//
+// A backend imports it to mint URLs, the server to read them: both share one
+// code path. It needs the standard library and package transform only, no cgo.
+//
+// What it guarantees: Keyring.Verify looks at authentic bytes or at none, so
+// parsing never sees what was not signed; Parse and Path are inverse to each
+// other; equal requests in different spellings parse to equal Requests.
+package signedurl

@@ -1,0 +1,115 @@
+package signedurl
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Errors of Parse, beside ErrMalformed. Each is wrapped with a sentence that
+// quotes the URL at fault and nothing else.
+var (
+	// ErrUnknownOption: no option of that name.
+	ErrUnknownOption = errors.New("unknown option")
+	// ErrBadArgument: an argument that its option does not take.
+	ErrBadArgument = errors.New("bad argument")
+)
+
+// Request is what a path asks for: a source, what to make of it, and until
+// when the URL holds. Requests are comparable.
+type Request struct {
+	// Source is the source's URL, decoded.
+	Source string
+	Params transform.Params
+	// CacheBuster has no effect on the picture; another value is another
+	// cache entry.
+	CacheBuster string
+	// Expires is in Unix seconds; 0 means never.
+	Expires int64
+}
+
+// Expired says whether the URL was good until before now.
+func (r Request) Expired(now time.Time) bool {
+	return r.Expires != 0 && now.Unix() > r.Expires
+}
+
+// Canonical is one text for all spellings of what r asks for, but for
+// Expires, which says nothing about the picture: the identity of a result.
+func (r Request) Canonical() string {
+	var b strings.Builder
+	if p := r.Params.String(); p != "" {
+		b.WriteString(p)
+		b.WriteByte('/')
+	}
+	if r.CacheBuster != "" {
+		b.WriteString("cb:" + escapeArgument(r.CacheBuster) + "/")
+	}
+	b.WriteString(r.Source)
+	return b.String()
+}
+
+// Parse reads the signed part of a path, as Verify returns it. Errors wrap
+// ErrMalformed, ErrUnknownOption or ErrBadArgument.
+func Parse(path string) (Request, error) {
+	var r Request
+	rest := strings.TrimPrefix(path, "/")
+	for {
+		segment, tail, more := strings.Cut(rest, "/")
+		if !strings.Contains(segment, ":") {
+			break // the first segment that is no option begins the source
+		}
+		if !more {
+			return Request{}, fmt.Errorf("%w: there is no source behind the options", ErrMalformed)
+		}
+		if err := r.option(segment); err != nil {
+			return Request{}, err
+		}
+		rest = tail
+	}
+	ext, err := r.source(rest)
+	if err != nil {
+		return Request{}, err
+	}
+	if ext != "" { // the extension speaks last
+		if err := format(&r, []string{ext}); err != nil {
+			return Request{}, err
+		}
+	}
+	if r.Params, err = r.Params.Normalize(); err != nil {
+		return Request{}, fmt.Errorf("%w: %v", ErrBadArgument, err)
+	}
+	return r, nil
+}
+
+// Path is the inverse of Parse: the signed part of a path for r. The source
+// is base64url, or plain for people to read; the format becomes an extension,
+// because CDNs decide by it.
+func (r Request) Path(plain bool) string {
+	p := r.Params
+	ext := p.Format.Ext()
+	p.Format = transform.FormatUnknown
+	var b strings.Builder
+	b.WriteByte('/')
+	if s := p.String(); s != "" {
+		b.WriteString(s)
+		b.WriteByte('/')
+	}
+	if r.Expires != 0 {
+		b.WriteString("exp:" + strconv.FormatInt(r.Expires, 10) + "/")
+	}
+	if r.CacheBuster != "" {
+		b.WriteString("cb:" + escapeArgument(r.CacheBuster) + "/")
+	}
+	b.WriteString(encodeSource(r.Source, ext, plain))
+	return b.String()
+}
+
+// SignedPath is the whole path of r, signature first.
+func (k *Keyring) SignedPath(r Request, plain bool) string {
+	path := r.Path(plain)
+	return "/" + k.Sign(path) + path
+}

@@ -1,0 +1,114 @@
+package signedurl
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+const plainPrefix = "plain/"
+
+// source reads the end of a path into r.Source and returns the extension, "" for none.
+func (r *Request) source(s string) (ext string, err error) {
+	if after, ok := strings.CutPrefix(s, plainPrefix); ok && after != "" {
+		r.Source, ext, err = plainSource(after)
+	} else {
+		r.Source, ext, err = base64Source(s)
+	}
+	if err != nil {
+		return "", err
+	}
+	if r.Source == "" {
+		return "", fmt.Errorf("%w: there is no source in it", ErrMalformed)
+	}
+	if !utf8.ValidString(r.Source) || strings.ContainsFunc(r.Source, isControl) {
+		return "", fmt.Errorf("%w: the source's URL holds bytes that no URL does", ErrMalformed)
+	}
+	return ext, nil
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+func plainSource(s string) (source, ext string, err error) {
+	s, ext, ok := cutExtension(s, "@")
+	if !ok {
+		return "", "", fmt.Errorf("%w: the source has more than one @; one inside its URL is written %%40", ErrMalformed)
+	}
+	source, err = url.PathUnescape(s)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: the source's percent-encoding is broken; a %% in its URL is written %%25", ErrMalformed)
+	}
+	return source, ext, nil
+}
+
+func base64Source(s string) (source, ext string, err error) {
+	// Clients cut long sources into segments; together they are one text.
+	s, ext, ok := cutExtension(strings.ReplaceAll(s, "/", ""), ".")
+	if !ok {
+		return "", "", fmt.Errorf("%w: the source has more than one extension", ErrMalformed)
+	}
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+	if err != nil {
+		return "", "", fmt.Errorf("%w: the source %s is neither plain/URL nor base64url, nor is it an option", ErrMalformed, quote(s))
+	}
+	return string(b), ext, nil
+}
+
+// cutExtension cuts at the mark; a second mark is not ok.
+func cutExtension(s, mark string) (rest, ext string, ok bool) {
+	rest, ext, _ = strings.Cut(s, mark)
+	return rest, ext, !strings.Contains(ext, mark)
+}
+
+// encodeSource is the inverse of both readers.
+func encodeSource(source, ext string, plain bool) string {
+	if plain {
+		s := plainPrefix + escapePlain(source)
+		if ext != "" {
+			s += "@" + ext
+		}
+		return s
+	}
+	s := base64.RawURLEncoding.EncodeToString([]byte(source))
+	if ext != "" {
+		s += "." + ext
+	}
+	return s
+}
+
+// escapePlain escapes what would end or change a plain source, and what no
+// request line holds.
+func escapePlain(s string) string {
+	return escape(s, "%?@#\"<>\\^`{|} ")
+}
+
+// escapeArgument escapes what would end an argument, too.
+func escapeArgument(s string) string {
+	return escape(s, ":/%?@#\"<>\\^`{|} ")
+}
+
+func escape(s, special string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c <= 0x20 || c >= 0x7f || strings.IndexByte(special, c) >= 0 {
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// quote shows a piece of the URL in an error, cut to a readable length.
+func quote(s string) string {
+	if len(s) > 60 {
+		s = s[:60] + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,68 @@
+package vips
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/png"
+
+	"github.com/h2non/bimg"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// probeSide is the side of the picture that Probe tries formats with.
+const probeSide = 16
+
+// Probe tries each promised format: a small picture is saved and loaded
+// again. bimg's matrix says what libvips was built with, which for AVIF is
+// not enough: its codecs are plug-ins that may not be installed.
+func (e *Engine) Probe() transform.Capabilities {
+	c := transform.Capabilities{Version: Version()}
+	var first bytes.Buffer
+	if err := png.Encode(&first, image.NewGray(image.Rect(0, 0, probeSide, probeSide))); err != nil {
+		return c // writing to memory does not fail
+	}
+	for _, f := range transform.Formats {
+		body, ok := e.try(first.Bytes(), transform.PNG, f)
+		if !ok {
+			continue
+		}
+		c.Save = append(c.Save, f)
+		if _, ok = e.try(body, f, transform.PNG); ok {
+			c.Load = append(c.Load, f)
+		}
+	}
+	return c
+}
+
+var bimgTypes = map[transform.Format]bimg.ImageType{
+	transform.JPEG: bimg.JPEG, transform.PNG: bimg.PNG, transform.WebP: bimg.WEBP,
+	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF,
+}
+
+// try turns a picture of probeSide from one format into another.
+func (e *Engine) try(body []byte, from, to transform.Format) ([]byte, bool) {
+	if !bimg.IsImageTypeSupportedByVips(bimgTypes[from]).Load || !bimg.IsImageTypeSupportedByVips(bimgTypes[to]).Save {
+		return nil, false
+	}
+	src, err := transform.NewSource()
+	if err != nil {
+		return nil, false
+	}
+	defer src.Close()
+	if _, err := src.Write(body); err != nil {
+		return nil, false
+	}
+	if err := src.Seal(); err != nil {
+		return nil, false
+	}
+	job := transform.Job{
+		Source:  src,
+		Info:    transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1, Bits: 8},
+		Outputs: []transform.Params{{Format: to}},
+	}
+	var out []byte
+	err = e.Transform(context.Background(), job, func(_ int, p transform.Picture) { out = p.Body })
+	return out, err == nil
+}

@@ -1,0 +1,109 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// assignment is one job on its way through at most two workers: it knows which
+// outputs are still to come and what each must look like.
+type assignment struct {
+	job     transform.Job
+	deliver func(int, transform.Picture)
+	maxBody int64
+	// missing are the outputs not delivered yet. A request carries these
+	// only, so a worker's index i means missing[i] at the time of asking.
+	missing []int
+	asked   []int
+}
+
+func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *assignment {
+	r := &assignment{job: job, deliver: deliver}
+	for i, p := range job.Outputs {
+		g := transform.NewGeometry(job.Info, p)
+		// No encoder gives more than this: eight bytes a pixel, and a
+		// mebibyte for headers and metadata.
+		r.maxBody = max(r.maxBody, int64(g.Width)*int64(g.Height)*8+1<<20+job.Info.AncillaryBytes)
+		r.missing = append(r.missing, i)
+	}
+	return r
+}
+
+func (r *assignment) request() request {
+	r.asked = append([]int(nil), r.missing...)
+	req := request{Kind: kindJob, Info: r.job.Info}
+	for _, i := range r.asked {
+		req.Outputs = append(req.Outputs, r.job.Outputs[i])
+	}
+	return req
+}
+
+// answer takes one frame of a worker. An error that is ErrCrashed means that
+// this worker cannot be trusted with more.
+func (r *assignment) answer(resp response, body []byte) (last bool, err error) {
+	switch resp.Kind {
+	case kindPicture:
+		return false, r.picture(resp, body)
+	case kindDone:
+		if len(r.missing) > 0 {
+			return true, fmt.Errorf("%w: done with %d outputs missing", errDied, len(r.missing))
+		}
+		return true, nil
+	case kindFailed:
+		return true, failure(resp)
+	}
+	return true, fmt.Errorf("%w: it said %q", errDied, clip(string(resp.Kind)))
+}
+
+// picture checks a result against what was asked and delivers it: a worker
+// that was broken into must not be able to serve something else as a picture.
+func (r *assignment) picture(resp response, body []byte) error {
+	if resp.Index < 0 || resp.Index >= len(r.asked) {
+		return fmt.Errorf("%w: output %d of %d", errDied, resp.Index, len(r.asked))
+	}
+	i := r.asked[resp.Index]
+	at := -1
+	for k, m := range r.missing {
+		if m == i {
+			at = k
+		}
+	}
+	if at < 0 {
+		return fmt.Errorf("%w: output %d twice", errDied, i)
+	}
+	p, g := r.job.Outputs[i], transform.NewGeometry(r.job.Info, r.job.Outputs[i])
+	info, err := transform.Sniff(body)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: its result is no picture: %v", errDied, err)
+	case info.Format != p.Format || info.Width != g.Width || info.Height != g.Height:
+		return fmt.Errorf("%w: its result is a %v of %dx%d, asked was a %v of %dx%d", errDied,
+			info.Format, info.Width, info.Height, p.Format, g.Width, g.Height)
+	}
+	r.missing = append(r.missing[:at], r.missing[at+1:]...)
+	r.deliver(i, transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height, Body: body})
+	return nil
+}
+
+// Failure is a job that a worker could not do. It wraps an error of package
+// transform where the picture is at fault.
+type Failure struct {
+	err error
+	// text is for people, detail for the log.
+	text, detail string
+}
+
+func (f *Failure) Error() string { return f.text }
+func (f *Failure) Unwrap() error { return f.err }
+
+// Details is the codec's own text, for the log.
+func (f *Failure) Details() string { return f.detail }
+
+func failure(resp response) error {
+	f := &Failure{err: classes[resp.Class], text: clip(resp.Text), detail: clip(resp.Detail)}
+	if f.err == nil {
+		f.err = errWorker
+	}
+	return f
+}

@@ -1,0 +1,46 @@
+package worker
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func newPair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
+// selfPath is this very program, also after its file was replaced by a newer
+// one whose workers would speak another protocol.
+func selfPath() (string, error) { return "/proc/self/exe", nil }
+
+// processAttributes give a worker its own group: an interrupt typed at the
+// terminal is for the server, which lets its workers finish.
+func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// closeStrays closes what a careless parent let through: an inherited socket
+// would keep some dead peer's connection open. The runtime's own descriptors
+// (anonymous inodes) and the connection to the server stay.
+func closeStrays() {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= socketFD {
+			continue
+		}
+		// Go opens everything close-on-exec; what is not was inherited.
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+			continue
+		}
+		link, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		if !strings.HasPrefix(link, "anon_inode:") {
+			unix.Close(fd)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package worker
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// The two sides speak frames over a Unix stream socket: four bytes with the
+// length of a JSON header, eight bytes with the length of a body, both big
+// endian, then header and body. The source of a job is no body: its file
+// descriptor travels beside the frame's first byte (SCM_RIGHTS).
+//
+// A job is answered by one "picture" for each output, in any order, as each
+// becomes ready, and then by one "done" or one "failed". A "probe" is answered
+// by one "probed". Nothing else is ever sent.
+
+// kind says what a frame is.
+type kind string
+
+const (
+	kindJob     kind = "job"
+	kindProbe   kind = "probe"
+	kindPicture kind = "picture"
+	kindDone    kind = "done"
+	kindFailed  kind = "failed"
+	kindProbed  kind = "probed"
+)
+
+// request is the header of what the server sends.
+type request struct {
+	Kind    kind
+	Info    transform.Info     `json:",omitzero"`
+	Outputs []transform.Params `json:",omitempty"`
+}
+
+// response is the header of what a worker sends.
+type response struct {
+	Kind kind
+	// Index, Format, Width and Height describe a picture.
+	Index  int              `json:",omitempty"`
+	Format transform.Format `json:",omitempty"`
+	Width  int              `json:",omitempty"`
+	Height int              `json:",omitempty"`
+	// Class and Text are a failure: one of classes, and a sentence for people.
+	// Detail is the codec's own text, for the log.
+	Class  string `json:",omitempty"`
+	Text   string `json:",omitempty"`
+	Detail string `json:",omitempty"`
+	// Probe answers a probe.
+	Probe *transform.Capabilities `json:",omitempty"`
+}
+
+// classes are the errors that cross the socket, by name.
+var classes = map[string]error{
+	"malformed":   transform.ErrMalformed,
+	"unsupported": transform.ErrUnsupported,
+	"truncated":   transform.ErrTruncated,
+	"limit":       transform.ErrLimit,
+}
+
+// errWorker is any failure that has no class: a mistake of ours.
+var errWorker = errors.New("worker failed")
+
+func classOf(err error) string {
+	for name, sentinel := range classes {
+		if errors.Is(err, sentinel) {
+			return name
+		}
+	}
+	return ""
+}
+
+const (
+	frameHead = 12
+	// maxHeader bounds a header, which a body of text could otherwise blow up.
+	maxHeader = 64 << 10
+	// maxText bounds what of a worker's words is passed on.
+	maxText = 500
+)
+
+// errFrame: the other side does not keep to the protocol.
+var errFrame = errors.New("broken frame")
+
+// encodeFrame gives head and header of a frame, without its body.
+func encodeFrame(header any, bodyLen int) ([]byte, error) {
+	h, err := json.Marshal(header)
+	if err != nil {
+		return nil, err
+	}
+	if len(h) > maxHeader {
+		return nil, fmt.Errorf("%w: header of %d bytes", errFrame, len(h))
+	}
+	b := make([]byte, frameHead, frameHead+len(h))
+	binary.BigEndian.PutUint32(b, uint32(len(h)))
+	binary.BigEndian.PutUint64(b[4:], uint64(bodyLen))
+	return append(b, h...), nil
+}
+
+// writeFrame writes a frame.
+func writeFrame(w io.Writer, header any, body []byte) error {
+	b, err := encodeFrame(header, len(body))
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(b); err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	_, err = w.Write(body)
+	return err
+}
+
+// readFrame reads a frame into header and returns its body. Neither length is
+// believed: a header over maxHeader or a body over maxBody is errFrame, before
+// a byte of it is allocated.
+func readFrame(r io.Reader, header any, maxBody int64) ([]byte, error) {
+	var head [frameHead]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	hLen, bLen := binary.BigEndian.Uint32(head[:]), binary.BigEndian.Uint64(head[4:])
+	if hLen > maxHeader || bLen > uint64(maxBody) {
+		return nil, fmt.Errorf("%w: header of %d and body of %d bytes", errFrame, hLen, bLen)
+	}
+	h := make([]byte, hLen)
+	if _, err := io.ReadFull(r, h); err != nil {
+		return nil, fmt.Errorf("%w: cut in its header", errFrame)
+	}
+	if err := json.Unmarshal(h, header); err != nil {
+		return nil, fmt.Errorf("%w: %v", errFrame, err)
+	}
+	if bLen == 0 {
+		return nil, nil
+	}
+	body := make([]byte, bLen)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, fmt.Errorf("%w: cut in its body", errFrame)
+	}
+	return body, nil
+}
+
+func clip(s string) string {
+	if len(s) > maxText {
+		return s[:maxText]
+	}
+	return s
+}

@@ -1,0 +1,149 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Engine is what a worker works with; transform/vips has the real one.
+type Engine interface {
+	// Run does a job. The Body of a delivered picture is gone when deliver returns.
+	Run(ctx context.Context, job transform.Job, deliver func(i int, p transform.Picture) error) error
+	// Probe tries every promised format out.
+	Probe() transform.Capabilities
+	// Trim gives freed memory back to the system.
+	Trim()
+}
+
+// socketFD is where a worker finds its socket: the first descriptor after the
+// standard three.
+const socketFD = 3
+
+// ErrNotStartedByServer: somebody ran the worker command by hand.
+var ErrNotStartedByServer = errors.New("a worker is started by `pictor serve`, not by hand")
+
+// Serve is a worker's life: it takes jobs from its socket until the server is
+// gone. It returns only an error of the start; else it ends the process.
+func Serve(newEngine func() Engine) error {
+	conn, err := inherited()
+	if err != nil {
+		return err
+	}
+	closeStrays()
+	requests := make(chan incoming)
+	go func() {
+		// This loop also is the watch on the server: its end is seen here
+		// while the other goroutine is deep in an encoder.
+		err := readRequests(conn, requests)
+		exitCode := 0
+		if !errors.Is(err, io.EOF) {
+			fmt.Fprintln(os.Stderr, "pictor worker:", err)
+			exitCode = 1
+		}
+		os.Exit(exitCode)
+	}()
+	engine := newEngine()
+	for in := range requests {
+		if err := answer(conn, engine, in); err != nil {
+			// The socket is broken; the reader sees the same and exits.
+			fmt.Fprintln(os.Stderr, "pictor worker:", err)
+			os.Exit(1)
+		}
+		engine.Trim()
+	}
+	return nil
+}
+
+// incoming is a request with its source, nil for a probe.
+type incoming struct {
+	request
+	source *os.File
+}
+
+func inherited() (*net.UnixConn, error) {
+	f := os.NewFile(socketFD, "server")
+	if f == nil {
+		return nil, ErrNotStartedByServer
+	}
+	c, err := net.FileConn(f)
+	f.Close() // net.FileConn made a copy
+	if err != nil {
+		return nil, ErrNotStartedByServer
+	}
+	conn, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return nil, ErrNotStartedByServer
+	}
+	return conn, nil
+}
+
+// readRequests reads until the server closes, which is io.EOF.
+func readRequests(conn *net.UnixConn, out chan<- incoming) error {
+	for {
+		f, head, err := receive(conn)
+		if err != nil {
+			return err
+		}
+		in := incoming{source: f}
+		if err := json.Unmarshal(head, &in.request); err != nil {
+			return fmt.Errorf("%w: %v", errFrame, err)
+		}
+		out <- in
+	}
+}
+
+// answer does one request and tells the outcome. The error is of the socket.
+func answer(conn net.Conn, engine Engine, in incoming) error {
+	switch in.Kind {
+	case kindProbe:
+		c := engine.Probe()
+		return writeFrame(conn, response{Kind: kindProbed, Probe: &c}, nil)
+	case kindJob:
+	default:
+		return writeFrame(conn, response{Kind: kindFailed, Text: "unknown request"}, nil)
+	}
+	err := run(conn, engine, in)
+	if err == nil {
+		return writeFrame(conn, response{Kind: kindDone}, nil)
+	}
+	var socket *socketError
+	if errors.As(err, &socket) {
+		return socket.error
+	}
+	failed := response{Kind: kindFailed, Class: classOf(err), Text: clip(err.Error())}
+	var d interface{ Details() string }
+	if errors.As(err, &d) {
+		failed.Detail = clip(d.Details())
+	}
+	return writeFrame(conn, failed, nil)
+}
+
+// socketError tells a failed delivery from a failed job.
+type socketError struct{ error }
+
+func run(conn net.Conn, engine Engine, in incoming) error {
+	if in.source == nil {
+		return errors.New("a job came without its source")
+	}
+	source, err := transform.OpenSource(in.source)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	job := transform.Job{Source: source, Info: in.Info, Outputs: in.Outputs}
+	return engine.Run(context.Background(), job, func(i int, p transform.Picture) error {
+		head := response{Kind: kindPicture, Index: i, Format: p.Format, Width: p.Width, Height: p.Height}
+		if err := writeFrame(conn, head, p.Body); err != nil {
+			return &socketError{err}
+		}
+		return nil
+	})
+}

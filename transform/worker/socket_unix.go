@@ -1,0 +1,94 @@
+//go:build unix
+
+package worker
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketPair makes the two ends: ours as a connection, the worker's as a file
+// to inherit. Both are closed on exec, so that no other child holds one open
+// and hides a death.
+func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
+	fds, err := newPair()
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	mine := os.NewFile(uintptr(fds[0]), "worker")
+	theirs = os.NewFile(uintptr(fds[1]), "server")
+	c, err := net.FileConn(mine)
+	mine.Close() // net.FileConn made a copy
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return c.(*net.UnixConn), theirs, nil
+}
+
+// send writes a request and hands its source over.
+func send(conn *net.UnixConn, req request, source *os.File) error {
+	b, err := encodeFrame(req, 0)
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	if source != nil {
+		rights = unix.UnixRights(int(source.Fd()))
+	}
+	n, _, err := conn.WriteMsgUnix(b, rights, nil)
+	if err == nil && n < len(b) {
+		_, err = conn.Write(b[n:])
+	}
+	return err
+}
+
+// receive reads a request frame's header, with the file that came along. The
+// frame's first byte carries the descriptor, so its head is read by recvmsg.
+func receive(conn *net.UnixConn) (*os.File, []byte, error) {
+	var head [frameHead]byte
+	oob := make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := conn.ReadMsgUnix(head[:], oob)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n == 0 {
+		return nil, nil, io.EOF
+	}
+	f, err := passedFile(oob[:oobn])
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := io.ReadFull(conn, head[n:]); err != nil {
+		return f, nil, err
+	}
+	hLen := binary.BigEndian.Uint32(head[:])
+	if hLen > maxHeader || binary.BigEndian.Uint64(head[4:]) != 0 {
+		return f, nil, fmt.Errorf("%w: header of %d bytes", errFrame, hLen)
+	}
+	h := make([]byte, hLen)
+	_, err = io.ReadFull(conn, h)
+	return f, h, err
+}
+
+func passedFile(oob []byte) (*os.File, error) {
+	if len(oob) == 0 {
+		return nil, nil
+	}
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range msgs {
+		if fds, err := unix.ParseUnixRights(&m); err == nil && len(fds) == 1 {
+			return os.NewFile(uintptr(fds[0]), "source"), nil
+		}
+	}
+	return nil, errors.New("unexpected control message")
+}

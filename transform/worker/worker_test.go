@@ -1,0 +1,381 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// The workers of these tests are this test binary, run with the argument
+// "worker" and an engine that does what a job's quality tells it to.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "worker" {
+		fmt.Fprintln(os.Stderr, Serve(func() Engine { return scripted{} }))
+		os.Exit(2)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// What a scripted engine does, by a job's quality.
+const (
+	draw = iota + 1
+	hang
+	die
+	dieOnce // dies unless the file that the source names exists, which it makes
+	lieAboutFormat
+	lieAboutSize
+	sendGarbage
+	sendTwice
+	skip
+	refuse
+	fail
+)
+
+type scripted struct{}
+
+func (scripted) Trim() {}
+
+func (scripted) Probe() transform.Capabilities {
+	return transform.Capabilities{Version: "test", Load: transform.Formats[:], Save: []transform.Format{transform.PNG}}
+}
+
+func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, transform.Picture) error) error {
+	for i, p := range job.Outputs {
+		g := transform.NewGeometry(job.Info, p)
+		pic := transform.Picture{Format: p.Format, Width: g.Width, Height: g.Height}
+		body := picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height)))
+		switch p.Quality {
+		case hang:
+			select {}
+		case die:
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		case dieOnce:
+			b, _ := job.Source.Bytes()
+			if f, err := os.OpenFile(string(b), os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+				f.Close()
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			}
+		case lieAboutFormat:
+			body = picturetest.JPEG(image.NewGray(image.Rect(0, 0, g.Width, g.Height)), 80)
+		case lieAboutSize:
+			body = picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width+1, g.Height)))
+		case sendGarbage:
+			body = []byte("<script>alert(1)</script>")
+		case sendTwice:
+			if err := deliver(i, transform.Picture{Format: p.Format, Body: body}); err != nil {
+				return err
+			}
+		case skip:
+			continue
+		case refuse:
+			return fmt.Errorf("%w: it is ugly", transform.ErrMalformed)
+		case fail:
+			return errors.New("a mistake of ours")
+		}
+		pic.Body = body
+		if err := deliver(i, pic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newPool(t testing.TB, size int) *Pool {
+	t.Helper()
+	p, err := New(Config{Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Close()
+		if s := p.Stats(); s.Idle != 0 {
+			t.Errorf("after Close: %+v", s)
+		}
+	})
+	return p
+}
+
+func newJob(t testing.TB, body string, what ...int) transform.Job {
+	t.Helper()
+	src, err := transform.NewSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { src.Close() })
+	if _, err := src.Write([]byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	if err := src.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	job := transform.Job{Source: src, Info: transform.Info{Format: transform.PNG, Width: 40, Height: 20, Orientation: 1, Frames: 1, Bands: 1, Bits: 8}}
+	for i, q := range what {
+		job.Outputs = append(job.Outputs, transform.Params{Format: transform.PNG, Width: 10 + i, Quality: q})
+	}
+	return job
+}
+
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// do runs a job and gives the widths of what was delivered, by output.
+func do(ctx context.Context, p *Pool, job transform.Job) (map[int]int, error) {
+	got := map[int]int{}
+	err := p.Transform(ctx, job, func(i int, pic transform.Picture) {
+		m, err := png.Decode(bytes.NewReader(pic.Body))
+		if err == nil {
+			got[i] = m.Bounds().Dx()
+		}
+	})
+	return got, err
+}
+
+func TestJobsShareAWorker(t *testing.T) {
+	p := newPool(t, 2)
+	for range 5 {
+		got, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw, draw, draw))
+		if err != nil || len(got) != 3 || got[2] != 12 {
+			t.Fatalf("%v, %v", got, err)
+		}
+	}
+	if s := p.Stats(); s.Started != 1 || s.Jobs != 5 || s.Idle != 1 || s.Workers != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestPoolIsBounded(t *testing.T) {
+	p := newPool(t, 2)
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			if _, err := do(within(t, 20*time.Second), p, newJob(t, "x", draw)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if s := p.Stats(); s.Started > 2 || s.Jobs != 12 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestDeadlineEndsTheWorkerAndIsNotRetried(t *testing.T) {
+	p := newPool(t, 1)
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Fatal(err) // the worker is warm: what follows is about the deadline alone
+	}
+	_, err := do(within(t, 200*time.Millisecond), p, newJob(t, "x", hang))
+	if !errors.Is(err, transform.ErrTimeout) {
+		t.Errorf("got %v", err)
+	}
+	if s := p.Stats(); s.Killed != 1 || s.Retried != 0 || s.Crashed != 0 || s.Workers != 0 {
+		t.Errorf("%+v", s)
+	}
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Errorf("the next job: %v", err)
+	}
+}
+
+func TestCancelledJobLeavesNoWorkerBehind(t *testing.T) {
+	p := newPool(t, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	if _, err := do(ctx, p, newJob(t, "x", hang)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if s := p.Stats(); s.Workers != 0 || s.Retried != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestCrashIsRetriedOnce(t *testing.T) {
+	p := newPool(t, 1)
+	mark := t.TempDir() + "/crashed"
+	// The first output is delivered by the worker that dies on the second.
+	got, err := do(within(t, 10*time.Second), p, newJob(t, mark, draw, dieOnce, draw))
+	if err != nil || len(got) != 3 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if s := p.Stats(); s.Retried != 1 || s.Crashed != 1 || s.Started != 2 {
+		t.Errorf("%+v", s)
+	}
+	_, err = do(within(t, 10*time.Second), p, newJob(t, "x", die))
+	if !errors.Is(err, transform.ErrCrashed) {
+		t.Errorf("a picture that always crashes: %v", err)
+	}
+	if s := p.Stats(); s.Retried != 2 || s.Crashed != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestIdleWorkerThatDiedHarmsNoJob(t *testing.T) {
+	p := newPool(t, 1)
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Fatal(err)
+	}
+	w := p.idle[0]
+	w.cmd.Process.Kill()
+	<-w.ended
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Error(err)
+	}
+	if s := p.Stats(); s.Retried != 0 || s.Crashed != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestNothingAWorkerSaysIsBelieved(t *testing.T) {
+	for name, q := range map[string]int{
+		"another format": lieAboutFormat, "another size": lieAboutSize, "no picture": sendGarbage,
+		"an output missing": skip,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, 1)
+			if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", q)); !errors.Is(err, transform.ErrCrashed) {
+				t.Errorf("got %v", err)
+			}
+			if s := p.Stats(); s.Workers != 0 {
+				t.Errorf("the liar is kept: %+v", s)
+			}
+		})
+	}
+}
+
+func TestWorkerThatGoesOnAfterItsLastOutputIsDropped(t *testing.T) {
+	p := newPool(t, 1)
+	got, err := do(within(t, 10*time.Second), p, newJob(t, "x", sendTwice))
+	if err != nil || len(got) != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if s := p.Stats(); s.Workers != 0 || s.Retried != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestRefusalKeepsItsMeaningAndTheWorker(t *testing.T) {
+	p := newPool(t, 1)
+	_, err := do(within(t, 10*time.Second), p, newJob(t, "x", refuse))
+	if !errors.Is(err, transform.ErrMalformed) || !strings.Contains(err.Error(), "ugly") {
+		t.Errorf("got %v", err)
+	}
+	if _, err = do(within(t, 10*time.Second), p, newJob(t, "x", fail)); !errors.Is(err, errWorker) || errors.Is(err, transform.ErrCrashed) {
+		t.Errorf("got %v", err)
+	}
+	if s := p.Stats(); s.Started != 1 || s.Idle != 1 || s.Retried != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	c, err := newPool(t, 1).Probe(within(t, 10*time.Second))
+	if err != nil || c.Version != "test" || len(c.Missing()) != len(transform.Formats)-1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestWorkerHasNoEnvironmentAndNoStrayDescriptors(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	t.Setenv("PICTOR_KEY", "secret")
+	// A descriptor that a careless library left open across exec.
+	stray, err := os.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stray.Close()
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, stray.Fd(), syscall.F_SETFD, 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	p := newPool(t, 1)
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Fatal(err)
+	}
+	proc := fmt.Sprintf("/proc/%d/", p.idle[0].cmd.Process.Pid)
+	env, err := os.ReadFile(proc + "environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.TrimSuffix(string(env), "\x00"); got != strings.Join(DefaultEnv, "\x00") {
+		t.Errorf("environment %q", got)
+	}
+	fds, err := os.ReadDir(proc + "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets := 0
+	for _, e := range fds {
+		link, _ := os.Readlink(proc + "fd/" + e.Name())
+		switch {
+		case e.Name() <= "2" && len(e.Name()) == 1, strings.HasPrefix(link, "anon_inode:"):
+		case strings.HasPrefix(link, "/sys/fs/cgroup/"): // Go's runtime reads its CPU limit
+		case strings.HasPrefix(link, "socket:"):
+			sockets++
+		default:
+			t.Errorf("descriptor %s is %s", e.Name(), link)
+		}
+	}
+	if sockets != 1 {
+		t.Errorf("%d sockets", sockets)
+	}
+}
+
+func TestClosedPoolRefuses(t *testing.T) {
+	p := newPool(t, 1)
+	p.Close()
+	if _, err := do(within(t, time.Second), p, newJob(t, "x", draw)); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestServeByHandSaysSo(t *testing.T) {
+	if err := Serve(func() Engine { return scripted{} }); !errors.Is(err, ErrNotStartedByServer) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// FuzzFrame: no bytes of a worker make the server panic or allocate more than
+// it allows.
+func FuzzFrame(f *testing.F) {
+	var b bytes.Buffer
+	_ = writeFrame(&b, response{Kind: kindPicture, Width: 3}, []byte("body"))
+	f.Add(b.Bytes())
+	f.Add([]byte("\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00{}"))
+	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r response
+		body, err := readFrame(bytes.NewReader(b), &r, 1<<10)
+		if err == nil && len(body) > 1<<10 {
+			t.Fatalf("%d bytes", len(body))
+		}
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := writeFrame(&out, r, body); err != nil {
+			t.Fatal(err)
+		}
+		var again response
+		if body2, err := readFrame(&out, &again, 1<<10); err != nil || !bytes.Equal(body, body2) {
+			t.Fatalf("%+v became %+v, %v", r, again, err)
+		}
+	})
+}
