@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the real pictor, built once for all tests of the package.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "pictor-e2e-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "pictor")
+		build := exec.Command("go", "build", "-o", binary, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// The key and salt of the tests: "secret" and "hello".
+const keyHex, saltHex = "736563726574", "68656C6C6F"
+
+// server is a running pictor.
+type server struct {
+	t    testing.TB
+	cmd  *exec.Cmd
+	url  string
+	done chan struct{}
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+var listening = regexp.MustCompile(`msg=listening.* url=(http://\S+)`)
+
+// serve starts pictor on a free port, and stops it when the test ends.
+func serve(t testing.TB, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, done: make(chan struct{})}
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "debug"}, args...)
+	s.cmd = exec.Command(binary, args...)
+	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	// A pipe of our own: the workers inherit standard error, and os/exec's
+	// would keep Wait from returning for as long as one lives.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = w
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	found := make(chan string, 1)
+	go s.read(r, found)
+	go func() { s.cmd.Wait(); close(s.done) }()
+	t.Cleanup(s.stop)
+	select {
+	case s.url = <-found:
+	case <-s.done:
+		t.Fatalf("pictor ended: %s", s.logged())
+	case <-time.After(20 * time.Second):
+		t.Fatalf("pictor does not listen: %s", s.logged())
+	}
+	return s
+}
+
+func (s *server) read(r *os.File, found chan<- string) {
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		s.mu.Lock()
+		fmt.Fprintln(&s.log, lines.Text())
+		s.mu.Unlock()
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			found <- m[1]
+		}
+	}
+}
+
+func (s *server) logged() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+func (s *server) stop() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.done:
+	case <-time.After(40 * time.Second):
+		s.cmd.Process.Kill()
+		s.t.Errorf("SIGTERM did not end pictor: %s", s.logged())
+	}
+	if s.t.Failed() {
+		s.t.Logf("log of pictor:\n%s", s.logged())
+	}
+}
+
+// answer is a whole HTTP answer.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) String() string {
+	body := a.body
+	if len(body) > 200 {
+		body = body[:200]
+	}
+	return fmt.Sprintf("%d %v %q", a.status, a.header, body)
+}
+
+func (s *server) get(path string, header ...string) answer {
+	s.t.Helper()
+	a, err := s.try(http.MethodGet, path, header...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}}
+
+func (s *server) try(method, path string, header ...string) (answer, error) {
+	req, err := http.NewRequest(method, s.url+path, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, body}, err
+}
+
+// workers are the process ids of pictor's children.
+func (s *server) workers() []int {
+	var out []int
+	dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, d := range dirs {
+		b, err := os.ReadFile(d)
+		if err != nil {
+			continue
+		}
+		// pid (name) state parent …
+		i := bytes.LastIndexByte(b, ')')
+		fields := strings.Fields(string(b[i+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(s.cmd.Process.Pid) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(d)))
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// status reads a figure of /proc/PID/status, in bytes.
+func procStatus(t testing.TB, pid int, name string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb << 10
+		}
+	}
+	t.Fatalf("no %s in %s", name, b)
+	return 0
+}
+
+// site is an origin that counts.
+type site struct {
+	*httptest.Server
+	mu    sync.Mutex
+	files map[string][]byte
+	asked map[string]int
+	// hold, if set, is called before a file is sent.
+	hold func(path string)
+}
+
+func newSite(t testing.TB) *site {
+	s := &site{files: map[string][]byte{}, asked: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.asked[r.URL.Path]++
+		b, ok := s.files[r.URL.Path]
+		hold := s.hold
+		s.mu.Unlock()
+		if hold != nil {
+			hold(r.URL.Path)
+		}
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+		w.Write(b)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *site) put(path string, b []byte) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[path] = b
+	return s.URL + path
+}
+
+func (s *site) count(path string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[path]
+}
+
+// pictor runs the binary to its end.
+func pictor(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+var keys = []string{"--key", keyHex, "--salt", saltHex}
+
+// serveLocal is serve for sources on this machine.
+func serveLocal(t testing.TB, args ...string) *server {
+	t.Helper()
+	return serve(t, append(append([]string{"--allow-networks", "127.0.0.0/8"}, keys...), args...)...)
+}
+
+// needs skips where a program is missing, but fails where tests must be whole.
+func needs(t testing.TB, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", program)
+		}
+		t.Skipf("%s is not installed", program)
+	}
+}
+
+// signed signs a path by openssl: code that is not ours says what is right.
+func signed(t testing.TB, path string) string {
+	t.Helper()
+	needs(t, "openssl")
+	salt, err := unhex(saltHex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:"+keyHex, "-binary")
+	cmd.Stdin = io.MultiReader(bytes.NewReader(salt), strings.NewReader(path))
+	sum, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := exec.Command("openssl", "base64", "-A")
+	b64.Stdin = bytes.NewReader(sum)
+	text, err := b64.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "/" + strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(string(text)) + path
+}

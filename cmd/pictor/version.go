@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// versionCmd tells versions, and the formats that really work here.
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	fmt.Printf("pictor %s, %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	c, err := capabilities()
+	if err != nil {
+		fmt.Println(err)
+		return nil
+	}
+	fmt.Printf("libvips %s\nloads %s\nsaves %s\n", c.Version, names(c.Load), names(c.Save))
+	if missing := c.Missing(); len(missing) > 0 {
+		return missingFormats(missing)
+	}
+	return nil
+}
+
+func names(list []transform.Format) string {
+	out := make([]string, len(list))
+	for i, f := range list {
+		out[i] = f.String()
+	}
+	return strings.Join(out, " ")
+}
+
+// missingFormats says what an installation of libvips cannot do.
+func missingFormats(missing []string) error {
+	return fmt.Errorf("this libvips cannot %s: install its codecs (Debian 13: libheif-plugin-aomenc and libheif-plugin-dav1d for AVIF)",
+		strings.Join(missing, ", "))
+}

@@ -1,0 +1,249 @@
+package budget
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func newBudget(t testing.TB, cfg Config) *Budget {
+	t.Helper()
+	b, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func acquire(t testing.TB, b *Budget, n int64) *Grant {
+	t.Helper()
+	g, err := b.Acquire(context.Background(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestNewRefusesNoCapacity(t *testing.T) {
+	if _, err := New(Config{}); err == nil {
+		t.Error("a budget of nothing")
+	}
+}
+
+func TestTooLargeFailsAtOnce(t *testing.T) {
+	b := newBudget(t, Config{Capacity: 10})
+	if _, err := b.Acquire(context.Background(), 11); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("Acquire: %v", err)
+	}
+	if _, err := b.TryAcquire(11); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("TryAcquire: %v", err)
+	}
+	if err := acquire(t, b, 10).Grow(1); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("Grow: %v", err)
+	}
+}
+
+func TestServedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10})
+		held := acquire(t, b, 10)
+		var order []int64
+		var mu sync.Mutex
+		for _, n := range []int64{9, 1, 5, 5} {
+			go func() {
+				g, err := b.Acquire(context.Background(), n)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				order = append(order, n)
+				mu.Unlock()
+				time.Sleep(time.Second)
+				g.Release()
+			}()
+			synctest.Wait()
+		}
+		if s := b.Stats(); s.Waiting != 4 || s.WaitingBytes != 20 {
+			t.Errorf("%+v", s)
+		}
+		held.Release()
+		synctest.Wait()
+		mu.Lock()
+		if first := slices.Sorted(slices.Values(order)); !slices.Equal(first, []int64{1, 9}) {
+			t.Errorf("first %v", first)
+		}
+		mu.Unlock()
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 || s.WaitingBytes != 0 || s.Granted != 5 || s.Peak != 10 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestALateSmallOneDoesNotOvertake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10})
+		held := acquire(t, b, 5)
+		go func() {
+			g, err := b.Acquire(context.Background(), 8)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			g.Release()
+		}()
+		synctest.Wait()
+		if _, err := b.TryAcquire(1); !errors.Is(err, ErrSaturated) {
+			t.Errorf("got %v", err)
+		}
+		held.Release()
+		synctest.Wait()
+	})
+}
+
+func TestWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10, MaxWait: 5 * time.Second, MaxQueue: 1})
+		held := acquire(t, b, 10)
+		start := time.Now()
+		if _, err := b.Acquire(context.Background(), 1); !errors.Is(err, ErrSaturated) || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		cause := errors.New("the client left")
+		ctx, cancel := context.WithCancelCause(context.Background())
+		time.AfterFunc(time.Second, func() { cancel(cause) })
+		go func() { // stands first in line, so that the next one finds it full
+			time.Sleep(time.Millisecond)
+			if _, err := b.Acquire(context.Background(), 1); !errors.Is(err, ErrSaturated) {
+				t.Errorf("a full line: %v", err)
+			}
+		}()
+		if _, err := b.Acquire(ctx, 1); !errors.Is(err, cause) {
+			t.Errorf("cancelled: %v", err)
+		}
+		held.Release()
+		if s := b.Stats(); s.Shed != 2 || s.Cancelled != 1 || s.InUse != 0 || s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestWhoLeavesLetsOthersPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10})
+		held := acquire(t, b, 5)
+		ctx, cancel := context.WithCancel(context.Background())
+		go b.Acquire(ctx, 8)
+		synctest.Wait()
+		got := make(chan *Grant)
+		go func() { got <- acquire(t, b, 4) }()
+		synctest.Wait()
+		cancel()
+		(<-got).Release()
+		held.Release()
+	})
+}
+
+func TestGrowAndRelease(t *testing.T) {
+	b := newBudget(t, Config{Capacity: 10})
+	g, other := acquire(t, b, 3), acquire(t, b, 4)
+	if err := g.Grow(3); err != nil || g.Bytes() != 6 {
+		t.Errorf("%d, %v", g.Bytes(), err)
+	}
+	if err := g.Grow(1); !errors.Is(err, ErrSaturated) {
+		t.Errorf("got %v", err)
+	}
+	other.Release()
+	g.Release()
+	g.Release()
+	if err := g.Grow(1); err == nil || g.Bytes() != 0 {
+		t.Errorf("a released grant grew: %d, %v", g.Bytes(), err)
+	}
+	if s := b.Stats(); s.InUse != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestModel compares with a model: whatever happens in whatever order, grants
+// stay within the capacity, the front of the line waits only for what does
+// not fit, and in the end nothing is in use.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		capacity := rapid.Int64Range(1, 50).Draw(rt, "capacity")
+		steps := rapid.SliceOfN(rapid.IntRange(0, 999), 1, 60).Draw(rt, "steps")
+		synctest.Test(t, func(t *testing.T) { model(t, capacity, steps) })
+	})
+}
+
+type request struct {
+	n      int64
+	cancel context.CancelFunc
+	done   chan *Grant
+}
+
+func model(t *testing.T, capacity int64, steps []int) {
+	b := newBudget(t, Config{Capacity: capacity, MaxWait: time.Hour})
+	var waiting []*request
+	var held []*Grant
+	settle := func() {
+		synctest.Wait()
+		var still []*request
+		for _, r := range waiting {
+			select {
+			case g := <-r.done:
+				if g != nil {
+					held = append(held, g)
+				}
+			default:
+				still = append(still, r)
+			}
+		}
+		waiting = still
+		var sum int64
+		for _, g := range held {
+			sum += g.Bytes()
+		}
+		s := b.Stats()
+		if sum != s.InUse || sum > capacity || s.Waiting != len(waiting) {
+			t.Fatalf("held %d of %d, waiting %d, stats %+v", sum, capacity, len(waiting), s)
+		}
+		if len(waiting) > 0 && waiting[0].n <= capacity-sum {
+			t.Fatalf("the first in line wants %d and %d are free", waiting[0].n, capacity-sum)
+		}
+	}
+	for _, step := range steps {
+		switch k := step / 4; {
+		case step%4 <= 1:
+			r := &request{n: 1 + int64(k)%capacity, done: make(chan *Grant, 1)}
+			var ctx context.Context
+			ctx, r.cancel = context.WithCancel(context.Background())
+			waiting = append(waiting, r)
+			go func() { g, _ := b.Acquire(ctx, r.n); r.done <- g }()
+		case step%4 == 2 && len(held) > 0:
+			i := k % len(held)
+			held[i].Release()
+			held = slices.Delete(held, i, i+1)
+		case len(waiting) > 0:
+			waiting[k%len(waiting)].cancel()
+		}
+		settle()
+	}
+	for _, r := range waiting {
+		r.cancel()
+	}
+	settle()
+	for _, g := range held {
+		g.Release()
+	}
+	if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 || s.WaitingBytes != 0 {
+		t.Fatalf("in the end %+v", s)
+	}
+}

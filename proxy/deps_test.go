@@ -1,0 +1,176 @@
+package proxy_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pictor-proxy/pictor"
+
+// mayImport says which packages of pictor each package may import. Imports
+// point one way; a new package needs a row.
+var mayImport = map[string][]string{
+	"transform":             {},
+	"cache":                 {},
+	"config":                {},
+	"proxy/budget":          {},
+	"proxy/origin":          {},
+	"transform/picturetest": {},
+	"transform/vips":        {"transform"},
+	"transform/worker":      {"transform"},
+	"proxy/signedurl":       {"transform"},
+	"proxy/playground":      {"transform", "proxy/signedurl"},
+	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/origin", "proxy/signedurl"},
+	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "config",
+		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/playground"},
+}
+
+// onlyIn says where a library has its place.
+var onlyIn = map[string][]string{
+	"github.com/labstack/echo/v4":                    {"proxy"},
+	"github.com/dgraph-io/ristretto/v2":              {"cache"},
+	"github.com/cespare/xxhash/v2":                   {"cache"},
+	"github.com/h2non/bimg":                          {"transform/vips"},
+	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},
+	"code.dny.dev/ssrf":                              {"proxy/origin"},
+	"github.com/KimMachineGun/automemlimit":          {}, // its root sets GOMEMLIMIT when imported
+	"github.com/KimMachineGun/automemlimit/memlimit": {"config"},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+// list is go list, as a build without cgo sees the packages.
+func list(t *testing.T) map[string]goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]goPackage{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		found[strings.TrimPrefix(p.ImportPath, module+"/")] = p
+	}
+	return found
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	packages := list(t)
+	for name, p := range packages {
+		allowed, ok := mayImport[name]
+		if !ok {
+			t.Errorf("%s has no row in mayImport", name)
+		}
+		for _, imp := range p.Imports {
+			if own, ok := strings.CutPrefix(imp, module+"/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s may not import %s", name, own)
+			}
+			if places, ok := onlyIn[imp]; ok && !slices.Contains(places, name) {
+				t.Errorf("%s is not for %s", imp, name)
+			}
+		}
+	}
+	for name := range mayImport {
+		if _, ok := packages[name]; !ok {
+			t.Errorf("row without a package: %s", name)
+		}
+	}
+}
+
+// A backend that mints URLs links nothing of the server.
+func TestSignedurlStandsAlone(t *testing.T) {
+	for _, dep := range list(t)["proxy/signedurl"].Deps {
+		if strings.Contains(dep, ".") && !strings.HasPrefix(dep, module) && !strings.HasPrefix(dep, "golang.org/x/sys") && !strings.HasPrefix(dep, "vendor/") {
+			t.Errorf("signedurl reaches %s", dep)
+		}
+		if dep == "runtime/cgo" || dep == "net/http" {
+			t.Errorf("signedurl reaches %s", dep)
+		}
+	}
+}
+
+// sources calls f for each Go file of the module.
+func sources(t *testing.T, f func(path string, file *ast.File, fset *token.FileSet)) {
+	t.Helper()
+	root := ".."
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && strings.HasPrefix(d.Name(), "."), d.IsDir() && d.Name() == "testdata":
+			return filepath.SkipDir
+		case d.IsDir(), !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+		if err == nil {
+			f(path, file, fset)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryPackageHasOneComment(t *testing.T) {
+	comments := map[string]int{}
+	sources(t, func(path string, file *ast.File, _ *token.FileSet) {
+		if strings.HasSuffix(path, "_test.go") || filepath.Base(path) == "gen.go" {
+			return
+		}
+		dir := filepath.Dir(path)
+		comments[dir] += 0
+		if file.Doc != nil && (strings.HasPrefix(file.Doc.Text(), "Package ") || strings.HasPrefix(file.Doc.Text(), "Command ")) {
+			comments[dir]++
+		}
+	})
+	for dir, n := range comments {
+		if n != 1 {
+			t.Errorf("%s has %d package comments", dir, n)
+		}
+	}
+}
+
+// A function fits a screen; one that does not hides a concept without a name.
+func TestFunctionsFitAScreen(t *testing.T) {
+	sources(t, func(path string, file *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		if n := fset.Position(file.End()).Line; n > 400 {
+			t.Errorf("%s has %d lines", path, n)
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok {
+				if n := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line + 1; n > 60 {
+					t.Errorf("%s: %s has %d lines", path, f.Name.Name, n)
+				}
+			}
+		}
+	})
+}

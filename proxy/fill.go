@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// fill makes a missing entry: fetch, sniff, admit, transform. The bytes of the
+// source are admitted before they are read, the working set before a worker
+// gets the job; a download never holds working set. ctx ends when the last
+// client has left.
+func (s *Server) fill(ctx context.Context, key cache.Key, req signedurl.Request) (*cache.Entry, error) {
+	body, err := s.fetch(ctx, req.Source)
+	if err != nil {
+		return nil, err
+	}
+	defer body.close()
+	info, err := s.sniff(body.source)
+	if err != nil {
+		return nil, err
+	}
+	out := req.Params
+	if out.Format == transform.FormatUnknown {
+		out.Format = info.Format
+	}
+	plan := transform.NewGeometry(info, out)
+	if err := s.cfg.Limits.CheckResult(plan, out.Format); err != nil {
+		return nil, err
+	}
+	need := transform.WorkingSet(info, plan, out.Format)
+	grant, err := s.admit(ctx, need)
+	if err != nil {
+		return nil, err
+	}
+	defer grant.Release()
+	picture, err := s.transform(ctx, transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need})
+	if err != nil {
+		return nil, err
+	}
+	return s.entry(key, req, body.meta, picture), nil
+}
+
+// body is a fetched source with the bytes reserved for it.
+type body struct {
+	source *transform.Source
+	meta   origin.Meta
+	grant  *budget.Grant
+}
+
+// close gives memory back before the reservation for it: the other way round,
+// a newcomer could be admitted onto pages that are still there.
+func (b *body) close() {
+	b.source.Close()
+	if b.grant != nil {
+		b.grant.Release()
+	}
+}
+
+func (s *Server) fetch(ctx context.Context, url string) (*body, error) {
+	source, err := transform.NewSource()
+	if err != nil {
+		return nil, err
+	}
+	b := &body{source: source}
+	reserve := func(n int64) error {
+		if b.grant == nil {
+			b.grant, err = s.cfg.Bodies.Acquire(ctx, n)
+			return bodyTooLarge(err, n)
+		}
+		return bodyTooLarge(b.grant.Grow(n), b.grant.Bytes()+n)
+	}
+	if b.meta, err = s.cfg.Origin.Fetch(ctx, url, source, reserve); err == nil {
+		err = source.Seal()
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// bodyTooLarge says what can be done about a source that can never fit.
+func bodyTooLarge(err error, n int64) error {
+	if errors.Is(err, budget.ErrTooLarge) {
+		return fmt.Errorf("%w: the source has %s, more than this server's memory limit lets it hold at once", budget.ErrTooLarge, mebibytes(n))
+	}
+	return err
+}
+
+// sniff looks at the whole source and refuses it by what it is. A picture that
+// is both cut and over a limit is told to be over the limit: that will not
+// change by sending the rest.
+func (s *Server) sniff(source *transform.Source) (transform.Info, error) {
+	b, err := source.Bytes()
+	if err != nil {
+		return transform.Info{}, err
+	}
+	// The worker maps the pages itself; here they would only be counted twice.
+	defer source.Release()
+	info, err := transform.Sniff(b)
+	if err == nil || errors.Is(err, transform.ErrTruncated) {
+		if over := s.cfg.Limits.CheckSource(info); over != nil {
+			return info, over
+		}
+	}
+	return info, err
+}
+
+func (s *Server) admit(ctx context.Context, need int64) (*budget.Grant, error) {
+	grant, err := s.cfg.Transforms.Acquire(ctx, need)
+	if errors.Is(err, budget.ErrTooLarge) {
+		return nil, fmt.Errorf("%w: this needs about %s to work on, and the server's memory limit leaves %s for that; ask for a smaller or simpler picture, or raise memory-limit",
+			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.Transforms.Stats().Capacity))
+	}
+	return grant, err
+}
+
+// transform does the job to its end even when the last client leaves in the
+// middle: the work is mostly done by then, and its result is kept. Only the
+// deadline ends it.
+func (s *Server) transform(ctx context.Context, job transform.Job) (transform.Picture, error) {
+	work := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		work, cancel = context.WithDeadline(work, deadline)
+		defer cancel()
+	}
+	if err := ctx.Err(); err != nil {
+		return transform.Picture{}, err
+	}
+	var picture transform.Picture
+	err := s.cfg.Transformer.Transform(work, job, func(_ int, p transform.Picture) { picture = p })
+	return picture, err
+}
+
+func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, p transform.Picture) *cache.Entry {
+	now := s.now()
+	ttl, immutable := s.cfg.TTL.of(meta.Freshness), false
+	if req.CacheBuster != "" && !meta.NoStore {
+		ttl, immutable = immutableTTL, true
+	}
+	return &cache.Entry{
+		Key:          key,
+		Body:         p.Body,
+		ContentType:  p.Format.MIME(),
+		ETag:         cache.ETag(p.Body),
+		LastModified: meta.LastModified,
+		Stored:       now,
+		Expires:      now.Add(ttl),
+		NoStore:      meta.NoStore,
+		Immutable:    immutable,
+	}
+}
+
+// mebibytes rounds up, for people.
+func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// errExpired: the URL was good until a time that has passed.
+var errExpired = errors.New("expired")
+
+// picture answers a request for a picture: verify, parse, look up or fill,
+// write.
+func (s *Server) picture(c echo.Context) error {
+	r := c.Request()
+	req, err := s.request(r.RequestURI)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
+	defer cancel()
+	key := cache.Key(req.Canonical())
+	entry, outcome, err := s.cfg.Cache.Get(ctx, key, func(ctx context.Context) (*cache.Entry, error) {
+		return s.fill(ctx, key, req)
+	})
+	if err != nil {
+		return err
+	}
+	return s.write(c, req, entry, outcome)
+}
+
+// request turns a request target into what is asked. Nothing of it is looked
+// at before the signature holds.
+func (s *Server) request(target string) (signedurl.Request, error) {
+	path, err := s.cfg.Keyring.Verify(target)
+	if err != nil {
+		return signedurl.Request{}, err
+	}
+	req, err := signedurl.Parse(path)
+	if err != nil {
+		return signedurl.Request{}, err
+	}
+	if req.Expired(s.now()) {
+		return signedurl.Request{}, errExpired
+	}
+	return req, nil
+}

@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// TTL says how long results stay fresh.
+type TTL struct {
+	// Default holds where the origin says nothing; Min and Max bound what it says.
+	Default, Min, Max time.Duration
+}
+
+// Config configures a Server. The parts are the caller's to make and to close.
+type Config struct {
+	Keyring     *signedurl.Keyring
+	Origin      *origin.Fetcher
+	Cache       *cache.Cache
+	Transformer transform.Transformer
+	// Bodies admits the bytes of sources in flight, Transforms the working
+	// sets of jobs.
+	Bodies, Transforms *budget.Budget
+	Limits             transform.Limits
+	TTL                TTL
+	// RequestTimeout is the longest that a client waits; 0 means 30 s.
+	RequestTimeout time.Duration
+	// Ready tells what keeps the server from serving; nil means nothing ever does.
+	Ready func() error
+	// Home answers GET /; nil means a quiet 200.
+	Home http.Handler
+	// FullErrors shows causes to the client (--dev).
+	FullErrors bool
+	// Log gets errors and, at debug level, requests; nil means none of it.
+	Log *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Server answers HTTP requests. It is an http.Handler.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	echo     *echo.Echo
+	draining atomic.Bool
+}
+
+// New makes a Server.
+func New(cfg Config) (*Server, error) {
+	switch {
+	case cfg.Keyring == nil, cfg.Origin == nil, cfg.Cache == nil, cfg.Transformer == nil, cfg.Bodies == nil, cfg.Transforms == nil:
+		return nil, errors.New("proxy: a part is missing from the configuration")
+	}
+	if cfg.RequestTimeout <= 0 {
+		cfg.RequestTimeout = 30 * time.Second
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.routes()
+	return s, nil
+}
+
+// routes registers GET and HEAD together: a route for GET alone would answer
+// HEAD with 405. One wildcard takes all pictures, and no middleware stands
+// before it.
+func (s *Server) routes() {
+	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.Logger.SetOutput(discard{})
+	both := []string{http.MethodGet, http.MethodHead}
+	s.echo.Match(both, "/", s.home)
+	s.echo.Match(both, "/robots.txt", s.robots)
+	s.echo.Match(both, "/health", s.live)
+	s.echo.Match(both, "/health/live", s.live)
+	s.echo.Match(both, "/health/ready", s.ready)
+	s.echo.Match(both, "/*", s.picture)
+}
+
+// discard swallows Echo's own log: everything worth saying goes to slog.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Drain makes the server say that it is not ready, so that load balancers
+// turn elsewhere while it still answers.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+func (s *Server) home(c echo.Context) error {
+	if s.cfg.Home != nil {
+		s.cfg.Home.ServeHTTP(c.Response(), c.Request())
+		return nil
+	}
+	return c.String(http.StatusOK, "pictor\n")
+}
+
+func (s *Server) robots(c echo.Context) error {
+	return c.String(http.StatusOK, "User-agent: *\nAllow: /\n")
+}
+
+func (s *Server) live(c echo.Context) error {
+	noStore(c.Response().Header())
+	return c.String(http.StatusOK, "ok\n")
+}
+
+func (s *Server) ready(c echo.Context) error {
+	noStore(c.Response().Header())
+	if s.draining.Load() {
+		return c.String(http.StatusServiceUnavailable, "shutting down\n")
+	}
+	if s.cfg.Ready != nil {
+		if err := s.cfg.Ready(); err != nil {
+			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
+		}
+	}
+	return c.String(http.StatusOK, "ok\n")
+}

@@ -1,0 +1,181 @@
+package transform
+
+// av1Sequence is what a sequence header tells of every frame after it.
+type av1Sequence struct {
+	width, height uint64 // the largest that a frame may have
+	bits          int
+	mono          bool
+}
+
+// av1Sequences visits the sequence headers in a run of whole OBUs.
+func av1Sequences(b []byte, visit func(av1Sequence) error) error {
+	for len(b) > 0 {
+		const sequenceHeader = 1
+		kind, body, rest, ok := nextOBU(b)
+		if !ok {
+			return broken("the AVIF has AV1 data that breaks off")
+		}
+		if kind == sequenceHeader {
+			r := bitReader{b: body}
+			s := readAV1Sequence(&r)
+			if r.short {
+				return broken("the AVIF has an AV1 header that breaks off")
+			}
+			if err := visit(s); err != nil {
+				return err
+			}
+		}
+		b = rest
+	}
+	return nil
+}
+
+// nextOBU splits the first OBU off b, which is not empty (AV1 §5.3). Without
+// a size of its own it takes the rest.
+func nextOBU(b []byte) (kind byte, body, rest []byte, ok bool) {
+	const extension, hasSize = 1 << 2, 1 << 1
+	flags := b[0]
+	kind, b = flags>>3&15, b[1:]
+	if flags&extension != 0 {
+		if len(b) == 0 {
+			return 0, nil, nil, false
+		}
+		b = b[1:]
+	}
+	if flags&hasSize == 0 {
+		return kind, b, nil, true
+	}
+	size, n := leb128(b)
+	if n == 0 || size > uint64(len(b)-n) {
+		return 0, nil, nil, false
+	}
+	b = b[n:]
+	return kind, b[:size], b[size:], true
+}
+
+// leb128 reads a number of up to eight bytes (AV1 §4.10.5) and says how many
+// it took; 0 where it does not end.
+func leb128(b []byte) (v uint64, n int) {
+	for i := 0; i < 8 && i < len(b); i++ {
+		v |= uint64(b[i]&0x7F) << (7 * i)
+		if b[i]&0x80 == 0 {
+			return v, i + 1
+		}
+	}
+	return 0, 0
+}
+
+// readAV1Sequence reads a sequence header up to its colour (AV1 §5.5.1).
+func readAV1Sequence(r *bitReader) av1Sequence {
+	profile := r.uint(3)
+	r.skip(1) // still_picture
+	reduced := r.flag()
+	if reduced {
+		r.skip(5) // seq_level_idx
+	} else {
+		skipAV1Timing(r)
+	}
+	wide, high := int(r.uint(4))+1, int(r.uint(4))+1
+	s := av1Sequence{width: r.uint(wide) + 1, height: r.uint(high) + 1, bits: 8}
+	if !reduced && r.flag() { // frame_id_numbers_present_flag
+		r.skip(4 + 3)
+	}
+	r.skip(3) // 128x128 superblocks, intra filters
+	if !reduced {
+		skipAV1Tools(r)
+	}
+	r.skip(3) // superres, cdef, restoration
+	if r.flag() {
+		s.bits = 10
+		if profile == 2 && r.flag() {
+			s.bits = 12
+		}
+	}
+	s.mono = profile != 1 && r.flag()
+	return s
+}
+
+// skipAV1Timing passes over timing and operating points.
+func skipAV1Timing(r *bitReader) {
+	var model bool
+	delayBits := 0
+	if r.flag() { // timing_info_present_flag
+		r.skip(32 + 32)
+		if r.flag() { // equal_picture_interval
+			r.skipUVLC()
+		}
+		if model = r.flag(); model {
+			delayBits = int(r.uint(5)) + 1
+			r.skip(32 + 5 + 5)
+		}
+	}
+	initialDelay := r.flag()
+	for points := r.uint(5) + 1; points > 0; points-- {
+		r.skip(12)
+		if r.uint(5) > 7 {
+			r.skip(1) // seq_tier
+		}
+		if model && r.flag() {
+			r.skip(2*delayBits + 1)
+		}
+		if initialDelay && r.flag() {
+			r.skip(4)
+		}
+	}
+}
+
+// skipAV1Tools passes over the tools of moving pictures.
+func skipAV1Tools(r *bitReader) {
+	r.skip(4) // compounds, warped motion, dual filter
+	orderHint := r.flag()
+	if orderHint {
+		r.skip(2)
+	}
+	// seq_choose_screen_content_tools, or seq_force_screen_content_tools
+	if r.flag() || r.flag() {
+		if !r.flag() { // seq_choose_integer_mv
+			r.skip(1)
+		}
+	}
+	if orderHint {
+		r.skip(3)
+	}
+}
+
+// bitReader reads bits from the highest down. Past the end it gives zeros and
+// sets short.
+type bitReader struct {
+	b     []byte
+	at    int // in bits
+	short bool
+}
+
+func (r *bitReader) uint(bits int) uint64 {
+	var v uint64
+	for range bits {
+		i := r.at >> 3
+		if i >= len(r.b) {
+			r.short = true
+			return 0
+		}
+		v = v<<1 | uint64(r.b[i]>>(7-r.at&7)&1)
+		r.at++
+	}
+	return v
+}
+
+func (r *bitReader) flag() bool { return r.uint(1) == 1 }
+
+// skip takes no more bits than one header can have.
+func (r *bitReader) skip(bits int) { r.at += bits }
+
+// skipUVLC passes over a number in Exp-Golomb form (AV1 §4.10.3).
+func (r *bitReader) skipUVLC() {
+	zeros := 0
+	for !r.short && !r.flag() {
+		zeros++
+	}
+	if zeros < 32 {
+		r.skip(zeros)
+	}
+}

@@ -1,0 +1,267 @@
+package transform
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// isAVIF looks at the brands of an ftyp box (AVIF 1.1 §6): "avif" for a still
+// picture, or "avis" of a sequence that holds a still picture as well.
+func isAVIF(b []byte) bool {
+	const header, brand, maxBrands = 8, 4, 256
+	if !hasMagic(b, 4, "ftyp") {
+		return false
+	}
+	size := int64(binary.BigEndian.Uint32(b))
+	end := min(size, int64(len(b)), header+brand*maxBrands)
+	var sequence, still bool
+	for at := header; int64(at+brand) <= end; at += brand {
+		if at == header+brand {
+			continue // the minor version
+		}
+		switch string(b[at : at+brand]) {
+		case "avif":
+			return true
+		case "avis":
+			sequence = true
+		case "mif1":
+			still = true
+		}
+	}
+	return sequence && still
+}
+
+// sniffAVIF reads the tables of the meta box and checks that all they point at
+// is there. A sequence counts as its still picture: one frame.
+func sniffAVIF(b []byte, info *Info) error {
+	a := avif{file: b, byID: map[uint32]*avifItem{}}
+	var meta []byte
+	var short, moving bool
+	for rest := b; len(rest) > 0; {
+		bx, next, ok := nextBox(rest)
+		if !ok {
+			return broken("the AVIF has a box of an impossible length")
+		}
+		if !bx.whole {
+			short = true
+			break
+		}
+		switch string(bx.kind) {
+		case "meta":
+			if meta != nil {
+				return broken("the AVIF describes its picture twice")
+			}
+			meta = bx.body
+		case "moov":
+			moving = true
+		}
+		rest = next
+	}
+	switch {
+	case meta == nil && moving && !short:
+		return notRead("this is an AVIF image sequence without a still picture")
+	case meta == nil:
+		return cutShort("the AVIF ends before its picture is described")
+	}
+	if err := a.readMeta(meta); err != nil {
+		return err
+	}
+	if err := a.describe(info); err != nil {
+		return err
+	}
+	if short || !a.complete() {
+		return cutShort("the AVIF ends in the middle of its picture data")
+	}
+	return a.verify(info)
+}
+
+// describe fills info from the primary item and what belongs to it.
+func (a *avif) describe(info *Info) error {
+	p := a.byID[a.primary]
+	switch {
+	case a.primary == 0 || p == nil:
+		return broken("the AVIF does not say which picture is its main one")
+	case p.kind == "hvc1", p.kind == "hev1":
+		return notRead("this is a HEIC picture")
+	case p.kind != "av01" && p.kind != "grid":
+		return notRead("this is an AVIF whose main picture is not AV1")
+	case p.width == 0 || p.height == 0 || p.width > math.MaxInt32 || p.height > math.MaxInt32:
+		return broken("the AVIF has no width or no height")
+	case p.cropped:
+		return notRead("this is an AVIF that is cropped by its container (clap)")
+	}
+	a.relate()
+	info.Width, info.Height = int(p.width), int(p.height)
+	if p.turns%2 == 1 {
+		info.Width, info.Height = info.Height, info.Width
+	}
+	info.Bands = 3
+	bits, ancillary := p.channelBits, a.profileBytes
+	for _, item := range a.items {
+		switch item.role {
+		case rolePrimary, roleTile:
+			bits = max(bits, item.bits)
+		case roleAlpha:
+			bits = max(bits, item.bits)
+			info.Alpha = true
+		}
+		if item.kind == "Exif" || item.kind == "mime" || item.kind == "uri " {
+			ancillary += item.size()
+		}
+	}
+	// Items may share bytes, but no more than there are can be metadata.
+	info.AncillaryBytes = int64(min(ancillary, uint64(len(a.file))))
+	info.Bits = avifBits(bits)
+	if p.channels == 1 || (p.channels == 0 && p.mono) {
+		info.Bands = 1
+	}
+	if info.Alpha {
+		info.Bands++
+	}
+	return nil
+}
+
+// avifBits rounds up to a depth that AV1 has.
+func avifBits(bits int) int {
+	switch {
+	case bits <= 8:
+		return 8
+	case bits <= 10:
+		return 10
+	}
+	return 12
+}
+
+// relate gives roles to the items that decoding the primary one may decode
+// too: alpha and thumbnail, and then the tiles of a grid.
+func (a *avif) relate() {
+	a.byID[a.primary].role = rolePrimary
+	for _, r := range a.refs {
+		from := a.byID[r.from]
+		if from == nil || from.role != roleNone || r.to != a.primary {
+			continue
+		}
+		switch {
+		case string(r.kind) == "auxl" && from.alpha:
+			from.role = roleAlpha
+		case string(r.kind) == "thmb":
+			from.role = roleThumbnail
+		}
+	}
+	for _, r := range a.refs {
+		from, to := a.byID[r.from], a.byID[r.to]
+		if string(r.kind) != "dimg" || from == nil || to == nil || from.kind != "grid" || from.role == roleNone {
+			continue
+		}
+		from.tiles++
+		to.isTile = true
+		if to.role == roleNone {
+			to.role = roleTile
+		}
+	}
+}
+
+// complete says whether every byte that an item points at is there.
+func (a *avif) complete() bool {
+	for _, item := range a.items {
+		for _, s := range item.spans {
+			if _, ok := s.of(a.holder(item)); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// holder is what the spans of an item count in.
+func (a *avif) holder(item *avifItem) []byte {
+	if item.inMeta {
+		return a.idat
+	}
+	return a.file
+}
+
+// verify holds what is declared against what will be decoded. The declared
+// size decides whether there is memory for the picture, so AV1 data that is
+// larger than its item says, a grid that makes another size, or a tile or
+// alpha far larger than the picture are refused: libheif decodes them first.
+func (a *avif) verify(info *Info) error {
+	const small = 512 // a tile may be this large beside a smaller picture
+	p := a.byID[a.primary]
+	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
+	for _, item := range a.items {
+		if item.role == roleNone {
+			continue
+		}
+		if item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight {
+			return broken("the AVIF has a part that has no size or is larger than the whole")
+		}
+		var err error
+		switch {
+		case item.kind == "av01":
+			err = a.verifyAV1(item, info)
+		case item.kind == "grid" && !item.isTile:
+			err = a.verifyGrid(item)
+		default:
+			err = notRead("this is an AVIF whose parts are not AV1")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyAV1 visits every sequence header of an item. Items may share bytes, so
+// what is read in all is bounded: more than a few times the file is malice.
+func (a *avif) verifyAV1(item *avifItem, info *Info) error {
+	const slack = 1 << 20
+	a.read += uint64(len(item.config)) + item.size()
+	if a.read > 4*uint64(len(a.file))+slack {
+		return broken("the AVIF has too many items of the same bytes")
+	}
+	headers := 0
+	visit := func(s av1Sequence) error {
+		headers++
+		if s.width > item.width || s.height > item.height {
+			return broken("the AVIF has AV1 data of a larger size than it declares")
+		}
+		if item.role != roleThumbnail {
+			info.Bits = max(info.Bits, s.bits)
+		}
+		return nil
+	}
+	if err := av1Sequences(item.config, visit); err != nil {
+		return err
+	}
+	for _, s := range item.spans {
+		data, _ := s.of(a.holder(item))
+		if err := av1Sequences(data, visit); err != nil {
+			return err
+		}
+	}
+	if headers == 0 {
+		return broken("the AVIF has AV1 data without its header")
+	}
+	return nil
+}
+
+// verifyGrid reads the item data of a grid (ISO/IEC 23008-12 §6.6.2.3).
+func (a *avif) verifyGrid(item *avifItem) error {
+	if len(item.spans) != 1 {
+		return broken("the AVIF has a grid without its layout")
+	}
+	data, _ := item.spans[0].of(a.holder(item))
+	f := bmffFields{b: data}
+	f.uint(1) // version
+	size := 2
+	if f.uint(1)&1 != 0 {
+		size = 4
+	}
+	tiles := (f.uint(1) + 1) * (f.uint(1) + 1)
+	width, height := f.uint(size), f.uint(size)
+	if f.short || width != item.width || height != item.height || tiles != item.tiles {
+		return broken("the AVIF has a grid that contradicts its size or its tiles")
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package transform
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+)
+
+func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
+	one := []avifPart{av1Part(40, 30)}
+	ftyp := bmffBox("ftyp", []byte("avif"), be(4, 0))
+	kind := func(kind string) []byte {
+		p := av1Part(40, 30)
+		p.kind = kind
+		return avifBuild{parts: []avifPart{p}}.bytes()
+	}
+	size := func(width, height uint64) []byte {
+		return avifBuild{parts: []avifPart{{kind: "av01", props: [][]byte{ispe(width, height)}}}}.bytes()
+	}
+	without := func(table string) []byte {
+		return avifBuild{parts: one, instead: map[string][]byte{table: nil}}.bytes()
+	}
+	twice := func(table string) []byte {
+		return avifBuild{parts: one, extra: bmffBox(table, be(4, 0, 4, 0))}.bytes()
+	}
+	whole := avifBuild{parts: one}.bytes()
+	all := []refusal{
+		{"type box alone", ftyp, ErrTruncated, "before its picture is described"},
+		{"moving only", append(slices.Clip(ftyp), bmffBox("moov")...), ErrUnsupported, "without a still picture"},
+		{"box of 7 bytes", append(slices.Clip(ftyp), be(4, 7, 4, 0, 4, 0)...), ErrMalformed, "impossible length"},
+		{"two descriptions", append(slices.Clip(whole), whole[len(ftyp)+8:]...), ErrMalformed, "twice"},
+		{"box past the end", append(slices.Clip(whole), be(4, 9, 4, 0x66726565)...), ErrTruncated, "in the middle"},
+		{"large box past the end", append(slices.Clip(whole), be(4, 1, 4, 0x66726565, 8, math.MaxUint64)...), ErrTruncated, "in the middle"},
+		{"bytes after the boxes", append(slices.Clip(whole), 1, 2, 3), ErrTruncated, "in the middle"},
+		{"no main item", without("pitm"), ErrMalformed, "main one"},
+		{"no items", without("iinf"), ErrUnsupported, "not AV1"},
+		{"no properties", without("iprp"), ErrMalformed, "no width"},
+		{"no places", without("iloc"), ErrMalformed, "without its header"},
+		{"main item is not there", avifBuild{parts: one, primary: 9}.bytes(), ErrMalformed, "main one"},
+		{"HEVC", kind("hvc1"), ErrUnsupported, "HEIC"},
+		{"overlay", kind("iovl"), ErrUnsupported, "not AV1"},
+		{"no width", size(0, 30), ErrMalformed, "no width"},
+		{"no height", size(40, 0), ErrMalformed, "no width or no height"},
+		{"width of 32 bits", size(1<<31, 30), ErrMalformed, "no width"},
+		{"cropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(39, 30))}}.bytes(), ErrUnsupported, "cropped"},
+	}
+	for _, table := range []string{"pitm", "iloc", "iinf", "iprp", "iref", "idat"} {
+		all = append(all, refusal{"two of " + table, twice(table), ErrMalformed, "twice"})
+	}
+	wantRefusals(t, all)
+}
+
+func TestSniffRefusesAVIFsWithBrokenTables(t *testing.T) {
+	one := []avifPart{av1Part(40, 30)}
+	instead := func(table string, body ...[]byte) []byte {
+		return avifBuild{parts: one, instead: map[string][]byte{table: bmffBox(table, body...)}}.bytes()
+	}
+	manyProps := make([][]byte, avifMaxProperties+1)
+	for i := range manyProps {
+		manyProps[i] = bmffBox("skip")
+	}
+	manyIDs := be(4, 0, 4, avifMaxItems+1)
+	for i := range uint64(avifMaxItems + 1) {
+		manyIDs = append(manyIDs, be(2, i, 1, 0)...)
+	}
+	manyGiven := bytes.Repeat(append(be(2, 1, 1, 255), bytes.Repeat([]byte{1}, 255)...), 300)
+	manyRefs := be(4, 0)
+	refs := be(2, 1, 2, avifMaxRefs/2)
+	for range avifMaxRefs / 2 {
+		refs = append(refs, 0, 1)
+	}
+	for range 3 {
+		manyRefs = append(manyRefs, bmffBox("dimg", refs)...)
+	}
+	infe := bmffBox("infe", be(4, 2<<24, 2, 1, 2, 0), []byte("av01"))
+	wantRefusals(t, []refusal{
+		{"short pitm", instead("pitm", be(4, 0, 1, 1)), ErrMalformed, "breaks off"},
+		{"short iinf", instead("iinf", be(2, 0)), ErrMalformed, "breaks off"},
+		{"short infe", instead("iinf", be(4, 0, 2, 1), bmffBox("infe", be(4, 2<<24, 2, 1, 2, 0, 2, 0))), ErrMalformed, "breaks off"},
+		{"item twice", instead("iinf", be(4, 0, 2, 2), infe, infe), ErrMalformed, "one number"},
+		{"table leaves its box", instead("iinf", be(4, 0, 2, 1, 4, 100), []byte("infe")), ErrMalformed, "leaves"},
+		{"short iloc", instead("iloc", be(4, 0, 2, 0x4400, 2, 1, 2, 1)), ErrMalformed, "breaks off"},
+		{"fields of 9 bytes", instead("iloc", be(4, 0, 2, 0x9400, 2, 0)), ErrMalformed, "unknown kind"},
+		{"version 3", instead("iloc", be(4, 3<<24, 2, 0x4400, 4, 0)), ErrMalformed, "unknown kind"},
+		{"two places", instead("iloc", be(4, 0, 2, 0x4400, 2, 2, 2, 1, 2, 0, 2, 0, 2, 1, 2, 0, 2, 0)), ErrMalformed, "two places"},
+		{"item in an item", instead("iloc", be(4, 1<<24, 2, 0x4400, 2, 1, 2, 1, 2, 2, 2, 0, 2, 0)), ErrUnsupported, "inside of items"},
+		// Pieces of no bytes at all: 65535 for the price of one number.
+		{"many pieces", instead("iloc", be(4, 0, 2, 0, 2, 1, 2, 1, 2, 0, 2, 65535)), ErrMalformed, "too many pieces"},
+		{"place past the end", instead("iloc", be(4, 0, 2, 0x8880, 2, 1, 2, 1, 2, 0, 8, math.MaxUint64, 2, 1, 8, 2, 8, 8)), ErrTruncated, "in the middle"},
+		{"length past the end", instead("iloc", be(4, 0, 2, 0x8800, 2, 1, 2, 1, 2, 0, 2, 1, 8, 8, 8, math.MaxUint64)), ErrTruncated, "in the middle"},
+		{"place past idat", instead("iloc", be(4, 1<<24, 2, 0x4400, 2, 1, 2, 1, 2, 1, 2, 0, 2, 1, 4, 0, 4, 1)), ErrTruncated, "in the middle"},
+		{"short iref", instead("iref", be(4, 0), bmffBox("auxl", be(2, 1, 2, 2, 2, 1))), ErrMalformed, "breaks off"},
+		{"many refs", instead("iref", manyRefs), ErrMalformed, "too many references"},
+		{"many items", instead("iprp", bmffBox("ipco"), bmffBox("ipma", manyIDs)), ErrMalformed, "too many items"},
+		{"many properties", instead("iprp", bmffBox("ipco", manyProps...)), ErrMalformed, "too many properties"},
+		{"two lists of properties", instead("iprp", bmffBox("ipco", ispe(1, 1)), bmffBox("ipco")), ErrMalformed, "twice"},
+		{"many associations", instead("iprp", bmffBox("ipco", bmffBox("skip")), bmffBox("ipma", be(4, 0, 4, 300), manyGiven)), ErrMalformed, "too many properties"},
+		{"short ipma", instead("iprp", bmffBox("ipma", be(4, 0, 4, 1, 2, 1, 1, 3, 1, 0))), ErrMalformed, "breaks off"},
+		{"short ispe", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("pixi", be(4, 0, 1, 3)))}}.bytes(), ErrMalformed, "breaks off"},
+		{"two sizes", avifBuild{parts: []avifPart{av1Part(40, 30, ispe(41, 30))}}.bytes(), ErrMalformed, "two sizes"},
+		{"two configurations", avifBuild{parts: []avifPart{av1Part(40, 30, av1C(0))}}.bytes(), ErrMalformed, "two AV1"},
+	})
+}
+
+// What is declared decides about memory, and what is in the data is decoded.
+func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
+	sized := func(declared, real avifPart) avifPart {
+		declared.data = real.data
+		return declared
+	}
+	alpha := func(p avifPart) []avifPart {
+		p.props = append(p.props, auxAlpha)
+		p.refs = []testRef{{"auxl", []uint64{1}}}
+		return []avifPart{av1Part(40, 30), p}
+	}
+	thumbnail := av1Part(40, 3000)
+	thumbnail.refs = []testRef{{"thmb", []uint64{1}}}
+	tile, huge := av1Part(32, 32), av1Part(4000, 32)
+	grid := func(data []byte, tiles ...avifPart) []byte {
+		g := gridPart(1, 2, 40, 30, 2, 3)
+		if data != nil {
+			g.data = data
+		}
+		return avifBuild{wide: true, parts: append([]avifPart{g}, tiles...)}.bytes()
+	}
+	file := func(parts ...avifPart) []byte { return avifBuild{wide: true, parts: parts}.bytes() }
+	inConfig := av1Part(40, 30)
+	inConfig.props[1] = av1C(0, av1Data(av1Still(4000, 30, 8, false))...)
+	second := av1Part(40, 30)
+	second.data = append(av1Data(av1Still(40, 30, 8, false))[:2], av1Data(av1Still(40, 31, 8, false))...)
+	extraTiles := gridPart(1, 2, 40, 30, 2, 3, 2)
+	inner := gridPart(1, 1, 40, 30, 3)
+	notAV1 := tile
+	notAV1.kind = "jpeg"
+	headless := av1Part(40, 30)
+	headless.data = []byte{6 << 3, 1, 2}
+	breaks := av1Part(40, 30)
+	breaks.data = []byte{6<<3 | 2, 100, 1}
+	noSpan := gridPart(1, 2, 40, 30, 2, 3)
+	wantRefusals(t, []refusal{
+		{"wider data", file(sized(av1Part(40, 30), av1Part(41, 30))), ErrMalformed, "larger size than it declares"},
+		{"higher data", file(sized(av1Part(40, 30), av1Part(40, 31))), ErrMalformed, "larger size than it declares"},
+		{"in the configuration", file(inConfig), ErrMalformed, "larger size than it declares"},
+		{"in a second header", file(second), ErrMalformed, "larger size than it declares"},
+		{"no header", file(headless), ErrMalformed, "without its header"},
+		{"data breaks off", file(breaks), ErrMalformed, "breaks off"},
+		{"alpha", file(alpha(av1Part(40, 3000))...), ErrMalformed, "larger than the whole"},
+		{"alpha without a size", file(alpha(avifPart{kind: "av01", props: [][]byte{}})...), ErrMalformed, "larger than the whole"},
+		{"alpha data", file(alpha(sized(av1Part(40, 30), av1Part(40, 3000)))...), ErrMalformed, "larger size than it declares"},
+		{"thumbnail", file(av1Part(40, 30), thumbnail), ErrMalformed, "larger than the whole"},
+		{"tile", grid(nil, tile, huge), ErrMalformed, "larger than the whole"},
+		{"tile data", grid(nil, tile, sized(tile, huge)), ErrMalformed, "larger size than it declares"},
+		{"tile of another kind", grid(nil, tile, notAV1), ErrUnsupported, "not AV1"},
+		{"grid of another size", grid([]byte{0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF}, tile, tile), ErrMalformed, "contradicts"},
+		{"grid of more tiles", grid([]byte{0, 0, 0, 2, 0, 40, 0, 30}, tile, tile), ErrMalformed, "contradicts"},
+		{"grid breaks off", grid([]byte{0, 0, 0, 1, 0, 40}, tile, tile), ErrMalformed, "contradicts"},
+		{"more tiles than the grid", file(extraTiles, tile, tile), ErrMalformed, "contradicts"},
+		{"grid in a grid", file(gridPart(1, 1, 40, 30, 2), inner, tile), ErrUnsupported, "not AV1"},
+		{"grid in itself", file(gridPart(1, 1, 40, 30, 1)), ErrUnsupported, "not AV1"},
+		{"grid without a layout", avifBuild{parts: []avifPart{noSpan, tile, tile}, instead: map[string][]byte{"iloc": nil}}.bytes(), ErrMalformed, "layout"},
+	})
+}
+
+// Thumbnails that all are the whole file would make the work quadratic.
+func TestSniffReadsTheBytesOfAnAVIFAFewTimesAtMost(t *testing.T) {
+	first := av1Part(40, 30)
+	const lastUnit = 3
+	head := first.data[:len(first.data)-lastUnit]
+	first.data = append(slices.Clip(head), bytes.Repeat([]byte{15<<3 | 2, 0}, 1<<19)...)
+	thumbnail := av1Part(40, 30)
+	thumbnail.data, thumbnail.refs = nil, []testRef{{"thmb", []uint64{1}}}
+	build := avifBuild{parts: []avifPart{first, thumbnail, thumbnail, thumbnail, thumbnail, thumbnail}}
+	at := uint64(bytes.Index(build.bytes(), first.data))
+	places := be(4, 0, 2, 0x4400, 2, 6)
+	for id := range uint64(6) {
+		places = append(places, be(2, id+1, 2, 0, 2, 1, 4, at, 4, uint64(len(first.data)))...)
+	}
+	build.instead = map[string][]byte{"iloc": bmffBox("iloc", places)}
+	if b := build.bytes(); uint64(bytes.Index(b, first.data)) != at {
+		t.Fatal("the data moved")
+	}
+	wantRefusals(t, []refusal{{"shared bytes", build.bytes(), ErrMalformed, "same bytes"}})
+	build.parts, build.instead = build.parts[:2], nil
+	build.parts[1].data = first.data
+	if got, err := Sniff(build.bytes()); err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSniffFollowsAnAVIFItemInPieces(t *testing.T) {
+	data := av1Data(av1Still(40, 30, 8, false))
+	n := uint64(len(data))
+	const lastUnit = 3
+	file := func(at, first, second uint64) []byte {
+		pieces := be(4, 0, 2, 0x4400, 2, 1, 2, 1, 2, 0, 2, 2, 4, at, 4, first, 4, at+first, 4, second)
+		return avifBuild{parts: []avifPart{av1Part(40, 30)}, instead: map[string][]byte{"iloc": bmffBox("iloc", pieces)}}.bytes()
+	}
+	at := uint64(bytes.Index(file(0, 0, 0), data))
+	for _, length := range []uint64{lastUnit, 0} { // 0 is "to the end"
+		if got, err := Sniff(file(at, n-lastUnit, length)); err != nil || got.Width != 40 {
+			t.Errorf("second piece of %d: %+v, %v", length, got, err)
+		}
+	}
+	wantRefusals(t, []refusal{
+		{"second piece cut", file(at, n-lastUnit, lastUnit+1), ErrTruncated, "in the middle"},
+		{"pieces of one unit", file(at, n-lastUnit-1, lastUnit+1), ErrMalformed, "breaks off"},
+	})
+}
+
+func TestSniffReadsAVIFBoxesOfEveryLength(t *testing.T) {
+	b := avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes()
+	data := bytes.Index(b, []byte("mdat")) - 4
+	toEnd := slices.Clone(b)
+	copy(toEnd[data:], be(4, 0))
+	large := append(slices.Clip(b), be(4, 1, 4, 0x66726565, 8, 16)...) // an empty "free"
+	for name, b := range map[string][]byte{"to the end": toEnd, "of 64 bits": large} {
+		if got, err := Sniff(b); err != nil || got.Width != 40 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	for n := range toEnd {
+		if got, err := Sniff(toEnd[:n]); !isRefusal(err) {
+			t.Errorf("cut to %d of %d bytes: %+v, %v", n, len(toEnd), got, err)
+		}
+	}
+	tooLarge := append(slices.Clip(b), be(4, 1, 4, 0x66726565, 8, 15)...)
+	wantRefusals(t, []refusal{{"64 bits that say 15", tooLarge, ErrMalformed, "impossible length"}})
+}
+
+func TestSniffTakesEveryBrandOfAVIF(t *testing.T) {
+	whole := avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes()
+	rest := whole[binary.BigEndian.Uint32(whole):]
+	for brands, want := range map[string]bool{
+		"avif\x00\x00\x00\x00":         true,
+		"mif1\x00\x00\x00\x00avifmiaf": true,
+		"avis\x00\x00\x00\x00avifmsf1": true,
+		"avis\x00\x00\x00\x00msf1mif1": true,
+		"avis\x00\x00\x00\x00msf1":     false,
+		"mif1\x00\x00\x00\x00miaf":     false,
+		"heic\x00\x00\x00\x00mif1":     false,
+		"mif1avif":                     false,
+		"mif1\x00\x00\x00\x00miafavi":  false,
+	} {
+		// Places in the file move with the brands, so a good file may count as cut.
+		_, err := Sniff(append(bmffBox("ftyp", []byte(brands)), rest...))
+		if taken := !errors.Is(err, ErrUnsupported); taken != want {
+			t.Errorf("%q: %v, want it taken for an AVIF: %v", brands, err, want)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package transform
+
+import "encoding/binary"
+
+// Block introducers and labels of GIF89a appendix A.
+const (
+	gifExtension      = 0x21
+	gifImage          = 0x2C
+	gifTrailer        = 0x3B
+	gifGraphicControl = 0xF9
+	gifComment        = 0xFE
+)
+
+// gifWalk follows the blocks of a GIF to its trailer.
+type gifWalk struct {
+	rest   []byte
+	info   *Info
+	frames int
+	// transparent is what the graphic control of the next frame says.
+	transparent bool
+}
+
+func sniffGIF(b []byte, info *Info) error {
+	const signature, screen = 6, 7
+	if len(b) < signature+screen {
+		return cutShort("the GIF ends in its header")
+	}
+	s := b[signature:]
+	info.Bands = 3
+	info.Width, info.Height = gifCanvas(binary.LittleEndian.Uint16(s), binary.LittleEndian.Uint16(s[2:]))
+	w := gifWalk{rest: s[screen:], info: info}
+	if !w.skipColours(s[4]) {
+		return w.cut()
+	}
+	return w.blocks()
+}
+
+// gifCanvas is the size from which libnsgif, the reader of libvips, starts: it
+// takes no screen size on trust that is zero, above 2048, or the size of a
+// screen of old, and lets the first frame decide.
+func gifCanvas(width, height uint16) (int, int) {
+	type size struct{ w, h uint16 }
+	switch (size{width, height}) {
+	case size{640, 480}, size{640, 512}, size{800, 600}, size{1024, 768}, size{1280, 1024}, size{1600, 1200}:
+		return 1, 1
+	}
+	if width == 0 || height == 0 || width > 2048 || height > 2048 {
+		return 1, 1
+	}
+	return int(width), int(height)
+}
+
+func (w *gifWalk) cut() error {
+	if w.frames == 0 {
+		return cutShort("the GIF ends before its first frame is complete")
+	}
+	return cutShort("the GIF ends before its last frame and its end mark")
+}
+
+func (w *gifWalk) blocks() error {
+	for len(w.rest) > 0 {
+		introducer := w.rest[0]
+		w.rest = w.rest[1:]
+		switch introducer {
+		case gifTrailer:
+			if w.frames == 0 {
+				return broken("the GIF has no frame")
+			}
+			return nil
+		case gifExtension:
+			if err := w.extension(); err != nil {
+				return err
+			}
+		case gifImage:
+			if !w.image() {
+				return w.cut()
+			}
+			w.frames++
+			w.info.Frames = w.frames
+		case 0:
+			// Old encoders end the last frame twice.
+			if len(w.rest) > 0 && w.rest[0] != 0 && w.rest[0] != gifTrailer {
+				return broken("the GIF has an unknown block")
+			}
+		default:
+			return broken("the GIF has an unknown block")
+		}
+	}
+	return w.cut()
+}
+
+// extension reads a label and its sub-blocks (GIF89a §23 to §26). Only a
+// comment may be empty: libnsgif reads on after the first block of the others
+// whatever its size, and would from there see other blocks than this walk.
+func (w *gifWalk) extension() error {
+	if len(w.rest) < 2 {
+		return w.cut()
+	}
+	before := len(w.rest)
+	label, first := w.rest[0], w.rest[1]
+	w.rest = w.rest[1:]
+	if first == 0 && label != gifComment {
+		return broken("the GIF has an empty extension")
+	}
+	if label == gifGraphicControl && len(w.rest) >= 2 {
+		const transparent = 1
+		if w.rest[1]&transparent != 0 {
+			w.transparent = true
+		}
+	}
+	if !w.skipSubBlocks() {
+		return w.cut()
+	}
+	if label != gifGraphicControl {
+		w.info.AncillaryBytes += int64(before-len(w.rest)) + 1
+	}
+	return nil
+}
+
+// image reads an image descriptor (GIF89a §20), its colours and its data.
+// libnsgif lets the first frame enlarge the canvas, and clips the others.
+func (w *gifWalk) image() bool {
+	const descriptor = 9
+	if len(w.rest) < descriptor {
+		return false
+	}
+	d := w.rest[:descriptor]
+	w.rest = w.rest[descriptor:]
+	if w.transparent {
+		w.info.Alpha, w.info.Bands = true, 4
+		w.transparent = false
+	}
+	if w.frames == 0 {
+		at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
+		w.info.Width = max(w.info.Width, at(0)+at(4))
+		w.info.Height = max(w.info.Height, at(2)+at(6))
+	}
+	if !w.skipColours(d[8]) || len(w.rest) == 0 {
+		return false
+	}
+	w.rest = w.rest[1:] // the size of the first LZW code
+	return w.skipSubBlocks()
+}
+
+// skipColours passes over a colour table, if the flags announce one.
+func (w *gifWalk) skipColours(flags byte) bool {
+	const hasTable, sizeMask = 0x80, 7
+	if flags&hasTable == 0 {
+		return true
+	}
+	n := 3 * 2 << (flags & sizeMask)
+	if len(w.rest) < n {
+		return false
+	}
+	w.rest = w.rest[n:]
+	return true
+}
+
+// skipSubBlocks passes over data sub-blocks and the empty one that ends them.
+func (w *gifWalk) skipSubBlocks() bool {
+	for len(w.rest) > 0 {
+		n := int(w.rest[0]) + 1
+		if len(w.rest) < n {
+			return false
+		}
+		w.rest = w.rest[n:]
+		if n == 1 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+package transform
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+)
+
+// gifFile has a global table of two colours.
+func gifFile(width, height uint16, blocks ...[]byte) []byte {
+	b := binary.LittleEndian.AppendUint16([]byte("GIF89a"), width)
+	b = binary.LittleEndian.AppendUint16(b, height)
+	b = append(b, 0x80, 0, 0, 0, 0, 0, 255, 255, 255)
+	return append(b, slices.Concat(blocks...)...)
+}
+
+func gifRect(x, y, width, height uint16) []byte {
+	b := []byte{','}
+	for _, n := range []uint16{x, y, width, height} {
+		b = binary.LittleEndian.AppendUint16(b, n)
+	}
+	// A local table of four colours, and data of two sub-blocks.
+	b = append(append(b, 0x81), make([]byte, 12)...)
+	return append(b, 2, 2, 0x4C, 0x01, 3, ';', ',', '!', 0)
+}
+
+var (
+	gifEnd         = []byte{';'}
+	gifTransparent = []byte("!\xf9\x04\x01\x0a\x00\x01\x00")
+	gifOpaque      = []byte("!\xf9\x04\x00\x0a\x00\x01\x00")
+)
+
+// The sizes are what vipsheader of libvips 8.14.1 says of the same bytes.
+func TestSniffGivesAGIFTheSizeThatLibvipsGivesIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		b             []byte
+		width, height int
+	}{
+		"frame is the screen":          {gifFile(10, 8, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
+		"frame within the screen":      {gifFile(10, 8, gifRect(2, 2, 3, 3), gifEnd), 10, 8},
+		"first frame leaves it":        {gifFile(10, 8, gifRect(5, 5, 10, 8), gifEnd), 15, 13},
+		"second frame leaves it":       {gifFile(10, 8, gifRect(0, 0, 10, 8), gifRect(5, 5, 100, 80), gifEnd), 10, 8},
+		"screen of old":                {gifFile(640, 480, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
+		"screen of old, frame aside":   {gifFile(640, 480, gifRect(3, 2, 10, 8), gifRect(0, 0, 640, 480), gifEnd), 13, 10},
+		"another screen of old":        {gifFile(1280, 1024, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
+		"screen without a width":       {gifFile(0, 5, gifRect(0, 0, 10, 3), gifEnd), 10, 3},
+		"nothing has a size":           {gifFile(0, 0, gifRect(0, 0, 0, 0), gifEnd), 1, 1},
+		"wide screen":                  {gifFile(3000, 100, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
+		"largest screen taken at word": {gifFile(2048, 2048, gifRect(0, 0, 10, 8), gifEnd), 2048, 2048},
+		"largest frame":                {gifFile(9, 9, gifRect(65535, 65535, 65535, 65535), gifEnd), 131070, 131070},
+	} {
+		got, err := Sniff(tc.b)
+		if err != nil || got.Width != tc.width || got.Height != tc.height {
+			t.Errorf("%s: %+v, %v, want %dx%d", name, got, err, tc.width, tc.height)
+		}
+	}
+}
+
+func TestSniffReadsTheBlocksOfAGIF(t *testing.T) {
+	frame := gifRect(0, 0, 10, 8)
+	base := Info{Format: GIF, Width: 10, Height: 8, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}
+	for name, tc := range map[string]struct {
+		b    []byte
+		want func(*Info)
+	}{
+		"three frames":              {gifFile(10, 8, frame, gifOpaque, frame, frame, gifEnd), func(i *Info) { i.Frames = 3 }},
+		"transparent":               {gifFile(10, 8, gifTransparent, frame, gifEnd), func(i *Info) { i.Alpha, i.Bands = true, 4 }},
+		"a later frame transparent": {gifFile(10, 8, frame, gifTransparent, frame, gifEnd), func(i *Info) { i.Alpha, i.Bands, i.Frames = true, 4, 2 }},
+		"opaque":                    {gifFile(10, 8, gifOpaque, frame, gifEnd), func(*Info) {}},
+		"transparency of no frame":  {gifFile(10, 8, frame, gifTransparent, gifEnd), func(*Info) {}},
+		"comment":                   {gifFile(10, 8, []byte("!\xfe\x02;;\x00!\xfe\x00"), frame, gifEnd), func(i *Info) { i.AncillaryBytes = 6 + 3 }},
+		"application":               {gifFile(10, 8, frame, []byte("!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"), gifEnd), func(i *Info) { i.AncillaryBytes = 19 }},
+		"zeros before the end":      {gifFile(10, 8, frame, []byte{0, 0, 0}, gifEnd), func(*Info) {}},
+		"version 87a":               {bytes.Replace(gifFile(10, 8, frame, gifEnd), []byte("89a"), []byte("87a"), 1), func(*Info) {}},
+	} {
+		want := base
+		tc.want(&want)
+		if got, err := Sniff(tc.b); err != nil || got != want {
+			t.Errorf("%s: %+v, %v\nwant %+v", name, got, err, want)
+		}
+		for n := range tc.b {
+			if got, err := Sniff(tc.b[:n]); !isRefusal(err) {
+				t.Errorf("%s cut to %d of %d bytes: %+v, %v", name, n, len(tc.b), got, err)
+			}
+		}
+	}
+}
+
+func TestSniffRefusesBrokenGIFs(t *testing.T) {
+	frame := gifRect(0, 0, 10, 8)
+	wantRefusals(t, []refusal{
+		{"no frame", gifFile(10, 8, gifEnd), ErrMalformed, "no frame"},
+		{"unknown block", gifFile(10, 8, frame, []byte("?"), gifEnd), ErrMalformed, "unknown block"},
+		{"zeros between frames", gifFile(10, 8, frame, []byte{0, 0}, frame, gifEnd), ErrMalformed, "unknown block"},
+		{"empty extension", gifFile(10, 8, []byte("!\xf9\x00"), frame, gifEnd), ErrMalformed, "empty extension"},
+		{"no end", gifFile(10, 8, frame), ErrTruncated, "end mark"},
+		{"zeros instead of an end", gifFile(10, 8, frame, make([]byte, 1<<20)), ErrTruncated, "end mark"},
+		{"no frame and no end", gifFile(10, 8), ErrTruncated, "first frame"},
+	})
+}

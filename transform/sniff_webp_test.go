@@ -1,0 +1,143 @@
+package transform
+
+import (
+	"encoding/binary"
+	"slices"
+	"testing"
+)
+
+func riffFile(chunks ...[]byte) []byte {
+	body := slices.Concat(chunks...)
+	b := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(4+len(body)))
+	return append(append(b, "WEBP"...), body...)
+}
+
+// webpChunk pads data to an even length.
+func webpChunk(id string, data ...byte) []byte {
+	b := binary.LittleEndian.AppendUint32([]byte(id), uint32(len(data)))
+	b = append(b, data...)
+	return append(b, make([]byte, len(data)%2)...)
+}
+
+func put24(b []byte, n int) []byte { return append(b, byte(n), byte(n>>8), byte(n>>16)) }
+
+func webpHeader(flags byte, width, height int) []byte {
+	return webpChunk("VP8X", put24(put24([]byte{flags, 0, 0, 0}, width-1), height-1)...)
+}
+
+// webpLossy is a key frame whose data is no longer than the header.
+func webpLossy(width, height uint16) []byte {
+	b := []byte{0x10, 0, 0, 0x9D, 0x01, 0x2A}
+	b = binary.LittleEndian.AppendUint16(b, width)
+	b = binary.LittleEndian.AppendUint16(b, height)
+	return webpChunk("VP8 ", append(b, 1, 2, 3)...)
+}
+
+func webpLossless(width, height uint32, alpha bool) []byte {
+	bits := width - 1 | (height-1)<<14
+	if alpha {
+		bits |= 1 << 28
+	}
+	return webpChunk("VP8L", append(binary.LittleEndian.AppendUint32([]byte{0x2F}, bits), 1, 2)...)
+}
+
+func webpFrame(x, y, width, height int, chunks ...[]byte) []byte {
+	b := put24(put24(put24(put24(nil, x/2), y/2), width-1), height-1)
+	b = append(b, 100, 0, 0, 0)
+	return webpChunk("ANMF", append(b, slices.Concat(chunks...)...)...)
+}
+
+const (
+	webpAnimated = 0x02
+	webpWithEXIF = 0x08
+	webpWithA    = 0x10
+)
+
+func webpSamples() []sample {
+	base := Info{Format: WebP, Width: 40, Height: 30, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}
+	but := func(change func(*Info)) Info {
+		i := base
+		change(&i)
+		return i
+	}
+	alpha := func(i *Info) { i.Alpha, i.Bands = true, 4 }
+	exif := webpChunk("EXIF", exifBlock(binary.BigEndian, 8)...)
+	prefixed := webpChunk("EXIF", append([]byte(exifPrefix), exifBlock(binary.LittleEndian, 8)...)...)
+	upright := webpChunk("EXIF", exifBlock(binary.LittleEndian, 3)...)
+	anim := webpChunk("ANIM", 0, 0, 0, 0, 0, 0)
+	whole := webpFrame(0, 0, 40, 30, webpLossy(40, 30))
+	return []sample{
+		{"webp/lossy", riffFile(webpLossy(40, 30)), base},
+		{"webp/scaled", riffFile(webpLossy(40|1<<14, 30|3<<14)), base},
+		{"webp/lossless", riffFile(webpLossless(40, 30, false)), but(func(i *Info) { i.Lossless = true })},
+		{"webp/losslessAlpha", riffFile(webpLossless(40, 30, true)), but(func(i *Info) { alpha(i); i.Lossless = true })},
+		{"webp/largest", riffFile(webpLossless(1<<14, 1<<14, false)), but(func(i *Info) { i.Lossless, i.Width, i.Height = true, 1<<14, 1<<14 })},
+		{"webp/extended", riffFile(webpHeader(0, 40, 30), webpLossy(40, 30)), base},
+		{"webp/alphaFlag", riffFile(webpHeader(webpWithA, 40, 30), webpLossy(40, 30)), but(alpha)},
+		{"webp/alphaChunk", riffFile(webpHeader(0, 40, 30), webpChunk("ALPH", 0, 1, 2), webpLossy(40, 30)), but(alpha)},
+		{"webp/exif", riffFile(webpHeader(webpWithEXIF, 40, 30), webpLossy(40, 30), exif),
+			but(func(i *Info) { i.Orientation, i.AncillaryBytes = 8, int64(len(exif)) })},
+		{"webp/exifPrefixed", riffFile(webpHeader(webpWithEXIF, 40, 30), webpLossy(40, 30), prefixed, upright),
+			but(func(i *Info) { i.Orientation, i.AncillaryBytes = 8, int64(len(prefixed)+len(upright)) })},
+		{"webp/exifUnannounced", riffFile(webpHeader(0, 40, 30), webpLossy(40, 30), exif),
+			but(func(i *Info) { i.AncillaryBytes = int64(len(exif)) })},
+		{"webp/metadata", riffFile(webpHeader(0, 40, 30), webpChunk("ICCP", 1, 2), webpLossy(40, 30), webpChunk("XMP ", 1, 2), webpChunk("what")),
+			but(func(i *Info) { i.AncillaryBytes = 10 + 10 + 8 })},
+		{"webp/animated", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole, whole), but(func(i *Info) { i.Frames = 2 })},
+		{"webp/animatedOneLossless", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole, webpFrame(0, 0, 40, 30, webpLossless(40, 30, false), webpChunk("what"))),
+			but(func(i *Info) { i.Frames, i.Lossless = 2, true })},
+		{"webp/animatedAlpha", riffFile(webpHeader(webpAnimated, 40, 30), anim, webpFrame(0, 0, 40, 30, webpChunk("ALPH", 1), webpLossy(40, 30))), but(alpha)},
+		{"webp/animatedSmallFrame", riffFile(webpHeader(webpAnimated, 40, 30), anim, webpFrame(20, 10, 20, 20, webpLossy(20, 20))), but(alpha)},
+	}
+}
+
+func TestSniffRefusesBrokenWebPs(t *testing.T) {
+	header := webpHeader(0, 40, 30)
+	animated := webpHeader(webpAnimated, 40, 30)
+	lossy := webpLossy(40, 30)
+	inter := slices.Clone(lossy)
+	inter[8] |= 1
+	noStart := slices.Clone(lossy)
+	noStart[8+3] = 0
+	noSign := webpLossless(40, 30, false)
+	noSign[8] = 0
+	version := webpLossless(40, 30, false)
+	version[8+4] |= 0x20
+	long := riffFile(lossy)
+	long[4]++ // one byte more than there is
+	leaving := webpFrame(0, 0, 40, 30, lossy)
+	leaving[8+16+4]++ // the inner chunk, now longer than its frame
+	leaving[8+16+4]++
+	wantRefusals(t, []refusal{
+		{"nothing", riffFile(), ErrTruncated, "before its picture data"},
+		{"header alone", riffFile(header), ErrTruncated, "before its picture data"},
+		{"no picture", riffFile(header, webpChunk("EXIF", 1, 2)), ErrTruncated, "before its picture data"},
+		{"no frame", riffFile(animated, webpChunk("ANIM", 0, 0, 0, 0, 0, 0)), ErrTruncated, "before its picture data"},
+		{"container past the end", long, ErrTruncated, "in the middle"},
+		{"chunk past the container", append(riffFile(header, lossy[:len(lossy)-2]), lossy...), ErrTruncated, "in the middle"},
+		{"container of 3 bytes", append([]byte("RIFF\x03\x00\x00\x00WEBP"), lossy...), ErrMalformed, "length"},
+		{"other chunk first", riffFile(webpChunk("ALPH", 1), lossy), ErrMalformed, "begin with a picture"},
+		{"two headers", riffFile(header, header, lossy), ErrMalformed, "more than one header"},
+		{"two pictures", riffFile(header, lossy, lossy), ErrMalformed, "more than one picture"},
+		{"small header", riffFile(webpChunk("VP8X", 0, 0, 0), lossy), ErrMalformed, "too small"},
+		{"small lossy", riffFile(webpChunk("VP8 ", lossy[8:17]...)), ErrMalformed, "too small"},
+		{"small lossless", riffFile(webpChunk("VP8L", 0x2F, 0, 0)), ErrMalformed, "too small"},
+		{"small frame", riffFile(animated, webpChunk("ANMF", 1, 2, 3)), ErrMalformed, "too small"},
+		{"inter frame", riffFile(inter), ErrMalformed, "key frame"},
+		{"no start code", riffFile(noStart), ErrMalformed, "key frame"},
+		{"no signature", riffFile(noSign), ErrMalformed, "signature"},
+		{"version", riffFile(version), ErrMalformed, "signature"},
+		{"no width", riffFile(webpLossy(0, 30)), ErrMalformed, "no width"},
+		{"no height", riffFile(webpLossy(40, 1<<14)), ErrMalformed, "no height"},
+		{"giant canvas", riffFile(webpHeader(0, 1<<24, 1<<24), lossy), ErrMalformed, "canvas"},
+		{"picture smaller than canvas", riffFile(webpHeader(0, 41, 30), lossy), ErrMalformed, "another size than its canvas"},
+		{"picture larger than canvas", riffFile(header, webpLossless(40, 31, false)), ErrMalformed, "another size than its canvas"},
+		{"picture beside frames", riffFile(animated, lossy), ErrMalformed, "outside of the frames"},
+		{"frame outside", riffFile(animated, webpFrame(2, 0, 40, 30, lossy)), ErrMalformed, "outside of its canvas"},
+		{"frame of another size", riffFile(animated, webpFrame(0, 0, 38, 30, lossy)), ErrMalformed, "another size"},
+		{"frame without a picture", riffFile(animated, webpFrame(0, 0, 40, 30)), ErrMalformed, "not of one picture"},
+		{"frame of two pictures", riffFile(animated, webpFrame(0, 0, 40, 30, lossy, lossy)), ErrMalformed, "not of one picture"},
+		{"chunk leaves its frame", riffFile(animated, leaving), ErrMalformed, "leaves its frame"},
+		{"junk in a frame", riffFile(animated, webpFrame(0, 0, 40, 30, lossy, []byte{1, 2})), ErrMalformed, "too small"},
+	})
+}
