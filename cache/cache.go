@@ -123,6 +123,13 @@ func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 // Lookup is Get without a fill.
 func (c *Cache) Lookup(key Key) (*Entry, bool) {
 	e, ok := c.lookup(key)
+	if !ok {
+		c.mu.Lock()
+		if f := c.flights[key]; f != nil && f.landed && c.fresh(f.entry) {
+			e, ok = f.entry, true
+		}
+		c.mu.Unlock()
+	}
 	if ok {
 		c.hits.Add(1)
 	}
