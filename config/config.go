@@ -1,0 +1,94 @@
+package config
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// File names the YAML file. Embed it in each command that reads settings:
+// the file is read only where its flag exists.
+type File struct {
+	Config string `help:"YAML file with settings, one key per flag." placeholder:"FILE"`
+}
+
+// Keys are the settings that sign and verify; commands that mint URLs embed
+// them too.
+type Keys struct {
+	Key           Secret `help:"Signing keys in hexadecimal, comma-separated. The first one signs, all of them verify." placeholder:"HEX,..." group:"Signing"`
+	KeyFile       string `help:"File that holds the keys, instead of --key." placeholder:"FILE" group:"Signing"`
+	Salt          Secret `help:"Salts in hexadecimal, as many as keys, the n-th with the n-th." placeholder:"HEX,..." group:"Signing"`
+	SaltFile      string `help:"File that holds the salts, instead of --salt." placeholder:"FILE" group:"Signing"`
+	SignatureSize int    `help:"Bytes of a signature, 8 to 32, compared exactly." default:"32" placeholder:"32" group:"Signing"`
+}
+
+// Serve is every setting of the server. Kong fills it (see Sources); KeyFile
+// and SaltFile are then set only where the flag was given, while Key and Salt
+// hold the content whichever way it came.
+type Serve struct {
+	// Listen is empty where it was not set; Address has the default.
+	Listen string `help:"Address and port to serve on." placeholder:":8080" group:"Server"`
+	Dev    bool   `help:"Try pictor out: loopback only, a throw-away key, full errors, the playground." group:"Server"`
+
+	File
+
+	Keys
+	Insecure bool `help:"Accept any signature: anyone can ask for any picture." group:"Signing"`
+
+	// MemoryLimit is 0 where it is to be found (FindLimit), in bytes.
+	MemoryLimit Bytes `help:"Memory that all of pictor's processes may use together. Found if not set: the container's limit, else three quarters of the machine's memory." placeholder:"256MiB" group:"Memory"`
+	// Workers is 0 for as many as there are processors and the Plan affords.
+	Workers     int       `help:"Worker processes, 1 to 256; 0 for one per processor, as far as the memory limit affords." default:"0" placeholder:"N" group:"Memory"`
+	CacheMemory CacheSize `help:"Size of the cache in memory, or off. A share of the memory limit if not set." placeholder:"64MiB" group:"Memory"`
+
+	TTL    time.Duration `name:"ttl" help:"How long a result is fresh where the origin says nothing." default:"1h" group:"Freshness"`
+	TTLMin time.Duration `name:"ttl-min" help:"Shortest freshness taken from an origin." default:"0" group:"Freshness"`
+	TTLMax time.Duration `name:"ttl-max" help:"Longest freshness taken from an origin." default:"8760h" group:"Freshness"`
+
+	AllowNetworks Prefixes `help:"Networks (CIDR) or addresses that sources may be fetched from although they are private." placeholder:"CIDR,..." group:"Sources"`
+	LocalRoot     string   `help:"Folder that local sources are read from." placeholder:"DIR" group:"Sources"`
+	MaxSourceSize Bytes    `help:"Largest source, in bytes as downloaded." default:"64MiB" group:"Sources"`
+	// MaxSourcePixels counts one frame: width × height.
+	MaxSourcePixels Pixels `help:"Largest source, in pixels of one frame." default:"100MP" group:"Sources"`
+	MaxFrames       int    `help:"Most frames of an animation." default:"300" group:"Sources"`
+	MaxOutputSide   int    `help:"Longest side of a result in pixels, 1 to 65535." default:"8192" group:"Sources"`
+
+	FetchTimeout   time.Duration `help:"Longest time for fetching one source." default:"10s" group:"Timeouts"`
+	RequestTimeout time.Duration `help:"Longest time that a client waits for an answer." default:"30s" group:"Timeouts"`
+	QueueWait      time.Duration `help:"Longest wait for memory before a request is turned away with 503." default:"20s" group:"Timeouts"`
+
+	LogFormat string `help:"text or json." default:"text" placeholder:"text" group:"Log"`
+	LogLevel  string `help:"debug, info, warn or error." default:"info" placeholder:"info" group:"Log"`
+}
+
+// The addresses served on where --listen is not set.
+const (
+	defaultListen    = ":8080"
+	defaultListenDev = "127.0.0.1:8080"
+)
+
+// Address is where to listen, host:port: Listen, or its default, which is on
+// loopback in Dev.
+func (s *Serve) Address() string {
+	switch {
+	case s.Listen != "":
+		return s.Listen
+	case s.Dev:
+		return defaultListenDev
+	}
+	return defaultListen
+}
+
+// Level is LogLevel for slog; info where LogLevel is none of the four that
+// Validate lets pass.
+func (s *Serve) Level() slog.Level {
+	switch strings.ToLower(s.LogLevel) {
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}

@@ -1,0 +1,183 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	// maxFile bounds the YAML file, maxSecret the file of a secret, in bytes.
+	maxFile   = 1 << 20
+	maxSecret = 64 << 10
+)
+
+// fileValue is a value of the YAML file, as it would be on the command line.
+type fileValue struct {
+	text string
+	line int
+}
+
+// readLimited reads a file of at most limit bytes.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %s", path, Bytes(limit))
+	}
+	return data, nil
+}
+
+// readSecret reads the file of a secret, without the blanks and line ends
+// around its content. An empty one is an error: whoever names a file means to
+// set something.
+func readSecret(path string) (string, error) {
+	data, err := readLimited(path, maxSecret)
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("%s is empty", path)
+	}
+	return text, nil
+}
+
+// readFile reads the YAML file.
+func readFile(path string, table settings) (map[string]fileValue, error) {
+	data, err := readLimited(path, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	values, err := parseFile(data, table)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return values, nil
+}
+
+// parseFile reads one YAML mapping from setting to scalar or list of scalars.
+// A scalar is its text as written, whatever type YAML sees in it; a list is
+// joined by commas; an empty value is left out. The error joins everything
+// that is wrong with the keys.
+func parseFile(data []byte, table settings) (map[string]fileValue, error) {
+	values := map[string]fileValue{}
+	root, err := parseDocument(data)
+	if err != nil || root == nil {
+		return values, err
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("line %d: the file holds one setting per line, like \"ttl: 1h\"", root.Line)
+	}
+	var problems []error
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		name := key.Value
+		if err := checkKey(key, seen, table); err != nil {
+			problems = append(problems, fmt.Errorf("line %d: %w", key.Line, err))
+			continue
+		}
+		seen[name] = true
+		text, err := textOf(value)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("line %d: %s: %w", value.Line, name, err))
+			continue
+		}
+		if text != "" {
+			values[name] = fileValue{text: text, line: value.Line}
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// parseDocument is the root of the only YAML document there is, or nil for
+// none.
+func parseDocument(data []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document, second yaml.Node
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the file holds more than one YAML document")
+	}
+	if len(document.Content) != 1 || isNull(document.Content[0]) {
+		return nil, nil
+	}
+	return document.Content[0], nil
+}
+
+func checkKey(key *yaml.Node, seen map[string]bool, table settings) error {
+	switch {
+	case key.Kind != yaml.ScalarNode:
+		return errors.New("a key must be the name of a setting")
+	case seen[key.Value]:
+		return fmt.Errorf("%s is there twice", key.Value)
+	case key.Value == configName:
+		return errors.New("config cannot be set in the file itself")
+	case table.inFile(key.Value):
+		return nil
+	}
+	if name := table.nearest(key.Value); name != "" {
+		return fmt.Errorf("unknown setting %q; did you mean %q?", key.Value, name)
+	}
+	return fmt.Errorf("unknown setting %q", key.Value)
+}
+
+var errValue = errors.New("a value must be a text, a number or a list of these")
+
+func textOf(value *yaml.Node) (string, error) {
+	value = behindAlias(value)
+	switch {
+	case isNull(value):
+		return "", nil
+	case value.Kind == yaml.ScalarNode:
+		return strings.TrimSpace(value.Value), nil
+	case value.Kind != yaml.SequenceNode:
+		return "", errValue
+	}
+	entries := make([]string, len(value.Content))
+	for i, entry := range value.Content {
+		entry = behindAlias(entry)
+		if entry.Kind != yaml.ScalarNode {
+			return "", errValue
+		}
+		if strings.Contains(entry.Value, ",") {
+			return "", errors.New("an entry of a list cannot hold a comma")
+		}
+		entries[i] = strings.TrimSpace(entry.Value)
+	}
+	return strings.Join(entries, ","), nil
+}
+
+// behindAlias follows an alias one step. As lists hold scalars only, aliases
+// cannot multiply.
+func behindAlias(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode && node.Alias != nil {
+		return node.Alias
+	}
+	return node
+}
+
+func isNull(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
+}

@@ -1,0 +1,225 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+	"sort"
+	"strings"
+)
+
+const mib = 1 << 20
+
+// What the processes take before they do anything, in bytes of proportional
+// set size. Provisional: rounded up from a prototype, whose server and two
+// idle workers took 48 MiB together, and 53 MiB after sixty pictures of 6 MP.
+const (
+	fixedServer = 40 * mib
+	baseWorker  = 24 * mib
+)
+
+// The least that the parts can work with, in bytes.
+const (
+	// minTransform lets the thumbnail of a 6 MP progressive JPEG or of a 3 MP
+	// AVIF through without emptying the cache for it.
+	minTransform = 32 * mib
+	minBodies    = 16 * mib
+	// wiseTransform is how much of the transform budget each worker has to
+	// find before an automatic count adds another.
+	wiseTransform = 48 * mib
+	// wiseSlack is the slack of a limit between 192 and 240 MiB.
+	wiseSlack = 24 * mib
+)
+
+// ErrLimit: the memory limit is too small for what was asked of it.
+var ErrLimit = errors.New("the memory limit is too small")
+
+// PlanInput is what a Plan is made from.
+type PlanInput struct {
+	// Limit is the most that all processes may use together, in bytes, and
+	// LimitFrom says where it is from (see FindLimit).
+	Limit     int64
+	LimitFrom string
+	// Workers is 0 for as many as MaxProcs and the limit afford.
+	Workers int
+	// MaxProcs is the number of processors; 0 means GOMAXPROCS.
+	MaxProcs int
+	// CacheMemory is the size of the cache tier in memory.
+	CacheMemory CacheSize
+}
+
+// Plan splits a memory limit, all in bytes:
+//
+//	Limit ≥ Fixed + Workers × WorkerBase + Slack + Cache + CacheHeadroom + Bodies + Transform
+type Plan struct {
+	Limit     int64
+	LimitFrom string
+	// Fixed is the idle server.
+	Fixed int64
+	// Workers is how many worker processes there are; WorkerBase is each of
+	// them idle.
+	Workers    int
+	WorkerBase int64
+	// Slack is for what nobody counts: fragmentation, page tables, sockets.
+	Slack int64
+	// Cache is what the entries of the memory tier may cost, their overhead
+	// included (ristretto's MaxCost); 0 is a tier switched off.
+	// CacheHeadroom is the garbage that may lie beside them before Go's
+	// collector has run.
+	Cache, CacheHeadroom int64
+	// Bodies is for sources being fetched or worked on and results being sent.
+	Bodies int64
+	// Transform is for the working sets of jobs.
+	Transform int64
+	// GoLimit is for GOMEMLIMIT (debug.SetMemoryLimit): the server's own heap.
+	// It overlaps the other parts: Fixed, the cache with its headroom, and
+	// half of Bodies, as sources are outside of the heap.
+	GoLimit int64
+}
+
+// NewPlan splits a limit. Fixed costs come first; of what is left, the cache
+// gets a fifth of the limit and the bodies 15 %, but no more than a half and a
+// quarter of what can be spared, and the transforms get the rest. Where they
+// would have less than 32 MiB the error wraps ErrLimit and says what to change
+// and which limit would do.
+func NewPlan(in PlanInput) (Plan, error) {
+	if in.MaxProcs <= 0 {
+		in.MaxProcs = runtime.GOMAXPROCS(0)
+	}
+	if in.Workers < 0 || in.Workers > maxWorkers {
+		return Plan{}, fmt.Errorf("%d workers: set --workers to 1 to %d, or to 0 for as many as fit", in.Workers, maxWorkers)
+	}
+	p, ok := split(in)
+	if !ok {
+		return Plan{}, in.tooSmall()
+	}
+	return p, nil
+}
+
+// split makes the plan, or reports that the limit is too small for it. A
+// larger limit than one that works always works.
+func split(in PlanInput) (Plan, bool) {
+	p := Plan{
+		Limit:      in.Limit,
+		LimitFrom:  in.LimitFrom,
+		Fixed:      fixedServer,
+		Workers:    max(in.Workers, 1),
+		WorkerBase: baseWorker,
+		Slack:      slack(in.Limit),
+		Cache:      max(int64(in.CacheMemory), 0),
+	}
+	if p.Cache > p.Limit {
+		return Plan{}, false
+	}
+	p.CacheHeadroom = headroom(p.Cache)
+	spare := p.Limit - p.Slack - in.least()
+	if spare < 0 {
+		return Plan{}, false
+	}
+	if in.CacheMemory == CacheShare {
+		tier := min(p.Limit/5, spare/2)
+		// The tier holds Cache and 0.4 × Cache of headroom.
+		p.Cache = tier / 7 * 5
+		p.CacheHeadroom = tier - p.Cache
+	}
+	more := min(max(p.Limit/20*3-minBodies, 0), spare/4)
+	p.Bodies = minBodies + more
+	p.Transform = p.Limit - p.Slack - p.Fixed - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Bodies
+	if in.Workers == 0 {
+		p.staff(in.MaxProcs)
+	}
+	p.GoLimit = p.Fixed + p.Cache + p.CacheHeadroom + p.Bodies/2
+	return p, true
+}
+
+// staff adds workers to the first one, as far as each keeps its share of the
+// transform budget, out of which they are paid.
+func (p *Plan) staff(procs int) {
+	room := p.Transform + p.WorkerBase
+	n := min(room/(p.WorkerBase+wiseTransform), int64(procs), maxWorkers)
+	p.Workers = int(max(n, 1))
+	p.Transform = room - int64(p.Workers)*p.WorkerBase
+}
+
+// slack is a tenth of the limit; of a small one an eighth, up to 24 MiB.
+func slack(limit int64) int64 { return max(limit/10, min(limit/8, wiseSlack)) }
+
+// headroom is how much garbage lies beside entries that GOMEMLIMIT bounds.
+func headroom(cache int64) int64 { return cache / 5 * 2 }
+
+// least is what the input needs besides slack.
+func (in PlanInput) least() int64 {
+	cache := max(int64(in.CacheMemory), 0)
+	return fixedServer + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform + cache + headroom(cache)
+}
+
+func (in PlanInput) tooSmall() error {
+	advice := []string{"raise --memory-limit, or the limit of the container"}
+	if in.Workers > 1 {
+		advice = append(advice, fmt.Sprintf("lower --workers (%d)", in.Workers))
+	}
+	if in.CacheMemory > 0 {
+		advice = append(advice, fmt.Sprintf("lower --cache-memory (%s)", in.CacheMemory))
+	}
+	from := ""
+	if in.LimitFrom != "" {
+		from = " (" + in.LimitFrom + ")"
+	}
+	return fmt.Errorf("%w: %s%s, and at least %s is needed; %s",
+		ErrLimit, Bytes(in.Limit), from, Bytes(smallest(in)), strings.Join(advice, ", or "))
+}
+
+// smallest is the least limit that works for the input, in whole MiB.
+func smallest(in PlanInput) int64 {
+	n := sort.Search(math.MaxInt64/mib, func(n int) bool {
+		in.Limit = int64(n) * mib
+		_, ok := split(in)
+		return ok
+	})
+	return int64(n) * mib
+}
+
+// Alone is the most bytes that one transform can have: all that is neither
+// fixed, idle worker nor slack, with the cache emptied and new bodies waiting.
+func (p Plan) Alone() int64 {
+	return p.Limit - p.Fixed - p.Slack - int64(p.Workers)*p.WorkerBase
+}
+
+// String is the split in one line.
+func (p Plan) String() string {
+	from := ""
+	if p.LimitFrom != "" {
+		from = " (" + p.LimitFrom + ")"
+	}
+	return fmt.Sprintf("memory limit %s%s = server %s + workers %d × %s + slack %s + cache %s + its headroom %s + bodies %s + transforms %s; GOMEMLIMIT %s",
+		about(p.Limit), from, about(p.Fixed), p.Workers, about(p.WorkerBase), about(p.Slack), about(p.Cache),
+		about(p.CacheHeadroom), about(p.Bodies), about(p.Transform), about(p.GoLimit))
+}
+
+// LogValue implements slog.LogValuer: the split as one group.
+func (p Plan) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("limit", about(p.Limit)),
+		slog.String("from", p.LimitFrom),
+		slog.String("server", about(p.Fixed)),
+		slog.Int("workers", p.Workers),
+		slog.String("worker", about(p.WorkerBase)),
+		slog.String("slack", about(p.Slack)),
+		slog.String("cache", about(p.Cache)),
+		slog.String("cache_headroom", about(p.CacheHeadroom)),
+		slog.String("bodies", about(p.Bodies)),
+		slog.String("transforms", about(p.Transform)),
+		slog.String("gomemlimit", about(p.GoLimit)),
+	)
+}
+
+// about writes n for people, to a tenth of a MiB or, from 10 GiB, of a GiB.
+func about(n int64) string {
+	value, unit := float64(n)/mib, "MiB"
+	if n >= 10<<30 {
+		value, unit = value/1024, "GiB"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + unit
+}

@@ -1,0 +1,259 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Sources is the option for kong.New that gives the flags named like the
+// fields of Serve their values from the environment and from the YAML file
+// where the command line does not, in any command that has them. env is
+// os.LookupEnv.
+//
+// Kong's own env tags are not used: kong lets a file beat the environment and
+// takes an empty variable for a value.
+func Sources(env func(name string) (string, bool)) kong.Option {
+	return kong.OptionFunc(func(k *kong.Kong) error {
+		table, err := readSettings()
+		if err != nil {
+			return err
+		}
+		s := &sources{table: table, env: env}
+		for _, option := range []kong.Option{
+			kong.KindMapper(reflect.Bool, boolMapper{}),
+			kong.ValueFormatter(s.help),
+			kong.WithBeforeResolve(s.open),
+		} {
+			if err := option.Apply(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Parse is k.Parse, except that a setting given empty on the command line
+// (--listen= or --listen "") counts as not given.
+func Parse(k *kong.Kong, args []string) (*kong.Context, error) {
+	table, err := readSettings()
+	if err != nil {
+		return nil, err
+	}
+	return k.Parse(dropEmpty(args, table))
+}
+
+func dropEmpty(args []string, table settings) []string {
+	kept := make([]string, 0, len(args))
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			return append(kept, args[i:]...)
+		}
+		flag, isFlag := strings.CutPrefix(args[i], "--")
+		name, value, joined := strings.Cut(flag, "=")
+		known, ok := table[name]
+		switch {
+		case !isFlag || !ok:
+		case joined && value == "":
+			continue
+		case !joined && !known.isBool && i+1 < len(args) && args[i+1] == "":
+			i++
+			continue
+		}
+		kept = append(kept, args[i])
+	}
+	return kept
+}
+
+// sources is what Sources sets up once; each parse opens a lookup of its own.
+type sources struct {
+	table settings
+	env   func(string) (string, bool)
+}
+
+// help adds the environment variable to the help of a setting.
+func (s *sources) help(value *kong.Value) string {
+	if _, ok := s.table[value.Name]; !ok || value.Flag == nil {
+		return kong.DefaultHelpValueFormatter(value)
+	}
+	return value.Help + " ($" + envName(value.Name) + ")"
+}
+
+// open reads the YAML file and hands a lookup to kong, which calls it for
+// every node of the command line; once is enough.
+func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
+	if node.App == nil {
+		return nil
+	}
+	l := &lookup{table: s.table, given: map[string]string{}}
+	for _, path := range ctx.Path {
+		if path.Flag != nil {
+			l.given[path.Flag.Name] = fmt.Sprint(ctx.FlagValue(path.Flag))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.table)) {
+		if s.table[name].secret && l.has(name) && l.has(name+fileSuffix) {
+			return errBoth("--"+name, "--"+name+fileSuffix)
+		}
+	}
+	l.levels = []level{{
+		get: func(name string) (string, bool) {
+			text, ok := s.env(envName(name))
+			return text, ok && strings.TrimSpace(text) != ""
+		},
+		label: envName,
+	}}
+	file, err := s.openFile(ctx, l.given[configName])
+	if err != nil {
+		return err
+	}
+	l.levels = append(l.levels, file...)
+	ctx.AddResolver(l)
+	return nil
+}
+
+// openFile is the level of the YAML file: none where the command has no
+// --config, or neither it nor the environment names a file.
+func (s *sources) openFile(ctx *kong.Context, path string) ([]level, error) {
+	takesFile := false
+	for _, flag := range ctx.Flags() {
+		takesFile = takesFile || flag.Name == configName
+	}
+	if path == "" {
+		path, _ = s.env(envName(configName))
+	}
+	if !takesFile || strings.TrimSpace(path) == "" {
+		return nil, nil
+	}
+	values, err := readFile(path, s.table)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", configName, err)
+	}
+	return []level{{
+		get: func(name string) (string, bool) {
+			value, ok := values[name]
+			return value.text, ok
+		},
+		label: func(name string) string {
+			return fmt.Sprintf("%s line %d, %s", path, values[name].line, name)
+		},
+	}}, nil
+}
+
+// errBoth names the two places that set one secret.
+func errBoth(a, b string) error { return fmt.Errorf("both %s and %s are set: keep one", a, b) }
+
+// level is one place that values come from.
+type level struct {
+	get   func(name string) (string, bool)
+	label func(name string) string
+}
+
+// lookup is a kong.Resolver for one parse: the levels from strong to weak.
+type lookup struct {
+	table settings
+	// given are the flags of the command line.
+	given  map[string]string
+	levels []level
+}
+
+var _ kong.Resolver = (*lookup)(nil)
+
+func (l *lookup) has(name string) bool { _, ok := l.given[name]; return ok }
+
+// Validate implements kong.Resolver. The keys of the file were checked when it
+// was read.
+func (l *lookup) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver; kong asks only for flags that the command
+// line does not give.
+func (l *lookup) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	known, ok := l.table[flag.Name]
+	// The file of a secret is no value by itself: it arrives in the secret.
+	if !ok || l.table.isSecretFile(flag.Name) {
+		return nil, nil
+	}
+	find := l.plain
+	if known.secret {
+		find = l.secret
+	}
+	text, label, err := find(flag.Name)
+	if err != nil || label == "" {
+		return nil, err
+	}
+	// Kong's own error would not say where the value came from.
+	trial := reflect.New(flag.Target.Type()).Elem()
+	token := kong.Token{Type: kong.FlagValueToken, Value: text}
+	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: kong.ScanFromTokens(token)}, trial); err != nil {
+		return nil, fmt.Errorf("%s: %w", label, err)
+	}
+	return text, nil
+}
+
+// plain finds the value of a setting and the place it came from, "" for none.
+func (l *lookup) plain(name string) (text, label string, err error) {
+	for _, level := range l.levels {
+		if text, ok := level.get(name); ok {
+			return text, level.label(name), nil
+		}
+	}
+	return "", "", nil
+}
+
+// secret is plain for a setting that may also be in a file. A secret and its
+// file are two spellings of one setting: only within one level they collide.
+func (l *lookup) secret(name string) (text, label string, err error) {
+	fileName := name + fileSuffix
+	if path, ok := l.given[fileName]; ok {
+		return secretFrom(path, "--"+fileName)
+	}
+	for _, level := range l.levels {
+		text, direct := level.get(name)
+		path, inFile := level.get(fileName)
+		switch {
+		case direct && inFile:
+			return "", "", errBoth(level.label(name), level.label(fileName))
+		case direct:
+			return text, level.label(name), nil
+		case inFile:
+			return secretFrom(path, level.label(fileName))
+		}
+	}
+	return "", "", nil
+}
+
+func secretFrom(path, from string) (text, label string, err error) {
+	text, err = readSecret(path)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", from, err)
+	}
+	return text, from, nil
+}
+
+// boolMapper reads on and off besides what kong reads.
+type boolMapper struct{}
+
+// IsBool implements kong.BoolMapper.
+func (boolMapper) IsBool() bool { return true }
+
+// Decode implements kong.Mapper. A flag without a value is true.
+func (boolMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		target.SetBool(true)
+		return nil
+	}
+	value := ctx.Scan.Pop().Value
+	switch text := strings.ToLower(strings.TrimSpace(fmt.Sprint(value))); text {
+	case "true", "1", "yes", "on":
+		target.SetBool(true)
+	case "false", "0", "no", "off":
+		target.SetBool(false)
+	default:
+		return fmt.Errorf("expected on or off but got %q", text)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// setting is what the sources need to know of one field of Serve.
+type setting struct {
+	name   string
+	isBool bool
+	// secret says that the value may also come from a file, which the setting
+	// name+fileSuffix names.
+	secret bool
+}
+
+const (
+	envPrefix  = "PICTOR_"
+	fileSuffix = "-file"
+	configName = "config"
+	// maxName is longer than any name of a setting, with a typing error.
+	maxName = 40
+)
+
+// envName is the environment variable of a setting.
+func envName(name string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// settings is the table of all settings by flag name. It is read off Serve by
+// kong itself, so that it cannot differ from the flags.
+type settings map[string]setting
+
+func readSettings() (settings, error) {
+	k, err := kong.New(&Serve{}, kong.NoDefaultHelp())
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	table := settings{}
+	for _, flag := range k.Model.Flags {
+		table[flag.Name] = setting{
+			name:   flag.Name,
+			isBool: flag.IsBool(),
+			secret: flag.Target.Type() == reflect.TypeFor[Secret](),
+		}
+	}
+	return table, nil
+}
+
+// isSecretFile: name is that of the file of a secret.
+func (t settings) isSecretFile(name string) bool {
+	base, ok := strings.CutSuffix(name, fileSuffix)
+	return ok && t[base].secret
+}
+
+// inFile: name may be a key of the YAML file.
+func (t settings) inFile(name string) bool {
+	_, ok := t[name]
+	return ok && name != configName
+}
+
+// nearest is the key of the YAML file that name was probably meant to be, or
+// nothing: at most a third of it may differ.
+func (t settings) nearest(name string) string {
+	if len(name) > maxName {
+		return ""
+	}
+	names := make([]string, 0, len(t))
+	for known := range t {
+		if t.inFile(known) {
+			names = append(names, known)
+		}
+	}
+	slices.Sort(names)
+	best, least := "", len(name)/3+1
+	for _, known := range names {
+		if d := distance(strings.ToLower(name), known); d < least {
+			best, least = known, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's: the fewest bytes inserted, deleted or replaced.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,176 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxWorkers = 256
+	maxSide    = 65535
+)
+
+// Validate joins everything that keeps the server from starting, a line each
+// that says what to change. Kong calls it at the end of parsing a command that
+// embeds Serve.
+func (s *Serve) Validate() error {
+	var problems []error
+	for _, check := range []func() []error{s.signing, s.address, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
+		problems = append(problems, check()...)
+	}
+	return errors.Join(problems...)
+}
+
+// Warnings are sentences on what works but is probably not meant, or weak.
+func (s *Serve) Warnings() []string {
+	warnings := s.Keys.Warnings()
+	switch {
+	case s.Insecure && s.Key != "":
+		warnings = append(warnings, "--insecure: every signature passes, the keys only sign")
+	case s.Insecure:
+		warnings = append(warnings, "--insecure: anyone who reaches this server can make it fetch and transform any picture")
+	}
+	for _, network := range s.AllowNetworks {
+		if network.Bits() == 0 {
+			warnings = append(warnings, fmt.Sprintf("--allow-networks %s: sources may be fetched from every private address", network))
+		}
+	}
+	if s.QueueWait > s.RequestTimeout {
+		warnings = append(warnings, "--queue-wait is longer than --request-timeout, which ends the wait first")
+	}
+	return warnings
+}
+
+func (s *Serve) signing() []error {
+	problems := s.Keys.problems()
+	if s.Key == "" && s.Salt == "" && !s.Insecure && !s.Dev {
+		problems = append(problems, errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to accept any signature, or --dev to try it out"))
+	}
+	return problems
+}
+
+func (s *Serve) address() []error {
+	host, port, err := net.SplitHostPort(s.Address())
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	switch {
+	case err != nil:
+		return []error{fmt.Errorf("--listen is %q: write it like :8080 or 127.0.0.1:8080", s.Listen)}
+	case s.Dev && !isLoopback(host):
+		return []error{fmt.Errorf("--dev serves on loopback only, not on %q: leave --listen out, or set it to %s", s.Listen, defaultListenDev)}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+func (s *Serve) memory() []error {
+	var problems []error
+	if s.MemoryLimit < 0 {
+		problems = append(problems, fmt.Errorf("--memory-limit is %d: set it like 512MiB, or leave it out", s.MemoryLimit))
+	}
+	if s.Workers < 0 || s.Workers > maxWorkers {
+		problems = append(problems, fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, maxWorkers))
+	}
+	return problems
+}
+
+func (s *Serve) freshness() []error {
+	var problems []error
+	if s.TTL < 0 {
+		problems = append(problems, fmt.Errorf("--ttl is %s: set it to 0 or more", s.TTL))
+	}
+	if s.TTLMin < 0 {
+		problems = append(problems, fmt.Errorf("--ttl-min is %s: set it to 0 or more", s.TTLMin))
+	}
+	if s.TTLMax < s.TTLMin {
+		problems = append(problems, fmt.Errorf("--ttl-max (%s) is less than --ttl-min (%s): raise the one or lower the other", s.TTLMax, s.TTLMin))
+	}
+	return problems
+}
+
+func (s *Serve) sourceLimits() []error {
+	var problems []error
+	if err := checkFolder(s.LocalRoot); err != nil {
+		problems = append(problems, err)
+	}
+	for _, limit := range []struct {
+		flag       string
+		value, max int64
+	}{
+		{"--max-source-size", int64(s.MaxSourceSize), 0},
+		{"--max-source-pixels", int64(s.MaxSourcePixels), 0},
+		{"--max-frames", int64(s.MaxFrames), 0},
+		{"--max-output-side", int64(s.MaxOutputSide), maxSide},
+	} {
+		switch {
+		case limit.value < 1:
+			problems = append(problems, fmt.Errorf("%s is %d: set it to 1 or more", limit.flag, limit.value))
+		case limit.max > 0 && limit.value > limit.max:
+			problems = append(problems, fmt.Errorf("%s is %d: set it to %d or less", limit.flag, limit.value, limit.max))
+		}
+	}
+	return problems
+}
+
+// checkFolder: path is unset or a folder that is there.
+func checkFolder(path string) error {
+	if path == "" {
+		return nil
+	}
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("--local-root %s does not exist: make the folder, or correct the path", path)
+	case err != nil:
+		return fmt.Errorf("--local-root cannot be used: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("--local-root %s is a file: name the folder that holds the pictures", path)
+	}
+	return nil
+}
+
+func (s *Serve) timeouts() []error {
+	var problems []error
+	for _, limit := range []struct {
+		flag  string
+		value time.Duration
+	}{
+		{"--fetch-timeout", s.FetchTimeout},
+		{"--request-timeout", s.RequestTimeout},
+		{"--queue-wait", s.QueueWait},
+	} {
+		if limit.value <= 0 {
+			problems = append(problems, fmt.Errorf("%s is %s: set it to more than 0, like 10s", limit.flag, limit.value))
+		}
+	}
+	if s.FetchTimeout > s.RequestTimeout && s.RequestTimeout > 0 {
+		problems = append(problems, fmt.Errorf("--fetch-timeout (%s) is longer than --request-timeout (%s): raise the one or lower the other", s.FetchTimeout, s.RequestTimeout))
+	}
+	return problems
+}
+
+func (s *Serve) logging() []error {
+	var problems []error
+	switch strings.ToLower(s.LogFormat) {
+	case "text", "json":
+	default:
+		problems = append(problems, fmt.Errorf("--log-format is %q: set it to text or json", s.LogFormat))
+	}
+	switch strings.ToLower(s.LogLevel) {
+	case "debug", "info", "warn", "error":
+	default:
+		problems = append(problems, fmt.Errorf("--log-level is %q: set it to debug, info, warn or error", s.LogLevel))
+	}
+	return problems
+}
