@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"runtime"
 	"sort"
 	"strings"
@@ -22,8 +21,8 @@ const (
 
 // The least that the parts can work with, in bytes.
 const (
-	// minTransform lets the thumbnail of a 6 MP progressive JPEG or of a 3 MP
-	// AVIF through without emptying the cache for it.
+	// minTransform fits the thumbnail of a 12 MP baseline JPEG or PNG, by the
+	// estimate, without emptying the cache for it.
 	minTransform = 32 * mib
 	minBodies    = 16 * mib
 	// wiseTransform is how much of the transform budget each worker has to
@@ -32,6 +31,9 @@ const (
 	// wiseSlack is the slack of a limit between 192 and 240 MiB.
 	wiseSlack = 24 * mib
 )
+
+// maxLimit is a PiB: what is above is no memory, but would overflow.
+const maxLimit = 1 << 50
 
 // ErrLimit: the memory limit is too small for what was asked of it.
 var ErrLimit = errors.New("the memory limit is too small")
@@ -88,6 +90,7 @@ func NewPlan(in PlanInput) (Plan, error) {
 	if in.MaxProcs <= 0 {
 		in.MaxProcs = runtime.GOMAXPROCS(0)
 	}
+	in.Limit = min(in.Limit, maxLimit)
 	if in.Workers < 0 || in.Workers > maxWorkers {
 		return Plan{}, fmt.Errorf("%d workers: set --workers to 1 to %d, or to 0 for as many as fit", in.Workers, maxWorkers)
 	}
@@ -110,7 +113,7 @@ func split(in PlanInput) (Plan, bool) {
 		Slack:      slack(in.Limit),
 		Cache:      max(int64(in.CacheMemory), 0),
 	}
-	if p.Cache > p.Limit {
+	if p.Cache > p.Limit/7*5 {
 		return Plan{}, false
 	}
 	p.CacheHeadroom = headroom(p.Cache)
@@ -173,7 +176,7 @@ func (in PlanInput) tooSmall() error {
 
 // smallest is the least limit that works for the input, in whole MiB.
 func smallest(in PlanInput) int64 {
-	n := sort.Search(math.MaxInt64/mib, func(n int) bool {
+	n := sort.Search(maxLimit/mib, func(n int) bool {
 		in.Limit = int64(n) * mib
 		_, ok := split(in)
 		return ok

@@ -103,7 +103,8 @@ func TestImportsPointOneWay(t *testing.T) {
 // A backend that mints URLs links nothing of the server.
 func TestSignedurlStandsAlone(t *testing.T) {
 	for _, dep := range list(t)["proxy/signedurl"].Deps {
-		if strings.Contains(dep, ".") && !strings.HasPrefix(dep, module) && !strings.HasPrefix(dep, "golang.org/x/sys") && !strings.HasPrefix(dep, "vendor/") {
+		host, _, _ := strings.Cut(dep, "/") // the standard library has no dot there
+		if strings.Contains(host, ".") && !strings.HasPrefix(dep, module) && !strings.HasPrefix(dep, "golang.org/x/sys") {
 			t.Errorf("signedurl reaches %s", dep)
 		}
 		if dep == "runtime/cgo" || dep == "net/http" {

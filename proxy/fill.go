@@ -44,6 +44,8 @@ func (s *Server) fill(ctx context.Context, key cache.Key, req signedurl.Request)
 	if err != nil {
 		return nil, err
 	}
+	s.log.Debug("filled", "source", req.Source, "from", info.Format, "source bytes", body.meta.Size,
+		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", need)
 	return s.entry(key, req, body.meta, picture), nil
 }
 

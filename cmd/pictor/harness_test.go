@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// binary is the real pictor, built once for all tests of the package.
-var binary string
+// program is the real pictor, built once for all tests of the package.
+var program string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "pictor")
-		build := exec.Command("go", "build", "-o", binary, ".")
+		program = filepath.Join(dir, "pictor")
+		build := exec.Command("go", "build", "-o", program, ".")
 		build.Env = append(os.Environ(), "CGO_ENABLED=1")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
@@ -62,7 +62,7 @@ func serve(t testing.TB, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, done: make(chan struct{})}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "debug"}, args...)
-	s.cmd = exec.Command(binary, args...)
+	s.cmd = exec.Command(program, args...)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	// A pipe of our own: the workers inherit standard error, and os/exec's
 	// would keep Wait from returning for as long as one lives.
@@ -249,10 +249,10 @@ func (s *site) count(path string) int {
 	return s.asked[path]
 }
 
-// pictor runs the binary to its end.
+// pictor runs the program to its end.
 func pictor(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -290,7 +290,7 @@ func signed(t testing.TB, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:"+keyHex, "-binary")
+	cmd := exec.Command("openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:"+keyHex, "-program")
 	cmd.Stdin = io.MultiReader(bytes.NewReader(salt), strings.NewReader(path))
 	sum, err := cmd.Output()
 	if err != nil {

@@ -8,10 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/pictor-proxy/pictor/config"
 )
 
 // healthCmd asks a running server whether it can serve, for containers.
 type healthCmd struct {
+	config.File `embed:""`
+
 	Listen  string        `help:"Address of the server, as given to its --listen." default:":8080"`
 	Timeout time.Duration `help:"How long to wait for an answer." default:"4s"`
 }

@@ -10,6 +10,7 @@ import (
 
 // signCmd mints the signed path of a source and options.
 type signCmd struct {
+	config.File `embed:""`
 	config.Keys `embed:""`
 
 	Source  string   `arg:"" help:"URL of the source picture."`

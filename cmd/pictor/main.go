@@ -1,0 +1,68 @@
+// Command pictor is a caching image proxy and CDN origin.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// cli is the command line. Each command wires parts together and decides
+// nothing itself.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve pictures."`
+	Sign    signCmd    `cmd:"" help:"Mint a signed path for a source and options."`
+	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
+	Health  healthCmd  `cmd:"" help:"Ask a running server whether it can serve; fails if not."`
+	Version versionCmd `cmd:"" help:"Tell versions, and the formats that work here."`
+	Worker  workerCmd  `cmd:"" hidden:"" help:"Do a server's picture work. Started by serve."`
+}
+
+// workerCmd is a worker process; see worker_cgo.go.
+type workerCmd struct{}
+
+func main() {
+	var c cli
+	k, err := kong.New(&c,
+		kong.Name("pictor"),
+		kong.Description("A caching image proxy and CDN origin that stays within its memory limit."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		config.Sources(os.LookupEnv),
+	)
+	if err != nil {
+		fail(err)
+	}
+	ctx, err := config.Parse(k, os.Args[1:])
+	if err == nil {
+		err = ctx.Run()
+	}
+	if err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "pictor:", err)
+	os.Exit(1)
+}
+
+// keyring makes the ring of the configured keys.
+func keyring(k config.Keys, insecure bool) (*signedurl.Keyring, error) {
+	pairs, err := k.Pairs()
+	if err != nil {
+		return nil, err
+	}
+	if len(pairs) == 0 && !insecure {
+		return nil, errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` for a fresh pair)")
+	}
+	cfg := signedurl.Config{Size: k.SignatureSize, Insecure: insecure}
+	for _, p := range pairs {
+		cfg.Pairs = append(cfg.Pairs, signedurl.Pair{Key: p.Key, Salt: p.Salt})
+	}
+	return signedurl.New(cfg)
+}

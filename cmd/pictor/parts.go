@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/playground"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/worker"
+)
+
+// parts are what a server is put together from.
+type parts struct {
+	log    *slog.Logger
+	origin *origin.Fetcher
+	cache  *cache.Cache
+	pool   *worker.Pool
+	server *proxy.Server
+	// notReady is why the server cannot serve; nil when it can.
+	notReady atomic.Pointer[error]
+}
+
+var errStarting = errors.New("starting: no worker has answered yet")
+
+// newParts makes them from the ground up, each by its share of the plan.
+func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log *slog.Logger) (*parts, error) {
+	p := &parts{log: log}
+	p.notReady.Store(&errStarting)
+	local, err := localFiles(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.origin, err = origin.New(origin.Config{
+		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout,
+		AllowNetworks: networks(cfg), Local: local, UserAgent: "pictor/" + version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.cache, err = cache.New(cache.Config{MaxBytes: plan.Cache, FillTimeout: cfg.RequestTimeout}); err != nil {
+		return nil, err
+	}
+	if p.pool, err = worker.New(worker.Config{Size: plan.Workers, Log: log}); err != nil {
+		return nil, err
+	}
+	bodies, err := budget.New(budget.Config{Capacity: plan.Bodies, MaxWait: cfg.QueueWait})
+	if err != nil {
+		return nil, err
+	}
+	transforms, err := budget.New(budget.Config{Capacity: plan.Transform, MaxWait: cfg.QueueWait})
+	if err != nil {
+		return nil, err
+	}
+	settings := proxy.Config{
+		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Bodies: bodies, Transforms: transforms,
+		Limits: transform.Limits{
+			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
+		},
+		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax},
+		RequestTimeout: cfg.RequestTimeout,
+		Ready:          p.ready,
+		FullErrors:     cfg.Dev,
+		Log:            log,
+	}
+	if cfg.Dev {
+		if settings.Home, err = playground.Page(ring); err != nil {
+			return nil, err
+		}
+	}
+	p.server, err = proxy.New(settings)
+	return p, err
+}
+
+func (p *parts) ready() error {
+	if err := p.notReady.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// probe asks the first worker what its libvips can do. A server whose libvips
+// lacks a promised format goes on with the others and says so.
+func (p *parts) probe() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c, err := p.pool.Probe(ctx)
+	if err == nil && len(c.Missing()) > 0 {
+		err = missingFormats(c.Missing())
+	}
+	if err != nil {
+		p.log.Error("not ready", "err", err)
+		p.notReady.Store(&err)
+		return
+	}
+	p.notReady.Store(nil)
+	p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(names(c.Save), " ", ","))
+}
+
+// close ends the parts in the order in which they need each other.
+func (p *parts) close() {
+	p.cache.Close()
+	p.pool.Close()
+	p.origin.Close()
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"pgregory.net/rapid"
+)
+
+func sum(p Plan) int64 {
+	return p.Fixed + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Bodies + p.Transform
+}
+
+func planInput(t *rapid.T) PlanInput {
+	// Small limits as often as large ones.
+	top := int64(1) << rapid.IntRange(26, 40).Draw(t, "magnitude")
+	return PlanInput{
+		Limit:    rapid.Int64Range(64*mib, top).Draw(t, "limit"),
+		Workers:  rapid.OneOf(rapid.Just(0), rapid.IntRange(1, maxWorkers)).Draw(t, "workers"),
+		MaxProcs: rapid.IntRange(1, 512).Draw(t, "procs"),
+		CacheMemory: rapid.OneOf(
+			rapid.Just(CacheShare), rapid.Just(CacheOff),
+			rapid.Map(rapid.Int64Range(1, top), func(n int64) CacheSize { return CacheSize(n) }),
+		).Draw(t, "cache"),
+	}
+}
+
+func TestPlanNeverExceedsItsLimit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := planInput(t)
+		p, err := NewPlan(in)
+		if err != nil {
+			if !errors.Is(err, ErrLimit) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if sum(p) > p.Limit || p.Limit != in.Limit {
+			t.Fatalf("%d is split into %d: %s", in.Limit, sum(p), p)
+		}
+		if p.Transform < minTransform || p.Bodies < minBodies || p.Slack < p.Limit/10 || p.Cache < 0 || p.CacheHeadroom < p.Cache/5*2 {
+			t.Fatalf("a part is too small: %+v", p)
+		}
+		if p.Workers < 1 || p.Workers > maxWorkers || in.Workers > 0 && p.Workers != in.Workers || in.Workers == 0 && p.Workers > in.MaxProcs {
+			t.Fatalf("%d workers out of %d, %d processors", p.Workers, in.Workers, in.MaxProcs)
+		}
+		if in.Workers == 0 && p.Workers > 1 && p.Transform < int64(p.Workers)*wiseTransform {
+			t.Fatalf("%d workers share %s", p.Workers, about(p.Transform))
+		}
+		if in.CacheMemory > 0 && p.Cache != int64(in.CacheMemory) || in.CacheMemory == CacheOff && p.Cache != 0 || p.Cache > p.Limit/5 && in.CacheMemory <= 0 {
+			t.Fatalf("cache %d out of %d", p.Cache, in.CacheMemory)
+		}
+		// Bodies are counted twice by half, as sources and as results in the
+		// heap: the slack must cover that.
+		if p.GoLimit+p.Bodies+p.Transform+int64(p.Workers)*p.WorkerBase > p.Limit {
+			t.Fatalf("a full heap beside full bodies exceeds the limit: %s", p)
+		}
+		if p.Alone() < p.Transform {
+			t.Fatalf("alone %d is less than shared %d", p.Alone(), p.Transform)
+		}
+	})
+}
+
+func TestSmallestLimitWorksAndOneMiBLessDoesNot(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := planInput(t)
+		least := smallest(in)
+		in.Limit = least
+		if _, err := NewPlan(in); err != nil {
+			t.Fatalf("%s does not work: %v", Bytes(least), err)
+		}
+		in.Limit = least - mib
+		if _, err := NewPlan(in); !errors.Is(err, ErrLimit) {
+			t.Fatalf("%s works, although %s is the least", Bytes(in.Limit), Bytes(least))
+		}
+	})
+}
+
+func TestPlanOfUsualLimits(t *testing.T) {
+	for _, c := range []struct {
+		in                        PlanInput
+		workers                   int
+		cache, bodies, transforms string
+	}{
+		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "0MiB", "16MiB", "32MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 1, "36.6MiB", "38.4MiB", "76.8MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "33.7MiB", "38.4MiB", "56.8MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "73.1MiB", "76.8MiB", "193.6MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "76.8MiB", "296MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "68.2MiB", "164.6MiB"},
+		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "1170.3MiB", "1228.8MiB", "4273.6MiB"},
+	} {
+		p, err := NewPlan(c.in)
+		if err != nil {
+			t.Errorf("%+v: %v", c.in, err)
+			continue
+		}
+		if p.Workers != c.workers || about(p.Cache) != c.cache || about(p.Bodies) != c.bodies || about(p.Transform) != c.transforms {
+			t.Errorf("%+v: %s", c.in, p)
+		}
+	}
+}
+
+func TestPlanRefusesWithTheLimitThatWouldDo(t *testing.T) {
+	for _, c := range []struct {
+		in   PlanInput
+		want []string
+	}{
+		{PlanInput{Limit: 100 * mib, LimitFrom: "cgroup"}, []string{"100MiB (cgroup)", "at least 128MiB", "raise --memory-limit"}},
+		{PlanInput{}, []string{"at least 128MiB"}},
+		{PlanInput{Limit: -1}, []string{"at least 128MiB"}},
+		{PlanInput{Limit: 256 * mib, Workers: 8}, []string{"lower --workers (8)"}},
+		{PlanInput{Limit: 256 * mib, CacheMemory: 200 * mib}, []string{"lower --cache-memory (200MiB)"}},
+		{PlanInput{Limit: math.MaxInt64, CacheMemory: math.MaxInt64}, []string{"lower --cache-memory"}},
+	} {
+		p, err := NewPlan(c.in)
+		if !errors.Is(err, ErrLimit) {
+			t.Errorf("%+v: %s, %v", c.in, p, err)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: %q does not say %s", c.in, err, want)
+			}
+		}
+	}
+	for _, workers := range []int{-1, maxWorkers + 1} {
+		if _, err := NewPlan(PlanInput{Limit: 1 << 40, Workers: workers}); err == nil {
+			t.Errorf("%d workers are accepted", workers)
+		}
+	}
+}
+
+func TestPlanTakesTheProcessorsThereAre(t *testing.T) {
+	p, err := NewPlan(PlanInput{Limit: 1 << 40})
+	if err != nil || p.Workers != min(runtime.GOMAXPROCS(0), maxWorkers) {
+		t.Errorf("got %d, %v", p.Workers, err)
+	}
+}
+
+func TestPlanIsLoggedInOneLine(t *testing.T) {
+	p, err := NewPlan(PlanInput{Limit: 512 * mib, LimitFrom: "cgroup", MaxProcs: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "memory limit 512MiB (cgroup) = server 40MiB + workers 2 × 24MiB + slack 51.2MiB + cache 73.1MiB + its headroom 29.3MiB + bodies 76.8MiB + transforms 193.6MiB; GOMEMLIMIT 180.8MiB"
+	if p.String() != want {
+		t.Errorf("got %s", p)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("memory", "plan", p)
+	line := log.String()
+	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=193.6MiB", "plan.gomemlimit=180.8MiB"} {
+		if !strings.Contains(line, part) {
+			t.Errorf("%s is not in %s", part, line)
+		}
+	}
+	if strings.Count(line, "\n") != 1 {
+		t.Errorf("more than one line: %s", line)
+	}
+}
+
+func TestLargeSizesPrintInGiB(t *testing.T) {
+	for n, want := range map[int64]string{0: "0MiB", mib / 2: "0.5MiB", 9 << 30: "9216MiB", 10 << 30: "10GiB", 1 << 40: "1024GiB"} {
+		if got := about(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestFindLimitTakesFlagThenCgroupThenMachine(t *testing.T) {
+	broken := func() (uint64, error) { return 0, fmt.Errorf("no such thing") }
+	none := func() (uint64, error) { return 0, memlimit.ErrNoLimit }
+	const gib = 1 << 30
+	for _, c := range []struct {
+		name            string
+		flag            int64
+		cgroup, machine memlimit.Provider
+		want            int64
+		from            string
+	}{
+		{"flag", 2 * gib, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 2 * gib, "--memory-limit"},
+		{"flag without cgroup", 2 * gib, none, memlimit.Limit(8 * gib), 2 * gib, "--memory-limit"},
+		{"flag when nothing is known", 2 * gib, broken, broken, 2 * gib, "--memory-limit"},
+		{"flag above the cgroup", 6 * gib, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 6 * gib, "--memory-limit, more than the 4096MiB that the cgroup allows"},
+		{"cgroup", 0, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 4 * gib, "cgroup"},
+		{"cgroup of the whole machine", 0, memlimit.Limit(8 * gib), memlimit.Limit(8 * gib), 8 * gib, "cgroup"},
+		{"cgroup on an unknown machine", 0, memlimit.Limit(4 * gib), broken, 4 * gib, "cgroup"},
+		{"cgroup above the machine", 0, memlimit.Limit(64 * gib), memlimit.Limit(8 * gib), 6 * gib, "75% of the machine"},
+		{"cgroup without end", 0, memlimit.Limit(math.MaxUint64), memlimit.Limit(8 * gib), 6 * gib, "75% of the machine"},
+		{"no limit", 0, none, memlimit.Limit(8 * gib), 6 * gib, "75% of the machine"},
+		{"no cgroup", 0, broken, memlimit.Limit(8 * gib), 6 * gib, "75% of the machine"},
+	} {
+		got, from, err := findLimit(c.flag, c.cgroup, c.machine)
+		if err != nil || got != c.want || from != c.from {
+			t.Errorf("%s: got %d %q, %v", c.name, got, from, err)
+		}
+	}
+	for _, flag := range []int64{0, -1} {
+		if _, _, err := findLimit(flag, none, broken); err == nil || !strings.Contains(err.Error(), "--memory-limit") {
+			t.Errorf("%d: got %v", flag, err)
+		}
+	}
+}
+
+func TestFindLimitFindsSomethingHere(t *testing.T) {
+	limit, from, err := FindLimit(0)
+	if err != nil || limit <= 0 || from == "" {
+		t.Errorf("got %d %q, %v", limit, from, err)
+	}
+}
