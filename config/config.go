@@ -36,10 +36,10 @@ type Serve struct {
 	Insecure bool `help:"Accept any signature: anyone can ask for any picture." group:"Signing"`
 
 	// MemoryLimit is 0 where it is to be found (FindLimit), in bytes.
-	MemoryLimit Bytes `help:"Memory that all of pictor's processes may use together. Found if not set: the container's limit, else three quarters of the machine's memory." placeholder:"256MiB" group:"Memory"`
+	MemoryLimit Bytes `help:"Memory that all of pictor's processes may use together, like 512MiB. Found if not set: the container's limit, else three quarters of the machine's memory." placeholder:"SIZE" group:"Memory"`
 	// Workers is 0 for as many as there are processors and the Plan affords.
 	Workers     int       `help:"Worker processes, 1 to 256; 0 for one per processor, as far as the memory limit affords." default:"0" placeholder:"N" group:"Memory"`
-	CacheMemory CacheSize `help:"Size of the cache in memory, or off. A share of the memory limit if not set." placeholder:"64MiB" group:"Memory"`
+	CacheMemory CacheSize `help:"Size of the cache in memory, like 64MiB, or off. A share of the memory limit if not set." placeholder:"SIZE" group:"Memory"`
 
 	TTL    time.Duration `name:"ttl" help:"How long a result is fresh where the origin says nothing." default:"1h" group:"Freshness"`
 	TTLMin time.Duration `name:"ttl-min" help:"Shortest freshness taken from an origin." default:"0" group:"Freshness"`
@@ -57,8 +57,8 @@ type Serve struct {
 	RequestTimeout time.Duration `help:"Longest time that a client waits for an answer." default:"30s" group:"Timeouts"`
 	QueueWait      time.Duration `help:"Longest wait for memory before a request is turned away with 503." default:"20s" group:"Timeouts"`
 
-	LogFormat string `help:"text or json." default:"text" placeholder:"text" group:"Log"`
-	LogLevel  string `help:"debug, info, warn or error." default:"info" placeholder:"info" group:"Log"`
+	LogFormat string `help:"Form of the log: text or json." default:"text" placeholder:"text" group:"Log"`
+	LogLevel  string `help:"What to log: debug, info, warn or error, and what is worse." default:"info" placeholder:"info" group:"Log"`
 }
 
 // The addresses served on where --listen is not set.

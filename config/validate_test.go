@@ -35,63 +35,61 @@ func TestDefaultsWithAKeyAreValid(t *testing.T) {
 	}
 }
 
+// faults are changes to valid settings, and what Validate has to say of each;
+// "" where the settings stay valid.
+var faults = []struct {
+	name   string
+	change func(*Serve)
+	want   string
+}{
+	{"no key", func(s *Serve) { s.Key, s.Salt = "", "" }, "no signing key: set --key and --salt (run `pictor keys` for a fresh pair)"},
+	{"insecure without key", func(s *Serve) { s.Key, s.Salt, s.Insecure = "", "", true }, ""},
+	{"dev without key", func(s *Serve) { s.Key, s.Salt, s.Dev = "", "", true }, ""},
+	{"key without salt", func(s *Serve) { s.Salt = "" }, "--key holds 1 and --salt 0"},
+	{"salt without key", func(s *Serve) { s.Key = "" }, "--key holds 0 and --salt 1"},
+	{"salt without key, insecure", func(s *Serve) { s.Key, s.Insecure = "", true }, "--key holds 0 and --salt 1"},
+	{"two pairs", func(s *Serve) { s.Key, s.Salt = "aa, bb", "cc,DD" }, ""},
+	{"a short key is allowed", func(s *Serve) { s.Key = "736563726574" }, ""},
+	{"not hexadecimal", func(s *Serve) { s.Key = "aa,xy" }, "entry 2 of --key is not hexadecimal"},
+	{"odd", func(s *Serve) { s.Salt = "aaa" }, "entry 1 of --salt has an odd number"},
+	{"empty entry", func(s *Serve) { s.Key = "aa," }, "entry 2 of --key is empty"},
+	{"signature too short", func(s *Serve) { s.SignatureSize = 7 }, "--signature-size is 7"},
+	{"signature too long", func(s *Serve) { s.SignatureSize = 33 }, "--signature-size is 33"},
+	{"signature short but allowed", func(s *Serve) { s.SignatureSize = 8 }, ""},
+	{"listen on a name", func(s *Serve) { s.Listen = "localhost:80" }, ""},
+	{"listen without port", func(s *Serve) { s.Listen = "127.0.0.1" }, `--listen is "127.0.0.1"`},
+	{"listen on no number", func(s *Serve) { s.Listen = ":http" }, `--listen is ":http"`},
+	{"listen beyond the ports", func(s *Serve) { s.Listen = ":65536" }, "--listen is"},
+	{"dev on any address", func(s *Serve) { s.Dev, s.Listen = true, ":8080" }, "--dev serves on loopback only"},
+	{"dev on a public address", func(s *Serve) { s.Dev, s.Listen = true, "192.0.2.1:80" }, "--dev serves on loopback only"},
+	{"dev on a name", func(s *Serve) { s.Dev, s.Listen = true, "example.com:80" }, "--dev serves on loopback only"},
+	{"dev on loopback", func(s *Serve) { s.Dev, s.Listen = true, "[::1]:0" }, ""},
+	{"dev on localhost", func(s *Serve) { s.Dev, s.Listen = true, "localhost:80" }, ""},
+	{"negative limit", func(s *Serve) { s.MemoryLimit = -1 }, "--memory-limit is"},
+	{"negative workers", func(s *Serve) { s.Workers = -1 }, "--workers is -1"},
+	{"most workers", func(s *Serve) { s.Workers = 256 }, ""},
+	{"too many workers", func(s *Serve) { s.Workers = 257 }, "--workers is 257"},
+	{"ttl 0", func(s *Serve) { s.TTL, s.TTLMax = 0, 0 }, ""},
+	{"negative ttl", func(s *Serve) { s.TTL = -1 }, "--ttl is"},
+	{"negative ttl-min", func(s *Serve) { s.TTLMin = -1 }, "--ttl-min is"},
+	{"ttl upside down", func(s *Serve) { s.TTLMin = s.TTLMax + 1 }, "--ttl-max"},
+	{"no source size", func(s *Serve) { s.MaxSourceSize = 0 }, "--max-source-size is 0"},
+	{"no pixels", func(s *Serve) { s.MaxSourcePixels = 0 }, "--max-source-pixels is 0"},
+	{"no frames", func(s *Serve) { s.MaxFrames = 0 }, "--max-frames is 0"},
+	{"no side", func(s *Serve) { s.MaxOutputSide = 0 }, "--max-output-side is 0"},
+	{"longest side", func(s *Serve) { s.MaxOutputSide = 65535 }, ""},
+	{"side too long", func(s *Serve) { s.MaxOutputSide = 65536 }, "--max-output-side is 65536"},
+	{"no fetch time", func(s *Serve) { s.FetchTimeout = 0 }, "--fetch-timeout is 0s"},
+	{"no request time", func(s *Serve) { s.RequestTimeout = 0 }, "--request-timeout is 0s"},
+	{"no wait", func(s *Serve) { s.QueueWait = -1 }, "--queue-wait is -1ns"},
+	{"fetch longer than request", func(s *Serve) { s.FetchTimeout = time.Minute }, "--fetch-timeout (1m0s) is longer"},
+	{"log format", func(s *Serve) { s.LogFormat = "xml" }, `--log-format is "xml"`},
+	{"log level", func(s *Serve) { s.LogLevel = "trace" }, `--log-level is "trace"`},
+	{"log in capitals", func(s *Serve) { s.LogFormat, s.LogLevel = "JSON", "WARN" }, ""},
+}
+
 func TestValidateSaysWhatToChange(t *testing.T) {
-	folder := t.TempDir()
-	file := write(t, "file", "x")
-	for _, c := range []struct {
-		name   string
-		change func(*Serve)
-		want   string // "" for valid
-	}{
-		{"no key", func(s *Serve) { s.Key, s.Salt = "", "" }, "no signing key: set --key and --salt (run `pictor keys` for a fresh pair)"},
-		{"insecure without key", func(s *Serve) { s.Key, s.Salt, s.Insecure = "", "", true }, ""},
-		{"dev without key", func(s *Serve) { s.Key, s.Salt, s.Dev = "", "", true }, ""},
-		{"key without salt", func(s *Serve) { s.Salt = "" }, "--key holds 1 and --salt 0"},
-		{"salt without key", func(s *Serve) { s.Key = "" }, "--key holds 0 and --salt 1"},
-		{"salt without key, insecure", func(s *Serve) { s.Key, s.Insecure = "", true }, "--key holds 0 and --salt 1"},
-		{"two pairs", func(s *Serve) { s.Key, s.Salt = "aa, bb", "cc,DD" }, ""},
-		{"a short key is allowed", func(s *Serve) { s.Key = "736563726574" }, ""},
-		{"not hexadecimal", func(s *Serve) { s.Key = "aa,xy" }, "entry 2 of --key is not hexadecimal"},
-		{"odd", func(s *Serve) { s.Salt = "aaa" }, "entry 1 of --salt has an odd number"},
-		{"empty entry", func(s *Serve) { s.Key = "aa," }, "entry 2 of --key is empty"},
-		{"signature too short", func(s *Serve) { s.SignatureSize = 7 }, "--signature-size is 7"},
-		{"signature too long", func(s *Serve) { s.SignatureSize = 33 }, "--signature-size is 33"},
-		{"signature short but allowed", func(s *Serve) { s.SignatureSize = 8 }, ""},
-		{"listen on a name", func(s *Serve) { s.Listen = "localhost:80" }, ""},
-		{"listen without port", func(s *Serve) { s.Listen = "127.0.0.1" }, `--listen is "127.0.0.1"`},
-		{"listen on no number", func(s *Serve) { s.Listen = ":http" }, `--listen is ":http"`},
-		{"listen beyond the ports", func(s *Serve) { s.Listen = ":65536" }, "--listen is"},
-		{"dev on any address", func(s *Serve) { s.Dev, s.Listen = true, ":8080" }, "--dev serves on loopback only"},
-		{"dev on a public address", func(s *Serve) { s.Dev, s.Listen = true, "192.0.2.1:80" }, "--dev serves on loopback only"},
-		{"dev on a name", func(s *Serve) { s.Dev, s.Listen = true, "example.com:80" }, "--dev serves on loopback only"},
-		{"dev on loopback", func(s *Serve) { s.Dev, s.Listen = true, "[::1]:0" }, ""},
-		{"dev on localhost", func(s *Serve) { s.Dev, s.Listen = true, "localhost:80" }, ""},
-		{"negative limit", func(s *Serve) { s.MemoryLimit = -1 }, "--memory-limit is"},
-		{"negative workers", func(s *Serve) { s.Workers = -1 }, "--workers is -1"},
-		{"most workers", func(s *Serve) { s.Workers = 256 }, ""},
-		{"too many workers", func(s *Serve) { s.Workers = 257 }, "--workers is 257"},
-		{"ttl 0", func(s *Serve) { s.TTL, s.TTLMax = 0, 0 }, ""},
-		{"negative ttl", func(s *Serve) { s.TTL = -1 }, "--ttl is"},
-		{"negative ttl-min", func(s *Serve) { s.TTLMin = -1 }, "--ttl-min is"},
-		{"ttl upside down", func(s *Serve) { s.TTLMin = s.TTLMax + 1 }, "--ttl-max"},
-		{"root", func(s *Serve) { s.LocalRoot = folder }, ""},
-		{"root missing", func(s *Serve) { s.LocalRoot = filepath.Join(folder, "no") }, "does not exist"},
-		{"root a file", func(s *Serve) { s.LocalRoot = file }, "is a file"},
-		{"root below a file", func(s *Serve) { s.LocalRoot = filepath.Join(file, "x") }, "--local-root cannot be used"},
-		{"no source size", func(s *Serve) { s.MaxSourceSize = 0 }, "--max-source-size is 0"},
-		{"no pixels", func(s *Serve) { s.MaxSourcePixels = 0 }, "--max-source-pixels is 0"},
-		{"no frames", func(s *Serve) { s.MaxFrames = 0 }, "--max-frames is 0"},
-		{"no side", func(s *Serve) { s.MaxOutputSide = 0 }, "--max-output-side is 0"},
-		{"longest side", func(s *Serve) { s.MaxOutputSide = 65535 }, ""},
-		{"side too long", func(s *Serve) { s.MaxOutputSide = 65536 }, "--max-output-side is 65536"},
-		{"no fetch time", func(s *Serve) { s.FetchTimeout = 0 }, "--fetch-timeout is 0s"},
-		{"no request time", func(s *Serve) { s.RequestTimeout = 0 }, "--request-timeout is 0s"},
-		{"no wait", func(s *Serve) { s.QueueWait = -1 }, "--queue-wait is -1ns"},
-		{"fetch longer than request", func(s *Serve) { s.FetchTimeout = time.Minute }, "--fetch-timeout (1m0s) is longer"},
-		{"log format", func(s *Serve) { s.LogFormat = "xml" }, `--log-format is "xml"`},
-		{"log level", func(s *Serve) { s.LogLevel = "trace" }, `--log-level is "trace"`},
-		{"log in capitals", func(s *Serve) { s.LogFormat, s.LogLevel = "JSON", "WARN" }, ""},
-	} {
+	for _, c := range faults {
 		s := valid(t)
 		c.change(s)
 		err := s.Validate()
@@ -102,6 +100,23 @@ func TestValidateSaysWhatToChange(t *testing.T) {
 			t.Errorf("%s: %v does not say %q", c.name, err, c.want)
 		case c.want != "" && strings.Contains(err.Error(), "\n"):
 			t.Errorf("%s: one fault, several problems: %v", c.name, err)
+		}
+	}
+}
+
+func TestLocalRootIsAFolder(t *testing.T) {
+	folder, file := t.TempDir(), write(t, "file", "x")
+	for path, want := range map[string]string{
+		folder:                      "",
+		filepath.Join(folder, "no"): "does not exist",
+		file:                        "is a file",
+		filepath.Join(file, "x"):    "--local-root cannot be used",
+	} {
+		s := valid(t)
+		s.LocalRoot = path
+		err := s.Validate()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v does not say %q", path, err, want)
 		}
 	}
 }

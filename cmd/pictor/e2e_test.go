@@ -221,9 +221,9 @@ func waitFor(t testing.TB, what string, d time.Duration, ok func() bool) {
 	}
 }
 
-// slowPath asks for an encode that takes seconds, and returns when a worker is
-// in the middle of it, with the answer to come.
-func startSlow(t *testing.T, s *server, site *site) (worker int, result chan answer) {
+// startSlow asks for an AVIF of the given width, which takes seconds, and
+// returns when a worker is in the middle of it, with the answer to come.
+func startSlow(t *testing.T, s *server, site *site, width int) (worker int, result chan answer) {
 	t.Helper()
 	src := site.put("/slow.jpg", photo(2725, 2225))
 	warm := s.get(signed(t, "/w:50/plain/"+src))
@@ -236,7 +236,7 @@ func startSlow(t *testing.T, s *server, site *site) (worker int, result chan ans
 	}
 	before := cpuTime(t, pids[0])
 	result = make(chan answer, 1)
-	path := signed(t, "/w:2600/q:95/plain/"+src+"@avif")
+	path := signed(t, fmt.Sprintf("/w:%d/el:1/q:95/plain/%s@avif", width, src))
 	go func() {
 		a, err := s.try(http.MethodGet, path)
 		if err != nil {
@@ -250,7 +250,7 @@ func startSlow(t *testing.T, s *server, site *site) (worker int, result chan ans
 
 func TestKilledWorkerIsReplacedAndItsJobRetried(t *testing.T) {
 	site, s := newSite(t), serveLocal(t, "--workers", "1")
-	pid, result := startSlow(t, s, site)
+	pid, result := startSlow(t, s, site, 2600)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -270,8 +270,8 @@ func TestKilledWorkerIsReplacedAndItsJobRetried(t *testing.T) {
 }
 
 func TestWorkerKilledForItsDeadlineIsNotRetried(t *testing.T) {
-	site, s := newSite(t), serveLocal(t, "--workers", "1", "--request-timeout", "1s", "--fetch-timeout", "1s")
-	_, result := startSlow(t, s, site)
+	site, s := newSite(t), serveLocal(t, "--workers", "1", "--request-timeout", "3s", "--fetch-timeout", "3s")
+	_, result := startSlow(t, s, site, 5000)
 	if a := <-result; a.status != http.StatusGatewayTimeout {
 		t.Error(a)
 	}
@@ -283,18 +283,19 @@ func TestWorkerKilledForItsDeadlineIsNotRetried(t *testing.T) {
 
 func TestKilledServerLeavesNoWorker(t *testing.T) {
 	site, s := newSite(t), serveLocal(t, "--workers", "2")
-	pid, _ := startSlow(t, s, site)
+	pid, _ := startSlow(t, s, site, 2600)
 	s.cmd.Process.Kill()
 	<-s.done
 	waitFor(t, "the worker to be gone", time.Second, func() bool {
-		_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
-		return err != nil
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		// A dead one may wait for its new parent to collect it.
+		return err != nil || bytes.Contains(b, []byte(") Z "))
 	})
 }
 
 func TestSIGTERMDrains(t *testing.T) {
 	site, s := newSite(t), serveLocal(t)
-	_, result := startSlow(t, s, site)
+	_, result := startSlow(t, s, site, 2600)
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	if a := <-result; a.status != http.StatusOK {
 		t.Errorf("the request under way: %v", a)

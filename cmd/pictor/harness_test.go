@@ -86,6 +86,7 @@ func serve(t testing.TB, args ...string) *server {
 	case <-time.After(20 * time.Second):
 		t.Fatalf("pictor does not listen: %s", s.logged())
 	}
+	waitFor(t, "readiness", 20*time.Second, func() bool { return s.get("/health/ready").status == http.StatusOK })
 	return s
 }
 
@@ -290,7 +291,7 @@ func signed(t testing.TB, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:"+keyHex, "-program")
+	cmd := exec.Command("openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:"+keyHex, "-binary")
 	cmd.Stdin = io.MultiReader(bytes.NewReader(salt), strings.NewReader(path))
 	sum, err := cmd.Output()
 	if err != nil {

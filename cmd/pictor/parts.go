@@ -98,6 +98,9 @@ func (p *parts) probe() {
 	if err == nil && len(c.Missing()) > 0 {
 		err = missingFormats(c.Missing())
 	}
+	if errors.Is(err, worker.ErrClosed) {
+		return // the server ends
+	}
 	if err != nil {
 		p.log.Error("not ready", "err", err)
 		p.notReady.Store(&err)

@@ -151,7 +151,9 @@ func (p *Pool) with(ctx context.Context, f func(*process) error) error {
 	err = f(w)
 	switch {
 	case errors.Is(err, transform.ErrCrashed), w.killed.Load():
-		p.drop(w)
+		if p.drop(w) {
+			return ErrClosed // it was Close that ended the worker
+		}
 	default:
 		p.keep(w)
 	}
@@ -218,8 +220,9 @@ func (p *Pool) keep(w *process) {
 	p.idle = append(p.idle, w)
 }
 
-// drop ends a worker that is no good any more.
-func (p *Pool) drop(w *process) {
+// drop ends a worker that is no good any more. It reports whether the pool is
+// closed.
+func (p *Pool) drop(w *process) (closed bool) {
 	ours := w.killed.Load()
 	w.kill()
 	p.mu.Lock()
@@ -230,6 +233,7 @@ func (p *Pool) drop(w *process) {
 	} else {
 		p.stats.Crashed++
 	}
+	return p.closed
 }
 
 // Stats is a snapshot.
