@@ -68,10 +68,11 @@ type incoming struct {
 }
 
 func inherited() (*net.UnixConn, error) {
-	f := os.NewFile(socketFD, "server")
-	if f == nil {
+	// What is no socket belongs to somebody else, and stays as it is.
+	if !isSocket(socketFD) {
 		return nil, ErrNotStartedByServer
 	}
+	f := os.NewFile(socketFD, "server")
 	c, err := net.FileConn(f)
 	f.Close() // net.FileConn made a copy
 	if err != nil {

@@ -32,6 +32,11 @@ func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	return c.(*net.UnixConn), theirs, nil
 }
 
+func isSocket(fd int) bool {
+	_, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil
+}
+
 // send writes a request and hands its source over.
 func send(conn *net.UnixConn, req request, source *os.File) error {
 	b, err := encodeFrame(req, 0)
