@@ -66,6 +66,11 @@ func (b *body) close() {
 }
 
 func (s *Server) fetch(ctx context.Context, url string) (*body, error) {
+	turn, err := s.cfg.Fetches.Acquire(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.Release()
 	source, err := transform.NewSource()
 	if err != nil {
 		return nil, err

@@ -95,6 +95,8 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
 	must(err)
+	cfg.Fetches, err = budget.New(budget.Config{Capacity: 8})
+	must(err)
 	cfg.Bodies, err = budget.New(budget.Config{Capacity: 16 << 20})
 	must(err)
 	cfg.Transforms, err = budget.New(budget.Config{Capacity: 256 << 20})
@@ -111,7 +113,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		cfg.Cache.Close()
 		cfg.Origin.Close()
 		r.site.Close()
-		if b, tr := cfg.Bodies.Stats(), cfg.Transforms.Stats(); b.InUse != 0 || tr.InUse != 0 || b.Waiting != 0 || tr.Waiting != 0 {
+		if f, b, tr := cfg.Fetches.Stats(), cfg.Bodies.Stats(), cfg.Transforms.Stats(); f.InUse != 0 || b.InUse != 0 || tr.InUse != 0 || b.Waiting != 0 || tr.Waiting != 0 {
 			t.Errorf("bytes are left over: bodies %+v, transforms %+v", b, tr)
 		}
 	})

@@ -28,11 +28,12 @@ type Config struct {
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
 	Transformer transform.Transformer
-	// Bodies admits the bytes of sources in flight, Transforms the working
-	// sets of jobs.
-	Bodies, Transforms *budget.Budget
-	Limits             transform.Limits
-	TTL                TTL
+	// Fetches admits fetches by their number, so that those who wait do so
+	// here and not with a connection in their hands. Bodies admits the bytes
+	// of sources in flight, Transforms the working sets of jobs.
+	Fetches, Bodies, Transforms *budget.Budget
+	Limits                      transform.Limits
+	TTL                         TTL
 	// RequestTimeout is the longest that a client waits; 0 means 30 s.
 	RequestTimeout time.Duration
 	// Ready tells what keeps the server from serving; nil means nothing ever does.
@@ -59,7 +60,8 @@ type Server struct {
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
 	switch {
-	case cfg.Keyring == nil, cfg.Origin == nil, cfg.Cache == nil, cfg.Transformer == nil, cfg.Bodies == nil, cfg.Transforms == nil:
+	case cfg.Keyring == nil, cfg.Origin == nil, cfg.Cache == nil, cfg.Transformer == nil,
+		cfg.Fetches == nil, cfg.Bodies == nil, cfg.Transforms == nil:
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	if cfg.RequestTimeout <= 0 {

@@ -30,6 +30,10 @@ type parts struct {
 	notReady atomic.Pointer[error]
 }
 
+// maxFetches is how many sources are fetched at once: twice what one host is
+// given, so that a slow host does not hold up the others.
+const maxFetches = 64
+
 var errStarting = errors.New("starting: no worker has answered yet")
 
 // newParts makes them from the ground up, each by its share of the plan.
@@ -53,6 +57,10 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.pool, err = worker.New(worker.Config{Size: plan.Workers, Log: log}); err != nil {
 		return nil, err
 	}
+	fetches, err := budget.New(budget.Config{Capacity: maxFetches, MaxWait: cfg.QueueWait})
+	if err != nil {
+		return nil, err
+	}
 	bodies, err := budget.New(budget.Config{Capacity: plan.Bodies, MaxWait: cfg.QueueWait})
 	if err != nil {
 		return nil, err
@@ -63,7 +71,7 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	}
 	settings := proxy.Config{
 		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
-		Bodies: bodies, Transforms: transforms,
+		Fetches: fetches, Bodies: bodies, Transforms: transforms,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
 		},

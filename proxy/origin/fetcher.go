@@ -45,7 +45,9 @@ var (
 type Config struct {
 	// MaxBytes bounds a body as it is read; default 64 MiB.
 	MaxBytes int64
-	// Timeout bounds a whole fetch, body included; default 10 s.
+	// Timeout bounds what an origin takes from the connection on, body
+	// included; default 10 s. Waiting for a connection to be free or for a
+	// reservation is not the origin's time.
 	Timeout time.Duration
 	// MinRate is the least bytes a second that a body must come in on average,
 	// looked at from its third second on; default 8 KiB, negative means none.
@@ -163,9 +165,13 @@ func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve
 	if u.Scheme == localScheme {
 		return f.fetchLocal(source, w, reserve)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, f.cfg.Timeout, ErrTimeout)
-	defer cancel()
-	return f.fetchHTTP(ctx, u, w, reserve)
+	ctx, watch := newStopwatch(ctx, f.cfg.Timeout)
+	defer watch.end()
+	return f.fetchHTTP(ctx, u, w, func(n int64) error {
+		watch.pause()
+		defer watch.resume()
+		return reserve(n)
+	})
 }
 
 // tooLarge is the error for a body of over MaxBytes.

@@ -270,6 +270,19 @@ func TestSlowOrigins(t *testing.T) {
 	}
 }
 
+func TestWaitingForAReservationIsNotTheOriginsTime(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "picture") })
+	f := newFetcher(t, Config{AllowNetworks: loopback, Timeout: 200 * time.Millisecond})
+	var b bytes.Buffer
+	_, err := f.Fetch(context.Background(), url, &b, func(int64) error {
+		time.Sleep(400 * time.Millisecond) // longer than the origin is given
+		return nil
+	})
+	if err != nil || b.String() != "picture" {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
 func TestTrickleIsEnded(t *testing.T) {
 	// The clock of the fetcher runs ten seconds for each look at it.
 	var now atomic.Int64
