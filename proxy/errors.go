@@ -58,6 +58,7 @@ var failures = []failure{
 	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", ""},
 	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", ""},
 	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", ""},
+	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This picture takes more memory to decode than its header lets expect."},
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The picture took too long to make."},
 	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice."},
 

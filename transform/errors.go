@@ -14,6 +14,8 @@ var (
 	ErrMalformed = errors.New("broken picture")
 	// ErrLimit: the picture, or what was asked of it, is over a configured limit.
 	ErrLimit = errors.New("over a limit")
+	// ErrMemory: the work took more memory than was admitted for it.
+	ErrMemory = errors.New("too much memory")
 	// ErrTimeout: the job's deadline passed before its work was done.
 	ErrTimeout = errors.New("transform too slow")
 	// ErrCrashed: the process doing the work ended in the middle of it.

@@ -67,30 +67,30 @@ func New(cfg Config) (*Budget, error) {
 
 // Acquire waits for n bytes. It gives ErrTooLarge and ErrSaturated (full line)
 // at once, ErrSaturated after MaxWait, and the context's cause when that ends
-// first. For n of 0 or less the grant is empty.
+// first, also where it had ended before. For n of 0 or less the grant is empty.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
-	g, w, place, err := b.enter(n)
+	g, w, place, err := b.enter(ctx, n)
 	if g != nil || err != nil {
 		return g, err
 	}
 	timer := time.NewTimer(b.cfg.MaxWait)
 	defer timer.Stop()
+	var left bool
 	select {
 	case <-w.ready:
-		return &Grant{b: b, n: n}, nil
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		left, err = b.leave(place, w, &b.stats.Cancelled), context.Cause(ctx)
 	case <-timer.C:
-		err = ErrSaturated
+		left, err = b.leave(place, w, &b.stats.Shed), ErrSaturated
 	}
-	if !b.leave(place, w, err) {
-		return &Grant{b: b, n: n}, nil
+	if left {
+		return nil, err
 	}
-	return nil, err
+	return &Grant{b: b, n: n}, nil
 }
 
 // enter grants at once or puts a waiter into the line.
-func (b *Budget) enter(n int64) (*Grant, *waiter, *list.Element, error) {
+func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Element, error) {
 	n = max(n, 0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,6 +98,9 @@ func (b *Budget) enter(n int64) (*Grant, *waiter, *list.Element, error) {
 	case n > b.cfg.Capacity:
 		b.stats.TooLarge++
 		return nil, nil, nil, ErrTooLarge
+	case n > 0 && ctx.Err() != nil:
+		b.stats.Cancelled++
+		return nil, nil, nil, context.Cause(ctx)
 	case n == 0 || b.queue.Len() == 0 && b.fits(n):
 		// Whoever comes later stays behind those who wait, also where it
 		// would fit: a large one would else never be served.
@@ -112,9 +115,9 @@ func (b *Budget) enter(n int64) (*Grant, *waiter, *list.Element, error) {
 	return nil, w, b.queue.PushBack(w), nil
 }
 
-// leave takes a waiter out of the line. It reports false where the grant came
-// first: then the bytes are the waiter's.
-func (b *Budget) leave(place *list.Element, w *waiter, why error) bool {
+// leave takes a waiter out of the line and counts why. It reports false where
+// the grant came first: then the bytes are the waiter's.
+func (b *Budget) leave(place *list.Element, w *waiter, why *uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {
@@ -124,11 +127,7 @@ func (b *Budget) leave(place *list.Element, w *waiter, why error) bool {
 	}
 	b.queue.Remove(place)
 	b.stats.WaitingBytes -= w.n
-	if errors.Is(why, ErrSaturated) {
-		b.stats.Shed++
-	} else {
-		b.stats.Cancelled++
-	}
+	*why++
 	b.serve() // those behind may fit where this one did not
 	return true
 }

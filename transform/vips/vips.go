@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/h2non/bimg"
@@ -133,6 +134,10 @@ var errInternal = errors.New("no such step in the pipeline")
 func failure(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
+	// The codecs tell a failed allocation in their own words.
+	if strings.Contains(strings.ToLower(detail), "memory") {
+		return &Error{Err: fmt.Errorf("%w: more than its header lets expect", transform.ErrMemory), Detail: detail}
+	}
 	switch status {
 	case C.PICTOR_MISMATCH:
 		return &Error{Err: fmt.Errorf("%w: its header and its data disagree about its size", transform.ErrMalformed), Detail: detail}

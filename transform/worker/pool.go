@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -20,6 +21,14 @@ type Config struct {
 	Env []string
 	// Size is the most workers at once; 0 means 1.
 	Size int
+	// IdleTime is how long a worker may have nothing to do before it is let
+	// go; 0 means 30 s. One stays, so that the next job need not wait.
+	IdleTime time.Duration
+	// MaxJobs is after how many jobs a worker is replaced; 0 means 1000.
+	MaxJobs int
+	// Retain is how many bytes over a fresh worker's a worker may hold after
+	// a job before it is replaced; 0 means 32 MiB.
+	Retain int64
 	// Log gets what happens to workers; nil means none of it is told.
 	Log *slog.Logger
 }
@@ -52,6 +61,7 @@ type Pool struct {
 	mu     sync.Mutex
 	idle   []*process // the last one used is the first one taken: its pages are warm
 	all    map[*process]struct{}
+	sweep  *time.Timer // runs letGo while more than one is idle
 	closed bool
 	stats  Stats
 }
@@ -63,8 +73,10 @@ type Stats struct {
 	// Started and Jobs count from the start of the pool. A job retried is one job.
 	Started, Jobs uint64
 	// Crashed counts workers that died by themselves, Killed those that were
-	// ended for their job's deadline, Retried the jobs given a second worker.
-	Crashed, Killed, Retried uint64
+	// ended for their job's deadline, Overran those ended for its memory,
+	// Replaced those let go for their age or what they held, Retried the jobs
+	// given a second worker.
+	Crashed, Killed, Overran, Replaced, Retried uint64
 }
 
 // ErrClosed: the pool was closed.
@@ -83,6 +95,15 @@ func New(cfg Config) (*Pool, error) {
 		cfg.Env = DefaultEnv
 	}
 	cfg.Size = max(cfg.Size, 1)
+	if cfg.IdleTime <= 0 {
+		cfg.IdleTime = 30 * time.Second
+	}
+	if cfg.MaxJobs <= 0 {
+		cfg.MaxJobs = 1000
+	}
+	if cfg.Retain <= 0 {
+		cfg.Retain = 32 << 20
+	}
 	p := &Pool{cfg: cfg, log: cfg.Log, slots: make(chan struct{}, cfg.Size), all: map[*process]struct{}{}}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -118,7 +139,7 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 // attempt does what is left of a run on one worker.
 func (p *Pool) attempt(ctx context.Context, r *assignment) error {
 	return p.with(ctx, func(w *process) error {
-		return w.do(ctx, r.request(), r.job.Source.File(), r.maxBody, r.answer)
+		return w.do(ctx, r.request(), r.job.Source.File(), r.job.Memory, r.maxBody, r.answer)
 	})
 }
 
@@ -130,7 +151,7 @@ func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
 	defer p.give()
 	var c transform.Capabilities
 	err := p.with(ctx, func(w *process) error {
-		return w.do(ctx, request{Kind: kindProbe}, nil, 0, func(resp response, _ []byte) (bool, error) {
+		return w.do(ctx, request{Kind: kindProbe}, nil, 0, 0, func(resp response, _ []byte) (bool, error) {
 			if resp.Kind != kindProbed || resp.Probe == nil {
 				return true, fmt.Errorf("%w: it answered a probe with %q", errDied, clip(string(resp.Kind)))
 			}
@@ -144,7 +165,7 @@ func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
 // with runs f on a worker, an idle one or a new one, and keeps the worker if
 // it is still good: alive, and not in the middle of something.
 func (p *Pool) with(ctx context.Context, f func(*process) error) error {
-	w, err := p.worker()
+	w, err := p.worker(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,7 +202,38 @@ func (p *Pool) count(f func(*Stats)) {
 }
 
 // worker gives an idle worker that still lives, or starts one.
-func (p *Pool) worker() (*process, error) {
+func (p *Pool) worker(ctx context.Context) (*process, error) {
+	if w, err := p.idleWorker(); w != nil || err != nil {
+		return w, err
+	}
+	w, err := start(p.cfg.Command, p.cfg.Env)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.all[w] = struct{}{}
+	p.stats.Started++
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		p.drop(w)
+		return nil, ErrClosed
+	}
+	if err := w.ready(ctx); err != nil {
+		p.drop(w)
+		if errors.Is(err, transform.ErrCrashed) {
+			// No picture is at fault: it has not seen one yet.
+			return nil, errStart
+		}
+		return nil, err
+	}
+	return w, nil
+}
+
+// errStart: a worker ended before it was ready.
+var errStart = errors.New("a worker did not start; its own words are on standard error")
+
+func (p *Pool) idleWorker() (*process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -200,24 +252,47 @@ func (p *Pool) worker() (*process, error) {
 			return w, nil
 		}
 	}
-	w, err := start(p.cfg.Command, p.cfg.Env)
-	if err != nil {
-		return nil, err
-	}
-	p.all[w] = struct{}{}
-	p.stats.Started++
-	return w, nil
+	return nil, nil
 }
 
-// keep puts a worker back.
+// keep puts a worker back, or lets it go when it has grown old or fat.
 func (p *Pool) keep(w *process) {
+	f, err := readFigures(w.cmd.Process.Pid)
+	worn := err != nil || w.jobs >= p.cfg.MaxJobs || f.anon > w.base.anon+p.cfg.Retain
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if worn || p.closed {
+		delete(p.all, w)
+		if !p.closed {
+			p.stats.Replaced++
+		}
 		go w.retire()
 		return
 	}
+	w.idleSince = time.Now()
 	p.idle = append(p.idle, w)
+	p.scheduleLocked()
+}
+
+func (p *Pool) scheduleLocked() {
+	if len(p.idle) > 1 && p.sweep == nil {
+		p.sweep = time.AfterFunc(p.cfg.IdleTime, p.letGo)
+	}
+}
+
+// letGo retires workers that have been idle for long, all but one. The front
+// of the list is who has waited longest.
+func (p *Pool) letGo() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sweep = nil
+	for !p.closed && len(p.idle) > 1 && time.Since(p.idle[0].idleSince) >= p.cfg.IdleTime {
+		w := p.idle[0]
+		p.idle = p.idle[1:]
+		delete(p.all, w)
+		go w.retire()
+	}
+	p.scheduleLocked()
 }
 
 // drop ends a worker that is no good any more. It reports whether the pool is
@@ -228,9 +303,12 @@ func (p *Pool) drop(w *process) (closed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.all, w)
-	if ours {
+	switch {
+	case w.overran.Load():
+		p.stats.Overran++
+	case ours:
 		p.stats.Killed++
-	} else {
+	default:
 		p.stats.Crashed++
 	}
 	return p.closed
@@ -251,6 +329,9 @@ func (p *Pool) Close() {
 	p.closed = true
 	idle := p.idle
 	p.idle = nil
+	if p.sweep != nil {
+		p.sweep.Stop()
+	}
 	busy := make(map[*process]struct{}, len(p.all))
 	for w := range p.all {
 		busy[w] = struct{}{}

@@ -14,6 +14,21 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
+const (
+	// nice is the CPU priority of workers: hits stay fast while encodes burn
+	// what is left.
+	nice = 10
+	// stackRoom is for the stacks of libvips' threads, mapped at 8 MiB each
+	// and hardly touched.
+	stackRoom = 64 << 20
+	// overrun is how far over the admitted bytes a job's resident memory may
+	// go before the worker is ended: what the figures' own grain may hide.
+	overrun = 8 << 20
+	// watchEvery is how often that is looked at. A decoder fills some
+	// 100 MiB in this time at the most.
+	watchEvery = 25 * time.Millisecond
+)
+
 // errDied: the worker ended, or spoke nonsense, and nobody here had ended it.
 var errDied = fmt.Errorf("%w: its worker died", transform.ErrCrashed)
 
@@ -23,8 +38,14 @@ type process struct {
 	conn *net.UnixConn
 	// ended is closed when the process is gone and reaped.
 	ended chan struct{}
-	// killed: we ended it ourselves, whatever its socket says now.
-	killed atomic.Bool
+	// killed: we ended it ourselves, whatever its socket says now; overran:
+	// we did so for its memory.
+	killed, overran atomic.Bool
+
+	// base is what it held when it was ready, jobs how many it has done.
+	base      figures
+	jobs      int
+	idleSince time.Time
 }
 
 // start starts a worker: an environment of its own, no descriptor but the
@@ -53,6 +74,25 @@ func start(command, env []string) (*process, error) {
 	return p, nil
 }
 
+// ready waits until a fresh worker says that it is, and takes its measure.
+func (p *process) ready(ctx context.Context) error {
+	return p.guarded(ctx, func() error {
+		var resp response
+		if _, err := readFrame(p.conn, &resp, 0); err != nil || resp.Kind != kindReady {
+			return errDied
+		}
+		// Its threads are there by now, and those to come inherit.
+		if err := lowerPriority(p.cmd.Process.Pid); err != nil {
+			return errDied // it is gone: nothing else can fail here
+		}
+		var err error
+		if p.base, err = readFigures(p.cmd.Process.Pid); err != nil {
+			return errDied
+		}
+		return nil
+	})
+}
+
 // kill ends the worker at once and waits until it is gone, so that its memory
 // is the system's again when kill returns.
 func (p *process) kill() {
@@ -73,17 +113,36 @@ func (p *process) retire() {
 }
 
 // do sends a request and passes what comes back to answer, until answer says
-// that it was the last. A context that ends first kills the worker.
-func (p *process) do(ctx context.Context, req request, source *os.File, maxBody int64, answer func(response, []byte) (last bool, err error)) error {
+// that it was the last. memory is what the worker may take for it, in bytes; 0
+// means without bound.
+func (p *process) do(ctx context.Context, req request, source *os.File, memory, maxBody int64, answer func(response, []byte) (last bool, err error)) error {
+	p.jobs++
+	if memory > 0 {
+		limit := p.base.data + stackRoom + memory
+		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
+			return errDied
+		}
+		stop := p.watch(memory)
+		defer stop()
+	}
+	return p.guarded(ctx, func() error { return p.exchange(req, source, maxBody, answer) })
+}
+
+// guarded runs f, which waits for the worker. A context that ends first kills
+// the worker.
+func (p *process) guarded(ctx context.Context, f func() error) error {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer func() {
 		if !stop() {
 			<-p.ended // the kill is under way: the caller must see a dead worker
 		}
 	}()
-	err := p.exchange(req, source, maxBody, answer)
-	if err == nil {
+	err := f()
+	switch {
+	case err == nil:
 		return nil
+	case p.overran.Load():
+		return fmt.Errorf("%w: more than its header lets expect", transform.ErrMemory)
 	}
 	if cause := ctx.Err(); cause != nil && p.killed.Load() {
 		if errors.Is(cause, context.DeadlineExceeded) {
@@ -92,6 +151,42 @@ func (p *process) do(ctx context.Context, req request, source *os.File, maxBody 
 		return cause
 	}
 	return err
+}
+
+// watch ends the worker when its memory runs over what was admitted. The data
+// limit bounds what it maps; this bounds what it touches, which is less, and
+// catches what the room for stacks would let through.
+func (p *process) watch(memory int64) (stop func()) {
+	now, err := readFigures(p.cmd.Process.Pid)
+	if err != nil {
+		return func() {} // it is gone, as its socket will say
+	}
+	most := max(p.base.anon, now.anon) + memory + overrun
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			if f, err := readFigures(p.cmd.Process.Pid); err != nil {
+				return
+			} else if f.anon > most {
+				p.overran.Store(true)
+				p.kill()
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-finished
+	}
 }
 
 func (p *process) exchange(req request, source *os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {

@@ -15,7 +15,7 @@ import (
 // endian, then header and body. The source of a job is no body: its file
 // descriptor travels beside the frame's first byte (SCM_RIGHTS).
 //
-// A job is answered by one "picture" for each output, in any order, as each
+// A worker says "ready" once, when it is. A job is answered by one "picture" for each output, in any order, as each
 // becomes ready, and then by one "done" or one "failed". A "probe" is answered
 // by one "probed". Nothing else is ever sent.
 
@@ -23,6 +23,7 @@ import (
 type kind string
 
 const (
+	kindReady   kind = "ready"
 	kindJob     kind = "job"
 	kindProbe   kind = "probe"
 	kindPicture kind = "picture"
@@ -61,6 +62,7 @@ var classes = map[string]error{
 	"unsupported": transform.ErrUnsupported,
 	"truncated":   transform.ErrTruncated,
 	"limit":       transform.ErrLimit,
+	"memory":      transform.ErrMemory,
 }
 
 // errWorker is any failure that has no class: a mistake of ours.

@@ -50,13 +50,15 @@ func Serve(newEngine func() Engine) error {
 		os.Exit(exitCode)
 	}()
 	engine := newEngine()
+	if err := writeFrame(conn, response{Kind: kindReady}, nil); err != nil {
+		return err
+	}
 	for in := range requests {
 		if err := answer(conn, engine, in); err != nil {
 			// The socket is broken; the reader sees the same and exits.
 			fmt.Fprintln(os.Stderr, "pictor worker:", err)
 			os.Exit(1)
 		}
-		engine.Trim()
 	}
 	return nil
 }
@@ -112,6 +114,8 @@ func answer(conn net.Conn, engine Engine, in incoming) error {
 		return writeFrame(conn, response{Kind: kindFailed, Text: "unknown request"}, nil)
 	}
 	err := run(conn, engine, in)
+	// Before the last word, so that the server sees what is really kept.
+	engine.Trim()
 	if err == nil {
 		return writeFrame(conn, response{Kind: kindDone}, nil)
 	}

@@ -44,7 +44,12 @@ const (
 	skip
 	refuse
 	fail
+	hog    // maps and touches far more than it may
+	retain // keeps 64 MiB for good
+	pause  // takes 200 ms
 )
+
+var kept []byte
 
 type scripted struct{}
 
@@ -86,6 +91,12 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 			return fmt.Errorf("%w: it is ugly", transform.ErrMalformed)
 		case fail:
 			return errors.New("a mistake of ours")
+		case hog:
+			touch(300 << 20)
+		case retain:
+			kept = touch(64 << 20)
+		case pause:
+			time.Sleep(200 * time.Millisecond)
 		}
 		pic.Body = body
 		if err := deliver(i, pic); err != nil {
@@ -95,9 +106,28 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 	return nil
 }
 
+// touch takes memory step by step, as a decoder does.
+func touch(n int) []byte {
+	var all []byte
+	for len(all) < n {
+		block := make([]byte, 4<<20)
+		for i := range block {
+			block[i] = 1
+		}
+		all = append(all, block...)
+		time.Sleep(2 * time.Millisecond)
+	}
+	return all
+}
+
 func newPool(t testing.TB, size int) *Pool {
 	t.Helper()
-	p, err := New(Config{Size: size})
+	return newPoolOf(t, Config{Size: size})
+}
+
+func newPoolOf(t testing.TB, cfg Config) *Pool {
+	t.Helper()
+	p, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,6 +372,126 @@ func TestClosedPoolRefuses(t *testing.T) {
 	p := newPool(t, 1)
 	p.Close()
 	if _, err := do(within(t, time.Second), p, newJob(t, "x", draw)); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOverrunningJobIsEndedAndNotRetried(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	p := newPool(t, 1)
+	job := newJob(t, "x", hog)
+	job.Memory = 16 << 20
+	if _, err := do(within(t, 20*time.Second), p, job); !errors.Is(err, transform.ErrMemory) {
+		t.Errorf("got %v", err)
+	}
+	if s := p.Stats(); s.Overran != 1 || s.Retried != 0 || s.Workers != 0 {
+		t.Errorf("%+v", s)
+	}
+	job = newJob(t, "x", draw)
+	job.Memory = 16 << 20
+	if _, err := do(within(t, 20*time.Second), p, job); err != nil {
+		t.Errorf("the next job: %v", err)
+	}
+}
+
+func TestDataLimitIsSetForEachJob(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs prlimit")
+	}
+	p := newPool(t, 1)
+	for _, memory := range []int64{16 << 20, 48 << 20, 8 << 20} {
+		job := newJob(t, "x", draw)
+		job.Memory = memory
+		if _, err := do(within(t, 10*time.Second), p, job); err != nil {
+			t.Fatal(err)
+		}
+		w := p.idle[0]
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("Max data size             %d ", w.base.data+stackRoom+memory); !strings.Contains(string(b), want) {
+			t.Errorf("no %q in %s", want, b)
+		}
+	}
+}
+
+func TestEveryThreadOfAWorkerHasLowPriority(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	p := newPool(t, 1)
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Fatal(err)
+	}
+	pid := p.idle[0].cmd.Process.Pid
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil || len(tasks) < 2 {
+		t.Fatalf("%d tasks, %v", len(tasks), err)
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// proc(5): nice is the 19th field, the 17th behind the name.
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if fields[16] != fmt.Sprint(nice) {
+			t.Errorf("task %s has nice %s", task.Name(), fields[16])
+		}
+	}
+}
+
+func TestWornWorkersAreReplaced(t *testing.T) {
+	p := newPoolOf(t, Config{Size: 1, MaxJobs: 3})
+	for range 7 {
+		if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := p.Stats(); s.Started != 3 || s.Replaced != 2 || s.Crashed != 0 {
+		t.Errorf("%+v", s)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	p = newPoolOf(t, Config{Size: 1})
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", retain)); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Stats(); s.Replaced != 1 || s.Workers != 0 {
+		t.Errorf("a worker that keeps 64 MiB: %+v", s)
+	}
+}
+
+func TestIdleWorkersAreLetGoAllButOne(t *testing.T) {
+	p := newPoolOf(t, Config{Size: 3, IdleTime: 200 * time.Millisecond})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if _, err := do(within(t, 20*time.Second), p, newJob(t, "x", pause)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if s := p.Stats(); s.Started != 3 {
+		t.Fatalf("%+v", s)
+	}
+	for end := time.Now().Add(10 * time.Second); p.Stats().Workers > 1 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond) // processes end in their own time
+	}
+	if s := p.Stats(); s.Workers != 1 || s.Idle != 1 || s.Crashed != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestWorkerThatDoesNotStartIsNoFaultOfThePicture(t *testing.T) {
+	p := newPoolOf(t, Config{Command: []string{"/bin/false"}})
+	_, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw))
+	if err == nil || errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("got %v", err)
 	}
 }
