@@ -120,7 +120,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	}
 	text := fmt.Sprintf("%s: %s (request %s)\n", f.code, f.text, id)
 	if s.cfg.FullErrors {
-		text += fmt.Sprintf("cause: %v\n", err)
+		text += fmt.Sprintf("cause: %v %s\n", err, details(err))
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	s.logError(c, f, id, err)
@@ -140,11 +140,20 @@ func (s *Server) logError(c echo.Context, f failure, id string, err error) {
 		level = s.log.Warn
 	}
 	attrs := []any{"status", f.status, "code", f.code, "request", id, "target", clip(c.Request().RequestURI), "err", err}
-	var detailed interface{ Details() string }
-	if errors.As(err, &detailed) && detailed.Details() != "" {
-		attrs = append(attrs, "detail", detailed.Details())
+	if d := details(err); d != "" {
+		attrs = append(attrs, "detail", d)
 	}
 	level("request failed", attrs...)
+}
+
+// details is what an error knows and does not say: a codec's words, a
+// network's. It is for the operator alone.
+func details(err error) string {
+	var d interface{ Details() string }
+	if errors.As(err, &d) {
+		return d.Details()
+	}
+	return ""
 }
 
 func clip(s string) string {

@@ -11,38 +11,41 @@ import (
 // Freshness is how long an origin lets a shared cache keep an answer
 // (RFC 9111 §4.2.1).
 type Freshness struct {
-	// Explicit says that the origin said anything about it.
+	// Explicit says that the origin gave a lifetime, be it 0.
 	Explicit bool
-	// TTL is what is left of the lifetime, never negative.
+	// TTL is what is left of the lifetime, in whole seconds, never negative; 0
+	// where there is none.
 	TTL time.Duration
-	// NoStore forbids a shared cache to keep the answer.
+	// NoStore forbids a shared cache to keep the answer, whatever its lifetime.
 	NoStore bool
 }
 
 // freshness reads s-maxage, max-age and Expires, in this order of precedence.
-// An Age is subtracted. no-cache is a lifetime of zero.
+// A lifetime that cannot be read is one of zero (RFC 9111 §4.2.1), and so is
+// no-cache, with or without the names of fields. Of the age of an answer only
+// what the Age header says is subtracted: an origin whose Date is off would
+// else be stale for ever.
 func freshness(h http.Header, now time.Time) Freshness {
-	d := directives(h.Values("Cache-Control"))
+	d := directives(h["Cache-Control"])
 	var f Freshness
 	_, noStore := d["no-store"]
 	_, private := d["private"]
 	f.NoStore = noStore || private
-	lifetime, ok := time.Duration(0), false
+	var lifetime time.Duration
 	if _, noCache := d["no-cache"]; noCache {
-		ok = true
+		f.Explicit = true
 	} else if v, there := d["s-maxage"]; there {
-		lifetime, ok = seconds(v), true
+		lifetime, f.Explicit = seconds(v), true
 	} else if v, there := d["max-age"]; there {
-		lifetime, ok = seconds(v), true
-	} else if v := h.Get("Expires"); v != "" {
-		// An invalid date means "already expired" (RFC 9111 §5.3).
-		ok = true
-		if t, err := http.ParseTime(v); err == nil {
-			lifetime = t.Sub(date(h, now))
+		lifetime, f.Explicit = seconds(v), true
+	} else if v, there := h["Expires"]; there && len(v) > 0 {
+		// What is no date means "already expired" (RFC 9111 §5.3).
+		f.Explicit = true
+		if t, err := http.ParseTime(v[0]); err == nil {
+			lifetime = t.Sub(date(h, now)).Truncate(time.Second)
 		}
 	}
-	f.Explicit = ok
-	f.TTL = max(0, lifetime-seconds(h.Get("Age")))
+	f.TTL = max(0, lifetime-age(h))
 	return f
 }
 
@@ -53,32 +56,69 @@ func date(h http.Header, now time.Time) time.Time {
 	return now
 }
 
-// directives splits Cache-Control. The first of two equal names counts
-// (RFC 9111 §4.2.1 lets a cache choose so).
+// age is the first of several; what is no number is ignored (RFC 9111 §5.1).
+func age(h http.Header) time.Duration {
+	first, _, _ := strings.Cut(h.Get("Age"), ",")
+	return seconds(strings.TrimSpace(first))
+}
+
+// directives reads Cache-Control (RFC 9111 §5.2). The first of two equal names
+// counts, which §4.2.1 allows. A line does not run on into the next, so what is
+// broken in one hides nothing in another.
 func directives(lines []string) map[string]string {
 	d := map[string]string{}
 	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			name, value, _ := strings.Cut(part, "=")
-			name = strings.ToLower(strings.TrimSpace(name))
+		for line != "" {
+			var name, value string
+			name, value, line = directive(line)
 			if _, there := d[name]; !there && name != "" {
-				d[name] = strings.Trim(strings.TrimSpace(value), `"`)
+				d[name] = value
 			}
 		}
 	}
 	return d
 }
 
+// directive cuts the first directive off a line. Commas in a quoted value do
+// not end it (RFC 9110 §5.6.4).
+func directive(line string) (name, value, rest string) {
+	quoted, end := false, len(line)
+scan:
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == ',' && !quoted:
+			end = i
+			break scan
+		}
+	}
+	if end < len(line) {
+		rest = line[end+1:]
+	}
+	name, value, _ = strings.Cut(line[:end], "=")
+	value = strings.TrimSpace(value)
+	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+		value = value[1 : n-1] // a number has nothing to unescape
+	}
+	return strings.ToLower(strings.TrimSpace(name)), value, rest
+}
+
 // seconds reads delta-seconds (RFC 9111 §1.2.2): what is too large saturates,
 // what is no number is 0.
 func seconds(s string) time.Duration {
-	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
-	const most = uint64(math.MaxInt64 / int64(time.Second))
-	switch {
-	case err != nil && !strings.Contains(err.Error(), strconv.ErrRange.Error()):
+	if strings.Trim(s, "0123456789") != "" {
 		return 0
-	case err != nil || n > most:
-		return time.Duration(most) * time.Second
 	}
-	return time.Duration(n) * time.Second
+	const most = math.MaxInt64 / uint64(time.Second)
+	n, err := strconv.ParseUint(s, 10, 64)
+	switch {
+	case s == "":
+		return 0
+	case err != nil:
+		n = most // out of range is all that can be wrong
+	}
+	return time.Duration(min(n, most)) * time.Second
 }

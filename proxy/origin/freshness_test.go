@@ -28,6 +28,26 @@ func TestFreshness(t *testing.T) {
 		{"Expires: 0", http.Header{"Expires": {"0"}}, Freshness{Explicit: true}},
 		{"garbage", http.Header{"Cache-Control": {"max-age=soon"}}, Freshness{Explicit: true}},
 		{"too large", http.Header{"Cache-Control": {"max-age=99999999999999999999999"}}, Freshness{Explicit: true, TTL: math.MaxInt64 / time.Second * time.Second}},
+		{"no sign", http.Header{"Cache-Control": {"max-age=+60"}}, Freshness{Explicit: true}},
+		{"no unit", http.Header{"Cache-Control": {"max-age=60s"}}, Freshness{Explicit: true}},
+		{"no fraction", http.Header{"Cache-Control": {"max-age=1.5"}}, Freshness{Explicit: true}},
+		{"negative", http.Header{"Cache-Control": {"max-age=-1"}}, Freshness{Explicit: true}},
+		{"no value", http.Header{"Cache-Control": {"max-age"}}, Freshness{Explicit: true}},
+		{"large and no number", http.Header{"Cache-Control": {"max-age=99999999999999999999999x"}}, Freshness{Explicit: true}},
+		{"broken s-maxage hides max-age", http.Header{"Cache-Control": {"s-maxage=soon, max-age=60"}}, Freshness{Explicit: true}},
+		{"commas in quotes", http.Header{"Cache-Control": {`ext="a, max-age=9, \", no-store", max-age=60`}}, Freshness{Explicit: true, TTL: time.Minute}},
+		{"an open quote hides no other line", http.Header{"Cache-Control": {`ext="a, max-age=9`, "no-store"}}, Freshness{NoStore: true}},
+		{"empty parts", http.Header{"Cache-Control": {"", " ,, max-age=60,,=,"}}, Freshness{Explicit: true, TTL: time.Minute}},
+		{"fields by name", http.Header{"Cache-Control": {`no-cache="Set-Cookie", private="X-A, X-B", max-age=60`}}, Freshness{NoStore: true, Explicit: true}},
+		{"first Age counts", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"20, 50", "55"}}, Freshness{Explicit: true, TTL: 40 * time.Second}},
+		{"broken Age is ignored", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"old"}}, Freshness{Explicit: true, TTL: time.Minute}},
+		{"Age alone", http.Header{"Age": {"50"}}, Freshness{}},
+		{"Age beyond all", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"99999999999999999999999"}}, Freshness{Explicit: true}},
+		{"Expires, empty", http.Header{"Expires": {""}}, Freshness{Explicit: true}},
+		{"Expires, several", http.Header{"Expires": {"0", now.Add(time.Hour).Format(http.TimeFormat)}}, Freshness{Explicit: true}},
+		{"Expires in the past", http.Header{"Expires": {now.Add(-time.Hour).Format(http.TimeFormat)}}, Freshness{Explicit: true}},
+		{"Expires by another clock", http.Header{"Date": {now.Add(-5 * time.Hour).Format(http.TimeFormat)}, "Expires": {now.Add(-4 * time.Hour).Format(http.TimeFormat)}}, Freshness{Explicit: true, TTL: time.Hour}},
+		{"Expires, far", http.Header{"Date": {date}, "Expires": {"Fri, 31 Dec 9999 23:59:59 GMT"}}, Freshness{Explicit: true, TTL: math.MaxInt64 / time.Second * time.Second}},
 		{"no-cache", http.Header{"Cache-Control": {"no-cache, max-age=60"}}, Freshness{Explicit: true}},
 		{"no-store", http.Header{"Cache-Control": {"no-store"}}, Freshness{NoStore: true}},
 		{"private", http.Header{"Cache-Control": {"private, max-age=60"}}, Freshness{NoStore: true, Explicit: true, TTL: time.Minute}},
@@ -39,11 +59,31 @@ func TestFreshness(t *testing.T) {
 }
 
 func FuzzFreshness(f *testing.F) {
-	f.Add("max-age=60, s-maxage=\"1\"", "10", "Thu, 01 Jan 2026 12:00:00 GMT", "0")
+	for _, cc := range []string{
+		`max-age=60, s-maxage="1"`, "no-store", "private", "no-cache", `ext="\\",max-age=`, "max-age=99999999999999999999", "s-maxage=-1, =, ,",
+	} {
+		f.Add(cc, "10", "Thu, 01 Jan 2026 12:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT")
+	}
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, cc, age, date, expires string) {
-		got := freshness(http.Header{"Cache-Control": {cc}, "Age": {age}, "Date": {date}, "Expires": {expires}}, time.Now())
-		if got.TTL < 0 || got.TTL > 0 && !got.Explicit {
+		h := http.Header{"Cache-Control": {cc}, "Age": {age}, "Date": {date}, "Expires": {expires}}
+		got := freshness(h, now)
+		if got.TTL < 0 || got.TTL%time.Second != 0 || got.TTL > 0 && !got.Explicit {
 			t.Fatalf("%+v", got)
+		}
+		if !now.Add(got.TTL).After(now.Add(-1)) {
+			t.Fatalf("%v is no time to add", got.TTL)
+		}
+		// Nothing that an origin says takes back its no-store or its no-cache.
+		h["Cache-Control"] = []string{cc, "no-store, no-cache"}
+		if got := freshness(h, now); got != (Freshness{Explicit: true, NoStore: true}) {
+			t.Fatalf("with no-store and no-cache: %+v", got)
+		}
+		// An older answer is not fresher.
+		delete(h, "Age")
+		h["Cache-Control"] = []string{cc}
+		if young := freshness(h, now); young.TTL < got.TTL {
+			t.Fatalf("%v without its age, %v with it", young.TTL, got.TTL)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -16,12 +17,25 @@ type guard struct {
 	allowed []netip.Prefix
 }
 
-func newGuard(allowed []netip.Prefix) *guard {
-	return &guard{public: ssrf.New(ssrf.WithAnyPort()), allowed: allowed}
+func newGuard(allowed []netip.Prefix) (*guard, error) {
+	// NAT64's own prefix is how a host without IPv4 reaches the IPv4 internet;
+	// check looks at the address inside.
+	g := &guard{public: ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV6Prefixes(nat64))}
+	for _, p := range allowed {
+		if !p.IsValid() {
+			return nil, fmt.Errorf("origin: %v is no network", p)
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		g.allowed = append(g.allowed, p)
+	}
+	return g, nil
 }
 
-// control implements net.Dialer.Control.
-func (g *guard) control(network, address string, _ syscall.RawConn) error {
+// control implements net.Dialer.ControlContext: it is asked for each address
+// of a name, and an error of it is there before the first packet.
+func (g *guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	if network != "tcp4" && network != "tcp6" {
 		return fmt.Errorf("%w: network %s", ErrRefused, network)
 	}
@@ -37,7 +51,7 @@ func (g *guard) check(ap netip.AddrPort) error {
 	if ip.Zone() != "" {
 		return fmt.Errorf("%w: %v has a zone", ErrRefused, ip)
 	}
-	ip = ip.Unmap()
+	ip = ip.Unmap() // the kernel connects a mapped address over IPv4
 	for _, p := range g.allowed {
 		if p.Contains(ip) {
 			return nil
@@ -55,8 +69,10 @@ func (g *guard) check(ap netip.AddrPort) error {
 	return nil
 }
 
-// portAllowed refuses the ports below 1024 but those of the web: mail servers
-// and the like take an HTTP request for a command of their own.
+// portAllowed refuses the ports below 1024 but those of the web: mail servers,
+// terminals and the like take an HTTP request for commands of their own, and
+// half of them are well-known ways to make a proxy send mail. Above stand
+// 8080, 8443 and whatever else people serve pictures on.
 func portAllowed(port uint16) bool { return port == 80 || port == 443 || port >= 1024 }
 
 var (
@@ -78,7 +94,7 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 	switch {
 	case nat64Local.Contains(ip): // RFC 6052 §2.2: octet 8 is left out
 		return v4(b[6], b[7], b[9], b[10])
-	case v4Compatible.Contains(ip), nat64.Contains(ip):
+	case ip.Is4In6(), v4Compatible.Contains(ip), nat64.Contains(ip):
 		return v4(b[12], b[13], b[14], b[15])
 	case sixToFour.Contains(ip):
 		return v4(b[2], b[3], b[4], b[5])

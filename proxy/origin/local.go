@@ -3,45 +3,55 @@ package origin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 )
 
-// fetchLocal reads local:///path below the configured folder. The path is
-// taken as it is: what was percent-encoded in the outer URL is decoded by now.
-func (f *Fetcher) fetchLocal(source string, w io.Writer, reserve func(int64) error) (Meta, error) {
-	name := strings.TrimLeft(strings.TrimPrefix(source, localScheme+"://"), "/")
-	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
-		return Meta{}, fmt.Errorf("%w: a local source is local:///path/to/file, without . or .. in it", ErrBadSource)
+// fetchLocal reads a file below the configured folder. Whatever is wrong with
+// it (missing, forbidden, no regular file, a link that leads out): from outside
+// it does not exist.
+func (f *Fetcher) fetchLocal(ctx context.Context, name string, w io.Writer, reserve func(int64) error) (Meta, error) {
+	// To open a pipe is to wait for its writer, so it is looked at first.
+	st, err := fs.Stat(f.cfg.Local, name)
+	if err != nil {
+		return Meta{}, fail(ErrNotFound, err.Error())
+	}
+	if !st.Mode().IsRegular() {
+		return Meta{}, fail(ErrNotFound, "not a regular file")
 	}
 	file, err := f.cfg.Local.Open(name)
 	if err != nil {
-		// Whatever is wrong with it (missing, forbidden, a link that leads
-		// out), from here it does not exist.
-		return Meta{}, fmt.Errorf("%w: %v", ErrNotFound, reason(err))
+		return Meta{}, fail(ErrNotFound, err.Error())
 	}
 	defer file.Close()
-	st, err := file.Stat()
-	if err != nil || !st.Mode().IsRegular() {
-		return Meta{}, fmt.Errorf("%w: not a regular file", ErrNotFound)
+	if st, err = file.Stat(); err != nil {
+		return Meta{}, fail(ErrNotFound, err.Error())
 	}
-	n, err := f.copy(context.Background(), w, file, st.Size(), reserve)
+	// What is appended from here on is not of this picture.
+	body := &localBody{ctx: ctx, file: io.LimitReader(file, st.Size())}
+	n, err := f.copy(w, body, st.Size(), reserve)
 	if err != nil {
 		return Meta{}, err
 	}
 	if n < st.Size() {
-		return Meta{}, fmt.Errorf("%w: the file shrank while it was read", ErrTruncated)
+		return Meta{}, fail(ErrTruncated, "the file shrank while it was read")
 	}
 	return Meta{LastModified: st.ModTime(), Size: n}, nil
 }
 
-// reason is an error without the path in it.
-func reason(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
+// localBody is a file that stops where its context ends.
+type localBody struct {
+	ctx  context.Context
+	file io.Reader
+}
+
+func (b *localBody) Read(p []byte) (int, error) {
+	if cause := context.Cause(b.ctx); cause != nil {
+		return 0, cause
 	}
-	return err
+	n, err := b.file.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = blame(b.ctx, ErrUnreachable, err)
+	}
+	return n, err
 }

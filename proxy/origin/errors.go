@@ -1,0 +1,76 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The ways in which a fetch fails. Each error is exactly one of them, or the
+// caller's own: the cause of its context, what reserve or the writer returned.
+// Their texts are for people and hold nothing but what the URL and the
+// settings say.
+var (
+	// ErrBadSource: the source is not a URL that could be fetched.
+	ErrBadSource = errors.New("bad source URL")
+	// ErrSourceNotAllowed: a kind of source that is not served here.
+	ErrSourceNotAllowed = errors.New("source not allowed")
+	// ErrRefused: the address guard refused to connect. From outside it must
+	// look like ErrUnreachable.
+	ErrRefused = errors.New("address refused")
+	// ErrUnreachable: no name, no connection, no TLS, or all of them but no
+	// answer that is HTTP.
+	ErrUnreachable = errors.New("source unreachable")
+	// ErrNotFound: 404, 410, or no such file.
+	ErrNotFound = errors.New("source not found")
+	// ErrStatus: any other status but 200.
+	ErrStatus = errors.New("source answered with an error")
+	// ErrRedirects: too many, or to where none may lead.
+	ErrRedirects = errors.New("bad redirect")
+	// ErrEncoding: a Content-Encoding that is not undone, or not what it says.
+	ErrEncoding = errors.New("source is encoded")
+	// ErrTimeout: too slow, as a whole or while it was read.
+	ErrTimeout = errors.New("source too slow")
+	// ErrTooLarge: more bytes than are allowed.
+	ErrTooLarge = errors.New("source too large")
+	// ErrTruncated: the body broke off before its end.
+	ErrTruncated = errors.New("source cut off")
+)
+
+// failure is a sentinel with the cause behind it, which only the log may see:
+// it names addresses and quotes what the origin sent.
+type failure struct {
+	kind  error
+	cause string
+}
+
+func (e *failure) Error() string   { return e.kind.Error() }
+func (e *failure) Unwrap() error   { return e.kind }
+func (e *failure) Details() string { return e.cause }
+
+// fail hides a cause behind a kind. The cause's length is the origin's choice.
+func fail(kind error, cause string) error {
+	const most = 500
+	if len(cause) > most {
+		cause = strings.ToValidUTF8(cause[:most], "") + "…"
+	}
+	return &failure{kind, cause}
+}
+
+// blame says what an error of the HTTP client is: the end of ctx before all
+// else, because whatever broke then broke of it.
+func blame(ctx context.Context, kind, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, ErrRefused) {
+		kind = ErrRefused
+	}
+	return fail(kind, err.Error())
+}
+
+// tooLarge is the error for a body of over MaxBytes.
+func (f *Fetcher) tooLarge() error {
+	return fmt.Errorf("%w: it has more than the %d bytes that max-source-size allows", ErrTooLarge, f.cfg.MaxBytes)
+}

@@ -1,0 +1,146 @@
+package origin
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// parse reads a source: a URL of http or https, else the name of a local file.
+func (f *Fetcher) parse(source string) (u *url.URL, file string, err error) {
+	switch scheme(source) {
+	case "http", "https":
+		u, err = parseURL(source, url.Parse)
+		return u, "", err
+	case "local":
+		file, err = f.localName(source[len("local:"):])
+		return nil, file, err
+	case "":
+		return nil, "", fmt.Errorf("%w: it has no scheme; say https://", ErrBadSource)
+	}
+	return nil, "", fmt.Errorf("%w: its scheme is not http, https or local", ErrSourceNotAllowed)
+}
+
+// scheme is what stands before the first colon (RFC 3986 §3.1), in lower case.
+// A dot is allowed in one, but none is known that has it: example.com:80 is a
+// host whose scheme was forgotten.
+func scheme(source string) string {
+	end := strings.IndexByte(source, ':')
+	for i := range max(end, 0) {
+		c := source[i] | 0x20
+		if letter := 'a' <= c && c <= 'z'; !letter && (i == 0 || !strings.Contains("0123456789+-", source[i:i+1])) {
+			return ""
+		}
+	}
+	return strings.ToLower(source[:max(end, 0)])
+}
+
+// localName is the name that a local source has in the folder. It is taken as
+// it is: what was percent-encoded in the outer URL is decoded by now.
+func (f *Fetcher) localName(rest string) (string, error) {
+	if f.cfg.Local == nil {
+		return "", fmt.Errorf("%w: local sources need local-root", ErrSourceNotAllowed)
+	}
+	name, ok := strings.CutPrefix(rest, "///")
+	if !ok || !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
+		return "", fmt.Errorf("%w: a local source is local:///path/to/file, without . or .. in it", ErrBadSource)
+	}
+	return name, nil
+}
+
+// parseURL reads what people call a URL: spaces, letters of any script and
+// lone percent signs are encoded as a browser would, what is encoded stays as
+// it is. The fragment is dropped. read is url.Parse, or URL.Parse of a base.
+func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
+	s, _, _ = strings.Cut(s, "#")
+	path, query, asks := strings.Cut(s, "?")
+	if path = encode(path, "\"<>\\^`{|}"); asks {
+		// A query is the origin's own affair, and may be signed: only what no
+		// request line can hold is encoded.
+		path += "?" + encode(query, "\"<>")
+	}
+	u, err := read(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it cannot be read as a URL", ErrBadSource)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, canonicalHost(u)
+}
+
+// encode percent-encodes control characters, spaces, all that is not ASCII,
+// the special characters, and percent signs that encode nothing.
+func encode(s, special string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		lone := c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]))
+		if lone || c <= ' ' || c >= 0x7f || strings.IndexByte(special, c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
+
+// canonicalHost brings the host of a URL to the one form that it is looked up
+// and compared in: ASCII, lower case. It knows nothing of addresses that are
+// not public: those are for the guard, behind DNS.
+func canonicalHost(u *url.URL) error {
+	host, port := u.Hostname(), u.Port()
+	switch {
+	case u.User != nil:
+		return fmt.Errorf("%w: it holds a user name or a password", ErrBadSource)
+	case host == "":
+		return fmt.Errorf("%w: it has no host", ErrBadSource)
+	case strings.Contains(host, "%"):
+		return fmt.Errorf("%w: its address names a zone", ErrBadSource)
+	}
+	if port != "" {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%w: its port is not one of 1 to 65535", ErrBadSource)
+		}
+		port = strconv.FormatUint(n, 10)
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
+		ascii, err := idna.Lookup.ToASCII(host)
+		if err != nil {
+			return fmt.Errorf("%w: its host is no domain name", ErrBadSource)
+		}
+		host = ascii
+	}
+	host = strings.ToLower(host)
+	if _, err := netip.ParseAddr(host); err != nil && (numeric(host) || strings.Contains(host, ":")) {
+		return fmt.Errorf("%w: its host is a number but no IP address", ErrBadSource)
+	}
+	switch {
+	case port != "":
+		u.Host = net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		u.Host = "[" + host + "]"
+	default:
+		u.Host = host
+	}
+	return nil
+}
+
+// numeric says that a host ends in a number: some resolvers take 127.1,
+// 0x7f000001 and 2130706433 for addresses, so those are no names
+// (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+func numeric(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
+}
