@@ -63,7 +63,7 @@ var failures = []failure{
 	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice."},
 
 	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", ""},
-	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server is at its memory limit. Try again shortly."},
+	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server has more to do than it can. Try again shortly."},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The picture was not ready in time."},
 }
 

@@ -101,8 +101,8 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
-// Drain makes the server say that it is not ready, so that load balancers
-// turn elsewhere while it still answers.
+// Drain makes the server say on connections that are still open that it is
+// not ready any more.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 func (s *Server) home(c echo.Context) error {

@@ -76,8 +76,9 @@ func cacheControl(req signedurl.Request, e *cache.Entry, now time.Time) string {
 		left = immutableTTL
 	}
 	if req.Expires != 0 {
-		if end := time.Unix(req.Expires, 0).Sub(now); end < left {
-			left, immutable = end, false
+		// In seconds: the end may be further off than a Duration reaches.
+		if end := req.Expires - now.Unix(); end < int64(left/time.Second) {
+			left, immutable = time.Duration(end)*time.Second, false
 		}
 	}
 	if left < time.Second {

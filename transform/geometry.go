@@ -243,8 +243,15 @@ type Limits struct {
 	MaxOutputSide int
 }
 
+// maxCoordinate is the longest side of any picture in libvips
+// (VIPS_MAX_COORD), those in the middle of the pipeline included.
+const maxCoordinate = 10_000_000
+
 // CheckSource refuses a source by its header; the error wraps ErrLimit.
 func (l Limits) CheckSource(info Info) error {
+	if max(info.Width, info.Height) > maxCoordinate {
+		return fmt.Errorf("%w: the source is %dx%d; at most %d pixels a side can be worked on", ErrLimit, info.Width, info.Height, maxCoordinate)
+	}
 	if l.MaxPixels > 0 && info.Pixels() > l.MaxPixels {
 		return fmt.Errorf("%w: the source is %dx%d, that is %.1f megapixels; at most %.1f are allowed (max-source-pixels)",
 			ErrLimit, info.Width, info.Height, float64(info.Pixels())/1e6, float64(l.MaxPixels)/1e6)
@@ -258,6 +265,10 @@ func (l Limits) CheckSource(info Info) error {
 // CheckResult refuses a result by its planned size; the error wraps ErrLimit.
 func (l Limits) CheckResult(g Geometry, f Format) error {
 	side := max(g.Width, g.Height)
+	if scaled := max(g.ScaledWidth, g.ScaledHeight); scaled > maxCoordinate {
+		return fmt.Errorf("%w: on its way to %dx%d the picture would be %d pixels long; its sides are too different for that",
+			ErrLimit, g.Width, g.Height, scaled)
+	}
 	if l.MaxOutputSide > 0 && side > l.MaxOutputSide {
 		return fmt.Errorf("%w: the result would be %dx%d; at most %d pixels a side are allowed (max-output-side), so ask for a smaller width or height",
 			ErrLimit, g.Width, g.Height, l.MaxOutputSide)

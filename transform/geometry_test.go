@@ -184,6 +184,7 @@ func TestLimits(t *testing.T) {
 		{jpegInfo(10000, 10000, 1), true},
 		{jpegInfo(10000, 10001, 1), false},
 		{jpegInfo(65500, 65500, 1), false},
+		{jpegInfo(1, 15_000_000, 1), false},
 		{Info{Format: GIF, Width: 1, Height: 1, Frames: 3}, false},
 	} {
 		if err := l.CheckSource(tc.info); errors.Is(err, ErrLimit) == tc.ok {
@@ -204,6 +205,13 @@ func TestLimits(t *testing.T) {
 		if errors.Is(err, ErrLimit) == tc.ok {
 			t.Errorf("%d as %v: %v", tc.w, tc.f, err)
 		}
+	}
+}
+
+func TestSidesThatAreTooDifferentAreALimit(t *testing.T) {
+	g := NewGeometry(Info{Format: PNG, Width: 1, Height: 20000, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}, Params{Mode: Fill, Width: 4000, Height: 4000, Enlarge: true})
+	if err := (Limits{}).CheckResult(g, PNG); !errors.Is(err, ErrLimit) {
+		t.Errorf("%+v: %v", g, err)
 	}
 }
 

@@ -97,25 +97,31 @@ func (p *parts) ready() error {
 	return nil
 }
 
-// probe asks the first worker what its libvips can do. A server whose libvips
-// lacks a promised format goes on with the others and says so.
+// probe asks the first worker what its libvips can do, until one answers. A
+// server whose libvips lacks a promised format goes on with the others and
+// says so.
 func (p *parts) probe() {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	c, err := p.pool.Probe(ctx)
-	if err == nil && len(c.Missing()) > 0 {
-		err = missingFormats(c.Missing())
-	}
-	if errors.Is(err, worker.ErrClosed) {
-		return // the server ends
-	}
-	if err != nil {
-		p.log.Error("not ready", "err", err)
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		c, err := p.pool.Probe(ctx)
+		cancel()
+		switch {
+		case errors.Is(err, worker.ErrClosed):
+			return // the server ends
+		case err == nil && len(c.Missing()) > 0:
+			err = missingFormats(c.Missing())
+			p.log.Error("not ready", "err", err)
+			p.notReady.Store(&err)
+			return
+		case err == nil:
+			p.notReady.Store(nil)
+			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(names(c.Save), " ", ","))
+			return
+		}
+		p.log.Error("not ready; trying again", "err", err, "in", pause)
 		p.notReady.Store(&err)
-		return
+		time.Sleep(pause)
 	}
-	p.notReady.Store(nil)
-	p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(names(c.Save), " ", ","))
 }
 
 // close ends the parts in the order in which they need each other.

@@ -91,7 +91,7 @@ func resize(r *Request, args []string) error {
 func size(r *Request, args []string) error {
 	for i, set := range []func(*Request, []string) error{width, height, enlarge, extend} {
 		if i >= len(args) {
-			break
+			return nil
 		}
 		if args[i] == "" {
 			continue
@@ -99,6 +99,10 @@ func size(r *Request, args []string) error {
 		if err := set(r, args[i:i+1]); err != nil {
 			return err
 		}
+	}
+	if len(args) > 4 {
+		// The gravity of an extension that is off: read and forgotten.
+		return gravity(new(Request), args[4:])
 	}
 	return nil
 }
@@ -124,7 +128,8 @@ func height(r *Request, args []string) (err error) {
 
 func dpr(r *Request, args []string) error {
 	f, err := strconv.ParseFloat(args[0], 64)
-	if err != nil || !(f > 0 && f <= transform.MaxDPR) {
+	hex := strings.ContainsAny(args[0], "xX")
+	if err != nil || hex || !(f > 0 && f <= transform.MaxDPR) {
 		return fmt.Errorf("%s is not a number above 0 and up to %d", quote(args[0]), transform.MaxDPR)
 	}
 	r.Params.DPR = f

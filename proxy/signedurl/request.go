@@ -48,7 +48,9 @@ func (r Request) Canonical() string {
 	if r.CacheBuster != "" {
 		b.WriteString("cb:" + escapeArgument(r.CacheBuster) + "/")
 	}
-	b.WriteString(r.Source)
+	// Without the word, an option at the source's beginning would read as one
+	// of the request's.
+	b.WriteString(plainPrefix + r.Source)
 	return b.String()
 }
 

@@ -177,6 +177,8 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		{"/w:1:2/plain/x", ErrBadArgument, "at most 1"},
 		{"/q:101/plain/x", ErrBadArgument, "0 to 100"},
 		{"/dpr:0/plain/x", ErrBadArgument, "dpr"},
+		{"/dpr:0x1p-2/plain/x", ErrBadArgument, "dpr"},
+		{"/rs:fit:1:2:0:0:garbage/plain/x", ErrBadArgument, "nowe"},
 		{"/dpr:NaN/plain/x", ErrBadArgument, "dpr"},
 		{"/rt:zoom/plain/x", ErrBadArgument, "fill-down"},
 		{"/g:sm/plain/x", ErrBadArgument, "nowe"},
@@ -223,6 +225,11 @@ func TestEqualRequestsHaveOneCanonicalText(t *testing.T) {
 	if other.Canonical() == want.Canonical() {
 		t.Error("a cache buster busts nothing")
 	}
+	one, _ := Parse("/w:100/plain/http://x/a.jpg")
+	two, _ := Parse("/plain/w:100/http://x/a.jpg")
+	if one.Canonical() == two.Canonical() {
+		t.Error("an option is taken for a part of the source")
+	}
 }
 
 func TestExpired(t *testing.T) {
@@ -251,6 +258,10 @@ func FuzzParse(f *testing.F) {
 			if err != nil || again != r {
 				t.Fatalf("%q: %+v became %q, then %+v, %v", path, r, r.Path(plain), again, err)
 			}
+		}
+		// Equal texts are equal requests, whatever the source looks like.
+		if again, err := Parse("/" + strings.TrimSuffix(r.Canonical(), r.Source) + escapePlain(r.Source)); err != nil || again.Canonical() != r.Canonical() {
+			t.Fatalf("%q: canonical %q, then %+v, %v", path, r.Canonical(), again, err)
 		}
 		// The canonical options are the inverse of parsing, too.
 		again, err := Parse("/" + strings.TrimPrefix(r.Params.String()+"/", "/") + "plain/x")

@@ -134,8 +134,7 @@ var errInternal = errors.New("no such step in the pipeline")
 func failure(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
-	// The codecs tell a failed allocation in their own words.
-	if strings.Contains(strings.ToLower(detail), "memory") {
+	if outOfMemory(detail) {
 		return &Error{Err: fmt.Errorf("%w: more than its header lets expect", transform.ErrMemory), Detail: detail}
 	}
 	switch status {
@@ -145,6 +144,17 @@ func failure(status C.int) error {
 		return &Error{Err: fmt.Errorf("%w: its data cannot be decoded", transform.ErrMalformed), Detail: detail}
 	}
 	return &Error{Err: errInternal, Detail: detail}
+}
+
+// outOfMemory knows the words in which libvips and its codecs tell a failed
+// allocation: libvips and libspng, libjpeg, libheif, GLib.
+func outOfMemory(detail string) bool {
+	for _, words := range []string{"out of memory", "Insufficient memory", "Memory allocation error", "failed to allocate"} {
+		if strings.Contains(detail, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // Error carries libvips' text beside the error that people see. Details is for

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -25,6 +26,9 @@ func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *ass
 		// No encoder gives more than this: eight bytes a pixel, and a
 		// mebibyte for headers and metadata.
 		r.maxBody = max(r.maxBody, int64(g.Width)*int64(g.Height)*8+1<<20+job.Info.AncillaryBytes)
+		if job.Memory > 0 {
+			r.maxBody = min(r.maxBody, job.Memory) // it had its result in there
+		}
 		r.missing = append(r.missing, i)
 	}
 	return r
@@ -89,21 +93,22 @@ func (r *assignment) picture(resp response, body []byte) error {
 // Failure is a job that a worker could not do. It wraps an error of package
 // transform where the picture is at fault.
 type Failure struct {
-	err error
-	// text is for people, detail for the log.
-	text, detail string
+	err    error
+	detail string
 }
 
-func (f *Failure) Error() string { return f.text }
+// Error has none of the worker's own words: one that was broken into would
+// speak to strangers through them.
+func (f *Failure) Error() string { return f.err.Error() + ": its data cannot be decoded" }
 func (f *Failure) Unwrap() error { return f.err }
 
-// Details is the codec's own text, for the log.
+// Details is what the worker said, for the log.
 func (f *Failure) Details() string { return f.detail }
 
 func failure(resp response) error {
-	f := &Failure{err: classes[resp.Class], text: clip(resp.Text), detail: clip(resp.Detail)}
-	if f.err == nil {
-		f.err = errWorker
+	err := classes[resp.Class]
+	if err == nil {
+		err = errWorker
 	}
-	return f
+	return &Failure{err: err, detail: strings.TrimSpace(clip(resp.Text) + " " + clip(resp.Detail))}
 }

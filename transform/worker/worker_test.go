@@ -303,8 +303,12 @@ func TestWorkerThatGoesOnAfterItsLastOutputIsDropped(t *testing.T) {
 func TestRefusalKeepsItsMeaningAndTheWorker(t *testing.T) {
 	p := newPool(t, 1)
 	_, err := do(within(t, 10*time.Second), p, newJob(t, "x", refuse))
-	if !errors.Is(err, transform.ErrMalformed) || !strings.Contains(err.Error(), "ugly") {
+	var f *Failure
+	if !errors.Is(err, transform.ErrMalformed) || !errors.As(err, &f) || !strings.Contains(f.Details(), "ugly") {
 		t.Errorf("got %v", err)
+	}
+	if strings.Contains(err.Error(), "ugly") {
+		t.Errorf("a worker's words reach people: %v", err)
 	}
 	if _, err = do(within(t, 10*time.Second), p, newJob(t, "x", fail)); !errors.Is(err, errWorker) || errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("got %v", err)
