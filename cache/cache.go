@@ -13,8 +13,9 @@ type Config struct {
 	// MaxBytes bounds what the RAM tier keeps, by Entry.Cost. 0 means that
 	// nothing is kept; fills are still made once for all who ask meanwhile.
 	MaxBytes int64
-	// MaxEntryBytes bounds one entry; 0 means an eighth of MaxBytes. A large
-	// entry costs many small ones their place.
+	// MaxEntryBytes bounds one entry, by Entry.Cost. A large one costs many
+	// small ones their place, so 0 means an eighth of MaxBytes; but at least
+	// 1 MiB, which a small cache can hold too (MaxBytes where that is less).
 	MaxEntryBytes int64
 	// FillTimeout bounds a fill; 0 means 30 s.
 	FillTimeout time.Duration
@@ -59,26 +60,28 @@ type Cache struct {
 	stats   Stats
 }
 
-// Stats is a snapshot of a Cache. The counters never fall.
+// Stats is a snapshot of a Cache. The counters never fall before Close.
 type Stats struct {
-	// Hits, Misses and Collapsed count Gets, Fills what was run and
-	// FillErrors how many of those failed.
+	// Hits, Misses and Collapsed count Gets (and Lookups that hit), Fills
+	// what was run and FillErrors how many of those failed.
 	Hits, Misses, Collapsed, Fills, FillErrors uint64
 	// Flights are fills under way or not yet taken by the RAM tier, with
 	// PendingBytes of the latter.
 	Flights      int
 	PendingBytes int64
-	// Bytes is what the RAM tier holds of MaxBytes.
-	Bytes, MaxBytes int64
-	// Dropped, Rejected and Evicted are ristretto's, Collisions Gets that
-	// found another key's entry in their place.
+	// Entries is how many the RAM tier holds, Bytes what they take of MaxBytes.
+	Entries, Bytes, MaxBytes int64
+	// Dropped and Rejected are entries that ristretto did not take: it was
+	// too busy, or held those it has to be worth more. Evicted are those that
+	// left again: pushed out, past their end, or replaced. Collisions are
+	// lookups that found another key's entry in their place.
 	Dropped, Rejected, Evicted, Collisions uint64
 }
 
 // New makes a Cache.
 func New(cfg Config) (*Cache, error) {
 	if cfg.MaxEntryBytes <= 0 {
-		cfg.MaxEntryBytes = cfg.MaxBytes / 8
+		cfg.MaxEntryBytes = max(cfg.MaxBytes/8, min(cfg.MaxBytes, 1<<20))
 	}
 	if cfg.FillTimeout <= 0 {
 		cfg.FillTimeout = 30 * time.Second
@@ -153,12 +156,7 @@ func (c *Cache) Stats() Stats {
 	s.Flights = len(c.flights)
 	c.mu.Unlock()
 	s.Hits += c.hits.Load()
-	if m := c.memory; m != nil {
-		s.MaxBytes = m.maxBytes
-		s.Bytes = m.maxBytes - m.rc.RemainingCost()
-		s.Dropped, s.Collisions = m.dropped.Load(), m.collisions.Load()
-		s.Rejected, s.Evicted = m.rc.Metrics.SetsRejected(), m.rc.Metrics.KeysEvicted()
-	}
+	c.memory.report(&s)
 	return s
 }
 
@@ -166,11 +164,8 @@ func (c *Cache) Stats() Stats {
 // not be written to after that. A Get after it hits nothing and fills nothing.
 func (c *Cache) Close() {
 	c.mu.Lock()
-	already := c.closed
 	c.closed = true
 	c.mu.Unlock()
 	c.running.Wait()
-	if !already {
-		c.memory.close()
-	}
+	c.memory.close()
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -72,165 +71,6 @@ func TestNextRequestIsAHit(t *testing.T) {
 	}
 }
 
-func TestManyForOneKeyFillOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, err := New(Config{MaxBytes: 0})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		release := make(chan struct{})
-		var fills, collapsed atomic.Int64
-		var wg sync.WaitGroup
-		for range 1000 {
-			wg.Go(func() {
-				e, outcome, err := c.Get(context.Background(), "k", func(context.Context) (*Entry, error) {
-					fills.Add(1)
-					<-release
-					return newEntry("k", "b", time.Hour), nil
-				})
-				if err != nil || string(e.Body) != "b" {
-					t.Error(err)
-				}
-				if outcome == Collapsed {
-					collapsed.Add(1)
-				}
-			})
-		}
-		synctest.Wait()
-		close(release)
-		wg.Wait()
-		if fills.Load() != 1 || collapsed.Load() != 999 {
-			t.Errorf("%d fills, %d collapsed", fills.Load(), collapsed.Load())
-		}
-	})
-}
-
-func TestLeaderLeavesAndFollowersAreServed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, _ := New(Config{})
-		defer c.Close()
-		release := make(chan struct{})
-		fill := func(ctx context.Context) (*Entry, error) {
-			<-release
-			return newEntry("k", "b", time.Hour), ctx.Err()
-		}
-		gone := errors.New("connection closed")
-		ctx, cancel := context.WithCancelCause(context.Background())
-		leader := make(chan error)
-		go func() {
-			_, _, err := c.Get(ctx, "k", fill)
-			leader <- err
-		}()
-		synctest.Wait()
-		follower := make(chan error)
-		go func() {
-			_, outcome, err := c.Get(context.Background(), "k", nil)
-			if outcome != Collapsed {
-				t.Errorf("outcome %v", outcome)
-			}
-			follower <- err
-		}()
-		synctest.Wait()
-		cancel(gone)
-		if err := <-leader; !errors.Is(err, gone) {
-			t.Errorf("leader: %v", err)
-		}
-		close(release)
-		if err := <-follower; err != nil {
-			t.Errorf("follower: %v", err)
-		}
-	})
-}
-
-func TestLastOneToLeaveEndsTheFill(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, _ := New(Config{})
-		defer c.Close()
-		ended := make(chan error, 1)
-		release := make(chan struct{})
-		doomed := func(ctx context.Context) (*Entry, error) {
-			<-ctx.Done()
-			ended <- ctx.Err()
-			<-release // it takes its time to notice
-			return nil, ctx.Err()
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		go c.Get(ctx, "k", doomed)
-		synctest.Wait()
-		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("the fill saw %v", err)
-		}
-		// Whoever comes now must not join what is doomed.
-		e, outcome, err := c.Get(context.Background(), "k", func(context.Context) (*Entry, error) { return newEntry("k", "b", time.Hour), nil })
-		if err != nil || outcome != Miss || string(e.Body) != "b" {
-			t.Errorf("%v, %v", outcome, err)
-		}
-		close(release)
-	})
-}
-
-func TestFillsEndByTheirDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, _ := New(Config{FillTimeout: time.Minute})
-		defer c.Close()
-		start := time.Now()
-		_, _, err := c.Get(context.Background(), "k", func(ctx context.Context) (*Entry, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		})
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
-	})
-}
-
-func TestBadFills(t *testing.T) {
-	c := newCache(t, Config{MaxBytes: 1 << 20})
-	boom := errors.New("boom")
-	for name, tc := range map[string]struct {
-		fill Fill
-		text string
-	}{
-		"error":          {func(context.Context) (*Entry, error) { return nil, boom }, "boom"},
-		"panic":          {func(context.Context) (*Entry, error) { panic("at the disco") }, "disco"},
-		"Goexit":         {func(context.Context) (*Entry, error) { runtime.Goexit(); return nil, nil }, "panicked"},
-		"nothing at all": {func(context.Context) (*Entry, error) { return nil, nil }, "neither"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for range 2 { // an error is not remembered
-				_, outcome, err := c.Get(context.Background(), "k", tc.fill)
-				if outcome != Miss || err == nil || !strings.Contains(err.Error(), tc.text) {
-					t.Errorf("%v, %v", outcome, err)
-				}
-			}
-		})
-	}
-	if s := c.Stats(); s.FillErrors != 8 || s.Fills != 8 {
-		t.Errorf("%+v", s)
-	}
-}
-
-func TestWhatIsNotKept(t *testing.T) {
-	c := newCache(t, Config{MaxBytes: 1 << 20, MaxEntryBytes: 100 << 10})
-	for name, e := range map[Key]*Entry{
-		"no-store": {Key: "no-store", NoStore: true, Expires: time.Now().Add(time.Hour)},
-		"stale":    {Key: "stale", Expires: time.Now().Add(-time.Second)},
-		"large":    {Key: "large", Body: make([]byte, 200<<10), Expires: time.Now().Add(time.Hour)},
-	} {
-		for range 2 {
-			got, outcome, err := c.Get(context.Background(), name, func(context.Context) (*Entry, error) { return e, nil })
-			if err != nil || outcome != Miss || got != e {
-				t.Errorf("%s: %v, %v", name, outcome, err)
-			}
-		}
-	}
-	if s := c.Stats(); s.Bytes != 0 {
-		t.Errorf("%+v", s)
-	}
-}
-
 func TestEntriesGoStale(t *testing.T) {
 	var now atomic.Int64
 	now.Store(time.Now().Unix())
@@ -255,62 +95,6 @@ func TestEntriesGoStale(t *testing.T) {
 	want(Miss)
 }
 
-func TestCollidingKeysNeverMix(t *testing.T) {
-	c := newCache(t, Config{MaxBytes: 1 << 20, hash: func(string) (uint64, uint64) { return 7, 7 }})
-	var fills atomic.Int64
-	for range 3 {
-		for _, key := range []Key{"a", "b"} {
-			e, _, err := c.Get(context.Background(), key, filler(key, &fills))
-			if err != nil || e.Key != key || string(e.Body) != "body of "+string(key) {
-				t.Fatalf("%s: %+v, %v", key, e, err)
-			}
-			settle(c)
-		}
-	}
-	if s := c.Stats(); s.Collisions == 0 {
-		t.Errorf("nothing collided: %+v", s)
-	}
-}
-
-func TestBytesStayWithinTheBound(t *testing.T) {
-	const most = 4 << 20
-	c := newCache(t, Config{MaxBytes: most})
-	for i := range 1000 {
-		key := Key(fmt.Sprint(i))
-		_, _, err := c.Get(context.Background(), key, func(context.Context) (*Entry, error) {
-			return newEntry(key, strings.Repeat("x", 1000+i*97%30000), time.Hour), nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := c.Stats(); s.Bytes > most {
-			t.Fatalf("%+v", s)
-		}
-	}
-	if s := c.Stats(); s.Bytes < most/2 || s.Evicted+s.Rejected == 0 {
-		t.Errorf("the bound was not tried: %+v", s)
-	}
-}
-
-func TestCostIsWhatTheHeapTakes(t *testing.T) {
-	for _, n := range []int{0, 1, 100, 1000, 30 << 10, 33 << 10, 100_000, 5 << 20} {
-		e := &Entry{Key: "k", Body: make([]byte, n)}
-		const many = 16
-		var before, after runtime.MemStats
-		keep := make([][]byte, many)
-		runtime.ReadMemStats(&before)
-		for i := range keep {
-			keep[i] = make([]byte, n)
-		}
-		runtime.ReadMemStats(&after)
-		runtime.KeepAlive(keep)
-		took := int64(after.TotalAlloc-before.TotalAlloc) / many
-		if cost := e.Cost(); cost < took || cost > took+took/7+overhead+64 {
-			t.Errorf("%d bytes take %d of the heap, cost %d", n, took, cost)
-		}
-	}
-}
-
 func TestETag(t *testing.T) {
 	a, b := ETag([]byte("a")), ETag([]byte("b"))
 	if a == b || a != ETag([]byte("a")) || a[0] != '"' || a[len(a)-1] != '"' || strings.ContainsAny(a[1:len(a)-1], `",`) || len(a) != 24 {
@@ -326,6 +110,7 @@ func TestCloseDuringLoad(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for j := 0; ; j++ {
+				c.Lookup(Key(fmt.Sprint(i, j-1))) // readers, too, must not meet a closed channel
 				key := Key(fmt.Sprint(i, j))
 				_, _, err := c.Get(context.Background(), key, filler(key, &fills))
 				if errors.Is(err, ErrClosed) {
@@ -373,40 +158,6 @@ func TestProperty(t *testing.T) {
 				t.Fatalf("%s: %+v, %v", key, e, err)
 			case outcome == Hit && (filled || !now().Before(e.Expires)), outcome == Miss && !filled:
 				t.Fatalf("%v, filled %v, %v after its end", outcome, filled, now().Sub(e.Expires))
-			}
-		}
-	})
-}
-
-func TestAHitAllocatesNothing(t *testing.T) {
-	c := newCache(t, Config{MaxBytes: 1 << 20})
-	var fills atomic.Int64
-	if _, _, err := c.Get(context.Background(), "k", filler("k", &fills)); err != nil {
-		t.Fatal(err)
-	}
-	settle(c)
-	if n := testing.AllocsPerRun(1000, func() {
-		if _, ok := c.Lookup("k"); !ok {
-			t.Fatal("not there")
-		}
-	}); n >= 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkHit(b *testing.B) {
-	c := newCache(b, Config{MaxBytes: 1 << 20})
-	var fills atomic.Int64
-	const key = "rt:fill/w:300/h:200/f:webp/https://www.example.com/some/picture.jpg"
-	if _, _, err := c.Get(context.Background(), key, filler(key, &fills)); err != nil {
-		b.Fatal(err)
-	}
-	settle(c)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, ok := c.Lookup(key); !ok {
-				b.Fatal("not there")
 			}
 		}
 	})

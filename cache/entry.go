@@ -33,22 +33,3 @@ func ETag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 }
-
-// overhead is what an entry takes besides its body and key: the Entry itself
-// with its strings (about 300 bytes), ristretto's two maps and its expiry
-// bucket (209 bytes, measured).
-const overhead = 512
-
-// Cost is what an entry takes of the heap, in bytes.
-func (e *Entry) Cost() int64 { return allocated(len(e.Body)) + allocated(len(e.Key)) + overhead }
-
-// allocated bounds from above what Go's allocator takes for n bytes: up to
-// 32 KiB a size class, which wastes at most an eighth; above that whole pages
-// of 8 KiB.
-func allocated(n int) int64 {
-	const page = 8 << 10
-	if n <= 32<<10 {
-		return int64(n) + int64(n)/8 + 16
-	}
-	return (int64(n) + page - 1) / page * page
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 )
 
 // flight is one fill on its way, and who waits for it.
@@ -74,20 +75,35 @@ func (c *Cache) fly(ctx context.Context, key Key, f *flight, fill Fill) {
 		}
 		c.land(key, f)
 	}()
-	f.entry, f.err = fill(ctx)
-	if f.err == nil && f.entry == nil {
-		f.err = errors.New("fill gave neither an entry nor an error")
-	}
+	e, err := fill(ctx)
+	f.entry, f.err = sound(key, e, err)
 	returned = true
+}
+
+// sound refuses what must not be handed out as a key's entry.
+func sound(key Key, e *Entry, err error) (*Entry, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case e == nil:
+		return nil, errors.New("fill gave neither an entry nor an error")
+	case e.Key != key:
+		return nil, errors.New("fill gave the entry of another key")
+	}
+	return e, nil
 }
 
 // land lets those go who wait, then stores. The flight stays in the table in
 // between, so that whoever comes next finds the entry there.
 func (c *Cache) land(key Key, f *flight) {
+	var ttl time.Duration
 	c.mu.Lock()
-	// A flight that everybody had left may have been replaced by another.
-	mine := c.flights[key] == f || c.flights[key] == nil
-	keep := f.err == nil && mine && !f.entry.NoStore && c.fresh(f.entry) && c.memory.takes(f.entry)
+	keep := f.err == nil && !f.entry.NoStore && c.memory.takes(f.entry) && !c.overtaken(key, f)
+	if keep {
+		// Read once: to ristretto a TTL of 0 is for ever.
+		ttl = f.entry.Expires.Sub(c.cfg.Now())
+		keep = ttl > 0
+	}
 	if f.err != nil {
 		c.stats.FillErrors++
 	}
@@ -103,13 +119,23 @@ func (c *Cache) land(key Key, f *flight) {
 	if !keep {
 		return
 	}
-	c.memory.set(f.entry, f.entry.Expires.Sub(c.cfg.Now()))
+	c.memory.set(f.entry, ttl)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.PendingBytes -= f.entry.Cost()
 	if c.flights[key] == f {
 		delete(c.flights, key)
 	}
+}
+
+// overtaken says whether a flight that everybody had left, but that finished
+// all the same, comes after one that was started later. The lock is held.
+func (c *Cache) overtaken(key Key, f *flight) bool {
+	if other := c.flights[key]; other != nil {
+		return other != f
+	}
+	_, later := c.lookup(key)
+	return later
 }
 
 // leave is a client that stops waiting. With the last one the fill's context

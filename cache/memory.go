@@ -4,6 +4,7 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,12 @@ type memory struct {
 	maxEntry   int64
 	dropped    atomic.Uint64
 	collisions atomic.Uint64
+
+	// setting is held from a Set until it is applied.
+	setting sync.Mutex
+	// open is held for reading by each reader and for writing by close: a Get
+	// hands its counts to a channel that ristretto's Close closes.
+	open sync.RWMutex
 }
 
 // keyHash places a key: primary decides the slot, conflict is compared there.
@@ -71,7 +78,9 @@ func (m *memory) get(key Key) (*Entry, bool) {
 	if m == nil {
 		return nil, false
 	}
+	m.open.RLock()
 	e, ok := m.rc.Get(string(key))
+	m.open.RUnlock()
 	if !ok || e == nil {
 		return nil, false
 	}
@@ -87,16 +96,44 @@ func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntr
 
 // set offers an entry and returns when ristretto has taken or refused it:
 // until then it would be counted nowhere, and found by nobody.
+//
+// What the key had before goes first. Ristretto charges an update without
+// making room for it, so refreshed entries that grew would pass MaxBytes; and
+// its sweep of old entries may take along one that is updated meanwhile.
+//
+// One at a time: of two Sets of a new key in its queue, ristretto keeps the
+// first value and charges the second one's cost.
 func (m *memory) set(e *Entry, ttl time.Duration) {
+	m.setting.Lock()
+	defer m.setting.Unlock()
+	m.rc.Del(string(e.Key))
 	if !m.rc.SetWithTTL(string(e.Key), e, e.Cost(), ttl) {
 		m.dropped.Add(1)
-		return
 	}
 	m.rc.Wait()
 }
 
-func (m *memory) close() {
-	if m != nil {
-		m.rc.Close()
+// report adds the tier's part to a snapshot.
+func (m *memory) report(s *Stats) {
+	if m == nil {
+		return
 	}
+	m.open.RLock() // Close clears the numbers one by one
+	defer m.open.RUnlock()
+	s.MaxBytes = m.maxBytes
+	s.Bytes = m.maxBytes - m.rc.RemainingCost()
+	s.Dropped, s.Collisions = m.dropped.Load(), m.collisions.Load()
+	s.Rejected, s.Evicted = m.rc.Metrics.SetsRejected(), m.rc.Metrics.KeysEvicted()
+	// Read last: never fewer than what has left again.
+	s.Entries = int64(m.rc.Metrics.KeysAdded() - s.Evicted)
+}
+
+// close must come after the last set has returned.
+func (m *memory) close() {
+	if m == nil {
+		return
+	}
+	m.open.Lock()
+	defer m.open.Unlock()
+	m.rc.Close()
 }

@@ -1,0 +1,276 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestManyForOneKeyFillOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		release := make(chan struct{})
+		made := newEntry("k", "b", time.Hour)
+		var fills, collapsed atomic.Int64
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				e, outcome, err := c.Get(context.Background(), "k", func(context.Context) (*Entry, error) {
+					fills.Add(1)
+					<-release
+					return made, nil
+				})
+				if err != nil || e != made {
+					t.Errorf("%p, %v", e, err)
+				}
+				if outcome == Collapsed {
+					collapsed.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		close(release)
+		wg.Wait()
+		if s := c.Stats(); fills.Load() != 1 || collapsed.Load() != 999 || s.Fills != 1 || s.Misses != 1 || s.Collapsed != 999 {
+			t.Errorf("%d fills, %d collapsed, %+v", fills.Load(), collapsed.Load(), s)
+		}
+	})
+}
+
+func TestLeaderLeavesAndFollowersAreServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := New(Config{})
+		defer c.Close()
+		release := make(chan struct{})
+		fill := func(ctx context.Context) (*Entry, error) {
+			<-release
+			return newEntry("k", "b", time.Hour), ctx.Err()
+		}
+		gone := errors.New("connection closed")
+		ctx, cancel := context.WithCancelCause(context.Background())
+		leader := make(chan error)
+		go func() {
+			_, _, err := c.Get(ctx, "k", fill)
+			leader <- err
+		}()
+		synctest.Wait()
+		follower := make(chan error)
+		go func() {
+			_, outcome, err := c.Get(context.Background(), "k", nil)
+			if outcome != Collapsed {
+				t.Errorf("outcome %v", outcome)
+			}
+			follower <- err
+		}()
+		synctest.Wait()
+		cancel(gone)
+		if err := <-leader; !errors.Is(err, gone) {
+			t.Errorf("leader: %v", err)
+		}
+		close(release)
+		if err := <-follower; err != nil {
+			t.Errorf("follower: %v", err)
+		}
+	})
+}
+
+func TestLastOneToLeaveEndsTheFill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := New(Config{})
+		defer c.Close()
+		ended := make(chan error, 1)
+		release := make(chan struct{})
+		doomed := func(ctx context.Context) (*Entry, error) {
+			<-ctx.Done()
+			ended <- ctx.Err()
+			<-release // it takes its time to notice
+			return nil, ctx.Err()
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		go c.Get(ctx, "k", doomed)
+		synctest.Wait()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the fill saw %v", err)
+		}
+		// Whoever comes now must not join what is doomed.
+		e, outcome, err := c.Get(context.Background(), "k", func(context.Context) (*Entry, error) { return newEntry("k", "b", time.Hour), nil })
+		if err != nil || outcome != Miss || string(e.Body) != "b" {
+			t.Errorf("%v, %v", outcome, err)
+		}
+		close(release)
+	})
+}
+
+func TestFillsEndByTheirDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := New(Config{FillTimeout: time.Minute})
+		defer c.Close()
+		start := time.Now()
+		_, _, err := c.Get(context.Background(), "k", func(ctx context.Context) (*Entry, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestBadFills(t *testing.T) {
+	c := newCache(t, Config{MaxBytes: 1 << 20})
+	boom := errors.New("boom")
+	for name, tc := range map[string]struct {
+		fill Fill
+		text string
+	}{
+		"error":          {func(context.Context) (*Entry, error) { return nil, boom }, "boom"},
+		"panic":          {func(context.Context) (*Entry, error) { panic("at the disco") }, "disco"},
+		"Goexit":         {func(context.Context) (*Entry, error) { runtime.Goexit(); return nil, nil }, "panicked"},
+		"another's":      {func(context.Context) (*Entry, error) { return newEntry("other", "b", time.Hour), nil }, "another key"},
+		"nothing at all": {func(context.Context) (*Entry, error) { return nil, nil }, "neither"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 { // an error is not remembered
+				_, outcome, err := c.Get(context.Background(), "k", tc.fill)
+				if outcome != Miss || err == nil || !strings.Contains(err.Error(), tc.text) {
+					t.Errorf("%v, %v", outcome, err)
+				}
+			}
+		})
+	}
+	if s := c.Stats(); s.FillErrors != 10 || s.Fills != 10 || s.Entries != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAllWhoWaitShareTheError(t *testing.T) {
+	boom := errors.New("boom")
+	for name, end := range map[string]func() error{
+		"error":  func() error { return boom },
+		"panic":  func() error { panic("at the disco") },
+		"Goexit": func() error { runtime.Goexit(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := New(Config{})
+				defer c.Close()
+				release := make(chan struct{})
+				errs := make(chan error, 10)
+				for range cap(errs) {
+					go func() {
+						_, _, err := c.Get(context.Background(), "k", func(context.Context) (*Entry, error) {
+							<-release
+							return nil, end()
+						})
+						errs <- err
+					}()
+				}
+				synctest.Wait()
+				close(release)
+				first := <-errs
+				for range cap(errs) - 1 {
+					if err := <-errs; err == nil || err != first {
+						t.Errorf("%v, others got %v", err, first)
+					}
+				}
+				if s := c.Stats(); s.Fills != 1 || s.FillErrors != 1 || s.Flights != 0 {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// abandon starts a fill that nobody waits for any more when abandon returns.
+// It takes no notice, and gives an entry with body when finish is called, which
+// returns when the flight has landed.
+func abandon(t *testing.T, c *Cache, key Key, body string) (finish func()) {
+	t.Helper()
+	release := make(chan struct{})
+	started := make(chan struct{})
+	var f *flight
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-started
+		c.mu.Lock()
+		f = c.flights[key]
+		c.mu.Unlock()
+		cancel()
+	}()
+	_, _, err := c.Get(ctx, key, func(context.Context) (*Entry, error) {
+		close(started)
+		<-release
+		return newEntry(key, body, time.Hour), nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if s := c.Stats(); s.Flights != 0 {
+		t.Fatalf("an abandoned flight can be joined: %+v", s)
+	}
+	return func() {
+		close(release)
+		<-f.done
+	}
+}
+
+func TestAnAbandonedFillThatFinishesIsKept(t *testing.T) {
+	c := newCache(t, Config{MaxBytes: 1 << 20})
+	c.memory.setting.Lock() // the RAM tier takes its time
+	abandon(t, c, "k", "b")()
+	first, ok := c.Lookup("k")
+	if !ok || string(first.Body) != "b" {
+		t.Errorf("%+v, %v", first, ok)
+	}
+	c.memory.setting.Unlock()
+	c.running.Wait()
+	if e, ok := c.Lookup("k"); !ok || e != first {
+		t.Errorf("%+v, %v", e, ok)
+	}
+}
+
+// An abandoned fill that comes in late was started before the one that
+// replaced it: what it brings is older.
+func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
+	for _, when := range []string{"after", "while it waits for the RAM tier", "while it runs"} {
+		t.Run(when, func(t *testing.T) {
+			c := newCache(t, Config{MaxBytes: 1 << 20})
+			finishOld := abandon(t, c, "k", "old")
+			if when == "while it waits for the RAM tier" {
+				c.memory.setting.Lock()
+			}
+			_, outcome, err := c.Get(context.Background(), "k", func(context.Context) (*Entry, error) {
+				if when == "while it runs" {
+					finishOld()
+				}
+				return newEntry("k", "new", time.Hour), nil
+			})
+			if err != nil || outcome != Miss {
+				t.Errorf("%v, %v", outcome, err)
+			}
+			switch when {
+			case "while it waits for the RAM tier":
+				finishOld()
+				c.memory.setting.Unlock()
+			case "after":
+				settle(c)
+				finishOld()
+			}
+			c.running.Wait()
+			if e, ok := c.Lookup("k"); !ok || string(e.Body) != "new" {
+				t.Errorf("%+v, %v", e, ok)
+			}
+		})
+	}
+}
