@@ -23,6 +23,10 @@ type Config struct {
 	MaxQueue int
 	// MaxWait bounds how long each stands there; 0 means 20 s.
 	MaxWait time.Duration
+	// MaxOvertake bounds how many that came later may be served before one
+	// that does not fit yet; 0 means 32. So a large request holds nobody up at
+	// once, and is held up by nobody for ever.
+	MaxOvertake int
 }
 
 // Budget gives out bytes. It is safe for concurrent use.
@@ -32,6 +36,11 @@ type Budget struct {
 	mu    sync.Mutex
 	queue list.List // of *waiter, the first to come in front
 	stats Stats
+	// pauses counts who wants that nothing more is granted, calm is closed
+	// and renewed whenever bytes are given back.
+	pauses int
+	calm   chan struct{}
+	hold   holdTime
 }
 
 // Stats is a snapshot of a Budget. The counters never fall.
@@ -47,8 +56,9 @@ type Stats struct {
 }
 
 type waiter struct {
-	n     int64
-	ready chan struct{} // closed when granted, with the lock held
+	n        int64
+	overtook int           // how many that came later were served before
+	ready    chan struct{} // closed when granted, with the lock held
 }
 
 // New makes a Budget.
@@ -62,14 +72,27 @@ func New(cfg Config) (*Budget, error) {
 	if cfg.MaxWait <= 0 {
 		cfg.MaxWait = 20 * time.Second
 	}
-	return &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}}, nil
+	if cfg.MaxOvertake <= 0 {
+		cfg.MaxOvertake = 32
+	}
+	return &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}, calm: make(chan struct{})}, nil
 }
 
-// Acquire waits for n bytes. It gives ErrTooLarge and ErrSaturated (full line)
-// at once, ErrSaturated after MaxWait, and the context's cause when that ends
-// first, also where it had ended before. For n of 0 or less the grant is empty.
+// Acquire waits for n bytes. It gives ErrTooLarge at once; ErrSaturated at
+// once where the line is full or, by how long grants were held lately, the
+// wait would outlast MaxWait or the context's deadline, and after MaxWait; and
+// the context's cause when that ends first, or had ended before. For n of 0 or less the grant is
+// empty.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
-	g, w, place, err := b.enter(ctx, n)
+	if ctx.Err() != nil && n > 0 && n <= b.cfg.Capacity {
+		b.count(&b.stats.Cancelled)
+		return nil, context.Cause(ctx)
+	}
+	patience := b.cfg.MaxWait
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline))
+	}
+	g, w, place, err := b.enter(n, patience)
 	if g != nil || err != nil {
 		return g, err
 	}
@@ -86,11 +109,11 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	if left {
 		return nil, err
 	}
-	return &Grant{b: b, n: n}, nil
+	return newGrant(b, n), nil
 }
 
 // enter grants at once or puts a waiter into the line.
-func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Element, error) {
+func (b *Budget) enter(n int64, patience time.Duration) (*Grant, *waiter, *list.Element, error) {
 	n = max(n, 0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,21 +121,37 @@ func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Ele
 	case n > b.cfg.Capacity:
 		b.stats.TooLarge++
 		return nil, nil, nil, ErrTooLarge
-	case n > 0 && ctx.Err() != nil:
-		b.stats.Cancelled++
-		return nil, nil, nil, context.Cause(ctx)
-	case n == 0 || b.queue.Len() == 0 && b.fits(n):
-		// Whoever comes later stays behind those who wait, also where it
-		// would fit: a large one would else never be served.
+	case n == 0 || b.fits(n) && b.mayOvertake(nil):
 		b.grant(n)
-		return &Grant{b: b, n: n}, nil, nil, nil
-	case b.queue.Len() >= b.cfg.MaxQueue:
+		return newGrant(b, n), nil, nil, nil
+	case b.queue.Len() >= b.cfg.MaxQueue, b.predict(n) > patience:
 		b.stats.Shed++
 		return nil, nil, nil, ErrSaturated
 	}
 	w := &waiter{n: n, ready: make(chan struct{})}
 	b.stats.WaitingBytes += n
 	return nil, w, b.queue.PushBack(w), nil
+}
+
+// predict is how long a newcomer of n bytes would stand in line: what is
+// before it, in whole capacities, each held as long as grants were lately.
+func (b *Budget) predict(n int64) time.Duration {
+	ahead := float64(b.stats.WaitingBytes+n) / float64(b.cfg.Capacity)
+	return time.Duration(ahead * float64(b.hold.mean()))
+}
+
+// mayOvertake says whether somebody may be served before all that stand in
+// front of place (the whole line for nil), and counts it for each.
+func (b *Budget) mayOvertake(place *list.Element) bool {
+	for e := b.queue.Front(); e != place; e = e.Next() {
+		if e.Value.(*waiter).overtook >= b.cfg.MaxOvertake {
+			return false
+		}
+	}
+	for e := b.queue.Front(); e != place; e = e.Next() {
+		e.Value.(*waiter).overtook++
+	}
+	return true
 }
 
 // leave takes a waiter out of the line and counts why. It reports false where
@@ -132,6 +171,12 @@ func (b *Budget) leave(place *list.Element, w *waiter, why *uint64) bool {
 	return true
 }
 
+func (b *Budget) count(what *uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	*what++
+}
+
 // TryAcquire is Acquire without a wait: ErrSaturated where there would be one.
 func (b *Budget) TryAcquire(n int64) (*Grant, error) {
 	n = max(n, 0)
@@ -141,15 +186,15 @@ func (b *Budget) TryAcquire(n int64) (*Grant, error) {
 		b.stats.TooLarge++
 		return nil, ErrTooLarge
 	}
-	if n > 0 && (b.queue.Len() > 0 || !b.fits(n)) {
+	if n > 0 && !(b.fits(n) && b.mayOvertake(nil)) {
 		b.stats.Shed++
 		return nil, ErrSaturated
 	}
 	b.grant(n)
-	return &Grant{b: b, n: n}, nil
+	return newGrant(b, n), nil
 }
 
-func (b *Budget) fits(n int64) bool { return n <= b.cfg.Capacity-b.stats.InUse }
+func (b *Budget) fits(n int64) bool { return b.pauses == 0 && n <= b.cfg.Capacity-b.stats.InUse }
 
 func (b *Budget) grant(n int64) {
 	b.take(n)
@@ -161,13 +206,57 @@ func (b *Budget) take(n int64) {
 	b.stats.Peak = max(b.stats.Peak, b.stats.InUse)
 }
 
-// serve grants to the front of the line for as long as it fits.
+// serve grants to whoever fits, from the front of the line on. One that does
+// not fit is overtaken by those behind it that do, as often as it may be.
 func (b *Budget) serve() {
-	for e := b.queue.Front(); e != nil && b.fits(e.Value.(*waiter).n); e = b.queue.Front() {
-		w := b.queue.Remove(e).(*waiter)
-		b.stats.WaitingBytes -= w.n
-		b.grant(w.n)
-		close(w.ready)
+	for e := b.queue.Front(); e != nil; {
+		next, w := e.Next(), e.Value.(*waiter)
+		if b.fits(w.n) {
+			if !b.mayOvertake(e) {
+				return
+			}
+			b.queue.Remove(e)
+			b.stats.WaitingBytes -= w.n
+			b.grant(w.n)
+			close(w.ready)
+		}
+		e = next
+	}
+}
+
+// Pause keeps anything more from being granted until resume is called. What
+// is granted stays granted, and may not grow.
+func (b *Budget) Pause() (resume func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pauses++
+	return sync.OnceFunc(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.pauses--
+		b.serve()
+	})
+}
+
+// Drain waits until at most n bytes are in use, which without a Pause may
+// never be. It gives ErrSaturated after MaxWait, or the context's cause.
+func (b *Budget) Drain(ctx context.Context, n int64) error {
+	timer := time.NewTimer(b.cfg.MaxWait)
+	defer timer.Stop()
+	for {
+		b.mu.Lock()
+		inUse, calm := b.stats.InUse, b.calm
+		b.mu.Unlock()
+		if inUse <= n {
+			return nil
+		}
+		select {
+		case <-calm:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+			return ErrSaturated
+		}
 	}
 }
 
@@ -178,52 +267,4 @@ func (b *Budget) Stats() Stats {
 	s := b.stats
 	s.Waiting = b.queue.Len()
 	return s
-}
-
-// Grant is bytes that somebody holds. Its methods are safe for concurrent use.
-type Grant struct {
-	b *Budget
-	n int64 // guarded by b.mu; -1 when released
-}
-
-// Grow adds n bytes without a wait: two holders that waited for each other's
-// bytes would wait for ever. It gives ErrTooLarge where the grant could never
-// be that large, else ErrSaturated. A released grant does not grow.
-func (g *Grant) Grow(n int64) error {
-	n = max(n, 0)
-	b := g.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case g.n < 0:
-		return errors.New("budget: a released grant cannot grow")
-	case n > b.cfg.Capacity-g.n:
-		b.stats.TooLarge++
-		return ErrTooLarge
-	case !b.fits(n):
-		b.stats.Shed++
-		return ErrSaturated
-	}
-	b.take(n)
-	g.n += n
-	return nil
-}
-
-// Bytes is what the grant holds; 0 after Release.
-func (g *Grant) Bytes() int64 {
-	g.b.mu.Lock()
-	defer g.b.mu.Unlock()
-	return max(g.n, 0)
-}
-
-// Release gives the bytes back. More calls than one do no harm.
-func (g *Grant) Release() {
-	g.b.mu.Lock()
-	defer g.b.mu.Unlock()
-	if g.n < 0 {
-		return
-	}
-	g.b.stats.InUse -= g.n
-	g.n = -1
-	g.b.serve()
 }

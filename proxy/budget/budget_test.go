@@ -88,24 +88,101 @@ func TestServedInOrder(t *testing.T) {
 	})
 }
 
-func TestALateSmallOneDoesNotOvertake(t *testing.T) {
+// A giant blocks nobody at once, and is held up by nobody for ever.
+func TestOvertakingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, Config{Capacity: 10})
+		b := newBudget(t, Config{Capacity: 10, MaxOvertake: 3})
 		held := acquire(t, b, 5)
-		go func() {
-			g, err := b.Acquire(context.Background(), 8)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			g.Release()
-		}()
+		giant := make(chan *Grant, 1)
+		go func() { giant <- acquire(t, b, 8) }()
 		synctest.Wait()
+		for range 3 {
+			acquire(t, b, 1).Release()
+		}
 		if _, err := b.TryAcquire(1); !errors.Is(err, ErrSaturated) {
-			t.Errorf("got %v", err)
+			t.Errorf("the fourth overtook, too: %v", err)
+		}
+		late := make(chan *Grant, 1)
+		go func() { late <- acquire(t, b, 3) }()
+		synctest.Wait()
+		if len(giant)+len(late) > 0 {
+			t.Error("somebody was served early")
 		}
 		held.Release()
 		synctest.Wait()
+		if len(giant) != 1 || len(late) != 0 {
+			t.Errorf("giant %d, late %d", len(giant), len(late))
+		}
+		(<-giant).Release()
+		(<-late).Release()
+	})
+}
+
+func TestALineThatIsTooSlowIsNotJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10, MaxWait: 5 * time.Second})
+		g := acquire(t, b, 10)
+		time.Sleep(4 * time.Second)
+		g.Release() // so grants are held for 4 s
+		g = acquire(t, b, 10)
+		second := make(chan *Grant, 1)
+		go func() { second <- acquire(t, b, 10) }()
+		synctest.Wait()
+		start := time.Now()
+		if _, err := b.Acquire(context.Background(), 10); !errors.Is(err, ErrSaturated) || time.Since(start) > 0 {
+			t.Errorf("a wait of 8 s: %v after %v", err, time.Since(start))
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		if _, err := b.Acquire(ctx, 1); !errors.Is(err, ErrSaturated) || time.Since(start) > 0 {
+			t.Errorf("a wait longer than the deadline: %v after %v", err, time.Since(start))
+		}
+		g.Release()
+		(<-second).Release()
+	})
+}
+
+func TestPauseAndDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10, MaxWait: 5 * time.Second})
+		one, two := acquire(t, b, 3), acquire(t, b, 3)
+		resume := b.Pause()
+		if err := one.Grow(1); !errors.Is(err, ErrSaturated) {
+			t.Errorf("Grow: %v", err)
+		}
+		drained := make(chan error, 1)
+		go func() { drained <- b.Drain(context.Background(), 3) }()
+		synctest.Wait()
+		if len(drained) > 0 {
+			t.Error("drained too early")
+		}
+		two.Release()
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		start := time.Now()
+		if err := b.Drain(context.Background(), 0); !errors.Is(err, ErrSaturated) || time.Since(start) != 5*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := b.Drain(ctx, 0); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if _, err := b.Acquire(ctx, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		waiting := make(chan *Grant, 1)
+		go func() { waiting <- acquire(t, b, 1) }()
+		synctest.Wait()
+		one.Release()
+		synctest.Wait()
+		if len(waiting) > 0 {
+			t.Error("granted in a pause")
+		}
+		resume()
+		resume()
+		(<-waiting).Release()
 	})
 }
 

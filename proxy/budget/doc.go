@@ -1,7 +1,9 @@
 // Package budget admits work by the bytes it will take. It knows nothing of
 // pictures.
 //
-// What it guarantees: the bytes granted never exceed the capacity; whoever
-// waits is served in the order of coming; whoever stops waiting leaves at once
-// and holds up nobody; nobody waits for what can never be granted.
+// What it guarantees: the bytes granted never exceed the capacity; who comes
+// first is served first, but one that does not fit yet is overtaken by a
+// bounded number of later ones that do; whoever stops waiting leaves at once
+// and holds up nobody; nobody waits for what can never be granted, or stands
+// in a line that moves too slowly to be of use.
 package budget
