@@ -184,6 +184,13 @@ func smallest(in PlanInput) int64 {
 	return int64(n) * mib
 }
 
+// Results is the part of Bodies that results on their way to clients may take,
+// Sources the rest: bytes of sources being fetched and worked on.
+func (p Plan) Results() int64 { return p.Bodies / 4 }
+
+// Sources is described at Results.
+func (p Plan) Sources() int64 { return p.Bodies - p.Results() }
+
 // Alone is the most bytes that one transform can have: all that is neither
 // fixed, idle worker nor slack, with the cache emptied and new bodies waiting.
 func (p Plan) Alone() int64 {

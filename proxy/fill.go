@@ -17,7 +17,8 @@ import (
 // gets the job; a download never holds working set. ctx ends when the last
 // client has left.
 func (s *Server) fill(ctx context.Context, key cache.Key, req signedurl.Request) (*cache.Entry, error) {
-	body, err := s.fetch(ctx, req.Source)
+	wait := &patience{left: s.cfg.QueueWait}
+	body, err := s.fetch(ctx, wait, req.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -35,11 +36,11 @@ func (s *Server) fill(ctx context.Context, key cache.Key, req signedurl.Request)
 		return nil, err
 	}
 	need := transform.WorkingSet(info, plan, out.Format)
-	grant, err := s.admit(ctx, need)
+	admitted, err := s.admit(ctx, wait, need)
 	if err != nil {
 		return nil, err
 	}
-	defer grant.Release()
+	defer admitted.release()
 	picture, err := s.transform(ctx, transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need})
 	if err != nil {
 		return nil, err
@@ -65,12 +66,12 @@ func (b *body) close() {
 	}
 }
 
-func (s *Server) fetch(ctx context.Context, url string) (*body, error) {
-	turn, err := s.cfg.Fetches.Acquire(ctx, 1)
+func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, error) {
+	done, err := s.turns.take(ctx, wait, s.cfg.Origin.Host(url))
 	if err != nil {
 		return nil, err
 	}
-	defer turn.Release()
+	defer done()
 	source, err := transform.NewSource()
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (s *Server) fetch(ctx context.Context, url string) (*body, error) {
 	b := &body{source: source}
 	reserve := func(n int64) error {
 		if b.grant == nil {
-			b.grant, err = s.cfg.Bodies.Acquire(ctx, n)
+			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.cfg.Bodies.Acquire(ctx, n) })
 			return bodyTooLarge(err, n)
 		}
 		return bodyTooLarge(b.grant.Grow(n), b.grant.Bytes()+n)
@@ -118,15 +119,6 @@ func (s *Server) sniff(source *transform.Source) (transform.Info, error) {
 		}
 	}
 	return info, err
-}
-
-func (s *Server) admit(ctx context.Context, need int64) (*budget.Grant, error) {
-	grant, err := s.cfg.Transforms.Acquire(ctx, need)
-	if errors.Is(err, budget.ErrTooLarge) {
-		return nil, fmt.Errorf("%w: this needs about %s to work on, and the server's memory limit leaves %s for that; ask for a smaller or simpler picture, or raise memory-limit",
-			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.Transforms.Stats().Capacity))
-	}
-	return grant, err
 }
 
 // transform does the job to its end even when the last client leaves in the

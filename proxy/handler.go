@@ -30,6 +30,11 @@ func (s *Server) picture(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	end, err := s.sending.begin(entry)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return s.write(c, req, entry, outcome)
 }
 

@@ -95,12 +95,12 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
 	must(err)
-	cfg.Fetches, err = budget.New(budget.Config{Capacity: 8})
-	must(err)
-	cfg.Bodies, err = budget.New(budget.Config{Capacity: 16 << 20})
-	must(err)
-	cfg.Transforms, err = budget.New(budget.Config{Capacity: 256 << 20})
-	must(err)
+	for into, capacity := range map[**budget.Budget]int64{
+		&cfg.Fetches: 64, &cfg.Slots: 2, &cfg.Bodies: 16 << 20, &cfg.Transforms: 256 << 20, &cfg.Sending: 16 << 20,
+	} {
+		*into, err = budget.New(budget.Config{Capacity: capacity})
+		must(err)
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -113,8 +113,13 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		cfg.Cache.Close()
 		cfg.Origin.Close()
 		r.site.Close()
-		if f, b, tr := cfg.Fetches.Stats(), cfg.Bodies.Stats(), cfg.Transforms.Stats(); f.InUse != 0 || b.InUse != 0 || tr.InUse != 0 || b.Waiting != 0 || tr.Waiting != 0 {
-			t.Errorf("bytes are left over: bodies %+v, transforms %+v", b, tr)
+		for _, b := range []*budget.Budget{cfg.Fetches, cfg.Slots, cfg.Bodies, cfg.Transforms, cfg.Sending} {
+			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
+				t.Errorf("something is left over: %+v", s)
+			}
+		}
+		if n := len(r.server.turns.hosts); n != 0 {
+			t.Errorf("%d hosts are left over", n)
 		}
 	})
 	return r

@@ -28,12 +28,15 @@ type Config struct {
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
 	Transformer transform.Transformer
-	// Fetches admits fetches by their number, so that those who wait do so
-	// here and not with a connection in their hands. Bodies admits the bytes
-	// of sources in flight, Transforms the working sets of jobs.
-	Fetches, Bodies, Transforms *budget.Budget
-	Limits                      transform.Limits
-	TTL                         TTL
+	// Fetches and Slots admit by number: fetches, so that those who wait do so
+	// here and not with a connection in their hands, and jobs, as many as
+	// there are workers. Bodies, Transforms and Sending admit by bytes: sources
+	// in flight, the working sets of jobs, results on their way to clients.
+	Fetches, Slots, Bodies, Transforms, Sending *budget.Budget
+	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
+	QueueWait time.Duration
+	Limits    transform.Limits
+	TTL       TTL
 	// RequestTimeout is the longest that a client waits; 0 means 30 s.
 	RequestTimeout time.Duration
 	// Ready tells what keeps the server from serving; nil means nothing ever does.
@@ -54,6 +57,8 @@ type Server struct {
 	log      *slog.Logger
 	now      func() time.Time
 	echo     *echo.Echo
+	turns    *turns
+	sending  *sending
 	draining atomic.Bool
 }
 
@@ -61,13 +66,16 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	switch {
 	case cfg.Keyring == nil, cfg.Origin == nil, cfg.Cache == nil, cfg.Transformer == nil,
-		cfg.Fetches == nil, cfg.Bodies == nil, cfg.Transforms == nil:
+		cfg.Fetches == nil, cfg.Slots == nil, cfg.Bodies == nil, cfg.Transforms == nil, cfg.Sending == nil:
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	if cfg.RequestTimeout <= 0 {
 		cfg.RequestTimeout = 30 * time.Second
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New()}
+	if cfg.QueueWait <= 0 {
+		cfg.QueueWait = 20 * time.Second
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New(), turns: newTurns(cfg.Fetches), sending: newSending(cfg.Sending)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -99,7 +107,14 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// net/http reads an announced body before it answers on a connection
+		// that is to be kept, and a client may announce one and send none.
+		w.Header().Set("Connection", "close")
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
 // Drain makes the server say on connections that are still open that it is
 // not ready any more.

@@ -30,9 +30,9 @@ type parts struct {
 	notReady atomic.Pointer[error]
 }
 
-// maxFetches is how many sources are fetched at once: twice what one host is
-// given, so that a slow host does not hold up the others.
-const maxFetches = 64
+// maxFetches is how many sources are fetched at once: many times what one
+// host is given, so that slow ones do not hold up the others.
+const maxFetches = 256
 
 var errStarting = errors.New("starting: no worker has answered yet")
 
@@ -57,21 +57,9 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.pool, err = worker.New(worker.Config{Size: plan.Workers, Log: log}); err != nil {
 		return nil, err
 	}
-	fetches, err := budget.New(budget.Config{Capacity: maxFetches, MaxWait: cfg.QueueWait})
-	if err != nil {
-		return nil, err
-	}
-	bodies, err := budget.New(budget.Config{Capacity: plan.Bodies, MaxWait: cfg.QueueWait})
-	if err != nil {
-		return nil, err
-	}
-	transforms, err := budget.New(budget.Config{Capacity: plan.Transform, MaxWait: cfg.QueueWait})
-	if err != nil {
-		return nil, err
-	}
 	settings := proxy.Config{
 		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
-		Fetches: fetches, Bodies: bodies, Transforms: transforms,
+		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
 		},
@@ -80,6 +68,14 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 		Ready:          p.ready,
 		FullErrors:     cfg.Dev,
 		Log:            log,
+	}
+	for into, capacity := range map[**budget.Budget]int64{
+		&settings.Fetches: maxFetches, &settings.Slots: int64(plan.Workers),
+		&settings.Bodies: plan.Sources(), &settings.Transforms: plan.Transform, &settings.Sending: plan.Results(),
+	} {
+		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: cfg.QueueWait}); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Dev {
 		if settings.Home, err = playground.Page(ring); err != nil {

@@ -101,6 +101,16 @@ func (f *Fetcher) Check(source string) error {
 	return err
 }
 
+// Host is the host and port that a source is fetched from, for counting by;
+// "" for a local source and for one that Check refuses.
+func (f *Fetcher) Host(source string) string {
+	u, _, err := f.parse(source)
+	if err != nil || u == nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
 // Fetch writes a source to w. reserve, unless nil, is told how many more bytes
 // are about to be written, before they are: the whole length at once, before
 // any of the body is read, where the origin declares it; else step by step,

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pictor-proxy/pictor/proxy/budget"
+)
+
+// patience is how much longer a fill may stand in lines, all of them
+// together. What it spends on work is not counted.
+type patience struct{ left time.Duration }
+
+// in runs f, which stands in one line. Out of patience the context's cause,
+// and so the error, is budget.ErrSaturated.
+func (p *patience) in(ctx context.Context, f func(context.Context) (*budget.Grant, error)) (*budget.Grant, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.left, budget.ErrSaturated)
+	defer cancel()
+	start := time.Now()
+	g, err := f(ctx)
+	p.left -= time.Since(start)
+	return g, err
+}
+
+// grants are held together and given back together, the last one first.
+type grants []*budget.Grant
+
+func (g grants) release() {
+	for i := len(g) - 1; i >= 0; i-- {
+		g[i].Release()
+	}
+}
+
+// admit waits for the bytes of a working set, then for a worker. Bytes come
+// first: a job that waits for many of them must not keep a worker from others.
+func (s *Server) admit(ctx context.Context, wait *patience, need int64) (grants, error) {
+	bytes, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.cfg.Transforms.Acquire(ctx, need) })
+	if errors.Is(err, budget.ErrTooLarge) {
+		return nil, fmt.Errorf("%w: this needs about %s to work on, and the server's memory limit leaves %s for that; ask for a smaller or simpler picture, or raise memory-limit",
+			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.Transforms.Stats().Capacity))
+	}
+	if err != nil {
+		return nil, err
+	}
+	slot, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.cfg.Slots.Acquire(ctx, 1) })
+	if err != nil {
+		bytes.Release()
+		return nil, err
+	}
+	return grants{bytes, slot}, nil
+}
+
+// perHost is how many fetches from one host take place at once. Together with
+// the larger number of all fetches it keeps a slow host from holding up others.
+const perHost = 32
+
+// turns lets fetches take place, first by host and then in all.
+type turns struct {
+	all *budget.Budget
+
+	mu    sync.Mutex
+	hosts map[string]*hostTurns
+}
+
+// hostTurns is in the table for as long as anybody is in it or before it.
+type hostTurns struct {
+	budget *budget.Budget
+	users  int
+}
+
+func newTurns(all *budget.Budget) *turns { return &turns{all: all, hosts: map[string]*hostTurns{}} }
+
+// take waits for a turn. A source without a host needs none.
+func (t *turns) take(ctx context.Context, wait *patience, host string) (release func(), err error) {
+	if host == "" {
+		return func() {}, nil
+	}
+	h, err := t.enter(host)
+	if err != nil {
+		return nil, err
+	}
+	var g grants
+	for _, b := range []*budget.Budget{h.budget, t.all} {
+		turn, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, 1) })
+		if err != nil {
+			g.release()
+			t.leave(host, h)
+			return nil, err
+		}
+		g = append(g, turn)
+	}
+	return func() {
+		g.release()
+		t.leave(host, h)
+	}, nil
+}
+
+func (t *turns) enter(host string) (*hostTurns, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.hosts[host]
+	if h == nil {
+		b, err := budget.New(budget.Config{Capacity: perHost})
+		if err != nil {
+			return nil, err
+		}
+		h = &hostTurns{budget: b}
+		t.hosts[host] = h
+	}
+	h.users++
+	return h, nil
+}
+
+func (t *turns) leave(host string, h *hostTurns) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if h.users--; h.users == 0 {
+		delete(t.hosts, host)
+	}
+}
