@@ -25,9 +25,12 @@ type Config struct {
 	hash keyHash // tests make keys collide
 }
 
-// Fill makes a missing entry. Its context ends with FillTimeout, or when the
-// last client that waits has left.
-type Fill func(ctx context.Context) (*Entry, error)
+// Fill makes a missing entry. Its context ends with FillTimeout or, until
+// commit is called, when the last client that waits has left. A fill calls
+// commit before the work that is too dear to throw away: from then on nobody's
+// leaving ends it, and whoever comes joins it. Where the context has ended
+// commit gives its cause.
+type Fill func(ctx context.Context, commit func() error) (*Entry, error)
 
 // Outcome says how a Get was answered, in the words of RFC 9211.
 type Outcome uint8

@@ -15,9 +15,10 @@ type flight struct {
 	err    error
 	cancel context.CancelFunc
 
-	// Both are guarded by the cache's lock.
-	waiters int
-	landed  bool // finished well; in the table until the RAM tier has taken it
+	// Guarded by the cache's lock.
+	waiters   int
+	committed bool // goes on without waiters
+	landed    bool // finished well; in the table until the RAM tier has taken it
 }
 
 // errPanic: the fill ended without returning. The cause goes to whoever
@@ -75,7 +76,7 @@ func (c *Cache) fly(ctx context.Context, key Key, f *flight, fill Fill) {
 		}
 		c.land(key, f)
 	}()
-	e, err := fill(ctx)
+	e, err := fill(ctx, func() error { return c.commit(ctx, f) })
 	f.entry, f.err = sound(key, e, err)
 	returned = true
 }
@@ -138,13 +139,26 @@ func (c *Cache) overtaken(key Key, f *flight) bool {
 	return later
 }
 
-// leave is a client that stops waiting. With the last one the fill's context
-// ends, and the table forgets it: nobody new may join what is doomed.
+// commit and leave take the same lock, so one of them comes first: the fill
+// goes on, or commit tells it that it does not.
+func (c *Cache) commit(ctx context.Context, f *flight) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f.committed = true
+	return nil
+}
+
+// leave is a client that stops waiting. With the last one, unless the fill is
+// committed, its context ends, and the table forgets it: nobody new may join
+// what is doomed.
 func (c *Cache) leave(key Key, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.waiters--
-	if f.waiters > 0 || f.landed {
+	if f.waiters > 0 || f.landed || f.committed {
 		return
 	}
 	f.cancel()

@@ -19,7 +19,7 @@ func TestWhatIsNotKept(t *testing.T) {
 		"large":    {Key: "large", Body: make([]byte, 200<<10), Expires: time.Now().Add(time.Hour)},
 	} {
 		for range 2 {
-			got, outcome, err := c.Get(context.Background(), name, func(context.Context) (*Entry, error) { return e, nil })
+			got, outcome, err := c.Get(context.Background(), name, func(context.Context, func() error) (*Entry, error) { return e, nil })
 			if err != nil || outcome != Miss || got != e {
 				t.Errorf("%s: %v, %v", name, outcome, err)
 			}
@@ -52,7 +52,7 @@ func TestBytesStayWithinTheBound(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: most})
 	for i := range 1000 {
 		key := Key(fmt.Sprint(i))
-		_, _, err := c.Get(context.Background(), key, func(context.Context) (*Entry, error) {
+		_, _, err := c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
 			return newEntry(key, strings.Repeat("x", 1000+i*97%31000), time.Hour), nil
 		})
 		if err != nil {
@@ -151,7 +151,7 @@ func TestRefreshesThatGrowStayWithinTheBound(t *testing.T) {
 	for _, size := range []int{1000, 100 << 10} {
 		for i := range 100 {
 			key := Key(fmt.Sprint(i))
-			_, outcome, err := c.Get(context.Background(), key, func(context.Context) (*Entry, error) {
+			_, outcome, err := c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
 				return &Entry{Key: key, Body: make([]byte, size), Expires: now().Add(time.Minute)}, nil
 			})
 			if err != nil || outcome != Miss {
