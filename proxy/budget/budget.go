@@ -81,8 +81,8 @@ func New(cfg Config) (*Budget, error) {
 // Acquire waits for n bytes. It gives ErrTooLarge at once; ErrSaturated at
 // once where the line is full or, by how long grants were held lately, the
 // wait would outlast MaxWait or the context's deadline, and after MaxWait; and
-// the context's cause when that ends first, or had ended before. For n of 0 or less the grant is
-// empty.
+// the context's cause when that ends first, or had ended before. For n of 0 or
+// less the grant is empty.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	if ctx.Err() != nil && n > 0 && n <= b.cfg.Capacity {
 		b.count(&b.stats.Cancelled)
@@ -222,6 +222,13 @@ func (b *Budget) serve() {
 		}
 		e = next
 	}
+}
+
+// given tells everybody that there are bytes again. The lock is held.
+func (b *Budget) given() {
+	close(b.calm)
+	b.calm = make(chan struct{})
+	b.serve()
 }
 
 // Pause keeps anything more from being granted until resume is called. What

@@ -249,6 +249,31 @@ func TestGrowAndRelease(t *testing.T) {
 	}
 }
 
+func TestShrinkLetsOthersIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10})
+		g := acquire(t, b, 10)
+		got := make(chan *Grant)
+		go func() { w, _ := b.Acquire(context.Background(), 4); got <- w }()
+		synctest.Wait()
+		g.Shrink(7)
+		g.Shrink(8) // is no growth
+		synctest.Wait()
+		if g.Bytes() != 7 || b.Stats().Waiting != 1 {
+			t.Errorf("%d, %+v", g.Bytes(), b.Stats())
+		}
+		g.Shrink(6)
+		w := <-got
+		g.Shrink(-1)
+		g.Release()
+		w.Release()
+		w.Shrink(0)
+		if s := b.Stats(); s.InUse != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // TestModel compares with a model: whatever happens in whatever order, grants
 // stay within the capacity, the front of the line waits only for what does
 // not fit, and in the end nothing is in use.

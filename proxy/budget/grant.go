@@ -37,6 +37,21 @@ func (g *Grant) Grow(n int64) error {
 	return nil
 }
 
+// Shrink gives back all but n bytes. A grant of less, or a released one, stays
+// as it is.
+func (g *Grant) Shrink(n int64) {
+	n = max(n, 0)
+	b := g.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if g.n <= n {
+		return
+	}
+	b.stats.InUse -= g.n - n
+	g.n = n
+	b.given()
+}
+
 // Bytes is what the grant holds; 0 after Release.
 func (g *Grant) Bytes() int64 {
 	g.b.mu.Lock()
@@ -55,9 +70,7 @@ func (g *Grant) Release() {
 	b.stats.InUse -= g.n
 	b.hold.add(time.Since(g.since), float64(g.n)/float64(b.cfg.Capacity))
 	g.n = -1
-	close(b.calm)
-	b.calm = make(chan struct{})
-	b.serve()
+	b.given()
 }
 
 // holdTime is the mean time that grants were held lately, by bytes: one of

@@ -10,8 +10,10 @@ import (
 	"strings"
 )
 
-// step is what is reserved at a time where the length is not known.
-const step = 1 << 20
+// step is what is reserved at a time where the length is not known. Most
+// pictures need one: a second cannot be waited for, as those who hold a first
+// one would then wait for each other.
+const step = 4 << 20
 
 // copy moves a body, never more of it than is reserved. size is its declared
 // length, -1 for none.

@@ -196,7 +196,7 @@ func TestGzipIsUndone(t *testing.T) {
 }
 
 func TestBytesAreReservedBeforeTheyAreWritten(t *testing.T) {
-	const size = 2<<20 + 5
+	const size = 2*step + 5
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body := bytes.Repeat([]byte("x"), size)
 		switch r.URL.Path {

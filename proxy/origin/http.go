@@ -11,7 +11,7 @@ import (
 )
 
 // Via is what each request to an origin says in the header of this name
-// (RFC 9110 §7.6.3). A server that is asked with it asks itself.
+// (RFC 9110 §7.6.3), so that an origin's log tells who asked.
 const Via = "1.1 pictor"
 
 // newTransport makes the one way out: through the address guard, with no

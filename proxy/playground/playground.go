@@ -35,40 +35,36 @@ type shot struct {
 	Width, Height  int
 }
 
+// sample is a shot without its URL: what is made of samples/name.jpg.
+type sample struct {
+	title, name   string
+	width, height int
+	params        transform.Params
+}
+
+var shown = []sample{
+	{"Dunes", "dunes", 480, 320, transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.WebP}},
+	{"Harbour", "harbour", 480, 320, transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.JPEG}},
+	{"Lights", "lights", 213, 320, transform.Params{Height: 320, DPR: 2, Format: transform.WebP}},
+}
+
+var more = []sample{
+	{"fit into a box", "dunes", 150, 100, transform.Params{Width: 150, Height: 150, Format: transform.JPEG}},
+	{"fill a square", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Format: transform.JPEG}},
+	{"fill, keep the east", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Gravity: transform.East, Format: transform.JPEG}},
+	{"turn by 90 degrees", "harbour", 100, 150, transform.Params{Width: 100, Rotate: 90, Format: transform.JPEG}},
+	{"as AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
+	{"JPEG at quality 10", "lights", 100, 150, transform.Params{Width: 100, Quality: 10, Format: transform.JPEG}},
+}
+
 // Page makes the page once, with URLs signed by ring, and serves it.
 func Page(ring *signedurl.Keyring) (http.Handler, error) {
 	t, err := template.New("page").Parse(page)
 	if err != nil {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
-	var shown, more []shot
-	for _, s := range []struct {
-		title, name string
-		w, h        int
-		p           transform.Params
-	}{
-		{"Dunes", "dunes", 480, 320, transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.WebP}},
-		{"Harbour", "harbour", 480, 320, transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.JPEG}},
-		{"Lights", "lights", 213, 320, transform.Params{Height: 320, DPR: 2, Format: transform.WebP}},
-	} {
-		shown = append(shown, newShot(ring, s.title, s.name, s.w, s.h, s.p))
-	}
-	for _, s := range []struct {
-		title, name string
-		w, h        int
-		p           transform.Params
-	}{
-		{"fit into a box", "dunes", 150, 100, transform.Params{Width: 150, Height: 150, Format: transform.JPEG}},
-		{"fill a square", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Format: transform.JPEG}},
-		{"fill, keep the east", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Gravity: transform.East, Format: transform.JPEG}},
-		{"turn by 90 degrees", "harbour", 100, 150, transform.Params{Width: 100, Rotate: 90, Format: transform.JPEG}},
-		{"as AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
-		{"JPEG at quality 10", "lights", 100, 150, transform.Params{Width: 100, Quality: 10, Format: transform.JPEG}},
-	} {
-		more = append(more, newShot(ring, s.title, s.name, s.w, s.h, s.p))
-	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, map[string][]shot{"Shown": shown, "More": more}); err != nil {
+	if err := t.Execute(&b, map[string][]shot{"Shown": shots(ring, shown), "More": shots(ring, more)}); err != nil {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +79,11 @@ func Page(ring *signedurl.Keyring) (http.Handler, error) {
 	}), nil
 }
 
-func newShot(ring *signedurl.Keyring, title, name string, w, h int, p transform.Params) shot {
-	req := signedurl.Request{Source: "local:///samples/" + name + ".jpg", Params: p}
-	return shot{Title: title, Options: p.String(), URL: ring.SignedPath(req, true), Width: w, Height: h}
+func shots(ring *signedurl.Keyring, samples []sample) []shot {
+	var out []shot
+	for _, s := range samples {
+		req := signedurl.Request{Source: "local:///samples/" + s.name + ".jpg", Params: s.params}
+		out = append(out, shot{Title: s.title, Options: s.params.String(), URL: ring.SignedPath(req, true), Width: s.width, Height: s.height})
+	}
+	return out
 }
