@@ -15,8 +15,9 @@ import (
 // fill makes a missing entry: fetch, sniff, admit, transform. The bytes of the
 // source are admitted before they are read, the working set before a worker
 // gets the job; a download never holds working set. ctx ends when the last
-// client has left.
-func (s *Server) fill(ctx context.Context, key cache.Key, req signedurl.Request) (*cache.Entry, error) {
+// client has left, until the fill commits itself: once a worker has the job
+// the work is mostly done, and its result is kept for whoever comes back.
+func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, req signedurl.Request) (*cache.Entry, error) {
 	wait := &patience{left: s.cfg.QueueWait}
 	body, err := s.fetch(ctx, wait, req.Source)
 	if err != nil {
@@ -41,8 +42,12 @@ func (s *Server) fill(ctx context.Context, key cache.Key, req signedurl.Request)
 		return nil, err
 	}
 	defer admitted.release()
-	picture, err := s.transform(ctx, transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need})
-	if err != nil {
+	if err := commit(); err != nil {
+		return nil, err
+	}
+	var picture transform.Picture
+	job := transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need}
+	if err := s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { picture = p }); err != nil {
 		return nil, err
 	}
 	s.log.Debug("filled", "source", req.Source, "from", info.Format, "source bytes", body.meta.Size,
@@ -91,6 +96,9 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 		b.close()
 		return nil, err
 	}
+	if b.grant != nil {
+		b.grant.Shrink(b.meta.Size) // a source without a length was given whole steps
+	}
 	return b, nil
 }
 
@@ -119,24 +127,6 @@ func (s *Server) sniff(source *transform.Source) (transform.Info, error) {
 		}
 	}
 	return info, err
-}
-
-// transform does the job to its end even when the last client leaves in the
-// middle: the work is mostly done by then, and its result is kept. Only the
-// deadline ends it.
-func (s *Server) transform(ctx context.Context, job transform.Job) (transform.Picture, error) {
-	work := context.WithoutCancel(ctx)
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		work, cancel = context.WithDeadline(work, deadline)
-		defer cancel()
-	}
-	if err := ctx.Err(); err != nil {
-		return transform.Picture{}, err
-	}
-	var picture transform.Picture
-	err := s.cfg.Transformer.Transform(work, job, func(_ int, p transform.Picture) { picture = p })
-	return picture, err
 }
 
 func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, p transform.Picture) *cache.Entry {

@@ -24,8 +24,8 @@ func (s *Server) picture(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
 	key := cache.Key(req.Canonical())
-	entry, outcome, err := s.cfg.Cache.Get(ctx, key, func(ctx context.Context) (*cache.Entry, error) {
-		return s.fill(ctx, key, req)
+	entry, outcome, err := s.cfg.Cache.Get(ctx, key, func(ctx context.Context, commit func() error) (*cache.Entry, error) {
+		return s.fill(ctx, commit, key, req)
 	})
 	if err != nil {
 		return err

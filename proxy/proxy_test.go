@@ -4,158 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"go.uber.org/goleak"
 
-	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/origin"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
-	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// painter is a Transformer without libvips: it gives grey pictures of the
-// planned size. One that is told to fail fails.
-type painter struct {
-	jobs atomic.Int64
-	fail func(ctx context.Context) error
-}
-
-func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
-	p.jobs.Add(1)
-	if p.fail != nil {
-		if err := p.fail(ctx); err != nil {
-			return err
-		}
-	}
-	for i, out := range job.Outputs {
-		g := transform.NewGeometry(job.Info, out)
-		deliver(i, transform.Picture{Format: transform.PNG, Width: g.Width, Height: g.Height,
-			Body: picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height)))})
-	}
-	return nil
-}
-
-// rig is a whole server but for libvips, before a real origin.
-type rig struct {
-	*httptest.Server
-	t       testing.TB
-	server  *Server
-	cfg     Config
-	painter *painter
-	site    *httptest.Server
-	asked   atomic.Int64
-	// header is set on what the origin sends.
-	header http.Header
-}
-
-var ring = func() *signedurl.Keyring {
-	k, err := signedurl.New(signedurl.Config{Pairs: []signedurl.Pair{{Key: []byte("key"), Salt: []byte("salt")}}})
-	if err != nil {
-		panic(err)
-	}
-	return k
-}()
-
-func newRig(t testing.TB, change func(*Config)) *rig {
-	t.Helper()
-	r := &rig{t: t, painter: &painter{}, header: http.Header{}}
-	picture := picturetest.PNG(picturetest.Chart(400, 300))
-	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		r.asked.Add(1)
-		for k, v := range r.header {
-			w.Header()[k] = v
-		}
-		w.Write(picture)
-	}))
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	var err error
-	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}}
-	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	must(err)
-	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
-	must(err)
-	for into, capacity := range map[**budget.Budget]int64{
-		&cfg.Fetches: 64, &cfg.Slots: 2, &cfg.Bodies: 16 << 20, &cfg.Transforms: 256 << 20, &cfg.Sending: 16 << 20,
-	} {
-		*into, err = budget.New(budget.Config{Capacity: capacity})
-		must(err)
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	r.cfg = cfg
-	r.server, err = New(cfg)
-	must(err)
-	r.Server = httptest.NewServer(r.server)
-	t.Cleanup(func() {
-		r.Server.Close()
-		cfg.Cache.Close()
-		cfg.Origin.Close()
-		r.site.Close()
-		for _, b := range []*budget.Budget{cfg.Fetches, cfg.Slots, cfg.Bodies, cfg.Transforms, cfg.Sending} {
-			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
-				t.Errorf("something is left over: %+v", s)
-			}
-		}
-		if n := len(r.server.turns.hosts); n != 0 {
-			t.Errorf("%d hosts are left over", n)
-		}
-	})
-	return r
-}
-
-// path signs a path for the origin's picture.
-func (r *rig) path(options string) string {
-	path := "/" + strings.TrimPrefix(options+"/", "/") + "plain/" + r.site.URL + "/a.png"
-	return "/" + ring.Sign(path) + path
-}
-
-func (r *rig) get(ctx context.Context, path string, header ...string) (*http.Response, string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL+path, nil)
-	if err != nil {
-		return nil, "", err
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := r.Client().Do(req)
-	if err != nil {
-		return nil, "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return resp, string(body), err
-}
-
-func (r *rig) must(path string, header ...string) (*http.Response, string) {
-	r.t.Helper()
-	resp, body, err := r.get(context.Background(), path, header...)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return resp, body
-}
 
 func TestMissThenHit(t *testing.T) {
 	r := newRig(t, nil)
@@ -169,10 +30,11 @@ func TestMissThenHit(t *testing.T) {
 	}
 }
 
+// The leader leaves while the source is being fetched, when nothing but those
+// who still wait keeps the fill alive.
 func TestLeaderLeavesAndTheOthersAreServed(t *testing.T) {
 	r := newRig(t, nil)
-	started, release := make(chan struct{}), make(chan struct{})
-	r.painter.fail = func(context.Context) error { close(started); <-release; return nil }
+	started, release := r.hold()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.get(ctx, r.path("w:100")) })
@@ -185,10 +47,9 @@ func TestLeaderLeavesAndTheOthersAreServed(t *testing.T) {
 			}
 		})
 	}
-	for r.cfg.Cache.Stats().Collapsed < 20 {
-		time.Sleep(time.Millisecond) // requests come over a real network
-	}
+	r.until("all are in", func() bool { return r.cfg.Cache.Stats().Collapsed == 20 })
 	cancel()
+	r.until("the leader has left", func() bool { return r.handled.Load() == 1 })
 	close(release)
 	wg.Wait()
 	if r.asked.Load() != 1 || r.painter.jobs.Load() != 1 {
@@ -196,46 +57,44 @@ func TestLeaderLeavesAndTheOthersAreServed(t *testing.T) {
 	}
 }
 
-func TestWorkUnderWayIsFinishedAndKept(t *testing.T) {
+func TestLastOneToLeaveEndsTheFetch(t *testing.T) {
+	r := newRig(t, nil)
+	started, release := r.hold()
+	defer close(release)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { r.get(ctx, r.path("w:100")) })
+	<-started
+	cancel()
+	wg.Wait()
+	r.until("the fetch has ended", func() bool { return r.cfg.Fetches.Stats().InUse == 0 })
+	if r.painter.jobs.Load() != 0 {
+		t.Error("a job was run for nobody")
+	}
+}
+
+// Once a worker has the job it is done to its end, and a reload joins it.
+func TestWorkUnderWayIsFinishedAndJoined(t *testing.T) {
 	r := newRig(t, nil)
 	started, release := make(chan struct{}), make(chan error)
 	r.painter.fail = func(ctx context.Context) error { close(started); <-release; return ctx.Err() }
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { r.get(ctx, r.path("w:100")); close(done) }()
+	var wg sync.WaitGroup
+	wg.Go(func() { r.get(ctx, r.path("w:100")) })
 	<-started
 	cancel()
-	<-done
-	for r.cfg.Cache.Stats().Flights > 0 {
-		time.Sleep(time.Millisecond) // until the server has seen the client leave
-	}
+	r.until("the client has left", func() bool { return r.handled.Load() == 1 })
+	wg.Go(func() {
+		resp, _, err := r.get(context.Background(), r.path("w:100"))
+		if err != nil || resp.StatusCode != 200 || !strings.Contains(resp.Header.Get("Cache-Status"), "collapsed") {
+			t.Errorf("%+v, %v", resp, err)
+		}
+	})
+	r.until("the reload is in", func() bool { return r.cfg.Cache.Stats().Collapsed == 1 })
 	close(release)
-	for r.cfg.Transforms.Stats().InUse > 0 {
-		time.Sleep(time.Millisecond)
-	}
-	r.painter.fail = nil
-	if resp, _ := r.must(r.path("w:100")); !strings.Contains(resp.Header.Get("Cache-Status"), "hit") {
+	wg.Wait()
+	if resp, _ := r.must(r.path("w:100")); !strings.Contains(resp.Header.Get("Cache-Status"), "hit") || r.painter.jobs.Load() != 1 {
 		t.Errorf("the finished work was thrown away: %v", resp.Header)
-	}
-}
-
-func TestShed(t *testing.T) {
-	b, err := budget.New(budget.Config{Capacity: 256 << 20, MaxWait: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t, func(c *Config) { c.Transforms = b })
-	g, err := b.TryAcquire(256 << 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, body := r.must(r.path("w:100"))
-	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, "shed: ") || resp.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("%d %v %q", resp.StatusCode, resp.Header, body)
-	}
-	g.Release()
-	if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
-		t.Errorf("afterwards: %d %q", resp.StatusCode, body)
 	}
 }
 

@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Each account that is full sheds, and lets in again when it is not.
+func TestEveryFullAccountSheds(t *testing.T) {
+	for name, of := range map[string]func(*Config) **budget.Budget{
+		"fetches":    func(c *Config) **budget.Budget { return &c.Fetches },
+		"bodies":     func(c *Config) **budget.Budget { return &c.Bodies },
+		"transforms": func(c *Config) **budget.Budget { return &c.Transforms },
+		"slots":      func(c *Config) **budget.Budget { return &c.Slots },
+		"sending":    func(c *Config) **budget.Budget { return &c.Sending },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.QueueWait = 20 * time.Millisecond })
+			full := *of(&r.cfg)
+			g, err := full.TryAcquire(full.Stats().Capacity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, body := r.must(r.path("w:100"))
+			if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, "shed: ") || resp.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%d %v %q", resp.StatusCode, resp.Header, body)
+			}
+			g.Release()
+			if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
+				t.Errorf("afterwards: %d %q", resp.StatusCode, body)
+			}
+		})
+	}
+}
+
+// All lines together take no more than the one wait that was configured.
+func TestLinesShareOnePatience(t *testing.T) {
+	wait := &patience{left: 20 * time.Millisecond}
+	full, err := budget.New(budget.Config{Capacity: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := full.TryAcquire(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Release()
+	stand := func(ctx context.Context) (*budget.Grant, error) { return full.Acquire(ctx, 1) }
+	for range 2 {
+		if _, err := wait.in(context.Background(), stand); err != budget.ErrSaturated || wait.left > 0 {
+			t.Errorf("%v with %v left", err, wait.left)
+		}
+	}
+}
+
+func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.QueueWait = time.Minute })
+	release := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		http.NotFound(w, nil)
+	}))
+	defer slow.Close()
+	var wg sync.WaitGroup
+	for i := range 2 * perHost {
+		path := fmt.Sprintf("/cb:%d/plain/%s/a.png", i, slow.URL)
+		wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
+	}
+	r.until("the slow host has all its turns", func() bool { return r.cfg.Fetches.Stats().InUse == perHost })
+	if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+	if n := r.cfg.Fetches.Stats().InUse; n != perHost {
+		t.Errorf("%d fetches from one host", n)
+	}
+	close(release)
+	wg.Wait()
+}
+
+// huge is a Transformer whose results do not fit into socket buffers.
+type huge struct{ bytes int }
+
+func (h huge) Transform(_ context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
+	deliver(0, transform.Picture{Format: transform.PNG, Width: 1, Height: 1, Body: make([]byte, h.bytes)})
+	return nil
+}
+
+// Clients that do not read keep entries in memory; those are counted, and the
+// next one is turned away before it makes them more.
+func TestClientsThatDoNotReadAreCounted(t *testing.T) {
+	const size = 12 << 20
+	r := newRig(t, func(c *Config) {
+		c.Transformer = huge{size}
+		c.Cache.Close()
+		c.Cache, _ = cache.New(cache.Config{MaxBytes: 64 << 20, MaxEntryBytes: 32 << 20})
+	})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", r.path("w:1"))
+	r.until("the answer is on its way", func() bool { return r.cfg.Sending.Stats().InUse == size })
+	if resp, body := r.must(r.path("w:2")); resp.StatusCode != 503 {
+		t.Errorf("another picture: %d, %d bytes", resp.StatusCode, len(body))
+	}
+	if resp, body := r.must(r.path("w:1")); resp.StatusCode != 200 || len(body) != size {
+		t.Errorf("the same picture, which is in memory anyway: %d, %d bytes", resp.StatusCode, len(body))
+	}
+	conn.Close()
+	r.until("the client has gone", func() bool { return r.cfg.Sending.Stats().InUse == 0 })
+	if resp, _ := r.must(r.path("w:2")); resp.StatusCode != 200 {
+		t.Errorf("afterwards: %d", resp.StatusCode)
+	}
+}
+
+// A client may announce a body and send none: it is answered all the same.
+func TestAnAnnouncedBodyIsNotWaitedFor(t *testing.T) {
+	r := newRig(t, nil)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", r.path("w:100"))
+	status := make([]byte, 12)
+	if _, err := conn.Read(status); err != nil || string(status) != "HTTP/1.1 200" {
+		t.Errorf("%q, %v", status, err)
+	}
+}
+
+// A source without a length is given more than it turns out to need, and
+// keeps what it needs only.
+func TestUnknownLengthsGiveBackWhatTheyDoNotNeed(t *testing.T) {
+	r := newRig(t, nil)
+	r.chunked = true
+	var held int64
+	r.painter.fail = func(context.Context) error { held = r.cfg.Bodies.Stats().InUse; return nil }
+	resp, body := r.must(r.path("w:100"))
+	if resp.StatusCode != 200 || held == 0 || held > 64<<10 || r.cfg.Bodies.Stats().Peak < 1<<20 {
+		t.Errorf("%d %q, %d bytes held, %+v", resp.StatusCode, body, held, r.cfg.Bodies.Stats())
+	}
+}

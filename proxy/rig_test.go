@@ -1,0 +1,185 @@
+package proxy
+
+import (
+	"context"
+	"image"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// painter is a Transformer without libvips: it gives grey pictures of the
+// planned size. One that is told to fail fails.
+type painter struct {
+	jobs atomic.Int64
+	fail func(ctx context.Context) error
+}
+
+func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
+	p.jobs.Add(1)
+	if p.fail != nil {
+		if err := p.fail(ctx); err != nil {
+			return err
+		}
+	}
+	for i, out := range job.Outputs {
+		g := transform.NewGeometry(job.Info, out)
+		deliver(i, transform.Picture{Format: transform.PNG, Width: g.Width, Height: g.Height,
+			Body: picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height)))})
+	}
+	return nil
+}
+
+// rig is a whole server but for libvips, before a real origin.
+type rig struct {
+	*httptest.Server
+	t       testing.TB
+	server  *Server
+	cfg     Config
+	painter *painter
+	site    *httptest.Server
+	asked   atomic.Int64
+	// handled counts requests that the server has done with.
+	handled atomic.Int64
+	// header is set on what the origin sends; gate, where there is one, is
+	// called before.
+	header http.Header
+	gate   func(*http.Request)
+	// chunked keeps the origin from telling a length.
+	chunked bool
+}
+
+// hold makes the origin tell when it is asked, once, and keep its answer back.
+func (r *rig) hold() (started, release chan struct{}) {
+	started, release = make(chan struct{}), make(chan struct{})
+	r.gate = func(*http.Request) { close(started); <-release }
+	return started, release
+}
+
+// until waits for what takes its time over a real network.
+func (r *rig) until(what string, done func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatal("never: ", what)
+		}
+	}
+}
+
+var ring = func() *signedurl.Keyring {
+	k, err := signedurl.New(signedurl.Config{Pairs: []signedurl.Pair{{Key: []byte("key"), Salt: []byte("salt")}}})
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+func newRig(t testing.TB, change func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, painter: &painter{}, header: http.Header{}}
+	picture := picturetest.PNG(picturetest.Chart(400, 300))
+	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.asked.Add(1)
+		if r.gate != nil {
+			r.gate(req)
+		}
+		for k, v := range r.header {
+			w.Header()[k] = v
+		}
+		if r.chunked {
+			w.(http.Flusher).Flush()
+		}
+		w.Write(picture)
+	}))
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}}
+	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	must(err)
+	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
+	must(err)
+	for into, capacity := range map[**budget.Budget]int64{
+		&cfg.Fetches: 64, &cfg.Slots: 2, &cfg.Bodies: 16 << 20, &cfg.Transforms: 256 << 20, &cfg.Sending: 16 << 20,
+	} {
+		*into, err = budget.New(budget.Config{Capacity: capacity})
+		must(err)
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.cfg = cfg
+	r.server, err = New(cfg)
+	must(err)
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		defer r.handled.Add(1)
+		r.server.ServeHTTP(w, req)
+	}))
+	t.Cleanup(func() {
+		r.Server.Close()
+		cfg.Cache.Close()
+		cfg.Origin.Close()
+		r.site.Close()
+		for _, b := range []*budget.Budget{cfg.Fetches, cfg.Slots, cfg.Bodies, cfg.Transforms, cfg.Sending} {
+			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
+				t.Errorf("something is left over: %+v", s)
+			}
+		}
+		if n := len(r.server.turns.hosts); n != 0 {
+			t.Errorf("%d hosts are left over", n)
+		}
+	})
+	return r
+}
+
+// path signs a path for the origin's picture.
+func (r *rig) path(options string) string {
+	path := "/" + strings.TrimPrefix(options+"/", "/") + "plain/" + r.site.URL + "/a.png"
+	return "/" + ring.Sign(path) + path
+}
+
+func (r *rig) get(ctx context.Context, path string, header ...string) (*http.Response, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL+path, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := r.Client().Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp, string(body), err
+}
+
+func (r *rig) must(path string, header ...string) (*http.Response, string) {
+	r.t.Helper()
+	resp, body, err := r.get(context.Background(), path, header...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp, body
+}
