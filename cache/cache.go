@@ -13,9 +13,8 @@ type Config struct {
 	// MaxBytes bounds what the RAM tier keeps, by Entry.Cost. 0 means that
 	// nothing is kept; fills are still made once for all who ask meanwhile.
 	MaxBytes int64
-	// MaxEntryBytes bounds one entry, by Entry.Cost. A large one costs many
-	// small ones their place, so 0 means an eighth of MaxBytes; but at least
-	// 1 MiB, which a small cache can hold too (MaxBytes where that is less).
+	// MaxEntryBytes bounds one entry, by Entry.Cost; 0 means an eighth of
+	// MaxBytes, but at least 1 MiB. In any case it is at most MaxBytes.
 	MaxEntryBytes int64
 	// FillTimeout bounds a fill; 0 means 30 s.
 	FillTimeout time.Duration
@@ -83,9 +82,6 @@ type Stats struct {
 
 // New makes a Cache.
 func New(cfg Config) (*Cache, error) {
-	if cfg.MaxEntryBytes <= 0 {
-		cfg.MaxEntryBytes = max(cfg.MaxBytes/8, min(cfg.MaxBytes, 1<<20))
-	}
 	if cfg.FillTimeout <= 0 {
 		cfg.FillTimeout = 30 * time.Second
 	}
@@ -151,6 +147,15 @@ func (c *Cache) lookup(key Key) (*Entry, bool) {
 }
 
 func (c *Cache) fresh(e *Entry) bool { return c.cfg.Now().Before(e.Expires) }
+
+// Resize changes MaxBytes. When it returns the RAM tier counts no more than
+// that; the heap has the memory again after the next garbage collection. A
+// tier that was made without any stays without.
+func (c *Cache) Resize(maxBytes int64) {
+	if c.memory != nil {
+		c.memory.resize(maxBytes)
+	}
+}
 
 // Stats is a snapshot.
 func (c *Cache) Stats() Stats {

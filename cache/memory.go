@@ -23,11 +23,12 @@ const (
 
 // memory is the RAM tier. Its nil value keeps nothing.
 type memory struct {
-	rc         *ristretto.Cache[string, *Entry]
-	maxBytes   int64
-	maxEntry   int64
-	dropped    atomic.Uint64
-	collisions atomic.Uint64
+	rc *ristretto.Cache[string, *Entry]
+	// entryLimit is what was configured, maxEntry what of it maxBytes allows.
+	entryLimit         int64
+	maxBytes, maxEntry atomic.Int64
+	dropped            atomic.Uint64
+	collisions         atomic.Uint64
 
 	// setting is held from a Set until it is applied.
 	setting sync.Mutex
@@ -70,7 +71,21 @@ func newMemory(maxBytes, maxEntry int64, hash keyHash) (*memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the RAM cache: %w", err)
 	}
-	return &memory{rc: rc, maxBytes: maxBytes, maxEntry: maxEntry}, nil
+	m := &memory{rc: rc, entryLimit: maxEntry}
+	m.bound(maxBytes)
+	return m, nil
+}
+
+// bound sets the bounds of the tier and of an entry. A large entry costs many
+// small ones their place, so without another limit it may be an eighth of the
+// tier; but at least 1 MiB, which a small tier can hold too.
+func (m *memory) bound(maxBytes int64) {
+	entry := m.entryLimit
+	if entry <= 0 {
+		entry = max(maxBytes/8, 1<<20)
+	}
+	m.maxBytes.Store(maxBytes)
+	m.maxEntry.Store(min(entry, maxBytes))
 }
 
 // get compares the full key: two keys may share both hashes.
@@ -92,7 +107,7 @@ func (m *memory) get(key Key) (*Entry, bool) {
 }
 
 // takes says whether an entry may be kept at all.
-func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntry }
+func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntry.Load() }
 
 // set offers an entry and returns when ristretto has taken or refused it:
 // until then it would be counted nowhere, and found by nobody.
@@ -120,12 +135,45 @@ func (m *memory) report(s *Stats) {
 	}
 	m.open.RLock() // Close clears the numbers one by one
 	defer m.open.RUnlock()
-	s.MaxBytes = m.maxBytes
-	s.Bytes = m.maxBytes - m.rc.RemainingCost()
+	s.MaxBytes = m.maxBytes.Load()
+	s.Bytes = m.used()
 	s.Dropped, s.Collisions = m.dropped.Load(), m.collisions.Load()
 	s.Rejected, s.Evicted = m.rc.Metrics.SetsRejected(), m.rc.Metrics.KeysEvicted()
 	// Read last: never fewer than what has left again.
 	s.Entries = int64(m.rc.Metrics.KeysAdded() - s.Evicted)
+}
+
+func (m *memory) used() int64 { return m.rc.MaxCost() - m.rc.RemainingCost() }
+
+// resize gives the tier other bounds. To ristretto a lower one means only that
+// nothing more is taken, so what is too much is let go here: whatever comes
+// first, as ristretto tells nobody which of its entries are worth least.
+func (m *memory) resize(maxBytes int64) {
+	m.setting.Lock()
+	defer m.setting.Unlock()
+	m.open.RLock()
+	defer m.open.RUnlock()
+	maxBytes = max(maxBytes, 0)
+	m.bound(maxBytes)
+	m.rc.UpdateMaxCost(maxBytes)
+	// Entries come to their end meanwhile, and are counted until ristretto
+	// has swept them: hence more passes than one, and a last one.
+	for range 8 {
+		excess := m.used() - maxBytes
+		if excess <= 0 {
+			return
+		}
+		var keys []string
+		m.rc.IterValues(func(e *Entry) bool {
+			keys = append(keys, string(e.Key))
+			excess -= e.Cost()
+			return excess <= 0
+		})
+		for _, k := range keys {
+			m.rc.Del(k)
+		}
+		m.rc.Wait()
+	}
 }
 
 // close must come after the last set has returned.

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -218,11 +219,81 @@ func TestHowLargeAnEntryMayBe(t *testing.T) {
 		{4 << 20, 0, 1 << 20},
 		{512 << 10, 0, 512 << 10},
 		{64 << 20, 3 << 20, 3 << 20},
-		{0, 0, 0},
+		{2 << 20, 3 << 20, 2 << 20},
 	} {
 		c := newCache(t, Config{MaxBytes: tc.bytes, MaxEntryBytes: tc.entry})
-		if c.cfg.MaxEntryBytes != tc.want {
-			t.Errorf("of %d, with %d set: %d, want %d", tc.bytes, tc.entry, c.cfg.MaxEntryBytes, tc.want)
+		if got := c.memory.maxEntry.Load(); got != tc.want {
+			t.Errorf("of %d, with %d set: %d, want %d", tc.bytes, tc.entry, got, tc.want)
 		}
+	}
+}
+
+func TestResize(t *testing.T) {
+	c := newCache(t, Config{MaxBytes: 4 << 20})
+	fill := func(n int) {
+		for i := range n {
+			e := newEntry(Key(fmt.Sprint("k", i)), strings.Repeat("b", 16<<10), time.Hour)
+			if _, _, err := c.Get(context.Background(), e.Key, func(context.Context, func() error) (*Entry, error) { return e, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		settle(c)
+	}
+	fill(200)
+	if s := c.Stats(); s.Bytes < 3<<20 {
+		t.Fatalf("%+v", s)
+	}
+	c.Resize(1 << 20)
+	s := c.Stats()
+	if s.MaxBytes != 1<<20 || s.Bytes > 1<<20 || s.Bytes < 1<<20-2*(17<<10) || s.Bytes < s.Entries*16<<10 {
+		t.Errorf("smaller: %+v", s)
+	}
+	var found int64
+	for i := range 200 {
+		if _, ok := c.Lookup(Key(fmt.Sprint("k", i))); ok {
+			found++
+		}
+	}
+	if found != s.Entries {
+		t.Errorf("%d of %d are found", found, s.Entries)
+	}
+	c.Resize(-1)
+	if s := c.Stats(); s.Bytes != 0 || s.Entries != 0 {
+		t.Errorf("nothing: %+v", s)
+	}
+	fill(1)
+	if _, ok := c.Lookup("k0"); ok {
+		t.Error("a tier of no size keeps something")
+	}
+	c.Resize(4 << 20)
+	fill(200)
+	if s := c.Stats(); s.Bytes < 3<<20 || s.Bytes > 4<<20 {
+		t.Errorf("as before: %+v", s)
+	}
+}
+
+func TestResizeWhileInUse(t *testing.T) {
+	c := newCache(t, Config{MaxBytes: 1 << 20})
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				key := Key(fmt.Sprint(g, i%50))
+				c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
+					return newEntry(key, strings.Repeat("b", 8<<10), time.Hour), nil
+				})
+			}
+		})
+	}
+	for i := range 20 {
+		c.Resize(int64(i%3) << 18)
+		if s := c.Stats(); s.Bytes > 2<<18 {
+			t.Errorf("%+v", s)
+		}
+	}
+	wg.Wait()
+	c.Resize(0)
+	if s := c.Stats(); s.Bytes != 0 {
+		t.Errorf("%+v", s)
 	}
 }
