@@ -58,7 +58,8 @@ type Stats struct {
 type waiter struct {
 	n        int64
 	overtook int           // how many that came later were served before
-	ready    chan struct{} // closed when granted, with the lock held
+	ready    chan struct{} // closed when granted or refused, with the lock held
+	refused  error         // set before ready is closed
 }
 
 // New makes a Budget.
@@ -84,15 +85,7 @@ func New(cfg Config) (*Budget, error) {
 // the context's cause when that ends first, or had ended before. For n of 0 or
 // less the grant is empty.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
-	if ctx.Err() != nil && n > 0 && n <= b.cfg.Capacity {
-		b.count(&b.stats.Cancelled)
-		return nil, context.Cause(ctx)
-	}
-	patience := b.cfg.MaxWait
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(deadline))
-	}
-	g, w, place, err := b.enter(n, patience)
+	g, w, place, err := b.enter(ctx, n)
 	if g != nil || err != nil {
 		return g, err
 	}
@@ -106,21 +99,31 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	case <-timer.C:
 		left, err = b.leave(place, w, &b.stats.Shed), ErrSaturated
 	}
-	if left {
+	switch {
+	case left:
 		return nil, err
+	case w.refused != nil:
+		return nil, w.refused
 	}
 	return newGrant(b, n), nil
 }
 
 // enter grants at once or puts a waiter into the line.
-func (b *Budget) enter(n int64, patience time.Duration) (*Grant, *waiter, *list.Element, error) {
+func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Element, error) {
 	n = max(n, 0)
+	patience := b.cfg.MaxWait
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case n > b.cfg.Capacity:
 		b.stats.TooLarge++
 		return nil, nil, nil, ErrTooLarge
+	case n > 0 && ctx.Err() != nil:
+		b.stats.Cancelled++
+		return nil, nil, nil, context.Cause(ctx)
 	case n == 0 || b.fits(n) && b.mayOvertake(nil):
 		b.grant(n)
 		return newGrant(b, n), nil, nil, nil
@@ -155,7 +158,7 @@ func (b *Budget) mayOvertake(place *list.Element) bool {
 }
 
 // leave takes a waiter out of the line and counts why. It reports false where
-// the grant came first: then the bytes are the waiter's.
+// the answer came first: then the bytes, or the refusal, are the waiter's.
 func (b *Budget) leave(place *list.Element, w *waiter, why *uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -164,17 +167,10 @@ func (b *Budget) leave(place *list.Element, w *waiter, why *uint64) bool {
 		return false
 	default:
 	}
-	b.queue.Remove(place)
-	b.stats.WaitingBytes -= w.n
+	b.remove(place)
 	*why++
 	b.serve() // those behind may fit where this one did not
 	return true
-}
-
-func (b *Budget) count(what *uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	*what++
 }
 
 // TryAcquire is Acquire without a wait: ErrSaturated where there would be one.
@@ -215,13 +211,36 @@ func (b *Budget) serve() {
 			if !b.mayOvertake(e) {
 				return
 			}
-			b.queue.Remove(e)
-			b.stats.WaitingBytes -= w.n
+			b.remove(e)
 			b.grant(w.n)
 			close(w.ready)
 		}
 		e = next
 	}
+}
+
+func (b *Budget) remove(place *list.Element) {
+	b.stats.WaitingBytes -= place.Value.(*waiter).n
+	b.queue.Remove(place)
+}
+
+// Resize changes the capacity, which must be above 0. What is granted beyond a
+// lower one stays granted; those in line who cannot ever fit get ErrTooLarge.
+func (b *Budget) Resize(capacity int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cfg.Capacity, b.stats.Capacity = capacity, capacity
+	for e := b.queue.Front(); e != nil; {
+		next, w := e.Next(), e.Value.(*waiter)
+		if w.n > capacity {
+			b.remove(e)
+			b.stats.TooLarge++
+			w.refused = ErrTooLarge
+			close(w.ready)
+		}
+		e = next
+	}
+	b.serve()
 }
 
 // given tells everybody that there are bytes again. The lock is held.

@@ -274,6 +274,34 @@ func TestShrinkLetsOthersIn(t *testing.T) {
 	})
 }
 
+func TestResize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, Config{Capacity: 10})
+		held := acquire(t, b, 8)
+		errs := make(chan error)
+		go func() { _, err := b.Acquire(context.Background(), 7); errs <- err }()
+		synctest.Wait()
+		got := make(chan *Grant)
+		go func() { g, _ := b.Acquire(context.Background(), 4); got <- g }()
+		synctest.Wait()
+		b.Resize(5)
+		if err := <-errs; !errors.Is(err, ErrTooLarge) {
+			t.Errorf("one that can never fit any more: %v", err)
+		}
+		if _, err := b.Acquire(context.Background(), 6); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("a newcomer: %v", err)
+		}
+		synctest.Wait()
+		if s := b.Stats(); s.Capacity != 5 || s.InUse != 8 || s.Waiting != 1 || s.TooLarge != 2 {
+			t.Errorf("%+v", s)
+		}
+		b.Resize(12)
+		g := <-got
+		g.Release()
+		held.Release()
+	})
+}
+
 // TestModel compares with a model: whatever happens in whatever order, grants
 // stay within the capacity, the front of the line waits only for what does
 // not fit, and in the end nothing is in use.
@@ -329,6 +357,12 @@ func model(t *testing.T, capacity int64, steps []int) {
 			ctx, r.cancel = context.WithCancel(context.Background())
 			waiting = append(waiting, r)
 			go func() { g, _ := b.Acquire(ctx, r.n); r.done <- g }()
+		case step%16 == 2:
+			// Whoever holds more than the new capacity keeps it.
+			if n := 1 + int64(k)%50; n >= b.Stats().InUse {
+				capacity = n
+				b.Resize(n)
+			}
 		case step%4 == 2 && len(held) > 0:
 			i := k % len(held)
 			held[i].Release()
