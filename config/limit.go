@@ -10,7 +10,8 @@ import (
 
 // FindLimit finds the memory limit in bytes and says where it is from: the
 // flag where it is not 0, else the limit of the cgroup (Linux), else three
-// quarters of the machine's memory. It fails only where the flag is negative
+// quarters of the machine's memory. A flag above the cgroup's limit cannot
+// change that, and does not count. It fails only where the flag is negative
 // or nothing can be found out.
 func FindLimit(flag int64) (limit int64, from string, err error) {
 	return findLimit(flag, memlimit.FromCgroup, memlimit.FromSystem)
@@ -26,7 +27,7 @@ func findLimit(flag int64, cgroup, machine memlimit.Provider) (limit int64, from
 	case flag < 0:
 		return 0, "", errors.New("--memory-limit is negative: set it like 512MiB, or leave it out")
 	case flag > 0 && capped && uint64(flag) > group:
-		return flag, fmt.Sprintf("--memory-limit, more than the %s that the cgroup allows", about(int64(group))), nil
+		return int64(group), fmt.Sprintf("cgroup, less than --memory-limit %s", about(flag)), nil
 	case flag > 0:
 		return flag, "--memory-limit", nil
 	case capped:

@@ -11,13 +11,25 @@ import (
 
 const mib = 1 << 20
 
-// What the processes take before they do anything, in bytes of proportional
-// set size. Provisional: rounded up from a prototype, whose server and two
-// idle workers took 48 MiB together, and 53 MiB after sixty pictures of 6 MP.
+// What the processes take before they do anything, in bytes, as measured with
+// libvips 8.14 (docs/memory.md says how).
 const (
-	fixedServer = 40 * mib
-	baseWorker  = 24 * mib
+	// serverHeap is the server's own memory at rest, 8 MiB; hotFiles those
+	// pages of the program and of libvips and its codecs that are in use. All
+	// processes share these, and the kernel takes them back where it must.
+	serverHeap = 12 * mib
+	hotFiles   = 20 * mib
+	// baseWorker is a worker's own memory at rest, 9 to 10 MiB, with what it
+	// may keep of its last job (Retain).
+	baseWorker = 12*mib + Retain
+	// perConnection is what a client takes that waits: the connection's
+	// buffers, its goroutines and those of its fill, 20 to 37 KiB.
+	perConnection = 32 << 10
 )
+
+// Retain is how many bytes over a fresh worker's a worker may hold after a job
+// before it is replaced.
+const Retain = 8 * mib
 
 // The least that the parts can work with, in bytes.
 const (
@@ -26,8 +38,12 @@ const (
 	minTransform = 32 * mib
 	minBodies    = 16 * mib
 	// wiseTransform is how much of the transform budget each worker has to
-	// find before an automatic count adds another.
-	wiseTransform = 48 * mib
+	// find before an automatic count adds another: a thumbnail of a 29 MP
+	// photograph takes less.
+	wiseTransform = 24 * mib
+	// minConnections and maxConnections bound the share of connections.
+	minConnections = 256 * perConnection
+	maxConnections = 16384 * perConnection
 	// wiseSlack is the slack of a limit between 192 and 240 MiB.
 	wiseSlack = 24 * mib
 )
@@ -54,17 +70,20 @@ type PlanInput struct {
 
 // Plan splits a memory limit, all in bytes:
 //
-//	Limit ≥ Fixed + Workers × WorkerBase + Slack + Cache + CacheHeadroom + Bodies + Transform
+//	Limit ≥ Fixed + Connections + Workers × WorkerBase + Slack + Cache + CacheHeadroom + Bodies + Transform
 type Plan struct {
 	Limit     int64
 	LimitFrom string
-	// Fixed is the idle server.
+	// Fixed is the idle server, and the code of all processes.
 	Fixed int64
+	// Connections is for clients that are connected, whatever they wait for.
+	Connections int64
 	// Workers is how many worker processes there are; WorkerBase is each of
 	// them idle.
 	Workers    int
 	WorkerBase int64
-	// Slack is for what nobody counts: fragmentation, page tables, sockets.
+	// Slack is for what nobody counts: fragmentation, page tables, sockets,
+	// what a job takes over its estimate before it is stopped.
 	Slack int64
 	// Cache is what the entries of the memory tier may cost, their overhead
 	// included (ristretto's MaxCost); 0 is a tier switched off.
@@ -76,14 +95,14 @@ type Plan struct {
 	// Transform is for the working sets of jobs.
 	Transform int64
 	// GoLimit is for GOMEMLIMIT (debug.SetMemoryLimit): the server's own heap.
-	// It overlaps the other parts: Fixed, the cache with its headroom, and
-	// half of Bodies, as sources are outside of the heap.
+	// It overlaps the other parts: Fixed, Connections, the cache with its
+	// headroom, and of Bodies the results, as sources are outside of the heap.
 	GoLimit int64
 }
 
 // NewPlan splits a limit. Fixed costs come first; of what is left, the cache
-// gets a fifth of the limit and the bodies 15 %, but no more than a half and a
-// quarter of what can be spared, and the transforms get the rest. Where they
+// gets a sixth of the limit and the bodies an eighth, but no more than a half
+// and a quarter of what can be spared, and the transforms get the rest. Where they
 // would have less than 32 MiB the error wraps ErrLimit and says what to change
 // and which limit would do.
 func NewPlan(in PlanInput) (Plan, error) {
@@ -105,13 +124,14 @@ func NewPlan(in PlanInput) (Plan, error) {
 // larger limit than one that works always works.
 func split(in PlanInput) (Plan, bool) {
 	p := Plan{
-		Limit:      in.Limit,
-		LimitFrom:  in.LimitFrom,
-		Fixed:      fixedServer,
-		Workers:    max(in.Workers, 1),
-		WorkerBase: baseWorker,
-		Slack:      slack(in.Limit),
-		Cache:      max(int64(in.CacheMemory), 0),
+		Limit:       in.Limit,
+		LimitFrom:   in.LimitFrom,
+		Fixed:       serverHeap + hotFiles,
+		Connections: connections(in.Limit),
+		Workers:     max(in.Workers, 1),
+		WorkerBase:  baseWorker,
+		Slack:       slack(in.Limit),
+		Cache:       max(int64(in.CacheMemory), 0),
 	}
 	if p.Cache > p.Limit/7*5 {
 		return Plan{}, false
@@ -122,18 +142,18 @@ func split(in PlanInput) (Plan, bool) {
 		return Plan{}, false
 	}
 	if in.CacheMemory == CacheShare {
-		tier := min(p.Limit/5, spare/2)
+		tier := min(p.Limit/6, spare/2)
 		// The tier holds Cache and 0.4 × Cache of headroom.
 		p.Cache = tier / 7 * 5
 		p.CacheHeadroom = tier - p.Cache
 	}
-	more := min(max(p.Limit/20*3-minBodies, 0), spare/4)
+	more := min(max(p.Limit/8-minBodies, 0), spare/4)
 	p.Bodies = minBodies + more
-	p.Transform = p.Limit - p.Slack - p.Fixed - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Bodies
+	p.Transform = p.Limit - p.Slack - p.Fixed - p.Connections - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Bodies
 	if in.Workers == 0 {
 		p.staff(in.MaxProcs)
 	}
-	p.GoLimit = p.Fixed + p.Cache + p.CacheHeadroom + p.Bodies/2
+	p.GoLimit = serverHeap + p.Connections + p.Cache + p.CacheHeadroom + p.Results()
 	return p, true
 }
 
@@ -149,13 +169,23 @@ func (p *Plan) staff(procs int) {
 // slack is a tenth of the limit; of a small one an eighth, up to 24 MiB.
 func slack(limit int64) int64 { return max(limit/10, min(limit/8, wiseSlack)) }
 
+// connections is an eighth of the limit; less where that is under 256 MiB, down
+// to 8 MiB of 128.
+func connections(limit int64) int64 {
+	n := limit / 8
+	if limit < 256*mib {
+		n = minConnections + max(limit-128*mib, 0)/128*24
+	}
+	return min(n, maxConnections)
+}
+
 // headroom is how much garbage lies beside entries that GOMEMLIMIT bounds.
 func headroom(cache int64) int64 { return cache / 5 * 2 }
 
 // least is what the input needs besides slack.
 func (in PlanInput) least() int64 {
 	cache := max(int64(in.CacheMemory), 0)
-	return fixedServer + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform + cache + headroom(cache)
+	return serverHeap + hotFiles + connections(in.Limit) + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform + cache + headroom(cache)
 }
 
 func (in PlanInput) tooSmall() error {
@@ -171,11 +201,11 @@ func (in PlanInput) tooSmall() error {
 		from = " (" + in.LimitFrom + ")"
 	}
 	return fmt.Errorf("%w: %s%s, and at least %s is needed; %s",
-		ErrLimit, Bytes(in.Limit), from, Bytes(smallest(in)), strings.Join(advice, ", or "))
+		ErrLimit, Bytes(in.Limit), from, Bytes(in.Least()), strings.Join(advice, ", or "))
 }
 
-// smallest is the least limit that works for the input, in whole MiB.
-func smallest(in PlanInput) int64 {
+// Least is the smallest limit that works for the input, in whole MiB.
+func (in PlanInput) Least() int64 {
 	n := sort.Search(maxLimit/mib, func(n int) bool {
 		in.Limit = int64(n) * mib
 		_, ok := split(in)
@@ -191,10 +221,26 @@ func (p Plan) Results() int64 { return p.Bodies / 4 }
 // Sources is described at Results.
 func (p Plan) Sources() int64 { return p.Bodies - p.Results() }
 
-// Alone is the most bytes that one transform can have: all that is neither
-// fixed, idle worker nor slack, with the cache emptied and new bodies waiting.
+// MaxConnections is how many clients may be connected at once.
+func (p Plan) MaxConnections() int { return int(p.Connections / perConnection) }
+
+// Alone is the most bytes that one transform and all sources can have
+// together: with the cache emptied and every other worker let go.
 func (p Plan) Alone() int64 {
-	return p.Limit - p.Fixed - p.Slack - int64(p.Workers)*p.WorkerBase
+	return p.Limit - p.Fixed - p.Connections - p.Slack - p.WorkerBase - p.Results()
+}
+
+// LimitFor is the least limit, in whole MiB, under which bytes fit as Alone
+// has it; 0 where no limit does.
+func LimitFor(bytes int64) int64 {
+	n := sort.Search(maxLimit/mib, func(n int) bool {
+		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, CacheMemory: CacheOff})
+		return ok && p.Alone() >= bytes
+	})
+	if n == maxLimit/mib {
+		return 0
+	}
+	return int64(n) * mib
 }
 
 // String is the split in one line.
@@ -203,8 +249,8 @@ func (p Plan) String() string {
 	if p.LimitFrom != "" {
 		from = " (" + p.LimitFrom + ")"
 	}
-	return fmt.Sprintf("memory limit %s%s = server %s + workers %d × %s + slack %s + cache %s + its headroom %s + bodies %s + transforms %s; GOMEMLIMIT %s",
-		about(p.Limit), from, about(p.Fixed), p.Workers, about(p.WorkerBase), about(p.Slack), about(p.Cache),
+	return fmt.Sprintf("memory limit %s%s = server %s + connections %s + workers %d × %s + slack %s + cache %s + its headroom %s + bodies %s + transforms %s; GOMEMLIMIT %s",
+		about(p.Limit), from, about(p.Fixed), about(p.Connections), p.Workers, about(p.WorkerBase), about(p.Slack), about(p.Cache),
 		about(p.CacheHeadroom), about(p.Bodies), about(p.Transform), about(p.GoLimit))
 }
 
@@ -214,6 +260,7 @@ func (p Plan) LogValue() slog.Value {
 		slog.String("limit", about(p.Limit)),
 		slog.String("from", p.LimitFrom),
 		slog.String("server", about(p.Fixed)),
+		slog.String("connections", about(p.Connections)),
 		slog.Int("workers", p.Workers),
 		slog.String("worker", about(p.WorkerBase)),
 		slog.String("slack", about(p.Slack)),

@@ -15,7 +15,7 @@ import (
 )
 
 func sum(p Plan) int64 {
-	return p.Fixed + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Bodies + p.Transform
+	return p.Fixed + p.Connections + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Bodies + p.Transform
 }
 
 func planInput(t *rapid.T) PlanInput {
@@ -54,15 +54,13 @@ func TestPlanNeverExceedsItsLimit(t *testing.T) {
 		if in.Workers == 0 && p.Workers > 1 && p.Transform < int64(p.Workers)*wiseTransform {
 			t.Fatalf("%d workers share %s", p.Workers, about(p.Transform))
 		}
-		if in.CacheMemory > 0 && p.Cache != int64(in.CacheMemory) || in.CacheMemory == CacheOff && p.Cache != 0 || p.Cache > p.Limit/5 && in.CacheMemory <= 0 {
+		if in.CacheMemory > 0 && p.Cache != int64(in.CacheMemory) || in.CacheMemory == CacheOff && p.Cache != 0 || p.Cache > p.Limit/6 && in.CacheMemory <= 0 {
 			t.Fatalf("cache %d out of %d", p.Cache, in.CacheMemory)
 		}
-		// Bodies are counted twice by half, as sources and as results in the
-		// heap: the slack must cover that.
-		if p.GoLimit+p.Bodies+p.Transform+int64(p.Workers)*p.WorkerBase > p.Limit {
-			t.Fatalf("a full heap beside full bodies exceeds the limit: %s", p)
+		if p.GoLimit+p.Sources()+p.Transform+int64(p.Workers)*p.WorkerBase+p.Slack > p.Limit {
+			t.Fatalf("a full heap beside full sources and transforms exceeds the limit: %s", p)
 		}
-		if p.Alone() < p.Transform {
+		if p.Alone() < p.Transform+p.Sources() {
 			t.Fatalf("alone %d is less than shared %d", p.Alone(), p.Transform)
 		}
 	})
@@ -71,7 +69,7 @@ func TestPlanNeverExceedsItsLimit(t *testing.T) {
 func TestSmallestLimitWorksAndOneMiBLessDoesNot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := planInput(t)
-		least := smallest(in)
+		least := in.Least()
 		in.Limit = least
 		if _, err := NewPlan(in); err != nil {
 			t.Fatalf("%s does not work: %v", Bytes(least), err)
@@ -89,13 +87,13 @@ func TestPlanOfUsualLimits(t *testing.T) {
 		workers                   int
 		cache, bodies, transforms string
 	}{
-		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "0MiB", "16MiB", "32MiB"},
-		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 1, "36.6MiB", "38.4MiB", "76.8MiB"},
-		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "33.7MiB", "38.4MiB", "56.8MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "73.1MiB", "76.8MiB", "193.6MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "76.8MiB", "296MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "68.2MiB", "164.6MiB"},
-		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "1170.3MiB", "1228.8MiB", "4273.6MiB"},
+		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "1.4MiB", "16MiB", "34MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 2, "30.5MiB", "32MiB", "51.7MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "28MiB", "32MiB", "55.2MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "64MiB", "175.5MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "64MiB", "260.8MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "55.2MiB", "129.6MiB"},
+		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1024MiB", "4279.5MiB"},
 	} {
 		p, err := NewPlan(c.in)
 		if err != nil {
@@ -113,9 +111,9 @@ func TestPlanRefusesWithTheLimitThatWouldDo(t *testing.T) {
 		in   PlanInput
 		want []string
 	}{
-		{PlanInput{Limit: 100 * mib, LimitFrom: "cgroup"}, []string{"100MiB (cgroup)", "at least 128MiB", "raise --memory-limit"}},
-		{PlanInput{}, []string{"at least 128MiB"}},
-		{PlanInput{Limit: -1}, []string{"at least 128MiB"}},
+		{PlanInput{Limit: 100 * mib, LimitFrom: "cgroup"}, []string{"100MiB (cgroup)", "at least 124MiB", "raise --memory-limit"}},
+		{PlanInput{}, []string{"at least 124MiB"}},
+		{PlanInput{Limit: -1}, []string{"at least 124MiB"}},
 		{PlanInput{Limit: 256 * mib, Workers: 8}, []string{"lower --workers (8)"}},
 		{PlanInput{Limit: 256 * mib, CacheMemory: 200 * mib}, []string{"lower --cache-memory (200MiB)"}},
 		{PlanInput{Limit: math.MaxInt64, CacheMemory: math.MaxInt64}, []string{"lower --cache-memory"}},
@@ -138,6 +136,24 @@ func TestPlanRefusesWithTheLimitThatWouldDo(t *testing.T) {
 	}
 }
 
+func TestLimitForIsTheLeastThatDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		need := rapid.Int64Range(0, 1<<uint(rapid.IntRange(20, 45).Draw(t, "magnitude"))).Draw(t, "need")
+		limit := LimitFor(need)
+		p, err := NewPlan(PlanInput{Limit: limit})
+		if err != nil || p.Alone() < need {
+			t.Fatalf("%d does not fit alone into %d: %v, %s", need, limit, err, p)
+		}
+		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: CacheOff})
+		if err == nil && less.Alone() >= need {
+			t.Fatalf("%d fits alone into %d, too", need, limit-mib)
+		}
+	})
+	if n := LimitFor(math.MaxInt64 / 2); n != 0 {
+		t.Errorf("what no limit holds fits into %d", n)
+	}
+}
+
 func TestPlanTakesTheProcessorsThereAre(t *testing.T) {
 	p, err := NewPlan(PlanInput{Limit: 1 << 40})
 	if err != nil || p.Workers != min(runtime.GOMAXPROCS(0), maxWorkers) {
@@ -150,14 +166,14 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "memory limit 512MiB (cgroup) = server 40MiB + workers 2 × 24MiB + slack 51.2MiB + cache 73.1MiB + its headroom 29.3MiB + bodies 76.8MiB + transforms 193.6MiB; GOMEMLIMIT 180.8MiB"
+	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 20MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + bodies 64MiB + transforms 175.5MiB; GOMEMLIMIT 177.3MiB"
 	if p.String() != want {
 		t.Errorf("got %s", p)
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("memory", "plan", p)
 	line := log.String()
-	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=193.6MiB", "plan.gomemlimit=180.8MiB"} {
+	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=175.5MiB", "plan.gomemlimit=177.3MiB"} {
 		if !strings.Contains(line, part) {
 			t.Errorf("%s is not in %s", part, line)
 		}
@@ -189,7 +205,7 @@ func TestFindLimitTakesFlagThenCgroupThenMachine(t *testing.T) {
 		{"flag", 2 * gib, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 2 * gib, "--memory-limit"},
 		{"flag without cgroup", 2 * gib, none, memlimit.Limit(8 * gib), 2 * gib, "--memory-limit"},
 		{"flag when nothing is known", 2 * gib, broken, broken, 2 * gib, "--memory-limit"},
-		{"flag above the cgroup", 6 * gib, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 6 * gib, "--memory-limit, more than the 4096MiB that the cgroup allows"},
+		{"flag above the cgroup", 6 * gib, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 4 * gib, "cgroup, less than --memory-limit 6144MiB"},
 		{"cgroup", 0, memlimit.Limit(4 * gib), memlimit.Limit(8 * gib), 4 * gib, "cgroup"},
 		{"cgroup of the whole machine", 0, memlimit.Limit(8 * gib), memlimit.Limit(8 * gib), 8 * gib, "cgroup"},
 		{"cgroup on an unknown machine", 0, memlimit.Limit(4 * gib), broken, 4 * gib, "cgroup"},
