@@ -274,6 +274,24 @@ func (p *Pool) keep(w *process) {
 	p.scheduleLocked()
 }
 
+// LetGo retires all idle workers but one, and returns when they are gone: for
+// somebody who needs the memory at once.
+func (p *Pool) LetGo() {
+	p.mu.Lock()
+	var old []*process
+	if n := len(p.idle); n > 1 {
+		old = append(old, p.idle[:n-1]...)
+		p.idle = append(p.idle[:0], p.idle[n-1])
+	}
+	for _, w := range old {
+		delete(p.all, w)
+	}
+	p.mu.Unlock()
+	for _, w := range old {
+		w.retire()
+	}
+}
+
 func (p *Pool) scheduleLocked() {
 	if len(p.idle) > 1 && p.sweep == nil {
 		p.sweep = time.AfterFunc(p.cfg.IdleTime, p.letGo)
