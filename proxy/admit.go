@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -36,21 +35,28 @@ func (g grants) release() {
 
 // admit waits for the bytes of a working set, then for a worker. Bytes come
 // first: a job that waits for many of them must not keep a worker from others.
-func (s *Server) admit(ctx context.Context, wait *patience, need int64) (grants, error) {
-	bytes, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.cfg.Transforms.Acquire(ctx, need) })
-	if errors.Is(err, budget.ErrTooLarge) {
-		return nil, fmt.Errorf("%w: this needs about %s to work on, and the server's memory limit leaves %s for that; ask for a smaller or simpler picture, or raise memory-limit",
-			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.Transforms.Stats().Capacity))
+// One that is larger than the share of all jobs has the server to itself.
+func (s *Server) admit(ctx context.Context, wait *patience, b *body, need int64) (release func(), err error) {
+	if need > s.accounts.transforms.Stats().Capacity {
+		if total := need + b.held(); total > s.sharesNow().Alone {
+			return nil, fmt.Errorf("%w: this needs about %s to work on; ask for a smaller or simpler picture, or raise memory-limit to %s",
+				budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.LimitFor(total)))
+		}
+		return s.alone(ctx, wait, need)
 	}
-	if err != nil {
-		return nil, err
+	var g grants
+	for _, line := range []struct {
+		account *budget.Budget
+		n       int64
+	}{{s.accounts.transforms, need}, {s.accounts.slots, 1}} {
+		grant, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return line.account.Acquire(ctx, line.n) })
+		if err != nil {
+			g.release()
+			return nil, err
+		}
+		g = append(g, grant)
 	}
-	slot, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.cfg.Slots.Acquire(ctx, 1) })
-	if err != nil {
-		bytes.Release()
-		return nil, err
-	}
-	return grants{bytes, slot}, nil
+	return g.release, nil
 }
 
 // perHost is how many fetches from one host take place at once. Together with

@@ -18,16 +18,16 @@ import (
 
 // Each account that is full sheds, and lets in again when it is not.
 func TestEveryFullAccountSheds(t *testing.T) {
-	for name, of := range map[string]func(*Config) **budget.Budget{
-		"fetches":    func(c *Config) **budget.Budget { return &c.Fetches },
-		"bodies":     func(c *Config) **budget.Budget { return &c.Bodies },
-		"transforms": func(c *Config) **budget.Budget { return &c.Transforms },
-		"slots":      func(c *Config) **budget.Budget { return &c.Slots },
-		"sending":    func(c *Config) **budget.Budget { return &c.Sending },
+	for name, of := range map[string]func(accounts) *budget.Budget{
+		"fetches":    func(a accounts) *budget.Budget { return a.fetches },
+		"bodies":     func(a accounts) *budget.Budget { return a.bodies },
+		"transforms": func(a accounts) *budget.Budget { return a.transforms },
+		"slots":      func(a accounts) *budget.Budget { return a.slots },
+		"sending":    func(a accounts) *budget.Budget { return a.sending },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { c.QueueWait = 20 * time.Millisecond })
-			full := *of(&r.cfg)
+			full := of(r.server.accounts)
 			g, err := full.TryAcquire(full.Stats().Capacity)
 			if err != nil {
 				t.Fatal(err)
@@ -77,11 +77,11 @@ func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
 		path := fmt.Sprintf("/cb:%d/plain/%s/a.png", i, slow.URL)
 		wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
 	}
-	r.until("the slow host has all its turns", func() bool { return r.cfg.Fetches.Stats().InUse == perHost })
+	r.until("the slow host has all its turns", func() bool { return r.server.accounts.fetches.Stats().InUse == perHost })
 	if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
-	if n := r.cfg.Fetches.Stats().InUse; n != perHost {
+	if n := r.server.accounts.fetches.Stats().InUse; n != perHost {
 		t.Errorf("%d fetches from one host", n)
 	}
 	close(release)
@@ -111,7 +111,7 @@ func TestClientsThatDoNotReadAreCounted(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", r.path("w:1"))
-	r.until("the answer is on its way", func() bool { return r.cfg.Sending.Stats().InUse == size })
+	r.until("the answer is on its way", func() bool { return r.server.accounts.sending.Stats().InUse == size })
 	if resp, body := r.must(r.path("w:2")); resp.StatusCode != 503 {
 		t.Errorf("another picture: %d, %d bytes", resp.StatusCode, len(body))
 	}
@@ -119,7 +119,7 @@ func TestClientsThatDoNotReadAreCounted(t *testing.T) {
 		t.Errorf("the same picture, which is in memory anyway: %d, %d bytes", resp.StatusCode, len(body))
 	}
 	conn.Close()
-	r.until("the client has gone", func() bool { return r.cfg.Sending.Stats().InUse == 0 })
+	r.until("the client has gone", func() bool { return r.server.accounts.sending.Stats().InUse == 0 })
 	if resp, _ := r.must(r.path("w:2")); resp.StatusCode != 200 {
 		t.Errorf("afterwards: %d", resp.StatusCode)
 	}
@@ -147,9 +147,9 @@ func TestUnknownLengthsGiveBackWhatTheyDoNotNeed(t *testing.T) {
 	r := newRig(t, nil)
 	r.chunked = true
 	var held int64
-	r.painter.fail = func(context.Context) error { held = r.cfg.Bodies.Stats().InUse; return nil }
+	r.painter.fail = func(context.Context) error { held = r.server.accounts.bodies.Stats().InUse; return nil }
 	resp, body := r.must(r.path("w:100"))
-	if resp.StatusCode != 200 || held == 0 || held > 64<<10 || r.cfg.Bodies.Stats().Peak < 1<<20 {
-		t.Errorf("%d %q, %d bytes held, %+v", resp.StatusCode, body, held, r.cfg.Bodies.Stats())
+	if resp.StatusCode != 200 || held == 0 || held > 64<<10 || r.server.accounts.bodies.Stats().Peak < 1<<20 {
+		t.Errorf("%d %q, %d bytes held, %+v", resp.StatusCode, body, held, r.server.accounts.bodies.Stats())
 	}
 }

@@ -37,11 +37,11 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 		return nil, err
 	}
 	need := transform.WorkingSet(info, plan, out.Format)
-	admitted, err := s.admit(ctx, wait, need)
+	done, err := s.admit(ctx, wait, body, need)
 	if err != nil {
 		return nil, err
 	}
-	defer admitted.release()
+	defer done()
 	if err := commit(); err != nil {
 		return nil, err
 	}
@@ -60,6 +60,14 @@ type body struct {
 	source *transform.Source
 	meta   origin.Meta
 	grant  *budget.Grant
+}
+
+// held is what is reserved for the source; a local one that is empty has none.
+func (b *body) held() int64 {
+	if b.grant == nil {
+		return 0
+	}
+	return b.grant.Bytes()
 }
 
 // close gives memory back before the reservation for it: the other way round,
@@ -84,10 +92,10 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 	b := &body{source: source}
 	reserve := func(n int64) error {
 		if b.grant == nil {
-			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.cfg.Bodies.Acquire(ctx, n) })
-			return bodyTooLarge(err, n)
+			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
+			return s.bodyTooLarge(err, n)
 		}
-		return bodyTooLarge(b.grant.Grow(n), b.grant.Bytes()+n)
+		return s.bodyTooLarge(b.grant.Grow(n), b.grant.Bytes()+n)
 	}
 	if b.meta, err = s.cfg.Origin.Fetch(ctx, url, source, reserve); err == nil {
 		err = source.Seal()
@@ -103,9 +111,10 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 }
 
 // bodyTooLarge says what can be done about a source that can never fit.
-func bodyTooLarge(err error, n int64) error {
+func (s *Server) bodyTooLarge(err error, n int64) error {
 	if errors.Is(err, budget.ErrTooLarge) {
-		return fmt.Errorf("%w: the source has %s, more than this server's memory limit lets it hold at once", budget.ErrTooLarge, mebibytes(n))
+		return fmt.Errorf("%w: the source has %s, and the server's memory limit leaves %s for sources; send a smaller file, or raise memory-limit",
+			budget.ErrTooLarge, mebibytes(n), mebibytes(s.accounts.bodies.Stats().Capacity))
 	}
 	return err
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -67,7 +66,7 @@ func TestLastOneToLeaveEndsTheFetch(t *testing.T) {
 	<-started
 	cancel()
 	wg.Wait()
-	r.until("the fetch has ended", func() bool { return r.cfg.Fetches.Stats().InUse == 0 })
+	r.until("the fetch has ended", func() bool { return r.server.accounts.fetches.Stats().InUse == 0 })
 	if r.painter.jobs.Load() != 0 {
 		t.Error("a job was run for nobody")
 	}
@@ -99,21 +98,18 @@ func TestWorkUnderWayIsFinishedAndJoined(t *testing.T) {
 }
 
 func TestWhatNeverFits(t *testing.T) {
-	small := func(n int64) *budget.Budget {
-		b, err := budget.New(budget.Config{Capacity: n})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	for name, change := range map[string]func(*Config){
-		"transform": func(c *Config) { c.Transforms = small(1 << 20) },
-		"body":      func(c *Config) { c.Bodies = small(100) },
+	for name, tc := range map[string]struct {
+		change func(*Shares)
+		text   string
+	}{
+		"transform": {func(sh *Shares) { sh.Transforms = 1 << 20 }, "raise memory-limit to "},
+		"alone":     {func(sh *Shares) { sh.Transforms, sh.Alone = 1<<20, 2<<20 }, "raise memory-limit to "},
+		"body":      {func(sh *Shares) { sh.Bodies = 100 }, "leaves 1 MiB for sources"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, change)
+			r := newRig(t, func(c *Config) { tc.change(&c.Shares) })
 			resp, body := r.must(r.path("w:100"))
-			if resp.StatusCode != 422 || !strings.HasPrefix(body, "too-large: ") || !strings.Contains(body, "MiB") {
+			if resp.StatusCode != 422 || !strings.HasPrefix(body, "too-large: ") || !strings.Contains(body, tc.text) {
 				t.Errorf("%d %q", resp.StatusCode, body)
 			}
 			if r.painter.jobs.Load() != 0 {

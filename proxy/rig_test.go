@@ -119,12 +119,8 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
 	must(err)
-	for into, capacity := range map[**budget.Budget]int64{
-		&cfg.Fetches: 64, &cfg.Slots: 2, &cfg.Bodies: 16 << 20, &cfg.Transforms: 256 << 20, &cfg.Sending: 16 << 20,
-	} {
-		*into, err = budget.New(budget.Config{Capacity: capacity})
-		must(err)
-	}
+	cfg.Shares = Shares{Workers: 2, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
+	cfg.LimitFor = func(n int64) int64 { return 2 * n }
 	if change != nil {
 		change(&cfg)
 	}
@@ -140,7 +136,8 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		cfg.Cache.Close()
 		cfg.Origin.Close()
 		r.site.Close()
-		for _, b := range []*budget.Budget{cfg.Fetches, cfg.Slots, cfg.Bodies, cfg.Transforms, cfg.Sending} {
+		a := r.server.accounts
+		for _, b := range []*budget.Budget{a.fetches, a.slots, a.bodies, a.transforms, a.sending, a.turn} {
 			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
 				t.Errorf("something is left over: %+v", s)
 			}

@@ -37,7 +37,7 @@ func (s *sending) begin(e *cache.Entry) (end func(), err error) {
 		// else is.
 		grant, err := s.bytes.TryAcquire(min(int64(len(e.Body)), s.bytes.Stats().Capacity))
 		if err != nil {
-			return nil, err
+			return nil, budget.ErrSaturated
 		}
 		out = &sent{grant: grant}
 		s.entries[e] = out

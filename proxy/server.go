@@ -10,7 +10,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -28,11 +27,12 @@ type Config struct {
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
 	Transformer transform.Transformer
-	// Fetches and Slots admit by number: fetches, so that those who wait do so
-	// here and not with a connection in their hands, and jobs, as many as
-	// there are workers. Bodies, Transforms and Sending admit by bytes: sources
-	// in flight, the working sets of jobs, results on their way to clients.
-	Fetches, Slots, Bodies, Transforms, Sending *budget.Budget
+	// Shares are what may be dealt out at first; see Resize. The cache is
+	// expected to have its share.
+	Shares Shares
+	// LimitFor is the memory limit under which a job of so many bytes, its
+	// source included, would fit; for the texts of errors.
+	LimitFor func(bytes int64) int64
 	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
@@ -54,9 +54,12 @@ type Config struct {
 // Server answers HTTP requests. It is an http.Handler.
 type Server struct {
 	cfg      Config
+	accounts accounts
+	shares   shares
 	log      *slog.Logger
 	now      func() time.Time
 	echo     *echo.Echo
+	gate     *gate
 	turns    *turns
 	sending  *sending
 	draining atomic.Bool
@@ -64,9 +67,7 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	switch {
-	case cfg.Keyring == nil, cfg.Origin == nil, cfg.Cache == nil, cfg.Transformer == nil,
-		cfg.Fetches == nil, cfg.Slots == nil, cfg.Bodies == nil, cfg.Transforms == nil, cfg.Sending == nil:
+	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Transformer == nil || cfg.LimitFor == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	if cfg.RequestTimeout <= 0 {
@@ -75,7 +76,12 @@ func New(cfg Config) (*Server, error) {
 	if cfg.QueueWait <= 0 {
 		cfg.QueueWait = 20 * time.Second
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New(), turns: newTurns(cfg.Fetches), sending: newSending(cfg.Sending)}
+	a, err := newAccounts(cfg.Shares, cfg.QueueWait)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a.sending)}
+	s.shares.now = cfg.Shares
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
-	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -29,10 +29,6 @@ type parts struct {
 	// notReady is why the server cannot serve; nil when it can.
 	notReady atomic.Pointer[error]
 }
-
-// maxFetches is how many sources are fetched at once: many times what one
-// host is given, so that slow ones do not hold up the others.
-const maxFetches = 256
 
 var errStarting = errors.New("starting: no worker has answered yet")
 
@@ -54,11 +50,16 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.cache, err = cache.New(cache.Config{MaxBytes: plan.Cache, FillTimeout: cfg.RequestTimeout}); err != nil {
 		return nil, err
 	}
-	if p.pool, err = worker.New(worker.Config{Size: plan.Workers, Log: log}); err != nil {
+	most := cfg.Workers
+	if most == 0 {
+		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
+	}
+	if p.pool, err = worker.New(worker.Config{Size: most, Retain: config.Retain, Log: log}); err != nil {
 		return nil, err
 	}
 	settings := proxy.Config{
 		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Shares: shares(plan), LimitFor: config.LimitFor,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
@@ -68,14 +69,6 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 		Ready:          p.ready,
 		FullErrors:     cfg.Dev,
 		Log:            log,
-	}
-	for into, capacity := range map[**budget.Budget]int64{
-		&settings.Fetches: maxFetches, &settings.Slots: int64(plan.Workers),
-		&settings.Bodies: plan.Sources(), &settings.Transforms: plan.Transform, &settings.Sending: plan.Results(),
-	} {
-		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: cfg.QueueWait}); err != nil {
-			return nil, err
-		}
 	}
 	if cfg.Dev {
 		if settings.Home, err = playground.Page(ring); err != nil {

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -40,6 +39,7 @@ func (cmd *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	holdHeap(plan)
 	log.Info("memory plan", "split", plan)
 	ring, err := serveKeyring(&cmd.Serve)
 	if err != nil {
@@ -55,6 +55,7 @@ func (cmd *serveCmd) Run() error {
 		return fmt.Errorf("cannot listen on %s: %w", cmd.Address(), err)
 	}
 	go parts.probe()
+	go parts.followLimit(&cmd.Serve, plan)
 	log.Info("listening", "url", "http://"+visible(listener.Addr()), "version", version)
 	if cmd.Dev {
 		fmt.Printf("\npictor playground: http://%s/\n\n", visible(listener.Addr()))
@@ -75,6 +76,7 @@ func run(listener net.Listener, server *proxy.Server, drain time.Duration, log *
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
+	listener = server.Bound(s, listener)
 	go func() { ended <- s.Serve(listener) }()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -100,20 +102,6 @@ func newLogger(cfg *config.Serve) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
-}
-
-// makePlan splits the memory limit and holds Go's heap to its part of it,
-// unless GOMEMLIMIT says otherwise.
-func makePlan(cfg *config.Serve) (config.Plan, error) {
-	limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
-	if err != nil {
-		return config.Plan{}, err
-	}
-	plan, err := config.NewPlan(config.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, CacheMemory: cfg.CacheMemory})
-	if err == nil && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(plan.GoLimit)
-	}
-	return plan, err
 }
 
 // serveKeyring is the configured ring; in development one with a key that is

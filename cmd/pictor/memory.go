@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+)
+
+// makePlan splits the memory limit that holds now.
+func makePlan(cfg *config.Serve) (config.Plan, error) {
+	limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
+	if err != nil {
+		return config.Plan{}, err
+	}
+	return config.NewPlan(planInput(cfg, limit, from))
+}
+
+func planInput(cfg *config.Serve, limit int64, from string) config.PlanInput {
+	return config.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, CacheMemory: cfg.CacheMemory}
+}
+
+// holdHeap holds Go's heap to its part, unless GOMEMLIMIT says otherwise.
+func holdHeap(plan config.Plan) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(plan.GoLimit)
+	}
+}
+
+func shares(p config.Plan) proxy.Shares {
+	return proxy.Shares{
+		Workers: p.Workers, Connections: p.MaxConnections(),
+		Bodies: p.Sources(), Transforms: p.Transform, Sending: p.Results(), Cache: p.Cache, Alone: p.Alone(),
+	}
+}
+
+// lookEvery is how often the limit is read again: an orchestrator may resize
+// a running container.
+const lookEvery = 5 * time.Second
+
+// followLimit splits the limit anew when it has changed. It runs for as long
+// as the process.
+func (p *parts) followLimit(cfg *config.Serve, plan config.Plan) {
+	known := plan.Limit
+	for range time.Tick(lookEvery) {
+		limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
+		if err != nil || limit == known {
+			continue // unreadable for a moment: what was known goes on
+		}
+		known = limit
+		in := planInput(cfg, limit, from)
+		plan, err := config.NewPlan(in)
+		if errors.Is(err, config.ErrLimit) {
+			// There is no stopping now that requests are under way: the
+			// least that can be done is to take as little as possible.
+			p.log.Error("the memory limit has become too small; going on as if it were the smallest that works", "err", err)
+			in.Limit = in.Least()
+			plan, err = config.NewPlan(in)
+		}
+		if err != nil {
+			p.log.Error("the memory limit has changed, and cannot be split", "err", err)
+			continue
+		}
+		holdHeap(plan)
+		if err := p.server.Resize(shares(plan)); err != nil {
+			p.log.Error("the memory limit has changed, and cannot be put in force", "err", err)
+			continue
+		}
+		debug.FreeOSMemory()
+		p.log.Info("memory plan changed", "split", plan)
+	}
+}

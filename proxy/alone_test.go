@@ -1,0 +1,200 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// aloneRig is a server whose transform share takes two small jobs (w:1 to
+// w:99) and no large one (w:3000/el:1), which fits alone, beside a cache of
+// 1 MiB.
+func aloneRig(t *testing.T) *rig {
+	t.Helper()
+	info := transform.Info{Format: transform.PNG, Width: 400, Height: 300, Bands: 4, Bits: 8, Frames: 1, Orientation: 1}
+	need := func(p transform.Params) int64 {
+		return transform.WorkingSet(info, transform.NewGeometry(info, p), transform.PNG)
+	}
+	small, large := need(transform.Params{Width: 99}), need(transform.Params{Width: 3000, Enlarge: true})
+	if large < 2*small+1<<20 {
+		t.Fatalf("the large job takes %d, the small one %d", large, small)
+	}
+	r := newRig(t, func(c *Config) {
+		c.Shares.Transforms = 2 * small
+		c.Shares.Alone = large + 2<<20
+		c.Shares.Cache = 8 << 20
+		c.Cache.Resize(8 << 20)
+		c.QueueWait = 10 * time.Second
+	})
+	t.Cleanup(func() {
+		if n := r.cfg.Cache.Stats().MaxBytes; n != 8<<20 {
+			t.Errorf("the cache has %d bytes in the end", n)
+		}
+	})
+	return r
+}
+
+const large = "w:3000/el:1"
+
+func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
+	r := aloneRig(t)
+	if err := r.fillCache(4 << 20); err != nil {
+		t.Fatal(err)
+	}
+	first, release := make(chan struct{}), make(chan struct{})
+	var order []string
+	var mu sync.Mutex
+	say := func(s string) { mu.Lock(); defer mu.Unlock(); order = append(order, s) }
+	r.painter.fail = func(context.Context) error { close(first); <-release; say("small"); return nil }
+	var wg sync.WaitGroup
+	ask := func(options string) {
+		wg.Go(func() {
+			if resp, body, err := r.get(context.Background(), r.path(options)); err != nil || resp.StatusCode != 200 {
+				t.Errorf("%s: %v %v %.100q", options, err, resp, body)
+			}
+		})
+	}
+	ask("w:1")
+	<-first
+	var during cache.Stats
+	var busy int64
+	r.painter.fail = func(context.Context) error {
+		if during.MaxBytes == 0 {
+			during, busy = r.cfg.Cache.Stats(), r.server.accounts.transforms.Stats().InUse
+			say("large")
+			return nil
+		}
+		say("small")
+		return nil
+	}
+	ask(large)
+	r.until("the large job waits", func() bool { return r.server.accounts.turn.Stats().InUse == 1 })
+	ask("w:2")
+	r.until("a newcomer waits", func() bool { return r.server.accounts.bodies.Stats().Waiting == 1 })
+	close(release)
+	wg.Wait()
+	if got := strings.Join(order, " "); got != "small large small" {
+		t.Errorf("in the order %s", got)
+	}
+	if during.Bytes > 2<<20 || during.MaxBytes >= 2<<20 || during.MaxBytes < 1<<20 || busy != 0 {
+		t.Errorf("meanwhile the cache held %+v, other jobs %d bytes", during, busy)
+	}
+}
+
+// fillCache puts n bytes of entries into the cache.
+func (r *rig) fillCache(n int64) error {
+	for i := 0; r.cfg.Cache.Stats().Bytes < n; i++ {
+		e := &cache.Entry{Key: cache.Key(time.Now().String()), Body: make([]byte, 256<<10), Expires: time.Now().Add(time.Hour)}
+		_, _, err := r.cfg.Cache.Get(context.Background(), e.Key, func(context.Context, func() error) (*cache.Entry, error) { return e, nil })
+		if err != nil {
+			return err
+		}
+		if i > 1000 {
+			return errors.New("the cache does not fill")
+		}
+		for r.cfg.Cache.Stats().Flights > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func TestLargeJobsRunOneAfterTheOther(t *testing.T) {
+	r := aloneRig(t)
+	var mu sync.Mutex
+	running, most := 0, 0
+	r.painter.fail = func(context.Context) error {
+		mu.Lock()
+		running++
+		most = max(most, running)
+		mu.Unlock()
+		time.Sleep(5 * time.Millisecond)
+		mu.Lock()
+		running--
+		mu.Unlock()
+		return nil
+	}
+	var wg sync.WaitGroup
+	for _, options := range []string{large, large + "/g:no", large + "/q:50"} {
+		wg.Go(func() {
+			if resp, body, err := r.get(context.Background(), r.path(options)); err != nil || resp.StatusCode != 200 {
+				t.Errorf("%s: %v %v %.100q", options, err, resp, body)
+			}
+		})
+	}
+	wg.Wait()
+	if most != 1 {
+		t.Errorf("%d at once", most)
+	}
+}
+
+// However a large job ends, or does not begin, others go on after it.
+func TestALargeJobThatEndsBadlyLeavesNothingBehind(t *testing.T) {
+	for name, end := range map[string]func(*rig){
+		"failure": func(r *rig) {
+			r.painter.fail = func(context.Context) error { return errors.New("boom") }
+			r.must(r.path(large))
+		},
+		"panic": func(r *rig) {
+			r.painter.fail = func(context.Context) error { panic("boom") }
+			r.must(r.path(large))
+		},
+		"client gone while it waits": func(r *rig) {
+			blocked, err := r.server.accounts.transforms.TryAcquire(1)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			defer blocked.Release()
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() { defer close(done); r.get(ctx, r.path(large)) }()
+			r.until("it waits", func() bool { return r.server.accounts.turn.Stats().InUse == 1 })
+			cancel()
+			<-done
+			r.until("it has left", func() bool { return r.server.accounts.turn.Stats().InUse == 0 })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := aloneRig(t)
+			end(r)
+			r.painter.fail = nil
+			for _, options := range []string{"w:3", large} {
+				if resp, body := r.must(r.path(options)); resp.StatusCode != 200 {
+					t.Errorf("%s: %d %.100q", options, resp.StatusCode, body)
+				}
+			}
+		})
+	}
+}
+
+// A limit that changes while a large job runs holds for the cache afterwards.
+func TestResizeWhileALargeJobRuns(t *testing.T) {
+	r := aloneRig(t)
+	sh := r.cfg.Shares
+	sh.Cache = 4 << 20
+	var during int64
+	r.painter.fail = func(context.Context) error {
+		err := r.server.Resize(sh)
+		during = r.cfg.Cache.Stats().MaxBytes
+		return err
+	}
+	if resp, body := r.must(r.path(large)); resp.StatusCode != 200 {
+		t.Errorf("%d %.100q", resp.StatusCode, body)
+	}
+	r.until("the new share holds", func() bool { return r.cfg.Cache.Stats().MaxBytes == 4<<20 })
+	if during >= 2<<20 {
+		t.Errorf("the cache had %d bytes back too early", during)
+	}
+	if err := r.server.Resize(r.cfg.Shares); err != nil {
+		t.Error(err)
+	}
+	if err := r.server.Resize(Shares{}); err == nil {
+		t.Error("no shares at all are accepted")
+	}
+}

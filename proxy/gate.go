@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"container/list"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// gate bounds how many clients are connected: each takes memory, whatever it
+// asks for or waits for. Where there are as many as may be, a newcomer takes
+// the place of the connection that has been idle for the longest; where none
+// is idle it gets a 503 and is gone.
+type gate struct {
+	// refusing has room for those who are being told so.
+	refusing chan struct{}
+
+	mu    sync.Mutex
+	most  int
+	open  int
+	idle  list.List // of *gated, the one idle for the longest in front
+	place map[*gated]*list.Element
+}
+
+func newGate(most int) *gate {
+	return &gate{refusing: make(chan struct{}, 64), most: most, place: map[*gated]*list.Element{}}
+}
+
+// gated is a connection that counts.
+type gated struct {
+	net.Conn
+	gate   *gate
+	closed sync.Once
+}
+
+func (c *gated) Close() error {
+	c.closed.Do(c.gate.left)
+	return c.Conn.Close()
+}
+
+func (g *gate) left() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open--
+}
+
+func (g *gate) resize(most int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most = most
+}
+
+// enter counts a connection in, or says that there is no room for it.
+func (g *gate) enter(c net.Conn) (in *gated) {
+	g.mu.Lock()
+	var out *gated
+	if g.open >= g.most {
+		if front := g.idle.Front(); front != nil {
+			out = front.Value.(*gated)
+			g.forget(out)
+		}
+	}
+	if g.open < g.most || out != nil {
+		in = &gated{Conn: c, gate: g}
+		g.open++
+	}
+	g.mu.Unlock()
+	if out != nil {
+		// A request that is on its way on it is sent again by its client
+		// (RFC 9110 §9.2.2).
+		out.Close()
+	}
+	return in
+}
+
+// state follows connections as http.Server.ConnState tells of them.
+func (g *gate) state(conn net.Conn, state http.ConnState) {
+	c, ok := conn.(*gated)
+	if !ok {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget(c)
+	if state == http.StateIdle {
+		g.place[c] = g.idle.PushBack(c)
+	}
+}
+
+// forget takes a connection off the idle ones. The lock is held.
+func (g *gate) forget(c *gated) {
+	if e := g.place[c]; e != nil {
+		g.idle.Remove(e)
+		delete(g.place, c)
+	}
+}
+
+// fullText is what a client without a place is told. It is written without
+// having read the request, which may come or not.
+var fullText = func() string {
+	const body = "shed: The server has as many clients as it can hold. Try again shortly.\n"
+	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + strconv.Itoa(len(body)) +
+		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" + body
+}()
+
+// refuse tells a client that there is no room. Closing a connection with
+// something unread in it would make the kernel throw away what was written,
+// so the request is read first, for a moment. Of very many at once some are
+// told nothing.
+func (g *gate) refuse(c net.Conn) {
+	select {
+	case g.refusing <- struct{}{}:
+	default:
+		c.Close()
+		return
+	}
+	go func() {
+		defer func() { <-g.refusing }()
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(time.Second)) // where it fails so does all that follows
+		if _, err := io.WriteString(c, fullText); err != nil {
+			return
+		}
+		if half, ok := c.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+			_, _ = io.CopyN(io.Discard, c, 64<<10)
+		}
+	}()
+}
+
+// listener is a listener behind the gate.
+type listener struct {
+	net.Listener
+	gate *gate
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if in := l.gate.enter(c); in != nil {
+			return in, nil
+		}
+		l.gate.refuse(c)
+	}
+}
+
+// Bound makes an http.Server admit no more clients than the shares allow.
+func (s *Server) Bound(h *http.Server, l net.Listener) net.Listener {
+	h.ConnState = s.gate.state
+	return listener{l, s.gate}
+}

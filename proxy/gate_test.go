@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// gateRig is an HTTP server behind a gate, and who stands before it.
+type gateRig struct {
+	t       *testing.T
+	gate    *gate
+	address string
+	// waiting gets a token for each request to /wait, which is answered when
+	// release is closed.
+	waiting, release chan struct{}
+}
+
+func newGateRig(t *testing.T, most int) *gateRig {
+	r := &gateRig{t: t, gate: newGate(most), waiting: make(chan struct{}, 100), release: make(chan struct{})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.address = l.Addr().String()
+	s := &http.Server{ConnState: r.gate.state, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/wait" {
+			r.waiting <- struct{}{}
+			<-r.release
+		}
+		io.WriteString(w, "ok")
+	})}
+	done := make(chan struct{})
+	go func() { s.Serve(listener{l, r.gate}); close(done) }()
+	t.Cleanup(func() {
+		s.Close()
+		<-done
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+			r.gate.mu.Lock()
+			open, idle, places := r.gate.open, r.gate.idle.Len(), len(r.gate.place)
+			r.gate.mu.Unlock()
+			if open == 0 && idle == 0 && places == 0 && len(r.gate.refusing) == 0 {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%d are open, %d idle, %d have a place in the end", open, idle, places)
+			}
+		}
+	})
+	return r
+}
+
+func (r *gateRig) dial() net.Conn {
+	c, err := net.Dial("tcp", r.address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	return c
+}
+
+// ask sends a request on a connection, and gives the status, 0 for none.
+func ask(c net.Conn, path string) (int, http.Header) {
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0, nil
+	}
+	io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.Header
+}
+
+// idle waits until so many connections are idle.
+func (r *gateRig) idle(n int) {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		r.gate.mu.Lock()
+		found := r.gate.idle.Len()
+		r.gate.mu.Unlock()
+		if found == n {
+			return
+		}
+	}
+	r.t.Fatalf("there are never %d idle connections", n)
+}
+
+func TestANewcomerTakesThePlaceOfTheLongestIdle(t *testing.T) {
+	r := newGateRig(t, 2)
+	var old []net.Conn
+	for i := range 2 {
+		c := r.dial()
+		if status, _ := ask(c, "/"); status != 200 {
+			t.Fatal(status)
+		}
+		r.idle(i + 1)
+		old = append(old, c)
+	}
+	if status, _ := ask(r.dial(), "/"); status != 200 {
+		t.Errorf("the newcomer: %d", status)
+	}
+	if status, _ := ask(old[0], "/"); status != 0 {
+		t.Errorf("the one idle for the longest: %d", status)
+	}
+	if status, _ := ask(old[1], "/"); status != 200 {
+		t.Errorf("the other one: %d", status)
+	}
+}
+
+func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
+	r := newGateRig(t, 2)
+	answers := make(chan int)
+	for range 2 {
+		c := r.dial()
+		go func() { status, _ := ask(c, "/wait"); answers <- status }()
+		<-r.waiting
+	}
+	status, header := ask(r.dial(), "/")
+	if status != 503 || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", status, header)
+	}
+	// One that says nothing is told, too, and not waited for.
+	b, _ := io.ReadAll(r.dial())
+	if !strings.HasPrefix(string(b), "HTTP/1.1 503 ") || !strings.Contains(string(b), "\r\n\r\nshed: ") {
+		t.Errorf("%q", b)
+	}
+	r.gate.resize(3)
+	if status, _ := ask(r.dial(), "/"); status != 200 {
+		t.Errorf("with more room: %d", status)
+	}
+	close(r.release)
+	for range 2 {
+		if status := <-answers; status != 200 {
+			t.Errorf("one that was in: %d", status)
+		}
+	}
+}
