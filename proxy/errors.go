@@ -62,6 +62,7 @@ var failures = []failure{
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The picture took too long to make."},
 	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice."},
 
+	{errPoison, http.StatusUnprocessableEntity, "poison", ""},
 	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", ""},
 	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server has more to do than it can. Try again shortly."},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The picture was not ready in time."},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
@@ -18,6 +19,9 @@ import (
 // client has left, until the fill commits itself: once a worker has the job
 // the work is mostly done, and its result is kept for whoever comes back.
 func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, req signedurl.Request) (*cache.Entry, error) {
+	if err := s.poison.check(req.Source); err != nil {
+		return nil, err
+	}
 	wait := &patience{left: s.cfg.QueueWait}
 	body, err := s.fetch(ctx, wait, req.Source)
 	if err != nil {
@@ -45,9 +49,8 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 	if err := commit(); err != nil {
 		return nil, err
 	}
-	var picture transform.Picture
-	job := transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need}
-	if err := s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { picture = p }); err != nil {
+	picture, err := s.transform(ctx, req.Source, transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need})
+	if err != nil {
 		return nil, err
 	}
 	s.log.Debug("filled", "source", req.Source, "from", info.Format, "source bytes", body.meta.Size,
@@ -136,6 +139,13 @@ func (s *Server) sniff(source *transform.Source) (transform.Info, error) {
 		}
 	}
 	return info, err
+}
+
+func (s *Server) transform(ctx context.Context, source string, job transform.Job) (picture transform.Picture, err error) {
+	start := time.Now()
+	err = s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { picture = p })
+	s.poison.blame(source, err, time.Since(start) > s.cfg.RequestTimeout/2)
+	return picture, err
 }
 
 func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, p transform.Picture) *cache.Entry {

@@ -134,6 +134,7 @@ func TestErrorsTellNothingOfTheInside(t *testing.T) {
 	} {
 		r.painter.fail = func(context.Context) error { return tc.err }
 		resp, body := r.must(r.path("w:100"))
+		r.server.poison = newPoison(time.Now)
 		if resp.StatusCode != tc.status || !strings.HasPrefix(body, tc.code+": ") || strings.Contains(body, "secret") || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v: %d %v %q", tc.err, resp.StatusCode, resp.Header, body)
 		}

@@ -60,6 +60,7 @@ type Server struct {
 	now      func() time.Time
 	echo     *echo.Echo
 	gate     *gate
+	poison   *poison
 	turns    *turns
 	sending  *sending
 	draining atomic.Bool
@@ -88,6 +89,7 @@ func New(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.poison = newPoison(s.now)
 	s.routes()
 	return s, nil
 }

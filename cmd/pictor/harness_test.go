@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
+		if err := os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		program = filepath.Join(dir, "pictor")
 		build := exec.Command("go", "build", "-o", program, ".")
 		build.Env = append(os.Environ(), "CGO_ENABLED=1")
@@ -60,9 +64,14 @@ var listening = regexp.MustCompile(`msg=listening.* url=(http://\S+)`)
 // serve starts pictor on a free port, and stops it when the test ends.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, done: make(chan struct{})}
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "debug"}, args...)
-	s.cmd = exec.Command(program, args...)
+	return start(t, exec.Command(program), args...)
+}
+
+// start is serve by a command that leads to pictor, with more arguments.
+func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, cmd: cmd, done: make(chan struct{})}
+	s.cmd.Args = append(append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--log-level", "debug"), args...)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	// A pipe of our own: the workers inherit standard error, and os/exec's
 	// would keep Wait from returning for as long as one lives.

@@ -19,6 +19,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
 // serveCmd runs the server.
@@ -34,6 +35,9 @@ func (cmd *serveCmd) Run() error {
 	log := newLogger(&cmd.Serve)
 	for _, w := range cmd.Warnings() {
 		log.Warn(w)
+	}
+	if err := worker.Hide(); err != nil {
+		return fmt.Errorf("cannot hide the server's memory from its workers: %w", err)
 	}
 	plan, err := makePlan(&cmd.Serve)
 	if err != nil {

@@ -18,3 +18,6 @@ func setDataLimit(int, int64) error { return nil }
 func lowerPriority(group int) error {
 	return os.NewSyscallError("setpriority", unix.Setpriority(unix.PRIO_PGRP, group, nice))
 }
+
+// Hide is for Linux.
+func Hide() error { return nil }

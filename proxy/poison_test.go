@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+func TestWhatIsHeldAgainstASource(t *testing.T) {
+	boom := fmt.Errorf("%w: boom", transform.ErrCrashed)
+	overran := fmt.Errorf("%w: much", transform.ErrMemory)
+	slow := fmt.Errorf("%w: long", transform.ErrTimeout)
+	for name, tc := range map[string]struct {
+		errs    []error
+		hadTime bool
+		refused bool
+	}{
+		"a crash, which is tried twice": {[]error{boom}, true, true},
+		"one overrun":                   {[]error{overran}, true, false},
+		"two overruns":                  {[]error{overran, overran}, true, true},
+		"an overrun and a timeout":      {[]error{overran, slow}, true, true},
+		"timeouts of jobs without time": {[]error{slow, slow, slow}, false, false},
+		"what ends no worker":           {[]error{transform.ErrMalformed, transform.ErrTruncated, context.Canceled, nil}, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			p := newPoison(func() time.Time { return now })
+			for _, err := range tc.errs {
+				p.blame("s", err, tc.hadTime)
+				now = now.Add(time.Minute)
+			}
+			if err := p.check("s"); errors.Is(err, errPoison) != tc.refused {
+				t.Errorf("%v", err)
+			}
+			if err := p.check("another"); err != nil {
+				t.Errorf("another source: %v", err)
+			}
+			now = now.Add(poisonTime)
+			if err := p.check("s"); err != nil {
+				t.Errorf("later: %v", err)
+			}
+			p.blame("s", overran, true)
+			if err := p.check("s"); err != nil {
+				t.Errorf("what was held against it before still counts: %v", err)
+			}
+		})
+	}
+}
+
+func TestPoisonIsBounded(t *testing.T) {
+	p := newPoison(time.Now)
+	for i := range 2 * poisonSources {
+		p.blame(fmt.Sprint(i), transform.ErrCrashed, true)
+	}
+	if len(p.sources) != poisonSources || p.order.Len() != poisonSources {
+		t.Errorf("%d and %d", len(p.sources), p.order.Len())
+	}
+	if p.check("0") != nil || p.check(fmt.Sprint(2*poisonSources-1)) == nil {
+		t.Error("it does not forget the oldest")
+	}
+}
+
+func TestPoisonSourceIsRefusedWithoutAFetch(t *testing.T) {
+	now := time.Now()
+	r := newRig(t, func(c *Config) { c.Now = func() time.Time { return now } })
+	r.painter.fail = func(context.Context) error { return transform.ErrCrashed }
+	if resp, body := r.must(r.path("w:1")); resp.StatusCode != 422 || !strings.HasPrefix(body, "crashed: ") {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+	r.painter.fail = nil
+	resp, body := r.must(r.path("w:2")) // other options, the same source
+	if resp.StatusCode != 422 || !strings.HasPrefix(body, "poison: ") || resp.Header.Get("Cache-Control") != "no-store" || r.asked.Load() != 1 {
+		t.Errorf("%d %q, %d fetches", resp.StatusCode, body, r.asked.Load())
+	}
+	now = now.Add(poisonTime)
+	if resp, body := r.must(r.path("w:2")); resp.StatusCode != 200 {
+		t.Errorf("later: %d %q", resp.StatusCode, body)
+	}
+}
