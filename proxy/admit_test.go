@@ -104,6 +104,7 @@ func TestClientsThatDoNotReadAreCounted(t *testing.T) {
 		c.Transformer = huge{size}
 		c.Cache.Close()
 		c.Cache, _ = cache.New(cache.Config{MaxBytes: 64 << 20, MaxEntryBytes: 32 << 20})
+		c.Shares.Cache = 64 << 20
 	})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
 	if err != nil {

@@ -66,13 +66,13 @@ func (s *Server) yield(room int64) (restore func()) {
 		return func() {}
 	}
 	s.shares.yielded = true
-	s.cfg.Cache.Resize(keep)
+	s.shares.hold(s.cfg.Cache, keep)
 	// The worker is about to take what was freed here.
 	debug.FreeOSMemory()
 	return func() {
 		s.shares.mu.Lock()
 		defer s.shares.mu.Unlock()
 		s.shares.yielded = false
-		s.cfg.Cache.Resize(s.shares.now.Cache)
+		s.shares.hold(s.cfg.Cache, s.shares.now.Cache)
 	}
 }

@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -31,14 +33,20 @@ func aloneRig(t *testing.T) *rig {
 		c.Shares.Cache = 8 << 20
 		c.Cache.Resize(8 << 20)
 		c.QueueWait = 10 * time.Second
+		c.Shares.Heap = testHeap
 	})
 	t.Cleanup(func() {
+		if n := debug.SetMemoryLimit(math.MaxInt64); n != testHeap {
+			t.Errorf("the heap is held to %d in the end", n)
+		}
 		if n := r.cfg.Cache.Stats().MaxBytes; n != 8<<20 {
 			t.Errorf("the cache has %d bytes in the end", n)
 		}
 	})
 	return r
 }
+
+const testHeap = 1 << 30
 
 const large = "w:3000/el:1"
 
@@ -63,10 +71,11 @@ func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
 	ask("w:1")
 	<-first
 	var during cache.Stats
-	var busy int64
+	var busy, heap int64
 	r.painter.fail = func(context.Context) error {
 		if during.MaxBytes == 0 {
 			during, busy = r.cfg.Cache.Stats(), r.server.accounts.transforms.Stats().InUse
+			heap = debug.SetMemoryLimit(-1)
 			say("large")
 			return nil
 		}
@@ -84,6 +93,10 @@ func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
 	}
 	if during.Bytes > 2<<20 || during.MaxBytes >= 2<<20 || during.MaxBytes < 1<<20 || busy != 0 {
 		t.Errorf("meanwhile the cache held %+v, other jobs %d bytes", during, busy)
+	}
+	// The heap is held to less by what the cache gave up, with its garbage.
+	if gave := testHeap - heap; gave < 8<<20 || gave > 14<<20 {
+		t.Errorf("the heap gave up %d bytes", gave)
 	}
 }
 

@@ -27,8 +27,7 @@ type Config struct {
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
 	Transformer transform.Transformer
-	// Shares are what may be dealt out at first; see Resize. The cache is
-	// expected to have its share.
+	// Shares are what may be dealt out at first; see Resize.
 	Shares Shares
 	// LimitFor is the memory limit under which a job of so many bytes, its
 	// source included, would fit; for the texts of errors.
@@ -82,7 +81,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a.sending)}
-	s.shares.now = cfg.Shares
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +89,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.poison = newPoison(s.now)
 	s.routes()
+	if err := s.Resize(cfg.Shares); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
@@ -21,6 +23,9 @@ type Shares struct {
 	Bodies, Transforms, Sending int64
 	// Cache is what the entries of the RAM cache may cost.
 	Cache int64
+	// Heap is what Go's own memory is held to, the cache included
+	// (debug.SetMemoryLimit, of the whole process); 0 leaves it alone.
+	Heap int64
 	// Alone is what one job and all sources may take together when there is
 	// no other job and nothing in the cache; 0 means no more than Transforms.
 	Alone int64
@@ -76,9 +81,18 @@ func (s *Server) Resize(sh Shares) error {
 	s.accounts.transforms.Resize(sh.Transforms)
 	s.accounts.sending.Resize(sh.Sending)
 	if !s.shares.yielded {
-		s.cfg.Cache.Resize(sh.Cache)
+		s.shares.hold(s.cfg.Cache, sh.Cache)
 	}
 	return nil
+}
+
+// hold gives the cache so much and the heap what belongs to it: what the cache
+// gives up must not be taken by garbage. The lock is held.
+func (sh *shares) hold(c *cache.Cache, bytes int64) {
+	c.Resize(bytes)
+	if sh.now.Heap > 0 {
+		debug.SetMemoryLimit(sh.now.Heap - int64(float64(sh.now.Cache-bytes)*garbage))
+	}
 }
 
 func (s *Server) sharesNow() Shares {

@@ -247,6 +247,11 @@ type Limits struct {
 // (VIPS_MAX_COORD), those in the middle of the pipeline included.
 const maxCoordinate = 10_000_000
 
+// maxScans is the most scans of a JPEG. Encoders write about ten. Each more
+// costs a decoder a pass over the whole picture, which takes a few bytes to
+// ask for (libjpeg-turbo's own advice is that applications limit it).
+const maxScans = 500
+
 // CheckSource refuses a source by its header; the error wraps ErrLimit.
 func (l Limits) CheckSource(info Info) error {
 	if max(info.Width, info.Height) > maxCoordinate {
@@ -258,6 +263,9 @@ func (l Limits) CheckSource(info Info) error {
 	}
 	if l.MaxFrames > 0 && info.Frames > l.MaxFrames {
 		return fmt.Errorf("%w: the source has %d frames; at most %d are allowed (max-frames)", ErrLimit, info.Frames, l.MaxFrames)
+	}
+	if info.Scans > maxScans {
+		return fmt.Errorf("%w: the source has %d scans; at most %d are allowed", ErrLimit, info.Scans, maxScans)
 	}
 	return nil
 }

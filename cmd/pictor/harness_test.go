@@ -214,7 +214,8 @@ func procStatus(t testing.TB, pid int, name string) int64 {
 	return 0
 }
 
-// site is an origin that counts.
+// site is an origin that counts. It has each file under ever new names, too:
+// /v/ANYTHING/file is /file.
 type site struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -229,7 +230,12 @@ func newSite(t testing.TB) *site {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.asked[r.URL.Path]++
-		b, ok := s.files[r.URL.Path]
+		path := r.URL.Path
+		if rest, ok := strings.CutPrefix(path, "/v/"); ok {
+			_, name, _ := strings.Cut(rest, "/")
+			path = "/" + name
+		}
+		b, ok := s.files[path]
 		hold := s.hold
 		s.mu.Unlock()
 		if hold != nil {

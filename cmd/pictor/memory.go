@@ -23,15 +23,14 @@ func planInput(cfg *config.Serve, limit int64, from string) config.PlanInput {
 	return config.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, CacheMemory: cfg.CacheMemory}
 }
 
-// holdHeap holds Go's heap to its part, unless GOMEMLIMIT says otherwise.
-func holdHeap(plan config.Plan) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(plan.GoLimit)
-	}
-}
-
+// shares hold Go's heap to its part, too, unless GOMEMLIMIT says otherwise.
 func shares(p config.Plan) proxy.Shares {
+	heap := p.GoLimit
+	if os.Getenv("GOMEMLIMIT") != "" {
+		heap = 0
+	}
 	return proxy.Shares{
+		Heap:    heap,
 		Workers: p.Workers, Connections: p.MaxConnections(),
 		Bodies: p.Sources(), Transforms: p.Transform, Sending: p.Results(), Cache: p.Cache, Alone: p.Alone(),
 	}
@@ -64,7 +63,6 @@ func (p *parts) followLimit(cfg *config.Serve, plan config.Plan) {
 			p.log.Error("the memory limit has changed, and cannot be split", "err", err)
 			continue
 		}
-		holdHeap(plan)
 		if err := p.server.Resize(shares(plan)); err != nil {
 			p.log.Error("the memory limit has changed, and cannot be put in force", "err", err)
 			continue

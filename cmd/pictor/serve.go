@@ -43,7 +43,6 @@ func (cmd *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	holdHeap(plan)
 	log.Info("memory plan", "split", plan)
 	ring, err := serveKeyring(&cmd.Serve)
 	if err != nil {

@@ -470,8 +470,10 @@ func TestWornWorkersAreReplaced(t *testing.T) {
 	}
 }
 
-func TestIdleWorkersAreLetGoAllButOne(t *testing.T) {
-	p := newPoolOf(t, Config{Size: 3, IdleTime: 200 * time.Millisecond})
+// threeIdle is a pool with three workers that have nothing to do.
+func threeIdle(t *testing.T, idleTime time.Duration) *Pool {
+	t.Helper()
+	p := newPoolOf(t, Config{Size: 3, IdleTime: idleTime})
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
@@ -484,6 +486,35 @@ func TestIdleWorkersAreLetGoAllButOne(t *testing.T) {
 	if s := p.Stats(); s.Started != 3 {
 		t.Fatalf("%+v", s)
 	}
+	return p
+}
+
+func TestIdleWorkersAreLetGoAtOnceOnRequest(t *testing.T) {
+	p := threeIdle(t, time.Hour)
+	var old []*process
+	for w := range p.all {
+		old = append(old, w)
+	}
+	p.LetGo()
+	gone := 0
+	for _, w := range old {
+		select {
+		case <-w.ended:
+			gone++
+		default:
+		}
+	}
+	if s := p.Stats(); gone != 2 || s.Workers != 1 || s.Idle != 1 || s.Crashed != 0 {
+		t.Errorf("%d are gone, %+v", gone, s)
+	}
+	p.LetGo() // the last one stays
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil || p.Stats().Started != 3 {
+		t.Errorf("%v, %+v", err, p.Stats())
+	}
+}
+
+func TestIdleWorkersAreLetGoAllButOne(t *testing.T) {
+	p := threeIdle(t, 200*time.Millisecond)
 	for end := time.Now().Add(10 * time.Second); p.Stats().Workers > 1 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // processes end in their own time
 	}
