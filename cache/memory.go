@@ -149,11 +149,14 @@ func (m *memory) used() int64 { return m.rc.MaxCost() - m.rc.RemainingCost() }
 // nothing more is taken, so what is too much is let go here: whatever comes
 // first, as ristretto tells nobody which of its entries are worth least.
 func (m *memory) resize(maxBytes int64) {
+	maxBytes = max(maxBytes, 0)
+	if maxBytes == m.maxBytes.Load() {
+		return // without waiting for a Set
+	}
 	m.setting.Lock()
 	defer m.setting.Unlock()
 	m.open.RLock()
 	defer m.open.RUnlock()
-	maxBytes = max(maxBytes, 0)
 	m.bound(maxBytes)
 	m.rc.UpdateMaxCost(maxBytes)
 	// Entries come to their end meanwhile, and are counted until ristretto

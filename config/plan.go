@@ -21,7 +21,7 @@ const (
 	hotFiles   = 20 * mib
 	// baseWorker is a worker's own memory at rest, 9 to 10 MiB, with what it
 	// may keep of its last job (Retain).
-	baseWorker = 12*mib + Retain
+	baseWorker = 10*mib + Retain
 	// perConnection is what a client takes that waits: the connection's
 	// buffers, its goroutines and those of its fill, 20 to 37 KiB.
 	perConnection = 32 << 10
@@ -29,7 +29,7 @@ const (
 
 // Retain is how many bytes over a fresh worker's a worker may hold after a job
 // before it is replaced.
-const Retain = 8 * mib
+const Retain = 4 * mib
 
 // The least that the parts can work with, in bytes.
 const (
@@ -224,10 +224,15 @@ func (p Plan) Sources() int64 { return p.Bodies - p.Results() }
 // MaxConnections is how many clients may be connected at once.
 func (p Plan) MaxConnections() int { return int(p.Connections / perConnection) }
 
+// aloneConnections are clients that may be connected while a job has all that
+// Alone says.
+const aloneConnections = 64
+
 // Alone is the most bytes that one transform and all sources can have
-// together: with the cache emptied and every other worker let go.
+// together: with the cache emptied, every other worker let go, and no more
+// than 64 clients connected.
 func (p Plan) Alone() int64 {
-	return p.Limit - p.Fixed - p.Connections - p.Slack - p.WorkerBase - p.Results()
+	return p.Limit - p.Fixed - aloneConnections*perConnection - p.Slack - p.WorkerBase - p.Results()
 }
 
 // LimitFor is the least limit, in whole MiB, under which bytes fit as Alone

@@ -87,13 +87,13 @@ func TestPlanOfUsualLimits(t *testing.T) {
 		workers                   int
 		cache, bodies, transforms string
 	}{
-		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "1.4MiB", "16MiB", "34MiB"},
-		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 2, "30.5MiB", "32MiB", "51.7MiB"},
-		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "28MiB", "32MiB", "55.2MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "64MiB", "175.5MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "64MiB", "260.8MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "55.2MiB", "129.6MiB"},
-		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1024MiB", "4279.5MiB"},
+		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "3.6MiB", "16MiB", "37MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 2, "30.5MiB", "32MiB", "63.7MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "30.5MiB", "32MiB", "63.7MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "64MiB", "187.5MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "64MiB", "272.8MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "56.7MiB", "140.1MiB"},
+		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1024MiB", "4327.5MiB"},
 	} {
 		p, err := NewPlan(c.in)
 		if err != nil {
@@ -111,10 +111,10 @@ func TestPlanRefusesWithTheLimitThatWouldDo(t *testing.T) {
 		in   PlanInput
 		want []string
 	}{
-		{PlanInput{Limit: 100 * mib, LimitFrom: "cgroup"}, []string{"100MiB (cgroup)", "at least 124MiB", "raise --memory-limit"}},
-		{PlanInput{}, []string{"at least 124MiB"}},
-		{PlanInput{Limit: -1}, []string{"at least 124MiB"}},
-		{PlanInput{Limit: 256 * mib, Workers: 8}, []string{"lower --workers (8)"}},
+		{PlanInput{Limit: 100 * mib, LimitFrom: "cgroup"}, []string{"100MiB (cgroup)", "at least 117MiB", "raise --memory-limit"}},
+		{PlanInput{}, []string{"at least 117MiB"}},
+		{PlanInput{Limit: -1}, []string{"at least 117MiB"}},
+		{PlanInput{Limit: 256 * mib, Workers: 16}, []string{"lower --workers (16)"}},
 		{PlanInput{Limit: 256 * mib, CacheMemory: 200 * mib}, []string{"lower --cache-memory (200MiB)"}},
 		{PlanInput{Limit: math.MaxInt64, CacheMemory: math.MaxInt64}, []string{"lower --cache-memory"}},
 	} {
@@ -166,14 +166,14 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 20MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + bodies 64MiB + transforms 175.5MiB; GOMEMLIMIT 177.3MiB"
+	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + bodies 64MiB + transforms 187.5MiB; GOMEMLIMIT 177.3MiB"
 	if p.String() != want {
 		t.Errorf("got %s", p)
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("memory", "plan", p)
 	line := log.String()
-	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=175.5MiB", "plan.gomemlimit=177.3MiB"} {
+	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=187.5MiB", "plan.gomemlimit=177.3MiB"} {
 		if !strings.Contains(line, part) {
 			t.Errorf("%s is not in %s", part, line)
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,14 +38,20 @@ func (g grants) release() {
 // first: a job that waits for many of them must not keep a worker from others.
 // One that is larger than the share of all jobs has the server to itself.
 func (s *Server) admit(ctx context.Context, wait *patience, b *body, need int64) (release func(), err error) {
-	if need > s.accounts.transforms.Stats().Capacity {
-		if total := need + b.held(); total > s.sharesNow().Alone {
-			return nil, fmt.Errorf("%w: this needs about %s to work on; ask for a smaller or simpler picture, or raise memory-limit to %s",
-				budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.LimitFor(total)))
-		}
-		return s.alone(ctx, wait, need)
+	shared, err := s.beside(ctx, wait, need)
+	if !errors.Is(err, budget.ErrTooLarge) {
+		return shared.release, err
 	}
-	var g grants
+	if total := need + b.held(); total > s.sharesNow().Alone {
+		return nil, fmt.Errorf("%w: this needs about %s to work on; ask for a smaller or simpler picture, or raise memory-limit to %s",
+			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.LimitFor(total)))
+	}
+	return s.alone(ctx, wait, need)
+}
+
+// beside admits a job beside others. It gives budget.ErrTooLarge also where
+// the share became too small for the job while it waited.
+func (s *Server) beside(ctx context.Context, wait *patience, need int64) (g grants, err error) {
 	for _, line := range []struct {
 		account *budget.Budget
 		n       int64
@@ -56,7 +63,7 @@ func (s *Server) admit(ctx context.Context, wait *patience, b *body, need int64)
 		}
 		g = append(g, grant)
 	}
-	return g.release, nil
+	return g, nil
 }
 
 // perHost is how many fetches from one host take place at once. Together with

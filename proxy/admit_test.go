@@ -3,9 +3,11 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -153,4 +155,58 @@ func TestUnknownLengthsGiveBackWhatTheyDoNotNeed(t *testing.T) {
 	if resp.StatusCode != 200 || held == 0 || held > 64<<10 || r.server.accounts.bodies.Stats().Peak < 1<<20 {
 		t.Errorf("%d %q, %d bytes held, %+v", resp.StatusCode, body, held, r.server.accounts.bodies.Stats())
 	}
+}
+
+// What absent clients leave of their share transforms may have, and the heap
+// may not.
+func TestTransformsBorrowFromAbsentClients(t *testing.T) {
+	const heap = 1 << 30
+	r := newRig(t, func(c *Config) {
+		c.Shares = Shares{Workers: 1, Connections: 100, PerConnection: 1 << 20, Bodies: 1, Sending: 1, Transforms: 50 << 20, Alone: 300 << 20, Heap: heap}
+	})
+	defer debug.SetMemoryLimit(math.MaxInt64)
+	for _, tc := range []struct{ join, transforms, alone int64 }{
+		{0, 150, 300},
+		{1, 118, 300},  // counted as 32
+		{31, 118, 300}, // 32
+		{1, 86, 300},   // as 64
+		{67, 50, 236},  // all 100, as 128
+		{-100, 150, 300},
+	} {
+		r.server.gate.count(int(tc.join))
+		sh := r.server.sharesNow()
+		if got := r.server.accounts.transforms.Stats().Capacity >> 20; got != tc.transforms {
+			t.Errorf("%+d: transforms may have %d MiB, want %d", tc.join, got, tc.transforms)
+		}
+		if got := debug.SetMemoryLimit(-1); got != heap-(tc.transforms-50)<<20 {
+			t.Errorf("%+d: the heap may have %d MiB", tc.join, got>>20)
+		}
+		if got := sh.alone(r.server.gate.clients()) >> 20; got != tc.alone {
+			t.Errorf("%+d: one alone may have %d MiB, want %d", tc.join, got, tc.alone)
+		}
+	}
+}
+
+// A share that shrinks while a job waits for it must not refuse the job for
+// good: it has another way.
+func TestAShareThatShrinksLeavesTheOtherWay(t *testing.T) {
+	r := aloneRig(t)
+	all, err := r.server.accounts.transforms.TryAcquire(r.server.accounts.transforms.Stats().Capacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if resp, body, err := r.get(context.Background(), r.path("w:99")); err != nil || resp.StatusCode != 200 {
+			t.Errorf("%v %v %.100q", err, resp, body)
+		}
+	})
+	r.until("it waits", func() bool { return r.server.accounts.transforms.Stats().Waiting == 1 })
+	sh := r.cfg.Shares
+	sh.Transforms = 1 << 20
+	if err := r.server.Resize(sh); err != nil {
+		t.Fatal(err)
+	}
+	all.Release()
+	wg.Wait()
 }

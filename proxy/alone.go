@@ -40,7 +40,10 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64) (done fu
 		return nil, err
 	}
 	undo = append(undo, turn.Release)
-	most := s.sharesNow().Alone
+	most := s.sharesNow().alone(s.gate.clients())
+	if most < need {
+		return nil, budget.ErrSaturated // it fits, but not beside so many clients
+	}
 	for _, step := range []struct {
 		account *budget.Budget
 		down    int64
@@ -65,14 +68,14 @@ func (s *Server) yield(room int64) (restore func()) {
 	if keep >= s.shares.now.Cache {
 		return func() {}
 	}
-	s.shares.yielded = true
-	s.shares.hold(s.cfg.Cache, keep)
+	s.shares.yielded, s.shares.cache = true, keep
+	s.settle()
 	// The worker is about to take what was freed here.
 	debug.FreeOSMemory()
 	return func() {
 		s.shares.mu.Lock()
 		defer s.shares.mu.Unlock()
 		s.shares.yielded = false
-		s.shares.hold(s.cfg.Cache, s.shares.now.Cache)
+		s.settle()
 	}
 }

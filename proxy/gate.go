@@ -17,6 +17,8 @@ import (
 type gate struct {
 	// refusing has room for those who are being told so.
 	refusing chan struct{}
+	// changed, unless nil, is called when clients gives another number.
+	changed func()
 
 	mu    sync.Mutex
 	most  int
@@ -41,10 +43,30 @@ func (c *gated) Close() error {
 	return c.Conn.Close()
 }
 
-func (g *gate) left() {
+func (g *gate) left() { g.count(-1) }
+
+// grain is in what steps clients are counted for others: not each of them
+// need be told to the whole server.
+const grain = 32
+
+func (g *gate) count(n int) {
+	g.mu.Lock()
+	before := g.rounded()
+	g.open += n
+	differs := g.rounded() != before
+	g.mu.Unlock()
+	if differs && g.changed != nil {
+		g.changed()
+	}
+}
+
+func (g *gate) rounded() int { return (g.open + grain - 1) / grain * grain }
+
+// clients is how many are connected, rounded up.
+func (g *gate) clients() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.open--
+	return g.rounded()
 }
 
 func (g *gate) resize(most int) {
@@ -56,24 +78,23 @@ func (g *gate) resize(most int) {
 // enter counts a connection in, or says that there is no room for it.
 func (g *gate) enter(c net.Conn) (in *gated) {
 	g.mu.Lock()
+	full := g.open >= g.most
 	var out *gated
-	if g.open >= g.most {
-		if front := g.idle.Front(); front != nil {
-			out = front.Value.(*gated)
-			g.forget(out)
-		}
-	}
-	if g.open < g.most || out != nil {
-		in = &gated{Conn: c, gate: g}
-		g.open++
+	if front := g.idle.Front(); full && front != nil {
+		out = front.Value.(*gated)
+		g.forget(out)
 	}
 	g.mu.Unlock()
+	if full && out == nil {
+		return nil
+	}
 	if out != nil {
 		// A request that is on its way on it is sent again by its client
 		// (RFC 9110 §9.2.2).
 		out.Close()
 	}
-	return in
+	g.count(1)
+	return &gated{Conn: c, gate: g}
 }
 
 // state follows connections as http.Server.ConnState tells of them.

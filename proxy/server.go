@@ -88,6 +88,7 @@ func New(cfg Config) (*Server, error) {
 		s.now = time.Now
 	}
 	s.poison = newPoison(s.now)
+	s.gate.changed = s.clientsChanged
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
@@ -16,8 +15,10 @@ type Shares struct {
 	// Workers is how many jobs may take place at once.
 	Workers int
 	// Connections is how many clients may be connected at once, of a server
-	// that Bound was called for.
-	Connections int
+	// that Bound was called for, and PerConnection what each takes, in bytes.
+	// What those do not take who are not there, transforms may have.
+	Connections   int
+	PerConnection int64
 	// Bodies is for sources in flight, Transforms for the working sets of
 	// jobs, Sending for results on their way to clients.
 	Bodies, Transforms, Sending int64
@@ -27,8 +28,22 @@ type Shares struct {
 	// (debug.SetMemoryLimit, of the whole process); 0 leaves it alone.
 	Heap int64
 	// Alone is what one job and all sources may take together when there is
-	// no other job and nothing in the cache; 0 means no more than Transforms.
+	// no other job, nothing in the cache, and no more than 64 clients; 0 means
+	// no more than Transforms.
 	Alone int64
+}
+
+// aloneClients is how many clients Alone allows for.
+const aloneClients = 64
+
+// transforms is what jobs may take while so many clients are connected.
+func (sh Shares) transforms(clients int) int64 {
+	return sh.Transforms + int64(max(sh.Connections-clients, 0))*sh.PerConnection
+}
+
+// alone is what a job by itself may take while so many clients are connected.
+func (sh Shares) alone(clients int) int64 {
+	return sh.Alone - int64(max(clients-aloneClients, 0))*sh.PerConnection
 }
 
 // maxFetches is how many sources are fetched at once: many times what one
@@ -58,12 +73,13 @@ func newAccounts(sh Shares, wait time.Duration) (accounts, error) {
 	return a, nil
 }
 
-// shares are the ones in force. Two want to size the cache: who changes the
-// shares, and a job that makes it give way for as long as it runs.
+// shares are the ones in force, and what of them is given to others for now.
 type shares struct {
-	mu      sync.Mutex
-	now     Shares
+	mu  sync.Mutex
+	now Shares
+	// yielded: the cache gives way to a job, and has only so much.
 	yielded bool
+	cache   int64
 }
 
 // Resize puts other shares in force. What was admitted by the old ones goes on
@@ -78,21 +94,32 @@ func (s *Server) Resize(sh Shares) error {
 	s.gate.resize(sh.Connections)
 	s.accounts.slots.Resize(int64(sh.Workers))
 	s.accounts.bodies.Resize(sh.Bodies)
-	s.accounts.transforms.Resize(sh.Transforms)
 	s.accounts.sending.Resize(sh.Sending)
-	if !s.shares.yielded {
-		s.shares.hold(s.cfg.Cache, sh.Cache)
-	}
+	s.settle()
 	return nil
 }
 
-// hold gives the cache so much and the heap what belongs to it: what the cache
-// gives up must not be taken by garbage. The lock is held.
-func (sh *shares) hold(c *cache.Cache, bytes int64) {
-	c.Resize(bytes)
-	if sh.now.Heap > 0 {
-		debug.SetMemoryLimit(sh.now.Heap - int64(float64(sh.now.Cache-bytes)*garbage))
+// settle puts the shares in force, less what is given to others for now. What
+// the cache and absent clients give up must not be taken by garbage, so the
+// heap is held to less by that. The lock is held.
+func (s *Server) settle() {
+	sh, clients := s.shares.now, s.gate.clients()
+	if !s.shares.yielded {
+		s.shares.cache = sh.Cache
 	}
+	s.cfg.Cache.Resize(s.shares.cache)
+	lent := sh.transforms(clients) - sh.Transforms
+	s.accounts.transforms.Resize(sh.Transforms + lent)
+	if sh.Heap > 0 {
+		debug.SetMemoryLimit(sh.Heap - lent - int64(float64(max(sh.Cache-s.shares.cache, 0))*garbage))
+	}
+}
+
+// clientsChanged lends transforms what clients leave of their share.
+func (s *Server) clientsChanged() {
+	s.shares.mu.Lock()
+	defer s.shares.mu.Unlock()
+	s.settle()
 }
 
 func (s *Server) sharesNow() Shares {

@@ -146,7 +146,7 @@ func TestLimitIsFoundAndFollowed(t *testing.T) {
 
 func TestTooSmallALimitIsRefused(t *testing.T) {
 	_, text, code := pictor(t, nil, "serve", "--insecure", "--memory-limit", "100MiB")
-	if code == 0 || !strings.Contains(text, "at least 124MiB is needed") || !strings.Contains(text, "--memory-limit") {
+	if code == 0 || !strings.Contains(text, "at least 117MiB is needed") || !strings.Contains(text, "--memory-limit") {
 		t.Errorf("%d %q", code, text)
 	}
 }
