@@ -121,9 +121,28 @@ func TestOvertakingIsBounded(t *testing.T) {
 func TestALineThatIsTooSlowIsNotJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(t, Config{Capacity: 10, MaxWait: 5 * time.Second})
+		held := func() {
+			g := acquire(t, b, 10)
+			time.Sleep(4 * time.Second)
+			g.Release()
+		}
+		held() // one says nothing yet
 		g := acquire(t, b, 10)
-		time.Sleep(4 * time.Second)
-		g.Release() // so grants are held for 4 s
+		waits := make(chan error, 1)
+		go func() { _, err := b.Acquire(context.Background(), 10); waits <- err }()
+		synctest.Wait()
+		go func() { _, err := b.Acquire(context.Background(), 10); waits <- err }()
+		synctest.Wait()
+		if b.Stats().Waiting != 2 {
+			t.Errorf("shed by a guess: %+v", b.Stats())
+		}
+		for range 2 {
+			if err := <-waits; !errors.Is(err, ErrSaturated) {
+				t.Error(err)
+			}
+		}
+		g.Release()
+		held()
 		g = acquire(t, b, 10)
 		second := make(chan *Grant, 1)
 		go func() { second <- acquire(t, b, 10) }()

@@ -84,9 +84,10 @@ const (
 	// memory is how many whole capacities, held and given back, the mean goes
 	// back.
 	memory = 8
-	// enough is the weight from which on the mean says anything: that of a
-	// quarter of the capacity.
-	enough = 0.25 / memory
+	// enough is the weight from which on the mean says anything: about that of
+	// two whole capacities. The first work after a start is slow, and who is
+	// shed for nothing has lost more than who waits for nothing.
+	enough = 0.2
 )
 
 func (h *holdTime) add(d time.Duration, share float64) {
