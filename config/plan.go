@@ -11,8 +11,8 @@ import (
 
 const mib = 1 << 20
 
-// What the processes take before they do anything, in bytes, as measured with
-// libvips 8.14 (docs/memory.md says how).
+// What the processes take before they do anything, in bytes, as measured in
+// /proc/PID/smaps_rollup with libvips 8.14 on amd64.
 const (
 	// serverHeap is the server's own memory at rest, 8 MiB; hotFiles those
 	// pages of the program and of libvips and its codecs that are in use. All

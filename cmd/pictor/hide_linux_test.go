@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 // asUser makes a command run as somebody who is not root: this very user, or
@@ -19,7 +21,12 @@ func asUser(cmd *exec.Cmd) *exec.Cmd {
 
 // A process of the server's own user, as a worker is, cannot look into it.
 func TestServerCannotBeInspected(t *testing.T) {
-	s := start(t, asUser(exec.Command(program)), keys...)
+	s := start(t, asUser(exec.Command(program)), "--insecure", "--allow-networks", "127.0.0.0/8")
+	// Without privileges, and hidden, it works all the same.
+	source := newSite(t).put("/a.jpg", picturetest.JPEG(picturetest.Photo(600, 400, 1), 85))
+	if a := s.get("/insecure/w:100/plain/" + source); a.status != 200 {
+		t.Errorf("%v", a)
+	}
 	look := func(pid int, file string) ([]byte, error) {
 		return asUser(exec.Command("head", "-c", "1", fmt.Sprintf("/proc/%d/%s", pid, file))).CombinedOutput()
 	}

@@ -72,5 +72,5 @@ func blame(ctx context.Context, kind, err error) error {
 
 // tooLarge is the error for a body of over MaxBytes.
 func (f *Fetcher) tooLarge() error {
-	return fmt.Errorf("%w: it has more than the %d bytes that max-source-size allows", ErrTooLarge, f.cfg.MaxBytes)
+	return fmt.Errorf("%w: it has more than the %.1f MiB that max-source-size allows", ErrTooLarge, float64(f.cfg.MaxBytes)/(1<<20))
 }
