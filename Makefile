@@ -7,7 +7,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # All but the two packages that need libvips.
 PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
 
-.PHONY: run test build bench fuzz lint help setup setup-test
+.PHONY: run test calibrate build bench fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ test: setup-test ## run every test: without cgo, then all with the race detector
 	CGO_ENABLED=0 $(GO) test $(PURE)
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+calibrate: setup-test ## hold the memory estimate against the real peak of every kind of picture (minutes)
+	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^TestWorkingSetHoldsWhatJobsTake$$' ./cmd/pictor
 
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 // aloneRig is a server whose transform share takes two small jobs (w:1 to
@@ -19,9 +20,13 @@ import (
 // 1 MiB.
 func aloneRig(t *testing.T) *rig {
 	t.Helper()
-	info := transform.Info{Format: transform.PNG, Width: 400, Height: 300, Bands: 4, Bits: 8, Frames: 1, Orientation: 1}
+	info, err := transform.Sniff(picturetest.PNG(picturetest.Chart(400, 300)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	need := func(p transform.Params) int64 {
-		return transform.WorkingSet(info, transform.NewGeometry(info, p), transform.PNG)
+		p.Format = transform.PNG
+		return transform.WorkingSet(info, transform.NewGeometry(info, p), p)
 	}
 	small, large := need(transform.Params{Width: 99}), need(transform.Params{Width: 3000, Enlarge: true})
 	if large < 2*small+1<<20 {

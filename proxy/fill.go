@@ -40,7 +40,7 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 	if err := s.cfg.Limits.CheckResult(plan, out.Format); err != nil {
 		return nil, err
 	}
-	need := transform.WorkingSet(info, plan, out.Format)
+	need := transform.WorkingSet(info, plan, out)
 	done, err := s.admit(ctx, wait, body, need)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,9 @@ type Info struct {
 	Alpha bool
 	// Lossless is a WebP of the VP8L kind.
 	Lossless bool
+	// FullChroma is an AVIF whose colour is not at half size both ways, as 4:2:0
+	// is: its decoder takes twice as much.
+	FullChroma bool
 	// Interlaced is an Adam7 PNG: its decoder holds the whole frame.
 	Interlaced bool
 	// Scans counts the scans of a JPEG; with more than one (progressive, or

@@ -5,6 +5,8 @@ type av1Sequence struct {
 	width, height uint64 // the largest that a frame may have
 	bits          int
 	mono          bool
+	// full says that colour is not at half size both ways.
+	full bool
 }
 
 // av1Sequences visits the sequence headers in a run of whole OBUs.
@@ -92,7 +94,24 @@ func readAV1Sequence(r *bitReader) av1Sequence {
 		}
 	}
 	s.mono = profile != 1 && r.flag()
+	s.full = !s.mono && fullAV1Colour(r, profile, s.bits)
 	return s
+}
+
+// fullAV1Colour reads the colour of a sequence header behind its depth (AV1
+// §5.5.2) for the size of its planes. A profile says it for all but 12 bits.
+func fullAV1Colour(r *bitReader, profile uint64, bits int) bool {
+	if profile == 0 || bits < 12 {
+		return profile != 0
+	}
+	if r.flag() { // color_description_present_flag
+		const bt709, srgb, identity = 1, 13, 0
+		if primaries, transfer, matrix := r.uint(8), r.uint(8), r.uint(8); primaries == bt709 && transfer == srgb && matrix == identity {
+			return true
+		}
+	}
+	r.skip(1) // color_range
+	return !(r.flag() && r.flag())
 }
 
 // skipAV1Timing passes over timing and operating points.

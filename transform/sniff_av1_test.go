@@ -35,6 +35,13 @@ func av1Still(width, height, depth int, mono bool) []byte {
 	return w.b
 }
 
+// av1FullColour is one of profile 1, which is 4:4:4.
+func av1FullColour(width, height int) []byte {
+	b := av1Still(width, height, 8, false)
+	b[0] |= 1 << 5
+	return b
+}
+
 func profileOf(depth int) uint64 {
 	if depth == 12 {
 		return 2
@@ -62,6 +69,9 @@ func (w *bitWriter) colour(depth int, mono bool) {
 		w.put(1, 1)
 	} else {
 		w.put(0, 1)
+		if depth == 12 {
+			w.put(0b0011, 4) // no description, narrow range, 4:2:0
+		}
 	}
 	w.put(0xAAAA, 16)
 }
@@ -146,8 +156,50 @@ func TestAV1SequenceHeadersAreReadWhateverTheyHold(t *testing.T) {
 		c.put(7, 3)
 		c.colour(12, true)
 		r := bitReader{b: c.b}
-		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true}); got != want || r.short {
+		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true, false}); got != want || r.short {
 			t.Fatalf("choice %08b: %+v, short %v", bits, got, r.short)
+		}
+	}
+}
+
+func TestAV1SizeOfColourIsRead(t *testing.T) {
+	const (
+		noDescription = 0<<1 | 0 // and narrow range
+		sRGB          = 1<<24 | 1<<16 | 13<<8 | 0
+		otherRGB      = 1<<24 | 9<<16 | 16<<8 | 0
+	)
+	for name, tc := range map[string]struct {
+		profile, depth uint64 // depth as the bits that say it
+		depthSize      int
+		colour         uint64
+		colourSize     int
+		full           bool
+	}{
+		"4:2:0":                      {0, 0, 1, 0b0<<2 | noDescription, 3, false},
+		"4:2:0 of 10 bits":           {0, 1, 1, 0b0<<2 | noDescription, 3, false},
+		"grey":                       {0, 0, 1, 0b1<<2 | noDescription, 3, false},
+		"4:4:4":                      {1, 0, 1, noDescription, 2, true},
+		"4:4:4 of 10 bits":           {1, 1, 1, noDescription, 2, true},
+		"4:2:2 of 8 bits":            {2, 0, 1, noDescription, 3, true},
+		"4:2:2 of 10 bits":           {2, 0b10, 2, noDescription, 3, true},
+		"4:2:0 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b11, 5, false},
+		"4:2:2 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b10, 5, true},
+		"4:4:4 of 12 bits":           {2, 0b11, 2, noDescription<<1 | 0, 4, true},
+		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true},
+		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false},
+		"grey of 12 bits":            {2, 0b11, 2, 1<<2 | noDescription, 3, false},
+	} {
+		var w bitWriter
+		w.put(tc.profile, 3)
+		w.put(3, 2)
+		w.put(0, 5)
+		w.size(40, 30)
+		w.put(0, 3+3)
+		w.put(tc.depth, tc.depthSize)
+		w.put(tc.colour, tc.colourSize)
+		r := bitReader{b: w.b}
+		if s := readAV1Sequence(&r); s.full != tc.full || r.short {
+			t.Errorf("%s: %+v, short %v", name, s, r.short)
 		}
 	}
 }
@@ -175,7 +227,7 @@ func TestAV1UnitsAreSplitByTheirSizes(t *testing.T) {
 	} {
 		seen := 0
 		err := av1Sequences(tc.b, func(s av1Sequence) error {
-			if s != (av1Sequence{5, 4, 8, false}) {
+			if s != (av1Sequence{5, 4, 8, false, false}) {
 				return fmt.Errorf("%+v", s)
 			}
 			seen++

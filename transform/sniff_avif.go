@@ -228,6 +228,7 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 		}
 		if item.role != roleThumbnail {
 			info.Bits = max(info.Bits, s.bits)
+			info.FullChroma = info.FullChroma || s.full
 		}
 		return nil
 	}

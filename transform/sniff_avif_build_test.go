@@ -210,6 +210,8 @@ func avifSamples() []sample {
 		{"avif/ten", avifBuild{parts: []avifPart{deep(0x40, 10)}}.bytes(), with(base, func(i *Info) { i.Bits = 10 })},
 		{"avif/twelve", avifBuild{parts: []avifPart{deep(0x60, 12)}}.bytes(), with(base, func(i *Info) { i.Bits = 12 })},
 		{"avif/deeperThanDeclared", avifBuild{parts: []avifPart{deep(0, 12)}}.bytes(), with(base, func(i *Info) { i.Bits = 12 })},
+		{"avif/fullColour", avifBuild{parts: []avifPart{{kind: "av01", data: av1Data(av1FullColour(40, 30)), props: [][]byte{ispe(40, 30), av1C(0)}}}}.bytes(),
+			with(base, func(i *Info) { i.FullChroma = true })},
 		{"avif/headerInConfig", avifBuild{parts: []avifPart{config}}.bytes(), base},
 		{"avif/thumbnail", avifBuild{parts: []avifPart{av1Part(40, 30), thumbnail}}.bytes(), base},
 		{"avif/largerPictureBeside", avifBuild{parts: []avifPart{av1Part(40, 30), av1Part(4000, 3000)}}.bytes(), base},

@@ -1,77 +1,192 @@
 package transform
 
-import "math"
+import (
+	"math"
+	"runtime"
+)
 
 const mib = 1 << 20
 
+// The figures of this file are measured: the peak of a fresh worker's resident
+// memory over the idle worker's, one job at a time, with libvips 8.14, glibc
+// and one thread a picture (cmd/pictor's calibration, make calibrate). Where a
+// codec's source says what it allocates, that is the figure; the rest are the
+// highest of a set of photo-like pictures of 0.1 to 80 megapixels. B/px are
+// bytes for each pixel of the size that is named.
+const (
+	// jobStart is what every job takes besides its picture: a thread's buffers,
+	// tables, and what of the heap is touched by chance.
+	jobStart = 1.5 * mib
+	// margin is for what varies from run to run and from libvips to libvips.
+	margin = 1.12
+)
+
 // WorkingSet estimates, from above, the bytes that one result takes in a
 // worker at its peak, over what the idle worker holds. The source itself is
-// not in it: its pages are charged where they are kept.
+// not in it: its pages are charged where they are kept. out says the format of
+// the result and its quality; out.Format must be set.
 //
-// The terms are measured bytes per pixel of libvips' decoders and encoders,
-// by codec: the decoder's own frame, the rows in flight, the frame that a turn
-// needs, and the encoder. The sum saturates instead of overflowing.
-func WorkingSet(info Info, g Geometry, out Format) int64 {
-	sum := decodeBytes(info, g) + rowBytes(info, g) + turnBytes(info, g) + encodeBytes(g, out)
-	est := 1.25*sum + 4*mib
-	if est >= math.MaxInt64/2 {
-		return math.MaxInt64 / 2
-	}
-	return (int64(est) + mib - 1) / mib * mib
+// A job has two phases. First the decoder makes ready its first row, which for
+// some codecs means the whole picture. Then rows stream through the operations
+// into the encoder, while the decoder keeps what it keeps. The larger counts.
+// The sum saturates instead of overflowing.
+func WorkingSet(info Info, g Geometry, out Params) int64 {
+	opening, held := decodeBytes(info, g)
+	streaming := held + rowBytes(info, g) + turnBytes(info, g) + encodeBytes(info, g, out)
+	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }
 
-// sampleBytes is what one sample takes while it is worked on. Alpha is
-// premultiplied in floating point.
-func sampleBytes(info Info) float64 {
-	switch {
-	case info.Alpha:
-		return 4
-	case info.Bits > 8:
+// Untouched is what the decoder maps at its peak over what it ever writes to,
+// in bytes: nobody's memory, but a limit on mappings has to let it pass.
+func Untouched(info Info, g Geometry) int64 {
+	px, load := float64(info.Pixels()), loadPixels(g)
+	switch info.Format {
+	case WebP:
+		// libvips makes frames of four bytes when it reads the header and uses
+		// others; 11 B/px were seen.
+		b := 12 * load
+		if info.Alpha && !info.Lossless {
+			b += 3 * px
+		}
+		return saturated(b)
+	case AVIF:
+		return saturated(3 * px * depthBytes(info)) // 2.6 B/px were seen
+	}
+	return 0
+}
+
+// saturated rounds up to whole mebibytes. A quarter of what an int64 holds is
+// more than any machine has, and leaves room for adding two.
+func saturated(b float64) int64 {
+	const most = math.MaxInt64 / 4 / mib * mib
+	if b >= most {
+		return most
+	}
+	return (int64(b) + mib - 1) / mib * mib
+}
+
+func depthBytes(info Info) float64 {
+	if info.Bits > 8 {
 		return 2
 	}
 	return 1
 }
 
-// decodeBytes is what the decoder holds besides rows, whatever is read of it.
-func decodeBytes(info Info, g Geometry) float64 {
-	px, load := float64(info.Pixels()), float64(g.LoadWidth)*float64(g.LoadHeight)
-	depth := 1.0
-	if info.Bits > 8 {
-		depth = 2
+// bandsLoaded is how many bands the decoder gives: those of most formats make
+// grey into colour.
+func bandsLoaded(info Info) float64 {
+	if info.Format == JPEG || info.Format == PNG {
+		return float64(max(info.Bands, 1))
 	}
+	return float64(max(info.Bands, 3))
+}
+
+func loadPixels(g Geometry) float64 { return float64(g.LoadWidth) * float64(g.LoadHeight) }
+
+// metadataBytes is for profiles and the like: libjpeg and libvips each keep a
+// copy (twice the file's bytes were measured), and who uses it makes a third.
+func metadataBytes(info Info) float64 { return 3 * float64(info.AncillaryBytes) }
+
+// decodeBytes is what the decoder takes until its first row is ready, and what
+// it holds from then on besides rows.
+func decodeBytes(info Info, g Geometry) (opening, held float64) {
+	px, load, depth := float64(info.Pixels()), loadPixels(g), depthBytes(info)
 	switch info.Format {
 	case JPEG:
 		// A picture of several scans is kept as coefficients, at full size
-		// whatever the shrink.
-		return 4*mib + 64*float64(g.LoadWidth)*float64(info.Bands) + float64(info.CoefficientBytes)
+		// whatever the shrink (jdcoefct.c).
+		held = float64(info.CoefficientBytes)
+		if info.Bands == 4 {
+			held += 6 * mib // lcms' tables of the way out of CMYK; 5 measured
+		}
+		return held, held
 	case PNG:
-		b := 4*mib + math.Min(float64(info.AncillaryBytes), 60*mib)
 		if info.Interlaced {
-			b += px * float64(info.Bands) * depth
+			held = px * float64(info.Bands) * depth
 		}
-		return b
+		return held, held
 	case WebP:
-		b := 4*mib + 8*load
-		if info.Lossless {
-			b += 4 * px
-		} else if info.Alpha {
-			b += 5 * px
+		// Two frames of four bytes at the size that libwebp scales to. Before
+		// that, VP8L and the alpha plane's own VP8L are whole at full size, and
+		// VP8 keeps some rows of it.
+		held = 8*load + 64*float64(info.Width)
+		switch {
+		case info.Lossless:
+			return held + 4*px, held
+		case info.Alpha:
+			return held + 5*px, held
 		}
-		return b
+		return held, held
 	case GIF:
-		return 4*mib + 18*px
+		// The canvas, and once more for frames that ask for what was before
+		// them (nsgif's prev_frame).
+		return 8 * px, 8 * px
 	default: // AVIF, and whatever we know nothing better of
-		b := 5*mib + 9*depth*px
-		if info.Alpha {
-			b += 4 * depth * px
-		}
-		return b
+		return avifBytes(info)
 	}
 }
 
-// rowBytes is the strip of rows that streams through the operations.
+// dav1dThreads is DAV1D_MAX_THREADS.
+const dav1dThreads = 256
+
+// avifBytes: dav1d's planes, libheif's copy of them, and its way from there to
+// interleaved colour, of which only the end is kept. Planes of full colour take
+// another way, by 13.4 B/px instead of 7.1. Both work in whole blocks, which
+// shows where a picture is narrow.
+func avifBytes(info Info) (opening, held float64) {
+	const block = 128
+	px := float64(info.Width+block) * float64(info.Height+block) * depthBytes(info)
+	opening, held = 7.1*px, 3*px
+	if info.FullChroma {
+		opening = 13.5 * px
+	}
+	if info.Alpha {
+		opening += px
+		held += px
+	}
+	// dav1d has a thread for each processor: 250 KiB by one measurement.
+	threads := float64(min(runtime.NumCPU(), dav1dThreads)) * mib / 4
+	return opening + 1.5*mib + threads, held + 1.5*mib + threads
+}
+
+// Rows that libvips holds where a picture streams, as measured: its line caches
+// keep about three times its buffer of 128 rows (vips_sequential,
+// vips_linecache), and regions on their way from one to the next some more.
+const (
+	rowsLoaded  = 560
+	rowsBetween = 110
+	rowsShrunk  = 640
+	// rowsShrunkAlpha is fewer, as rows of premultiplied alpha are of floats
+	// and too large for the heap, where blocks leave gaps.
+	rowsShrunkAlpha = 560
+	// rowsOut are in the two buffers before the encoder.
+	rowsOut = 256
+)
+
+// rowBytes is the strips of rows that stream through the operations: behind
+// the decoder, behind the box shrink and behind the reduction, each with the
+// rows that it can have at most.
 func rowBytes(info Info, g Geometry) float64 {
-	return 4*mib + 600*float64(g.LoadWidth)*float64(info.Bands)*sampleBytes(info)
+	bands := bandsLoaded(info)
+	width := float64(g.LoadWidth) * bands
+	out := float64(rowsOut) * float64(g.ScaledWidth) * bands
+	b := width*depthBytes(info)*math.Min(rowsLoaded, float64(g.LoadHeight)) + out
+	if g.ScaledWidth == g.LoadWidth && g.ScaledHeight == g.LoadHeight {
+		return b
+	}
+	most, sample := float64(rowsShrunk), 1.0
+	if info.Alpha {
+		most, sample = rowsShrunkAlpha, 4
+	}
+	rows := math.Min(rowsBetween, float64(g.LoadHeight))
+	if g.ScaledHeight < g.LoadHeight {
+		rows += math.Min(most, float64(g.ScaledHeight))
+	}
+	// vips_resize leaves the last factor of two to the kernel.
+	if shrink := g.LoadHeight / max(1, g.ScaledHeight) / 2; shrink > 1 {
+		rows += math.Min(most, float64(g.LoadHeight)/float64(shrink))
+	}
+	return b + width*sample*rows
 }
 
 // turnBytes is the scaled and cropped frame, held for a turn.
@@ -79,21 +194,66 @@ func turnBytes(info Info, g Geometry) float64 {
 	if !g.Turns() {
 		return 0
 	}
-	return float64(g.Crop.Width) * float64(g.Crop.Height) * float64(max(info.Bands, 3))
+	return float64(g.Crop.Width) * float64(g.Crop.Height) * bandsLoaded(info)
 }
 
-// encodePerPixel is bytes per pixel of the result.
-var encodePerPixel = [...]float64{
-	FormatUnknown: 40,
-	JPEG:          7, // optimised coding keeps all coefficients, 6 at 4:4:4
-	PNG:           1,
-	WebP:          10,
-	GIF:           21,
-	AVIF:          40,
-}
+// fineQuality is where both JPEG and AVIF are written with full colour, which
+// doubles what their encoders hold (libvips' "auto" subsampling).
+const fineQuality = 90
 
-// encodeBytes also counts the encoded bytes, which grow by doubling.
-func encodeBytes(g Geometry, out Format) float64 {
+// encodeBytes is what the encoder holds, the encoded bytes included: they lie
+// in memory until they are written.
+func encodeBytes(info Info, g Geometry, out Params) float64 {
 	px := float64(g.Width) * float64(g.Height)
-	return px*encodePerPixel[out.row()] + 3*px
+	fine := out.Quality >= fineQuality
+	bands := bandsLoaded(info)
+	switch out.Format {
+	case JPEG:
+		return px * jpegPerPixel(bands >= 3, fine)
+	case PNG:
+		return 1.05 * px * bands // what does not compress
+	case WebP:
+		return px * webpPerPixel(info.Alpha, out.Quality)
+	case GIF:
+		// The quantiser: 14 B/px in its last step, and before it a histogram
+		// of every colour, up to a number. White noise takes half as much again.
+		return max(14*px, math.Min(46*px, 86*mib))
+	default: // AVIF, and whatever we know nothing better of
+		b := 25.0
+		if fine {
+			b = 50
+		}
+		if info.Alpha {
+			b += 5
+		}
+		return 4*mib + px*b
+	}
+}
+
+// jpegPerPixel: optimised coding keeps all coefficients, two bytes each
+// (jccoefct.c); the rest is for the encoded bytes of grainy pictures.
+func jpegPerPixel(colour, fine bool) float64 {
+	switch {
+	case colour && fine:
+		return 8.5 // 6 at 4:4:4
+	case colour:
+		return 3.6 // 3 at 4:2:0
+	case fine:
+		return 3.5
+	}
+	return 2.5
+}
+
+// webpPerPixel: the planes, and tokens in proportion to the detail. The
+// figures are of grain as of a camera at its limit; photographs in good light
+// take half, white noise half as much again. Alpha is compressed without loss,
+// with tables that dwarf all else.
+func webpPerPixel(alpha bool, quality int) float64 {
+	switch {
+	case alpha:
+		return 42
+	case quality > 84:
+		return 23
+	}
+	return 13
 }

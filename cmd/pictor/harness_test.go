@@ -175,7 +175,10 @@ func (s *server) try(method, path string, header ...string) (answer, error) {
 }
 
 // workers are the process ids of pictor's children.
-func (s *server) workers() []int {
+func (s *server) workers() []int { return children(s.cmd.Process.Pid) }
+
+// children are the process ids of all that have this parent.
+func children(parent int) []int {
 	var out []int
 	dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, d := range dirs {
@@ -186,7 +189,7 @@ func (s *server) workers() []int {
 		// pid (name) state parent …
 		i := bytes.LastIndexByte(b, ')')
 		fields := strings.Fields(string(b[i+1:]))
-		if len(fields) > 1 && fields[1] == strconv.Itoa(s.cmd.Process.Pid) {
+		if len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(d)))
 			out = append(out, pid)
 		}

@@ -18,7 +18,7 @@ const mib = 1 << 20
 // serveIn starts pictor in a cgroup; what it makes is not signed.
 func serveIn(t testing.TB, g *cgroup, args ...string) *server {
 	t.Helper()
-	return start(t, g.command(), append([]string{"--insecure", "--log-level", "info", "--allow-networks", "127.0.0.0/8"}, args...)...)
+	return start(t, g.command(), append([]string{"--insecure", "--log-level", "debug", "--allow-networks", "127.0.0.0/8"}, args...)...)
 }
 
 // under checks what must hold of every load: all were answered, by a picture

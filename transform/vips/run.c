@@ -1,3 +1,6 @@
+#define _GNU_SOURCE // pthread_setattr_default_np
+
+#include <pthread.h>
 #include "pipeline.h"
 
 #ifdef __GLIBC__
@@ -33,9 +36,26 @@ pictor_run(const PictorJob *job, PictorResult *result)
 	return status;
 }
 
+// Stacks of libvips' threads are mapped whole and hardly touched, but count for
+// the limit that the server sets on a worker's mappings. 2 MiB is what libvips
+// itself asks for where a system gives less.
+static void
+small_stacks(void)
+{
+#ifdef __GLIBC__
+	pthread_attr_t attr;
+	if (pthread_attr_init(&attr) == 0) {
+		if (pthread_attr_setstacksize(&attr, 2 << 20) == 0)
+			pthread_setattr_default_np(&attr);
+		pthread_attr_destroy(&attr);
+	}
+#endif
+}
+
 void
 pictor_start(void)
 {
+	small_stacks();
 	// Unknown bytes would fall through to ImageMagick, matio and other
 	// loaders that were never made for strangers' files.
 	vips_operation_block_set("VipsForeignLoad", TRUE);

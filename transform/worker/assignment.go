@@ -12,7 +12,7 @@ import (
 type assignment struct {
 	job     transform.Job
 	deliver func(int, transform.Picture)
-	maxBody int64
+	most    bounds
 	// missing are the outputs not delivered yet. A request carries these
 	// only, so a worker's index i means missing[i] at the time of asking.
 	missing []int
@@ -20,15 +20,16 @@ type assignment struct {
 }
 
 func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *assignment {
-	r := &assignment{job: job, deliver: deliver}
+	r := &assignment{job: job, deliver: deliver, most: bounds{memory: job.Memory}}
 	for i, p := range job.Outputs {
 		g := transform.NewGeometry(job.Info, p)
 		// No encoder gives more than this: eight bytes a pixel, and a
 		// mebibyte for headers and metadata.
-		r.maxBody = max(r.maxBody, int64(g.Width)*int64(g.Height)*8+1<<20+job.Info.AncillaryBytes)
+		r.most.body = max(r.most.body, int64(g.Width)*int64(g.Height)*8+1<<20+job.Info.AncillaryBytes)
 		if job.Memory > 0 {
-			r.maxBody = min(r.maxBody, job.Memory) // it had its result in there
+			r.most.body = min(r.most.body, job.Memory) // it had its result in there
 		}
+		r.most.untouched = max(r.most.untouched, transform.Untouched(job.Info, g))
 		r.missing = append(r.missing, i)
 	}
 	return r

@@ -139,7 +139,7 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 // attempt does what is left of a run on one worker.
 func (p *Pool) attempt(ctx context.Context, r *assignment) error {
 	return p.with(ctx, func(w *process) error {
-		return w.do(ctx, r.request(), r.job.Source.File(), r.job.Memory, r.maxBody, r.answer)
+		return w.do(ctx, r.request(), r.job.Source.File(), r.most, r.answer)
 	})
 }
 
@@ -151,7 +151,7 @@ func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
 	defer p.give()
 	var c transform.Capabilities
 	err := p.with(ctx, func(w *process) error {
-		return w.do(ctx, request{Kind: kindProbe}, nil, 0, 0, func(resp response, _ []byte) (bool, error) {
+		return w.do(ctx, request{Kind: kindProbe}, nil, bounds{}, func(resp response, _ []byte) (bool, error) {
 			if resp.Kind != kindProbed || resp.Probe == nil {
 				return true, fmt.Errorf("%w: it answered a probe with %q", errDied, clip(string(resp.Kind)))
 			}

@@ -112,20 +112,29 @@ func (p *process) retire() {
 	}
 }
 
+// bounds are what a request may take, in bytes.
+type bounds struct {
+	// memory is the worker's own memory; 0 means without bound.
+	memory int64
+	// untouched is what it may map beyond that without ever touching it.
+	untouched int64
+	// body is the largest body of an answer.
+	body int64
+}
+
 // do sends a request and passes what comes back to answer, until answer says
-// that it was the last. memory is what the worker may take for it, in bytes; 0
-// means without bound.
-func (p *process) do(ctx context.Context, req request, source *os.File, memory, maxBody int64, answer func(response, []byte) (last bool, err error)) error {
+// that it was the last.
+func (p *process) do(ctx context.Context, req request, source *os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
 	p.jobs++
-	if memory > 0 {
-		limit := p.base.data + stackRoom + memory
+	if most.memory > 0 {
+		limit := p.base.data + stackRoom + most.memory + most.untouched
 		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
 			return errDied
 		}
-		stop := p.watch(memory)
+		stop := p.watch(most.memory)
 		defer stop()
 	}
-	return p.guarded(ctx, func() error { return p.exchange(req, source, maxBody, answer) })
+	return p.guarded(ctx, func() error { return p.exchange(req, source, most.body, answer) })
 }
 
 // guarded runs f, which waits for the worker. A context that ends first kills

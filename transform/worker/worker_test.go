@@ -405,9 +405,16 @@ func TestDataLimitIsSetForEachJob(t *testing.T) {
 		t.Skip("needs prlimit")
 	}
 	p := newPool(t, 1)
-	for _, memory := range []int64{16 << 20, 48 << 20, 8 << 20} {
+	for _, tc := range []struct {
+		format transform.Format
+		memory int64
+	}{{transform.PNG, 16 << 20}, {transform.WebP, 48 << 20}, {transform.PNG, 8 << 20}} {
 		job := newJob(t, "x", draw)
-		job.Memory = memory
+		job.Memory, job.Info.Format = tc.memory, tc.format
+		untouched := transform.Untouched(job.Info, transform.NewGeometry(job.Info, job.Outputs[0]))
+		if (untouched > 0) != (tc.format == transform.WebP) {
+			t.Fatalf("a %v maps %d bytes for nothing", tc.format, untouched)
+		}
 		if _, err := do(within(t, 10*time.Second), p, job); err != nil {
 			t.Fatal(err)
 		}
@@ -416,7 +423,7 @@ func TestDataLimitIsSetForEachJob(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf("Max data size             %d ", w.base.data+stackRoom+memory); !strings.Contains(string(b), want) {
+		if want := fmt.Sprintf("Max data size             %d ", w.base.data+stackRoom+tc.memory+untouched); !strings.Contains(string(b), want) {
 			t.Errorf("no %q in %s", want, b)
 		}
 	}
