@@ -101,8 +101,8 @@ type Plan struct {
 }
 
 // NewPlan splits a limit. Fixed costs come first; of what is left, the cache
-// gets a sixth of the limit and the bodies an eighth, but no more than a half
-// and a quarter of what can be spared, and the transforms get the rest. Where they
+// and the bodies get a sixth of the limit each, but no more than a half and a
+// quarter of what can be spared, and the transforms get the rest. Where they
 // would have less than 32 MiB the error wraps ErrLimit and says what to change
 // and which limit would do.
 func NewPlan(in PlanInput) (Plan, error) {
@@ -147,7 +147,7 @@ func split(in PlanInput) (Plan, bool) {
 		p.Cache = tier / 7 * 5
 		p.CacheHeadroom = tier - p.Cache
 	}
-	more := min(max(p.Limit/8-minBodies, 0), spare/4)
+	more := min(max(p.Limit/6-minBodies, 0), spare/4)
 	p.Bodies = minBodies + more
 	p.Transform = p.Limit - p.Slack - p.Fixed - p.Connections - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Bodies
 	if in.Workers == 0 {

@@ -87,13 +87,13 @@ func TestPlanOfUsualLimits(t *testing.T) {
 		workers                   int
 		cache, bodies, transforms string
 	}{
-		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "3.6MiB", "16MiB", "37MiB"},
-		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 2, "30.5MiB", "32MiB", "63.7MiB"},
-		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "30.5MiB", "32MiB", "63.7MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "64MiB", "187.5MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "64MiB", "272.8MiB"},
+		{PlanInput{Limit: 128 * mib, MaxProcs: 8}, 1, "3.6MiB", "18.5MiB", "34.5MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 2, "30.5MiB", "42.1MiB", "53.6MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "30.5MiB", "38.6MiB", "57.1MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "85.3MiB", "166.1MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "85.3MiB", "251.5MiB"},
 		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "56.7MiB", "140.1MiB"},
-		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1024MiB", "4327.5MiB"},
+		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1365.3MiB", "3986.1MiB"},
 	} {
 		p, err := NewPlan(c.in)
 		if err != nil {
@@ -166,14 +166,14 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + bodies 64MiB + transforms 187.5MiB; GOMEMLIMIT 177.3MiB"
+	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + bodies 85.3MiB + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
 	if p.String() != want {
 		t.Errorf("got %s", p)
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("memory", "plan", p)
 	line := log.String()
-	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=187.5MiB", "plan.gomemlimit=177.3MiB"} {
+	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=166.1MiB", "plan.gomemlimit=182.7MiB"} {
 		if !strings.Contains(line, part) {
 			t.Errorf("%s is not in %s", part, line)
 		}

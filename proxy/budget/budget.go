@@ -24,7 +24,7 @@ type Config struct {
 	// MaxWait bounds how long each stands there; 0 means 20 s.
 	MaxWait time.Duration
 	// MaxOvertake bounds how many that came later may be served before one
-	// that does not fit yet; 0 means 32. So a large request holds nobody up at
+	// that does not fit yet; 0 means 16. So a large request holds nobody up at
 	// once, and is held up by nobody for ever.
 	MaxOvertake int
 }
@@ -74,7 +74,7 @@ func New(cfg Config) (*Budget, error) {
 		cfg.MaxWait = 20 * time.Second
 	}
 	if cfg.MaxOvertake <= 0 {
-		cfg.MaxOvertake = 32
+		cfg.MaxOvertake = 16
 	}
 	return &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}, calm: make(chan struct{})}, nil
 }
