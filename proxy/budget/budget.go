@@ -127,7 +127,7 @@ func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Ele
 	case n == 0 || b.fits(n) && b.mayOvertake(nil):
 		b.grant(n)
 		return newGrant(b, n), nil, nil, nil
-	case b.queue.Len() >= b.cfg.MaxQueue, b.predict(n) > patience:
+	case b.queue.Len() >= b.cfg.MaxQueue, b.predict(n) > patience*3/2:
 		b.stats.Shed++
 		return nil, nil, nil, ErrSaturated
 	}

@@ -69,6 +69,11 @@ pictor_start(void)
 void
 pictor_trim(void)
 {
+	// libvips' threads let go of their buffers a moment after the job that
+	// they worked for. Before that there is little to give back, and the
+	// server would take the worker for one that keeps memory.
+	for (int i = 0; i < 100 && vips_tracked_get_allocs() > 0; i++)
+		g_usleep(1000);
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif
