@@ -127,11 +127,17 @@ type bounds struct {
 func (p *process) do(ctx context.Context, req request, source *os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
 	p.jobs++
 	if most.memory > 0 {
-		limit := p.base.data + stackRoom + most.memory + most.untouched
+		now, err := readFigures(p.cmd.Process.Pid)
+		if err != nil {
+			return errDied
+		}
+		// What earlier jobs left mapped is stacks and arenas, to be used again
+		// or not: no part of what this one may take.
+		limit := max(p.base.data, now.data) + stackRoom + most.memory + most.untouched
 		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
 			return errDied
 		}
-		stop := p.watch(most.memory)
+		stop := p.watch(max(p.base.anon, now.anon) + most.memory + overrun)
 		defer stop()
 	}
 	return p.guarded(ctx, func() error { return p.exchange(req, source, most.body, answer) })
@@ -162,15 +168,11 @@ func (p *process) guarded(ctx context.Context, f func() error) error {
 	return err
 }
 
-// watch ends the worker when its memory runs over what was admitted. The data
-// limit bounds what it maps; this bounds what it touches, which is less, and
-// catches what the room for stacks would let through.
-func (p *process) watch(memory int64) (stop func()) {
-	now, err := readFigures(p.cmd.Process.Pid)
-	if err != nil {
-		return func() {} // it is gone, as its socket will say
-	}
-	most := max(p.base.anon, now.anon) + memory + overrun
+// watch ends the worker when its own memory runs over a number of bytes, which
+// is what was admitted on top of what it had. The data limit bounds what it
+// maps; this bounds what it touches, which is less, and catches what the room
+// for stacks would let through.
+func (p *process) watch(most int64) (stop func()) {
 	done := make(chan struct{})
 	finished := make(chan struct{})
 	go func() {
