@@ -63,15 +63,19 @@ func (cmd *serveCmd) Run() error {
 	if cmd.Dev {
 		fmt.Printf("\npictor playground: http://%s/\n\n", visible(listener.Addr()))
 	}
-	return run(listener, parts.server, cmd.RequestTimeout+drainTime, log)
+	return run(listener, parts.server, cmd.RequestTimeout, log)
 }
 
 // run serves until SIGINT or SIGTERM, then lets what is under way finish. A
 // second signal ends the process at once.
-func run(listener net.Listener, server *proxy.Server, drain time.Duration, log *slog.Logger) error {
+func run(listener net.Listener, server *proxy.Server, timeout time.Duration, log *slog.Logger) error {
+	drain := timeout + drainTime
 	s := &http.Server{
 		Handler:           server,
 		ReadHeaderTimeout: 5 * time.Second,
+		// A client that asks and does not read must not keep its place. A
+		// picture's own deadline replaces this one, by its size.
+		WriteTimeout: timeout + 30*time.Second,
 		// Longer than load balancers keep theirs, or they would send into a
 		// connection that is just being closed.
 		IdleTimeout:    120 * time.Second,
