@@ -260,15 +260,16 @@ func (p *Pool) keep(w *process) {
 	f, err := readFigures(w.cmd.Process.Pid)
 	worn := err != nil || w.jobs >= p.cfg.MaxJobs || f.anon > w.base.anon+p.cfg.Retain
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if worn || p.closed {
 		delete(p.all, w)
 		if !p.closed {
 			p.stats.Replaced++
 		}
-		go w.retire()
+		p.mu.Unlock()
+		w.retire() // before its job's bytes are given to another
 		return
 	}
+	defer p.mu.Unlock()
 	w.idleSince = time.Now()
 	p.idle = append(p.idle, w)
 	p.scheduleLocked()
