@@ -46,7 +46,7 @@ func (s *Server) admit(ctx context.Context, wait *patience, b *body, need int64)
 		return nil, fmt.Errorf("%w: this needs about %s to work on; ask for a smaller or simpler picture, or raise memory-limit to %s",
 			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.LimitFor(total)))
 	}
-	return s.alone(ctx, wait, need)
+	return s.alone(ctx, wait, need, b.held())
 }
 
 // beside admits a job beside others. It gives budget.ErrTooLarge also where

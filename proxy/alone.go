@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"runtime/debug"
+	"slices"
+	"sync"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
@@ -15,7 +17,8 @@ const garbage = 1.4
 // events, in this order, because a fill holds its source while it waits for
 // its working set:
 //
-//  1. One such job at a time: the others wait here.
+//  1. One such job at a time: the others wait here, as far as there is room for
+//     their sources. Clients do not become more from now on; idle ones go.
 //  2. No new source is let in. Those that are in flight are worked on and go,
 //     until what is left of them fits beside the job.
 //  3. No new job is let in, and those under way end.
@@ -23,25 +26,37 @@ const garbage = 1.4
 //     heap gives back what it freed.
 //
 // When the job is done all of it is undone.
-func (s *Server) alone(ctx context.Context, wait *patience, need int64) (done func(), err error) {
+//
+// held is what the job's source takes.
+func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (done func(), err error) {
 	var undo []func()
 	release := func() {
 		for i := len(undo) - 1; i >= 0; i-- {
 			undo[i]()
 		}
 	}
+	admitted := false
 	defer func() {
-		if err != nil {
+		if !admitted { // also by a panic
 			release()
 		}
 	}()
+	leave, err := s.line.join(need, held, s.sharesNow().alone(s.gate.evict(aloneClients)))
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, leave)
 	turn, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.turn.Acquire(ctx, 1) })
 	if err != nil {
 		return nil, err
 	}
 	undo = append(undo, turn.Release)
-	most := s.sharesNow().alone(s.gate.clients())
-	if most < need {
+	// From here on clients may not become more.
+	clients := max(s.gate.evict(aloneClients), aloneClients)
+	s.clientsBeside.Store(int64(clients))
+	undo = append(undo, func() { s.clientsBeside.Store(0) })
+	most := s.sharesNow().alone(clients)
+	if most < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}
 	for _, step := range []struct {
@@ -57,7 +72,36 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64) (done fu
 		t.LetGo()
 	}
 	undo = append(undo, s.yield(most-need-s.accounts.bodies.Stats().InUse))
+	admitted = true
 	return release, nil
+}
+
+// line is the jobs that wait to run alone, and the one that does. Each holds
+// its source meanwhile, and the one whose turn it is needs room beside all of
+// these.
+type line struct {
+	mu    sync.Mutex
+	needs []int64
+	held  int64
+}
+
+// join lets a job in, unless one of the line could then not run within most
+// bytes: that is budget.ErrSaturated at once.
+func (l *line) join(need, held, most int64) (leave func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if slices.Max(append(l.needs, need))+l.held+held > most {
+		return nil, budget.ErrSaturated
+	}
+	l.needs = append(l.needs, need)
+	l.held += held
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		i := slices.Index(l.needs, need)
+		l.needs = slices.Delete(l.needs, i, i+1)
+		l.held -= held
+	}, nil
 }
 
 // yield makes the cache give way so that it fits into room, if it does not.

@@ -26,7 +26,8 @@ func aloneRig(t *testing.T) *rig {
 	}
 	need := func(p transform.Params) int64 {
 		p.Format = transform.PNG
-		return transform.WorkingSet(info, transform.NewGeometry(info, p), p)
+		g := transform.NewGeometry(info, p)
+		return transform.WorkingSet(info, g, p) + transform.ResultBytes(info, g, p)
 	}
 	small, large := need(transform.Params{Width: 99}), need(transform.Params{Width: 3000, Enlarge: true})
 	if large < 2*small+1<<20 {

@@ -41,7 +41,8 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 		return nil, err
 	}
 	need := transform.WorkingSet(info, plan, out)
-	done, err := s.admit(ctx, wait, body, need)
+	// The result is here, too, while the worker still has it.
+	done, err := s.admit(ctx, wait, body, need+transform.ResultBytes(info, plan, out))
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +94,12 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 		return nil, err
 	}
 	b := &body{source: source}
+	whole := false
+	defer func() {
+		if !whole { // also by a panic
+			b.close()
+		}
+	}()
 	reserve := func(n int64) error {
 		if b.grant == nil {
 			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
@@ -104,9 +111,9 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 		err = source.Seal()
 	}
 	if err != nil {
-		b.close()
 		return nil, err
 	}
+	whole = true
 	if b.grant != nil {
 		b.grant.Shrink(b.meta.Size) // a source without a length was given whole steps
 	}

@@ -19,6 +19,8 @@ type gate struct {
 	refusing chan struct{}
 	// changed, unless nil, is called when clients gives another number.
 	changed func()
+	// limit, unless nil, is how many others allow for now.
+	limit func() int
 
 	mu    sync.Mutex
 	most  int
@@ -69,31 +71,61 @@ func (g *gate) clients() int {
 	return g.rounded()
 }
 
+// room is how many may be connected now.
+func (g *gate) room() int {
+	g.mu.Lock()
+	most := g.most
+	g.mu.Unlock()
+	if g.limit != nil {
+		most = min(most, g.limit())
+	}
+	return most
+}
+
 func (g *gate) resize(most int) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.most = most
+	g.mu.Unlock()
+	g.evict(most)
 }
+
+// evict closes idle connections, the longest idle first, until no more than
+// so many are open or none is idle, and says how many are. A request that is
+// on its way on one is sent again by its client (RFC 9110 §9.2.2).
+func (g *gate) evict(most int) (open int) {
+	var out []*gated
+	g.mu.Lock()
+	for open = g.open; open > max(most, 0) && g.idle.Len() > 0; open-- {
+		c := g.idle.Front().Value.(*gated)
+		g.forget(c)
+		out = append(out, c)
+	}
+	g.mu.Unlock()
+	for _, c := range out {
+		c.Close()
+	}
+	return open
+}
+
+// sendBuffer is what the kernel may hold of an answer, in bytes; it takes about
+// twice that.
+const sendBuffer = 64 << 10
 
 // enter counts a connection in, or says that there is no room for it.
 func (g *gate) enter(c net.Conn) (in *gated) {
+	most := g.room()
 	g.mu.Lock()
-	full := g.open >= g.most
-	var out *gated
-	if front := g.idle.Front(); full && front != nil {
-		out = front.Value.(*gated)
-		g.forget(out)
-	}
+	open := g.open
 	g.mu.Unlock()
-	if full && out == nil {
+	if open >= most && g.evict(most-1) >= most {
 		return nil
 	}
-	if out != nil {
-		// A request that is on its way on it is sent again by its client
-		// (RFC 9110 §9.2.2).
-		out.Close()
-	}
 	g.count(1)
+	if t, ok := c.(*net.TCPConn); ok {
+		// The kernel would take up to megabytes for a client that does not
+		// read. Where it fails the connection is of no use anyhow.
+		_ = t.SetWriteBuffer(sendBuffer)
+	}
 	return &gated{Conn: c, gate: g}
 }
 
@@ -104,10 +136,14 @@ func (g *gate) state(conn net.Conn, state http.ConnState) {
 		return
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.forget(c)
 	if state == http.StateIdle {
 		g.place[c] = g.idle.PushBack(c)
+	}
+	most, open := g.most, g.open
+	g.mu.Unlock()
+	if open > most {
+		g.evict(most) // a limit that was lowered while all were busy
 	}
 }
 

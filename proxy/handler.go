@@ -30,7 +30,7 @@ func (s *Server) picture(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	end, err := s.sending.begin(entry)
+	end, err := s.sending.begin(ctx, &patience{left: s.cfg.QueueWait}, entry)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"sync"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -12,43 +13,70 @@ import (
 // memory all the same. An entry counts once, however many clients read it.
 type sending struct {
 	bytes *budget.Budget
+	// beyond has what of an entry is larger than all of bytes.
+	beyond *budget.Budget
 
 	mu      sync.Mutex
 	entries map[*cache.Entry]*sent
 }
 
 type sent struct {
-	grant   *budget.Grant
+	grants  grants
 	clients int
 }
 
-func newSending(bytes *budget.Budget) *sending {
-	return &sending{bytes: bytes, entries: map[*cache.Entry]*sent{}}
+func newSending(bytes, beyond *budget.Budget) *sending {
+	return &sending{bytes: bytes, beyond: beyond, entries: map[*cache.Entry]*sent{}}
 }
 
-// begin counts a client in. It gives budget.ErrSaturated where clients that
-// do not read hold all there is; nobody waits for them here.
-func (s *sending) begin(e *cache.Entry) (end func(), err error) {
+// begin counts a client in. Where clients that do not read hold all there is
+// it waits for them, with the errors of Budget.Acquire.
+func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (end func(), err error) {
+	if out := s.join(e, nil); out != nil {
+		return func() { s.leave(e, out) }, nil
+	}
+	size := int64(len(e.Body))
+	share := min(size, s.bytes.Stats().Capacity)
+	var g grants
+	for _, part := range []struct {
+		account *budget.Budget
+		n       int64
+	}{{s.bytes, share}, {s.beyond, size - share}} {
+		grant, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return part.account.Acquire(ctx, part.n) })
+		if err != nil {
+			g.release()
+			return nil, err
+		}
+		g = append(g, grant)
+	}
+	out := s.join(e, g)
+	return func() { s.leave(e, out) }, nil
+}
+
+// join counts a client in where the entry is being sent already, giving g back,
+// or where there is a g for it.
+func (s *sending) join(e *cache.Entry, g grants) *sent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.entries[e]
-	if out == nil {
-		// One that is larger than the whole account may be sent when nothing
-		// else is.
-		grant, err := s.bytes.TryAcquire(min(int64(len(e.Body)), s.bytes.Stats().Capacity))
-		if err != nil {
-			return nil, budget.ErrSaturated
-		}
-		out = &sent{grant: grant}
+	switch {
+	case out != nil:
+		g.release()
+	case g == nil:
+		return nil
+	default:
+		out = &sent{grants: g}
 		s.entries[e] = out
 	}
 	out.clients++
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if out.clients--; out.clients == 0 {
-			out.grant.Release()
-			delete(s.entries, e)
-		}
-	}, nil
+	return out
+}
+
+func (s *sending) leave(e *cache.Entry, out *sent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if out.clients--; out.clients == 0 {
+		out.grants.release()
+		delete(s.entries, e)
+	}
 }

@@ -59,10 +59,14 @@ type Server struct {
 	now      func() time.Time
 	echo     *echo.Echo
 	gate     *gate
-	poison   *poison
-	turns    *turns
-	sending  *sending
-	draining atomic.Bool
+	line     line
+	// clientsBeside is how many may be connected while a job runs alone; 0
+	// where none does.
+	clientsBeside atomic.Int64
+	poison        *poison
+	turns         *turns
+	sending       *sending
+	draining      atomic.Bool
 }
 
 // New makes a Server.
@@ -80,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a.sending)}
+	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a.sending, a.transforms)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -88,7 +92,7 @@ func New(cfg Config) (*Server, error) {
 		s.now = time.Now
 	}
 	s.poison = newPoison(s.now)
-	s.gate.changed = s.clientsChanged
+	s.gate.changed, s.gate.limit = s.clientsChanged, s.clientLimit
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {
 		return nil, err

@@ -115,6 +115,20 @@ func (s *Server) settle() {
 	}
 }
 
+// clientLimit is how many clients may be connected now: not those whose share
+// is in use by jobs, nor more than a job that runs alone allows for.
+func (s *Server) clientLimit() int {
+	sh := s.sharesNow()
+	if beside := s.clientsBeside.Load(); beside > 0 {
+		return int(beside)
+	}
+	lent := s.accounts.transforms.Stats().InUse - sh.Transforms
+	if lent <= 0 || sh.PerConnection <= 0 {
+		return sh.Connections
+	}
+	return max(sh.Connections-int(lent/sh.PerConnection), aloneClients)
+}
+
 // clientsChanged lends transforms what clients leave of their share.
 func (s *Server) clientsChanged() {
 	s.shares.mu.Lock()

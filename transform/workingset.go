@@ -36,6 +36,16 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }
 
+// ResultBytes estimates, from above for photographs, the bytes of an encoded
+// result: what a copy of it takes outside of the worker.
+func ResultBytes(info Info, g Geometry, out Params) int64 {
+	perPixel := 1.0
+	if out.Format == PNG {
+		perPixel = 1.05 * float64(max(1, info.Bands))
+	}
+	return saturated(perPixel*float64(g.Width)*float64(g.Height) + metadataBytes(info)/3)
+}
+
 // Untouched is what the decoder maps at its peak over what it ever writes to,
 // in bytes: nobody's memory, but a limit on mappings has to let it pass.
 func Untouched(info Info, g Geometry) int64 {
