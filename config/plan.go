@@ -235,12 +235,28 @@ func (p Plan) Alone() int64 {
 	return p.Limit - p.Fixed - aloneConnections*perConnection - p.Slack - p.WorkerBase - p.Results()
 }
 
+// MaxFetches is how many sources may be fetched at once: each has some 150 KiB
+// of buffers on the heap, which no source's bytes are in yet. They are part of
+// the slack.
+func (p Plan) MaxFetches() int { return int(min(max(p.Limit/(4*mib), 32), 256)) }
+
 // LimitFor is the least limit, in whole MiB, under which bytes fit as Alone
 // has it; 0 where no limit does.
 func LimitFor(bytes int64) int64 {
+	return leastLimit(func(p Plan) bool { return p.Alone() >= bytes })
+}
+
+// LimitForSource is the least limit, in whole MiB, under which a source of so
+// many bytes fits into its share whatever the cache is; 0 where no limit does.
+func LimitForSource(bytes int64) int64 {
+	return leastLimit(func(p Plan) bool { return p.Sources() >= bytes })
+}
+
+// leastLimit searches for the least limit, in whole MiB, that does; 0 where none does.
+func leastLimit(does func(Plan) bool) int64 {
 	n := sort.Search(maxLimit/mib, func(n int) bool {
 		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, CacheMemory: CacheOff})
-		return ok && p.Alone() >= bytes
+		return ok && does(p)
 	})
 	if n == maxLimit/mib {
 		return 0

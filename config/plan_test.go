@@ -152,6 +152,16 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 	if n := LimitFor(math.MaxInt64 / 2); n != 0 {
 		t.Errorf("what no limit holds fits into %d", n)
 	}
+	for _, bytes := range []int64{1, 100 * mib, 10 << 30} {
+		limit := LimitForSource(bytes)
+		p, err := NewPlan(PlanInput{Limit: limit})
+		if err != nil || p.Sources() < bytes {
+			t.Errorf("a source of %d does not fit into %d: %v", bytes, limit, err)
+		}
+		if p, err := NewPlan(PlanInput{Limit: limit - mib}); err == nil && p.Sources() >= bytes {
+			t.Errorf("a source of %d fits into less than %d", bytes, limit)
+		}
+	}
 }
 
 func TestPlanTakesTheProcessorsThereAre(t *testing.T) {

@@ -66,8 +66,8 @@ func (s *Server) beside(ctx context.Context, wait *patience, need int64) (g gran
 	return g, nil
 }
 
-// perHost is how many fetches from one host take place at once. Together with
-// the larger number of all fetches it keeps a slow host from holding up others.
+// perHost is how many fetches from one host take place at once, but no more
+// than half of all that may: a slow host must not hold up the others.
 const perHost = 32
 
 // turns lets fetches take place, first by host and then in all.
@@ -116,7 +116,7 @@ func (t *turns) enter(host string) (*hostTurns, error) {
 	defer t.mu.Unlock()
 	h := t.hosts[host]
 	if h == nil {
-		b, err := budget.New(budget.Config{Capacity: perHost})
+		b, err := budget.New(budget.Config{Capacity: max(min(perHost, t.all.Stats().Capacity/2), 1)})
 		if err != nil {
 			return nil, err
 		}

@@ -107,6 +107,7 @@ func TestClientsThatDoNotReadAreCounted(t *testing.T) {
 		c.Cache.Close()
 		c.Cache, _ = cache.New(cache.Config{MaxBytes: 64 << 20, MaxEntryBytes: 32 << 20})
 		c.Shares.Cache = 64 << 20
+		c.QueueWait = 100 * time.Millisecond
 	})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
 	if err != nil {
@@ -162,7 +163,7 @@ func TestUnknownLengthsGiveBackWhatTheyDoNotNeed(t *testing.T) {
 func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 	const heap = 1 << 30
 	r := newRig(t, func(c *Config) {
-		c.Shares = Shares{Workers: 1, Connections: 100, PerConnection: 1 << 20, Bodies: 1, Sending: 1, Transforms: 50 << 20, Alone: 300 << 20, Heap: heap}
+		c.Shares = Shares{Workers: 1, Fetches: 1, Connections: 100, PerConnection: 1 << 20, Bodies: 1, Sending: 1, Transforms: 50 << 20, Alone: 300 << 20, Heap: heap}
 	})
 	defer debug.SetMemoryLimit(math.MaxInt64)
 	for _, tc := range []struct{ join, transforms, alone int64 }{

@@ -73,6 +73,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 	}
 	undo = append(undo, s.yield(most-need-s.accounts.bodies.Stats().InUse))
 	admitted = true
+	s.log.Debug("a job runs alone", "reserved", need, "clients", clients, "sources", s.accounts.bodies.Stats().InUse)
 	return release, nil
 }
 

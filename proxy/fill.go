@@ -123,8 +123,8 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 // bodyTooLarge says what can be done about a source that can never fit.
 func (s *Server) bodyTooLarge(err error, n int64) error {
 	if errors.Is(err, budget.ErrTooLarge) {
-		return fmt.Errorf("%w: the source has %s, and the server's memory limit leaves %s for sources; send a smaller file, or raise memory-limit",
-			budget.ErrTooLarge, mebibytes(n), mebibytes(s.accounts.bodies.Stats().Capacity))
+		return fmt.Errorf("%w: the source has %s, and the server's memory limit leaves %s for sources; send a smaller file, or raise memory-limit to %s",
+			budget.ErrTooLarge, mebibytes(n), mebibytes(s.accounts.bodies.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
 	}
 	return err
 }

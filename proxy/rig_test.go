@@ -119,8 +119,9 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
 	must(err)
-	cfg.Shares = Shares{Workers: 2, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
+	cfg.Shares = Shares{Workers: 2, Fetches: 256, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
 	cfg.LimitFor = func(n int64) int64 { return 2 * n }
+	cfg.LimitForSource = func(n int64) int64 { return 6 * n }
 	if change != nil {
 		change(&cfg)
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	// LimitFor is the memory limit under which a job of so many bytes, its
 	// source included, would fit; for the texts of errors.
 	LimitFor func(bytes int64) int64
+	// LimitForSource is the memory limit under which a source of so many bytes
+	// fits, in bytes.
+	LimitForSource func(bytes int64) int64
 	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
@@ -71,7 +74,7 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Transformer == nil || cfg.LimitFor == nil {
+	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Transformer == nil || cfg.LimitFor == nil || cfg.LimitForSource == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	if cfg.RequestTimeout <= 0 {

@@ -10,10 +10,12 @@ import (
 )
 
 // Shares are the parts of the memory limit that the server deals out: in
-// bytes, all but Workers and Connections.
+// bytes, all but Workers, Fetches and Connections.
 type Shares struct {
-	// Workers is how many jobs may take place at once.
-	Workers int
+	// Workers is how many jobs may take place at once, Fetches how many
+	// sources are fetched: many times what one host is given, so that slow ones
+	// do not hold up the others.
+	Workers, Fetches int
 	// Connections is how many clients may be connected at once, of a server
 	// that Bound was called for, and PerConnection what each takes, in bytes.
 	// What those do not take who are not there, transforms may have.
@@ -46,10 +48,6 @@ func (sh Shares) alone(clients int) int64 {
 	return sh.Alone - int64(max(clients-aloneClients, 0))*sh.PerConnection
 }
 
-// maxFetches is how many sources are fetched at once: many times what one
-// host is given, so that slow ones do not hold up the others.
-const maxFetches = 256
-
 // accounts admit what takes place: by bytes, and fetches and jobs by number, so
 // that those who wait do so here and not with a connection or a working set in
 // their hands.
@@ -62,7 +60,7 @@ type accounts struct {
 func newAccounts(sh Shares, wait time.Duration) (accounts, error) {
 	var a accounts
 	for into, capacity := range map[**budget.Budget]int64{
-		&a.fetches: maxFetches, &a.slots: int64(sh.Workers), &a.turn: 1,
+		&a.fetches: int64(sh.Fetches), &a.slots: int64(sh.Workers), &a.turn: 1,
 		&a.bodies: sh.Bodies, &a.transforms: sh.Transforms, &a.sending: sh.Sending,
 	} {
 		var err error
@@ -85,7 +83,7 @@ type shares struct {
 // Resize puts other shares in force. What was admitted by the old ones goes on
 // to its end, so it takes a while until the new ones hold.
 func (s *Server) Resize(sh Shares) error {
-	if sh.Workers <= 0 || sh.Connections <= 0 || sh.Bodies <= 0 || sh.Transforms <= 0 || sh.Sending <= 0 {
+	if sh.Workers <= 0 || sh.Fetches <= 0 || sh.Connections <= 0 || sh.Bodies <= 0 || sh.Transforms <= 0 || sh.Sending <= 0 {
 		return errors.New("proxy: a share is missing")
 	}
 	s.shares.mu.Lock()
@@ -93,6 +91,7 @@ func (s *Server) Resize(sh Shares) error {
 	s.shares.now = sh
 	s.gate.resize(sh.Connections)
 	s.accounts.slots.Resize(int64(sh.Workers))
+	s.accounts.fetches.Resize(int64(sh.Fetches))
 	s.accounts.bodies.Resize(sh.Bodies)
 	s.accounts.sending.Resize(sh.Sending)
 	s.settle()

@@ -77,7 +77,8 @@ func (g *cgroup) command() *exec.Cmd {
 	return exec.Command("sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, g.path, program)
 }
 
-// figure reads one line of a file of "name value" lines; 0 where it is missing.
+// figure reads one line of a file of "name value" lines. A missing one fails
+// the test: it would look like nothing used, and nobody killed.
 func (g *cgroup) figure(file, name string) int64 {
 	b, err := os.ReadFile(filepath.Join(g.path, file))
 	if err != nil {
@@ -93,6 +94,7 @@ func (g *cgroup) figure(file, name string) int64 {
 			return n
 		}
 	}
+	g.t.Errorf("%s has no %s", file, name)
 	return 0
 }
 

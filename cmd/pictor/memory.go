@@ -31,7 +31,7 @@ func shares(p config.Plan) proxy.Shares {
 	}
 	return proxy.Shares{
 		Heap:    heap,
-		Workers: p.Workers, Connections: p.MaxConnections(), PerConnection: p.Connections / int64(p.MaxConnections()),
+		Workers: p.Workers, Fetches: p.MaxFetches(), Connections: p.MaxConnections(), PerConnection: p.Connections / int64(p.MaxConnections()),
 		Bodies: p.Sources(), Transforms: p.Transform, Sending: p.Results(), Cache: p.Cache, Alone: p.Alone(),
 	}
 }

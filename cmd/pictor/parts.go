@@ -59,7 +59,7 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	}
 	settings := proxy.Config{
 		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
-		Shares: shares(plan), LimitFor: config.LimitFor,
+		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,

@@ -342,6 +342,8 @@ func model(t *testing.T, capacity int64, steps []int) {
 	b := newBudget(t, Config{Capacity: capacity, MaxWait: time.Hour})
 	var waiting []*request
 	var held []*Grant
+	var resume func() // while there is a pause
+	paused := 0       // how many held something when it began
 	settle := func() {
 		synctest.Wait()
 		var still []*request
@@ -356,6 +358,10 @@ func model(t *testing.T, capacity int64, steps []int) {
 			}
 		}
 		waiting = still
+		if resume != nil && len(held) > paused {
+			t.Fatal("granted in a pause")
+		}
+		paused = min(paused, len(held))
 		var sum int64
 		for _, g := range held {
 			sum += g.Bytes()
@@ -364,7 +370,7 @@ func model(t *testing.T, capacity int64, steps []int) {
 		if sum != s.InUse || sum > capacity || s.Waiting != len(waiting) {
 			t.Fatalf("held %d of %d, waiting %d, stats %+v", sum, capacity, len(waiting), s)
 		}
-		if len(waiting) > 0 && waiting[0].n <= capacity-sum {
+		if resume == nil && len(waiting) > 0 && waiting[0].n <= capacity-sum {
 			t.Fatalf("the first in line wants %d and %d are free", waiting[0].n, capacity-sum)
 		}
 	}
@@ -382,6 +388,27 @@ func model(t *testing.T, capacity int64, steps []int) {
 				capacity = n
 				b.Resize(n)
 			}
+		case step%16 == 6 && len(held) > 0:
+			g := held[k%len(held)]
+			before, by := g.Bytes(), int64(k)%10
+			err := g.Grow(by)
+			if fits := resume == nil && by <= capacity-b.Stats().InUse+g.Bytes()-before; (err == nil) != fits || err != nil && g.Bytes() != before {
+				t.Fatalf("%d grew by %d of %d: %v", before, by, capacity, err)
+			}
+		case step%16 == 10 && len(held) > 0:
+			g := held[k%len(held)]
+			before, to := g.Bytes(), int64(k)%50
+			if g.Shrink(to); g.Bytes() != min(before, to) {
+				t.Fatalf("%d shrank to %d: %d", before, to, g.Bytes())
+			}
+		case step%16 == 11:
+			if resume == nil {
+				resume = b.Pause()
+				paused = len(held)
+			} else {
+				resume()
+				resume = nil
+			}
 		case step%4 == 2 && len(held) > 0:
 			i := k % len(held)
 			held[i].Release()
@@ -390,6 +417,10 @@ func model(t *testing.T, capacity int64, steps []int) {
 			waiting[k%len(waiting)].cancel()
 		}
 		settle()
+	}
+	if resume != nil {
+		resume()
+		resume = nil
 	}
 	for _, r := range waiting {
 		r.cancel()
