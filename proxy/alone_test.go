@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
@@ -215,5 +216,91 @@ func TestResizeWhileALargeJobRuns(t *testing.T) {
 	}
 	if err := r.server.Resize(Shares{}); err == nil {
 		t.Error("no shares at all are accepted")
+	}
+}
+
+// letGoPanics is a Transformer whose workers cannot be let go.
+type letGoPanics struct{ painter }
+
+func (*letGoPanics) LetGo() { panic("boom") }
+
+func TestAPanicBeforeALargeJobLeavesNothingBehind(t *testing.T) {
+	r := aloneRig(t)
+	r.server.cfg.Transformer = &letGoPanics{}
+	if resp, body := r.must(r.path(large)); resp.StatusCode != 500 {
+		t.Errorf("%d %.100q", resp.StatusCode, body)
+	}
+	r.server.cfg.Transformer = r.painter
+	for _, options := range []string{"w:3", large} {
+		if resp, body := r.must(r.path(options)); resp.StatusCode != 200 {
+			t.Errorf("%s: %d %.100q", options, resp.StatusCode, body)
+		}
+	}
+}
+
+// Where sources do not leave in time the large job goes, and others go on.
+func TestALargeJobDoesNotWaitForEver(t *testing.T) {
+	r := aloneRig(t)
+	r.server.cfg.QueueWait = 200 * time.Millisecond
+	stuck, err := r.server.accounts.bodies.TryAcquire(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck.Release()
+	if resp, body := r.must(r.path(large)); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %.100q", resp.StatusCode, body)
+	}
+	if resp, body := r.must(r.path("w:3")); resp.StatusCode != 200 {
+		t.Errorf("%d %.100q", resp.StatusCode, body)
+	}
+	stuck.Release()
+	if resp, body := r.must(r.path(large)); resp.StatusCode != 200 {
+		t.Errorf("%d %.100q", resp.StatusCode, body)
+	}
+}
+
+// A job that runs alone was promised what clients not there leave.
+func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
+	r := aloneRig(t)
+	before := r.server.gate.room()
+	var during int
+	r.painter.fail = func(context.Context) error { during = r.server.gate.room(); return nil }
+	r.server.gate.count(aloneClients + 6) // none of them idle
+	if resp, body := r.must(r.path(large)); resp.StatusCode != 200 {
+		t.Errorf("%d %.100q", resp.StatusCode, body)
+	}
+	r.server.gate.count(-aloneClients - 6)
+	if during != aloneClients+6 || before != r.cfg.Shares.Connections || r.server.gate.room() != before {
+		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.gate.room())
+	}
+}
+
+// Those who wait to run alone hold their sources: more of them than leave room
+// for the one whose turn it is would never run.
+func TestTheLineOfLargeJobsLeavesRoomForTheirSources(t *testing.T) {
+	var l line
+	first, err := l.join(50, 10, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.join(60, 31, 100); !errors.Is(err, budget.ErrSaturated) {
+		t.Errorf("a second that would not have room: %v", err)
+	}
+	if _, err := l.join(10, 41, 100); !errors.Is(err, budget.ErrSaturated) {
+		t.Errorf("a second that would take the first one's room: %v", err)
+	}
+	second, err := l.join(60, 30, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first()
+	if third, err := l.join(60, 10, 100); err != nil {
+		t.Error(err)
+	} else {
+		third()
+	}
+	second()
+	if len(l.needs) != 0 || l.held != 0 {
+		t.Errorf("%v and %d are left", l.needs, l.held)
 	}
 }

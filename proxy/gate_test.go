@@ -139,3 +139,28 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 		}
 	}
 }
+
+// A limit that is lowered closes what is idle at once, and the rest as it ends.
+func TestALowerLimitClosesTheIdle(t *testing.T) {
+	r := newGateRig(t, 4)
+	busy, idle := r.dial(), r.dial()
+	answers := make(chan int)
+	go func() { status, _ := ask(busy, "/wait"); answers <- status }()
+	<-r.waiting
+	if status, _ := ask(idle, "/"); status != 200 {
+		t.Fatal(status)
+	}
+	r.idle(1)
+	r.gate.resize(1)
+	if status, _ := ask(idle, "/"); status != 0 {
+		t.Errorf("the idle one is still answered: %d", status)
+	}
+	r.gate.resize(0)
+	close(r.release)
+	if status := <-answers; status != 200 {
+		t.Errorf("the one under way: %d", status)
+	}
+	if _, err := busy.Read(make([]byte, 1)); err == nil {
+		t.Error("the busy one is still open")
+	}
+}

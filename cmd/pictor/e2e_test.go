@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"image/jpeg"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -223,99 +221,6 @@ func waitFor(t testing.TB, what string, d time.Duration, ok func() bool) {
 
 // startSlow asks for an AVIF of the given width, which takes seconds, and
 // returns when a worker is in the middle of it, with the answer to come.
-func startSlow(t *testing.T, s *server, site *site, width int) (worker int, result chan answer) {
-	t.Helper()
-	src := site.put("/slow.jpg", photo(2725, 2225))
-	warm := s.get(signed(t, "/w:50/plain/"+src))
-	if warm.status != http.StatusOK {
-		t.Fatal(warm)
-	}
-	pids := s.workers()
-	if len(pids) != 1 {
-		t.Fatalf("workers %v", pids)
-	}
-	before := cpuTime(t, pids[0])
-	result = make(chan answer, 1)
-	path := signed(t, fmt.Sprintf("/w:%d/el:1/q:95/plain/%s@avif", width, src))
-	go func() {
-		a, err := s.try(http.MethodGet, path)
-		if err != nil {
-			a = answer{status: -1, body: []byte(err.Error())}
-		}
-		result <- a
-	}()
-	waitFor(t, "the encode to begin", 10*time.Second, func() bool { return cpuTime(t, pids[0])-before > 300*time.Millisecond })
-	return pids[0], result
-}
-
-func TestKilledWorkerIsReplacedAndItsJobRetried(t *testing.T) {
-	site, s := newSite(t), serveLocal(t, "--workers", "1")
-	pid, result := startSlow(t, s, site, 2600)
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	a := <-result
-	if a.status != http.StatusOK {
-		t.Fatal(a)
-	}
-	if info, err := transform.Sniff(a.body); err != nil || info.Format != transform.AVIF || info.Width != 2600 {
-		t.Errorf("%+v, %v", info, err)
-	}
-	if n := strings.Count(s.logged(), "trying once more"); n != 1 {
-		t.Errorf("retried %d times", n)
-	}
-	if pids := s.workers(); len(pids) != 1 || pids[0] == pid {
-		t.Errorf("workers %v, killed %d", pids, pid)
-	}
-}
-
-func TestWorkerKilledForItsDeadlineIsNotRetried(t *testing.T) {
-	site, s := newSite(t), serveLocal(t, "--workers", "1", "--request-timeout", "3s", "--fetch-timeout", "3s")
-	_, result := startSlow(t, s, site, 8000)
-	if a := <-result; a.status != http.StatusGatewayTimeout {
-		t.Error(a)
-	}
-	if strings.Contains(s.logged(), "trying once more") {
-		t.Error("it was retried")
-	}
-	waitFor(t, "the worker to be gone", 2*time.Second, func() bool { return len(s.workers()) == 0 })
-}
-
-func TestKilledServerLeavesNoWorker(t *testing.T) {
-	site, s := newSite(t), serveLocal(t, "--workers", "2")
-	startSlow(t, s, site, 2600)
-	pids := s.workers()
-	s.cmd.Process.Kill()
-	<-s.done
-	waitFor(t, "the worker to be gone", time.Second, func() bool {
-		for _, pid := range pids {
-			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			// A dead one may wait for its new parent to collect it.
-			if err == nil && !bytes.Contains(b, []byte(") Z ")) {
-				return false
-			}
-		}
-		return len(pids) > 0
-	})
-}
-
-func TestSIGTERMDrains(t *testing.T) {
-	site, s := newSite(t), serveLocal(t)
-	_, result := startSlow(t, s, site, 2600)
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	if a := <-result; a.status != http.StatusOK {
-		t.Errorf("the request under way: %v", a)
-	}
-	select {
-	case <-s.done:
-	case <-time.After(20 * time.Second):
-		t.Fatal("it did not end")
-	}
-	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-}
-
 // A photograph that a phone stored on its side must cost what an upright one
 // does: minima over interleaved runs, CPU time of the worker.
 func TestTurnedPhotographCostsLikeAnUprightOne(t *testing.T) {
@@ -397,99 +302,11 @@ func TestPlayground(t *testing.T) {
 	}
 }
 
-func TestDevListensOnLoopbackOnly(t *testing.T) {
-	_, stderr, code := pictor(t, nil, "serve", "--dev", "--listen", "0.0.0.0:0")
-	if code == 0 || !strings.Contains(stderr, "loopback") {
-		t.Errorf("%d: %s", code, stderr)
-	}
-}
-
-func TestServeWithoutKeysSaysWhatToDo(t *testing.T) {
-	_, stderr, code := pictor(t, nil, "serve", "--listen", "127.0.0.1:0")
-	for _, want := range []string{"--key", "pictor keys", "--insecure", "--dev"} {
-		if !strings.Contains(stderr, want) {
-			t.Errorf("no %q in %q", want, stderr)
-		}
-	}
-	if code == 0 {
-		t.Error("it ended well")
-	}
-}
-
 func TestQuietPaths(t *testing.T) {
 	s := serve(t, keys...)
 	for path, status := range map[string]int{"/": 200, "/robots.txt": 200, "/health": 200, "/health/live": 200, "/health/ready": 200, "/favicon.ico": 404} {
 		if a := s.get(path); a.status != status {
 			t.Errorf("%s: %v", path, a)
 		}
-	}
-}
-
-func TestSignCommandMakesURLsThatWork(t *testing.T) {
-	site, s := newSite(t), serveLocal(t)
-	src := site.put("/a photo?.jpg", photo(300, 200))
-	src = strings.Replace(src, "?", "%3F", 1)
-	env := []string{"PICTOR_KEY=" + keyHex, "PICTOR_SALT=" + saltHex}
-	for _, args := range [][]string{
-		{"sign", src, "w:100", "f:webp"},
-		{"sign", "--plain", src, "w:100/f:webp"},
-	} {
-		out, stderr, code := pictor(t, env, args...)
-		if code != 0 {
-			t.Fatalf("%v: %s", args, stderr)
-		}
-		path := strings.TrimSpace(out)
-		if strings.Contains(path, "/plain/") != (args[1] == "--plain") || !strings.HasSuffix(path, "webp") {
-			t.Errorf("%v gives %q", args, path)
-		}
-		if a := s.get(path); a.status != http.StatusOK || a.header.Get("Content-Type") != "image/webp" {
-			t.Errorf("%v: %v", args, a)
-		}
-	}
-	out, _, _ := pictor(t, env, "sign", "--url", s.url+"/", src, "w:50")
-	if !strings.HasPrefix(out, s.url+"/") || strings.HasPrefix(out, s.url+"//") {
-		t.Errorf("whole URL: %q", out)
-	}
-	if _, stderr, code := pictor(t, env, "sign", src, "blurr:1"); code == 0 || !strings.Contains(stderr, "blurr") {
-		t.Errorf("a wrong option: %d, %s", code, stderr)
-	}
-	if _, stderr, code := pictor(t, nil, "sign", src); code == 0 || !strings.Contains(stderr, "key") {
-		t.Errorf("no key: %d, %s", code, stderr)
-	}
-}
-
-func TestKeysCommandMakesKeysThatWork(t *testing.T) {
-	out, _, code := pictor(t, nil, "keys")
-	found := regexp.MustCompile(`(?m)^PICTOR_(KEY|SALT)=([0-9a-f]{64})$`).FindAllStringSubmatch(out, -1)
-	if code != 0 || len(found) != 2 || found[0][2] == found[1][2] {
-		t.Fatalf("%d: %q", code, out)
-	}
-	env := []string{found[0][0], found[1][0]}
-	path, stderr, code := pictor(t, env, "sign", "http://example.com/a.jpg")
-	if code != 0 || !strings.HasPrefix(path, "/") {
-		t.Errorf("%q %s", path, stderr)
-	}
-	if again, _, _ := pictor(t, nil, "keys"); again == out {
-		t.Error("the same keys twice")
-	}
-}
-
-func TestVersionAndHealth(t *testing.T) {
-	out, _, code := pictor(t, nil, "version")
-	if code != 0 || !regexp.MustCompile(`libvips 8\.\d+`).MatchString(out) {
-		t.Errorf("%d: %q", code, out)
-	}
-	for _, f := range transform.Formats {
-		if !strings.Contains(out, f.String()) {
-			t.Errorf("no %v in %q", f, out)
-		}
-	}
-	s := serve(t, keys...)
-	address := strings.TrimPrefix(s.url, "http://")
-	if out, stderr, code := pictor(t, []string{"PICTOR_LISTEN=" + address}, "health"); code != 0 || !strings.Contains(out, "ok") {
-		t.Errorf("%d: %q %q", code, out, stderr)
-	}
-	if _, stderr, code := pictor(t, nil, "health", "--listen", "127.0.0.1:1"); code == 0 || stderr == "" {
-		t.Errorf("no server, and health says %d, %q", code, stderr)
 	}
 }
