@@ -22,6 +22,30 @@ type Job struct {
 	Memory int64
 }
 
+// Worker is a process that does jobs, as its pool sees it.
+type Worker struct {
+	PID int
+	// Jobs is how many it was given, the one it does now included.
+	Jobs int
+	// Memory is what that one may take, in bytes; 0 means that it is idle.
+	Memory int64
+	// Base is the memory of its own that it had when it was fresh, in bytes.
+	Base int64
+}
+
+// PoolStats counts what a pool did and holds.
+type PoolStats struct {
+	// Workers live now, of which Idle wait for work.
+	Workers, Idle int
+	// Started and Jobs count from the start of the pool. A job retried is one job.
+	Started, Jobs uint64
+	// Crashed counts workers that died by themselves, Killed those that were
+	// ended for their job's deadline, Overran those ended for its memory,
+	// Replaced those let go for their age or what they held, Retried the jobs
+	// given a second worker.
+	Crashed, Killed, Overran, Replaced, Retried uint64
+}
+
 // Transformer does jobs. It has two implementations: the pool of worker
 // processes (transform/worker) in production, and the pipeline in-process
 // (transform/vips) inside a worker.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ type Config struct {
 	// Size is the most workers at once; 0 means 1.
 	Size int
 	// IdleTime is how long a worker may have nothing to do before it is let
-	// go; 0 means 30 s. One stays, so that the next job need not wait.
+	// go; 0 means 10 s. One stays, so that the next job need not wait.
 	IdleTime time.Duration
 	// MaxJobs is after how many jobs a worker is replaced; 0 means 1000.
 	MaxJobs int
@@ -63,20 +64,7 @@ type Pool struct {
 	all    map[*process]struct{}
 	sweep  *time.Timer // runs letGo while more than one is idle
 	closed bool
-	stats  Stats
-}
-
-// Stats counts what a pool did and holds.
-type Stats struct {
-	// Workers live now, of which Idle wait for work.
-	Workers, Idle int
-	// Started and Jobs count from the start of the pool. A job retried is one job.
-	Started, Jobs uint64
-	// Crashed counts workers that died by themselves, Killed those that were
-	// ended for their job's deadline, Overran those ended for its memory,
-	// Replaced those let go for their age or what they held, Retried the jobs
-	// given a second worker.
-	Crashed, Killed, Overran, Replaced, Retried uint64
+	stats  transform.PoolStats
 }
 
 // ErrClosed: the pool was closed.
@@ -96,7 +84,7 @@ func New(cfg Config) (*Pool, error) {
 	}
 	cfg.Size = max(cfg.Size, 1)
 	if cfg.IdleTime <= 0 {
-		cfg.IdleTime = 30 * time.Second
+		cfg.IdleTime = 10 * time.Second
 	}
 	if cfg.MaxJobs <= 0 {
 		cfg.MaxJobs = 1000
@@ -122,14 +110,14 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 		return err
 	}
 	defer p.give()
-	p.count(func(s *Stats) { s.Jobs++ })
+	p.count(func(s *transform.PoolStats) { s.Jobs++ })
 	r := newAssignment(job, deliver)
 	err := p.attempt(ctx, r)
 	if errors.Is(err, transform.ErrCrashed) && len(r.missing) == 0 {
 		return nil // it died with nothing left to do
 	}
 	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil {
-		p.count(func(s *Stats) { s.Retried++ })
+		p.count(func(s *transform.PoolStats) { s.Retried++ })
 		p.log.Warn("worker died under a job; trying once more", "err", err)
 		err = p.attempt(ctx, r)
 	}
@@ -195,7 +183,7 @@ func (p *Pool) take(ctx context.Context) error {
 
 func (p *Pool) give() { p.slots <- struct{}{} }
 
-func (p *Pool) count(f func(*Stats)) {
+func (p *Pool) count(f func(*transform.PoolStats)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f(&p.stats)
@@ -258,7 +246,7 @@ func (p *Pool) idleWorker() (*process, error) {
 // keep puts a worker back, or lets it go when it has grown old or fat.
 func (p *Pool) keep(w *process) {
 	f, err := readFigures(w.cmd.Process.Pid)
-	worn := err != nil || w.jobs >= p.cfg.MaxJobs || f.anon > w.base.anon+p.cfg.Retain
+	worn := err != nil || int(w.jobs.Load()) >= p.cfg.MaxJobs || f.anon > w.base.anon+p.cfg.Retain
 	p.mu.Lock()
 	if worn || p.closed {
 		delete(p.all, w)
@@ -334,12 +322,24 @@ func (p *Pool) drop(w *process) (closed bool) {
 }
 
 // Stats is a snapshot.
-func (p *Pool) Stats() Stats {
+func (p *Pool) Stats() transform.PoolStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
 	s.Workers, s.Idle = len(p.all), len(p.idle)
 	return s
+}
+
+// Workers are those that live now, in the order of their process ids.
+func (p *Pool) Workers() []transform.Worker {
+	p.mu.Lock()
+	out := make([]transform.Worker, 0, len(p.all))
+	for w := range p.all {
+		out = append(out, transform.Worker{PID: w.cmd.Process.Pid, Jobs: int(w.jobs.Load()), Memory: w.memory.Load(), Base: w.fresh.Load()})
+	}
+	p.mu.Unlock()
+	slices.SortFunc(out, func(a, b transform.Worker) int { return a.PID - b.PID })
+	return out
 }
 
 // Close ends every worker and returns when all are gone. Jobs under way fail.

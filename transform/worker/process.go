@@ -42,9 +42,12 @@ type process struct {
 	// we did so for its memory.
 	killed, overran atomic.Bool
 
-	// base is what it held when it was ready, jobs how many it has done.
+	// base is what it held when it was ready, jobs how many it was given,
+	// memory what the one under way may take, in bytes.
 	base      figures
-	jobs      int
+	jobs      atomic.Int64
+	memory    atomic.Int64
+	fresh     atomic.Int64 // base.anon, for those who look on
 	idleSince time.Time
 }
 
@@ -89,6 +92,7 @@ func (p *process) ready(ctx context.Context) error {
 		if p.base, err = readFigures(p.cmd.Process.Pid); err != nil {
 			return errDied
 		}
+		p.fresh.Store(p.base.anon)
 		return nil
 	})
 }
@@ -125,7 +129,9 @@ type bounds struct {
 // do sends a request and passes what comes back to answer, until answer says
 // that it was the last.
 func (p *process) do(ctx context.Context, req request, source *os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
-	p.jobs++
+	p.jobs.Add(1)
+	p.memory.Store(max(most.memory, 1))
+	defer p.memory.Store(0)
 	if most.memory > 0 {
 		now, err := readFigures(p.cmd.Process.Pid)
 		if err != nil {

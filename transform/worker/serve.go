@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime/debug"
+	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -53,14 +55,30 @@ func Serve(newEngine func() Engine) error {
 	if err := writeFrame(conn, response{Kind: kindReady}, nil); err != nil {
 		return err
 	}
-	for in := range requests {
-		if err := answer(conn, engine, in); err != nil {
-			// The socket is broken; the reader sees the same and exits.
-			fmt.Fprintln(os.Stderr, "pictor worker:", err)
-			os.Exit(1)
+	idle := time.NewTimer(restAfter)
+	for {
+		select {
+		case in := <-requests:
+			if err := answer(conn, engine, in); err != nil {
+				// The socket is broken; the reader sees the same and exits.
+				fmt.Fprintln(os.Stderr, "pictor worker:", err)
+				os.Exit(1)
+			}
+			idle.Reset(restAfter)
+		case <-idle.C:
+			rest(engine)
 		}
 	}
-	return nil
+}
+
+// restAfter is how long a worker is idle before it gives back what it will
+// only need for the next job.
+const restAfter = time.Second
+
+func rest(engine Engine) {
+	engine.Trim()
+	_, _ = DropPages() // where it fails they stay
+	debug.FreeOSMemory()
 }
 
 // incoming is a request with its source, nil for a probe.
