@@ -28,7 +28,11 @@ type Keys struct {
 type Serve struct {
 	// Listen is empty where it was not set; Address has the default.
 	Listen string `help:"Address and port to serve on." placeholder:":8080" group:"Server"`
-	Dev    bool   `help:"Try pictor out: loopback only, a throw-away key, full errors, the playground." group:"Server"`
+	// AdminListen is empty where it was not set; AdminAddress has the default.
+	AdminListen    string `help:"Address and port of /metrics and /debug/memory, or off. 127.0.0.1:8081 if not set, and if that is free." placeholder:"127.0.0.1:8081" group:"Server"`
+	AdminToken     Secret `help:"What those who use --admin-listen have to send as a bearer token, for all but /metrics; needed where it is not on loopback." placeholder:"TEXT" group:"Server"`
+	AdminTokenFile string `help:"File that holds the token, instead of --admin-token." placeholder:"FILE" group:"Server"`
+	Dev            bool   `help:"Try pictor out: loopback only, a throw-away key, full errors, the playground." group:"Server"`
 
 	File
 
@@ -63,8 +67,9 @@ type Serve struct {
 
 // The addresses served on where --listen is not set.
 const (
-	defaultListen    = ":8080"
-	defaultListenDev = "127.0.0.1:8080"
+	defaultListen      = ":8080"
+	defaultListenDev   = "127.0.0.1:8080"
+	defaultAdminListen = "127.0.0.1:8081"
 )
 
 // Address is where to listen, host:port: Listen, or its default, which is on
@@ -77,6 +82,18 @@ func (s *Serve) Address() string {
 		return defaultListenDev
 	}
 	return defaultListen
+}
+
+// AdminAddress is where to listen for operators, host:port; empty where that
+// is off. Where must is false a port in use is no reason not to start.
+func (s *Serve) AdminAddress() (address string, must bool) {
+	switch {
+	case strings.EqualFold(s.AdminListen, "off"):
+		return "", false
+	case s.AdminListen == "":
+		return defaultAdminListen, false
+	}
+	return s.AdminListen, true
 }
 
 // Level is LogLevel for slog; info where LogLevel is none of the four that

@@ -8,6 +8,9 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
+// fromCgroup is how the origin of a cgroup's limit begins.
+const fromCgroup = "cgroup"
+
 // FindLimit finds the memory limit in bytes and says where it is from: the
 // flag where it is not 0, else the limit of the cgroup (Linux), else three
 // quarters of the machine's memory. A flag above the cgroup's limit cannot
@@ -27,11 +30,11 @@ func findLimit(flag int64, cgroup, machine memlimit.Provider) (limit int64, from
 	case flag < 0:
 		return 0, "", errors.New("--memory-limit is negative: set it like 512MiB, or leave it out")
 	case flag > 0 && capped && uint64(flag) > group:
-		return int64(group), fmt.Sprintf("cgroup, less than --memory-limit %s", about(flag)), nil
+		return int64(group), fmt.Sprintf("%s, less than --memory-limit %s", fromCgroup, about(flag)), nil
 	case flag > 0:
 		return flag, "--memory-limit", nil
 	case capped:
-		return int64(group), "cgroup", nil
+		return int64(group), fromCgroup, nil
 	case totalErr == nil:
 		return int64(total / 4 * 3), "75% of the machine", nil
 	}

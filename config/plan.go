@@ -275,6 +275,28 @@ func (p Plan) String() string {
 		about(p.CacheHeadroom), about(p.Bodies), about(p.Transform), about(p.GoLimit))
 }
 
+// PlanPart is one line of the split, in bytes.
+type PlanPart struct {
+	Name  string
+	Bytes int64
+}
+
+// Parts are the split. They sum to Limit.
+func (p Plan) Parts() []PlanPart {
+	parts := []PlanPart{
+		{"server", p.Fixed}, {"connections", p.Connections}, {"workers", int64(p.Workers) * p.WorkerBase},
+		{"cache", p.Cache}, {"cache headroom", p.CacheHeadroom}, {"bodies", p.Bodies}, {"transforms", p.Transform},
+	}
+	rest := p.Limit
+	for _, part := range parts {
+		rest -= part.Bytes
+	}
+	return append(parts, PlanPart{"slack", rest})
+}
+
+// OfCgroup: the limit is the memory cgroup's.
+func (p Plan) OfCgroup() bool { return strings.HasPrefix(p.LimitFrom, fromCgroup) }
+
 // LogValue implements slog.LogValuer: the split as one group.
 func (p Plan) LogValue() slog.Value {
 	return slog.GroupValue(

@@ -22,7 +22,7 @@ const (
 // embeds Serve.
 func (s *Serve) Validate() error {
 	var problems []error
-	for _, check := range []func() []error{s.signing, s.address, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
+	for _, check := range []func() []error{s.signing, s.address, s.admin, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
 		problems = append(problems, check()...)
 	}
 	return errors.Join(problems...)
@@ -66,6 +66,24 @@ func (s *Serve) address() []error {
 		return []error{fmt.Errorf("--listen is %q: write it like :8080 or 127.0.0.1:8080", s.Listen)}
 	case s.Dev && !isLoopback(host):
 		return []error{fmt.Errorf("--dev serves on loopback only, not on %q: leave --listen out, or set it to %s", s.Listen, defaultListenDev)}
+	}
+	return nil
+}
+
+func (s *Serve) admin() []error {
+	address, _ := s.AdminAddress()
+	if address == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	switch {
+	case err != nil:
+		return []error{fmt.Errorf("--admin-listen is %q: write it like 127.0.0.1:8081, or off", s.AdminListen)}
+	case !isLoopback(host) && s.AdminToken == "":
+		return []error{fmt.Errorf("--admin-listen %s can be reached by others: set --admin-token, or use a loopback address such as %s", s.AdminListen, defaultAdminListen)}
 	}
 	return nil
 }

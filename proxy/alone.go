@@ -41,6 +41,9 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 			release()
 		}
 	}()
+	if s.pressed() && need > s.sharesNow().Transforms {
+		return nil, budget.ErrSaturated // no time for the largest ones
+	}
 	leave, err := s.line.join(need, held, s.sharesNow().alone(s.gate.evict(aloneClients)))
 	if err != nil {
 		return nil, err
@@ -72,6 +75,8 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 		t.LetGo()
 	}
 	undo = append(undo, s.yield(most-need-s.accounts.bodies.Stats().InUse))
+	s.aloneBytes.Store(need)
+	undo = append(undo, func() { s.aloneBytes.Store(0) })
 	admitted = true
 	s.log.Debug("a job runs alone", "reserved", need, "clients", clients, "sources", s.accounts.bodies.Stats().InUse)
 	return release, nil

@@ -31,7 +31,8 @@ var mayImport = map[string][]string{
 	"transform/worker":      {"transform"},
 	"proxy/signedurl":       {"transform"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
-	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/origin", "proxy/signedurl"},
+	"proxy/ledger":          {},
+	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "config",
 		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/playground"},
 }
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                    {"proxy"},
 	"github.com/dgraph-io/ristretto/v2":              {"cache"},
+	"github.com/prometheus/client_golang/prometheus": {"proxy"},
 	"github.com/cespare/xxhash/v2":                   {"cache"},
 	"github.com/h2non/bimg":                          {"transform/vips"},
 	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},

@@ -108,6 +108,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return // the client has left: nobody reads an answer
 	}
 	f := classify(err)
+	s.answers.WithLabelValues(f.code).Inc()
 	id := rand.Text()[:12]
 	h := c.Response().Header()
 	noStore(h)

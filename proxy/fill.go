@@ -22,6 +22,7 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 	if err := s.poison.check(req.Source); err != nil {
 		return nil, err
 	}
+	s.activity.Add(1)
 	wait := &patience{left: s.cfg.QueueWait}
 	body, err := s.fetch(ctx, wait, req.Source)
 	if err != nil {

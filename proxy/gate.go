@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type gate struct {
 	changed func()
 	// limit, unless nil, is how many others allow for now.
 	limit func() int
+
+	refused atomic.Uint64
 
 	mu    sync.Mutex
 	most  int
@@ -63,6 +66,13 @@ func (g *gate) count(n int) {
 }
 
 func (g *gate) rounded() int { return (g.open + grain - 1) / grain * grain }
+
+// connected is how many are.
+func (g *gate) connected() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open
+}
 
 // clients is how many are connected, rounded up.
 func (g *gate) clients() int {
@@ -118,6 +128,7 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 	open := g.open
 	g.mu.Unlock()
 	if open >= most && g.evict(most-1) >= most {
+		g.refused.Add(1)
 		return nil
 	}
 	g.count(1)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -142,6 +144,13 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
 				t.Errorf("something is left over: %+v", s)
 			}
+		}
+		// The last word of a fill may come after its answer.
+		if runtime.GOOS == "linux" {
+			r.until("all sources are closed", func() bool {
+				f, err := ledger.ReadFiles(sourceFiles)
+				return err == nil && f.Count == 0
+			})
 		}
 		if n := len(r.server.turns.hosts); n != 0 {
 			t.Errorf("%d hosts are left over", n)

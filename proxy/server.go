@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -47,6 +49,9 @@ type Config struct {
 	Home http.Handler
 	// FullErrors shows causes to the client (--dev).
 	FullErrors bool
+	// Quiet, unless nil, is called when work has ended for a while, beside
+	// giving back the heap.
+	Quiet func()
 	// Log gets errors and, at debug level, requests; nil means none of it.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -66,10 +71,21 @@ type Server struct {
 	// clientsBeside is how many may be connected while a job runs alone; 0
 	// where none does.
 	clientsBeside atomic.Int64
-	poison        *poison
-	turns         *turns
-	sending       *sending
-	draining      atomic.Bool
+	// aloneBytes is what the job that runs alone was admitted with.
+	aloneBytes atomic.Int64
+	pressure   pressure
+	// measure gives the memory really in use; relieved, the watch's own, is
+	// when it was last fought for.
+	measure  func() (int64, error)
+	relieved time.Time
+	// activity grows with whatever makes the heap grow.
+	activity atomic.Int64
+	group    *ledger.Group
+	answers  *prometheus.CounterVec
+	poison   *poison
+	turns    *turns
+	sending  *sending
+	draining atomic.Bool
 }
 
 // New makes a Server.
@@ -95,6 +111,9 @@ func New(cfg Config) (*Server, error) {
 		s.now = time.Now
 	}
 	s.poison = newPoison(s.now)
+	s.measure, s.shares.level = s.realMemory, 1
+	s.group, _ = ledger.FindGroup() // without one its figures are missing
+	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_answers_total", Help: "Answers for pictures, by ok, not-modified, or the code of the error."}, []string{"code"})
 	s.gate.changed, s.gate.limit = s.clientsChanged, s.clientLimit
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {

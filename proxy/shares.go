@@ -29,6 +29,14 @@ type Shares struct {
 	// Heap is what Go's own memory is held to, the cache included
 	// (debug.SetMemoryLimit, of the whole process); 0 leaves it alone.
 	Heap int64
+	// Limit is what all of these are parts of, LimitFrom says where it is from,
+	// OfCgroup that it is the one of the memory cgroup, which may hold others
+	// than pictor, and Plan how it is split; for looking at what is really in
+	// use, and for showing it.
+	Limit     int64
+	LimitFrom string
+	OfCgroup  bool
+	Plan      []Part
 	// Alone is what one job and all sources may take together when there is
 	// no other job, nothing in the cache, and no more than 64 clients; 0 means
 	// no more than Transforms.
@@ -78,6 +86,9 @@ type shares struct {
 	// yielded: the cache gives way to a job, and has only so much.
 	yielded bool
 	cache   int64
+	// level is the part of the cache and of transforms that memory allows, at
+	// most 1.
+	level float64
 }
 
 // Resize puts other shares in force. What was admitted by the old ones goes on
@@ -106,11 +117,12 @@ func (s *Server) settle() {
 	if !s.shares.yielded {
 		s.shares.cache = sh.Cache
 	}
-	s.cfg.Cache.Resize(s.shares.cache)
+	keep := min(s.shares.cache, int64(float64(sh.Cache)*s.shares.level))
+	s.cfg.Cache.Resize(keep)
 	lent := sh.transforms(clients) - sh.Transforms
-	s.accounts.transforms.Resize(sh.Transforms + lent)
+	s.accounts.transforms.Resize(max(int64(float64(sh.Transforms+lent)*s.shares.level), 1))
 	if sh.Heap > 0 {
-		debug.SetMemoryLimit(sh.Heap - lent - int64(float64(max(sh.Cache-s.shares.cache, 0))*garbage))
+		debug.SetMemoryLimit(sh.Heap - lent - int64(float64(max(sh.Cache-keep, 0))*garbage))
 	}
 }
 
@@ -130,9 +142,17 @@ func (s *Server) clientLimit() int {
 
 // clientsChanged lends transforms what clients leave of their share.
 func (s *Server) clientsChanged() {
+	s.activity.Add(1)
 	s.shares.mu.Lock()
 	defer s.shares.mu.Unlock()
 	s.settle()
+}
+
+// pressed: memory runs short.
+func (s *Server) pressed() bool {
+	s.shares.mu.Lock()
+	defer s.shares.mu.Unlock()
+	return s.shares.level < 1
 }
 
 func (s *Server) sharesNow() Shares {

@@ -39,9 +39,11 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 		h["Last-Modified"] = []string{e.LastModified.UTC().Format(http.TimeFormat)}
 	}
 	if notModified(c.Request().Header, e) {
+		s.answers.WithLabelValues("not-modified").Inc()
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	s.answers.WithLabelValues("ok").Inc()
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Length"] = []string{strconv.Itoa(len(e.Body))}
 	s.limitWrite(w, len(e.Body))

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pictor-proxy/pictor/proxy"
 )
 
 // program is the real pictor, built once for all tests of the package.
@@ -50,16 +53,21 @@ const keyHex, saltHex = "736563726574", "68656C6C6F"
 
 // server is a running pictor.
 type server struct {
-	t    testing.TB
-	cmd  *exec.Cmd
-	url  string
-	done chan struct{}
+	t   testing.TB
+	cmd *exec.Cmd
+	url string
+	// admin is the address of the admin port, empty where it is off.
+	admin string
+	done  chan struct{}
 
 	mu  sync.Mutex
 	log bytes.Buffer
 }
 
-var listening = regexp.MustCompile(`msg=listening.* url=(http://\S+)`)
+var (
+	listening = regexp.MustCompile(`msg=listening.* url=(http://\S+)`)
+	adminAt   = regexp.MustCompile(`msg=admin url=(http://\S+)/ `)
+)
 
 // serve starts pictor on a free port, and stops it when the test ends.
 func serve(t testing.TB, args ...string) *server {
@@ -71,7 +79,7 @@ func serve(t testing.TB, args ...string) *server {
 func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, cmd: cmd, done: make(chan struct{})}
-	s.cmd.Args = append(append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--log-level", "debug"), args...)
+	s.cmd.Args = append(append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "debug"), args...)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	// A pipe of our own: the workers inherit standard error, and os/exec's
 	// would keep Wait from returning for as long as one lives.
@@ -90,6 +98,10 @@ func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
 	t.Cleanup(s.stop)
 	select {
 	case s.url = <-found:
+		// It is told of before.
+		if m := adminAt.FindStringSubmatch(s.logged()); m != nil {
+			s.admin = m[1]
+		}
 	case <-s.done:
 		t.Fatalf("pictor ended: %s", s.logged())
 	case <-time.After(20 * time.Second):
@@ -119,6 +131,7 @@ func (s *server) logged() string {
 }
 
 func (s *server) stop() {
+	s.nothingLeft()
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.done:
@@ -129,6 +142,48 @@ func (s *server) stop() {
 	if s.t.Failed() {
 		s.t.Logf("log of pictor:\n%s", s.logged())
 	}
+}
+
+// nothingLeft waits until nothing is under way, and fails where something
+// stays: bytes that nobody gives back, or a source that nobody closes.
+func (s *server) nothingLeft() {
+	if s.admin == "" {
+		return
+	}
+	left := "?"
+	for end := time.Now().Add(10 * time.Second); left != "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-s.done:
+			return
+		default:
+		}
+		m, err := s.memory()
+		if err != nil {
+			continue // it is ending
+		}
+		left = ""
+		for _, a := range m.Accounts {
+			if a.InUse != 0 || a.Waiting != 0 {
+				left += fmt.Sprintf("%+v ", a)
+			}
+		}
+		if m.Sources.Count != 0 {
+			left += fmt.Sprintf("%d sources", m.Sources.Count)
+		}
+	}
+	if left != "" && left != "?" {
+		s.t.Errorf("something is left in the end: %s", left)
+	}
+}
+
+// memory is the server's own ledger.
+func (s *server) memory() (m proxy.Memory, err error) {
+	resp, err := client.Get(s.admin + "/debug/memory")
+	if err != nil {
+		return m, err
+	}
+	defer resp.Body.Close()
+	return m, json.NewDecoder(resp.Body).Decode(&m)
 }
 
 // answer is a whole HTTP answer.

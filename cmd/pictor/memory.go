@@ -29,7 +29,12 @@ func shares(p config.Plan) proxy.Shares {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		heap = 0
 	}
+	split := make([]proxy.Part, 0, 8)
+	for _, part := range p.Parts() {
+		split = append(split, proxy.Part{Name: part.Name, Bytes: part.Bytes})
+	}
 	return proxy.Shares{
+		Limit: p.Limit, LimitFrom: p.LimitFrom, OfCgroup: p.OfCgroup(), Plan: split,
 		Heap:    heap,
 		Workers: p.Workers, Fetches: p.MaxFetches(), Connections: p.MaxConnections(), PerConnection: p.Connections / int64(p.MaxConnections()),
 		Bodies: p.Sources(), Transforms: p.Transform, Sending: p.Results(), Cache: p.Cache, Alone: p.Alone(),

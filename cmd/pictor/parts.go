@@ -67,6 +67,7 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax},
 		RequestTimeout: cfg.RequestTimeout,
 		Ready:          p.ready,
+		Quiet:          func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
 		Log:            log,
 	}

@@ -57,6 +57,14 @@ func (cmd *serveCmd) Run() error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", cmd.Address(), err)
 	}
+	stopAdmin, err := serveAdmin(&cmd.Serve, parts.server, log)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
+	watching, stopWatching := context.WithCancel(context.Background())
+	defer stopWatching()
+	go parts.server.Watch(watching)
 	go parts.probe()
 	go parts.followLimit(&cmd.Serve, plan)
 	log.Info("listening", "url", "http://"+visible(listener.Addr()), "version", version)

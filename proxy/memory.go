@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"os"
+	"runtime/metrics"
+
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/ledger"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Part is some of the memory, by name, in bytes.
+type Part struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Memory is where the memory is, all in bytes: what was planned, what was
+// dealt out, and what is really there.
+type Memory struct {
+	Limit     int64  `json:"limit_bytes"`
+	LimitFrom string `json:"limit_from"`
+	// Plan is how the limit is split.
+	Plan []Part `json:"plan"`
+	// Total is what all processes take: their proportional set sizes, and the
+	// memory files of sources whether mapped or not. Parts say what it is, each
+	// found on a way of its own, and Sum is what they come to.
+	Total int64  `json:"total_bytes"`
+	Sum   int64  `json:"sum_bytes"`
+	Parts []Part `json:"parts"`
+	// Accounts are what is dealt out.
+	Accounts []Account `json:"accounts"`
+	Cache    CacheLine `json:"cache"`
+	Heap     Heap      `json:"heap"`
+	// Transforms is what jobs have reserved, and what their workers really
+	// hold above what they held when they were fresh.
+	Transforms struct {
+		Reserved int64 `json:"reserved_bytes"`
+		Real     int64 `json:"real_bytes"`
+	} `json:"transforms"`
+	Processes []Process `json:"processes"`
+	// Sources are the memory files of sources.
+	Sources struct {
+		Count int   `json:"count"`
+		Bytes int64 `json:"bytes"`
+	} `json:"sources"`
+	// Cgroup is what the kernel counts for the server's memory cgroup, which
+	// may hold others, too; nil where there is none.
+	Cgroup   *ledger.Figures `json:"cgroup,omitempty"`
+	Clients  int             `json:"clients"`
+	Pressure Pressure        `json:"pressure"`
+	// Problem is what kept some of the figures from being read.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Account is a budget: in bytes, but fetches and workers by number.
+type Account struct {
+	Name         string `json:"name"`
+	InUse        int64  `json:"in_use"`
+	Capacity     int64  `json:"capacity"`
+	Peak         int64  `json:"peak"`
+	Waiting      int    `json:"waiting"`
+	WaitingBytes int64  `json:"waiting_bytes"`
+	Granted      uint64 `json:"granted"`
+	Shed         uint64 `json:"shed"`
+	TooLarge     uint64 `json:"too_large"`
+}
+
+// CacheLine is the RAM tier.
+type CacheLine struct {
+	Bytes   int64 `json:"bytes"`
+	Max     int64 `json:"max_bytes"`
+	Entries int64 `json:"entries"`
+	// Pending bytes are results that the tier has not taken up yet.
+	Pending int64 `json:"pending_bytes"`
+}
+
+// Heap is Go's own memory (runtime/metrics).
+type Heap struct {
+	// InUse holds objects, live and dead, Idle is free and kept, Released was
+	// given back. Stacks and Runtime are beside them.
+	InUse    int64 `json:"in_use_bytes"`
+	Idle     int64 `json:"idle_bytes"`
+	Released int64 `json:"released_bytes"`
+	Stacks   int64 `json:"stacks_bytes"`
+	Runtime  int64 `json:"runtime_bytes"`
+	// Limit is GOMEMLIMIT.
+	Limit int64 `json:"limit_bytes"`
+}
+
+// Process is one of pictor's processes.
+type Process struct {
+	PID  int    `json:"pid"`
+	Kind string `json:"kind"` // server or worker
+	// Anon, File and Shmem are its share of memory of its own, of files it
+	// maps, and of memory files, where n processes that map a page have an
+	// nth of it each.
+	Anon  int64 `json:"anon_bytes"`
+	File  int64 `json:"file_bytes"`
+	Shmem int64 `json:"shmem_bytes"`
+	// Jobs is how many a worker was given; Reserved is for the one it does
+	// now, Real what it holds above what it held when it was fresh.
+	Jobs     int   `json:"jobs"`
+	Reserved int64 `json:"reserved_bytes"`
+	Real     int64 `json:"real_bytes"`
+}
+
+// pool is a Transformer that works in other processes.
+type pool interface {
+	Workers() []transform.Worker
+	LetGo()
+	Stats() transform.PoolStats
+}
+
+// sourceFiles is the name that transform.NewSource gives to memory files.
+const sourceFiles = "pictor-source"
+
+// Memory looks where the memory is. It costs the kernel a walk over all pages
+// of all processes, some milliseconds.
+func (s *Server) Memory() Memory {
+	sh := s.sharesNow()
+	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(), Clients: s.gate.connected(), Pressure: s.pressure.state()}
+	m.addProcesses(s.workers())
+	files, err := ledger.ReadFiles(sourceFiles)
+	m.note(err)
+	m.Sources.Count, m.Sources.Bytes = files.Count, files.Bytes
+	if group, err := s.group.Read(); err == nil {
+		m.Cgroup = &group
+	}
+	m.Heap = readHeap()
+	c := s.cfg.Cache.Stats()
+	m.Cache = CacheLine{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
+	m.Transforms.Reserved = s.accounts.transforms.Stats().InUse + s.aloneBytes.Load()
+	m.add()
+	return m
+}
+
+func (s *Server) workers() []transform.Worker {
+	if p, ok := s.cfg.Transformer.(pool); ok {
+		return p.Workers()
+	}
+	return nil
+}
+
+func (m *Memory) note(err error) {
+	if err != nil && m.Problem == "" {
+		m.Problem = "some figures cannot be read here: " + err.Error()
+	}
+}
+
+// addProcesses looks at the server and its workers. One that ends meanwhile
+// takes nothing any more.
+func (m *Memory) addProcesses(workers []transform.Worker) {
+	look := func(p Process) (ok bool) {
+		share, err := ledger.ReadShare(p.PID)
+		if err != nil {
+			if p.Kind == "server" {
+				m.note(err)
+			}
+			return
+		}
+		p.Anon, p.File, p.Shmem = share.Anon, share.File, share.Shmem
+		m.Processes = append(m.Processes, p)
+		return true
+	}
+	look(Process{PID: os.Getpid(), Kind: "server"})
+	for _, w := range workers {
+		if look(Process{PID: w.PID, Kind: "worker", Jobs: w.Jobs, Reserved: w.Memory}) && w.Memory > 0 {
+			p := &m.Processes[len(m.Processes)-1]
+			p.Real = max(p.Anon-w.Base, 0)
+			m.Transforms.Real += p.Real
+		}
+	}
+}
+
+// add makes the total and its parts.
+func (m *Memory) add() {
+	m.Total = m.Sources.Bytes
+	var server, workers, files int64
+	for _, p := range m.Processes {
+		m.Total += p.Anon + p.File // what it maps of sources is among them
+		files += p.File
+		if p.Kind == "server" {
+			server = p.Anon
+		} else {
+			workers += p.Anon
+		}
+	}
+	h := m.Heap
+	m.Parts = []Part{
+		{"cache entries", m.Cache.Bytes},
+		{"rest of Go's heap in use", max(h.InUse-m.Cache.Bytes, 0)},
+		{"Go's heap, free and kept", h.Idle},
+		{"goroutine stacks", h.Stacks},
+		{"Go's runtime and C libraries in the server", max(server-h.InUse-h.Idle-h.Stacks, 0)},
+		{"workers", workers},
+		{"sources", m.Sources.Bytes},
+		{"programs and libraries", files},
+	}
+	for _, p := range m.Parts {
+		m.Sum += p.Bytes
+	}
+}
+
+// readHeap does not stop the world, as runtime.ReadMemStats would.
+func readHeap() Heap {
+	const prefix = "/memory/classes/"
+	names := []string{"heap/objects", "heap/unused", "heap/free", "heap/released", "heap/stacks", "os-stacks", "total"}
+	samples := make([]metrics.Sample, 0, len(names)+1)
+	for _, n := range names {
+		samples = append(samples, metrics.Sample{Name: prefix + n + ":bytes"})
+	}
+	samples = append(samples, metrics.Sample{Name: "/gc/gomemlimit:bytes"})
+	metrics.Read(samples)
+	v := func(i int) int64 { return int64(min(samples[i].Value.Uint64(), 1<<62)) }
+	h := Heap{InUse: v(0) + v(1), Idle: v(2), Released: v(3), Stacks: v(4) + v(5), Limit: v(7)}
+	h.Runtime = max(v(6)-h.InUse-h.Idle-h.Released-h.Stacks, 0)
+	return h
+}
+
+func (a accounts) list() []Account {
+	var out []Account
+	for _, b := range []struct {
+		name   string
+		budget *budget.Budget
+	}{{"fetches", a.fetches}, {"sources", a.bodies}, {"transforms", a.transforms}, {"workers", a.slots}, {"alone", a.turn}, {"sending", a.sending}} {
+		s := b.budget.Stats()
+		out = append(out, Account{Name: b.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
+			WaitingBytes: s.WaitingBytes, Granted: s.Granted, Shed: s.Shed, TooLarge: s.TooLarge})
+	}
+	return out
+}

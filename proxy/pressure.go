@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/pictor-proxy/pictor/proxy/ledger"
+)
+
+// Estimates keep what is dealt out below what is there. Where memory runs
+// short all the same, because estimates were wrong or others live in the same
+// cgroup, all shares are tightened until it does not, and loosened slowly.
+const (
+	// high and low are parts of the limit. Between them things stay as they
+	// are, so that what was given back is not taken at once again.
+	high, low = 0.85, 0.75
+	// tightest is the least part of the shares: something is always served.
+	tightest = 1.0 / 8
+	// Tightening halves; loosening takes calm for a while, and is slower.
+	tighten, loosen = 0.5, 1.5
+	calmFor         = 2 * time.Second
+	loosenEvery     = time.Second
+
+	// lookBusy and lookIdle are how often memory is looked at, while there is
+	// work and while there is none.
+	lookBusy, lookIdle = 250 * time.Millisecond, time.Second
+	// quietFor is how long there must be no work before the heap is given back.
+	quietFor = 2 * time.Second
+)
+
+// Pressure is how short memory is.
+type Pressure struct {
+	// Level is the part of the cache and of the share of transforms that is
+	// in force; 1 is all of it.
+	Level float64 `json:"level"`
+	// Real is memory that cannot be taken back (anonymous and shared), of the
+	// cgroup where the limit is the cgroup's, else of pictor's processes.
+	Real int64 `json:"real_bytes"`
+	// High is where shares are tightened, Low where they may be loosened.
+	High int64 `json:"high_bytes"`
+	Low  int64 `json:"low_bytes"`
+	// Tightened counts how often.
+	Tightened uint64 `json:"tightened"`
+}
+
+// pressure decides by samples. Its zero value is none, at level 1.
+type pressure struct {
+	mu      sync.Mutex
+	now     Pressure
+	lastLow time.Time // since when real has been below low
+	changed time.Time
+}
+
+// sample takes real bytes under a limit, and says which level is right and
+// whether memory is short now.
+func (p *pressure) sample(real, limit int64, now time.Time) (level float64, short bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &p.now
+	if s.Level == 0 {
+		s.Level, p.lastLow, p.changed = 1, now, now
+	}
+	s.Real, s.High, s.Low = real, int64(float64(limit)*high), int64(float64(limit)*low)
+	if real >= s.Low {
+		p.lastLow = now
+	}
+	switch {
+	case limit <= 0:
+	case real > s.High:
+		if s.Level > tightest {
+			s.Level, p.changed = max(s.Level*tighten, tightest), now
+			s.Tightened++
+		}
+		return s.Level, true
+	case s.Level < 1 && now.Sub(p.lastLow) >= calmFor && now.Sub(p.changed) >= loosenEvery:
+		s.Level, p.changed = min(s.Level*loosen, 1), now
+	}
+	return s.Level, false
+}
+
+func (p *pressure) state() Pressure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.now
+	if s.Level == 0 {
+		s.Level = 1
+	}
+	return s
+}
+
+// Watch looks at the memory that is really in use until ctx ends: it tightens
+// shares where memory runs short, and gives the heap back after work.
+func (s *Server) Watch(ctx context.Context) {
+	var r rest
+	for {
+		pause := lookIdle
+		if s.busy() || s.pressure.state().Level < 1 {
+			pause = lookBusy
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		now := time.Now()
+		s.look(now)
+		if r.over(now, s.busy(), s.activity.Load()) {
+			s.giveBack()
+		}
+	}
+}
+
+// busy: sources or jobs are under way.
+func (s *Server) busy() bool {
+	return s.accounts.bodies.Stats().InUse > 0 || s.accounts.transforms.Stats().InUse > 0 || s.aloneBytes.Load() > 0
+}
+
+// look takes a sample and puts the level it calls for in force.
+func (s *Server) look(now time.Time) {
+	real, err := s.measure()
+	if err != nil {
+		return // no figures here: the plan alone has to do
+	}
+	level, short := s.pressure.sample(real, s.sharesNow().Limit, now)
+	s.shares.mu.Lock()
+	before := s.shares.level
+	if level != before {
+		s.shares.level = level
+		s.settle()
+	}
+	s.shares.mu.Unlock()
+	if level < before {
+		s.log.Warn("memory runs short: tightening the cache and the transforms", "level", level, "in use", mebibytes(real))
+	}
+	if level == 1 && before < 1 {
+		s.log.Info("memory is no longer short", "in use", mebibytes(real))
+	}
+	if short && now.Sub(s.relieved) >= time.Second {
+		s.relieved = now
+		if p, ok := s.cfg.Transformer.(pool); ok {
+			p.LetGo()
+		}
+		debug.FreeOSMemory()
+	}
+}
+
+// realMemory is what the kernel cannot take back.
+func (s *Server) realMemory() (int64, error) {
+	if s.sharesNow().OfCgroup {
+		if f, err := s.group.Read(); err == nil {
+			return f.Firm(), nil
+		}
+	}
+	own, err := ledger.ReadProcess(os.Getpid())
+	if err != nil {
+		return 0, err
+	}
+	// What is reserved for sources is at least what they take, and to count
+	// their files would take longer.
+	sum := own.Anon + s.accounts.bodies.Stats().InUse
+	for _, w := range s.workers() {
+		if p, err := ledger.ReadProcess(w.PID); err == nil {
+			sum += p.Anon
+		}
+	}
+	return sum, nil
+}
+
+// rest finds the moment in which work has ended for a while.
+type rest struct {
+	activity int64
+	since    time.Time
+	given    bool
+}
+
+// over is true once after each time of activity, which is a count that grows.
+func (r *rest) over(now time.Time, busy bool, activity int64) bool {
+	if busy || activity != r.activity || r.since.IsZero() {
+		*r = rest{activity: activity, since: now, given: r.given && activity == r.activity}
+		if busy {
+			r.given = false
+		}
+		return false
+	}
+	if r.given || now.Sub(r.since) < quietFor {
+		return false
+	}
+	r.given = true
+	return true
+}
+
+// giveBack returns what the heap does not need. Pools empty in two rounds of
+// the collector, and stacks shrink in one.
+func (s *Server) giveBack() {
+	if s.cfg.Quiet != nil {
+		s.cfg.Quiet()
+	}
+	runtime.GC()
+	debug.FreeOSMemory()
+}
