@@ -44,7 +44,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 	if s.pressed() && need > s.sharesNow().Transforms {
 		return nil, budget.ErrSaturated // no time for the largest ones
 	}
-	leave, err := s.line.join(need, held, s.sharesNow().alone(s.gate.evict(aloneClients)))
+	leave, err := s.line.join(need, held, s.aloneBeside(s.gate.evict(aloneClients)))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 	clients := max(s.gate.evict(aloneClients), aloneClients)
 	s.clientsBeside.Store(int64(clients))
 	undo = append(undo, func() { s.clientsBeside.Store(0) })
-	most := s.sharesNow().alone(clients)
+	most := s.aloneBeside(clients)
 	if most < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}

@@ -55,8 +55,8 @@ func (m Memory) WriteTable(w io.Writer) error {
 		row("", g.Anon, g.Shmem, g.File, fmt.Sprint(g.OOMKills))
 	}
 	t.Flush()
-	fmt.Fprintf(&b, "\npressure: level %.2f, %.1f in use of %.1f; tightened %d times\n", m.Pressure.Level,
-		float64(m.Pressure.Real)/(1<<20), float64(m.Pressure.High)/(1<<20), m.Pressure.Tightened)
+	fmt.Fprintf(&b, "\npressure: level %.2f, %.1f in use of %.1f, of which %.1f by other programs; tightened %d times\n", m.Pressure.Level,
+		float64(m.Pressure.Real)/(1<<20), float64(m.Pressure.High)/(1<<20), float64(m.Pressure.Others)/(1<<20), m.Pressure.Tightened)
 	fmt.Fprintf(&b, "clients: %d; open sources: %d\n", m.Clients, m.Sources.Count)
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -55,6 +55,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	e.gauge("clients", "Connections of clients.", int64(m.Clients))
 	e.counter("clients_refused_total", "Connections that there was no room for.", c.s.gate.refused.Load())
 	e.send(prometheus.GaugeValue, "pressure_level", "Part of the shares in force; below 1 memory runs short.", m.Pressure.Level)
+	e.gauge("pressure_real_bytes", "Memory that the kernel cannot take back, of the cgroup where the limit is the cgroup's.", m.Pressure.Real)
+	e.gauge("pressure_others_bytes", "What of it other programs in the cgroup take.", m.Pressure.Others)
 	e.counter("pressure_tightened_total", "How often shares were tightened because memory ran short.", m.Pressure.Tightened)
 	e.pool(c.s)
 }

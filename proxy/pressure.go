@@ -40,6 +40,8 @@ type Pressure struct {
 	// Real is memory that cannot be taken back (anonymous and shared), of the
 	// cgroup where the limit is the cgroup's, else of pictor's processes.
 	Real int64 `json:"real_bytes"`
+	// Others is what of it other programs in the cgroup take.
+	Others int64 `json:"others_bytes"`
 	// High is where shares are tightened, Low where they may be loosened.
 	High int64 `json:"high_bytes"`
 	Low  int64 `json:"low_bytes"`
@@ -49,24 +51,24 @@ type Pressure struct {
 
 // pressure decides by samples. Its zero value is none, at level 1.
 type pressure struct {
-	mu      sync.Mutex
-	now     Pressure
-	lastLow time.Time // since when real has been below low
-	changed time.Time
+	mu        sync.Mutex
+	now       Pressure
+	lastAbove time.Time // when real was last not below low
+	changed   time.Time
 }
 
 // sample takes real bytes under a limit, and says which level is right and
 // whether memory is short now.
-func (p *pressure) sample(real, limit int64, now time.Time) (level float64, short bool) {
+func (p *pressure) sample(real, others, limit int64, now time.Time) (level float64, short bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := &p.now
 	if s.Level == 0 {
-		s.Level, p.lastLow, p.changed = 1, now, now
+		s.Level, p.lastAbove, p.changed = 1, now, now
 	}
-	s.Real, s.High, s.Low = real, int64(float64(limit)*high), int64(float64(limit)*low)
+	s.Real, s.Others, s.High, s.Low = real, others, int64(float64(limit)*high), int64(float64(limit)*low)
 	if real >= s.Low {
-		p.lastLow = now
+		p.lastAbove = now
 	}
 	switch {
 	case limit <= 0:
@@ -76,7 +78,7 @@ func (p *pressure) sample(real, limit int64, now time.Time) (level float64, shor
 			s.Tightened++
 		}
 		return s.Level, true
-	case s.Level < 1 && now.Sub(p.lastLow) >= calmFor && now.Sub(p.changed) >= loosenEvery:
+	case s.Level < 1 && now.Sub(p.lastAbove) >= calmFor && now.Sub(p.changed) >= loosenEvery:
 		s.Level, p.changed = min(s.Level*loosen, 1), now
 	}
 	return s.Level, false
@@ -121,15 +123,24 @@ func (s *Server) busy() bool {
 
 // look takes a sample and puts the level it calls for in force.
 func (s *Server) look(now time.Time) {
-	real, err := s.measure()
+	real, others, err := s.measure()
 	if err != nil {
 		return // no figures here: the plan alone has to do
 	}
-	level, short := s.pressure.sample(real, s.sharesNow().Limit, now)
+	limit := s.sharesNow().Limit
+	level, short := s.pressure.sample(real, others, limit, now)
+	// Half of the slack is for them: most containers have a small helper.
+	others = max(others-limit/20, 0)
 	s.shares.mu.Lock()
 	before := s.shares.level
-	if level != before {
-		s.shares.level = level
+	// Small changes are what the figures' own grain makes.
+	if grain := int64(4 << 20); others > s.shares.others+grain || others < s.shares.others-grain || others == 0 {
+		s.shares.others = others
+	} else {
+		others = s.shares.others
+	}
+	if level != before || others != s.shares.settled {
+		s.shares.level, s.shares.settled = level, others
 		s.settle()
 	}
 	s.shares.mu.Unlock()
@@ -148,26 +159,28 @@ func (s *Server) look(now time.Time) {
 	}
 }
 
-// realMemory is what the kernel cannot take back.
-func (s *Server) realMemory() (int64, error) {
-	if s.sharesNow().OfCgroup {
-		if f, err := s.group.Read(); err == nil {
-			return f.Firm(), nil
-		}
-	}
+// realMemory is what the kernel cannot take back, and what of it is not
+// pictor's.
+func (s *Server) realMemory() (real, others int64, err error) {
 	own, err := ledger.ReadProcess(os.Getpid())
 	if err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	anon := own.Anon
+	for _, w := range s.workers() {
+		if p, err := ledger.ReadProcess(w.PID); err == nil {
+			anon += p.Anon
+		}
 	}
 	// What is reserved for sources is at least what they take, and to count
 	// their files would take longer.
-	sum := own.Anon + s.accounts.bodies.Stats().InUse
-	for _, w := range s.workers() {
-		if p, err := ledger.ReadProcess(w.PID); err == nil {
-			sum += p.Anon
+	sources := s.accounts.bodies.Stats().InUse
+	if s.sharesNow().OfCgroup {
+		if f, err := s.group.Read(); err == nil {
+			return f.Firm(), max(f.Anon-anon, 0) + max(f.Shmem-sources, 0), nil
 		}
 	}
-	return sum, nil
+	return anon + sources, 0, nil
 }
 
 // rest finds the moment in which work has ended for a while.

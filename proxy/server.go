@@ -74,9 +74,10 @@ type Server struct {
 	// aloneBytes is what the job that runs alone was admitted with.
 	aloneBytes atomic.Int64
 	pressure   pressure
-	// measure gives the memory really in use; relieved, the watch's own, is
+	// measure gives the memory really in use, and what of it others use that
+	// live in the same cgroup; relieved, the watch's own, is
 	// when it was last fought for.
-	measure  func() (int64, error)
+	measure  func() (real, others int64, err error)
 	relieved time.Time
 	// activity grows with whatever makes the heap grow.
 	activity atomic.Int64

@@ -89,6 +89,10 @@ type shares struct {
 	// level is the part of the cache and of transforms that memory allows, at
 	// most 1.
 	level float64
+	// others is what other programs in the same cgroup take, in bytes.
+	others int64
+	// settled is the others that the shares in force allow for.
+	settled int64
 }
 
 // Resize puts other shares in force. What was admitted by the old ones goes on
@@ -117,13 +121,32 @@ func (s *Server) settle() {
 	if !s.shares.yielded {
 		s.shares.cache = sh.Cache
 	}
-	keep := min(s.shares.cache, int64(float64(sh.Cache)*s.shares.level))
+	lent, keep, transforms := sh.beside(s.shares.others, sh.transforms(clients)-sh.Transforms)
+	keep = min(keep, s.shares.cache, int64(float64(sh.Cache)*s.shares.level))
 	s.cfg.Cache.Resize(keep)
-	lent := sh.transforms(clients) - sh.Transforms
-	s.accounts.transforms.Resize(max(int64(float64(sh.Transforms+lent)*s.shares.level), 1))
+	s.accounts.transforms.Resize(max(int64(float64(transforms+lent)*s.shares.level), 1))
 	if sh.Heap > 0 {
 		debug.SetMemoryLimit(sh.Heap - lent - int64(float64(max(sh.Cache-keep, 0))*garbage))
 	}
+}
+
+// beside is what is left of the shares beside so many bytes that others take:
+// they come out of what clients that are not there lend, then out of the
+// cache, then out of the transforms, of which an eighth stays in any case.
+func (sh Shares) beside(others, lend int64) (lent, cache, transforms int64) {
+	n := min(others, lend)
+	lent, others = lend-n, others-n
+	n = min(int64(float64(others)/garbage), sh.Cache-int64(float64(sh.Cache)*tightest))
+	cache, others = sh.Cache-n, others-int64(float64(n)*garbage)
+	n = min(others, sh.Transforms-int64(float64(sh.Transforms)*tightest))
+	return lent, cache, sh.Transforms - n
+}
+
+// aloneBeside is what a job by itself may take now.
+func (s *Server) aloneBeside(clients int) int64 {
+	s.shares.mu.Lock()
+	defer s.shares.mu.Unlock()
+	return s.shares.now.alone(clients) - s.shares.others
 }
 
 // clientLimit is how many clients may be connected now: not those whose share

@@ -8,3 +8,6 @@ import (
 )
 
 func processCPU(int) (time.Duration, error) { return 0, errors.ErrUnsupported }
+
+// ballast is for tests of Linux.
+func ballast() bool { return false }
