@@ -7,7 +7,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # All but the two packages that need libvips.
 PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
 
-.PHONY: run test calibrate build bench fuzz lint help setup setup-test
+.PHONY: run test calibrate soak build bench fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ test: setup-test ## run every test: without cgo, then all with the race detector
 
 calibrate: setup-test ## hold the memory estimate against the real peak of every kind of picture (minutes)
 	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^TestWorkingSetHoldsWhatJobsTake$$' ./cmd/pictor
+
+soak: setup-test ## burst upon burst in a memory cgroup, and whether memory comes back (ten minutes); draws docs/memory.svg
+	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^TestSoak' ./cmd/pictor
 
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...

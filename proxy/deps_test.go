@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"transform/worker":      {"transform"},
 	"proxy/signedurl":       {"transform"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
+	"docs/heap":             {},
 	"proxy/ledger":          {},
 	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "config",

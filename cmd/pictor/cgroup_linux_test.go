@@ -17,6 +17,9 @@ type cgroup struct {
 	t    testing.TB
 	path string
 	v2   bool
+	// scope, where it is not 0, is the limit that systemd-run gives what is
+	// started, in bytes; path is known only then.
+	scope int64
 }
 
 // newCgroup makes a cgroup with a limit below the one of this process, or skips.
@@ -42,14 +45,46 @@ func newCgroup(t testing.TB, limit int64) *cgroup {
 		parent = map[bool]string{false: "/sys/fs/cgroup/memory", true: "/sys/fs/cgroup"}[g.v2]
 	}
 	g.path = filepath.Join(parent, fmt.Sprintf("pictor-test-%d-%d", os.Getpid(), time.Now().UnixNano()))
-	if err := os.Mkdir(g.path, 0o755); err != nil {
-		t.Skip("no memory cgroup can be made here: ", err)
+	err = os.Mkdir(g.path, 0o755)
+	if err == nil {
+		if err = g.limit(limit); err == nil {
+			t.Cleanup(g.remove)
+			return g
+		}
+		g.remove()
 	}
-	t.Cleanup(g.remove)
-	if err := g.limit(limit); err != nil {
-		t.Skip("no memory cgroup can be limited here: ", err)
+	if exec.Command(systemdRun[0], append(systemdRun[1:], "true")...).Run() != nil {
+		t.Skip("no memory cgroup can be made and limited here, by hand or by systemd-run: ", err)
 	}
+	g.path, g.v2, g.scope = "", true, limit
 	return g
+}
+
+// systemdRun starts a program in a cgroup of its own where systemd has all of
+// them; of the user's session where we are not root.
+var systemdRun = func() []string {
+	c := []string{"systemd-run", "--scope", "--quiet", "--collect"}
+	if os.Getuid() != 0 {
+		c = append(c, "--user")
+	}
+	return c
+}()
+
+// started tells where what command gave is running.
+func (g *cgroup) started(pid int) {
+	g.t.Helper()
+	if g.scope == 0 {
+		return
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			g.path = filepath.Join("/sys/fs/cgroup", path)
+		}
+	}
 }
 
 // limit changes the limit, in bytes. Swap would hide what is too much.
@@ -74,6 +109,10 @@ func (g *cgroup) remove() {
 
 // command runs pictor inside.
 func (g *cgroup) command() *exec.Cmd {
+	if g.scope > 0 {
+		args := append(systemdRun[1:], "-p", fmt.Sprint("MemoryMax=", g.scope), "-p", "MemorySwapMax=0", program)
+		return exec.Command(systemdRun[0], args...)
+	}
 	return exec.Command("sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, g.path, program)
 }
 

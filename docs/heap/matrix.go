@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+)
+
+// setting is one row of the matrix.
+type setting struct {
+	name string
+	env  []string
+	args []string
+}
+
+func settings(size int64) []setting {
+	mb := func(n int64) string { return fmt.Sprintf("%dMB", n/1e6) }
+	limit := func(n int64) string { return fmt.Sprintf("GOMEMLIMIT=%dMiB", n>>20) }
+	tight := []string{"-limit", mb(size*2 + 100e6)}
+	press := append(append([]string{}, tight...), "-press", mb(size*3/2))
+	lazy := "GODEBUG=madvdontneed=0"
+	return []setting{
+		{name: "as it is"},
+		{name: "`GOGC=50`", env: []string{"GOGC=50"}},
+		{name: "`GOGC=400`", env: []string{"GOGC=400"}},
+		{name: "`GOMEMLIMIT` half of the array", env: []string{limit(size / 2)}},
+		{name: "`GOMEMLIMIT` three arrays", env: []string{limit(size * 3)}},
+		{name: "`GOGC=off`, `GOMEMLIMIT` three arrays", env: []string{"GOGC=off", limit(size * 3)}},
+		{name: "`debug.FreeOSMemory`", args: []string{"-free"}},
+		{name: "`madvdontneed=0`", env: []string{lazy}},
+		{name: "`madvdontneed=0`, `FreeOSMemory`", env: []string{lazy}, args: append([]string{"-free"}, tight...)},
+		{name: "the same, pressed by another process", env: []string{lazy}, args: append([]string{"-free"}, press...)},
+	}
+}
+
+// runMatrix runs all settings. One after the other does its work; they look
+// on together.
+func runMatrix(o options, w io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	list := settings(o.size)
+	tables := make([]string, len(list))
+	for i, s := range list {
+		cmd := exec.Command(self, append([]string{"-size", fmt.Sprintf("%dMB", o.size/1e6), "-times", fmt.Sprint(o.times), "-watch", o.watch.String()}, s.args...)...)
+		cmd.Env = append(os.Environ(), s.env...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		worked := make(chan struct{})
+		wg.Go(func() {
+			once := sync.OnceFunc(func() { close(worked) })
+			defer once()
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				tables[i] += lines.Text() + "\n"
+				if strings.HasPrefix(lines.Text(), "after") {
+					once()
+				}
+			}
+			if err := cmd.Wait(); err != nil {
+				tables[i] = ""
+				fmt.Fprintf(os.Stderr, "heap: %s: %v\n", s.name, err)
+			}
+		})
+		<-worked
+	}
+	wg.Wait()
+	for i, line := range rows(list, tables) {
+		if i == 0 {
+			fmt.Fprintln(w, line)
+			fmt.Fprintln(w, strings.Repeat("|---", strings.Count(line, "|")-1)+"|")
+			continue
+		}
+		fmt.Fprintln(w, line)
+	}
+	return nil
+}
+
+// shown are the moments that the matrix has columns for.
+var shown = []string{"0s", "15s", "45s", "1m0s", "2m0s", "3m0s", "5m0s"}
+
+// rows turns each setting's table into a line of RSS, a heading first.
+func rows(list []setting, tables []string) []string {
+	out := []string{"| setting | peak | " + strings.Join(shown, " | ") + " | released in the end |"}
+	for i, s := range list {
+		at, peak, released := map[string]string{}, "", ""
+		for line := range strings.Lines(tables[i]) {
+			// after, then pairs of number and unit: in use, idle, released,
+			// RSS, lazily free, peak.
+			f := strings.Fields(line)
+			if len(f) != 13 || f[2] != "MB" {
+				continue
+			}
+			at[f[0]], released, peak = f[7], f[5], f[11]
+		}
+		cells := []string{s.name, peak}
+		for _, m := range shown {
+			cells = append(cells, at[m])
+		}
+		out = append(out, "| "+strings.Join(append(cells, released), " | ")+" |")
+	}
+	return out
+}
