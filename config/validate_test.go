@@ -56,6 +56,11 @@ var faults = []struct {
 	{"signature too short", func(s *Serve) { s.SignatureSize = 7 }, "--signature-size is 7"},
 	{"signature too long", func(s *Serve) { s.SignatureSize = 33 }, "--signature-size is 33"},
 	{"signature short but allowed", func(s *Serve) { s.SignatureSize = 8 }, ""},
+	{"admin off", func(s *Serve) { s.AdminListen = "OFF" }, ""},
+	{"admin on loopback", func(s *Serve) { s.AdminListen = "[::1]:0" }, ""},
+	{"admin without port", func(s *Serve) { s.AdminListen = "127.0.0.1" }, `--admin-listen is "127.0.0.1"`},
+	{"admin for all without a token", func(s *Serve) { s.AdminListen = ":8081" }, "set --admin-token"},
+	{"admin for all with a token", func(s *Serve) { s.AdminListen, s.AdminToken = ":8081", "x" }, ""},
 	{"listen on a name", func(s *Serve) { s.Listen = "localhost:80" }, ""},
 	{"listen without port", func(s *Serve) { s.Listen = "127.0.0.1" }, `--listen is "127.0.0.1"`},
 	{"listen on no number", func(s *Serve) { s.Listen = ":http" }, `--listen is ":http"`},
@@ -122,12 +127,12 @@ func TestLocalRootIsAFolder(t *testing.T) {
 }
 
 func TestValidateReportsAllProblemsAndNoSecret(t *testing.T) {
-	err := (&Serve{Keys: Keys{Key: "feedfacez", Salt: "cafe,c0de"}, Listen: "x", LocalRoot: "/does/not/exist"}).Validate()
+	err := (&Serve{Keys: Keys{Key: "feedfacez", Salt: "cafe,c0de"}, Listen: "x", AdminListen: "y", LocalRoot: "/does/not/exist"}).Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, flag := range []string{
-		"--key", "--signature-size", "--listen", "--local-root", "--max-source-size", "--max-source-pixels", "--max-frames",
+		"--key", "--signature-size", "--listen", "--admin-listen", "--local-root", "--max-source-size", "--max-source-pixels", "--max-frames",
 		"--max-output-side", "--fetch-timeout", "--request-timeout", "--queue-wait", "--log-format", "--log-level",
 	} {
 		if !strings.Contains(err.Error(), flag) {
