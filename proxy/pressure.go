@@ -27,7 +27,7 @@ const (
 
 	// lookBusy and lookIdle are how often memory is looked at, while there is
 	// work and while there is none.
-	lookBusy, lookIdle = 250 * time.Millisecond, time.Second
+	lookBusy, lookIdle = 100 * time.Millisecond, time.Second
 	// quietFor is how long there must be no work before the heap is given back.
 	quietFor = 2 * time.Second
 )

@@ -16,8 +16,15 @@ func newMemoryFile() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "pictor-source"), nil
 }
 
+// sealMemoryFile forbids every write from now on, which is all of them:
+// nobody has mapped the file yet. F_SEAL_WRITE would say the same, but fails
+// with EBUSY while the kernel itself holds a page, as it does when memory is
+// short; it is for kernels before 5.1, which know no other.
 func sealMemoryFile(f *os.File) error {
-	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
-	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals)
+	const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_FUTURE_WRITE)
+	if err == unix.EINVAL {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_WRITE)
+	}
 	return os.NewSyscallError("fcntl", err)
 }

@@ -31,7 +31,7 @@ func ballast() bool {
 			b[i] = 1
 		}
 		hold = append(hold, b)
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 	os.Stdin.Read(make([]byte, 1))
 	return len(hold) == n
