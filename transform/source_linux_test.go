@@ -36,11 +36,14 @@ func TestASealedSourceCannotBeChanged(t *testing.T) {
 	_, f := newSealed(t)
 	fd := int(f.Fd())
 	for name, change := range map[string]func() error{
-		"write":    func() error { _, err := unix.Pwrite(fd, []byte("x"), 0); return err },
-		"grow":     func() error { return unix.Ftruncate(fd, 8192) },
-		"shrink":   func() error { return unix.Ftruncate(fd, 0) },
-		"hole":     func() error { return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 4096) },
-		"map":      func() error { _, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); return err },
+		"write":  func() error { _, err := unix.Pwrite(fd, []byte("x"), 0); return err },
+		"grow":   func() error { return unix.Ftruncate(fd, 8192) },
+		"shrink": func() error { return unix.Ftruncate(fd, 0) },
+		"hole":   func() error { return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 4096) },
+		"map": func() error {
+			_, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			return err
+		},
 		"map more": func() error { return mapAndProtect(fd) },
 	} {
 		if err := change(); !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
