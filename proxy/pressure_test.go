@@ -81,81 +81,102 @@ func TestRestIsOverOnceAfterWork(t *testing.T) {
 	over(quietFor, false, 2, true)
 }
 
+// pressed is a server whose memory the test makes up, of a limit of 1000 MiB.
+type pressed struct {
+	*rig
+	real, others int64
+	now          time.Time
+	transforms   int64 // what they may have without pressure
+}
+
+func newPressed(t *testing.T) *pressed {
+	t.Helper()
+	p := &pressed{rig: aloneRig(t), now: time.Now()}
+	sh := p.cfg.Shares
+	sh.Limit = 1000 << 20
+	if err := p.server.Resize(sh); err != nil {
+		t.Fatal(err)
+	}
+	p.server.measure = func() (int64, int64, error) { return p.real, p.others, nil }
+	p.transforms = p.server.accounts.transforms.Stats().Capacity
+	return p
+}
+
+// look lets the server look a second later: at real MiB in use, others of them
+// by others.
+func (p *pressed) look(real, others int64) {
+	p.real, p.others, p.now = real<<20, others<<20, p.now.Add(time.Second)
+	p.server.look(p.now)
+}
+
+// shares checks what the cache, in MiB, and the transforms, of eight parts,
+// may have.
+func (p *pressed) shares(when string, cache, eighths int64) {
+	p.t.Helper()
+	if n := p.cfg.Cache.Stats().MaxBytes >> 20; n != cache {
+		p.t.Errorf("%s the cache may have %d MiB", when, n)
+	}
+	if n := p.server.accounts.transforms.Stats().Capacity; n != p.transforms*eighths/8 {
+		p.t.Errorf("%s transforms may have %d of %d", when, n, p.transforms)
+	}
+}
+
+func (p *pressed) asks(options string, status int) {
+	p.t.Helper()
+	if resp, body := p.must(p.path(options)); resp.StatusCode != status || status == 503 && resp.Header.Get("Retry-After") == "" {
+		p.t.Errorf("%s: %d %.100q", options, resp.StatusCode, body)
+	}
+}
+
 // Under pressure the cache is smaller at once, large jobs are told to come
 // back, small ones are served; and all of it comes back.
 func TestPressureReachesTheCacheAndTheTransforms(t *testing.T) {
-	r := aloneRig(t)
-	sh := r.cfg.Shares
-	sh.Limit = 1000 << 20
-	if err := r.server.Resize(sh); err != nil {
+	p := newPressed(t)
+	if err := p.fillCache(7 << 20); err != nil {
 		t.Fatal(err)
 	}
-	var real, others int64
-	r.server.measure = func() (int64, int64, error) { return real, others, nil }
-	if err := r.fillCache(7 << 20); err != nil {
-		t.Fatal(err)
-	}
-	transforms := r.server.accounts.transforms.Stats().Capacity
-	now := time.Now()
-	look := func(n int64, after time.Duration) {
-		real, now = n<<20, now.Add(after)
-		r.server.look(now)
-	}
-	look(100, 0)
-	if s := r.cfg.Cache.Stats(); s.Bytes < 7<<20 {
+	p.look(100, 0)
+	if s := p.cfg.Cache.Stats(); s.Bytes < 7<<20 {
 		t.Errorf("without pressure: %+v", s)
 	}
 	for range 3 {
-		look(900, time.Second)
+		p.look(900, 0)
 	}
-	if s := r.cfg.Cache.Stats(); s.MaxBytes != 1<<20 || s.Bytes > 1<<20 {
+	p.shares("under pressure", 1, 1)
+	if s := p.cfg.Cache.Stats(); s.Bytes > 1<<20 {
 		t.Errorf("under pressure the cache has %+v", s)
 	}
-	if n := r.server.accounts.transforms.Stats().Capacity; n != transforms/8 {
-		t.Errorf("under pressure transforms may have %d of %d", n, transforms)
-	}
-	if resp, body := r.must(r.path(large)); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("a large one: %d %.100q", resp.StatusCode, body)
-	}
-	if resp, body := r.must(r.path("w:99")); resp.StatusCode != 200 {
-		t.Errorf("a small one: %d %.100q", resp.StatusCode, body)
-	}
+	p.asks(large, 503)
+	p.asks("w:99", 200)
 	for range 30 {
-		look(100, time.Second)
+		p.look(100, 0)
 	}
-	if s := r.cfg.Cache.Stats(); s.MaxBytes != 8<<20 {
-		t.Errorf("afterwards the cache may have %d", s.MaxBytes)
-	}
-	if n := r.server.accounts.transforms.Stats().Capacity; n != transforms {
-		t.Errorf("afterwards transforms may have %d of %d", n, transforms)
-	}
-	if resp, body := r.must(r.path(large + "/q:3")); resp.StatusCode != 200 {
-		t.Errorf("a large one afterwards: %d %.100q", resp.StatusCode, body)
-	}
-	// Others take the cache, down to an eighth, and then from the transforms.
-	others = (50 + 5) << 20 // 50 MiB are half of the slack
-	look(100, time.Second)
-	if s := r.cfg.Cache.Stats(); s.MaxBytes > 5<<20 || s.MaxBytes < 4<<20 {
-		t.Errorf("beside 5 MiB of others the cache may have %d", s.MaxBytes)
-	}
-	others = 1 << 30
-	look(100, time.Second)
-	if s, n := r.cfg.Cache.Stats(), r.server.accounts.transforms.Stats().Capacity; s.MaxBytes != 1<<20 || n != transforms/8 {
-		t.Errorf("beside 1 GiB of others the cache may have %d, transforms %d of %d", s.MaxBytes, n, transforms)
-	}
-	if resp, body := r.must(r.path(large + "/q:4")); resp.StatusCode != 503 {
-		t.Errorf("a large one beside others: %d %.100q", resp.StatusCode, body)
-	}
-	others = 0
-	look(100, time.Second)
-	if s, n := r.cfg.Cache.Stats(), r.server.accounts.transforms.Stats().Capacity; s.MaxBytes != 8<<20 || n != transforms {
-		t.Errorf("without others the cache may have %d, transforms %d of %d", s.MaxBytes, n, transforms)
-	}
-	r.server.measure = func() (int64, int64, error) { return 0, 0, errors.New("no figures") }
-	r.server.look(now) // changes nothing
-	if s := r.server.pressure.state(); s.Level != 1 || s.Tightened != 3 {
+	p.shares("afterwards", 8, 8)
+	p.asks(large, 200)
+	p.server.measure = func() (int64, int64, error) { return 1 << 40, 0, errors.New("no figures") }
+	p.server.look(p.now)
+	p.shares("without figures", 8, 8)
+	if s := p.server.pressure.state(); s.Level != 1 || s.Tightened != 3 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// What others in the cgroup take comes out of the cache, down to an eighth,
+// and then out of the transforms. Half of the slack, 50 MiB here, is theirs.
+func TestOthersTakeFromTheShares(t *testing.T) {
+	p := newPressed(t)
+	p.look(100, 50)
+	p.shares("beside as much as there is room for", 8, 8)
+	p.look(100, 50+5)
+	p.shares("beside 5 MiB more", 4, 8)
+	p.look(100, 50+6) // not worth the while
+	p.shares("beside 6 MiB more", 4, 8)
+	p.look(100, 800)
+	p.shares("beside very much", 1, 1)
+	p.asks(large, 503)
+	p.look(100, 50)
+	p.shares("afterwards", 8, 8)
+	p.asks(large, 200)
 }
 
 func noOrigin(t *testing.T) *origin.Fetcher {

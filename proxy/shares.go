@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"math"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -137,7 +138,7 @@ func (sh Shares) beside(others, lend int64) (lent, cache, transforms int64) {
 	n := min(others, lend)
 	lent, others = lend-n, others-n
 	n = min(int64(float64(others)/garbage), sh.Cache-int64(float64(sh.Cache)*tightest))
-	cache, others = sh.Cache-n, others-int64(float64(n)*garbage)
+	cache, others = sh.Cache-n, max(others-int64(math.Ceil(float64(n)*garbage+1)), 0)
 	n = min(others, sh.Transforms-int64(float64(sh.Transforms)*tightest))
 	return lent, cache, sh.Transforms - n
 }
