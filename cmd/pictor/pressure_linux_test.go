@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -24,17 +26,17 @@ func ballast() bool {
 	if err != nil {
 		return false
 	}
-	hold := make([][]byte, 0, n)
 	for range n {
-		b := make([]byte, mib)
-		for i := range b {
-			b[i] = 1
+		// The kernel fills it: where we wrote, the race detector would take
+		// many times as much for its own books.
+		if _, err := unix.Mmap(-1, 0, mib, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_POPULATE); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
-		hold = append(hold, b)
 		time.Sleep(100 * time.Millisecond)
 	}
 	os.Stdin.Read(make([]byte, 1))
-	return len(hold) == n
+	return true
 }
 
 // ballast starts another program in the cgroup, which takes n MiB.
@@ -123,7 +125,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	}
 
 	watch, least = g.watch(), s.watchCache()
-	stop := g.ballast(100)
+	stop := g.ballast(90)
 	pressed := burst(64, 120, true)
 	peak, pressedLeast := watch(), least()
 	m, err := s.memory()
@@ -131,7 +133,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	t.Logf("beside 100 MiB of another program: %v; at most %d MiB in all; cache at least %d KiB; %+v", pressed, peak/mib, pressedLeast>>10, m.Pressure)
+	t.Logf("beside 90 MiB of another program: %v; at most %d MiB in all; cache at least %d KiB; %+v", pressed, peak/mib, pressedLeast>>10, m.Pressure)
 	if g.oomKills() != 0 || pressed.failed > 0 || pressed.silent > 0 || pressed.status[http.StatusOK] == 0 || m.Pressure.Others < 80*mib || pressedLeast > full.Cache.Max/4 {
 		t.Errorf("%d OOM kills; %v; cache at least %d KiB", g.oomKills(), pressed, pressedLeast>>10)
 	}
