@@ -187,12 +187,15 @@ func (m *Memory) add() {
 		}
 	}
 	h := m.Heap
+	// Tables that were made large and are mostly empty, as the cache's are for
+	// a large limit, are in use to Go, and to the kernel not there.
+	inUse := min(h.InUse, server-h.Idle-h.Stacks)
 	m.Parts = []Part{
 		{"cache entries", m.Cache.Bytes},
-		{"rest of Go's heap in use", max(h.InUse-m.Cache.Bytes, 0)},
+		{"rest of Go's heap in use", max(inUse-m.Cache.Bytes, 0)},
 		{"Go's heap, free and kept", h.Idle},
 		{"goroutine stacks", h.Stacks},
-		{"Go's runtime and C libraries in the server", max(server-h.InUse-h.Idle-h.Stacks, 0)},
+		{"Go's runtime and C libraries in the server", max(server-inUse-h.Idle-h.Stacks, 0)},
 		{"workers", workers},
 		{"sources", m.Sources.Bytes},
 		{"programs and libraries", files},

@@ -93,6 +93,18 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	compare("afterwards")
 }
 
+// A large limit means large tables, which are empty at first.
+func TestTheLedgerOfALargeLimitAddsUp(t *testing.T) {
+	s := serve(t, "--insecure", "--memory-limit", "16GiB")
+	m, err := s.memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := off(m.Sum, m.Total); d > 0.1 {
+		t.Errorf("the parts sum to %d KiB of %d\n%+v", m.Sum>>10, m.Total>>10, m.Parts)
+	}
+}
+
 // The whole tree is small when it has done nothing yet but one picture.
 func TestAFreshTreeIsSmall(t *testing.T) {
 	s := serveIn(t, newCgroup(t, 256*mib))
