@@ -44,7 +44,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 	if s.pressed() && need > s.sharesNow().Transforms {
 		return nil, budget.ErrSaturated // no time for the largest ones
 	}
-	leave, err := s.line.join(need, held, s.aloneBeside(s.gate.evict(aloneClients)))
+	leave, err := s.line.join(need, held, s.aloneBeside(s.gate.evict(aloneClients, s.gate.spare)))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 	}
 	undo = append(undo, turn.Release)
 	// From here on clients may not become more.
-	clients := max(s.gate.evict(aloneClients), aloneClients)
+	clients := max(s.gate.evict(aloneClients, s.gate.spare), aloneClients)
 	s.clientsBeside.Store(int64(clients))
 	undo = append(undo, func() { s.clientsBeside.Store(0) })
 	most := s.aloneBeside(clients)

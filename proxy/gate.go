@@ -14,7 +14,7 @@ import (
 // gate bounds how many clients are connected: each takes memory, whatever it
 // asks for or waits for. Where there are as many as may be, a newcomer takes
 // the place of the connection that has been idle for the longest; where none
-// is idle it gets a 503 and is gone.
+// is idle, but for a moment, it gets a 503 and is gone.
 type gate struct {
 	// refusing has room for those who are being told so.
 	refusing chan struct{}
@@ -22,6 +22,9 @@ type gate struct {
 	changed func()
 	// limit, unless nil, is how many others allow for now.
 	limit func() int
+	// spare is for how long an idle connection keeps its place all the same:
+	// between two requests of somebody who goes on asking.
+	spare time.Duration
 
 	refused atomic.Uint64
 
@@ -33,7 +36,7 @@ type gate struct {
 }
 
 func newGate(most int) *gate {
-	return &gate{refusing: make(chan struct{}, 64), most: most, place: map[*gated]*list.Element{}}
+	return &gate{refusing: make(chan struct{}, 256), spare: time.Second, most: most, place: map[*gated]*list.Element{}}
 }
 
 // gated is a connection that counts.
@@ -41,6 +44,8 @@ type gated struct {
 	net.Conn
 	gate   *gate
 	closed sync.Once
+	// since is when it became idle; guarded by the gate's lock.
+	since time.Time
 }
 
 func (c *gated) Close() error {
@@ -96,17 +101,20 @@ func (g *gate) resize(most int) {
 	g.mu.Lock()
 	g.most = most
 	g.mu.Unlock()
-	g.evict(most)
+	g.evict(most, 0)
 }
 
-// evict closes idle connections, the longest idle first, until no more than
-// so many are open or none is idle, and says how many are. A request that is
+// evict closes connections that have been idle for a while, the longest idle
+// first, until no more than so many are open, and says how many are. A request that is
 // on its way on one is sent again by its client (RFC 9110 §9.2.2).
-func (g *gate) evict(most int) (open int) {
+func (g *gate) evict(most int, idle time.Duration) (open int) {
 	var out []*gated
 	g.mu.Lock()
 	for open = g.open; open > max(most, 0) && g.idle.Len() > 0; open-- {
 		c := g.idle.Front().Value.(*gated)
+		if time.Since(c.since) < idle {
+			break
+		}
 		g.forget(c)
 		out = append(out, c)
 	}
@@ -127,7 +135,7 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 	g.mu.Lock()
 	open := g.open
 	g.mu.Unlock()
-	if open >= most && g.evict(most-1) >= most {
+	if open >= most && g.evict(most-1, g.spare) >= most {
 		g.refused.Add(1)
 		return nil
 	}
@@ -149,12 +157,13 @@ func (g *gate) state(conn net.Conn, state http.ConnState) {
 	g.mu.Lock()
 	g.forget(c)
 	if state == http.StateIdle {
+		c.since = time.Now()
 		g.place[c] = g.idle.PushBack(c)
 	}
 	most, open := g.most, g.open
 	g.mu.Unlock()
 	if open > most {
-		g.evict(most) // a limit that was lowered while all were busy
+		g.evict(most, 0) // a limit that was lowered while all were busy
 	}
 }
 

@@ -23,6 +23,7 @@ type gateRig struct {
 
 func newGateRig(t *testing.T, most int) *gateRig {
 	r := &gateRig{t: t, gate: newGate(most), waiting: make(chan struct{}, 100), release: make(chan struct{})}
+	r.gate.spare = 0
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -162,5 +163,21 @@ func TestALowerLimitClosesTheIdle(t *testing.T) {
 	}
 	if _, err := busy.Read(make([]byte, 1)); err == nil {
 		t.Error("the busy one is still open")
+	}
+}
+
+// Somebody who asks again and again keeps the connection while others come.
+func TestAConnectionInUseIsNotTakenBetweenRequests(t *testing.T) {
+	r := newGateRig(t, 1)
+	r.gate.spare = time.Hour
+	c := r.dial()
+	for range 3 {
+		if status, _ := ask(c, "/"); status != 200 {
+			t.Fatal(status)
+		}
+		r.idle(1)
+		if status, _ := ask(r.dial(), "/"); status != 503 {
+			t.Errorf("the newcomer: %d", status)
+		}
 	}
 }

@@ -157,7 +157,9 @@ func (s *Server) clientLimit() int {
 	if beside := s.clientsBeside.Load(); beside > 0 {
 		return int(beside)
 	}
-	lent := s.accounts.transforms.Stats().InUse - sh.Transforms
+	// For the second or two that those jobs take clients may be too many, by
+	// what the slack (a tenth of the limit) is: few use it at the same time.
+	lent := s.accounts.transforms.Stats().InUse - sh.Transforms - sh.Limit/10
 	if lent <= 0 || sh.PerConnection <= 0 {
 		return sh.Connections
 	}
