@@ -57,6 +57,9 @@ type Serve struct {
 	MaxFrames       int    `help:"Most frames of an animation." default:"300" group:"Sources"`
 	MaxOutputSide   int    `help:"Longest side of a result in pixels, 1 to 65535." default:"8192" group:"Sources"`
 
+	Watermark            string `help:"Picture that URLs may have laid over theirs (wm), at most 1 MiB." placeholder:"FILE" group:"Pictures"`
+	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Pictures"`
+
 	FetchTimeout   time.Duration `help:"Longest time for fetching one source." default:"10s" group:"Timeouts"`
 	RequestTimeout time.Duration `help:"Longest time that a client waits for an answer." default:"30s" group:"Timeouts"`
 	QueueWait      time.Duration `help:"Longest wait for memory before a request is turned away with 503." default:"20s" group:"Timeouts"`

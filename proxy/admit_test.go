@@ -91,9 +91,12 @@ func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
 }
 
 // huge is a Transformer whose results do not fit into socket buffers.
-type huge struct{ bytes int }
+type huge struct {
+	painter
+	bytes int
+}
 
-func (h huge) Transform(_ context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
+func (h *huge) Transform(_ context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	deliver(0, transform.Picture{Format: transform.PNG, Width: 1, Height: 1, Body: make([]byte, h.bytes)})
 	return nil
 }
@@ -103,7 +106,7 @@ func (h huge) Transform(_ context.Context, job transform.Job, deliver func(int, 
 func TestClientsThatDoNotReadAreCounted(t *testing.T) {
 	const size = 12 << 20
 	r := newRig(t, func(c *Config) {
-		c.Transformer = huge{size}
+		c.Transformer = &huge{bytes: size}
 		c.Cache.Close()
 		c.Cache, _ = cache.New(cache.Config{MaxBytes: 64 << 20, MaxEntryBytes: 32 << 20})
 		c.Shares.Cache = 64 << 20

@@ -38,6 +38,7 @@ var failures = []failure{
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", ""},
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", ""},
 	{signedurl.ErrMalformed, http.StatusNotFound, "malformed-path", ""},
+	{errNotAllowed, http.StatusForbidden, "option-not-allowed", ""},
 	{errExpired, http.StatusNotFound, "expired", "This URL was good until a time that has passed."},
 
 	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", ""},

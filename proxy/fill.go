@@ -23,40 +23,27 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 		return nil, err
 	}
 	s.activity.Add(1)
-	wait := &patience{left: s.cfg.QueueWait}
-	body, err := s.fetch(ctx, wait, req.Source)
+	f := &fill{s: s, wait: &patience{left: s.cfg.QueueWait}, commit: commit, req: req}
+	body, err := s.fetch(ctx, f.wait, req)
 	if err != nil {
 		return nil, err
 	}
 	defer body.close()
-	info, err := s.sniff(body.source)
+	f.body = body
+	info, err := s.sniff(body.source, s.limits(req))
 	if err != nil {
 		return nil, err
 	}
-	out := req.Params
-	if out.Format == transform.FormatUnknown {
-		out.Format = info.Format
+	make := f.picture
+	if req.Params.AsItIs(info) {
+		make = f.original
 	}
-	plan := transform.NewGeometry(info, out)
-	if err := s.cfg.Limits.CheckResult(plan, out.Format); err != nil {
-		return nil, err
-	}
-	need := transform.WorkingSet(info, plan, out)
-	// The result is here, too, while the worker still has it.
-	done, err := s.admit(ctx, wait, body, need+transform.ResultBytes(info, plan, out))
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	if err := commit(); err != nil {
-		return nil, err
-	}
-	picture, err := s.transform(ctx, req.Source, transform.Job{Source: body.source, Info: info, Outputs: []transform.Params{out}, Memory: need})
+	picture, err := make(ctx, info)
 	if err != nil {
 		return nil, err
 	}
 	s.log.Debug("filled", "source", req.Source, "from", info.Format, "source bytes", body.meta.Size,
-		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", need)
+		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
 	return s.entry(key, req, body.meta, picture), nil
 }
 
@@ -84,7 +71,8 @@ func (b *body) close() {
 	}
 }
 
-func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, error) {
+func (s *Server) fetch(ctx context.Context, wait *patience, req signedurl.Request) (*body, error) {
+	url := req.Source
 	done, err := s.turns.take(ctx, wait, s.cfg.Origin.Host(url))
 	if err != nil {
 		return nil, err
@@ -102,6 +90,9 @@ func (s *Server) fetch(ctx context.Context, wait *patience, url string) (*body, 
 		}
 	}()
 	reserve := func(n int64) error {
+		if most := req.Limits.SourceBytes; most > 0 && b.held()+n > most {
+			return fmt.Errorf("%w: it has more than the %d bytes that max_src_file_size allows", origin.ErrTooLarge, most)
+		}
 		if b.grant == nil {
 			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
 			return s.bodyTooLarge(err, n)
@@ -133,7 +124,7 @@ func (s *Server) bodyTooLarge(err error, n int64) error {
 // sniff looks at the whole source and refuses it by what it is. A picture that
 // is both cut and over a limit is told to be over the limit: that will not
 // change by sending the rest.
-func (s *Server) sniff(source *transform.Source) (transform.Info, error) {
+func (s *Server) sniff(source *transform.Source, limits transform.Limits) (transform.Info, error) {
 	b, err := source.Bytes()
 	if err != nil {
 		return transform.Info{}, err
@@ -142,18 +133,19 @@ func (s *Server) sniff(source *transform.Source) (transform.Info, error) {
 	defer source.Release()
 	info, err := transform.Sniff(b)
 	if err == nil || errors.Is(err, transform.ErrTruncated) {
-		if over := s.cfg.Limits.CheckSource(info); over != nil {
+		if over := limits.CheckSource(info); over != nil {
 			return info, over
 		}
 	}
 	return info, err
 }
 
-func (s *Server) transform(ctx context.Context, source string, job transform.Job) (picture transform.Picture, err error) {
+// blamed has a worker do something, and remembers a source that it dies of.
+func (s *Server) blamed(source string, work func() error) error {
 	start := time.Now()
-	err = s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { picture = p })
+	err := work()
 	s.poison.blame(source, err, time.Since(start) > s.cfg.RequestTimeout/2)
-	return picture, err
+	return err
 }
 
 func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, p transform.Picture) *cache.Entry {

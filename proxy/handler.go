@@ -52,5 +52,8 @@ func (s *Server) request(target string) (signedurl.Request, error) {
 	if req.Expired(s.now()) {
 		return signedurl.Request{}, errExpired
 	}
+	if err := s.permit(req); err != nil {
+		return signedurl.Request{}, err
+	}
 	return req, nil
 }

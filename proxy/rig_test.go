@@ -48,6 +48,11 @@ func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func
 	return nil
 }
 
+// Look says that a border of ten pixels is all around.
+func (p *painter) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
+	return transform.Rect{Left: 10, Top: 10, Width: job.Info.Width - 20, Height: job.Info.Height - 20}, nil
+}
+
 // rig is a whole server but for libvips, before a real origin.
 type rig struct {
 	*httptest.Server

@@ -40,6 +40,10 @@ type Config struct {
 	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
+	// AllowSecurityOptions lets URLs set limits of their own.
+	AllowSecurityOptions bool
+	// Watermark is what URLs may have laid over their pictures; nil for none.
+	Watermark *Watermark
 	TTL       TTL
 	// RequestTimeout is the longest that a client waits; 0 means 30 s.
 	RequestTimeout time.Duration

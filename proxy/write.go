@@ -45,6 +45,7 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 	}
 	s.answers.WithLabelValues("ok").Inc()
 	h["Content-Type"] = []string{e.ContentType}
+	h["Content-Disposition"] = []string{disposition(req, e.ContentType)}
 	h["Content-Length"] = []string{strconv.Itoa(len(e.Body))}
 	s.limitWrite(w, len(e.Body))
 	w.WriteHeader(http.StatusOK)

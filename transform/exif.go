@@ -6,40 +6,68 @@ import "encoding/binary"
 // §4.7.2), and in a WebP chunk by a mistake that many encoders share.
 const exifPrefix = "Exif\x00\x00"
 
-// exifOrientation is tag 0x0112 of the first directory of an EXIF block
-// (EXIF 2.32 §4.6.4): 1 to 8, and 1 for whatever cannot be read, as a picture
-// is not worth refusing for its EXIF. No other directory is visited, so
-// directories that point at each other are harmless.
-func exifOrientation(b []byte) int {
-	const upright = 1
-	var order binary.ByteOrder
-	switch {
-	case hasMagic(b, 0, "II*\x00"):
-		order = binary.LittleEndian
-	case hasMagic(b, 0, "MM\x00*"):
-		order = binary.BigEndian
-	default:
-		return upright
-	}
-	if len(b) < 8 {
-		return upright
-	}
-	dir := uint64(order.Uint32(b[4:]))
-	if dir+2 > uint64(len(b)) {
-		return upright
-	}
-	entries := b[dir+2:]
-	const entrySize = 12
-	for n := order.Uint16(b[dir:]); n > 0 && len(entries) >= entrySize; n-- {
-		if order.Uint16(entries) == 0x0112 {
-			if o := inlineNumber(order, entries[2:entrySize]); o >= 1 && o <= 8 {
-				return int(o)
-			}
-			return upright
+// Tags of the first directory (EXIF 2.32 §4.6.4 and §4.6.5).
+const (
+	exifTagOrientation = 0x0112
+	exifTagArtist      = 0x013B
+	exifTagCopyright   = 0x8298
+)
+
+// exifEntries are those of the first directory of an EXIF block, by tag, with
+// the tag cut off; none where it cannot be read. No other directory is
+// visited, so directories that point at each other are harmless.
+func exifEntries(b []byte) func(yield func(order binary.ByteOrder, tag uint16, entry []byte) bool) {
+	return func(yield func(binary.ByteOrder, uint16, []byte) bool) {
+		var order binary.ByteOrder
+		switch {
+		case hasMagic(b, 0, "II*\x00"):
+			order = binary.LittleEndian
+		case hasMagic(b, 0, "MM\x00*"):
+			order = binary.BigEndian
+		default:
+			return
 		}
-		entries = entries[entrySize:]
+		if len(b) < 8 {
+			return
+		}
+		dir := uint64(order.Uint32(b[4:]))
+		if dir+2 > uint64(len(b)) {
+			return
+		}
+		entries := b[dir+2:]
+		const size = 12
+		for n := order.Uint16(b[dir:]); n > 0 && len(entries) >= size; n-- {
+			if !yield(order, order.Uint16(entries), entries[2:size]) {
+				return
+			}
+			entries = entries[size:]
+		}
 	}
+}
+
+// exifOrientation is 1 to 8, and 1 for whatever cannot be read, as a picture
+// is not worth refusing for its EXIF.
+func exifOrientation(b []byte) int {
+	upright := 1
+	exifEntries(b)(func(order binary.ByteOrder, tag uint16, entry []byte) bool {
+		if tag != exifTagOrientation {
+			return true
+		}
+		if o := inlineNumber(order, entry); o >= 1 && o <= 8 {
+			upright = int(o)
+		}
+		return false
+	})
 	return upright
+}
+
+// exifRights says whether a block tells who made the picture or whose it is.
+func exifRights(b []byte) (found bool) {
+	exifEntries(b)(func(_ binary.ByteOrder, tag uint16, _ []byte) bool {
+		found = tag == exifTagArtist || tag == exifTagCopyright
+		return !found
+	})
+	return found
 }
 
 // inlineNumber reads the first value of a directory entry whose tag is cut

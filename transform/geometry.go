@@ -1,19 +1,17 @@
 package transform
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // Rect is an area of a picture in pixels, from its left top corner.
 type Rect struct{ Left, Top, Width, Height int }
 
-// Geometry is the plan of one result's sizes, made from the header alone, so
-// that the estimate and the pipeline follow the same numbers. The steps, in
-// their order: decode (Load), resize (Scaled), crop (Crop), turn (Angle, then
-// Flip), giving Width by Height. All but the last are in the orientation in
-// which the picture is stored: the turn comes last because it needs the whole
-// frame in memory, and by then the frame is small.
+// Geometry is the plan of one result's sizes, made from what is known before
+// any pixel is decoded, so that the estimate and the pipeline follow the same
+// numbers. The steps, in their order: decode (Load), cut (Cut), resize
+// (Scaled), crop (Crop), turn (Angle, then Flip), giving Picture's size, and
+// laying that on a canvas (Picture on Width by Height). All before the turn
+// is in the orientation in which the picture is stored: the turn comes late
+// because it needs the whole frame in memory, and by then the frame is small.
 type Geometry struct {
 	// Shrink is the reduction that the JPEG decoder does itself: 1, 2, 4 or 8.
 	Shrink int
@@ -21,187 +19,139 @@ type Geometry struct {
 	Scale float64
 	// LoadWidth and LoadHeight are about what the decoder yields (its rounding
 	// may differ by one).
-	LoadWidth, LoadHeight     int
+	LoadWidth, LoadHeight int
+	// Frame is the part of the loaded picture inside of a trimmed border, all
+	// of it where nothing is trimmed. Cut is the part of the loaded picture
+	// that is worked on; SmartCut leaves it to what is seen where in Frame an
+	// area of Cut's size lies.
+	Frame, Cut Rect
+	SmartCut   bool
+
 	ScaledWidth, ScaledHeight int
 	// Crop is inside the scaled picture; all of it when nothing is cut.
-	Crop Rect
+	// SmartCrop leaves its place to what is seen.
+	Crop      Rect
+	SmartCrop bool
 	// Angle is clockwise: 0, 90, 180 or 270. Flip mirrors left and right after it.
 	Angle int
 	Flip  bool
+	// Picture is where the turned picture lies in the result.
+	Picture Rect
 	// Width and Height are the result's.
 	Width, Height int
+	// DPR is the one that is really applied: without Enlarge it stops where the
+	// source ends. It multiplies what is in pixels besides width and height.
+	DPR float64
 }
 
 // Turns says whether pixels change places, which needs the frame in memory.
 func (g Geometry) Turns() bool { return g.Angle != 0 || g.Flip }
 
+// Extends says whether the picture lies on a larger canvas.
+func (g Geometry) Extends() bool { return g.Picture != Rect{0, 0, g.Width, g.Height} }
+
+// cuts says whether a part of the loaded picture is worked on.
+func (g Geometry) cuts() bool { return g.Cut != Rect{0, 0, g.LoadWidth, g.LoadHeight} }
+
 // NewGeometry plans p for a picture. The arithmetic, rounding included, is
 // imgproxy's documented one, so that its users get the sizes they know.
 func NewGeometry(info Info, p Params) Geometry {
-	g := Geometry{Shrink: 1, Scale: 1}
-	g.Angle, g.Flip = turn(info.Orientation, p)
-	srcW, srcH := info.Width, info.Height
-	if g.Angle%180 != 0 {
+	info = info.Used(p)
+	stored := orientation{}
+	if !p.IgnoreOrientation {
+		stored = exif(info.Orientation)
+	}
+	all := stored.then(p.asked())
+	content := info.content(p.Trim, stored)
+	srcW, srcH := content.Width, content.Height
+	if all.swaps() {
 		srcW, srcH = srcH, srcW
 	}
-	sx, sy, dpr := scales(float64(srcW), float64(srcH), p)
-	upW, upH := scaled(srcW, sx), scaled(srcH, sy)
-	cropW, cropH := cropSize(p, dpr, upW, upH)
-	crop := anchor(p.Gravity, upW, upH, cropW, cropH)
-	g.Width, g.Height = crop.Width, crop.Height
-
-	g.ScaledWidth, g.ScaledHeight = upW, upH
-	if g.Angle%180 != 0 {
-		g.ScaledWidth, g.ScaledHeight = upH, upW
+	s := newSizes(srcW, srcH, p)
+	g := Geometry{Shrink: 1, Scale: 1, Angle: all.angle, Flip: all.flip, DPR: s.dpr, ScaledWidth: s.scaledW, ScaledHeight: s.scaledH}
+	if all.swaps() {
+		g.ScaledWidth, g.ScaledHeight = s.scaledH, s.scaledW
 	}
-	g.Crop = g.stored(crop, upW)
-	g.planLoad(info)
+	g.canvas(s, p)
+	crop := Rect{Width: g.Picture.Width, Height: g.Picture.Height}
+	crop.Left, crop.Top = p.Gravity.place(s.scaledW, s.scaledH, crop.Width, crop.Height, s.dpr, false)
+	g.Crop = all.stored(crop, s.scaledW, s.scaledH)
+	g.SmartCrop = p.Gravity.Anchor == Smart && (crop.Width < s.scaledW || crop.Height < s.scaledH)
+
+	gravity := p.Crop.gravity(p)
+	area := Rect{Width: s.areaW, Height: s.areaH}
+	area.Left, area.Top = gravity.place(srcW, srcH, area.Width, area.Height, 1, false)
+	area = all.stored(area, srcW, srcH)
+	area.Left, area.Top = area.Left+content.Left, area.Top+content.Top
+	g.SmartCut = gravity.Anchor == Smart && (s.areaW < srcW || s.areaH < srcH)
+	g.planLoad(info, area)
+	g.Frame = g.loaded(info, content)
+	g.Cut = g.loaded(info, area).within(g.Frame)
 	return g
 }
 
-// turn joins EXIF's orientation (EXIF 2.3, tag 0x0112) with the asked
-// rotation. A mirrored picture turns the other way round: turning after a
-// flip is flipping after the opposite turn.
-func turn(orientation int, p Params) (angle int, flip bool) {
-	if !p.IgnoreOrientation {
-		switch orientation {
-		case 3, 4:
-			angle = 180
-		case 5, 6:
-			angle = 90
-		case 7, 8:
-			angle = 270
-		}
-		flip = orientation == 2 || orientation == 4 || orientation == 5 || orientation == 7
+// content is the part of the stored picture that a trim leaves; o makes it
+// upright.
+func (info Info) content(t Trim, o orientation) Rect {
+	whole := Rect{0, 0, info.Width, info.Height}
+	if !t.On || !info.Content.inside(whole) {
+		return whole
 	}
-	if flip {
-		return (angle - p.Rotate + 360) % 360, true
+	w, h := info.Width, info.Height
+	if o.swaps() {
+		w, h = h, w
 	}
-	return (angle + p.Rotate) % 360, false
+	return o.stored(t.even(o.turned(info.Content, info.Width, info.Height), w, h), w, h)
 }
 
-// scales gives the factors for both axes and the DPR that is really applied:
-// without Enlarge it is lowered until the result fits the source.
-func scales(srcW, srcH float64, p Params) (sx, sy, dpr float64) {
-	shrinkW, shrinkH := shrinks(srcW, srcH, p)
-	dpr = p.DPR
-	if dpr == 0 {
-		dpr = 1
-	}
-	if !p.Enlarge {
-		if least := math.Min(shrinkW, shrinkH); least < 1 {
-			shrinkW /= least
-			shrinkH /= least
-			dpr /= least
-		}
-		dpr = math.Min(dpr, math.Min(shrinkW, shrinkH))
-	}
-	// No side becomes less than one pixel.
-	shrinkW = math.Min(shrinkW/dpr, srcW)
-	shrinkH = math.Min(shrinkH/dpr, srcH)
-	return 1 / shrinkW, 1 / shrinkH, dpr
+// inside says whether r has an area and lies in whole.
+func (r Rect) inside(whole Rect) bool {
+	return r.Left >= whole.Left && r.Top >= whole.Top && r.Width > 0 && r.Height > 0 &&
+		r.Width <= whole.Width-(r.Left-whole.Left) && r.Height <= whole.Height-(r.Top-whole.Top)
 }
 
-// shrinks gives source over target for both axes, before DPR and Enlarge.
-func shrinks(srcW, srcH float64, p Params) (w, h float64) {
-	dstW, dstH := float64(p.Width), float64(p.Height)
-	if p.Width == 0 {
-		dstW = srcW
-	}
-	if p.Height == 0 {
-		dstH = srcH
-	}
-	w, h = srcW/dstW, srcH/dstH
-	mode := p.Mode
-	if mode == Auto {
-		mode = Fit
-		if (srcW >= srcH) == (dstW >= dstH) {
-			mode = Fill
-		}
-	}
-	switch {
-	case mode == Force:
-	case p.Width == 0:
-		w = h
-	case p.Height == 0:
-		h = w
-	case mode == Fit:
-		w = math.Max(w, h)
-		h = w
-	default:
-		w = math.Min(w, h)
-		h = w
-	}
-	return w, h
-}
+// In says whether r has an area and lies in a picture of w by h.
+func (r Rect) In(w, h int) bool { return r.inside(Rect{0, 0, w, h}) }
 
-func scaled(side int, factor float64) int {
-	return max(1, int(math.Round(float64(side)*factor)))
-}
-
-// cropSize is the box that the scaled picture is cut to: never more than there is.
-func cropSize(p Params, dpr float64, w, h int) (int, int) {
-	boxW, boxH := int(math.Round(float64(p.Width)*dpr)), int(math.Round(float64(p.Height)*dpr))
-	if p.Mode == FillDown && boxW > 0 && boxH > 0 {
-		overW, overH := float64(boxW)/float64(w), float64(boxH)/float64(h)
-		switch {
-		case overW > overH && overW > 1:
-			boxW, boxH = w, scaled(w, float64(boxH)/float64(boxW))
-		case overH > overW && overH > 1:
-			boxW, boxH = scaled(h, float64(boxW)/float64(boxH)), h
-		}
-	}
-	if boxW <= 0 || boxW > w {
-		boxW = w
-	}
-	if boxH <= 0 || boxH > h {
-		boxH = h
-	}
-	return boxW, boxH
-}
-
-// anchor places a box in a picture; an odd rest leans as imgproxy's does.
-func anchor(g Gravity, w, h, boxW, boxH int) Rect {
-	left, top := halfEven(w-boxW+1), halfEven(h-boxH+1)
-	switch g {
-	case West, NorthWest, SouthWest:
-		left = 0
-	case East, NorthEast, SouthEast:
-		left = w - boxW
-	}
-	switch g {
-	case North, NorthEast, NorthWest:
-		top = 0
-	case South, SouthEast, SouthWest:
-		top = h - boxH
-	}
-	return Rect{min(left, w-boxW), min(top, h-boxH), boxW, boxH}
-}
-
-func halfEven(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
-
-// stored maps an area of the upright picture, upW wide, to the same area of
-// the scaled picture as stored: the flip undone, then the turn.
-func (g Geometry) stored(r Rect, upW int) Rect {
-	if g.Flip {
-		r.Left = upW - r.Left - r.Width
-	}
-	switch g.Angle {
-	case 90:
-		return Rect{r.Top, g.ScaledHeight - r.Left - r.Width, r.Height, r.Width}
-	case 180:
-		return Rect{g.ScaledWidth - r.Left - r.Width, g.ScaledHeight - r.Top - r.Height, r.Width, r.Height}
-	case 270:
-		return Rect{g.ScaledWidth - r.Top - r.Height, r.Left, r.Height, r.Width}
-	}
+// within is r moved and cut so that it lies in whole.
+func (r Rect) within(whole Rect) Rect {
+	r.Width, r.Height = min(r.Width, whole.Width), min(r.Height, whole.Height)
+	r.Left = max(whole.Left, min(r.Left, whole.Left+whole.Width-r.Width))
+	r.Top = max(whole.Top, min(r.Top, whole.Top+whole.Height-r.Height))
 	return r
+}
+
+// canvas puts the cropped and turned picture into the result: extended to the
+// asked size, extended to the asked proportions, padded.
+func (g *Geometry) canvas(s sizes, p Params) {
+	g.Width, g.Height = s.box()
+	g.Picture = Rect{0, 0, g.Width, g.Height}
+	if p.Extend.On {
+		g.extend(s.targetW, s.targetH, p.Extend.Gravity)
+	}
+	if p.ExtendRatio.On && s.ratioW > 0 {
+		g.extend(s.ratioW, s.ratioH, p.ExtendRatio.Gravity)
+	}
+	pad := s.padding(p.Padding)
+	g.Picture.Left += pad.Left
+	g.Picture.Top += pad.Top
+	g.Width += pad.Left + pad.Right
+	g.Height += pad.Top + pad.Bottom
+}
+
+func (g *Geometry) extend(w, h int, gravity Gravity) {
+	w, h = max(w, g.Width), max(h, g.Height)
+	left, top := gravity.place(w, h, g.Width, g.Height, g.DPR, false)
+	g.Picture.Left += left
+	g.Picture.Top += top
+	g.Width, g.Height = w, h
 }
 
 // planLoad picks what the decoder can do by itself: the largest power of two
 // that leaves at least the wanted pixels (JPEG), or the very factor (WebP).
-func (g *Geometry) planLoad(info Info) {
-	fw := float64(info.Width) / float64(g.ScaledWidth)
-	fh := float64(info.Height) / float64(g.ScaledHeight)
+func (g *Geometry) planLoad(info Info, area Rect) {
+	fw := float64(area.Width) / float64(g.ScaledWidth)
+	fh := float64(area.Height) / float64(g.ScaledHeight)
 	factor := math.Min(fw, fh)
 	g.LoadWidth, g.LoadHeight = info.Width, info.Height
 	switch info.Format {
@@ -222,67 +172,23 @@ func (g *Geometry) planLoad(info Info) {
 	}
 }
 
-// sideLimit is the largest side that the format can hold, in pixels.
-func (f Format) sideLimit() int {
-	switch f {
-	case WebP:
-		return 16383 // RFC 9649 §2.5: 14 bits
-	case AVIF:
-		return 16384 // the encoder's own limit
+// loaded is an area of the stored picture as it lies in the loaded one. Where
+// it falls between pixels it is rounded inwards, so that nothing of a trimmed
+// border shines in.
+func (g *Geometry) loaded(info Info, r Rect) Rect {
+	if (r == Rect{0, 0, info.Width, info.Height}) {
+		return Rect{0, 0, g.LoadWidth, g.LoadHeight}
 	}
-	return MaxDimension
+	left, width := inwards(r.Left, r.Width, info.Width, g.LoadWidth)
+	top, height := inwards(r.Top, r.Height, info.Height, g.LoadHeight)
+	return Rect{left, top, width, height}
 }
 
-// Limits are what an operator allows. A zero field means no limit.
-type Limits struct {
-	// MaxPixels bounds width times height of a source's frame.
-	MaxPixels int64
-	// MaxFrames bounds the frames of a source.
-	MaxFrames int
-	// MaxOutputSide bounds both sides of a result, in pixels.
-	MaxOutputSide int
-}
-
-// maxCoordinate is the longest side of any picture in libvips
-// (VIPS_MAX_COORD), those in the middle of the pipeline included.
-const maxCoordinate = 10_000_000
-
-// maxScans is the most scans of a JPEG. Encoders write about ten. Each more
-// costs a decoder a pass over the whole picture, which takes a few bytes to
-// ask for (libjpeg-turbo's own advice is that applications limit it).
-const maxScans = 500
-
-// CheckSource refuses a source by its header; the error wraps ErrLimit.
-func (l Limits) CheckSource(info Info) error {
-	if max(info.Width, info.Height) > maxCoordinate {
-		return fmt.Errorf("%w: the source is %dx%d; at most %d pixels a side can be worked on", ErrLimit, info.Width, info.Height, maxCoordinate)
-	}
-	if l.MaxPixels > 0 && info.Pixels() > l.MaxPixels {
-		return fmt.Errorf("%w: the source is %dx%d, that is %.1f megapixels; at most %.1f are allowed (max-source-pixels)",
-			ErrLimit, info.Width, info.Height, float64(info.Pixels())/1e6, float64(l.MaxPixels)/1e6)
-	}
-	if l.MaxFrames > 0 && info.Frames > l.MaxFrames {
-		return fmt.Errorf("%w: the source has %d frames; at most %d are allowed (max-frames)", ErrLimit, info.Frames, l.MaxFrames)
-	}
-	if info.Scans > maxScans {
-		return fmt.Errorf("%w: the source has %d scans; at most %d are allowed", ErrLimit, info.Scans, maxScans)
-	}
-	return nil
-}
-
-// CheckResult refuses a result by its planned size; the error wraps ErrLimit.
-func (l Limits) CheckResult(g Geometry, f Format) error {
-	side := max(g.Width, g.Height)
-	if scaled := max(g.ScaledWidth, g.ScaledHeight); scaled > maxCoordinate {
-		return fmt.Errorf("%w: on its way to %dx%d the picture would be %d pixels long; its sides are too different for that",
-			ErrLimit, g.Width, g.Height, scaled)
-	}
-	if l.MaxOutputSide > 0 && side > l.MaxOutputSide {
-		return fmt.Errorf("%w: the result would be %dx%d; at most %d pixels a side are allowed (max-output-side), so ask for a smaller width or height",
-			ErrLimit, g.Width, g.Height, l.MaxOutputSide)
-	}
-	if side > f.sideLimit() {
-		return fmt.Errorf("%w: the result would be %dx%d; %s holds at most %d pixels a side", ErrLimit, g.Width, g.Height, f, f.sideLimit())
-	}
-	return nil
+func inwards(start, length, side, to int) (int, int) {
+	by := float64(to) / float64(side)
+	const within = 1e-9 // of a pixel is on it
+	from := int(math.Ceil(float64(start)*by - within))
+	end := int(math.Floor(float64(start+length)*by + within))
+	from = min(from, to-1)
+	return from, max(1, min(end, to)-from)
 }

@@ -57,7 +57,7 @@ func TestGeometryOfAnOrientedPictureIsThatOfTheUprightOne(t *testing.T) {
 		if o >= 5 {
 			w, h = h, w
 		}
-		for _, p := range []Params{{Width: 600}, {Mode: Fill, Width: 300, Height: 300, Gravity: NorthWest}, {Rotate: 90, Height: 90}} {
+		for _, p := range []Params{{Width: 600}, {Mode: Fill, Width: 300, Height: 300, Gravity: At(NorthWest)}, {Rotate: 90, Height: 90}} {
 			g, up := NewGeometry(jpegInfo(w, h, o), p), NewGeometry(jpegInfo(6000, 4000, 1), p)
 			if g.Width != up.Width || g.Height != up.Height || g.Shrink != up.Shrink {
 				t.Errorf("orientation %d, %v: got %dx%d/%d, upright %dx%d/%d", o, p, g.Width, g.Height, g.Shrink, up.Width, up.Height, up.Shrink)
@@ -108,8 +108,8 @@ func TestGravityNamesTheCornerOfTheUprightPicture(t *testing.T) {
 		if o >= 5 {
 			w, h = h, w
 		}
-		for _, gravity := range []Gravity{NorthWest, NorthEast, SouthWest, SouthEast} {
-			g := NewGeometry(jpegInfo(w, h, o), Params{Mode: Fill, Width: 20, Height: 40, Gravity: gravity})
+		for _, gravity := range []Anchor{NorthWest, NorthEast, SouthWest, SouthEast} {
+			g := NewGeometry(jpegInfo(w, h, o), Params{Mode: Fill, Width: 20, Height: 40, Gravity: At(gravity)})
 			x, y, kept := apply(g, 0, 0)
 			cx, _ := corner(o, 60, 40)
 			west := gravity == NorthWest || gravity == SouthWest
@@ -129,17 +129,41 @@ func drawInfo(t *rapid.T) Info {
 		Format: rapid.SampledFrom(Formats[:]).Draw(t, "format"),
 		Width:  rapid.IntRange(1, 70000).Draw(t, "w"), Height: rapid.IntRange(1, 70000).Draw(t, "h"),
 		Orientation: rapid.IntRange(1, 8).Draw(t, "orientation"), Frames: 1, Bands: rapid.IntRange(1, 4).Draw(t, "bands"),
-		Bits: rapid.SampledFrom([]int{8, 10, 12, 16}).Draw(t, "bits"),
+		Bits:    rapid.SampledFrom([]int{8, 10, 12, 16}).Draw(t, "bits"),
+		Content: Rect{rapid.IntRange(0, 300).Draw(t, "left"), rapid.IntRange(0, 300).Draw(t, "top"), rapid.IntRange(0, 3000).Draw(t, "cw"), rapid.IntRange(0, 3000).Draw(t, "ch")},
 	}
 }
 
+func drawGravity(t *rapid.T, last Anchor) Gravity {
+	g := Gravity{Anchor: Anchor(rapid.IntRange(0, int(last)).Draw(t, "anchor"))}
+	least, most := -2000.0, 2000.0
+	if g.Anchor == FocalPoint {
+		least, most = 0, 1
+	}
+	g.X, g.Y = rapid.Float64Range(least, most).Draw(t, "x"), rapid.Float64Range(least, most).Draw(t, "y")
+	return g
+}
+
 func drawParams(t *rapid.T) Params {
+	side := rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 3000), rapid.IntRange(0, MaxDimension))
+	factor := rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0.01, 4), rapid.Float64Range(0.0001, MaxDPR))
+	area := rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0, 1), rapid.Float64Range(1, 70000))
+	pad := rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 300), rapid.IntRange(0, MaxDimension))
 	return Params{
 		Mode:  ResizeMode(rapid.IntRange(0, int(Auto)).Draw(t, "mode")),
-		Width: rapid.IntRange(0, MaxDimension).Draw(t, "pw"), Height: rapid.IntRange(0, MaxDimension).Draw(t, "ph"),
-		DPR: rapid.Float64Range(0, MaxDPR).Draw(t, "dpr"), Enlarge: rapid.Bool().Draw(t, "el"),
-		Gravity: Gravity(rapid.IntRange(0, int(SouthWest)).Draw(t, "g")),
-		Rotate:  rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rot"),
+		Width: side.Draw(t, "pw"), Height: side.Draw(t, "ph"), MinWidth: side.Draw(t, "mw"), MinHeight: side.Draw(t, "mh"),
+		ZoomX: factor.Draw(t, "zx"), ZoomY: factor.Draw(t, "zy"), DPR: factor.Draw(t, "dpr"), Enlarge: rapid.Bool().Draw(t, "el"),
+		Extend:      Extend{rapid.Bool().Draw(t, "ex"), drawGravity(t, SouthWest)},
+		ExtendRatio: Extend{rapid.Bool().Draw(t, "exar"), drawGravity(t, SouthWest)},
+		Gravity:     drawGravity(t, FocalPoint),
+		Crop: Crop{Width: area.Draw(t, "cw"), Height: area.Draw(t, "ch"), Own: rapid.Bool().Draw(t, "own"), Gravity: drawGravity(t, FocalPoint),
+			Ratio: factor.Draw(t, "car"), Grow: rapid.Bool().Draw(t, "grow")},
+		Trim:           Trim{On: rapid.Bool().Draw(t, "trim"), EqualX: rapid.Bool().Draw(t, "eqx"), EqualY: rapid.Bool().Draw(t, "eqy")},
+		Padding:        Padding{pad.Draw(t, "top"), pad.Draw(t, "right"), pad.Draw(t, "bottom"), pad.Draw(t, "left")},
+		Rotate:         rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rot"),
+		FlipHorizontal: rapid.Bool().Draw(t, "flh"), FlipVertical: rapid.Bool().Draw(t, "flv"),
+		Format:  rapid.SampledFrom(Formats[:]).Draw(t, "to"),
+		MaxSide: rapid.SampledFrom([]int{0, 0, 100, 5000}).Draw(t, "mrd"),
 	}
 }
 
@@ -155,11 +179,19 @@ func TestGeometryIsSound(t *testing.T) {
 		if g.Angle%180 != 0 {
 			w, h = h, w
 		}
-		if w != g.Width || h != g.Height {
-			t.Fatalf("the crop turns into %dx%d, the result is %dx%d", w, h, g.Width, g.Height)
+		if w != g.Picture.Width || h != g.Picture.Height || !g.Picture.inside(Rect{0, 0, g.Width, g.Height}) {
+			t.Fatalf("the crop turns into %dx%d, which is to lie at %+v of %dx%d", w, h, g.Picture, g.Width, g.Height)
 		}
-		if g.LoadWidth < g.ScaledWidth && g.LoadWidth < info.Width || g.LoadHeight < g.ScaledHeight && g.LoadHeight < info.Height {
-			t.Fatalf("the decoder gives %dx%d, less than the %dx%d wanted", g.LoadWidth, g.LoadHeight, g.ScaledWidth, g.ScaledHeight)
+		load := Rect{0, 0, g.LoadWidth, g.LoadHeight}
+		if !g.Cut.inside(load) || !g.Frame.inside(load) || !g.Cut.inside(g.Frame) {
+			t.Fatalf("of %dx%d decoded, %+v is cut out of %+v", g.LoadWidth, g.LoadHeight, g.Cut, g.Frame)
+		}
+		// Rounding inwards may take a pixel of each side.
+		if g.Cut.Width+2 < g.ScaledWidth && g.LoadWidth < info.Width || g.Cut.Height+2 < g.ScaledHeight && g.LoadHeight < info.Height {
+			t.Fatalf("the decoder gives %+v, less than the %dx%d wanted", g.Cut, g.ScaledWidth, g.ScaledHeight)
+		}
+		if longer := max(g.Width, g.Height); longer > p.Format.sideLimit() || p.MaxSide > 0 && longer > p.MaxSide {
+			t.Fatalf("%dx%d is over what %v holds or %d", g.Width, g.Height, p.Format, p.MaxSide)
 		}
 		if ws := WorkingSet(info, g, p); ws <= 0 || ws%mib != 0 {
 			t.Fatalf("working set %d", ws)
@@ -214,8 +246,8 @@ func TestParamsString(t *testing.T) {
 	}{
 		{Params{}, ""},
 		{Params{Width: 720, Quality: 80, Format: JPEG}, "w:720/q:80/f:jpg"},
-		{Params{Mode: FillDown, Width: 1, Height: 2, DPR: 1.5, Enlarge: true, Gravity: SouthEast, Rotate: 270, IgnoreOrientation: true, Quality: 3, Format: AVIF, KeepMetadata: true},
-			"rt:fill-down/w:1/h:2/dpr:1.5/el:1/g:soea/rot:270/ar:0/q:3/f:avif/sm:0"},
+		{Params{Mode: FillDown, Width: 1, Height: 2, DPR: 1.5, Enlarge: true, Gravity: At(SouthEast), Rotate: 270, IgnoreOrientation: true, Quality: 3, Format: AVIF, KeepMetadata: true},
+			"rt:fill-down/w:1/h:2/dpr:1.5/el:1/g:soea/ar:0/rot:270/sm:0/q:3/f:avif"},
 	} {
 		if got := tc.p.String(); got != tc.want {
 			t.Errorf("got %q, want %q", got, tc.want)

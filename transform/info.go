@@ -31,7 +31,24 @@ type Info struct {
 	CoefficientBytes int64
 	// AncillaryBytes is what metadata takes in the file: profiles, EXIF, text.
 	AncillaryBytes int64
+	// Profile says that there is a colour profile inside.
+	Profile bool `json:",omitzero"`
+	// ThumbWidth and ThumbHeight are of the thumbnail inside of an AVIF, 0
+	// where there is none.
+	ThumbWidth  int `json:",omitzero"`
+	ThumbHeight int `json:",omitzero"`
+	// Content is what Look found inside of a border; without an area where
+	// nobody looked. It is no part of the header.
+	Content Rect `json:",omitzero"`
 }
 
 // Pixels is Width times Height, of one frame.
 func (i Info) Pixels() int64 { return int64(i.Width) * int64(i.Height) }
+
+// Used is what p works on: the picture, or its thumbnail.
+func (i Info) Used(p Params) Info {
+	if p.EnforceThumbnail && i.ThumbWidth > 0 && i.ThumbHeight > 0 {
+		i.Width, i.Height = i.ThumbWidth, i.ThumbHeight
+	}
+	return i
+}

@@ -1,113 +1,93 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 )
-
-// ResizeMode says how a picture meets the asked width and height
-// (imgproxy's resizing_type).
-type ResizeMode uint8
-
-const (
-	// Fit keeps the proportions and stays inside the box. The default.
-	Fit ResizeMode = iota
-	// Fill keeps the proportions, covers the box and crops what sticks out.
-	Fill
-	// FillDown is Fill; a picture smaller than the box keeps the box's
-	// proportions instead of its size.
-	FillDown
-	// Force stretches to the box.
-	Force
-	// Auto is Fill where source and box are both portrait or both landscape,
-	// else Fit.
-	Auto
-)
-
-var resizeModes = [...]string{Fit: "fit", Fill: "fill", FillDown: "fill-down", Force: "force", Auto: "auto"}
-
-// String is the mode's name in the native dialect.
-func (m ResizeMode) String() string { return nameOf(resizeModes[:], int(m)) }
-
-// ParseResizeMode is the inverse of String.
-func ParseResizeMode(s string) (ResizeMode, bool) {
-	i, ok := indexOf(resizeModes[:], s)
-	return ResizeMode(i), ok
-}
-
-// Gravity is the place in a picture that a crop keeps.
-type Gravity uint8
-
-// The nine anchors. Center is the default.
-const (
-	Center Gravity = iota
-	North
-	South
-	East
-	West
-	NorthEast
-	NorthWest
-	SouthEast
-	SouthWest
-)
-
-var gravities = [...]string{
-	Center: "ce", North: "no", South: "so", East: "ea", West: "we",
-	NorthEast: "noea", NorthWest: "nowe", SouthEast: "soea", SouthWest: "sowe",
-}
-
-// String is the anchor's name in the native dialect.
-func (g Gravity) String() string { return nameOf(gravities[:], int(g)) }
-
-// ParseGravity is the inverse of String.
-func ParseGravity(s string) (Gravity, bool) {
-	i, ok := indexOf(gravities[:], s)
-	return Gravity(i), ok
-}
-
-func nameOf(names []string, i int) string {
-	if i >= len(names) {
-		return names[0]
-	}
-	return names[i]
-}
-
-func indexOf(names []string, s string) (int, bool) {
-	for i, n := range names {
-		if n == s {
-			return i, true
-		}
-	}
-	return 0, false
-}
 
 // Params is what to make of a picture. It is comparable; equal Params make
 // equal pictures, and String is one canonical text for each. The zero value
-// asks for the picture as it is: upright, without metadata, in its own format.
+// asks for the picture as it is: upright, in sRGB, without metadata, in its
+// own format.
 //
 // Fields that default to "on" are named by their opposite, so that the zero
-// value is the default of every dialect.
+// value is the default of every dialect. What a field means in full is said
+// beside its option.
 type Params struct {
-	Mode ResizeMode `json:",omitempty"`
+	Mode ResizeMode `json:",omitzero"`
 	// Width and Height are in pixels before DPR, 0 for "by proportion".
-	Width  int `json:",omitempty"`
-	Height int `json:",omitempty"`
-	// DPR multiplies width and height. 0 means 1, and 1 is stored as 0.
-	DPR float64 `json:",omitempty"`
+	Width  int `json:",omitzero"`
+	Height int `json:",omitzero"`
+	// MinWidth and MinHeight are the least that a resize leaves, in pixels.
+	MinWidth  int `json:",omitzero"`
+	MinHeight int `json:",omitzero"`
+	// ZoomX and ZoomY multiply width and height. 0 means 1, and 1 is stored as 0.
+	ZoomX float64 `json:",omitzero"`
+	ZoomY float64 `json:",omitzero"`
+	// DPR multiplies width and height, and what is in pixels beside them.
+	// 0 means 1, and 1 is stored as 0.
+	DPR float64 `json:",omitzero"`
 	// Enlarge allows a result bigger than the source.
-	Enlarge bool    `json:",omitempty"`
-	Gravity Gravity `json:",omitempty"`
-	// Rotate is clockwise in degrees, after EXIF: 0, 90, 180 or 270.
-	Rotate int `json:",omitempty"`
+	Enlarge     bool    `json:",omitzero"`
+	Extend      Extend  `json:",omitzero"`
+	ExtendRatio Extend  `json:",omitzero"`
+	Gravity     Gravity `json:",omitzero"`
+	Crop        Crop    `json:",omitzero"`
+	Trim        Trim    `json:",omitzero"`
+	Padding     Padding `json:",omitzero"`
 	// IgnoreOrientation leaves EXIF orientation unapplied (auto_rotate off).
-	IgnoreOrientation bool `json:",omitempty"`
-	// Quality is 1 to 100; 0 means the format's default.
-	Quality int `json:",omitempty"`
-	// Format is the format of the result; FormatUnknown means the source's.
-	Format Format `json:",omitempty"`
+	IgnoreOrientation bool `json:",omitzero"`
+	// Rotate is clockwise in degrees, after EXIF: 0, 90, 180 or 270. The
+	// mirrors come after it.
+	Rotate         int        `json:",omitzero"`
+	FlipHorizontal bool       `json:",omitzero"`
+	FlipVertical   bool       `json:",omitzero"`
+	Background     Background `json:",omitzero"`
+	// Brightness is added to each channel, -255 to 255.
+	Brightness int    `json:",omitzero"`
+	Contrast   Factor `json:",omitzero"`
+	Saturation Factor `json:",omitzero"`
+
+	Monochrome Monochrome `json:",omitzero"`
+	// Blur and Sharpen are standard deviations in pixels of the result.
+	Blur    float64 `json:",omitzero"`
+	Sharpen float64 `json:",omitzero"`
+	// Pixelate is the side of a block in pixels; 0 and 1 are none.
+	Pixelate  int       `json:",omitzero"`
+	Watermark Watermark `json:",omitzero"`
+	// Radius rounds the corners: in pixels, or below 1 as a share of the
+	// shorter side.
+	Radius float64 `json:",omitzero"`
+	Mask   Mask    `json:",omitzero"`
 	// KeepMetadata keeps EXIF, XMP and IPTC (strip_metadata off).
-	KeepMetadata bool `json:",omitempty"`
+	KeepMetadata bool `json:",omitzero"`
+	// DropCopyright strips also who made a picture and whose it is
+	// (keep_copyright off).
+	DropCopyright bool `json:",omitzero"`
+	// KeepProfile keeps the picture's colours in its own profile where the
+	// format can hold one (strip_color_profile off).
+	KeepProfile bool `json:",omitzero"`
+	// PreserveHDR keeps more than eight bits where source and format have them.
+	PreserveHDR bool `json:",omitzero"`
+	// EnforceThumbnail works on the embedded thumbnail of an AVIF, if it has one.
+	EnforceThumbnail bool `json:",omitzero"`
+	// Quality is 1 to 100; 0 means FormatQuality or the format's default.
+	Quality       int       `json:",omitzero"`
+	FormatQuality Qualities `json:",omitzero"`
+	// MaxBytes is the size that quality is lowered for; 0 for any size.
+	MaxBytes int `json:",omitzero"`
+	// Format is the format of the result; FormatUnknown means the source's.
+	Format Format      `json:",omitzero"`
+	JPEG   JPEGOptions `json:",omitzero"`
+	PNG    PNGOptions  `json:",omitzero"`
+	WebP   WebPOptions `json:",omitzero"`
+	AVIF   AVIFOptions `json:",omitzero"`
+	// Skip are the source formats that are left as they are.
+	Skip FormatSet `json:",omitzero"`
+	// Raw gives the source's bytes, whatever else is asked.
+	Raw bool `json:",omitzero"`
+	// MaxSide bounds the result's sides by making it smaller; 0 means it is not.
+	MaxSide int `json:",omitzero"`
 }
 
 // The ranges of Params; Normalize enforces them.
@@ -119,9 +99,9 @@ const (
 	MaxDPR = 100
 )
 
-// Normalize checks the ranges and brings fields with several spellings to
-// one: a full turn is no turn, a DPR of one is none. It returns what is
-// wrong as one short sentence.
+// Normalize checks what the options cannot check by themselves and brings
+// fields with several spellings to one: a full turn is no turn, a DPR of one
+// is none. It returns what is wrong as one short sentence.
 func (p Params) Normalize() (Params, error) {
 	switch {
 	case p.Width < 0 || p.Width > MaxDimension:
@@ -134,56 +114,29 @@ func (p Params) Normalize() (Params, error) {
 		return p, fmt.Errorf("quality %d is not in 0..100", p.Quality)
 	case p.Rotate%90 != 0:
 		return p, fmt.Errorf("rotation by %d is not a multiple of 90", p.Rotate)
+	case p.Extend.Gravity.Anchor == Smart || p.ExtendRatio.Gravity.Anchor == Smart:
+		return p, errors.New("extending has no smart gravity: there is nothing to see outside of the picture")
 	}
 	p.Rotate = (p.Rotate%360 + 360) % 360
-	if p.DPR == 1 {
-		p.DPR = 0
+	for _, one := range []*float64{&p.DPR, &p.ZoomX, &p.ZoomY} {
+		if *one == 1 {
+			*one = 0
+		}
 	}
+	if p.Pixelate == 1 {
+		p.Pixelate = 0
+	}
+	if p.MaxSide == MaxDimension {
+		p.MaxSide = 0
+	}
+	p.Extend = p.Extend.normalize()
+	p.ExtendRatio = p.ExtendRatio.normalize()
+	p.Gravity = p.Gravity.normalize()
+	p.Crop = p.Crop.normalize(p.Gravity)
+	p.Trim = p.Trim.normalize()
+	p.Background = p.Background.normalize()
+	p.Contrast, p.Saturation = p.Contrast.normalize(), p.Saturation.normalize()
+	p.Monochrome = p.Monochrome.normalize()
+	p.Watermark = p.Watermark.normalize()
 	return p, nil
-}
-
-// String is the canonical text: options of the native dialect in a fixed
-// order, long forms never, defaults left out. Parsing it with the native
-// dialect gives the same Params again. The zero Params are "".
-func (p Params) String() string {
-	var b strings.Builder
-	opt := func(name, value string) {
-		if b.Len() > 0 {
-			b.WriteByte('/')
-		}
-		b.WriteString(name)
-		b.WriteByte(':')
-		b.WriteString(value)
-	}
-	num := func(name string, n int) {
-		if n != 0 {
-			opt(name, strconv.Itoa(n))
-		}
-	}
-	if p.Mode != Fit {
-		opt("rt", p.Mode.String())
-	}
-	num("w", p.Width)
-	num("h", p.Height)
-	if p.DPR != 0 {
-		opt("dpr", strconv.FormatFloat(p.DPR, 'g', -1, 64))
-	}
-	if p.Enlarge {
-		opt("el", "1")
-	}
-	if p.Gravity != Center {
-		opt("g", p.Gravity.String())
-	}
-	num("rot", p.Rotate)
-	if p.IgnoreOrientation {
-		opt("ar", "0")
-	}
-	num("q", p.Quality)
-	if p.Format != FormatUnknown {
-		opt("f", p.Format.Ext())
-	}
-	if p.KeepMetadata {
-		opt("sm", "0")
-	}
-	return b.String()
 }

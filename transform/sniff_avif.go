@@ -95,6 +95,7 @@ func (a *avif) describe(info *Info) error {
 	if p.turns%2 == 1 {
 		info.Width, info.Height = info.Height, info.Width
 	}
+	info.Profile = a.profileBytes > 0
 	info.Bands = 3
 	bits, ancillary := p.channelBits, a.profileBytes
 	for _, item := range a.items {
@@ -104,6 +105,8 @@ func (a *avif) describe(info *Info) error {
 		case roleAlpha:
 			bits = max(bits, item.bits)
 			info.Alpha = true
+		case roleThumbnail:
+			a.thumbnail(item, info)
 		}
 		if item.kind == "Exif" || item.kind == "mime" || item.kind == "uri " {
 			ancillary += item.size()
@@ -119,6 +122,17 @@ func (a *avif) describe(info *Info) error {
 		info.Bands++
 	}
 	return nil
+}
+
+// thumbnail takes the size of the first one, which is the one that is decoded.
+func (a *avif) thumbnail(item *avifItem, info *Info) {
+	if info.ThumbWidth > 0 || item.width > math.MaxInt32 || item.height > math.MaxInt32 {
+		return
+	}
+	info.ThumbWidth, info.ThumbHeight = int(item.width), int(item.height)
+	if item.turns%2 == 1 {
+		info.ThumbWidth, info.ThumbHeight = info.ThumbHeight, info.ThumbWidth
+	}
 }
 
 // avifBits rounds up to a depth that AV1 has.

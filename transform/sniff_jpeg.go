@@ -27,6 +27,9 @@ const (
 	jpegCOM  = 0xFE
 )
 
+// iccPrefix stands before each part of a colour profile (ICC.1:2022 §B.4).
+const iccPrefix = "ICC_PROFILE\x00"
+
 // jpegWalk follows the markers of one JPEG from SOI to its EOI.
 type jpegWalk struct {
 	b    []byte
@@ -134,6 +137,9 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 		if marker == jpegAPP1 && w.info.Scans == 0 && !w.hasEXIF && hasMagic(segment, 0, exifPrefix) {
 			w.hasEXIF = true
 			w.info.Orientation = exifOrientation(segment[len(exifPrefix):])
+		}
+		if marker == jpegAPP0+2 && hasMagic(segment, 0, iccPrefix) {
+			w.info.Profile = true
 		}
 		return nil
 	case marker == jpegDNL:

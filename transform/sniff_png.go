@@ -146,6 +146,8 @@ func pngAncillary(name, data []byte, hasData bool, info *Info) error {
 		return nil
 	case "fcTL", "fdAT":
 		return nil
+	case "iCCP":
+		info.Profile = true
 	case "tRNS":
 		// Beside an alpha channel it is not allowed, and decoders ignore it.
 		if !info.Alpha && !hasData {

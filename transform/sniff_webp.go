@@ -116,6 +116,9 @@ func (w *webpWalk) chunk(c riffChunk, first bool) error {
 	case "ANIM":
 	case "VP8X":
 		return broken("the WebP has more than one header")
+	case "ICCP":
+		w.info.Profile = true
+		w.info.AncillaryBytes += int64(len(c.data)) + riffHeader
 	case "EXIF":
 		if w.hasEXIF && c.whole {
 			w.hasEXIF = false

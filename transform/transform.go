@@ -17,6 +17,10 @@ type Job struct {
 	Info Info
 	// Outputs has at least one element. Each must have its Format set.
 	Outputs []Params
+	// Watermark is the picture that outputs with a watermark are marked with,
+	// and WatermarkInfo what Sniff said of it; nil where none is configured.
+	Watermark     *Source
+	WatermarkInfo Info
 	// Memory is the most, in bytes, that the work may take at its peak above
 	// an idle worker: the WorkingSet that was admitted.
 	Memory int64
@@ -55,4 +59,7 @@ type Transformer interface {
 	// delivered. Errors wrap those of this package: ErrMalformed,
 	// ErrUnsupported, ErrLimit, ErrTimeout, ErrCrashed, or the context's.
 	Transform(ctx context.Context, job Job, deliver func(i int, p Picture)) error
+	// Look finds what lies inside of the border that the Trim of the job's only
+	// output describes, in pixels of the stored picture. Errors are as above.
+	Look(ctx context.Context, job Job) (Rect, error)
 }

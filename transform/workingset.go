@@ -31,20 +31,79 @@ const (
 // into the encoder, while the decoder keeps what it keeps. The larger counts.
 // The sum saturates instead of overflowing.
 func WorkingSet(info Info, g Geometry, out Params) int64 {
-	opening, held := decodeBytes(info, g)
-	streaming := held + rowBytes(info, g) + turnBytes(info, g) + encodeBytes(info, g, out)
+	w := Work{info.Used(out), g, out}
+	opening, held := decodeBytes(w.Info, g)
+	streaming := held + rowBytes(w.Info, g)*w.depth() + w.heldBytes() + encodeBytes(w)
+	for i := range options {
+		if share := options[i].Share; share != nil {
+			streaming += share(w)
+		}
+	}
 	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }
 
 // ResultBytes estimates, from above for photographs, the bytes of an encoded
 // result: what a copy of it takes outside of the worker.
 func ResultBytes(info Info, g Geometry, out Params) int64 {
+	w := Work{info.Used(out), g, out}
 	perPixel := 1.0
 	if out.Format == PNG {
-		perPixel = 1.05 * float64(max(1, info.Bands))
+		perPixel = 1.05 * w.resultBands()
 	}
 	return saturated(perPixel*float64(g.Width)*float64(g.Height) + metadataBytes(info)/3)
 }
+
+// depth is how many bytes a sample has on its way through the pipeline.
+func (w Work) depth() float64 {
+	if w.Out.Deep(w.Info) {
+		return 2
+	}
+	return 1
+}
+
+// bands are the bytes of a pixel on its way.
+func (w Work) bands() float64 {
+	bands := bandsLoaded(w.Info)
+	if w.Out.Monochrome.Intensity > 0 || w.Out.Watermark.On() {
+		bands = max(bands, 3)
+	}
+	return bands * w.depth()
+}
+
+// resultAlpha says whether the result has transparency.
+func (w Work) resultAlpha() bool {
+	if _, opaque := w.Out.Background.Under(w.Out.Format); !w.Out.Format.HasAlpha() || opaque && !w.Out.masks() {
+		return false
+	}
+	return w.Info.Alpha || w.Plan.Extends() || w.Out.masks()
+}
+
+// resultBands are the bytes of a pixel of the result.
+func (w Work) resultBands() float64 {
+	bands := w.bands()
+	if w.resultAlpha() && !w.Info.Alpha || w.Plan.Extends() {
+		bands += w.depth()
+	}
+	return bands
+}
+
+// heldBytes is the frame that is laid in memory where a step does not read
+// from the top to the bottom. The first such step lays it there for all.
+func (w Work) heldBytes() float64 {
+	frame := Rect{}
+	switch g := w.Plan; {
+	case g.SmartCut:
+		frame = g.Frame
+	case g.SmartCrop:
+		frame = Rect{Width: g.ScaledWidth, Height: g.ScaledHeight}
+	case g.Turns() || w.Out.looksAround():
+		frame = g.Crop
+	}
+	return float64(frame.Width) * float64(frame.Height) * w.bands()
+}
+
+// looksAround says whether an effect reads pixels beside the one it makes.
+func (p Params) looksAround() bool { return p.Blur > 0 || p.Sharpen > 0 || p.Pixelate > 1 }
 
 // Untouched is what the decoder maps at its peak over what it ever writes to,
 // in bytes: nobody's memory, but a limit on mappings has to let it pass.
@@ -178,33 +237,23 @@ const (
 // rows that it can have at most.
 func rowBytes(info Info, g Geometry) float64 {
 	bands := bandsLoaded(info)
-	width := float64(g.LoadWidth) * bands
-	out := float64(rowsOut) * float64(g.ScaledWidth) * bands
-	b := width*depthBytes(info)*math.Min(rowsLoaded, float64(g.LoadHeight)) + out
-	if g.ScaledWidth == g.LoadWidth && g.ScaledHeight == g.LoadHeight {
+	b := float64(g.LoadWidth)*bands*depthBytes(info)*math.Min(rowsLoaded, float64(g.LoadHeight)) + float64(rowsOut)*float64(g.ScaledWidth)*bands
+	if g.ScaledWidth == g.Cut.Width && g.ScaledHeight == g.Cut.Height {
 		return b
 	}
 	most, sample := float64(rowsShrunk), 1.0
 	if info.Alpha {
 		most, sample = rowsShrunkAlpha, 4
 	}
-	rows := math.Min(rowsBetween, float64(g.LoadHeight))
-	if g.ScaledHeight < g.LoadHeight {
+	rows := math.Min(rowsBetween, float64(g.Cut.Height))
+	if g.ScaledHeight < g.Cut.Height {
 		rows += math.Min(most, float64(g.ScaledHeight))
 	}
 	// vips_resize leaves the last factor of two to the kernel.
-	if shrink := g.LoadHeight / max(1, g.ScaledHeight) / 2; shrink > 1 {
-		rows += math.Min(most, float64(g.LoadHeight)/float64(shrink))
+	if shrink := g.Cut.Height / max(1, g.ScaledHeight) / 2; shrink > 1 {
+		rows += math.Min(most, float64(g.Cut.Height)/float64(shrink))
 	}
-	return b + width*sample*rows
-}
-
-// turnBytes is the scaled and cropped frame, held for a turn.
-func turnBytes(info Info, g Geometry) float64 {
-	if !g.Turns() {
-		return 0
-	}
-	return float64(g.Crop.Width) * float64(g.Crop.Height) * bandsLoaded(info)
+	return b + float64(g.Cut.Width)*bands*sample*rows
 }
 
 // fineQuality is where both JPEG and AVIF are written with full colour, which
@@ -213,17 +262,17 @@ const fineQuality = 90
 
 // encodeBytes is what the encoder holds, the encoded bytes included: they lie
 // in memory until they are written.
-func encodeBytes(info Info, g Geometry, out Params) float64 {
-	px := float64(g.Width) * float64(g.Height)
-	fine := out.Quality >= fineQuality
-	bands := bandsLoaded(info)
-	switch out.Format {
+func encodeBytes(w Work) float64 {
+	px := float64(w.Plan.Width) * float64(w.Plan.Height)
+	fine := w.Out.fullChroma()
+	bands, alpha := w.resultBands(), w.resultAlpha()
+	switch w.Out.Format {
 	case JPEG:
 		return px * jpegPerPixel(bands >= 3, fine)
 	case PNG:
 		return 1.05 * px * bands // what does not compress
 	case WebP:
-		return px * webpPerPixel(info.Alpha, out.Quality)
+		return px * webpPerPixel(alpha, w.Out.EffectiveQuality())
 	case GIF:
 		// The quantiser: 14 B/px in its last step, and before it a histogram
 		// of every colour, up to a number. White noise takes half as much again.
@@ -233,10 +282,10 @@ func encodeBytes(info Info, g Geometry, out Params) float64 {
 		if fine {
 			b = 50
 		}
-		if info.Alpha {
+		if alpha {
 			b += 5
 		}
-		return 4*mib + px*b
+		return 4*mib + px*b*w.depth()
 	}
 }
 

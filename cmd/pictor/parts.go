@@ -26,6 +26,8 @@ type parts struct {
 	cache  *cache.Cache
 	pool   *worker.Pool
 	server *proxy.Server
+	// watermark is nil where none is configured.
+	watermark *proxy.Watermark
 	// notReady is why the server cannot serve; nil when it can.
 	notReady atomic.Pointer[error]
 }
@@ -57,6 +59,9 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.pool, err = worker.New(worker.Config{Size: most, Retain: config.Retain, Log: log}); err != nil {
 		return nil, err
 	}
+	if p.watermark, err = loadWatermark(cfg.Watermark); err != nil {
+		return nil, err
+	}
 	settings := proxy.Config{
 		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
@@ -64,6 +69,9 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
 		},
+		AllowSecurityOptions: cfg.AllowSecurityOptions,
+		Watermark:            p.watermark,
+
 		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax},
 		RequestTimeout: cfg.RequestTimeout,
 		Ready:          p.ready,
@@ -119,4 +127,7 @@ func (p *parts) close() {
 	p.cache.Close()
 	p.pool.Close()
 	p.origin.Close()
+	if p.watermark != nil {
+		p.watermark.Source.Close()
+	}
 }

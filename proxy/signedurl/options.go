@@ -1,232 +1,225 @@
 package signedurl
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// An option sets a part of a Request from its arguments, percent-decoded.
-// Empty arguments of the options with many leave their part as it is.
+// option is an option about a request instead of its picture.
 type option struct {
-	names []string // the long name first
-	max   int      // arguments at the most; at least one is given
-	set   func(r *Request, args []string) error
+	transform.Usage
+	set  func(r *Request, args []string) error
+	text func(r Request) string
 }
 
-// options is the grammar; names and arguments are imgproxy's.
-var options = []option{
-	{[]string{"resize", "rs"}, 8, resize},
-	{[]string{"size", "s"}, 7, size},
-	{[]string{"resizing_type", "rt"}, 1, resizingType},
-	{[]string{"width", "w"}, 1, width},
-	{[]string{"height", "h"}, 1, height},
-	{[]string{"dpr"}, 1, dpr},
-	{[]string{"enlarge", "el"}, 1, enlarge},
-	{[]string{"gravity", "g"}, 3, gravity},
-	{[]string{"quality", "q"}, 1, quality},
-	{[]string{"format", "f", "ext"}, 1, format},
-	{[]string{"auto_rotate", "ar"}, 1, autoRotate},
-	{[]string{"rotate", "rot"}, 1, rotate},
-	{[]string{"strip_metadata", "sm"}, 1, stripMetadata},
-	{[]string{"cachebuster", "cb"}, 1, cacheBuster},
-	{[]string{"expires", "exp"}, 1, expires},
+// own are the options that are not of transform's.
+var own = []option{cacheBusterOption, expiresOption, filenameOption, attachmentOption,
+	maxPixelsOption, maxBytesOption, maxFramesOption, maxFramePixelsOption}
+
+// Options tells of every option of the dialect, those of the picture first.
+func Options() []transform.Usage {
+	var all []transform.Usage
+	for _, o := range transform.Options() {
+		all = append(all, o.Usage)
+	}
+	for _, o := range own {
+		all = append(all, o.Usage)
+	}
+	return all
 }
 
-func findOption(name string) (option, bool) {
-	for _, o := range options {
-		for _, n := range o.names {
-			if n == name {
-				return o, true
-			}
+// setter gives what an option is called, how many arguments it takes at the
+// most, and what sets it.
+type setter struct {
+	most int
+	set  func(r *Request, args []string) error
+}
+
+// setters are by all names. The table is made once, and never written to.
+var setters = func() map[string]setter {
+	table := map[string]setter{}
+	for _, o := range transform.Options() {
+		for _, name := range o.Names {
+			table[name] = setter{o.Most, func(r *Request, args []string) error { return o.Set(&r.Params, args) }}
 		}
 	}
-	return option{}, false
-}
+	for _, o := range own {
+		for _, name := range o.Names {
+			table[name] = setter{o.Most, o.set}
+		}
+	}
+	return table
+}()
 
 // option reads one segment, "name:arg:arg".
 func (r *Request) option(segment string) error {
 	name, rest, _ := strings.Cut(segment, ":")
-	o, ok := findOption(name)
+	o, ok := setters[name]
 	if !ok {
-		return fmt.Errorf("%w: %s is not one that pictor knows", ErrUnknownOption, quote(name))
+		return fmt.Errorf("%w: %s is not one that pictor knows", ErrUnknownOption, transform.Quote(name))
 	}
 	args := strings.Split(rest, ":")
-	if len(args) > o.max {
-		return fmt.Errorf("%w: %s takes at most %d, got %d", ErrBadArgument, name, o.max, len(args))
+	if len(args) > o.most {
+		return fmt.Errorf("%w: %s takes at most %d, got %d", ErrBadArgument, name, o.most, len(args))
 	}
 	for i, a := range args {
 		// Some client libraries encode their arguments as URL components.
 		decoded, err := url.PathUnescape(a)
 		if err != nil {
-			return fmt.Errorf("%w: the percent-encoding in %s is broken", ErrBadArgument, quote(segment))
+			return fmt.Errorf("%w: the percent-encoding in %s is broken", ErrBadArgument, transform.Quote(segment))
 		}
 		args[i] = decoded
 	}
 	if err := o.set(r, args); err != nil {
-		if errors.Is(err, ErrBadArgument) {
-			return err
-		}
 		return fmt.Errorf("%w: %s: %v", ErrBadArgument, name, err)
 	}
 	return nil
 }
 
-func resize(r *Request, args []string) error {
-	if args[0] != "" {
-		if err := resizingType(r, args[:1]); err != nil {
-			return err
-		}
-	}
-	if len(args) == 1 {
+var cacheBusterOption = option{
+	Usage: transform.Usage{Names: []string{"cachebuster", "cb"}, Args: "text", Most: 1, Default: "none",
+		Text: "Any text: another one is another entry of the cache, kept for a year."},
+	set: func(r *Request, args []string) error {
+		r.CacheBuster = args[0]
 		return nil
-	}
-	return size(r, args[1:])
+	},
+	text: func(r Request) string { return escapeArgument(r.CacheBuster) },
 }
 
-func size(r *Request, args []string) error {
-	for i, set := range []func(*Request, []string) error{width, height, enlarge, extend} {
-		if i >= len(args) {
-			return nil
+var expiresOption = option{
+	Usage: transform.Usage{Names: []string{"expires", "exp"}, Args: "seconds", Most: 1, Default: "never",
+		Text: "Unix seconds after which the URL is 404."},
+	set: func(r *Request, args []string) error {
+		n, err := strconv.ParseInt(args[0], 10, 64)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%s is not a time in Unix seconds", transform.Quote(args[0]))
 		}
-		if args[i] == "" {
-			continue
+		r.Expires = n
+		return nil
+	},
+	text: func(r Request) string { return integer(r.Expires) },
+}
+
+// maxFilename is what file systems take, in bytes.
+const maxFilename = 255
+
+var filenameOption = option{
+	Usage: transform.Usage{Names: []string{"filename", "fn"}, Args: "name:encoded", Most: 2, Default: "the source's",
+		Text: "The name under which a browser saves the picture, up to 255 bytes; the format's extension is added. With a 1 behind it the name is in base64url."},
+	set: func(r *Request, args []string) error {
+		name := args[0]
+		if len(args) > 1 && args[1] != "" {
+			encoded, err := transform.ParseBool(args[1])
+			if err != nil {
+				return err
+			}
+			if encoded {
+				b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(name, "="))
+				if err != nil {
+					return errors.New("the name is not base64url")
+				}
+				name = string(b)
+			}
 		}
-		if err := set(r, args[i:i+1]); err != nil {
-			return err
+		if len(name) > maxFilename || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
+			return fmt.Errorf("the name is not up to %d bytes of UTF-8 without control characters", maxFilename)
 		}
-	}
-	if len(args) > 4 {
-		// The gravity of an extension that is off: read and forgotten.
-		return gravity(new(Request), args[4:])
-	}
-	return nil
-}
-
-func resizingType(r *Request, args []string) (err error) {
-	mode, ok := transform.ParseResizeMode(args[0])
-	if !ok {
-		return fmt.Errorf("%s is not one of fit, fill, fill-down, force, auto", quote(args[0]))
-	}
-	r.Params.Mode = mode
-	return nil
-}
-
-func width(r *Request, args []string) (err error) {
-	r.Params.Width, err = number(args[0], transform.MaxDimension)
-	return err
-}
-
-func height(r *Request, args []string) (err error) {
-	r.Params.Height, err = number(args[0], transform.MaxDimension)
-	return err
-}
-
-func dpr(r *Request, args []string) error {
-	f, err := strconv.ParseFloat(args[0], 64)
-	hex := strings.ContainsAny(args[0], "xX")
-	if err != nil || hex || !(f > 0 && f <= transform.MaxDPR) {
-		return fmt.Errorf("%s is not a number above 0 and up to %d", quote(args[0]), transform.MaxDPR)
-	}
-	r.Params.DPR = f
-	return nil
-}
-
-func enlarge(r *Request, args []string) (err error) {
-	r.Params.Enlarge, err = boolean(args[0])
-	return err
-}
-
-func extend(_ *Request, args []string) error {
-	on, err := boolean(args[0])
-	if err == nil && on {
-		err = errors.New("extending is not supported yet; leave it out or say 0")
-	}
-	return err
-}
-
-func gravity(r *Request, args []string) error {
-	g, ok := transform.ParseGravity(args[0])
-	if !ok {
-		return fmt.Errorf("%s is not one of ce, no, so, ea, we, noea, nowe, soea, sowe", quote(args[0]))
-	}
-	for _, offset := range args[1:] {
-		if f, err := strconv.ParseFloat(offset, 64); offset != "" && (err != nil || f != 0) {
-			return fmt.Errorf("an offset of %s is not supported yet; leave it out or say 0", quote(offset))
+		r.Filename = name
+		return nil
+	},
+	text: func(r Request) string {
+		if r.Filename == "" {
+			return ""
 		}
+		return base64.RawURLEncoding.EncodeToString([]byte(r.Filename)) + ":1"
+	},
+}
+
+var attachmentOption = option{
+	Usage: transform.Usage{Names: []string{"return_attachment", "att"}, Args: "switch", Most: 1, Default: "0",
+		Text: "1 makes browsers save the picture instead of showing it."},
+	set: func(r *Request, args []string) (err error) {
+		r.Attachment, err = transform.ParseBool(args[0])
+		return err
+	},
+	text: func(r Request) string {
+		if !r.Attachment {
+			return ""
+		}
+		return "1"
+	},
+}
+
+const needsPermission = " Needs `--allow-security-options`, else 403."
+
+var maxPixelsOption = option{
+	Usage: transform.Usage{Names: []string{"max_src_resolution", "msr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
+		Text: "Bounds width times height of the source." + needsPermission},
+	set:  func(r *Request, args []string) error { return megapixels(&r.Limits.SourcePixels, args[0]) },
+	text: func(r Request) string { return inMegapixels(r.Limits.SourcePixels) },
+}
+
+var maxBytesOption = option{
+	Usage: transform.Usage{Names: []string{"max_src_file_size", "msfs"}, Args: "bytes", Most: 1, Default: "`--max-source-size`",
+		Text: "Bounds the source's file, up to `--max-source-size`." + needsPermission},
+	set:  func(r *Request, args []string) error { return positive(&r.Limits.SourceBytes, args[0]) },
+	text: func(r Request) string { return integer(r.Limits.SourceBytes) },
+}
+
+var maxFramesOption = option{
+	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1, Default: "`--max-frames`",
+		Text: "Bounds the frames of an animation." + needsPermission},
+	set:  func(r *Request, args []string) error { return positive(&r.Limits.Frames, args[0]) },
+	text: func(r Request) string { return integer(r.Limits.Frames) },
+}
+
+var maxFramePixelsOption = option{
+	Usage: transform.Usage{Names: []string{"max_animation_frame_resolution", "mafr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
+		Text: "Bounds width times height of an animation's frame." + needsPermission},
+	set:  func(r *Request, args []string) error { return megapixels(&r.Limits.FramePixels, args[0]) },
+	text: func(r Request) string { return inMegapixels(r.Limits.FramePixels) },
+}
+
+// positive reads a whole number; 0 is none.
+func positive(to *int64, s string) error {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > 1<<40 {
+		return fmt.Errorf("%s is not a whole number from 0 to %d", transform.Quote(s), int64(1)<<40)
 	}
-	r.Params.Gravity = g
+	*to = n
 	return nil
 }
 
-func quality(r *Request, args []string) (err error) {
-	r.Params.Quality, err = number(args[0], 100)
-	return err
-}
+const million = 1e6
 
-func format(r *Request, args []string) error {
-	f, ok := transform.ParseFormat(args[0])
-	if !ok {
-		return fmt.Errorf("%w: format %s is not one of jpg, png, webp, gif, avif", ErrBadArgument, quote(args[0]))
+// megapixels reads a number of them into pixels; 0 is none.
+func megapixels(to *int64, s string) error {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || strings.ContainsAny(s, "xXpP_") || !(f >= 0 && f <= million) {
+		return fmt.Errorf("%s is not a number of megapixels from 0 to %d", transform.Quote(s), int(million))
 	}
-	r.Params.Format = f
+	*to = int64(math.Round(f * million))
 	return nil
 }
 
-func autoRotate(r *Request, args []string) error {
-	on, err := boolean(args[0])
-	r.Params.IgnoreOrientation = !on
-	return err
-}
-
-func rotate(r *Request, args []string) error {
-	n, err := strconv.Atoi(args[0])
-	if err != nil || n%90 != 0 {
-		return fmt.Errorf("%s is not a multiple of 90", quote(args[0]))
+func inMegapixels(n int64) string {
+	if n == 0 {
+		return ""
 	}
-	r.Params.Rotate = (n%360 + 360) % 360
-	return nil
+	return strconv.FormatFloat(float64(n)/million, 'g', -1, 64)
 }
 
-func stripMetadata(r *Request, args []string) error {
-	on, err := boolean(args[0])
-	r.Params.KeepMetadata = !on
-	return err
-}
-
-func cacheBuster(r *Request, args []string) error {
-	r.CacheBuster = args[0]
-	return nil
-}
-
-func expires(r *Request, args []string) error {
-	n, err := strconv.ParseInt(args[0], 10, 64)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%s is not a time in Unix seconds", quote(args[0]))
+func integer(n int64) string {
+	if n == 0 {
+		return ""
 	}
-	r.Expires = n
-	return nil
-}
-
-func number(s string, most int) (int, error) {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || n > most {
-		return 0, fmt.Errorf("%s is not a whole number from 0 to %d", quote(s), most)
-	}
-	return n, nil
-}
-
-// boolean reads what imgproxy's clients send: 1, t, true, 0, f, false in
-// several cases. imgproxy takes anything else for false; a typo that changes
-// a picture in silence is worse than an error.
-func boolean(s string) (bool, error) {
-	b, err := strconv.ParseBool(s)
-	if err != nil {
-		return false, fmt.Errorf("%s is not 1 or 0", quote(s))
-	}
-	return b, nil
+	return strconv.FormatInt(n, 10)
 }

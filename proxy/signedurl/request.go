@@ -3,7 +3,6 @@ package signedurl
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,24 +29,43 @@ type Request struct {
 	CacheBuster string
 	// Expires is in Unix seconds; 0 means never.
 	Expires int64
+	// Filename is what the picture is saved as, without an extension; empty
+	// for the source's own. Attachment has it saved instead of shown. Neither
+	// has an effect on the picture.
+	Filename   string
+	Attachment bool
+	Limits     Limits
 }
+
+// Limits are those of the server's that a URL sets for itself; a zero field
+// leaves the server's. A server lets a URL do so only where it is told to.
+type Limits struct {
+	// SourcePixels bounds width times height of the source, FramePixels those
+	// of an animation's frame, SourceBytes its file, Frames its frames.
+	SourcePixels, FramePixels, SourceBytes, Frames int64
+}
+
+// NeedsPermission says whether r sets limits, which servers refuse unless told
+// otherwise.
+func (r Request) NeedsPermission() bool { return r.Limits != Limits{} || r.Params.MaxSide != 0 }
 
 // Expired says whether the URL was good until before now.
 func (r Request) Expired(now time.Time) bool {
 	return r.Expires != 0 && now.Unix() > r.Expires
 }
 
-// Canonical is one text for all spellings of what r asks for, but for
-// Expires, which says nothing about the picture: the identity of a result.
+// Canonical is one text for all spellings of what r asks for, but for what
+// says nothing about the picture (Expires, Filename, Attachment): the identity
+// of a result.
 func (r Request) Canonical() string {
 	var b strings.Builder
 	if p := r.Params.String(); p != "" {
 		b.WriteString(p)
 		b.WriteByte('/')
 	}
-	if r.CacheBuster != "" {
-		b.WriteString("cb:" + escapeArgument(r.CacheBuster) + "/")
-	}
+	identity := r
+	identity.Expires, identity.Filename, identity.Attachment = 0, "", false
+	identity.writeOwn(&b)
 	// Without the word, an option at the source's beginning would read as one
 	// of the request's.
 	b.WriteString(plainPrefix + r.Source)
@@ -76,15 +94,26 @@ func Parse(path string) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	if ext != "" { // the extension speaks last
-		if err := format(&r, []string{ext}); err != nil {
-			return Request{}, err
+	if ext != "" && !r.Params.Raw { // the extension speaks last
+		f, ok := transform.ParseFormat(ext)
+		if !ok {
+			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif", ErrBadArgument, transform.Quote(ext))
 		}
+		r.Params.Format = f
 	}
 	if r.Params, err = r.Params.Normalize(); err != nil {
 		return Request{}, fmt.Errorf("%w: %v", ErrBadArgument, err)
 	}
 	return r, nil
+}
+
+// writeOwn writes the options that are about the request.
+func (r Request) writeOwn(b *strings.Builder) {
+	for _, o := range own {
+		if text := o.text(r); text != "" {
+			b.WriteString(o.Short() + ":" + text + "/")
+		}
+	}
 }
 
 // Path is the inverse of Parse: the signed part of a path for r. The source
@@ -100,12 +129,7 @@ func (r Request) Path(plain bool) string {
 		b.WriteString(s)
 		b.WriteByte('/')
 	}
-	if r.Expires != 0 {
-		b.WriteString("exp:" + strconv.FormatInt(r.Expires, 10) + "/")
-	}
-	if r.CacheBuster != "" {
-		b.WriteString("cb:" + escapeArgument(r.CacheBuster) + "/")
-	}
+	r.writeOwn(&b)
 	b.WriteString(encodeSource(r.Source, ext, plain))
 	return b.String()
 }

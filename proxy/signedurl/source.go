@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 const plainPrefix = "plain/"
@@ -51,7 +53,7 @@ func base64Source(s string) (source, ext string, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
-		return "", "", fmt.Errorf("%w: the source %s is neither plain/URL nor base64url, nor is it an option", ErrMalformed, quote(s))
+		return "", "", fmt.Errorf("%w: the source %s is neither plain/URL nor base64url, nor is it an option", ErrMalformed, transform.Quote(s))
 	}
 	return string(b), ext, nil
 }
@@ -103,12 +105,4 @@ func escape(s, special string) string {
 		}
 	}
 	return b.String()
-}
-
-// quote shows a piece of the URL in an error, cut to a readable length.
-func quote(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

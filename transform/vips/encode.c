@@ -1,37 +1,114 @@
 #include "pipeline.h"
 
-// JPEG has no alpha: what is transparent becomes white.
-static int
-flatten(PictorChain *chain)
+static VipsForeignSubsample
+subsample(const PictorJob *job)
 {
-	VipsArrayDouble *white;
-	VipsImage *out = NULL;
-	int failed;
-
-	if (chain->job->format != PICTOR_JPEG || !vips_image_hasalpha(chain->image))
-		return PICTOR_OK;
-	white = vips_array_double_newv(1, 255.0);
-	failed = vips_flatten(chain->image, &out, "background", white, NULL);
-	vips_area_unref(VIPS_AREA(white));
-	if (failed)
-		return PICTOR_BROKEN;
-	pictor_push(chain, out);
-	return PICTOR_OK;
+	if (job->full_chroma)
+		return VIPS_FOREIGN_SUBSAMPLE_OFF;
+	if (job->half_chroma)
+		return VIPS_FOREIGN_SUBSAMPLE_ON;
+	return VIPS_FOREIGN_SUBSAMPLE_AUTO;
 }
 
-// clean_metadata drops what is no longer true: pixels are sRGB and upright
-// now, whatever is kept besides.
 static int
-clean_metadata(PictorChain *chain)
+save_png(PictorChain *chain, PictorResult *result)
 {
-	VipsImage *out = NULL;
+	const PictorJob *job = chain->job;
 
-	if (vips_copy(chain->image, &out, NULL))
+	if (job->palette_bits > 0)
+		return vips_pngsave_buffer(chain->image, &result->body, &result->size, "strip", chain->strip,
+			"interlace", job->interlaced, "compression", job->effort,
+			"palette", TRUE, "bitdepth", job->palette_bits, NULL);
+	return vips_pngsave_buffer(chain->image, &result->body, &result->size, "strip", chain->strip,
+		"interlace", job->interlaced, "compression", job->effort, NULL);
+}
+
+static int
+save_webp(PictorChain *chain, int q, PictorResult *result)
+{
+	const PictorJob *job = chain->job;
+
+	return vips_webpsave_buffer(chain->image, &result->body, &result->size, "strip", chain->strip, "Q", q,
+		"lossless", job->compression == PICTOR_LOSSLESS,
+		"near_lossless", job->compression == PICTOR_NEAR_LOSSLESS,
+		"smart_subsample", job->smart_subsample,
+		"preset", (VipsForeignWebpPreset) job->preset,
+		"effort", job->effort, NULL);
+}
+
+static int
+save(PictorChain *chain, int q, PictorResult *result)
+{
+	const PictorJob *job = chain->job;
+	VipsImage *in = chain->image;
+	int failed;
+
+	result->body = NULL;
+#define TO &result->body, &result->size, "strip", chain->strip
+	switch (job->format) {
+	case PICTOR_JPEG:
+		failed = vips_jpegsave_buffer(in, TO, "Q", q, "optimize_coding", TRUE,
+			"interlace", job->interlaced, "subsample_mode", subsample(job), NULL);
+		break;
+	case PICTOR_PNG:
+		failed = save_png(chain, result);
+		break;
+	case PICTOR_WEBP:
+		failed = save_webp(chain, q, result);
+		break;
+	case PICTOR_GIF:
+		failed = vips_gifsave_buffer(in, TO, NULL);
+		break;
+	case PICTOR_AVIF:
+		failed = vips_heifsave_buffer(in, TO, "Q", q, "lossless", job->lossless,
+			"compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "bitdepth", job->deep ? 12 : 8,
+			"subsample_mode", subsample(job), "effort", job->effort, NULL);
+		break;
+	default:
+		return PICTOR_INTERNAL;
+	}
+#undef TO
+	return failed ? PICTOR_BROKEN : PICTOR_OK;
+}
+
+// squeeze looks for the highest quality whose result is small enough, by
+// halving what lies between. Of the results one is kept besides the newest.
+static int
+squeeze(PictorChain *chain, PictorResult *result)
+{
+	const PictorJob *job = chain->job;
+	int low = VIPS_MIN(job->least_quality, job->quality);
+	int high = job->quality;
+	int q = high; // first as asked
+	PictorResult best = { 0 };
+
+	if (pictor_keep(chain))
 		return PICTOR_BROKEN;
-	pictor_push(chain, out);
-	vips_image_remove(out, VIPS_META_ICC_NAME);
-	if (chain->job->angle || chain->job->flip)
-		vips_image_remove(out, VIPS_META_ORIENTATION);
+	while (low <= high) {
+		PictorResult now = { 0 };
+		gboolean smaller;
+		int status = save(chain, q, &now);
+
+		if (status) {
+			g_free(best.body);
+			return status;
+		}
+		smaller = now.size <= job->max_bytes;
+		if (smaller)
+			low = q + 1;
+		else
+			high = q - 1;
+		// The best is the largest that fits, or the smallest so far.
+		if (!best.body || (smaller ? best.size > job->max_bytes || now.size >= best.size : now.size < best.size)) {
+			g_free(best.body);
+			best = now;
+		}
+		else
+			g_free(now.body);
+		q = low + (high - low) / 2;
+	}
+	result->body = best.body;
+	result->size = best.size;
 	return PICTOR_OK;
 }
 
@@ -39,39 +116,8 @@ int
 pictor_encode(PictorChain *chain, PictorResult *result)
 {
 	const PictorJob *job = chain->job;
-	int q = job->quality;
-	int failed;
-	VipsImage *in;
 
-	if (flatten(chain) || clean_metadata(chain))
-		return PICTOR_BROKEN;
-	in = chain->image;
-	result->width = in->Xsize;
-	result->height = in->Ysize;
-
-#define STRIP "strip", !job->keep_metadata
-	switch (job->format) {
-	case PICTOR_JPEG:
-		failed = vips_jpegsave_buffer(in, &result->body, &result->size, STRIP, "Q", q, "optimize_coding", TRUE, NULL);
-		break;
-	case PICTOR_PNG:
-		failed = vips_pngsave_buffer(in, &result->body, &result->size, STRIP, NULL);
-		break;
-	case PICTOR_WEBP:
-		failed = vips_webpsave_buffer(in, &result->body, &result->size, STRIP, "Q", q, NULL);
-		break;
-	case PICTOR_GIF:
-		failed = vips_gifsave_buffer(in, &result->body, &result->size, STRIP, NULL);
-		break;
-	case PICTOR_AVIF:
-		// Effort 1 of 9: five times faster than the default for a few
-		// per cent of size.
-		failed = vips_heifsave_buffer(in, &result->body, &result->size, STRIP, "Q", q,
-			"compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "bitdepth", 8, "effort", 1, NULL);
-		break;
-	default:
-		return PICTOR_INTERNAL;
-	}
-#undef STRIP
-	return failed ? PICTOR_BROKEN : PICTOR_OK;
+	result->width = chain->image->Xsize;
+	result->height = chain->image->Ysize;
+	return job->max_bytes > 0 ? squeeze(chain, result) : save(chain, job->quality, result);
 }

@@ -9,46 +9,45 @@ fits(int got, double want)
 }
 
 static int
-check_size(const PictorJob *job, VipsImage *image)
+check_size(const PictorSource *source, VipsImage *image)
 {
-	double by = job->shrink > 1 ? 1.0 / job->shrink : job->scale;
+	double by = source->shrink > 1 ? 1.0 / source->shrink : source->scale;
 	int w = vips_image_get_width(image);
 	int h = vips_image_get_height(image);
 
-	if (by == 1 ? w == job->width && h == job->height
-				: fits(w, job->width * by) && fits(h, job->height * by))
+	if (by == 1 ? w == source->width && h == source->height
+				: fits(w, source->width * by) && fits(h, source->height * by))
 		return PICTOR_OK;
-	vips_error("pictor", "decoder says %d x %d, header said %d x %d", w, h, job->width, job->height);
+	vips_error("pictor", "decoder says %d x %d, header said %d x %d", w, h, source->width, source->height);
 	return PICTOR_MISMATCH;
 }
 
 // Every loader reads in sequence, from the top: no frame is held that the
 // format does not force on its decoder.
 int
-pictor_load(PictorChain *chain)
+pictor_load(PictorChain *chain, const PictorSource *source)
 {
-	const PictorJob *job = chain->job;
-	void *source = (void *) job->source;
-	size_t size = job->source_size;
+	void *bytes = (void *) source->bytes;
+	size_t size = source->size;
 	VipsImage *image = NULL;
 	int failed;
 
 #define READ "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR
-	switch (job->source_format) {
+	switch (source->format) {
 	case PICTOR_JPEG:
-		failed = vips_jpegload_buffer(source, size, &image, READ, "shrink", job->shrink, NULL);
+		failed = vips_jpegload_buffer(bytes, size, &image, READ, "shrink", source->shrink, NULL);
 		break;
 	case PICTOR_PNG:
-		failed = vips_pngload_buffer(source, size, &image, READ, NULL);
+		failed = vips_pngload_buffer(bytes, size, &image, READ, NULL);
 		break;
 	case PICTOR_WEBP:
-		failed = vips_webpload_buffer(source, size, &image, READ, "scale", job->scale, NULL);
+		failed = vips_webpload_buffer(bytes, size, &image, READ, "scale", source->scale, NULL);
 		break;
 	case PICTOR_GIF:
-		failed = vips_gifload_buffer(source, size, &image, READ, NULL);
+		failed = vips_gifload_buffer(bytes, size, &image, READ, NULL);
 		break;
 	case PICTOR_AVIF:
-		failed = vips_heifload_buffer(source, size, &image, READ, NULL);
+		failed = vips_heifload_buffer(bytes, size, &image, READ, "thumbnail", source->thumbnail, NULL);
 		break;
 	default:
 		return PICTOR_INTERNAL;
@@ -57,5 +56,32 @@ pictor_load(PictorChain *chain)
 	if (failed)
 		return PICTOR_BROKEN;
 	pictor_push(chain, image);
-	return check_size(job, image);
+	return check_size(source, image);
+}
+
+static void *
+copy_of(VipsImage *image, const char *name, size_t *size)
+{
+	const void *data;
+
+	*size = 0;
+	if (!vips_image_get_typeof(image, name) || vips_image_get_blob(image, name, &data, size) || *size == 0)
+		return NULL;
+	return g_memdup2(data, *size);
+}
+
+int
+pictor_blobs(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size)
+{
+	PictorChain chain = { 0 };
+	int status = pictor_load(&chain, source);
+
+	*xmp = *iptc = NULL;
+	if (!status) {
+		*xmp = copy_of(chain.image, VIPS_META_XMP_NAME, xmp_size);
+		*iptc = copy_of(chain.image, VIPS_META_IPTC_NAME, iptc_size);
+	}
+	while (chain.count > 0)
+		g_object_unref(chain.made[--chain.count]);
+	return status;
 }

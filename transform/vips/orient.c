@@ -22,22 +22,14 @@ int
 pictor_orient(PictorChain *chain)
 {
 	const PictorJob *job = chain->job;
-	VipsImage *out;
 
 	if (!job->angle && !job->flip)
 		return PICTOR_OK;
-	if (!(out = vips_image_copy_memory(chain->image)))
+	if (pictor_hold(chain))
 		return PICTOR_BROKEN;
-	pictor_push(chain, out);
-	if (job->angle) {
-		if (vips_rot(chain->image, &out, angle_of(job->angle), NULL))
-			return PICTOR_BROKEN;
-		pictor_push(chain, out);
-	}
-	if (job->flip) {
-		if (vips_flip(chain->image, &out, VIPS_DIRECTION_HORIZONTAL, NULL))
-			return PICTOR_BROKEN;
-		pictor_push(chain, out);
-	}
+	if (job->angle)
+		PICTOR_DO(chain, vips_rot(chain->image, &out, angle_of(job->angle), NULL));
+	if (job->flip)
+		PICTOR_DO(chain, vips_flip(chain->image, &out, VIPS_DIRECTION_HORIZONTAL, NULL));
 	return PICTOR_OK;
 }

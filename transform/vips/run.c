@@ -7,28 +7,40 @@
 #include <malloc.h>
 #endif
 
-void
-pictor_push(PictorChain *chain, VipsImage *image)
+static int
+resize(PictorChain *chain)
 {
-	g_assert(chain->count < PICTOR_STEPS);
-	chain->made[chain->count++] = image;
-	chain->image = image;
+	return pictor_resize(chain, chain->job->scaled_width, chain->job->scaled_height);
 }
+
+// The steps between decoder and encoder, in their order. It is imgproxy's,
+// with tone and colour before what looks at neighbours, and the mask last.
+static int (*const steps[])(PictorChain *) = {
+	pictor_colour,
+	pictor_cut,
+	resize,
+	pictor_crop,
+	pictor_orient,
+	pictor_tone,
+	pictor_monochrome,
+	pictor_blur,
+	pictor_sharpen,
+	pictor_pixelate,
+	pictor_canvas,
+	pictor_background,
+	pictor_watermark,
+	pictor_mask,
+	pictor_metadata,
+};
 
 int
 pictor_run(const PictorJob *job, PictorResult *result)
 {
 	PictorChain chain = { .job = job };
-	int status = pictor_load(&chain);
+	int status = pictor_load(&chain, &job->source);
 
-	if (!status)
-		status = pictor_colour(&chain);
-	if (!status)
-		status = pictor_resize(&chain);
-	if (!status)
-		status = pictor_crop(&chain);
-	if (!status)
-		status = pictor_orient(&chain);
+	for (size_t i = 0; !status && i < G_N_ELEMENTS(steps); i++)
+		status = steps[i](&chain);
 	if (!status)
 		status = pictor_encode(&chain, result);
 	while (chain.count > 0)

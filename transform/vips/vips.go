@@ -2,6 +2,7 @@ package vips
 
 /*
 #cgo pkg-config: vips
+#cgo LDFLAGS: -lm
 #include "pipeline.h"
 */
 import "C"
@@ -59,7 +60,7 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.output(source, job.Info, p, func(p transform.Picture) error { return deliver(i, p) }); err != nil {
+		if err := e.output(source, job, p, func(p transform.Picture) error { return deliver(i, p) }); err != nil {
 			return err
 		}
 	}
@@ -67,13 +68,17 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 }
 
 // output does one result of a job.
-func (e *Engine) output(source []byte, info transform.Info, p transform.Params, deliver func(transform.Picture) error) error {
+func (e *Engine) output(source []byte, task transform.Job, p transform.Params, deliver func(transform.Picture) error) error {
 	// libvips keeps state by thread; a goroutine that moved would leave it behind.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer C.vips_thread_shutdown()
 
-	job := newJob(source, info, p)
+	job, free, err := newJob(source, task, p)
+	if err != nil {
+		return err
+	}
+	defer free()
 	var result C.PictorResult
 	status := C.pictor_run(&job, &result)
 	runtime.KeepAlive(source)
@@ -88,42 +93,38 @@ func (e *Engine) output(source []byte, info transform.Info, p transform.Params, 
 	})
 }
 
-// newJob translates. The source is mapped memory, not the Go heap, so C may
-// hold its address.
-func newJob(source []byte, info transform.Info, p transform.Params) C.PictorJob {
-	g := transform.NewGeometry(info, p)
-	job := C.PictorJob{
-		source: unsafe.Pointer(unsafe.SliceData(source)), source_size: C.size_t(len(source)),
-		source_format: C.int(info.Format),
-		width:         C.int(info.Width), height: C.int(info.Height),
-		shrink: C.int(g.Shrink), scale: C.double(g.Scale),
-		scaled_width: C.int(g.ScaledWidth), scaled_height: C.int(g.ScaledHeight),
-		crop_left: C.int(g.Crop.Left), crop_top: C.int(g.Crop.Top),
-		crop_width: C.int(g.Crop.Width), crop_height: C.int(g.Crop.Height),
-		angle:  C.int(g.Angle),
-		format: C.int(p.Format), quality: C.int(quality(p)),
+// Look finds what lies inside of a border of one colour. Where nothing does,
+// the whole picture is its content.
+func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
+	source, err := job.Source.Bytes()
+	if err != nil || len(job.Outputs) != 1 {
+		return transform.Rect{}, errors.Join(err, errInternal)
 	}
-	if g.Flip {
-		job.flip = 1
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer C.vips_thread_shutdown()
+	trim := job.Outputs[0].Trim
+	c := C.PictorJob{source: file(source, job.Info, job.Outputs[0])}
+	var colour *C.double
+	var border [3]C.double
+	if trim.Given {
+		for i, v := range trim.Color {
+			border[i] = C.double(v)
+		}
+		colour = &border[0]
 	}
-	if p.KeepMetadata {
-		job.keep_metadata = 1
+	var found C.PictorRect
+	status := C.pictor_look(&c, C.double(trim.Threshold), colour, &found)
+	runtime.KeepAlive(source)
+	if status != C.PICTOR_OK {
+		return transform.Rect{}, failure(status)
 	}
-	return job
-}
-
-// quality is the asked one or the format's default. The defaults are
-// imgproxy's documented ones, so that pictures keep their weight on a move.
-func quality(p transform.Params) int {
-	switch {
-	case p.Quality > 0:
-		return p.Quality
-	case p.Format == transform.WebP:
-		return 79
-	case p.Format == transform.AVIF:
-		return 63
+	content := transform.Rect{Left: int(found.left), Top: int(found.top), Width: int(found.width), Height: int(found.height)}
+	if content.Width == 0 || content.Height == 0 {
+		used := job.Info.Used(job.Outputs[0])
+		content = transform.Rect{Width: used.Width, Height: used.Height}
 	}
-	return 80
+	return content, nil
 }
 
 // errInternal is a mistake of ours, not of the picture.

@@ -179,7 +179,7 @@ func TestEveryOrientationComesOutUpright(t *testing.T) {
 			})
 		}
 		t.Run(fmt.Sprintf("%d north-west corner", o), func(t *testing.T) {
-			pic := run(t, b, transform.Params{Mode: transform.Fill, Width: 100, Height: 150, Gravity: transform.NorthWest, Format: transform.PNG})
+			pic := run(t, b, transform.Params{Mode: transform.Fill, Width: 100, Height: 150, Gravity: transform.At(transform.NorthWest), Format: transform.PNG})
 			m := pixels(t, pic)
 			near(t, m, 0.1, 0.1, picturetest.Red)
 			near(t, m, 0.1, 0.9, picturetest.Blue)
@@ -201,14 +201,14 @@ func TestOrientationIgnored(t *testing.T) {
 }
 
 func TestGravity(t *testing.T) {
-	for g, want := range map[transform.Gravity][2]color.Color{ // left top, right bottom
+	for g, want := range map[transform.Anchor][2]color.Color{ // left top, right bottom
 		transform.West:      {picturetest.Red, picturetest.Grey},
 		transform.East:      {picturetest.Grey, picturetest.Yellow},
 		transform.Center:    {picturetest.Grey, picturetest.Grey},
 		transform.SouthWest: {picturetest.Red, picturetest.Grey},
 	} {
 		t.Run(g.String(), func(t *testing.T) {
-			m := pixels(t, run(t, chartPNG(), transform.Params{Mode: transform.Fill, Width: 60, Height: 120, Gravity: g, Format: transform.PNG}))
+			m := pixels(t, run(t, chartPNG(), transform.Params{Mode: transform.Fill, Width: 60, Height: 120, Gravity: transform.At(g), Format: transform.PNG}))
 			near(t, m, 0.15, 0.1, want[0])
 			near(t, m, 0.85, 0.9, want[1])
 		})
@@ -375,7 +375,7 @@ func TestGolden(t *testing.T) {
 		"fit-webp":   {photo, transform.Params{Width: 96, Format: transform.WebP}},
 		"fit-avif":   {photo, transform.Params{Width: 96, Format: transform.AVIF}},
 		"fit-gif":    {photo, transform.Params{Width: 96, Format: transform.GIF}},
-		"fill-south": {photo, transform.Params{Mode: transform.Fill, Width: 96, Height: 48, Gravity: transform.South, Format: transform.PNG}},
+		"fill-south": {photo, transform.Params{Mode: transform.Fill, Width: 96, Height: 48, Gravity: transform.At(transform.South), Format: transform.PNG}},
 		"enlarge":    {photo[:], transform.Params{Mode: transform.Force, Width: 60, Height: 100, Format: transform.PNG}},
 		"turned":     {turned, transform.Params{Width: 96, Format: transform.PNG}},
 		"glass":      {glass, transform.Params{Width: 60, Format: transform.PNG}},

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -37,11 +38,20 @@ func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *ass
 
 func (r *assignment) request() request {
 	r.asked = append([]int(nil), r.missing...)
-	req := request{Kind: kindJob, Info: r.job.Info}
+	req := request{Kind: kindJob, Info: r.job.Info, Watermark: r.job.WatermarkInfo}
 	for _, i := range r.asked {
 		req.Outputs = append(req.Outputs, r.job.Outputs[i])
 	}
 	return req
+}
+
+// files are those that go with the request.
+func (r *assignment) files() []*os.File {
+	files := []*os.File{r.job.Source.File()}
+	if r.job.Watermark != nil {
+		files = append(files, r.job.Watermark.File())
+	}
+	return files
 }
 
 // answer takes one frame of a worker. An error that is ErrCrashed means that

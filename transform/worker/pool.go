@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -106,29 +107,51 @@ func New(cfg Config) (*Pool, error) {
 // itself is done once more on a new worker, for the outputs still missing, if
 // ctx allows; a job whose worker was ended for the deadline is ErrTimeout.
 func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
+	r := newAssignment(job, deliver)
+	return p.work(ctx, func(w *process) error { return w.do(ctx, r.request(), r.files(), r.most, r.answer) },
+		func() bool { return len(r.missing) == 0 })
+}
+
+// Look implements transform.Transformer. What a worker says it saw is checked
+// to lie in the picture.
+func (p *Pool) Look(ctx context.Context, job transform.Job) (content transform.Rect, err error) {
+	seen := false
+	most := bounds{memory: job.Memory, untouched: transform.Untouched(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
+	used := job.Info.Used(job.Outputs[0])
+	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
+	err = p.work(ctx, func(w *process) error {
+		return w.do(ctx, req, []*os.File{job.Source.File()}, most, func(resp response, _ []byte) (bool, error) {
+			switch {
+			case resp.Kind == kindFailed:
+				return true, failure(resp)
+			case resp.Kind != kindLooked || resp.Content == nil || !resp.Content.In(used.Width, used.Height):
+				return true, fmt.Errorf("%w: it answered a look with %q", errDied, clip(string(resp.Kind)))
+			}
+			content, seen = *resp.Content, true
+			return true, nil
+		})
+	}, func() bool { return seen })
+	return content, err
+}
+
+// work has f done by a worker, and once more by another where the first one
+// dies by itself before all is done.
+func (p *Pool) work(ctx context.Context, f func(*process) error, done func() bool) error {
 	if err := p.take(ctx); err != nil {
 		return err
 	}
 	defer p.give()
 	p.count(func(s *transform.PoolStats) { s.Jobs++ })
-	r := newAssignment(job, deliver)
-	err := p.attempt(ctx, r)
-	if errors.Is(err, transform.ErrCrashed) && len(r.missing) == 0 {
+	err := p.with(ctx, f)
+	if errors.Is(err, transform.ErrCrashed) && done() {
 		return nil // it died with nothing left to do
 	}
 	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil {
 		p.count(func(s *transform.PoolStats) { s.Retried++ })
 		p.log.Warn("worker died under a job; trying once more", "err", err)
-		err = p.attempt(ctx, r)
+		err = p.with(ctx, f)
 	}
 	return err
-}
-
-// attempt does what is left of a run on one worker.
-func (p *Pool) attempt(ctx context.Context, r *assignment) error {
-	return p.with(ctx, func(w *process) error {
-		return w.do(ctx, r.request(), r.job.Source.File(), r.most, r.answer)
-	})
 }
 
 // Probe asks a worker what its libvips can do.

@@ -128,7 +128,7 @@ type bounds struct {
 
 // do sends a request and passes what comes back to answer, until answer says
 // that it was the last.
-func (p *process) do(ctx context.Context, req request, source *os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
+func (p *process) do(ctx context.Context, req request, files []*os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
 	p.jobs.Add(1)
 	p.memory.Store(max(most.memory, 1))
 	defer p.memory.Store(0)
@@ -146,7 +146,7 @@ func (p *process) do(ctx context.Context, req request, source *os.File, most bou
 		stop := p.watch(max(p.base.anon, now.anon) + most.memory + overrun)
 		defer stop()
 	}
-	return p.guarded(ctx, func() error { return p.exchange(req, source, most.body, answer) })
+	return p.guarded(ctx, func() error { return p.exchange(req, files, most.body, answer) })
 }
 
 // guarded runs f, which waits for the worker. A context that ends first kills
@@ -206,8 +206,8 @@ func (p *process) watch(most int64) (stop func()) {
 	}
 }
 
-func (p *process) exchange(req request, source *os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {
-	if err := send(p.conn, req, source); err != nil {
+func (p *process) exchange(req request, files []*os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {
+	if err := send(p.conn, req, files...); err != nil {
 		return errDied
 	}
 	for {

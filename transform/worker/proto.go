@@ -13,11 +13,12 @@ import (
 // The two sides speak frames over a Unix stream socket: four bytes with the
 // length of a JSON header, eight bytes with the length of a body, both big
 // endian, then header and body. The source of a job is no body: its file
-// descriptor travels beside the frame's first byte (SCM_RIGHTS).
+// descriptor travels beside the frame's first byte (SCM_RIGHTS), and after it
+// that of a watermark.
 //
 // A worker says "ready" once, when it is. A job is answered by one "picture" for each output, in any order, as each
-// becomes ready, and then by one "done" or one "failed". A "probe" is answered
-// by one "probed". Nothing else is ever sent.
+// becomes ready, and then by one "done" or one "failed". A "look" is answered by one
+// "looked" or "failed", a "probe" by one "probed". Nothing else is ever sent.
 
 // kind says what a frame is.
 type kind string
@@ -25,10 +26,12 @@ type kind string
 const (
 	kindReady   kind = "ready"
 	kindJob     kind = "job"
+	kindLook    kind = "look"
 	kindProbe   kind = "probe"
 	kindPicture kind = "picture"
 	kindDone    kind = "done"
 	kindFailed  kind = "failed"
+	kindLooked  kind = "looked"
 	kindProbed  kind = "probed"
 )
 
@@ -37,6 +40,8 @@ type request struct {
 	Kind    kind
 	Info    transform.Info     `json:",omitzero"`
 	Outputs []transform.Params `json:",omitempty"`
+	// Watermark is of the second file.
+	Watermark transform.Info `json:",omitzero"`
 }
 
 // response is the header of what a worker sends.
@@ -52,6 +57,8 @@ type response struct {
 	Class  string `json:",omitempty"`
 	Text   string `json:",omitempty"`
 	Detail string `json:",omitempty"`
+	// Content answers a look.
+	Content *transform.Rect `json:",omitempty"`
 	// Probe answers a probe.
 	Probe *transform.Capabilities `json:",omitempty"`
 }

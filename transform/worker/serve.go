@@ -18,6 +18,8 @@ import (
 type Engine interface {
 	// Run does a job. The Body of a delivered picture is gone when deliver returns.
 	Run(ctx context.Context, job transform.Job, deliver func(i int, p transform.Picture) error) error
+	// Look finds what lies inside of the border that the job's only output says.
+	Look(ctx context.Context, job transform.Job) (transform.Rect, error)
 	// Probe tries every promised format out.
 	Probe() transform.Capabilities
 	// Trim gives freed memory back to the system.
@@ -81,10 +83,11 @@ func rest(engine Engine) {
 	debug.FreeOSMemory()
 }
 
-// incoming is a request with its source, nil for a probe.
+// incoming is a request with its files: none for a probe, else the source and
+// perhaps a watermark.
 type incoming struct {
 	request
-	source *os.File
+	files []*os.File
 }
 
 func inherited() (*net.UnixConn, error) {
@@ -113,7 +116,7 @@ func readRequests(conn *net.UnixConn, out chan<- incoming) error {
 		if err != nil {
 			return err
 		}
-		in := incoming{source: f}
+		in := incoming{files: f}
 		if err := json.Unmarshal(head, &in.request); err != nil {
 			return fmt.Errorf("%w: %v", errFrame, err)
 		}
@@ -127,15 +130,15 @@ func answer(conn net.Conn, engine Engine, in incoming) error {
 	case kindProbe:
 		c := engine.Probe()
 		return writeFrame(conn, response{Kind: kindProbed, Probe: &c}, nil)
-	case kindJob:
+	case kindJob, kindLook:
 	default:
 		return writeFrame(conn, response{Kind: kindFailed, Text: "unknown request"}, nil)
 	}
-	err := run(conn, engine, in)
+	last, err := work(conn, engine, in)
 	// Before the last word, so that the server sees what is really kept.
 	engine.Trim()
 	if err == nil {
-		return writeFrame(conn, response{Kind: kindDone}, nil)
+		return writeFrame(conn, last, nil)
 	}
 	var socket *socketError
 	if errors.As(err, &socket) {
@@ -152,17 +155,29 @@ func answer(conn net.Conn, engine Engine, in incoming) error {
 // socketError tells a failed delivery from a failed job.
 type socketError struct{ error }
 
-func run(conn net.Conn, engine Engine, in incoming) error {
-	if in.source == nil {
-		return errors.New("a job came without its source")
+// work does a job or a look and gives what there is to say at its end.
+func work(conn net.Conn, engine Engine, in incoming) (last response, err error) {
+	if len(in.files) == 0 {
+		return last, errors.New("a job came without its source")
 	}
-	source, err := transform.OpenSource(in.source)
-	if err != nil {
-		return err
+	var sources []*transform.Source
+	for _, f := range in.files {
+		source, err := transform.OpenSource(f)
+		if err != nil {
+			return last, err
+		}
+		defer source.Close()
+		sources = append(sources, source)
 	}
-	defer source.Close()
-	job := transform.Job{Source: source, Info: in.Info, Outputs: in.Outputs}
-	return engine.Run(context.Background(), job, func(i int, p transform.Picture) error {
+	job := transform.Job{Source: sources[0], Info: in.Info, Outputs: in.Outputs, WatermarkInfo: in.Watermark}
+	if len(sources) > 1 {
+		job.Watermark = sources[1]
+	}
+	if in.Kind == kindLook {
+		content, err := engine.Look(context.Background(), job)
+		return response{Kind: kindLooked, Content: &content}, err
+	}
+	return response{Kind: kindDone}, engine.Run(context.Background(), job, func(i int, p transform.Picture) error {
 		head := response{Kind: kindPicture, Index: i, Format: p.Format, Width: p.Width, Height: p.Height}
 		if err := writeFrame(conn, head, p.Body); err != nil {
 			return &socketError{err}

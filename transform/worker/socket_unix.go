@@ -37,15 +37,20 @@ func isSocket(fd int) bool {
 	return err == nil
 }
 
-// send writes a request and hands its source over.
-func send(conn *net.UnixConn, req request, source *os.File) error {
+// send writes a request and hands files over: its source, and after it the
+// watermark.
+func send(conn *net.UnixConn, req request, files ...*os.File) error {
 	b, err := encodeFrame(req, 0)
 	if err != nil {
 		return err
 	}
 	var rights []byte
-	if source != nil {
-		rights = unix.UnixRights(int(source.Fd()))
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = int(f.Fd())
+		}
+		rights = unix.UnixRights(fds...)
 	}
 	n, _, err := conn.WriteMsgUnix(b, rights, nil)
 	if err == nil && n < len(b) {
@@ -54,11 +59,14 @@ func send(conn *net.UnixConn, req request, source *os.File) error {
 	return err
 }
 
-// receive reads a request frame's header, with the file that came along. The
-// frame's first byte carries the descriptor, so its head is read by recvmsg.
-func receive(conn *net.UnixConn) (*os.File, []byte, error) {
+// maxFiles is how many come with a request.
+const maxFiles = 2
+
+// receive reads a request frame's header, with the files that came along. The
+// frame's first byte carries the descriptors, so its head is read by recvmsg.
+func receive(conn *net.UnixConn) ([]*os.File, []byte, error) {
 	var head [frameHead]byte
-	oob := make([]byte, unix.CmsgSpace(4))
+	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
 	n, oobn, _, _, err := conn.ReadMsgUnix(head[:], oob)
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +74,7 @@ func receive(conn *net.UnixConn) (*os.File, []byte, error) {
 	if n == 0 {
 		return nil, nil, io.EOF
 	}
-	f, err := passedFile(oob[:oobn])
+	f, err := passedFiles(oob[:oobn])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +90,7 @@ func receive(conn *net.UnixConn) (*os.File, []byte, error) {
 	return f, h, err
 }
 
-func passedFile(oob []byte) (*os.File, error) {
+func passedFiles(oob []byte) ([]*os.File, error) {
 	if len(oob) == 0 {
 		return nil, nil
 	}
@@ -91,8 +99,12 @@ func passedFile(oob []byte) (*os.File, error) {
 		return nil, err
 	}
 	for _, m := range msgs {
-		if fds, err := unix.ParseUnixRights(&m); err == nil && len(fds) == 1 {
-			return os.NewFile(uintptr(fds[0]), "source"), nil
+		if fds, err := unix.ParseUnixRights(&m); err == nil {
+			var files []*os.File
+			for _, fd := range fds {
+				files = append(files, os.NewFile(uintptr(fd), "source"))
+			}
+			return files, nil
 		}
 	}
 	return nil, errors.New("unexpected control message")

@@ -47,6 +47,7 @@ const (
 	hog    // maps and touches far more than it may
 	retain // keeps 64 MiB for good
 	pause  // takes 200 ms
+	readMark
 )
 
 var kept []byte
@@ -57,6 +58,19 @@ func (scripted) Trim() {}
 
 func (scripted) Probe() transform.Capabilities {
 	return transform.Capabilities{Version: "test", Load: transform.Formats[:], Save: []transform.Format{transform.PNG}}
+}
+
+// Look looks by the trim's threshold.
+func (scripted) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
+	switch int(job.Outputs[0].Trim.Threshold) {
+	case die:
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case lieAboutSize:
+		return transform.Rect{Left: 1, Width: job.Info.Width, Height: 1}, nil
+	case refuse:
+		return transform.Rect{}, fmt.Errorf("%w: it is ugly", transform.ErrMalformed)
+	}
+	return transform.Rect{Left: 1, Top: 2, Width: 3, Height: 4}, nil
 }
 
 func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, transform.Picture) error) error {
@@ -95,6 +109,13 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 			touch(300 << 20)
 		case retain:
 			kept = touch(64 << 20)
+		case readMark:
+			if job.Watermark == nil || job.WatermarkInfo.Width != 8 {
+				return errors.New("there is no mark")
+			}
+			if b, err := job.Watermark.Bytes(); err != nil || string(b) != "the mark" {
+				return errors.New("another mark")
+			}
 		case pause:
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -188,6 +209,32 @@ func TestJobsShareAWorker(t *testing.T) {
 	}
 	if s := p.Stats(); s.Started != 1 || s.Jobs != 5 || s.Idle != 1 || s.Workers != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestLook(t *testing.T) {
+	p := newPool(t, 1)
+	for what, want := range map[int]error{draw: nil, die: transform.ErrCrashed, lieAboutSize: transform.ErrCrashed, refuse: transform.ErrMalformed} {
+		job := newJob(t, "x")
+		job.Outputs = []transform.Params{{Trim: transform.Trim{On: true, Threshold: float64(what)}}}
+		got, err := p.Look(within(t, 10*time.Second), job)
+		if !errors.Is(err, want) || err == nil && got != (transform.Rect{Left: 1, Top: 2, Width: 3, Height: 4}) {
+			t.Errorf("%d: %+v, %v, want %v", what, got, err, want)
+		}
+	}
+}
+
+// A watermark comes along as a second file.
+func TestWatermarkReachesTheWorker(t *testing.T) {
+	p := newPool(t, 1)
+	job, other := newJob(t, "x", readMark), newJob(t, "the mark")
+	job.Watermark, job.WatermarkInfo = other.Source, transform.Info{Format: transform.PNG, Width: 8, Height: 8}
+	if got, err := do(within(t, 10*time.Second), p, job); err != nil || len(got) != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+	job.Watermark = nil
+	if _, err := do(within(t, 10*time.Second), p, job); err == nil {
+		t.Error("a job without a watermark has one")
 	}
 }
 

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// maxWatermark bounds the file: it is kept for as long as the server runs,
+// outside of what the plan deals out.
+const maxWatermark = 1 << 20
+
+// loadWatermark reads the configured picture, if there is one.
+func loadWatermark(name string) (*proxy.Watermark, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("--watermark cannot be read: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxWatermark+1))
+	if err != nil {
+		return nil, fmt.Errorf("--watermark cannot be read: %w", err)
+	}
+	return newWatermark(b)
+}
+
+func newWatermark(b []byte) (*proxy.Watermark, error) {
+	if len(b) > maxWatermark {
+		return nil, fmt.Errorf("--watermark: the file has more than %d bytes; make it smaller", maxWatermark)
+	}
+	info, err := transform.Sniff(b)
+	if err != nil {
+		return nil, fmt.Errorf("--watermark: %w", err)
+	}
+	const mostPixels = 10e6
+	if err := (transform.Limits{MaxPixels: mostPixels}).CheckSource(info); err != nil {
+		return nil, fmt.Errorf("--watermark: %w", err)
+	}
+	info.Orientation = 1 // it is laid on as it is stored
+	source, err := transform.NewSource()
+	if err != nil {
+		return nil, err
+	}
+	if _, err = source.Write(b); err == nil {
+		err = source.Seal()
+	}
+	if err != nil {
+		source.Close()
+		return nil, err
+	}
+	return &proxy.Watermark{Source: source, Info: info}, nil
+}

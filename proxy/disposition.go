@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// disposition tells browsers the name under which to save a picture, and
+// whether to show it (RFC 6266). The name is the URL's or the source's, the
+// extension that of what is sent.
+func disposition(req signedurl.Request, contentType string) string {
+	kind := "inline"
+	if req.Attachment {
+		kind = "attachment"
+	}
+	name := req.Filename
+	if name == "" {
+		name = sourceName(req.Source)
+	}
+	if f, ok := transform.ParseFormat(strings.TrimPrefix(contentType, "image/")); ok {
+		name += "." + f.Ext()
+	}
+	plain := strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f || r == '"' || r == '\\' || r == '%' || r == '/' {
+			return '_'
+		}
+		return r
+	}, name)
+	v := fmt.Sprintf(`%s; filename="%s"`, kind, plain)
+	if plain != name {
+		v += "; filename*=UTF-8''" + extValue(name)
+	}
+	return v
+}
+
+// sourceName is the last part of a source's path without its extension.
+func sourceName(source string) string {
+	if u, err := url.Parse(source); err == nil {
+		source = u.Path
+	}
+	name := path.Base(source)
+	name = strings.TrimSuffix(name, path.Ext(name))
+	if name == "" || name == "." || name == "/" {
+		return "picture"
+	}
+	const most = 200
+	return strings.ToValidUTF8(name[:min(len(name), most)], "")
+}
+
+// extValue is RFC 8187's encoding: all but its attr-char in percent.
+func extValue(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("!#$&+-.^_`|~", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}

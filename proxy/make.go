@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Watermark is the picture that a URL may ask to be laid over its own.
+type Watermark struct {
+	Source *transform.Source
+	// Info is what Sniff said of it.
+	Info transform.Info
+}
+
+// errNoWatermark: a URL asks for one, and none is configured.
+var errNoWatermark = fmt.Errorf("%w: wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
+
+// errNotAllowed: a URL sets limits, which it may not.
+var errNotAllowed = errors.New("option not allowed")
+
+// permit refuses what a URL may not say here.
+func (s *Server) permit(req signedurl.Request) error {
+	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
+		return fmt.Errorf("%w: a URL may not set limits of its own here (allow-security-options)", errNotAllowed)
+	}
+	if req.Params.Watermark.On() && s.cfg.Watermark == nil {
+		return errNoWatermark
+	}
+	return nil
+}
+
+// limits are the server's, but for those that a URL was let set. A source that
+// is given as it is needs none: nothing of it is decoded.
+func (s *Server) limits(req signedurl.Request) transform.Limits {
+	if req.Params.Raw {
+		return transform.Limits{}
+	}
+	l := s.cfg.Limits
+	if n := req.Limits.SourcePixels; n > 0 {
+		l.MaxPixels = n
+	}
+	if n := req.Limits.Frames; n > 0 {
+		l.MaxFrames = int(n)
+	}
+	l.MaxFramePixels = req.Limits.FramePixels
+	return l
+}
+
+// fill is what the steps of one fill share.
+type fill struct {
+	s      *Server
+	wait   *patience
+	commit func() error
+	req    signedurl.Request
+	body   *body
+	// need is what the transform was admitted with, in bytes.
+	need int64
+}
+
+// original gives the source as it is. Its copy takes memory, and no worker.
+func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
+	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
+	g, err := f.wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) {
+		return f.s.accounts.transforms.Acquire(ctx, f.body.meta.Size)
+	})
+	if err != nil {
+		return pic, f.s.bodyTooLarge(err, f.body.meta.Size)
+	}
+	defer g.Release()
+	if err := f.commit(); err != nil {
+		return pic, err
+	}
+	pic.Body, err = f.bytes(func(b []byte) ([]byte, bool) { return append([]byte(nil), b...), true })
+	return pic, err
+}
+
+// bytes gives what of makes of the source's bytes, which are mapped only
+// meanwhile; nil where it makes nothing.
+func (f *fill) bytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
+	b, err := f.body.source.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	defer f.body.source.Release()
+	if out, ok := of(b); ok {
+		return out, nil
+	}
+	return nil, nil
+}
+
+// picture makes the result: look for a border if one is to be cut off, plan,
+// admit, transform.
+func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
+	out := f.req.Params
+	if out.Format == transform.FormatUnknown {
+		out.Format = info.Format
+	}
+	if out.Trim.On {
+		if info.Content, err = f.look(ctx, info, out); err != nil {
+			return pic, err
+		}
+	}
+	plan := transform.NewGeometry(info, out)
+	if err := f.s.cfg.Limits.CheckResult(plan, out.Format); err != nil {
+		return pic, err
+	}
+	job := transform.Job{Source: f.body.source, Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
+	if mark := f.s.cfg.Watermark; out.Watermark.On() {
+		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
+		job.Memory += transform.WatermarkSet(mark.Info, plan, out)
+	}
+	f.need = job.Memory
+	// The result is here, too, while the worker still has it.
+	done, err := f.s.admit(ctx, f.wait, f.body, f.need+transform.ResultBytes(info, plan, out))
+	if err != nil {
+		return pic, err
+	}
+	defer done()
+	if err := f.commit(); err != nil {
+		return pic, err
+	}
+	err = f.s.blamed(f.req.Source, func() error {
+		return f.s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { pic = p })
+	})
+	if err != nil || out.Changes(info, plan) {
+		return pic, err
+	}
+	return f.smaller(pic, info, out)
+}
+
+// look asks a worker for what lies inside of a border.
+func (f *fill) look(ctx context.Context, info transform.Info, out transform.Params) (content transform.Rect, err error) {
+	need := transform.LookSet(info, out)
+	done, err := f.s.admit(ctx, f.wait, f.body, need)
+	if err != nil {
+		return content, err
+	}
+	defer done()
+	job := transform.Job{Source: f.body.source, Info: info, Outputs: []transform.Params{out}, Memory: need}
+	err = f.s.blamed(f.req.Source, func() error {
+		content, err = f.s.cfg.Transformer.Look(ctx, job)
+		return err
+	})
+	return content, err
+}
+
+// smaller is pic, or the source's own bytes where they are the same picture
+// and fewer.
+func (f *fill) smaller(pic transform.Picture, info transform.Info, out transform.Params) (transform.Picture, error) {
+	if int64(len(pic.Body)) <= f.body.meta.Size-info.AncillaryBytes {
+		return pic, nil // it cannot become smaller than that
+	}
+	b, err := f.bytes(func(b []byte) ([]byte, bool) { return transform.StripSource(b, info, out) })
+	if err == nil && b != nil && len(b) < len(pic.Body) {
+		pic.Body = b
+	}
+	return pic, err
+}

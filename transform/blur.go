@@ -1,0 +1,30 @@
+package transform
+
+import "math"
+
+// maxBlur is libvips' own.
+const maxBlur = 1000
+
+var blurOption = Option{
+	Usage: Usage{
+		Names: []string{"blur", "bl"}, Args: "sigma", Most: 1, Default: "0",
+		Text:    "Gaussian blur, in pixels of the result, 0 to 1000.",
+		Example: "w:160/bl:4",
+	},
+	Set:  func(p *Params, args []string) error { return decimalTo(&p.Blur, 0, maxBlur)(args[0]) },
+	Text: func(p Params) string { return decimal0(p.Blur) },
+	// Strips as high as the mask, before, between and behind its two passes.
+	Share: func(w Work) float64 {
+		if w.Out.Blur == 0 {
+			return 0
+		}
+		return 3 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) * w.bands()
+	},
+}
+
+func decimal0(f float64) string {
+	if f == 0 {
+		return ""
+	}
+	return number(f)
+}

@@ -1,0 +1,126 @@
+package transform
+
+import "math"
+
+// Crop is the part of the source that is worked on.
+type Crop struct {
+	// Width and Height are pixels from 1 on, shares of the source's below 1;
+	// 0 is all of it.
+	Width  float64 `json:",omitzero"`
+	Height float64 `json:",omitzero"`
+	// Gravity is where, if Own; else it is that of Params.
+	Gravity Gravity `json:",omitzero"`
+	Own     bool    `json:",omitzero"`
+	// Ratio is width over height that the area is brought to; 0 leaves it.
+	Ratio float64 `json:",omitzero"`
+	// Grow brings it there by making it larger, as far as the source goes,
+	// instead of smaller.
+	Grow bool `json:",omitzero"`
+}
+
+func (c Crop) normalize(g Gravity) Crop {
+	c.Gravity = c.Gravity.normalize()
+	if c.Ratio == 0 {
+		c.Grow = false
+	}
+	if c.Width == 0 && c.Height == 0 && c.Ratio == 0 || !c.Own || c.Gravity == g {
+		c.Own, c.Gravity = false, Gravity{}
+	}
+	return c
+}
+
+// gravity is where the area lies.
+func (c Crop) gravity(p Params) Gravity {
+	if c.Own {
+		return c.Gravity
+	}
+	return p.Gravity
+}
+
+// size is the area's size in an upright source of w by h, by imgproxy's
+// arithmetic.
+func (c Crop) size(w, h int) (int, int) {
+	cw, ch := cropSide(w, c.Width), cropSide(h, c.Height)
+	if c.Ratio == 0 {
+		return cw, ch
+	}
+	fw, fh := float64(cw), float64(ch)
+	if (fw > fh*c.Ratio) != c.Grow {
+		fw = fh * c.Ratio
+	} else {
+		fh = fw / c.Ratio
+	}
+	// Growing stops at the source's edge, and the ratio holds.
+	by := math.Min(1, math.Min(float64(w)/fw, float64(h)/fh))
+	return clampSide(math.Round(fw*by), w), clampSide(math.Round(fh*by), h)
+}
+
+func cropSide(side int, c float64) int {
+	switch {
+	case c == 0:
+		return side
+	case c >= 1:
+		return clampSide(c, side)
+	}
+	return clampSide(math.Round(float64(side)*c), side)
+}
+
+// clampSide is at least one pixel and at most side.
+func clampSide(v float64, side int) int { return int(math.Max(1, math.Min(v, float64(side)))) }
+
+var cropOption = Option{
+	Usage: Usage{
+		Names: []string{"crop", "c"}, Args: "width:height:gravity:x:y", Most: 5, Default: "all of it",
+		Text: "The part of the source that is worked on, cut out before the resize: pixels from 1 on, shares of the source below 1, 0 for all. " +
+			"Without a gravity of its own it has that of `gravity`.",
+		Example: "c:0.5:0.5:nowe/w:160",
+	},
+	Set: func(p *Params, args []string) error {
+		c := &p.Crop
+		if err := (setters{decimalTo(&c.Width, 0, MaxDimension), decimalTo(&c.Height, 0, MaxDimension)}).read(args[:min(2, len(args))]); err != nil {
+			return err
+		}
+		if len(args) < 3 || args[2] == "" {
+			return nil
+		}
+		g, err := parseGravity(args[2:], FocalPoint)
+		c.Gravity, c.Own = g, true
+		return err
+	},
+	Text: func(p Params) string {
+		c := p.Crop
+		if c.Width == 0 && c.Height == 0 && !c.Own {
+			return ""
+		}
+		s := number(c.Width) + ":" + number(c.Height)
+		if c.Own {
+			s += ":" + c.Gravity.String()
+		}
+		return s
+	},
+}
+
+// maxRatio is far beyond any picture that can be.
+const maxRatio = MaxDimension
+
+var cropRatioOption = Option{
+	Usage: Usage{
+		Names: []string{"crop_aspect_ratio", "car", "crop_ar"}, Args: "ratio:enlarge", Most: 2, Default: "none",
+		Text: "Brings the crop (all of the source where there is no `crop`) to this width over height, up to 65535, by cutting; " +
+			"with a 1 behind it by taking more of the source, as far as there is.",
+		Example: "car:1/w:120",
+	},
+	Set: func(p *Params, args []string) error {
+		return setters{decimalTo(&p.Crop.Ratio, 0, maxRatio), boolTo(&p.Crop.Grow)}.read(args)
+	},
+	Text: func(p Params) string {
+		if p.Crop.Ratio == 0 {
+			return ""
+		}
+		s := number(p.Crop.Ratio)
+		if p.Crop.Grow {
+			s += ":1"
+		}
+		return s
+	},
+}

@@ -1,0 +1,291 @@
+package transform
+
+import "fmt"
+
+// JPEGOptions are of the JPEG encoder.
+type JPEGOptions struct {
+	// Progressive writes scans from coarse to fine.
+	Progressive bool `json:",omitzero"`
+	// FullChroma keeps colour at full size (no subsampling); from quality 90
+	// on that is so anyway.
+	FullChroma bool `json:",omitzero"`
+}
+
+var jpegOption = Option{
+	Usage: Usage{
+		Names: []string{"jpeg_options", "jpgo"}, Args: "progressive:no_subsample", Most: 2, Default: "0:0",
+		Text: "A JPEG of several scans, from coarse to fine; colour at full size, which it has anyway from quality 90 on.",
+	},
+	Set: func(p *Params, args []string) error {
+		return setters{boolTo(&p.JPEG.Progressive), boolTo(&p.JPEG.FullChroma)}.read(args)
+	},
+	Text: func(p Params) string {
+		if p.JPEG == (JPEGOptions{}) {
+			return ""
+		}
+		return bit(p.JPEG.Progressive) + ":" + bit(p.JPEG.FullChroma)
+	},
+	// A progressive one is read twice from its coefficients, which are there
+	// for the optimised coding anyway; its scans are kept beside them.
+	Share: func(w Work) float64 {
+		if w.Out.Format != JPEG || !w.Out.JPEG.Progressive {
+			return 0
+		}
+		return 1.5 * float64(w.Plan.Width) * float64(w.Plan.Height)
+	},
+}
+
+// PNGOptions are of the PNG encoder.
+type PNGOptions struct {
+	// Interlaced writes seven passes from coarse to fine (Adam7).
+	Interlaced bool `json:",omitzero"`
+	// Palette reduces the picture to at most Colors colours.
+	Palette bool `json:",omitzero"`
+	// Colors is 2 to 256; 0 means 256.
+	Colors int `json:",omitzero"`
+	// Effort is zlib's level 1 to 9; 0 means 6.
+	Effort int `json:",omitzero"`
+}
+
+var pngOption = Option{
+	Usage: Usage{
+		Names: []string{"png_options", "pngo"}, Args: "interlaced:quantize:colors:effort", Most: 4, Default: "0:0:256:6",
+		Text:    "A PNG of seven passes, from coarse to fine; one of a palette of up to 2, 4, 16 or 256 colours; how hard to compress, 1 to 9.",
+		Example: "w:160/f:png/pngo:0:1:8",
+	},
+	Set: func(p *Params, args []string) error {
+		if err := (setters{boolTo(&p.PNG.Interlaced), boolTo(&p.PNG.Palette), wholeTo(&p.PNG.Colors, 256), wholeTo(&p.PNG.Effort, 9)}).read(args); err != nil {
+			return err
+		}
+		if p.PNG.Colors == 1 {
+			return fmt.Errorf("a palette has 2 to 256 colours")
+		}
+		if !p.PNG.Palette || p.PNG.Colors == 256 {
+			p.PNG.Colors = 0
+		}
+		if p.PNG.Effort == 6 {
+			p.PNG.Effort = 0
+		}
+		return nil
+	},
+	Text: func(p Params) string {
+		o := p.PNG
+		if o == (PNGOptions{}) {
+			return ""
+		}
+		s := bit(o.Interlaced) + ":" + bit(o.Palette) + ":"
+		if o.Colors > 0 {
+			s += fmt.Sprint(o.Colors)
+		}
+		if o.Effort > 0 {
+			s += ":" + fmt.Sprint(o.Effort)
+		}
+		return s
+	},
+	// Passes need the whole frame, and so does the quantiser, with an index
+	// and a histogram beside it.
+	Share: func(w Work) float64 {
+		px := float64(w.Plan.Width) * float64(w.Plan.Height)
+		switch {
+		case w.Out.Format != PNG:
+			return 0
+		case w.Out.PNG.Palette:
+			return px*(4+4+1) + 12*mib
+		case w.Out.PNG.Interlaced:
+			return px * w.resultBands()
+		}
+		return 0
+	},
+}
+
+// Compression is the kind of a WebP.
+type Compression uint8
+
+// The kinds. Lossy is the default.
+const (
+	Lossy Compression = iota
+	// NearLossless changes colours a little, by the quality, to make them
+	// compress better, and then is lossless.
+	NearLossless
+	Lossless
+)
+
+var compressions = []string{Lossy: "lossy", NearLossless: "near_lossless", Lossless: "lossless"}
+
+// Preset tunes the WebP encoder for a kind of picture.
+type Preset uint8
+
+var presets = []string{"default", "picture", "photo", "drawing", "icon", "text"}
+
+// WebPOptions are of the WebP encoder.
+type WebPOptions struct {
+	Compression Compression `json:",omitzero"`
+	// SmartSubsample spends more time on sharp edges of colour.
+	SmartSubsample bool   `json:",omitzero"`
+	Preset         Preset `json:",omitzero"`
+	// Effort is 1 to 7, one more than libwebp's; 0 means its default, 4.
+	Effort int `json:",omitzero"`
+}
+
+// defaultWebPEffort is libwebp's.
+const defaultWebPEffort = 4
+
+var webpOption = Option{
+	Usage: Usage{
+		Names: []string{"webp_options", "webpo"}, Args: "compression:smart_subsample:preset:effort", Most: 4, Default: "lossy:0:default:4",
+		Text: "`lossy`, `near_lossless` or `lossless`; sharper edges of colour; tuned for a kind of picture (`default`, `picture`, `photo`, `drawing`, `icon`, `text`); " +
+			"how hard to compress, 0 to 6.",
+	},
+	Set: func(p *Params, args []string) error {
+		o := &p.WebP
+		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets), func(s string) error {
+			n, err := ParseWhole(s, 6)
+			o.Effort = n + 1
+			if n == defaultWebPEffort {
+				o.Effort = 0
+			}
+			return err
+		}}.read(args)
+	},
+	Text: func(p Params) string {
+		o := p.WebP
+		if o == (WebPOptions{}) {
+			return ""
+		}
+		s := nameOf(compressions, int(o.Compression)) + ":" + bit(o.SmartSubsample) + ":" + nameOf(presets, int(o.Preset))
+		if o.Effort > 0 {
+			s += ":" + fmt.Sprint(o.Effort-1)
+		}
+		return s
+	},
+	// The lossless encoder's hash chains and the like; what a lossy one takes
+	// is counted anyway.
+	Share: func(w Work) float64 {
+		if w.Out.Format != WebP {
+			return 0
+		}
+		px := float64(w.Plan.Width) * float64(w.Plan.Height)
+		switch {
+		case w.Out.WebP.Compression != Lossy:
+			return 44 * px
+		case w.Out.WebP.SmartSubsample:
+			return 18 * px
+		}
+		return 0
+	},
+}
+
+// Subsampling says whether an AVIF's colour is at half size.
+type Subsampling uint8
+
+// Subsampling by quality is the default.
+const (
+	SubsampleAuto Subsampling = iota
+	SubsampleOn
+	SubsampleOff
+)
+
+var subsamplings = []string{"auto", "on", "off"}
+
+// AVIFOptions are of the AVIF encoder.
+type AVIFOptions struct {
+	// Subsampling 0 is by the quality: at half size below 90.
+	Subsampling Subsampling `json:",omitzero"`
+	// Effort is 1 to 10, one more than libheif's; 0 means 1 of those.
+	Effort   int  `json:",omitzero"`
+	Lossless bool `json:",omitzero"`
+}
+
+// defaultAVIFEffort is five times faster than the encoder's own default, for a
+// few per cent of size.
+const defaultAVIFEffort = 1
+
+var avifOption = Option{
+	Usage: Usage{
+		Names: []string{"avif_options", "avifo"}, Args: "subsample:effort:lossless", Most: 3, Default: "auto:1:0",
+		Text: "Colour at half size: `on`, `off`, or `auto`, which is below quality 90; how hard to compress, 0 to 9; without loss.",
+	},
+	Set: func(p *Params, args []string) error {
+		o := &p.AVIF
+		return setters{wordTo(&o.Subsampling, subsamplings), func(s string) error {
+			n, err := ParseWhole(s, 9)
+			o.Effort = n + 1
+			if n == defaultAVIFEffort {
+				o.Effort = 0
+			}
+			return err
+		}, boolTo(&o.Lossless)}.read(args)
+	},
+	Text: func(p Params) string {
+		o := p.AVIF
+		if o == (AVIFOptions{}) {
+			return ""
+		}
+		s := nameOf(subsamplings, int(o.Subsampling)) + ":"
+		if o.Effort > 0 {
+			s += fmt.Sprint(o.Effort - 1)
+		}
+		if o.Lossless {
+			s += ":1"
+		}
+		return s
+	},
+	// More effort looks at more of the picture at once.
+	Share: func(w Work) float64 {
+		if w.Out.Format != AVIF || w.Out.AVIF.Effort == 0 {
+			return 0
+		}
+		return 12 * float64(w.Plan.Width) * float64(w.Plan.Height)
+	},
+}
+
+// Method is libwebp's, 0 to 6.
+func (o WebPOptions) Method() int {
+	if o.Effort == 0 {
+		return defaultWebPEffort
+	}
+	return o.Effort - 1
+}
+
+// Speed is libheif's effort, 0 to 9.
+func (o AVIFOptions) Speed() int {
+	if o.Effort == 0 {
+		return defaultAVIFEffort
+	}
+	return o.Effort - 1
+}
+
+// Level is zlib's, 1 to 9.
+func (o PNGOptions) Level() int {
+	if o.Effort == 0 {
+		return 6
+	}
+	return o.Effort
+}
+
+// PaletteBits are those of a pixel: PNG has palettes of 2, 4, 16 and 256
+// colours (PNG §11.2.1), and the next larger one is taken.
+func (o PNGOptions) PaletteBits() int {
+	switch {
+	case o.Colors == 0 || o.Colors > 16:
+		return 8
+	case o.Colors > 4:
+		return 4
+	case o.Colors > 2:
+		return 2
+	}
+	return 1
+}
+
+// fullChroma says whether a result's colour is at full size, which doubles
+// what encoders hold.
+func (p Params) fullChroma() bool {
+	fine := p.EffectiveQuality() >= fineQuality
+	switch p.Format {
+	case JPEG:
+		return fine || p.JPEG.FullChroma
+	case AVIF:
+		return p.AVIF.Lossless || p.AVIF.Subsampling == SubsampleOff || p.AVIF.Subsampling == SubsampleAuto && fine
+	}
+	return fine
+}

@@ -1,0 +1,67 @@
+package transform
+
+// Extend lays a picture that is smaller than asked on a larger canvas.
+type Extend struct {
+	On bool `json:",omitzero"`
+	// Gravity is where on the canvas the picture lies; it is not Smart.
+	Gravity Gravity `json:",omitzero"`
+}
+
+func (e Extend) normalize() Extend {
+	if !e.On {
+		return Extend{}
+	}
+	e.Gravity = e.Gravity.normalize()
+	return e
+}
+
+// setExtend reads switch[:gravity].
+func setExtend(e *Extend, args []string) error {
+	if args[0] != "" {
+		if err := boolTo(&e.On)(args[0]); err != nil {
+			return err
+		}
+	}
+	if len(args) < 2 || args[1] == "" {
+		return nil
+	}
+	if args[1] == anchors[FocalPoint] {
+		g, err := parseGravity(args[1:], FocalPoint)
+		e.Gravity = g
+		return err
+	}
+	g, err := parseGravity(args[1:], SouthWest)
+	e.Gravity = g
+	return err
+}
+
+func (e Extend) text() string {
+	switch {
+	case !e.On:
+		return ""
+	case e.Gravity == (Gravity{}):
+		return "1"
+	}
+	return "1:" + e.Gravity.String()
+}
+
+var extendOption = Option{
+	Usage: Usage{
+		Names: []string{"extend", "ex"}, Args: "switch:gravity:x:y", Most: 4, Default: "0",
+		Text: "1 lays a result that is smaller than width and height on a canvas of that size, at a gravity (all but `sm`). " +
+			"The canvas is transparent, or of the background's colour (white where a format has no transparency).",
+		Example: "s:160:160/ex:1:no/bg:446688",
+	},
+	Set:  func(p *Params, args []string) error { return setExtend(&p.Extend, args) },
+	Text: func(p Params) string { return p.Extend.text() },
+}
+
+var extendRatioOption = Option{
+	Usage: Usage{
+		Names: []string{"extend_aspect_ratio", "exar", "extend_ar"}, Args: "switch:gravity:x:y", Most: 4, Default: "0",
+		Text:    "1 lays the result on a canvas of the proportions of width and height, however large it is itself.",
+		Example: "s:120:160/exar:1/bg:446688",
+	},
+	Set:  func(p *Params, args []string) error { return setExtend(&p.ExtendRatio, args) },
+	Text: func(p Params) string { return p.ExtendRatio.text() },
+}

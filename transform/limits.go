@@ -1,0 +1,73 @@
+package transform
+
+import "fmt"
+
+// sideLimit is the largest side that the format can hold, in pixels.
+func (f Format) sideLimit() int {
+	switch f {
+	case WebP:
+		return 16383 // RFC 9649 §2.5: 14 bits
+	case AVIF:
+		return 16384 // the encoder's own limit
+	}
+	return MaxDimension
+}
+
+// Limits are what an operator allows. A zero field means no limit.
+type Limits struct {
+	// MaxPixels bounds width times height of a source's frame.
+	MaxPixels int64
+	// MaxFramePixels bounds those of a source with several frames.
+	MaxFramePixels int64
+	// MaxFrames bounds the frames of a source.
+	MaxFrames int
+	// MaxOutputSide bounds both sides of a result, in pixels.
+	MaxOutputSide int
+}
+
+// maxCoordinate is the longest side of any picture in libvips
+// (VIPS_MAX_COORD), those in the middle of the pipeline included.
+const maxCoordinate = 10_000_000
+
+// maxScans is the most scans of a JPEG. Encoders write about ten. Each more
+// costs a decoder a pass over the whole picture, which takes a few bytes to
+// ask for (libjpeg-turbo's own advice is that applications limit it).
+const maxScans = 500
+
+// CheckSource refuses a source by its header; the error wraps ErrLimit.
+func (l Limits) CheckSource(info Info) error {
+	if max(info.Width, info.Height) > maxCoordinate {
+		return fmt.Errorf("%w: the source is %dx%d; at most %d pixels a side can be worked on", ErrLimit, info.Width, info.Height, maxCoordinate)
+	}
+	if l.MaxPixels > 0 && info.Pixels() > l.MaxPixels {
+		return fmt.Errorf("%w: the source is %dx%d, that is %.1f megapixels; at most %.1f are allowed (max-source-pixels)",
+			ErrLimit, info.Width, info.Height, float64(info.Pixels())/1e6, float64(l.MaxPixels)/1e6)
+	}
+	if l.MaxFramePixels > 0 && info.Frames > 1 && info.Pixels() > l.MaxFramePixels {
+		return fmt.Errorf("%w: a frame of the source has %.1f megapixels; at most %.1f are allowed", ErrLimit, float64(info.Pixels())/1e6, float64(l.MaxFramePixels)/1e6)
+	}
+	if l.MaxFrames > 0 && info.Frames > l.MaxFrames {
+		return fmt.Errorf("%w: the source has %d frames; at most %d are allowed (max-frames)", ErrLimit, info.Frames, l.MaxFrames)
+	}
+	if info.Scans > maxScans {
+		return fmt.Errorf("%w: the source has %d scans; at most %d are allowed", ErrLimit, info.Scans, maxScans)
+	}
+	return nil
+}
+
+// CheckResult refuses a result by its planned size; the error wraps ErrLimit.
+func (l Limits) CheckResult(g Geometry, f Format) error {
+	side := max(g.Width, g.Height)
+	if scaled := max(g.ScaledWidth, g.ScaledHeight); scaled > maxCoordinate {
+		return fmt.Errorf("%w: on its way to %dx%d the picture would be %d pixels long; its sides are too different for that",
+			ErrLimit, g.Width, g.Height, scaled)
+	}
+	if l.MaxOutputSide > 0 && side > l.MaxOutputSide {
+		return fmt.Errorf("%w: the result would be %dx%d; at most %d pixels a side are allowed (max-output-side), so ask for a smaller width or height",
+			ErrLimit, g.Width, g.Height, l.MaxOutputSide)
+	}
+	if side > f.sideLimit() {
+		return fmt.Errorf("%w: the result would be %dx%d; %s holds at most %d pixels a side", ErrLimit, g.Width, g.Height, f, f.sideLimit())
+	}
+	return nil
+}

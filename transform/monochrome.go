@@ -1,0 +1,38 @@
+package transform
+
+// Monochrome tints a picture in shades of one colour.
+type Monochrome struct {
+	// Intensity is 0, off, to 1.
+	Intensity float64 `json:",omitzero"`
+	// Color is that of the brightest spot, b3b3b3 by default.
+	Color Color `json:",omitzero"`
+}
+
+var monochromeColor = Color{0xb3, 0xb3, 0xb3}
+
+func (m Monochrome) normalize() Monochrome {
+	if m.Intensity == 0 {
+		return Monochrome{}
+	}
+	return m
+}
+
+var monochromeOption = Option{
+	Usage: Usage{
+		Names: []string{"monochrome", "mc"}, Args: "intensity:color", Most: 2, Default: "0",
+		Text:    "Shades of one colour (`b3b3b3` where none is given), mixed in by an intensity of 0 to 1.",
+		Example: "w:160/mc:1:f0d0a0",
+	},
+	Set: func(p *Params, args []string) error {
+		if p.Monochrome.Intensity == 0 {
+			p.Monochrome.Color = monochromeColor
+		}
+		return setters{decimalTo(&p.Monochrome.Intensity, 0, 1), colorTo(&p.Monochrome.Color)}.read(args)
+	},
+	Text: func(p Params) string {
+		if p.Monochrome.Intensity == 0 {
+			return ""
+		}
+		return number(p.Monochrome.Intensity) + ":" + p.Monochrome.Color.String()
+	},
+}

@@ -1,0 +1,102 @@
+package transform
+
+import "strings"
+
+// Usage tells people about an option of the native dialect.
+type Usage struct {
+	// Names are the long name and then the short ones.
+	Names []string
+	// Args are the arguments as written behind a name, "top:right:bottom:left".
+	Args string
+	// Most is how many arguments it takes at the most; at least one is given.
+	Most int
+	// Default says what holds where the option is not given.
+	Default string
+	// Text says what it does, with its ranges.
+	Text string
+	// Example is what docs/options.md shows a picture of; empty where there
+	// is nothing to see.
+	Example string
+}
+
+// Option is an option about what to make of a picture. Each is declared in a
+// file of its own, with what it adds to the estimate; what it does to pixels
+// is in the file of the same name in transform/vips.
+type Option struct {
+	Usage
+	// Set reads arguments, at least one and at most Most, into p. Errors say
+	// what is wrong with them.
+	Set func(p *Params, args []string) error
+	// Text is the inverse of Set: the arguments that say what p says, or
+	// nothing where that is the default. It is nil for options that only sum
+	// up others.
+	Text func(p Params) string
+	// Share is what the option's step adds to a job's working set, in bytes,
+	// over what its picture takes anyway; nil means nothing.
+	Share func(w Work) float64
+}
+
+// Work is a planned job, as the shares of the estimate see it.
+type Work struct {
+	Info Info
+	Plan Geometry
+	// Out has its Format set.
+	Out Params
+}
+
+// Short is the name that canonical texts use.
+func (u Usage) Short() string {
+	if len(u.Names) > 1 {
+		return u.Names[1]
+	}
+	return u.Names[0]
+}
+
+// Options are all options, in the order of canonical texts. The slice is
+// fresh.
+func Options() []Option {
+	return []Option{
+		resizeOption, sizeOption,
+		modeOption, widthOption, heightOption, minWidthOption, minHeightOption,
+		zoomOption, dprOption, enlargeOption,
+		extendOption, extendRatioOption,
+		gravityOption, cropOption, cropRatioOption, trimOption, paddingOption,
+		autoRotateOption, rotateOption, flipOption,
+		backgroundOption, backgroundAlphaOption,
+		adjustOption, brightnessOption, contrastOption, saturationOption, monochromeOption,
+		blurOption, sharpenOption, pixelateOption,
+		watermarkOption, roundCornersOption, maskOption,
+		stripMetadataOption, keepCopyrightOption, stripProfileOption, preserveHDROption,
+		enforceThumbnailOption,
+		qualityOption, formatQualityOption, maxBytesOption, formatOption,
+		jpegOption, pngOption, webpOption, avifOption,
+		skipOption, rawOption, maxSideOption,
+	}
+}
+
+// options is built once: it is looked at for every request.
+var options = Options()
+
+// String is the canonical text: options of the native dialect in a fixed
+// order by their short names, defaults left out. Parsing it with the native
+// dialect gives the same Params again. The zero Params are "".
+func (p Params) String() string {
+	var b strings.Builder
+	for i := range options {
+		o := &options[i]
+		if o.Text == nil {
+			continue
+		}
+		text := o.Text(p)
+		if text == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('/')
+		}
+		b.WriteString(o.Short())
+		b.WriteByte(':')
+		b.WriteString(text)
+	}
+	return b.String()
+}

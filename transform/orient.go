@@ -1,0 +1,124 @@
+package transform
+
+import (
+	"fmt"
+	"strconv"
+)
+
+var autoRotateOption = switchOption(Usage{Names: []string{"auto_rotate", "ar"}, Args: "switch",
+	Text: "0 leaves the camera's orientation unapplied."}, true, func(p *Params) *bool { return &p.IgnoreOrientation })
+
+var rotateOption = Option{
+	Usage: Usage{
+		Names: []string{"rotate", "rot"}, Args: "degrees", Most: 1, Default: "0",
+		Text:    "Turns clockwise by a multiple of 90 degrees, after the camera's orientation. Width and height are those of the turned picture.",
+		Example: "rot:90/h:140",
+	},
+	Set: func(p *Params, args []string) error {
+		n, err := strconv.Atoi(args[0])
+		if err != nil || n%90 != 0 {
+			return fmt.Errorf("%s is not a multiple of 90", Quote(args[0]))
+		}
+		p.Rotate = (n%360 + 360) % 360
+		return nil
+	},
+	Text: func(p Params) string { return number0(p.Rotate) },
+}
+
+var flipOption = Option{
+	Usage: Usage{
+		Names: []string{"flip", "fl"}, Args: "horizontal:vertical", Most: 2, Default: "0:0",
+		Text:    "Mirrors left and right, top and bottom, after all turns.",
+		Example: "w:160/fl:1",
+	},
+	Set: func(p *Params, args []string) error {
+		return setters{boolTo(&p.FlipHorizontal), boolTo(&p.FlipVertical)}.read(args)
+	},
+	Text: func(p Params) string {
+		if !p.FlipHorizontal && !p.FlipVertical {
+			return ""
+		}
+		return bit(p.FlipHorizontal) + ":" + bit(p.FlipVertical)
+	},
+}
+
+// orientation is one of the eight ways a picture can lie: a clockwise turn,
+// then a mirror from left to right.
+type orientation struct {
+	angle int
+	flip  bool
+}
+
+// then is o followed by next. A mirrored picture turns the other way round:
+// turning after a mirror is mirroring after the opposite turn.
+func (o orientation) then(next orientation) orientation {
+	angle := o.angle + next.angle
+	if o.flip {
+		angle = o.angle - next.angle
+	}
+	return orientation{(angle%360 + 360) % 360, o.flip != next.flip}
+}
+
+func (o orientation) swaps() bool { return o.angle%180 != 0 }
+
+// exif is what makes a picture upright of which EXIF says n (EXIF 2.3, tag 0x0112).
+func exif(n int) orientation {
+	var o orientation
+	switch n {
+	case 3, 4:
+		o.angle = 180
+	case 5, 6:
+		o.angle = 90
+	case 7, 8:
+		o.angle = 270
+	}
+	o.flip = n == 2 || n == 4 || n == 5 || n == 7
+	return o
+}
+
+// asked is what p turns and mirrors after that.
+func (p Params) asked() orientation {
+	o := orientation{angle: p.Rotate}
+	if p.FlipHorizontal {
+		o = o.then(orientation{flip: true})
+	}
+	if p.FlipVertical {
+		o = o.then(orientation{angle: 180, flip: true})
+	}
+	return o
+}
+
+// stored maps an area of the turned picture, which is w by h there, to the
+// same area as it was before: the mirror undone, then the turn.
+func (o orientation) stored(r Rect, w, h int) Rect {
+	if o.flip {
+		r.Left = w - r.Left - r.Width
+	}
+	switch o.angle {
+	case 90:
+		return Rect{r.Top, w - r.Left - r.Width, r.Height, r.Width}
+	case 180:
+		return Rect{w - r.Left - r.Width, h - r.Top - r.Height, r.Width, r.Height}
+	case 270:
+		return Rect{h - r.Top - r.Height, r.Left, r.Height, r.Width}
+	}
+	return r
+}
+
+// turned is the inverse of stored: w by h is the picture before the turn.
+func (o orientation) turned(r Rect, w, h int) Rect {
+	switch o.angle {
+	case 90:
+		r = Rect{h - r.Top - r.Height, r.Left, r.Height, r.Width}
+		w, h = h, w
+	case 180:
+		r = Rect{w - r.Left - r.Width, h - r.Top - r.Height, r.Width, r.Height}
+	case 270:
+		r = Rect{r.Top, w - r.Left - r.Width, r.Height, r.Width}
+		w, h = h, w
+	}
+	if o.flip {
+		r.Left = w - r.Left - r.Width
+	}
+	return r
+}

@@ -1,0 +1,94 @@
+package transform
+
+import (
+	"errors"
+	"strings"
+)
+
+var qualityOption = wholeOption(Usage{Names: []string{"quality", "q"}, Args: "percent",
+	Text: "1 to 100; 0 means `format_quality`, else 80 for JPEG, 79 for WebP, 63 for AVIF.", Example: "w:160/q:10"},
+	100, func(p *Params) *int { return &p.Quality })
+
+// Qualities are by Format, 0 for the default.
+type Qualities [len(formatTable)]uint8
+
+var formatQualityOption = Option{
+	Usage: Usage{
+		Names: []string{"format_quality", "fq"}, Args: "format:percent:…", Most: 2 * len(Formats), Default: "",
+		Text: "Qualities by format, 0 to 100, where `quality` says none.",
+	},
+	Set: func(p *Params, args []string) error {
+		if len(args)%2 != 0 {
+			return errors.New("it takes pairs of a format and its quality")
+		}
+		for i := 0; i < len(args); i += 2 {
+			f, err := parseFormat(args[i])
+			if err != nil {
+				return err
+			}
+			q, err := ParseWhole(args[i+1], 100)
+			if err != nil {
+				return err
+			}
+			p.FormatQuality[f] = uint8(q)
+		}
+		return nil
+	},
+	Text: func(p Params) string {
+		var pairs []string
+		for _, f := range Formats {
+			if q := p.FormatQuality[f]; q > 0 {
+				pairs = append(pairs, f.Ext(), number(float64(q)))
+			}
+		}
+		return strings.Join(pairs, ":")
+	},
+}
+
+// EffectiveQuality is the one that a result is saved with. The defaults are
+// imgproxy's documented ones, so that pictures keep their weight on a move.
+func (p Params) EffectiveQuality() int {
+	switch {
+	case p.Quality > 0:
+		return p.Quality
+	case p.FormatQuality[p.Format.row()] > 0:
+		return int(p.FormatQuality[p.Format.row()])
+	case p.Format == WebP:
+		return 79
+	case p.Format == AVIF:
+		return 63
+	}
+	return 80
+}
+
+// maxMaxBytes is more than any result takes.
+const maxMaxBytes = 1 << 30
+
+// LeastQuality is as far as MaxBytes lowers it, as in imgproxy.
+const LeastQuality = 10
+
+var maxBytesOption = Option{
+	Usage: Usage{
+		Names: []string{"max_bytes", "mb"}, Args: "bytes", Most: 1, Default: "0",
+		Text: "Lowers the quality of a JPEG, WebP or AVIF to the highest that makes it no larger than this, down to 10. " +
+			"What is larger even then is served as it is. 0 means any size.",
+		Example: "w:160/mb:2500",
+	},
+	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },
+	Text: func(p Params) string { return number0(p.MaxBytes) },
+	// The finished frame is kept for the next try, and the best try so far.
+	Share: func(w Work) float64 {
+		if !w.Out.squeezes() {
+			return 0
+		}
+		return float64(w.Plan.Width) * float64(w.Plan.Height) * (w.resultBands() + 1)
+	},
+}
+
+// squeezes says whether quality may have to be lowered.
+func (p Params) squeezes() bool {
+	return p.MaxBytes > 0 && (p.Format == JPEG || p.Format == WebP && p.WebP.Compression == Lossy || p.Format == AVIF && !p.AVIF.Lossless)
+}
+
+// Squeezes says whether quality may have to be lowered for MaxBytes.
+func (p Params) Squeezes() bool { return p.squeezes() }

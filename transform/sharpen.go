@@ -1,0 +1,22 @@
+package transform
+
+// maxSharpen is libvips' own.
+const maxSharpen = 10
+
+var sharpenOption = Option{
+	Usage: Usage{
+		Names: []string{"sharpen", "sh"}, Args: "sigma", Most: 1, Default: "0",
+		Text:    "Sharpens edges of about this size, in pixels of the result, 0 to 10.",
+		Example: "w:160/sh:2",
+	},
+	Set:  func(p *Params, args []string) error { return decimalTo(&p.Sharpen, 0, maxSharpen)(args[0]) },
+	Text: func(p Params) string { return decimal0(p.Sharpen) },
+	// Strips of lightness and colour, as floats and as shorts, on their way
+	// to LAB and back.
+	Share: func(w Work) float64 {
+		if w.Out.Sharpen == 0 {
+			return 0
+		}
+		return 4 * rowsOut * float64(w.Plan.Picture.Width) * (w.bands() + 1) * 4
+	},
+}

@@ -1,0 +1,78 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+)
+
+// FormatSet is a set of formats, a bit for each.
+type FormatSet uint8
+
+// Has says whether f is in the set.
+func (s FormatSet) Has(f Format) bool { return s&(1<<f) != 0 }
+
+// ofFormats are the names of the formats, for errors.
+func ofFormats() string {
+	var names []string
+	for _, f := range Formats {
+		names = append(names, f.Ext())
+	}
+	return strings.Join(names, ", ")
+}
+
+// parseFormat is ParseFormat with a sentence.
+func parseFormat(s string) (Format, error) {
+	f, ok := ParseFormat(s)
+	if !ok {
+		return f, fmt.Errorf("format %s is not one of %s", Quote(s), ofFormats())
+	}
+	return f, nil
+}
+
+var formatOption = Option{
+	Usage: Usage{
+		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1, Default: "the source's",
+		Text: "`jpg`, `png`, `webp`, `gif` or `avif`; also as `@ext` behind a plain source, `.ext` behind a base64 one.",
+	},
+	Set: func(p *Params, args []string) (err error) {
+		p.Format, err = parseFormat(args[0])
+		return err
+	},
+	Text: func(p Params) string { return p.Format.Ext() },
+}
+
+var skipOption = Option{
+	Usage: Usage{
+		Names: []string{"skip_processing", "skp"}, Args: "format:…", Most: len(Formats), Default: "none",
+		Text: "Sources of these formats are given as they are, unless another format is asked for. Said several times it adds up.",
+	},
+	Set: func(p *Params, args []string) error {
+		for _, arg := range args {
+			f, err := parseFormat(arg)
+			if err != nil {
+				return err
+			}
+			p.Skip |= 1 << f
+		}
+		return nil
+	},
+	Text: func(p Params) string {
+		var names []string
+		for _, f := range Formats {
+			if p.Skip.Has(f) {
+				names = append(names, f.Ext())
+			}
+		}
+		return strings.Join(names, ":")
+	},
+}
+
+var rawOption = switchOption(Usage{Names: []string{"raw"}, Args: "switch",
+	Text: "1 gives the source as it is, if it is a picture, whatever else is asked; an extension is not looked at then."},
+	false, func(p *Params) *bool { return &p.Raw })
+
+// AsItIs says whether a source is given as it is: it is asked for raw, or
+// skipped.
+func (p Params) AsItIs(info Info) bool {
+	return p.Raw || p.Skip.Has(info.Format) && (p.Format == FormatUnknown || p.Format == info.Format)
+}

@@ -1,0 +1,104 @@
+package transform
+
+import "strconv"
+
+// Factor multiplies; the zero value is a factor of one.
+type Factor struct {
+	On bool    `json:",omitzero"`
+	By float64 `json:",omitzero"`
+}
+
+func (f Factor) normalize() Factor {
+	if !f.On || f.By == 1 {
+		return Factor{}
+	}
+	return f
+}
+
+// Value is the factor.
+func (f Factor) Value() float64 {
+	if !f.On {
+		return 1
+	}
+	return f.By
+}
+
+func (f Factor) text() string {
+	if !f.On {
+		return ""
+	}
+	return number(f.By)
+}
+
+// maxFactor is where everything is black or white already.
+const maxFactor = 255
+
+func factorTo(f *Factor) func(string) error {
+	return func(s string) error {
+		f.On = true
+		return decimalTo(&f.By, 0, maxFactor)(s)
+	}
+}
+
+func brightnessTo(to *int) func(string) error {
+	return func(s string) error {
+		v, err := decimal(s, -255, 255)
+		if err != nil || v != float64(int(v)) {
+			return errBrightness(s)
+		}
+		*to = int(v)
+		return nil
+	}
+}
+
+type errBrightness string
+
+func (e errBrightness) Error() string {
+	return Quote(string(e)) + " is not a whole number from -255 to 255"
+}
+
+var adjustOption = Option{
+	Usage: Usage{
+		Names: []string{"adjust", "a"}, Args: "brightness:contrast:saturation", Most: 3, Default: "",
+		Text:    "`brightness`, `contrast` and `saturation` in one. What is left empty stays as it is.",
+		Example: "w:160/a:20:1.2:1.5",
+	},
+	Set: func(p *Params, args []string) error {
+		return setters{brightnessTo(&p.Brightness), factorTo(&p.Contrast), factorTo(&p.Saturation)}.read(args)
+	},
+}
+
+var brightnessOption = Option{
+	Usage: Usage{
+		Names: []string{"brightness", "br"}, Args: "value", Most: 1, Default: "0",
+		Text:    "Added to each channel, -255 to 255, after the contrast.",
+		Example: "w:160/br:60",
+	},
+	Set: func(p *Params, args []string) error { return brightnessTo(&p.Brightness)(args[0]) },
+	Text: func(p Params) string {
+		if p.Brightness == 0 {
+			return ""
+		}
+		return strconv.Itoa(p.Brightness)
+	},
+}
+
+var contrastOption = Option{
+	Usage: Usage{
+		Names: []string{"contrast", "co"}, Args: "factor", Most: 1, Default: "1",
+		Text:    "Multiplies the distance from mid-grey, 0 to 255.",
+		Example: "w:160/co:1.6",
+	},
+	Set:  func(p *Params, args []string) error { return factorTo(&p.Contrast)(args[0]) },
+	Text: func(p Params) string { return p.Contrast.text() },
+}
+
+var saturationOption = Option{
+	Usage: Usage{
+		Names: []string{"saturation", "sa"}, Args: "factor", Most: 1, Default: "1",
+		Text:    "Multiplies the distance from grey of the same lightness, 0 (grey) to 255.",
+		Example: "w:160/sa:2",
+	},
+	Set:  func(p *Params, args []string) error { return factorTo(&p.Saturation)(args[0]) },
+	Text: func(p Params) string { return p.Saturation.text() },
+}

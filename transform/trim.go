@@ -1,0 +1,91 @@
+package transform
+
+// Trim cuts off a border of one colour.
+type Trim struct {
+	On bool `json:",omitzero"`
+	// Threshold is how different from the border a pixel is that is kept, 0 to
+	// 255 in each channel.
+	Threshold float64 `json:",omitzero"`
+	// Color is the border's, if Given; else it is that of the pixel left top.
+	// Transparent pixels count as ff00ff.
+	Color Color `json:",omitzero"`
+	Given bool  `json:",omitzero"`
+	// EqualX and EqualY cut the same on both sides, left and right, top and
+	// bottom of the upright picture.
+	EqualX bool `json:",omitzero"`
+	EqualY bool `json:",omitzero"`
+}
+
+func (t Trim) normalize() Trim {
+	switch {
+	case !t.On:
+		return Trim{}
+	case !t.Given:
+		t.Color = Color{}
+	}
+	return t
+}
+
+// even makes borders equal: content is what lies inside of a picture of w by h.
+func (t Trim) even(content Rect, w, h int) Rect {
+	if t.EqualX {
+		content.Left, content.Width = evenSide(content.Left, content.Width, w)
+	}
+	if t.EqualY {
+		content.Top, content.Height = evenSide(content.Top, content.Height, h)
+	}
+	return content
+}
+
+func evenSide(start, length, side int) (int, int) {
+	least := min(start, side-start-length)
+	return least, side - 2*least
+}
+
+var trimOption = Option{
+	Usage: Usage{
+		Names: []string{"trim", "t"}, Args: "threshold:color:equal_hor:equal_ver", Most: 4, Default: "off",
+		Text: "Cuts off a border of one colour, before all else. Threshold: how different a pixel must be to stay, 0 to 255; empty turns it off. " +
+			"Color: the border's, else that of the left top pixel; `FF00FF` also means transparent. The switches cut the same on opposite sides.",
+		Example: "t:10/w:120",
+	},
+	Set: func(p *Params, args []string) error {
+		p.Trim.On = args[0] != ""
+		return setters{
+			decimalTo(&p.Trim.Threshold, 0, 255),
+			func(s string) error {
+				p.Trim.Given = true
+				return colorTo(&p.Trim.Color)(s)
+			},
+			boolTo(&p.Trim.EqualX), boolTo(&p.Trim.EqualY),
+		}.read(args)
+	},
+	Text: func(p Params) string {
+		t := p.Trim
+		if !t.On {
+			return ""
+		}
+		s := number(t.Threshold)
+		if t.Given || t.EqualX || t.EqualY {
+			s += ":"
+			if t.Given {
+				s += t.Color.String()
+			}
+		}
+		if t.EqualX || t.EqualY {
+			s += ":" + bit(t.EqualX) + ":" + bit(t.EqualY)
+		}
+		return s
+	},
+}
+
+// LookSet estimates, from above, the bytes that looking for a border takes in
+// a worker at its peak: the whole picture streams by at its full size.
+func LookSet(info Info, p Params) int64 {
+	info = info.Used(p)
+	g := NewGeometry(info, Params{Format: JPEG})
+	opening, held := decodeBytes(info, g)
+	// The differences are floats, in strips.
+	streaming := held + rowBytes(info, g) + 8*rowsShrunk*float64(g.LoadWidth)*bandsLoaded(info)
+	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
+}

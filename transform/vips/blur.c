@@ -1,0 +1,26 @@
+#include "pipeline.h"
+
+// pictor_blur blurs over premultiplied alpha, so that colours under
+// transparent pixels do not bleed.
+int
+pictor_blur(PictorChain *chain)
+{
+	double sigma = chain->job->blur;
+	VipsBandFormat format = vips_image_get_format(chain->image);
+	gboolean alpha = vips_image_hasalpha(chain->image);
+
+	if (sigma <= 0)
+		return PICTOR_OK;
+	if (pictor_hold(chain))
+		return PICTOR_BROKEN;
+	if (alpha) {
+		PICTOR_DO(chain, vips_premultiply(chain->image, &out, NULL));
+		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	}
+	PICTOR_DO(chain, vips_gaussblur(chain->image, &out, sigma, NULL));
+	if (alpha)
+		PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, NULL));
+	if (vips_image_get_format(chain->image) != format)
+		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	return PICTOR_OK;
+}

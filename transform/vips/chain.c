@@ -1,0 +1,70 @@
+#include "pipeline.h"
+
+void
+pictor_push(PictorChain *chain, VipsImage *image)
+{
+	g_assert(chain->count < PICTOR_STEPS);
+	chain->made[chain->count++] = image;
+	chain->image = image;
+}
+
+int
+pictor_keep(PictorChain *chain)
+{
+	VipsImage *out = vips_image_copy_memory(chain->image);
+
+	if (!out)
+		return PICTOR_BROKEN;
+	pictor_push(chain, out);
+	chain->held = TRUE;
+	return PICTOR_OK;
+}
+
+int
+pictor_hold(PictorChain *chain)
+{
+	return chain->held ? PICTOR_OK : pictor_keep(chain);
+}
+
+int
+pictor_rgb(PictorChain *chain)
+{
+	VipsInterpretation now = vips_image_guess_interpretation(chain->image);
+	VipsInterpretation want = vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT
+		? VIPS_INTERPRETATION_RGB16
+		: VIPS_INTERPRETATION_sRGB;
+
+	if (vips_image_get_bands(chain->image) < 3)
+		PICTOR_DO(chain, vips_colourspace(chain->image, &out, want, "source_space", now, NULL));
+	return PICTOR_OK;
+}
+
+int
+pictor_alpha(PictorChain *chain)
+{
+	if (!vips_image_hasalpha(chain->image))
+		PICTOR_DO(chain, vips_addalpha(chain->image, &out, NULL));
+	return PICTOR_OK;
+}
+
+int
+pictor_area(PictorChain *chain, PictorRect area)
+{
+	int w = chain->image->Xsize;
+	int h = chain->image->Ysize;
+	// Decoders round their reductions either way.
+	int width = VIPS_MIN(area.width, w);
+	int height = VIPS_MIN(area.height, h);
+	int left = VIPS_MIN(area.left, w - width);
+	int top = VIPS_MIN(area.top, h - height);
+
+	if (width < w || height < h)
+		PICTOR_DO(chain, vips_extract_area(chain->image, &out, left, top, width, height, NULL));
+	return PICTOR_OK;
+}
+
+double
+pictor_top(PictorChain *chain)
+{
+	return vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT ? 65535 : 255;
+}

@@ -1,0 +1,149 @@
+package vips
+
+/*
+#include <stdlib.h>
+#include "pipeline.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// newJob translates. Sources are mapped memory, not the Go heap, so C may hold
+// their addresses. free is to be called when the job is done.
+func newJob(source []byte, task transform.Job, p transform.Params) (job C.PictorJob, free func(), err error) {
+	info := task.Info
+	g := transform.NewGeometry(info, p)
+	job.source = file(source, info, p)
+	job.source.shrink, job.source.scale = C.int(g.Shrink), C.double(g.Scale)
+	job.keep_profile, job.deep = flag(p.KeepProfile && p.Format.HasProfile()), flag(p.Deep(info))
+	geometry(&job, g)
+	effects(&job, p)
+	canvas(&job, g, p)
+	encoder(&job, p)
+	free = func() {}
+	if p.Watermark.On() && task.Watermark != nil {
+		mark, err := task.Watermark.Bytes()
+		if err != nil {
+			return job, nil, err
+		}
+		watermark(&job, mark, task.WatermarkInfo, g, p)
+	}
+	job.keep_metadata, job.keep_copyright = flag(p.KeepMetadata), flag(!p.DropCopyright)
+	if !p.KeepMetadata && !p.DropCopyright && info.AncillaryBytes > 0 {
+		free = copyright(&job)
+	}
+	return job, free, nil
+}
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func rect(r transform.Rect) C.PictorRect {
+	return C.PictorRect{C.int(r.Left), C.int(r.Top), C.int(r.Width), C.int(r.Height)}
+}
+
+// file is a file at its full size, or the thumbnail in it.
+func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
+	used := info.Used(p)
+	return C.PictorSource{
+		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
+		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
+		thumbnail: flag(used != info),
+	}
+}
+
+func geometry(job *C.PictorJob, g transform.Geometry) {
+	loaded := transform.Rect{Width: g.LoadWidth, Height: g.LoadHeight}
+	job.cuts, job.smart_cut = flag(g.Cut != loaded), flag(g.SmartCut)
+	job.frame, job.cut = rect(g.Frame), rect(g.Cut)
+	job.scaled_width, job.scaled_height = C.int(g.ScaledWidth), C.int(g.ScaledHeight)
+	job.smart_crop, job.crop = flag(g.SmartCrop), rect(g.Crop)
+	job.angle, job.flip = C.int(g.Angle), flag(g.Flip)
+}
+
+func effects(job *C.PictorJob, p transform.Params) {
+	job.brightness, job.contrast = C.double(p.Brightness), C.double(p.Contrast.Value())
+	job.saturation, job.monochrome = C.double(p.Saturation.Value()), C.double(p.Monochrome.Intensity)
+	for i, v := range p.Monochrome.Color {
+		job.monochrome_colour[i] = C.double(v) / 255
+	}
+	job.blur, job.sharpen, job.pixelate = C.double(p.Blur), C.double(p.Sharpen), C.int(p.Pixelate)
+}
+
+func canvas(job *C.PictorJob, g transform.Geometry, p transform.Params) {
+	job.width, job.height, job.picture = C.int(g.Width), C.int(g.Height), rect(g.Picture)
+	colour, opaque := p.Background.Under(p.Format)
+	job.under, job.opaque = flag(p.Background.On || opaque), flag(opaque)
+	for i, v := range colour {
+		job.background[i] = C.double(v)
+	}
+	job.background_alpha = 1
+	if p.Background.Sheer {
+		job.background_alpha = C.double(p.Background.Alpha)
+	}
+	job.radius, job.mask = C.double(transform.CornerRadius(g, p)), C.int(p.Mask)
+}
+
+func watermark(job *C.PictorJob, mark []byte, info transform.Info, g transform.Geometry, p transform.Params) {
+	job.mark = file(mark, info, transform.Params{})
+	w, h := transform.MarkSize(info, g, p)
+	left, top, gapX, gapY := transform.PlaceMark(g, p, w, h)
+	job.mark_opacity = C.double(p.Watermark.Opacity)
+	job.mark_width, job.mark_height, job.mark_left, job.mark_top = C.int(w), C.int(h), C.int(left), C.int(top)
+	job.mark_replicate = flag(p.Watermark.Position.Anchor == transform.Replicate)
+	job.mark_gap_x, job.mark_gap_y = C.int(gapX), C.int(gapY)
+}
+
+// encoder sets what the format's own encoder is told.
+func encoder(job *C.PictorJob, p transform.Params) {
+	job.format, job.quality = C.int(p.Format), C.int(p.EffectiveQuality())
+	if p.Squeezes() {
+		job.max_bytes, job.least_quality = C.size_t(p.MaxBytes), transform.LeastQuality
+	}
+	switch p.Format {
+	case transform.JPEG:
+		job.interlaced, job.full_chroma = flag(p.JPEG.Progressive), flag(p.JPEG.FullChroma)
+	case transform.PNG:
+		job.interlaced, job.effort = flag(p.PNG.Interlaced), C.int(p.PNG.Level())
+		if p.PNG.Palette {
+			job.palette_bits = C.int(p.PNG.PaletteBits())
+		}
+	case transform.WebP:
+		job.compression, job.smart_subsample = C.int(p.WebP.Compression), flag(p.WebP.SmartSubsample)
+		job.preset, job.effort = C.int(p.WebP.Preset), C.int(p.WebP.Method())
+	case transform.AVIF:
+		job.effort, job.lossless = C.int(p.AVIF.Speed()), flag(p.AVIF.Lossless)
+		job.half_chroma, job.full_chroma = flag(p.AVIF.Subsampling == transform.SubsampleOn), flag(p.AVIF.Subsampling == transform.SubsampleOff)
+	}
+}
+
+// copyright puts into the job what the source says in XMP and IPTC of who made
+// it and whose it is. A source that does not even open fails in the run.
+func copyright(job *C.PictorJob) (free func()) {
+	var xmp, iptc unsafe.Pointer
+	var xmpSize, iptcSize C.size_t
+	if C.pictor_blobs(&job.source, &xmp, &xmpSize, &iptc, &iptcSize) != C.PICTOR_OK {
+		C.vips_error_clear()
+		return func() {}
+	}
+	defer C.g_free(C.gpointer(xmp))
+	defer C.g_free(C.gpointer(iptc))
+	kept := [2][]byte{
+		transform.CopyrightXMP(unsafe.Slice((*byte)(xmp), int(xmpSize))),
+		transform.CopyrightIPTC(unsafe.Slice((*byte)(iptc), int(iptcSize))),
+	}
+	job.xmp, job.xmp_size = C.CBytes(kept[0]), C.size_t(len(kept[0]))
+	job.iptc, job.iptc_size = C.CBytes(kept[1]), C.size_t(len(kept[1]))
+	return func() {
+		C.free(unsafe.Pointer(job.xmp))
+		C.free(unsafe.Pointer(job.iptc))
+	}
+}

@@ -1,0 +1,41 @@
+#include "pipeline.h"
+
+// up_to rounds side up to whole blocks.
+static int
+up_to(int side, int block)
+{
+	return (side + block - 1) / block * block;
+}
+
+// pictor_pixelate averages over blocks. The last block of a row is of mirrored
+// pixels where the side is no multiple, so that it is as bright as its part
+// of the picture.
+int
+pictor_pixelate(PictorChain *chain)
+{
+	VipsBandFormat format = vips_image_get_format(chain->image);
+	gboolean alpha = vips_image_hasalpha(chain->image);
+	PictorRect whole = { 0, 0, chain->image->Xsize, chain->image->Ysize };
+	int block = VIPS_MIN(chain->job->pixelate, VIPS_MAX(whole.width, whole.height));
+	int width, height;
+
+	if (block <= 1)
+		return PICTOR_OK;
+	if (pictor_hold(chain))
+		return PICTOR_BROKEN;
+	width = up_to(whole.width, block);
+	height = up_to(whole.height, block);
+	if (alpha)
+		PICTOR_DO(chain, vips_premultiply(chain->image, &out, NULL));
+	if (width > whole.width || height > whole.height)
+		PICTOR_DO(chain, vips_embed(chain->image, &out, 0, 0, width, height, "extend", VIPS_EXTEND_MIRROR, NULL));
+	PICTOR_DO(chain, vips_shrink(chain->image, &out, block, block, NULL));
+	if (alpha)
+		PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, NULL));
+	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	// The blocks are few: made once, and read many times.
+	if (pictor_keep(chain))
+		return PICTOR_BROKEN;
+	PICTOR_DO(chain, vips_zoom(chain->image, &out, block, block, NULL));
+	return pictor_area(chain, whole);
+}

@@ -1,0 +1,25 @@
+#include "pipeline.h"
+
+// pictor_tone stretches channels about mid-grey and then lifts them. Alpha
+// stays.
+int
+pictor_tone(PictorChain *chain)
+{
+	const PictorJob *job = chain->job;
+	VipsBandFormat format = vips_image_get_format(chain->image);
+	double by = pictor_top(chain) / 255;
+	double a[4], b[4];
+	int bands = vips_image_get_bands(chain->image);
+	int colours = bands - (vips_image_hasalpha(chain->image) ? 1 : 0);
+
+	if (job->contrast == 1 && job->brightness == 0)
+		return PICTOR_OK;
+	for (int i = 0; i < 4; i++) {
+		a[i] = i < colours ? job->contrast : 1;
+		b[i] = i < colours ? (127.5 * (1 - job->contrast) + job->brightness) * by : 0;
+	}
+	PICTOR_DO(chain, vips_linear(chain->image, &out, a, b, VIPS_MIN(bands, 4), NULL));
+	PICTOR_DO(chain, vips_rint(chain->image, &out, NULL));
+	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	return PICTOR_OK;
+}

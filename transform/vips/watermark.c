@@ -1,0 +1,100 @@
+#include "pipeline.h"
+
+// fade multiplies the mark's alpha.
+static int
+fade(PictorChain *mark, double opacity)
+{
+	VipsBandFormat format = vips_image_get_format(mark->image);
+	double a[4] = { 1, 1, 1, opacity }, b[4] = { 0 };
+
+	if (opacity >= 1)
+		return PICTOR_OK;
+	PICTOR_DO(mark, vips_linear(mark->image, &out, a, b, 4, NULL));
+	PICTOR_DO(mark, vips_cast(mark->image, &out, format, NULL));
+	return PICTOR_OK;
+}
+
+// replicate covers the result with copies, one of them in its middle, half a
+// gap around each.
+static int
+replicate(PictorChain *mark, const PictorJob *job)
+{
+	int width = mark->image->Xsize + job->mark_gap_x;
+	int height = mark->image->Ysize + job->mark_gap_y;
+	int across = (job->width + width - 1) / width | 1;
+	int down = (job->height + height - 1) / height | 1;
+	PictorRect middle;
+
+	PICTOR_DO(mark, vips_embed(mark->image, &out, job->mark_gap_x / 2, job->mark_gap_y / 2, width, height, "extend", VIPS_EXTEND_BLACK, NULL));
+	PICTOR_DO(mark, vips_replicate(mark->image, &out, across, down, NULL));
+	middle.left = (mark->image->Xsize - job->width) / 2;
+	middle.top = (mark->image->Ysize - job->height) / 2;
+	middle.width = job->width;
+	middle.height = job->height;
+	return pictor_area(mark, middle);
+}
+
+// prepare gives the mark in its size, with alpha, in memory.
+static int
+prepare(PictorChain *mark)
+{
+	const PictorJob *job = mark->job;
+	int status = pictor_load(mark, &job->mark);
+
+	if (!status)
+		status = pictor_colour(mark);
+	if (!status)
+		status = pictor_rgb(mark);
+	if (!status)
+		status = pictor_alpha(mark);
+	if (!status)
+		status = pictor_resize(mark, job->mark_width, job->mark_height);
+	if (!status)
+		status = fade(mark, job->mark_opacity);
+	if (!status)
+		status = pictor_keep(mark);
+	if (!status && job->mark_replicate)
+		status = replicate(mark, job);
+	return status;
+}
+
+static int
+blend(PictorChain *chain)
+{
+	const PictorJob *job = chain->job;
+	VipsBandFormat format;
+	VipsInterpretation space;
+	VipsImage *picture, *mark;
+	gboolean alpha;
+
+	if (pictor_rgb(chain))
+		return PICTOR_BROKEN;
+	picture = chain->image;
+	alpha = vips_image_hasalpha(picture);
+	format = vips_image_get_format(picture);
+	space = vips_image_guess_interpretation(picture);
+	if (prepare(chain))
+		return PICTOR_BROKEN;
+	mark = chain->image;
+	PICTOR_DO(chain, vips_composite2(picture, mark, &out, VIPS_BLEND_MODE_OVER,
+		"x", job->mark_left, "y", job->mark_top, "compositing_space", space, NULL));
+	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	if (!alpha)
+		PICTOR_DO(chain, vips_extract_band(chain->image, &out, 0, "n", 3, NULL));
+	return PICTOR_OK;
+}
+
+// pictor_watermark lays the mark over the picture. Both are read from the top
+// to the bottom, the mark from memory.
+int
+pictor_watermark(PictorChain *chain)
+{
+	int held = chain->held;
+	int status;
+
+	if (!chain->job->mark.bytes)
+		return PICTOR_OK;
+	status = blend(chain);
+	chain->held = held; // that is of the picture
+	return status;
+}

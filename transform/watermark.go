@@ -1,0 +1,115 @@
+package transform
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Watermark lays the configured picture over the result.
+type Watermark struct {
+	// Opacity is 0, off, to 1.
+	Opacity float64 `json:",omitzero"`
+	// Position is one of the nine anchors or Replicate; its offsets are the
+	// distance from the edges, or of the copies from each other.
+	Position Gravity `json:",omitzero"`
+	// Scale is its size as a share of the result's, 0 for its own size.
+	Scale float64 `json:",omitzero"`
+}
+
+// On says whether there is one.
+func (w Watermark) On() bool { return w.Opacity > 0 }
+
+func (w Watermark) normalize() Watermark {
+	if !w.On() {
+		return Watermark{}
+	}
+	w.Position = w.Position.normalize()
+	return w
+}
+
+// maxMarkScale keeps a watermark inside of what it marks, or not far out.
+const maxMarkScale = 10
+
+// watermarkAnchors are those that a watermark knows.
+var watermarkAnchors = slices.Concat(anchorsOf(SouthWest), []string{anchors[Replicate]})
+
+var watermarkOption = Option{
+	Usage: Usage{
+		Names: []string{"watermark", "wm"}, Args: "opacity:position:x:y:scale", Most: 5, Default: "0",
+		Text: "Lays the picture of `--watermark` over the result. Opacity 0 to 1. Position: `ce`, `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe` with " +
+			"offsets from the edges (from 1 on in pixels, below 1 as shares), or `re` for copies all over with offsets between them. Scale: its size as a share " +
+			"of the result's, up to 10; 0 for its own size.",
+		Example: "w:160/wm:0.8:soea:6:6:0.3",
+	},
+	Set: func(p *Params, args []string) error {
+		m := &p.Watermark
+		return setters{
+			decimalTo(&m.Opacity, 0, 1),
+			func(s string) error {
+				for i, name := range anchors {
+					a := Anchor(i)
+					if name == s && (a <= SouthWest || a == Replicate) {
+						m.Position.Anchor = a
+						return nil
+					}
+				}
+				return fmt.Errorf("%s is not one of %s", Quote(s), strings.Join(watermarkAnchors, ", "))
+			},
+			decimalTo(&m.Position.X, -maxOffset, maxOffset), decimalTo(&m.Position.Y, -maxOffset, maxOffset),
+			decimalTo(&m.Scale, 0, maxMarkScale),
+		}.read(args)
+	},
+	Text: func(p Params) string {
+		m := p.Watermark
+		if !m.On() {
+			return ""
+		}
+		return number(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + number(m.Position.X) + ":" + number(m.Position.Y) + ":" + number(m.Scale)
+	},
+	// Strips of both pictures as floats on their way through the blend. The
+	// mark itself is WatermarkSet's.
+	Share: func(w Work) float64 {
+		if !w.Out.Watermark.On() {
+			return 0
+		}
+		return 2 * rowsOut * float64(w.Plan.Width) * 4 * 4
+	},
+}
+
+// WatermarkSet estimates, from above, what a job takes more for a watermark
+// whose picture is mark: its decoder, and it as it is laid over the result.
+func WatermarkSet(mark Info, g Geometry, p Params) int64 {
+	if !p.Watermark.On() {
+		return 0
+	}
+	w, h := MarkSize(mark, g, p)
+	mg := NewGeometry(mark, Params{Format: PNG})
+	opening, held := decodeBytes(mark, mg)
+	most := max(opening, held+rowBytes(mark, mg))
+	// Premultiplied floats on the way to its size, then four bytes a pixel.
+	return saturated(margin * (most + 4*float64(w)*float64(h) + 16*rowsOut*float64(max(w, mark.Width))))
+}
+
+// MarkSize is the size at which a watermark is laid over a result.
+func MarkSize(mark Info, g Geometry, p Params) (w, h int) {
+	if p.Watermark.Scale == 0 {
+		return mark.Width, mark.Height
+	}
+	box := Params{Width: max(1, scaledEven(g.Width, p.Watermark.Scale)), Height: max(1, scaledEven(g.Height, p.Watermark.Scale)), Enlarge: true}
+	mg := NewGeometry(mark, box)
+	return mg.Width, mg.Height
+}
+
+// PlaceMark is where a watermark of w by h has its left top corner in the
+// result; of copies it is that of the first one, and each comes with the gap
+// to the next.
+func PlaceMark(g Geometry, p Params, w, h int) (left, top, gapX, gapY int) {
+	pos := p.Watermark.Position
+	if pos.Anchor != Replicate {
+		left, top = pos.place(g.Width, g.Height, w, h, g.DPR, true)
+		return left, top, 0, 0
+	}
+	gapX, gapY = max(0, offset(pos.X, g.Width, g.DPR)), max(0, offset(pos.Y, g.Height, g.DPR))
+	return 0, 0, gapX, gapY
+}
