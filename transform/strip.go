@@ -47,6 +47,22 @@ func StripSource(b []byte, info Info, p Params) (out []byte, ok bool) {
 	return s.out, ok
 }
 
+// StripWebP is StripSource for results: libvips before 8.15 writes an EXIF of
+// its own into a WebP even where it is told to strip, 200 bytes that a
+// thumbnail need not carry. It changes b. Whatever is not a WebP comes back as
+// it is.
+func StripWebP(b []byte) []byte {
+	if !hasMagic(b, 8, "WEBP") {
+		return b
+	}
+	// In place: what is written lies before what is still to be read.
+	s := stripper{in: b, out: b[:0], profile: true}
+	if !s.webp() {
+		return b // libvips writes none that cannot be read
+	}
+	return s.out
+}
+
 type stripper struct {
 	in, out    []byte
 	keepRights bool
@@ -59,7 +75,7 @@ func (s *stripper) may(rights bool) bool { return !rights || !s.keepRights }
 // jpeg drops application segments and comments but JFIF's, Adobe's (which
 // says what the channels mean) and a profile's, and what follows the end.
 func (s *stripper) jpeg() bool {
-	w := jpegWalk{b: s.in, at: 2, info: &Info{}}
+	w := jpegWalk{b: s.in, at: min(2, len(s.in)), info: &Info{}}
 	from := 0 // what lies before is copied
 	for {
 		marker, ok := w.marker()
@@ -112,6 +128,9 @@ var pngKept = []string{"IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "
 
 func (s *stripper) png() bool {
 	const overhead = 12
+	if len(s.in) < len(pngSignature) {
+		return false
+	}
 	s.out = append(s.out, pngSignature...)
 	for rest := s.in[len(pngSignature):]; len(rest) >= overhead; {
 		size := int64(binary.BigEndian.Uint32(rest)) + overhead
@@ -149,8 +168,11 @@ func pngRights(name string, data []byte) bool {
 
 func (s *stripper) webp() bool {
 	const form = riffHeader + 4
+	if len(s.in) < form {
+		return false
+	}
+	size := max(form, int64(binary.LittleEndian.Uint32(s.in[4:]))+riffHeader)
 	s.out = append(s.out, s.in[:form]...)
-	size := int64(binary.LittleEndian.Uint32(s.in[4:])) + riffHeader
 	for rest := s.in[form:min(size, int64(len(s.in)))]; len(rest) > 0; {
 		c, ok := nextRIFFChunk(rest)
 		if !ok || !c.whole {
@@ -169,7 +191,9 @@ func (s *stripper) webp() bool {
 			if !s.profile {
 				whole[flags] &^= icc
 			}
-			s.out = append(s.out, whole...)
+			if whole[flags] != 0 { // else the file is a simple one
+				s.out = append(s.out, whole...)
+			}
 		case "VP8 ", "VP8L", "ALPH", "ANIM", "ANMF":
 			s.out = append(s.out, whole...)
 		case "ICCP":
@@ -194,6 +218,9 @@ func (s *stripper) webp() bool {
 // an animation is shown.
 func (s *stripper) gif() bool {
 	const signature, screen = 6, 7
+	if len(s.in) < signature+screen {
+		return false
+	}
 	w := gifWalk{rest: s.in[signature+screen:], info: &Info{}}
 	if !w.skipColours(s.in[signature+4]) {
 		return false

@@ -292,7 +292,11 @@ func TestPlayground(t *testing.T) {
 			t.Errorf("%s: %v", p[1], err)
 		}
 	}
-	if a := s.get("/x" + pictures[0][1][2:]); a.status != http.StatusForbidden {
+	other := "/x"
+	if pictures[0][1][1] == 'x' { // keys are made by chance
+		other = "/y"
+	}
+	if a := s.get(other + pictures[0][1][2:]); a.status != http.StatusForbidden {
 		t.Errorf("another signature: %v", a)
 	}
 	site := newSite(t)

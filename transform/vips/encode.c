@@ -119,5 +119,6 @@ pictor_encode(PictorChain *chain, PictorResult *result)
 
 	result->width = chain->image->Xsize;
 	result->height = chain->image->Ysize;
+	result->stripped = chain->strip;
 	return job->max_bytes > 0 ? squeeze(chain, result) : save(chain, job->quality, result);
 }

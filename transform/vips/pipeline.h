@@ -99,6 +99,7 @@ typedef struct {
 	void *body; // g_free it
 	size_t size;
 	int width, height;
+	int stripped; // no metadata is meant to be in it
 } PictorResult;
 
 // Room for the images of one run: no chain of steps makes more.

@@ -64,9 +64,17 @@ small_stacks(void)
 #endif
 }
 
+// Of what breaks, errors tell; libvips' warnings besides would fill the log
+// with whatever strangers send.
+static void
+quiet(const char *domain, GLogLevelFlags level, const char *message, void *data)
+{
+}
+
 void
 pictor_start(void)
 {
+	g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, quiet, NULL);
 	small_stacks();
 	// Unknown bytes would fall through to ImageMagick, matio and other
 	// loaders that were never made for strangers' files.

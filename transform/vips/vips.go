@@ -86,11 +86,11 @@ func (e *Engine) output(source []byte, task transform.Job, p transform.Params, d
 		return failure(status)
 	}
 	defer C.g_free(C.gpointer(result.body))
-	return deliver(transform.Picture{
-		Format: p.Format,
-		Width:  int(result.width), Height: int(result.height),
-		Body: unsafe.Slice((*byte)(result.body), int(result.size)),
-	})
+	body := unsafe.Slice((*byte)(result.body), int(result.size))
+	if result.stripped != 0 && p.Format == transform.WebP {
+		body = transform.StripWebP(body)
+	}
+	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height), Body: body})
 }
 
 // Look finds what lies inside of a border of one colour. Where nothing does,
