@@ -10,6 +10,7 @@ to_srgb(PictorChain *chain)
 
 	if (!vips_icc_transform(chain->image, &out, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_PERCEPTUAL, "depth", depth, NULL)) {
 		pictor_push(chain, out);
+		chain->converted = TRUE;
 		return;
 	}
 	vips_error_clear();

@@ -42,7 +42,7 @@ int
 pictor_metadata(PictorChain *chain)
 {
 	const PictorJob *job = chain->job;
-	gboolean profile = job->keep_profile && job->format != PICTOR_GIF;
+	gboolean profile = job->keep_profile && !chain->converted;
 	VipsImage *image;
 	Kept kept = { FALSE, FALSE };
 

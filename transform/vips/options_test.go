@@ -73,9 +73,10 @@ var (
 	white            = color.RGBA{255, 255, 255, 255}
 )
 
-// at is a pixel of a result and the colour that it must have.
+// at is a point of a result, in pixels or as shares of its sides, and the
+// colour that it must have.
 type at struct {
-	x, y int
+	x, y float64
 	c    color.RGBA
 }
 
@@ -84,11 +85,11 @@ func markers(t testing.TB, m image.Image, points []at) {
 	t.Helper()
 	for _, p := range points {
 		// Go's colours are premultiplied, and so are these.
-		r1, g1, b1, a1 := m.At(m.Bounds().Min.X+p.x, m.Bounds().Min.Y+p.y).RGBA()
+		r1, g1, b1, a1 := m.At(m.Bounds().Min.X+int(p.x), m.Bounds().Min.Y+int(p.y)).RGBA()
 		r2, g2, b2, a2 := p.c.RGBA()
 		for _, d := range []float64{float64(r1) - float64(r2), float64(g1) - float64(g2), float64(b1) - float64(b2), float64(a1) - float64(a2)} {
 			if math.Abs(d)/257 > 12 {
-				t.Errorf("pixel %d,%d is %v, want about %v", p.x, p.y, m.At(p.x, p.y), p.c)
+				t.Errorf("pixel %v,%v is %v, want about %v", p.x, p.y, m.At(int(p.x), int(p.y)), p.c)
 				break
 			}
 		}

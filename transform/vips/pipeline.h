@@ -109,6 +109,7 @@ typedef struct {
 	const PictorJob *job;
 	VipsImage *image; // the end of the chain so far
 	int held;         // rows are in memory, or come of such: read as you like
+	int converted;    // to sRGB: its own profile says nothing any more
 	int strip;        // nothing of the metadata is left
 	VipsImage *made[PICTOR_STEPS];
 	int count;

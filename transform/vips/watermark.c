@@ -90,11 +90,13 @@ int
 pictor_watermark(PictorChain *chain)
 {
 	int held = chain->held;
+	int converted = chain->converted;
 	int status;
 
 	if (!chain->job->mark.bytes)
 		return PICTOR_OK;
 	status = blend(chain);
-	chain->held = held; // that is of the picture
+	chain->held = held; // these are of the picture
+	chain->converted = converted;
 	return status;
 }
