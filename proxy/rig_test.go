@@ -29,12 +29,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // painter is a Transformer without libvips: it gives grey pictures of the
 // planned size. One that is told to fail fails.
 type painter struct {
-	jobs atomic.Int64
-	fail func(ctx context.Context) error
+	jobs  atomic.Int64
+	looks atomic.Int64
+	fail  func(ctx context.Context) error
+	// fat is how many bytes too many its results have.
+	fat int
+	// last is the job that it did last.
+	last atomic.Pointer[transform.Job]
 }
 
 func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	p.jobs.Add(1)
+	p.last.Store(&job)
 	if p.fail != nil {
 		if err := p.fail(ctx); err != nil {
 			return err
@@ -43,13 +49,19 @@ func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func
 	for i, out := range job.Outputs {
 		g := transform.NewGeometry(job.Info, out)
 		deliver(i, transform.Picture{Format: transform.PNG, Width: g.Width, Height: g.Height,
-			Body: picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height)))})
+			Body: append(picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height))), make([]byte, p.fat)...)})
 	}
 	return nil
 }
 
 // Look says that a border of ten pixels is all around.
-func (p *painter) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
+func (p *painter) Look(ctx context.Context, job transform.Job) (transform.Rect, error) {
+	p.looks.Add(1)
+	if p.fail != nil {
+		if err := p.fail(ctx); err != nil {
+			return transform.Rect{}, err
+		}
+	}
 	return transform.Rect{Left: 10, Top: 10, Width: job.Info.Width - 20, Height: job.Info.Height - 20}, nil
 }
 
@@ -68,6 +80,8 @@ type rig struct {
 	// called before.
 	header http.Header
 	gate   func(*http.Request)
+	// picture is what the origin sends.
+	picture []byte
 	// chunked keeps the origin from telling a length.
 	chunked bool
 }
@@ -99,8 +113,7 @@ var ring = func() *signedurl.Keyring {
 
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, painter: &painter{}, header: http.Header{}}
-	picture := picturetest.PNG(picturetest.Chart(400, 300))
+	r := &rig{t: t, painter: &painter{}, header: http.Header{}, picture: picturetest.PNG(picturetest.Chart(400, 300))}
 	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		if r.gate != nil {
@@ -112,7 +125,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		if r.chunked {
 			w.(http.Flusher).Flush()
 		}
-		w.Write(picture)
+		w.Write(r.picture)
 	}))
 	must := func(err error) {
 		t.Helper()

@@ -8,16 +8,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
 
+	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
 // calibrateAll makes the calibration run every case instead of the few that
-// fit into a run of all tests; make calibrate sets it.
+// fit into a run of all tests, or with "effects" those of options alone; make
+// calibrate sets it.
 const calibrateAll = "PICTOR_CALIBRATE"
 
 // What the calibration holds transform.WorkingSet to.
@@ -52,7 +56,11 @@ func (c charge) ratio() float64 { return float64(c.estimate) / float64(max(c.act
 func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 	needs(t, "vips")
 	cases := someCases()
-	if os.Getenv(calibrateAll) != "" {
+	switch os.Getenv(calibrateAll) {
+	case "":
+	case "effects":
+		cases = effects(6, effectOptions)
+	default:
 		cases = allCases()
 	}
 	set := newPictures(t)
@@ -146,8 +154,7 @@ func (s *pictures) measure(c calibration) charge {
 	watch := watchPeaks(t, pid)
 	info := s.transform(p, body, c.params, 0)
 	most := watch()
-	g := transform.NewGeometry(info, c.params)
-	estimate := transform.WorkingSet(info, g, c.params)
+	g, estimate := estimateOf(info, c.params)
 	mapped := most.data - idle.data
 	if mapped > estimate {
 		s.transform(p, body, c.params, estimate)
@@ -161,6 +168,25 @@ func (s *pictures) measure(c calibration) charge {
 		mappable: estimate + transform.Untouched(info, g) + stackRoom,
 	}
 }
+
+// estimateOf is what a job is admitted with: one with a trim here is the look
+// before it, as what follows is a job with a crop.
+func estimateOf(info transform.Info, p transform.Params) (transform.Geometry, int64) {
+	if p.Trim.On {
+		return transform.NewGeometry(info, transform.Params{Format: p.Format}), transform.LookSet(info, p)
+	}
+	g := transform.NewGeometry(info, p)
+	return g, transform.WorkingSet(info, g, p) + transform.WatermarkSet(testMark().Info, g, p)
+}
+
+// testMark is a watermark of 400x100, half transparent.
+var testMark = sync.OnceValue(func() *proxy.Watermark {
+	m, err := newWatermark(picturetest.PNG(picturetest.Glass(400, 100)))
+	if err != nil {
+		panic(err)
+	}
+	return m
+})
 
 // transform does one job and gives the source's Info.
 func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, memory int64) transform.Info {
@@ -184,6 +210,15 @@ func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	job := transform.Job{Source: source, Info: info, Outputs: []transform.Params{out}, Memory: memory}
+	if out.Watermark.On() {
+		job.Watermark, job.WatermarkInfo = testMark().Source, testMark().Info
+	}
+	if out.Trim.On {
+		if _, err := p.Look(ctx, job); err != nil {
+			t.Errorf("look at %+v in %.0f MiB: %v", info, mebi(memory), err)
+		}
+		return info
+	}
 	if err := p.Transform(ctx, job, func(int, transform.Picture) {}); err != nil {
 		t.Errorf("%v of %+v in %.0f MiB: %v", out, info, mebi(memory), err)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -41,6 +42,7 @@ func someCases() []calibration {
 			calibration{source{"png-alpha", 1500, 1000}, transform.Params{Width: 720, Format: f}},
 			calibration{source{"jpeg", 1500, 1000}, transform.Params{Format: f}})
 	}
+	out = append(out, effects(1.5, someEffectOptions)...)
 	return append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}})
 }
 
@@ -60,6 +62,7 @@ func allCases() []calibration {
 			out = append(out, encoders(mp, 0, 0, 1600)...)
 			out = append(out, encoders(mp, 95, 1600)...)
 			out = append(out, shapes(mp)...)
+			out = append(out, effects(mp, effectOptions)...)
 		}
 	}
 	for _, form := range []string{"jpeg", "progressive", "progressive-444", "png", "png-alpha", "interlaced", "webp", "lossless", "gif", "avif"} {
@@ -98,6 +101,47 @@ func shapes(mp float64) []calibration {
 			p.Format = transform.JPEG
 			if form == "png-alpha" || form == "webp-alpha" {
 				p.Format = transform.WebP
+			}
+			out = append(out, calibration{megapixels(form, mp), p})
+		}
+	}
+	return out
+}
+
+// effectOptions are those whose steps take something of their own.
+var effectOptions = []string{
+	"w:1600/bl:2", "w:1600/bl:20", "w:1600/bl:200", "bl:5", "w:1600/sh:2", "sh:5", "w:1600/pix:10", "w:1600/pix:500", "pix:7",
+	"w:1600/a:10:1.2:1.3", "w:1600/mc:0.5", "s:1600:1600/ex:1", "w:1600/pd:100/bg:ffffff", "w:1600/pd:300", "w:1600/bg:ffffff/bga:0.5",
+	"w:1600/rc:50", "w:1600/mk:ellipse", "w:1600/wm:0.5:re:10:10", "w:1600/wm:0.5:ce:0:0:0.9", "wm:1",
+	"w:1600/f:jpg/jpgo:1", "w:1600/f:jpg/jpgo:0:1", "f:jpg/jpgo:1:1", "w:1600/f:png/pngo:1", "w:1600/f:png/pngo:0:1", "w:1600/f:png/pngo:0:1:16:9",
+	"w:1600/f:webp/webpo:lossless", "w:1600/f:webp/webpo:near_lossless", "w:1600/f:webp/webpo::1", "w:1600/f:webp/webpo::::6", "f:webp/webpo:lossless",
+	"w:1600/f:avif/avifo:off", "w:1000/f:avif/avifo::4", "w:1000/f:avif/avifo:off:2:1",
+	"w:1600/f:jpg/mb:30000", "w:1600/f:webp/mb:30000", "w:1000/f:avif/mb:10000",
+	"rs:fill:1600:900/g:sm", "c:0.5:0.5:sm/w:1600", "c:0.9:0.9:sm/w:300", "c:0.3:0.3:soea/w:1600", "c:0.3:0.9/w:300", "t:10/w:1600", "w:1600/scp:0",
+	"w:1600/bl:3/sh:1/pix:9/a:1:1.1:1.1/pd:40/wm:0.5:re/rc:20/rot:90/f:webp", "w:1600/ph:1/f:png", "w:1600/ph:1/f:avif", "ph:1/f:png/rot:90",
+}
+
+// someEffectOptions are one of each kind.
+var someEffectOptions = []string{
+	"bl:20", "sh:2", "pix:50", "w:800/pd:100", "w:800/wm:0.5:re:10:10", "w:800/rc:50", "w:800/f:png/pngo:0:1",
+	"w:800/f:webp/webpo:lossless", "w:800/f:jpg/mb:30000", "rs:fill:800:450/g:sm", "c:0.8:0.8:sm/w:300", "t:10/w:800", "w:800/ph:1/f:png",
+}
+
+// effects asks for options of pictures with alpha, without, and of 16 bits.
+func effects(mp float64, options []string) []calibration {
+	var out []calibration
+	for _, form := range []string{"jpeg", "png-alpha", "png-16"} {
+		for _, o := range options {
+			req, err := signedurl.Parse("/" + o + "/plain/x")
+			if err != nil {
+				panic(err) // it is in this file
+			}
+			p := req.Params
+			if p.Format == transform.FormatUnknown {
+				p.Format = transform.JPEG
+				if form == "png-alpha" || p.Radius > 0 || p.Mask > 0 || p.Background.Sheer || p.Padding.Left > 0 && !p.Background.On {
+					p.Format = transform.WebP
+				}
 			}
 			out = append(out, calibration{megapixels(form, mp), p})
 		}
