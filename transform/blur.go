@@ -18,7 +18,7 @@ var blurOption = Option{
 		if w.Out.Blur == 0 {
 			return 0
 		}
-		return 3 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) * w.bands()
+		return 1.5 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) * w.bands()
 	},
 }
 

@@ -90,7 +90,7 @@ var pngOption = Option{
 		case w.Out.Format != PNG:
 			return 0
 		case w.Out.PNG.Palette:
-			return px*(4+4+1) + 12*mib
+			return 10*px + 14*mib
 		case w.Out.PNG.Interlaced:
 			return px * w.resultBands()
 		}
@@ -169,7 +169,7 @@ var webpOption = Option{
 		case w.Out.WebP.Compression != Lossy:
 			return 44 * px
 		case w.Out.WebP.SmartSubsample:
-			return 18 * px
+			return 8 * px
 		}
 		return 0
 	},

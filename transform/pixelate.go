@@ -19,6 +19,6 @@ var pixelateOption = Option{
 			return 0
 		}
 		rows := float64(min(w.Out.Pixelate, max(w.Plan.Picture.Width, w.Plan.Picture.Height))) + rowsOut
-		return 3 * rows * (float64(w.Plan.Picture.Width) + rows) * w.bands()
+		return rows * (float64(w.Plan.Picture.Width) + rows) * w.bands()
 	},
 }

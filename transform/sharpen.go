@@ -17,6 +17,6 @@ var sharpenOption = Option{
 		if w.Out.Sharpen == 0 {
 			return 0
 		}
-		return 4 * rowsOut * float64(w.Plan.Picture.Width) * (w.bands() + 1) * 4
+		return 1.5 * rowsOut * float64(w.Plan.Picture.Width) * (w.bands() + 1) * 4
 	},
 }

@@ -85,7 +85,7 @@ func LookSet(info Info, p Params) int64 {
 	info = info.Used(p)
 	g := NewGeometry(info, Params{Format: JPEG})
 	opening, held := decodeBytes(info, g)
-	// The differences are floats, in strips.
-	streaming := held + rowBytes(info, g) + 8*rowsShrunk*float64(g.LoadWidth)*bandsLoaded(info)
+	// Strips on their way through the comparison.
+	streaming := held + rowBytes(info, g) + rowsOut*float64(g.LoadWidth)*bandsLoaded(info)
 	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }

@@ -73,7 +73,7 @@ var watermarkOption = Option{
 		if !w.Out.Watermark.On() {
 			return 0
 		}
-		return 2 * rowsOut * float64(w.Plan.Width) * 4 * 4
+		return rowsOut * float64(w.Plan.Width) * 4 * 4
 	},
 }
 

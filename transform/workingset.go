@@ -272,7 +272,11 @@ func encodeBytes(w Work) float64 {
 	case PNG:
 		return 1.05 * px * bands // what does not compress
 	case WebP:
-		return px * webpPerPixel(alpha, w.Out.EffectiveQuality())
+		b := webpPerPixel(alpha && w.Info.Alpha, w.Out.EffectiveQuality())
+		if alpha && !w.Info.Alpha {
+			b += 4 // an alpha of a few plain shapes
+		}
+		return px * b
 	case GIF:
 		// The quantiser: 14 B/px in its last step, and before it a histogram
 		// of every colour, up to a number. White noise takes half as much again.

@@ -47,6 +47,27 @@ pictor_alpha(PictorChain *chain)
 	return PICTOR_OK;
 }
 
+// skip reads rows that nobody wants, a few at a time: asked for an area further
+// down, libvips would keep all of them in its cache at once, which at the bottom
+// of a large picture is most of it.
+static int
+skip(PictorChain *chain, int rows)
+{
+	const int step = 16;
+	VipsRegion *region;
+	int failed = 0;
+
+	if (chain->held || rows <= step)
+		return PICTOR_OK;
+	region = vips_region_new(chain->image);
+	for (int y = 0; !failed && y < rows; y += step) {
+		VipsRect strip = { 0, y, 1, VIPS_MIN(step, rows - y) };
+		failed = vips_region_prepare(region, &strip);
+	}
+	g_object_unref(region);
+	return failed ? PICTOR_BROKEN : PICTOR_OK;
+}
+
 int
 pictor_area(PictorChain *chain, PictorRect area)
 {
@@ -58,6 +79,8 @@ pictor_area(PictorChain *chain, PictorRect area)
 	int left = VIPS_MIN(area.left, w - width);
 	int top = VIPS_MIN(area.top, h - height);
 
+	if (skip(chain, top))
+		return PICTOR_BROKEN;
 	if (width < w || height < h)
 		PICTOR_DO(chain, vips_extract_area(chain->image, &out, left, top, width, height, NULL));
 	return PICTOR_OK;
