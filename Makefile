@@ -7,7 +7,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # All but the two packages that need libvips.
 PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
 
-.PHONY: run test calibrate soak build bench fuzz lint help setup setup-test
+.PHONY: run test calibrate soak build bench docs fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ soak: setup-test ## burst upon burst in a memory cgroup, and whether memory come
 
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+docs: setup ## make docs/options.md and its pictures from the options
+	CGO_ENABLED=1 $(GO) run ./cmd/docs
 
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
 	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz

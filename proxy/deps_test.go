@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"docs/heap":             {},
 	"proxy/ledger":          {},
 	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl"},
+	"cmd/docs":              {"transform", "transform/vips", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "config",
 		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/playground"},
 }

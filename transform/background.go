@@ -81,7 +81,7 @@ var backgroundAlphaOption = Option{
 	Usage: Usage{
 		Names: []string{"background_alpha", "bga"}, Args: "alpha", Most: 1, Default: "1",
 		Text:    "How opaque the background is, 0 to 1. It needs `background`; a format without transparency has it opaque.",
-		Example: "w:120/pd:12/bg:d08050/bga:0.4/f:png",
+		Example: "w:120/pd:12/bg:d08050/bga:0.4",
 	},
 	Set: func(p *Params, args []string) error {
 		p.Background.Sheer = true

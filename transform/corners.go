@@ -7,7 +7,7 @@ var roundCornersOption = Option{
 		Names: []string{"round_corners", "rc"}, Args: "radius", Most: 1, Default: "0",
 		Text: "Rounds the corners of the result, padding included: a radius in pixels from 1 on (`dpr` multiplies it), below 1 as a share of the shorter side. " +
 			"What is cut off is transparent, or of the background's colour where a format has no transparency.",
-		Example: "rs:fill:160:120/rc:24/f:png",
+		Example: "rs:fill:160:120/rc:24",
 	},
 	Set:   func(p *Params, args []string) error { return decimalTo(&p.Radius, 0, MaxDimension)(args[0]) },
 	Text:  func(p Params) string { return decimal0(p.Radius) },
@@ -35,7 +35,7 @@ var maskOption = Option{
 	Usage: Usage{
 		Names: []string{"mask", "mk"}, Args: "shape", Most: 1, Default: "`none`",
 		Text:    "Cuts the result to a `circle`, the largest in its middle, or to an `ellipse` that touches all sides, as `round_corners` cuts.",
-		Example: "rs:fill:120:120/mk:circle/f:png",
+		Example: "rs:fill:120:120/mk:circle",
 	},
 	Set: func(p *Params, args []string) error { return wordTo(&p.Mask, masks)(args[0]) },
 	Text: func(p Params) string {

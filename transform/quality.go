@@ -72,7 +72,7 @@ var maxBytesOption = Option{
 		Names: []string{"max_bytes", "mb"}, Args: "bytes", Most: 1, Default: "0",
 		Text: "Lowers the quality of a JPEG, WebP or AVIF to the highest that makes it no larger than this, down to 10. " +
 			"What is larger even then is served as it is. 0 means any size.",
-		Example: "w:160/mb:2500",
+		Example: "w:160/mb:900",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },
 	Text: func(p Params) string { return number0(p.MaxBytes) },

@@ -197,7 +197,7 @@ var dprOption = Option{
 }
 
 var enlargeOption = switchOption(Usage{Names: []string{"enlarge", "el"}, Args: "switch",
-	Text: "1 lets a result be bigger than its source."}, false, func(p *Params) *bool { return &p.Enlarge })
+	Text: "1 lets a result be bigger than its source.", Example: "c:90:60:nowe:1043:375/w:160/el:1"}, false, func(p *Params) *bool { return &p.Enlarge })
 
 var maxSideOption = Option{
 	Usage: Usage{

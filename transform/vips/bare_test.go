@@ -1,0 +1,157 @@
+package vips
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// bare is a process that makes a picture with libvips and nothing else.
+type bare struct {
+	asks    io.Writer
+	answers *bufio.Scanner
+}
+
+// startBare builds testdata/bare.c, as this package is built, and starts it.
+func startBare(t testing.TB, file []byte, info transform.Info, g transform.Geometry) *bare {
+	t.Helper()
+	dir := t.TempDir()
+	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "vips").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "bare")
+	build := exec.Command("cc", append([]string{"-O2", "-o", program, "testdata/bare.c"}, strings.Fields(string(flags))...)...)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	source := filepath.Join(dir, "source")
+	if err := os.WriteFile(source, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, source, info.Format.String(), fmt.Sprint(g.Shrink), fmt.Sprint(g.Scale), fmt.Sprint(g.Width), fmt.Sprint(g.Height))
+	cmd.Stderr = os.Stderr
+	asks, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		asks.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &bare{asks, bufio.NewScanner(answers)}
+}
+
+// picture makes one and gives the CPU time it took.
+func (b *bare) picture(t testing.TB) time.Duration {
+	t.Helper()
+	var micros, size int64
+	if _, err := io.WriteString(b.asks, "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if !b.answers.Scan() {
+		t.Fatal("it gave no answer")
+	}
+	if _, err := fmt.Sscan(b.answers.Text(), &micros, &size); err != nil || size == 0 {
+		t.Fatalf("%q, %v", b.answers.Text(), err)
+	}
+	return time.Duration(micros) * time.Microsecond
+}
+
+func cpuTime(t testing.TB) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// againstBare is the least CPU time of the pipeline over that of the bare
+// loop, in turns, for 6 megapixels to 720 pixels in a format.
+func againstBare(t testing.TB, f transform.Format, runs int) (ratio float64, ours time.Duration) {
+	t.Helper()
+	file := run(t, picturetest.JPEG(picturetest.Photo(3000, 2000, 7), 90), transform.Params{Format: f, Quality: 90}).Body
+	info := sniffed(t, file)
+	p := transform.Params{Width: 720, Format: f}
+	b := startBare(t, file, info, transform.NewGeometry(info, p))
+	e, job := New(), transform.Job{Source: source(t, file), Info: info, Outputs: []transform.Params{p}}
+	theirs := time.Duration(1 << 62)
+	ours = theirs
+	for range runs {
+		theirs = min(theirs, b.picture(t))
+		before := cpuTime(t)
+		if err := e.Run(t.Context(), job, func(int, transform.Picture) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		ours = min(ours, cpuTime(t)-before)
+	}
+	return float64(ours) / float64(theirs), ours
+}
+
+// The pipeline costs what libvips costs: a rough bound here, because machines
+// that run tests are noisy, and the real one in the benchmark.
+func TestCPUAgainstBareLibvips(t *testing.T) {
+	for _, f := range []transform.Format{transform.JPEG, transform.WebP} {
+		ratio, ours := againstBare(t, f, 8)
+		t.Logf("%v: %.2f times the CPU time of bare libvips calls, %v", f, ratio, ours)
+		if ratio > 1.5 {
+			t.Errorf("%v: %.2f times the CPU time of bare libvips calls, want at most 1.5", f, ratio)
+		}
+	}
+}
+
+func BenchmarkAgainstBareLibvips(b *testing.B) {
+	for _, f := range []transform.Format{transform.JPEG, transform.WebP} {
+		b.Run(f.String(), func(b *testing.B) {
+			var ratio float64
+			var ours time.Duration
+			for b.Loop() {
+				ratio, ours = againstBare(b, f, 25)
+			}
+			b.ReportMetric(ratio, "times-bare")
+			b.ReportMetric(float64(ours.Microseconds())/1000, "CPU-ms/picture")
+			if ratio > 1.10 {
+				b.Errorf("%.2f times the CPU time of bare libvips calls, want at most 1.10", ratio)
+			}
+		})
+	}
+}
+
+// What the decoder reduces by itself is coarser than a resize from the full
+// size, and cheaper: it must not show. The reference is decoded whole.
+func TestTheLargestShrinkDoesNotShow(t *testing.T) {
+	jpg := picturetest.JPEG(picturetest.Photo(1200, 900, 5), 92)
+	whole := run(t, jpg, transform.Params{Format: transform.PNG}).Body
+	webp := run(t, jpg, transform.Params{Format: transform.WebP, Quality: 95}).Body
+	wholeWebP := run(t, webp, transform.Params{Format: transform.PNG}).Body
+	for _, width := range []int{599, 400, 301, 299, 160, 150, 100} {
+		p := transform.Params{Width: width, Format: transform.PNG}
+		for name, pair := range map[string][2][]byte{"JPEG": {jpg, whole}, "WebP": {webp, wholeWebP}} {
+			d := picturetest.Perceived(pixels(t, run(t, pair[0], p)), pixels(t, run(t, pair[1], p)))
+			if d > 2 {
+				t.Errorf("%s to %d: it looks %.2f away from one decoded whole", name, width, d)
+			}
+			t.Logf("%s to %d: %.2f", name, width, d)
+		}
+	}
+}
