@@ -53,6 +53,9 @@ var more = []sample{
 	{"fill a square", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Format: transform.JPEG}},
 	{"fill, keep the east", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Gravity: transform.At(transform.East), Format: transform.JPEG}},
 	{"turn by 90 degrees", "harbour", 100, 150, transform.Params{Width: 100, Rotate: 90, Format: transform.JPEG}},
+	{"blur", "harbour", 150, 100, transform.Params{Width: 150, Blur: 4, Format: transform.JPEG}},
+	{"a circle", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Mask: transform.Circle, Format: transform.WebP}},
+	{"less colour", "lights", 100, 150, transform.Params{Width: 100, Saturation: transform.Factor{On: true, By: 0.2}, Format: transform.JPEG}},
 	{"as AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
 	{"JPEG at quality 10", "lights", 100, 150, transform.Params{Width: 100, Quality: 10, Format: transform.JPEG}},
 }

@@ -9,8 +9,6 @@ import (
 	"image/color"
 	"image/png"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -160,97 +158,6 @@ func TestForms(t *testing.T) {
 }
 
 // oriented are files of a chart of 800x600 that is stored as orientation o says.
-func oriented(t testing.TB, o int) map[string][]byte {
-	m := picturetest.Stored(picturetest.Chart(800, 600), o)
-	w, h := m.Bounds().Dx(), m.Bounds().Dy()
-	as := func(f transform.Format) []byte {
-		return run(t, picturetest.PNG(m), transform.Params{Format: f, Quality: 90}).Body
-	}
-	return map[string][]byte{
-		"JPEG": picturetest.WithOrientation(picturetest.JPEG(m, 90), o),
-		"WebP": picturetest.WebPWithEXIF(as(transform.WebP), w, h, o, ""),
-		"AVIF": picturetest.AVIF(as(transform.AVIF), o, nil),
-	}
-}
-
-func TestEveryOrientationComesOutUpright(t *testing.T) {
-	whole := []at{{0.1, 0.1, red}, {0.9, 0.1, green}, {0.1, 0.9, blue}, {0.9, 0.9, yellow}, {0.5, 0.5, grey}}
-	for o := 1; o <= 8; o++ {
-		for format, b := range oriented(t, o) {
-			for _, tc := range []struct {
-				options string
-				w, h    int
-				points  []at
-			}{
-				{"", 800, 600, whole},
-				{"w:200", 200, 150, whole},
-				{"rt:force/w:100/h:300", 100, 300, whole},
-				// Of 200x150 the left 100: red and blue are 50 wide.
-				{"rs:fill:100:150/g:we", 100, 150, []at{{0.45, 0.1, red}, {0.55, 0.1, grey}, {0.45, 0.9, blue}, {0.9, 0.9, grey}}},
-				{"rs:fill:200:75/g:no", 200, 75, []at{{0.1, 0.45, red}, {0.1, 0.55, grey}, {0.9, 0.45, green}}},
-				// Of the right bottom 400x300, yellow is half of each side.
-				{"c:400:300:soea/w:100", 100, 75, []at{{0.1, 0.9, grey}, {0.45, 0.9, grey}, {0.55, 0.9, yellow}, {0.9, 0.55, yellow}, {0.9, 0.45, grey}}},
-				{"c:0.25:0:we", 200, 600, []at{{0.9, 0.1, red}, {0.9, 0.5, grey}, {0.9, 0.9, blue}}},
-				{"c:400:600:nowe/rs:fill:100:100/rot:90", 100, 100, []at{{0.1, 0.1, blue}, {0.45, 0.1, grey}, {0.1, 0.35, grey}}},
-			} {
-				t.Run(fmt.Sprintf("%s %d %s", format, o, tc.options), func(t *testing.T) {
-					p := parse(t, tc.options)
-					p.Format = transform.PNG
-					pic := run(t, b, p)
-					if pic.Width != tc.w || pic.Height != tc.h {
-						t.Errorf("%dx%d, want %dx%d", pic.Width, pic.Height, tc.w, tc.h)
-					}
-					m := pixels(t, pic)
-					for _, point := range tc.points {
-						near(t, m, point.x, point.y, point.c)
-					}
-				})
-			}
-		}
-	}
-}
-
-func TestThumbnailInside(t *testing.T) {
-	as := func(m image.Image) []byte {
-		return run(t, picturetest.PNG(m), transform.Params{Format: transform.AVIF, Quality: 90}).Body
-	}
-	// Told apart by their colours.
-	b := picturetest.AVIF(as(picturetest.Chart(400, 300)), 1, as(picturetest.Stored(picturetest.Chart(160, 120), 3)))
-	for _, tc := range []struct {
-		options string
-		w, h    int
-		corner  color.Color
-	}{
-		{"", 400, 300, red},
-		{"eth:1", 160, 120, yellow},
-		{"eth:1/w:80", 80, 60, yellow},
-		{"eth:1/w:300", 160, 120, yellow},
-		{"eth:1/c:80:60:nowe", 80, 60, yellow},
-	} {
-		pic := run(t, b, parse(t, "f:png/"+tc.options))
-		if pic.Width != tc.w || pic.Height != tc.h {
-			t.Errorf("%s: %dx%d, want %dx%d", tc.options, pic.Width, pic.Height, tc.w, tc.h)
-		}
-		near(t, pixels(t, pic), 0.1, 0.1, tc.corner)
-	}
-	plain := run(t, as(picturetest.Chart(400, 300)), parse(t, "f:png/eth:1"))
-	if plain.Width != 400 {
-		t.Errorf("one without a thumbnail is %d wide", plain.Width)
-	}
-}
-
-func TestRotationIsClockwise(t *testing.T) {
-	m := pixels(t, run(t, chartPNG(), transform.Params{Rotate: 90, Format: transform.PNG}))
-	near(t, m, 0.9, 0.1, picturetest.Red)
-	near(t, m, 0.9, 0.9, picturetest.Green)
-	near(t, m, 0.1, 0.1, picturetest.Blue)
-}
-
-func TestOrientationIgnored(t *testing.T) {
-	b := picturetest.WithOrientation(picturetest.JPEG(picturetest.Chart(320, 240), 90), 6)
-	upright(t, pixels(t, run(t, b, transform.Params{IgnoreOrientation: true})))
-}
-
 func TestGravity(t *testing.T) {
 	for g, want := range map[transform.Anchor][2]color.Color{ // left top, right bottom
 		transform.West:      {picturetest.Red, picturetest.Grey},
@@ -389,93 +296,8 @@ func TestProbeFindsEveryPromisedFormat(t *testing.T) {
 
 // bimg is the independent reference: where it can do the operation, too, the
 // pictures must agree.
-func TestAgreesWithBimg(t *testing.T) {
-	photo := picturetest.JPEG(picturetest.Photo(1200, 900, 5), 92)
-	for name, tc := range map[string]struct {
-		p transform.Params
-		o bimg.Options
-	}{
-		"resize": {transform.Params{Width: 300}, bimg.Options{Width: 300, Height: 225, Force: true}},
-		"fill":   {transform.Params{Mode: transform.Fill, Width: 400, Height: 200}, bimg.Options{Width: 400, Height: 200, Crop: true}},
-		"fill, turned": {transform.Params{Mode: transform.Fill, Width: 200, Height: 300, Rotate: 270},
-			bimg.Options{Width: 200, Height: 300, Crop: true, Rotate: 270}},
-		"flip": {transform.Params{FlipHorizontal: true}, bimg.Options{Flip: true}},
-		"flop": {transform.Params{FlipVertical: true}, bimg.Options{Flop: true}},
-		"north crop": {transform.Params{Mode: transform.Fill, Width: 300, Height: 100, Gravity: transform.At(transform.North)},
-			bimg.Options{Width: 300, Height: 100, Crop: true, Gravity: bimg.GravityNorth}},
-		"centre crop": {transform.Params{Mode: transform.Fill, Width: 200, Height: 200}, bimg.Options{Width: 200, Height: 200, Crop: true}},
-		"rotate":      {transform.Params{Rotate: 90}, bimg.Options{Rotate: 90}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tc.p.Format, tc.o.Type = transform.PNG, bimg.PNG
-			want, err := png.Decode(bytes.NewReader(bimgAs(t, photo, tc.o)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := picturetest.Distance(want, pixels(t, run(t, photo, tc.p))); d > 2 {
-				t.Errorf("mean difference %.2f of 255", d)
-			}
-		})
-	}
-}
-
 // Golden pictures are compared by distance. A missing one fails; they are
 // written by hand only: PICTOR_GOLDEN=write go test -run Golden.
-func TestGolden(t *testing.T) {
-	photo := picturetest.JPEG(picturetest.Photo(900, 675, 11), 92)
-	turned := picturetest.WithOrientation(picturetest.JPEG(picturetest.Stored(picturetest.Photo(400, 300, 12), 6), 92), 6)
-	glass := picturetest.PNG(picturetest.Glass(200, 160))
-	for name, tc := range map[string]struct {
-		b []byte
-		p transform.Params
-	}{
-		"fit-jpeg":   {photo, transform.Params{Width: 96, Format: transform.JPEG}},
-		"fit-webp":   {photo, transform.Params{Width: 96, Format: transform.WebP}},
-		"fit-avif":   {photo, transform.Params{Width: 96, Format: transform.AVIF}},
-		"fit-gif":    {photo, transform.Params{Width: 96, Format: transform.GIF}},
-		"fill-south": {photo, transform.Params{Mode: transform.Fill, Width: 96, Height: 48, Gravity: transform.At(transform.South), Format: transform.PNG}},
-		"enlarge":    {photo[:], transform.Params{Mode: transform.Force, Width: 60, Height: 100, Format: transform.PNG}},
-		"turned":     {turned, transform.Params{Width: 96, Format: transform.PNG}},
-		"glass":      {glass, transform.Params{Width: 60, Format: transform.PNG}},
-
-		"smart":      {photo, parse(t, "rs:fill:60:96/g:sm/f:png")},
-		"smart-crop": {photo, parse(t, "c:300:300:sm/w:96/f:png")},
-		"blur":       {photo, parse(t, "w:96/bl:3/f:png")},
-		"sharpen":    {photo, parse(t, "w:96/sh:2/f:png")},
-		"pixelate":   {photo, parse(t, "w:96/pix:10/f:png")},
-		"tone":       {photo, parse(t, "w:96/a:20:1.3:1.6/f:png")},
-		"monochrome": {photo, parse(t, "w:96/mc:0.8:e0b060/f:png")},
-		"canvas":     {photo, parse(t, "s:96:96/ex:1/pd:4:8/bg:446688/f:png")},
-		"sheer":      {glass, parse(t, "w:60/bg:ff8800/bga:0.5/f:png")},
-		"corners":    {photo, parse(t, "rs:fill:96:72/rc:16/f:png")},
-		"circle":     {photo, parse(t, "rs:fill:96:72/mk:circle/f:webp")},
-		"palette":    {photo, parse(t, "w:96/f:png/pngo:0:1:16")},
-		"lossless":   {photo, parse(t, "w:96/f:webp/webpo:lossless")},
-		"everything": {turned, parse(t, "c:300:300:noea/rs:fill:80:60/rot:180/fl:1/bl:1/br:20/pd:6/bg:202020/rc:0.2/f:png")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := pixels(t, run(t, tc.b, tc.p))
-			path := filepath.Join("testdata", "golden", name+".png")
-			if os.Getenv("PICTOR_GOLDEN") == "write" {
-				if err := os.WriteFile(path, picturetest.PNG(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := png.Decode(bytes.NewReader(b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := picturetest.Perceived(want, got); d > 1.5 {
-				t.Errorf("it looks %.2f away from %s", d, path)
-			}
-		})
-	}
-}
-
 func TestOneJobManyOutputs(t *testing.T) {
 	b := picturetest.JPEG(picturetest.Photo(600, 450, 1), 90)
 	info, err := transform.Sniff(b)
