@@ -220,6 +220,8 @@ func TestSharesOfTheEstimate(t *testing.T) {
 		{"w:2000", "w:2000/pix:20", 8, info},
 		{"w:2000", "w:2000/rot:90", 8, info},
 		{"w:2000/rot:90", "w:2000/rot:90/fl:1", 0, info},
+		{"w:2000/rot:90", "w:2000/rot:90/bl:1", 10, info},
+		{"w:2000/rot:90", "w:2000/rot:90/sh:0.1", 3, info},
 		{"rs:fill:1500:1500", "rs:fill:1500:1500/g:sm", 8, info},
 		{"c:0.5:0.5/w:2000", "c:0.5:0.5:sm/w:2000", 30, info}, // all that is loaded
 		{"w:2000/f:webp", "w:2000/pd:10/f:webp", 12, info},    // it becomes transparent

@@ -88,18 +88,26 @@ func (w Work) resultBands() float64 {
 }
 
 // heldBytes is the frame that is laid in memory where a step does not read
-// from the top to the bottom. The first such step lays it there for all.
+// from the top to the bottom. The first such step lays it there for all, but a
+// blur has its own.
 func (w Work) heldBytes() float64 {
-	frame := Rect{}
-	switch g := w.Plan; {
+	g, frame := w.Plan, Rect{}
+	blurs := w.Out.Blur > 0
+	switch {
 	case g.SmartCut:
 		frame = g.Frame
 	case g.SmartCrop:
 		frame = Rect{Width: g.ScaledWidth, Height: g.ScaledHeight}
-	case g.Turns() || w.Out.looksAround():
+	case g.Turns():
 		frame = g.Crop
+	case w.Out.looksAround():
+		frame, blurs = g.Crop, false // it is the blur's, or there is none
 	}
-	return float64(frame.Width) * float64(frame.Height) * w.bands()
+	px := float64(frame.Width) * float64(frame.Height)
+	if blurs {
+		px += float64(g.Crop.Width) * float64(g.Crop.Height)
+	}
+	return px * w.bands()
 }
 
 // looksAround says whether an effect reads pixels beside the one it makes.

@@ -11,7 +11,9 @@ pictor_blur(PictorChain *chain)
 
 	if (sigma <= 0)
 		return PICTOR_OK;
-	if (pictor_hold(chain))
+	// Each row is read as often as the mask is high: what comes before must
+	// not be made anew each time.
+	if (pictor_hold_here(chain))
 		return PICTOR_BROKEN;
 	if (alpha) {
 		PICTOR_DO(chain, vips_premultiply(chain->image, &out, NULL));

@@ -17,7 +17,14 @@ pictor_keep(PictorChain *chain)
 		return PICTOR_BROKEN;
 	pictor_push(chain, out);
 	chain->held = TRUE;
+	chain->memory = out;
 	return PICTOR_OK;
+}
+
+int
+pictor_hold_here(PictorChain *chain)
+{
+	return chain->image == chain->memory ? PICTOR_OK : pictor_keep(chain);
 }
 
 int

@@ -250,6 +250,10 @@ func TestOptionsColour(t *testing.T) {
 		// On an edge a blur is half of each, and far from it nothing.
 		{"w:160/bl:5", 160, 120, []at{{39, 8, color.RGBA{176, 72, 72, 255}}, {10, 8, red}, {80, 60, grey}}},
 	})
+	// What draws the eye is found whatever the picture is made of.
+	checkOptions(t, picturetest.PNG(picturetest.Glass(320, 240)), []option{
+		{"rs:fill:100:120/g:sm", 100, 120, nil}, {"c:100:120:sm/w:50/rot:90/bl:1", 50, 60, nil}, {"c:100:100:sm/rs:fill:50:20/g:sm", 50, 20, nil},
+	})
 	grey8 := picturetest.PNG(framedGrey())
 	checkOptions(t, grey8, []option{
 		{"mc:1:ff0000", 40, 40, []at{{20, 20, color.RGBA{100, 0, 0, 255}}}},

@@ -109,6 +109,7 @@ typedef struct {
 	const PictorJob *job;
 	VipsImage *image; // the end of the chain so far
 	int held;         // rows are in memory, or come of such: read as you like
+	VipsImage *memory; // the last image that was laid there
 	int converted;    // to sRGB: its own profile says nothing any more
 	int strip;        // nothing of the metadata is left
 	VipsImage *made[PICTOR_STEPS];
@@ -130,6 +131,9 @@ void pictor_push(PictorChain *chain, VipsImage *image);
 // pictor_hold lays the image in memory, once, for steps that do not read it
 // from the top to the bottom. What comes after is still lazy.
 int pictor_hold(PictorChain *chain);
+// pictor_hold_here lays it in memory unless it is there itself, for steps that
+// read each pixel many times.
+int pictor_hold_here(PictorChain *chain);
 // pictor_keep lays it in memory in any case, to be read more than once.
 int pictor_keep(PictorChain *chain);
 // pictor_rgb makes grey into colour.
