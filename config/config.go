@@ -37,6 +37,7 @@ type Serve struct {
 	File
 
 	Keys
+	URLs
 	Insecure bool `help:"Accept any signature: anyone can ask for any picture." group:"Signing"`
 
 	// MemoryLimit is 0 where it is to be found (FindLimit), in bytes.

@@ -22,7 +22,7 @@ const (
 // embeds Serve.
 func (s *Serve) Validate() error {
 	var problems []error
-	for _, check := range []func() []error{s.signing, s.address, s.admin, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
+	for _, check := range []func() []error{s.signing, s.urls, s.address, s.admin, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
 		problems = append(problems, check()...)
 	}
 	return errors.Join(problems...)
@@ -54,6 +54,13 @@ func (s *Serve) signing() []error {
 		problems = append(problems, errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to accept any signature, or --dev to try it out"))
 	}
 	return problems
+}
+
+func (s *Serve) urls() []error {
+	if err := s.URLs.Validate(); err != nil {
+		return []error{err}
+	}
+	return nil
 }
 
 func (s *Serve) address() []error {

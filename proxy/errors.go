@@ -36,6 +36,7 @@ const unreachable = "The source could not be fetched."
 var failures = []failure{
 	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not fit this path."},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", ""},
+	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", ""},
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", ""},
 	{signedurl.ErrMalformed, http.StatusNotFound, "malformed-path", ""},
 	{errNotAllowed, http.StatusForbidden, "option-not-allowed", ""},

@@ -41,11 +41,11 @@ func (s *Server) picture(c echo.Context) error {
 // request turns a request target into what is asked. Nothing of it is looked
 // at before the signature holds.
 func (s *Server) request(target string) (signedurl.Request, error) {
-	path, err := s.cfg.Keyring.Verify(target)
+	path, err := s.cfg.Keyring.Verify(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
 	if err != nil {
 		return signedurl.Request{}, err
 	}
-	req, err := signedurl.Parse(path)
+	req, err := s.cfg.Dialect.Parse(path)
 	if err != nil {
 		return signedurl.Request{}, err
 	}

@@ -25,7 +25,11 @@ type TTL struct {
 
 // Config configures a Server. The parts are the caller's to make and to close.
 type Config struct {
-	Keyring     *signedurl.Keyring
+	Keyring *signedurl.Keyring
+	// Dialect is how paths are read; nil for the grammar as it is.
+	Dialect *signedurl.Dialect
+	// PathPrefix stands before the signature in each path, "/images"; "" for none.
+	PathPrefix  string
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
 	Transformer transform.Transformer
@@ -97,6 +101,9 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Transformer == nil || cfg.LimitFor == nil || cfg.LimitForSource == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
+	}
+	if cfg.Dialect == nil {
+		cfg.Dialect = &signedurl.Dialect{}
 	}
 	if cfg.RequestTimeout <= 0 {
 		cfg.RequestTimeout = 30 * time.Second

@@ -281,8 +281,12 @@ func encodeBytes(w Work) float64 {
 		return 1.05 * px * bands // what does not compress
 	case WebP:
 		b := webpPerPixel(alpha && w.Info.Alpha, w.Out.EffectiveQuality())
-		if alpha && !w.Info.Alpha {
-			b += 4 // an alpha of a few plain shapes
+		switch {
+		case !alpha || w.Info.Alpha:
+		case w.Out.masks():
+			b += 10 // an alpha of smooth edges
+		default:
+			b += 4 // of straight ones
 		}
 		return px * b
 	case GIF:

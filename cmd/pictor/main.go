@@ -51,8 +51,24 @@ func fail(err error) {
 	os.Exit(1)
 }
 
+// dialect is how the settings have paths read.
+func dialect(u *config.URLs) (*signedurl.Dialect, error) {
+	presets, err := u.PresetList()
+	if err != nil {
+		return nil, err
+	}
+	key, err := u.SourceKeyBytes()
+	if err != nil {
+		return nil, err
+	}
+	return signedurl.NewDialect(signedurl.DialectConfig{
+		Presets: presets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(), Ignored: u.IgnoredOptions(),
+		Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
+	})
+}
+
 // keyring makes the ring of the configured keys.
-func keyring(k config.Keys, insecure bool) (*signedurl.Keyring, error) {
+func keyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {
 	pairs, err := k.Pairs()
 	if err != nil {
 		return nil, err
@@ -60,7 +76,7 @@ func keyring(k config.Keys, insecure bool) (*signedurl.Keyring, error) {
 	if len(pairs) == 0 && !insecure {
 		return nil, errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` for a fresh pair)")
 	}
-	cfg := signedurl.Config{Size: k.SignatureSize, Insecure: insecure}
+	cfg := signedurl.Config{Size: k.SignatureSize, Insecure: insecure, Trusted: trusted}
 	for _, p := range pairs {
 		cfg.Pairs = append(cfg.Pairs, signedurl.Pair{Key: p.Key, Salt: p.Salt})
 	}

@@ -62,8 +62,12 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.watermark, err = loadWatermark(cfg.Watermark); err != nil {
 		return nil, err
 	}
+	urls, err := dialect(&cfg.URLs)
+	if err != nil {
+		return nil, err
+	}
 	settings := proxy.Config{
-		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Keyring: ring, Dialect: urls, PathPrefix: cfg.Prefix(), Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{

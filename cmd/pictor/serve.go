@@ -123,9 +123,9 @@ func newLogger(cfg *config.Serve) *slog.Logger {
 // gone with the process, where none is configured.
 func serveKeyring(cfg *config.Serve) (*signedurl.Keyring, error) {
 	if cfg.Dev && cfg.Key == "" {
-		return signedurl.New(signedurl.Config{Pairs: []signedurl.Pair{{Key: randomBytes(), Salt: randomBytes()}}, Insecure: cfg.Insecure})
+		return signedurl.New(signedurl.Config{Pairs: []signedurl.Pair{{Key: randomBytes(), Salt: randomBytes()}}, Insecure: cfg.Insecure, Trusted: cfg.Trusted()})
 	}
-	return keyring(cfg.Keys, cfg.Insecure)
+	return keyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
 }
 
 // networks are those that sources may live in although they are not public.

@@ -20,7 +20,7 @@ type signCmd struct {
 }
 
 func (cmd signCmd) Run() error {
-	ring, err := keyring(cmd.Keys, false)
+	ring, err := keyring(cmd.Keys, nil, false)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package signedurl
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type Config struct {
 	Size int
 	// Insecure lets any signature segment pass. Pairs still sign.
 	Insecure bool
+	// Trusted are signature segments that pass with any path
+	// (IMGPROXY_TRUSTED_SIGNATURES): whoever knows one can ask for anything.
+	Trusted []string
 }
 
 // Keyring signs paths and verifies them. It is safe for concurrent use.
@@ -35,6 +39,7 @@ type Keyring struct {
 	pairs    []Pair
 	size     int
 	insecure bool
+	trusted  []string
 }
 
 // New makes a Keyring. It refuses one that could verify nothing.
@@ -53,7 +58,12 @@ func New(cfg Config) (*Keyring, error) {
 			return nil, fmt.Errorf("key %d of the keyring is empty", i+1)
 		}
 	}
-	return &Keyring{pairs: cfg.Pairs, size: cfg.Size, insecure: cfg.Insecure}, nil
+	for _, s := range cfg.Trusted {
+		if s == "" || strings.Contains(s, "/") {
+			return nil, errors.New("a trusted signature is a segment of a path: not empty, and without a slash")
+		}
+	}
+	return &Keyring{pairs: cfg.Pairs, size: cfg.Size, insecure: cfg.Insecure, trusted: cfg.Trusted}, nil
 }
 
 // Sign gives the signature of a path, which starts with the "/" behind the
@@ -75,8 +85,10 @@ func (k *Keyring) mac(p Pair, path string) []byte {
 
 // Verify checks a request target as it was sent (http.Request.RequestURI,
 // never a cleaned or decoded path) and returns the signed part of it: the path
-// behind the signature, with its leading slash and without a query. The error
-// wraps ErrMalformed where there is no signature segment, else ErrSignature.
+// behind the signature, with its leading slash and without a query, and with
+// Repair's repairs, as what was signed is the path before it was damaged. The
+// error wraps ErrMalformed where there is no signature segment, else
+// ErrSignature.
 //
 // Every key is tried, whichever fits, and compared in constant time.
 func (k *Keyring) Verify(target string) (path string, err error) {
@@ -89,23 +101,51 @@ func (k *Keyring) Verify(target string) (path string, err error) {
 		return "", fmt.Errorf("%w: a picture's path is /SIGNATURE/OPTIONS/SOURCE", ErrMalformed)
 	}
 	signature, path := target[1:1+end], target[1+end:]
-	if k.insecure {
-		return path, nil
+	repaired := Repair(path)
+	if k.insecure || k.trusts(signature) {
+		return repaired, nil
 	}
 	sum, err := decodeSignature(signature)
 	if err != nil || len(sum) != k.size {
 		return "", ErrSignature
 	}
-	fits := false
+	// A client may have signed what looks damaged.
+	if !k.fits(sum, repaired) && (repaired == path || !k.fits(sum, path)) {
+		return "", ErrSignature
+	}
+	return repaired, nil
+}
+
+func (k *Keyring) fits(sum []byte, path string) (fits bool) {
 	for _, p := range k.pairs {
 		if hmac.Equal(sum, k.mac(p, path)) {
 			fits = true
 		}
 	}
-	if !fits {
-		return "", ErrSignature
+	return fits
+}
+
+func (k *Keyring) trusts(signature string) (trusted bool) {
+	for _, s := range k.trusted {
+		if subtle.ConstantTimeCompare([]byte(s), []byte(signature)) == 1 {
+			trusted = true
+		}
 	}
-	return path, nil
+	return trusted
+}
+
+// WithoutPrefix is a request target without scheme, host, query and a prefix
+// of its path, "/images"; a target that does not begin with it has its path
+// emptied, which nothing verifies.
+func WithoutPrefix(target, prefix string) string {
+	if prefix == "" {
+		return target
+	}
+	path, ok := strings.CutPrefix(pathOf(target), prefix)
+	if !ok || !strings.HasPrefix(path, "/") {
+		return ""
+	}
+	return path
 }
 
 // pathOf cuts scheme, host and query off a request target (RFC 9112 §3.2).

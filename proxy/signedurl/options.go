@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -36,9 +35,10 @@ func Options() []transform.Usage {
 	return all
 }
 
-// setter gives what an option is called, how many arguments it takes at the
-// most, and what sets it.
+// setter gives what an option is called in full, how many arguments it takes
+// at the most, and what sets it.
 type setter struct {
+	long string
 	most int
 	set  func(r *Request, args []string) error
 }
@@ -48,41 +48,16 @@ var setters = func() map[string]setter {
 	table := map[string]setter{}
 	for _, o := range transform.Options() {
 		for _, name := range o.Names {
-			table[name] = setter{o.Most, func(r *Request, args []string) error { return o.Set(&r.Params, args) }}
+			table[name] = setter{o.Names[0], o.Most, func(r *Request, args []string) error { return o.Set(&r.Params, args) }}
 		}
 	}
 	for _, o := range own {
 		for _, name := range o.Names {
-			table[name] = setter{o.Most, o.set}
+			table[name] = setter{o.Names[0], o.Most, o.set}
 		}
 	}
 	return table
 }()
-
-// option reads one segment, "name:arg:arg".
-func (r *Request) option(segment string) error {
-	name, rest, _ := strings.Cut(segment, ":")
-	o, ok := setters[name]
-	if !ok {
-		return fmt.Errorf("%w: %s is not one that pictor knows", ErrUnknownOption, transform.Quote(name))
-	}
-	args := strings.Split(rest, ":")
-	if len(args) > o.most {
-		return fmt.Errorf("%w: %s takes at most %d, got %d", ErrBadArgument, name, o.most, len(args))
-	}
-	for i, a := range args {
-		// Some client libraries encode their arguments as URL components.
-		decoded, err := url.PathUnescape(a)
-		if err != nil {
-			return fmt.Errorf("%w: the percent-encoding in %s is broken", ErrBadArgument, transform.Quote(segment))
-		}
-		args[i] = decoded
-	}
-	if err := o.set(r, args); err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrBadArgument, name, err)
-	}
-	return nil
-}
 
 var cacheBusterOption = option{
 	Usage: transform.Usage{Names: []string{"cachebuster", "cb"}, Args: "text", Most: 1, Default: "none",

@@ -2,7 +2,6 @@ package signedurl
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -72,39 +71,10 @@ func (r Request) Canonical() string {
 	return b.String()
 }
 
-// Parse reads the signed part of a path, as Verify returns it. Errors wrap
-// ErrMalformed, ErrUnknownOption or ErrBadArgument.
+// Parse is Dialect.Parse of the zero Dialect.
 func Parse(path string) (Request, error) {
-	var r Request
-	rest := strings.TrimPrefix(path, "/")
-	for {
-		segment, tail, more := strings.Cut(rest, "/")
-		if !strings.Contains(segment, ":") {
-			break // the first segment that is no option begins the source
-		}
-		if !more {
-			return Request{}, fmt.Errorf("%w: there is no source behind the options", ErrMalformed)
-		}
-		if err := r.option(segment); err != nil {
-			return Request{}, err
-		}
-		rest = tail
-	}
-	ext, err := r.source(rest)
-	if err != nil {
-		return Request{}, err
-	}
-	if ext != "" && !r.Params.Raw { // the extension speaks last
-		f, ok := transform.ParseFormat(ext)
-		if !ok {
-			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif", ErrBadArgument, transform.Quote(ext))
-		}
-		r.Params.Format = f
-	}
-	if r.Params, err = r.Params.Normalize(); err != nil {
-		return Request{}, fmt.Errorf("%w: %v", ErrBadArgument, err)
-	}
-	return r, nil
+	var d Dialect
+	return d.Parse(path)
 }
 
 // writeOwn writes the options that are about the request.

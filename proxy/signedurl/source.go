@@ -13,11 +13,13 @@ import (
 const plainPrefix = "plain/"
 
 // source reads the end of a path into r.Source and returns the extension, "" for none.
-func (r *Request) source(s string) (ext string, err error) {
+func (d *Dialect) source(r *Request, s string) (ext string, err error) {
 	if after, ok := strings.CutPrefix(s, plainPrefix); ok && after != "" {
 		r.Source, ext, err = plainSource(after)
+	} else if after, ok := strings.CutPrefix(s, encPrefix); ok && d.cfg.SourceKey != nil {
+		r.Source, ext, err = d.encryptedSource(after)
 	} else {
-		r.Source, ext, err = base64Source(s)
+		r.Source, ext, err = base64Source(d.withoutName(s))
 	}
 	if err != nil {
 		return "", err
@@ -32,6 +34,25 @@ func (r *Request) source(s string) (ext string, err error) {
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+// withoutName cuts off the name that stands behind a source for search
+// engines, if there is one. Its extension is the source's.
+func (d *Dialect) withoutName(s string) string {
+	i := strings.LastIndexByte(s, '/')
+	if !d.cfg.Filename || i < 0 {
+		return s
+	}
+	return s[:i]
+}
+
+func (d *Dialect) encryptedSource(s string) (source, ext string, err error) {
+	s, ext, ok := cutExtension(strings.ReplaceAll(d.withoutName(s), "/", ""), ".")
+	if !ok {
+		return "", "", fmt.Errorf("%w: the source has more than one extension", ErrMalformed)
+	}
+	source, err = decryptSource(d.cfg.SourceKey, strings.TrimRight(s, "="))
+	return source, ext, err
+}
 
 func plainSource(s string) (source, ext string, err error) {
 	s, ext, ok := cutExtension(s, "@")

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// URLs are the settings that say how paths are read; commands that read or
+// mint them embed them too.
+type URLs struct {
+	Presets       string `help:"Options by a name: name=options, several separated by commas, as in card=rs:fill:300:200/q:80. The one called default is applied to every picture first." placeholder:"NAME=OPTIONS,..." group:"URLs"`
+	PresetsFile   string `help:"File with a preset in each line, and # before comments; beside --presets." placeholder:"FILE" group:"URLs"`
+	OnlyPresets   bool   `help:"Take names of presets where options stand, and no options." group:"URLs"`
+	AllowOptions  string `help:"Options that a path may name; all if not set. Presets may name others." placeholder:"NAME,..." group:"URLs"`
+	IgnoreOptions string `help:"Options of imgproxy's paid edition to pass over instead of refusing them." placeholder:"NAME,..." group:"URLs"`
+	// Separator is empty where it was not set: a colon.
+	Separator         string `name:"arguments-separator" help:"What stands between an option and its arguments, a colon if not set." placeholder:":" group:"URLs"`
+	PathPrefix        string `help:"What stands before the signature in each path, such as /images." placeholder:"/PATH" group:"URLs"`
+	SourceName        bool   `name:"source-name" help:"The last part of a base64 source is a name for search engines, and not looked at." group:"URLs"`
+	SourceKey         Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs"`
+	SourceKeyFile     string `help:"File that holds the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
+	TrustedSignatures Secret `help:"Signatures that pass with any path: whoever knows one can ask for anything." placeholder:"TEXT,..." group:"Signing"`
+	// TrustedSignaturesFile is as Keys.KeyFile.
+	TrustedSignaturesFile string `help:"File that holds the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
+}
+
+// PresetList are the presets of both settings, by their names.
+func (u *URLs) PresetList() (map[string]string, error) {
+	all := map[string]string{}
+	for _, entry := range list(u.Presets) {
+		if err := addPreset(all, entry); err != nil {
+			return nil, fmt.Errorf("--presets: %w", err)
+		}
+	}
+	if u.PresetsFile == "" {
+		return all, nil
+	}
+	data, err := readLimited(u.PresetsFile, maxFile)
+	if err != nil {
+		return nil, fmt.Errorf("--presets-file: %w", err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := addPreset(all, line); err != nil {
+			return nil, fmt.Errorf("--presets-file, line %d: %w", n, err)
+		}
+	}
+	return all, lines.Err()
+}
+
+func addPreset(all map[string]string, entry string) error {
+	name, options, ok := strings.Cut(entry, "=")
+	name, options = strings.TrimSpace(name), strings.TrimSpace(options)
+	switch {
+	case !ok || name == "" || options == "":
+		return fmt.Errorf("%q is not name=options", entry)
+	case all[name] != "":
+		return fmt.Errorf("preset %q is there twice", name)
+	}
+	all[name] = options
+	return nil
+}
+
+// AllowedOptions are nil where all are.
+func (u *URLs) AllowedOptions() []string { return list(u.AllowOptions) }
+
+// IgnoredOptions are those to pass over.
+func (u *URLs) IgnoredOptions() []string { return list(u.IgnoreOptions) }
+
+// Trusted are the trusted signatures.
+func (u *URLs) Trusted() []string { return list(string(u.TrustedSignatures)) }
+
+// Prefix is PathPrefix with a slash before it and none behind; empty for none.
+func (u *URLs) Prefix() string {
+	p := strings.Trim(u.PathPrefix, "/")
+	if p == "" {
+		return ""
+	}
+	return "/" + p
+}
+
+// SourceKeyBytes is the key of encrypted sources, nil for none.
+func (u *URLs) SourceKeyBytes() ([]byte, error) {
+	if u.SourceKey == "" {
+		return nil, nil
+	}
+	key, err := hex.DecodeString(string(u.SourceKey))
+	if err != nil || len(key) != 16 && len(key) != 24 && len(key) != 32 {
+		return nil, errors.New("--source-key is not 32, 48 or 64 hexadecimal digits: make one with `openssl rand -hex 32`")
+	}
+	return key, nil
+}
+
+// Validate joins what is wrong with them by themselves; whether options exist
+// is the dialect's to say. Kong calls it.
+func (u *URLs) Validate() error {
+	_, presets := u.PresetList()
+	_, key := u.SourceKeyBytes()
+	var prefix error
+	if strings.ContainsAny(u.PathPrefix, "?#% ") {
+		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
+	}
+	return errors.Join(presets, key, prefix)
+}
+
+// list splits at commas; nil where nothing is in it.
+func list(s string) []string {
+	var out []string
+	for entry := range strings.SplitSeq(s, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			out = append(out, entry)
+		}
+	}
+	return out
+}

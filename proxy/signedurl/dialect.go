@@ -1,0 +1,244 @@
+package signedurl
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Dialect is how paths are read: what an operator may set of the grammar. The
+// zero Dialect is the grammar without any of it. It is safe for concurrent use.
+type Dialect struct {
+	cfg     DialectConfig
+	presets map[string]Request
+	allowed map[string]bool // by long name; nil for all
+	ignored map[string]bool // by any name
+}
+
+// DialectConfig configures a Dialect; zero fields are imgproxy's defaults.
+type DialectConfig struct {
+	// Presets are options by a name, "rs:fill:300:200/q:80" by "card". They may
+	// name other presets. The one called default is applied to every request
+	// first (IMGPROXY_PRESETS).
+	Presets map[string]string
+	// OnlyPresets reads the first segment as names of presets and takes no
+	// options (IMGPROXY_ONLY_PRESETS).
+	OnlyPresets bool
+	// Allowed are the options that a path may name, by any of their names; nil
+	// for all. Presets may name others (IMGPROXY_ALLOWED_PROCESSING_OPTIONS).
+	Allowed []string
+	// Ignored are options of imgproxy's paid edition that are passed over
+	// instead of refused, by the names of Ignorable.
+	Ignored []string
+	// Separator stands between an option and its arguments; "" means ":"
+	// (IMGPROXY_ARGUMENTS_SEPARATOR).
+	Separator string
+	// Filename says that the last segment of a base64 source is a name for
+	// search engines and not part of it
+	// (IMGPROXY_BASE64_URL_INCLUDES_FILENAME).
+	Filename bool
+	// SourceKey decrypts sources behind "enc/": 16, 24 or 32 bytes; nil for
+	// none (IMGPROXY_SOURCE_URL_ENCRYPTION_KEY).
+	SourceKey []byte
+}
+
+// ErrUnknownPreset: no preset of that name.
+var ErrUnknownPreset = errors.New("unknown preset")
+
+// defaultPreset is applied to every request.
+const defaultPreset = "default"
+
+// NewDialect checks a configuration: presets must be right, or no request that
+// names one could be.
+func NewDialect(cfg DialectConfig) (*Dialect, error) {
+	d := &Dialect{cfg: cfg, presets: map[string]Request{}, ignored: map[string]bool{}}
+	if cfg.OnlyPresets && len(cfg.Presets) == 0 {
+		return nil, errors.New("there are no presets, and nothing but presets is to be taken")
+	}
+	if s := cfg.Separator; strings.ContainsAny(s, "/%?#@.") || s != "" && strings.TrimSpace(s) == "" {
+		return nil, fmt.Errorf("an argument separator of %s would end an option or a source", transform.Quote(s))
+	}
+	switch len(cfg.SourceKey) {
+	case 0, 16, 24, 32:
+	default:
+		return nil, fmt.Errorf("a key for sources has 16, 24 or 32 bytes, not %d", len(cfg.SourceKey))
+	}
+	for _, name := range cfg.Ignored {
+		if _, ok := paid[name]; !ok {
+			return nil, fmt.Errorf("%s is not an option that can be ignored: those are %s", transform.Quote(name), strings.Join(Ignorable(), ", "))
+		}
+		for _, same := range paid[name] {
+			d.ignored[same] = true
+		}
+	}
+	if cfg.Allowed != nil {
+		d.allowed = map[string]bool{}
+		for _, name := range cfg.Allowed {
+			s, ok := setters[name]
+			if !ok {
+				return nil, fmt.Errorf("%s is no option, so it cannot be allowed", transform.Quote(name))
+			}
+			d.allowed[s.long] = true
+		}
+	}
+	return d, d.checkPresets()
+}
+
+func (d *Dialect) checkPresets() error {
+	for name := range d.cfg.Presets {
+		if name == "" || strings.ContainsAny(name, "/"+d.separator()) {
+			return fmt.Errorf("preset %s: a name has no slash and no separator", transform.Quote(name))
+		}
+		var r Request
+		if err := d.preset(&r, name, nil); err != nil {
+			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
+		}
+		if _, err := r.Params.Normalize(); err != nil {
+			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
+		}
+	}
+	return nil
+}
+
+func (d *Dialect) separator() string {
+	if d.cfg.Separator == "" {
+		return ":"
+	}
+	return d.cfg.Separator
+}
+
+// preset applies one; within are those that it was named by.
+func (d *Dialect) preset(r *Request, name string, within []string) error {
+	options, ok := d.cfg.Presets[name]
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: there is no preset %s", ErrUnknownPreset, transform.Quote(name))
+	case slices.Contains(within, name):
+		return fmt.Errorf("%w: preset %s names itself", ErrBadArgument, transform.Quote(name))
+	}
+	within = append(within, name)
+	for segment := range strings.SplitSeq(strings.Trim(options, "/"), "/") {
+		if err := d.option(r, segment, within); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// option reads one segment, "name:arg:arg". within are the presets that it
+// stands in, nil where it stands in a path.
+func (d *Dialect) option(r *Request, segment string, within []string) error {
+	parts := strings.Split(segment, d.separator())
+	name, args := parts[0], parts[1:]
+	if name == "preset" || name == "pr" {
+		if within == nil && d.allowed != nil && !d.allowed["preset"] && !slices.Contains(d.cfg.Allowed, "pr") {
+			return notAllowed(name)
+		}
+		return d.named(r, args, within)
+	}
+	o, ok := setters[name]
+	switch {
+	case d.ignored[name]:
+		return nil
+	case !ok:
+		return unknownOption(name)
+	case within == nil && d.allowed != nil && !d.allowed[o.long]:
+		return notAllowed(name)
+	case len(args) == 0:
+		return fmt.Errorf("%w: %s needs an argument", ErrBadArgument, name)
+	case len(args) > o.most:
+		return fmt.Errorf("%w: %s takes at most %d, got %d", ErrBadArgument, name, o.most, len(args))
+	}
+	for i, a := range args {
+		// Some client libraries encode their arguments as URL components.
+		decoded, err := url.PathUnescape(a)
+		if err != nil {
+			return fmt.Errorf("%w: the percent-encoding in %s is broken", ErrBadArgument, transform.Quote(segment))
+		}
+		args[i] = decoded
+	}
+	if err := o.set(r, args); err != nil {
+		return fmt.Errorf("%w: %s: %v", ErrBadArgument, name, err)
+	}
+	return nil
+}
+
+// named applies presets by their names.
+func (d *Dialect) named(r *Request, names, within []string) error {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if err := d.preset(r, name, within); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func notAllowed(name string) error {
+	return fmt.Errorf("%w: %s may not be used here", ErrUnknownOption, transform.Quote(name))
+}
+
+// Parse reads the signed part of a path, as Verify returns it. Errors wrap
+// ErrMalformed, ErrUnknownOption, ErrUnknownPreset or ErrBadArgument.
+func (d *Dialect) Parse(path string) (Request, error) {
+	var r Request
+	if _, ok := d.cfg.Presets[defaultPreset]; ok {
+		if err := d.preset(&r, defaultPreset, nil); err != nil {
+			return Request{}, err
+		}
+	}
+	rest, err := d.options(&r, strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return Request{}, err
+	}
+	ext, err := d.source(&r, rest)
+	if err != nil {
+		return Request{}, err
+	}
+	if ext != "" && !r.Params.Raw { // the extension speaks last
+		f, ok := transform.ParseFormat(ext)
+		if !ok {
+			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif", ErrBadArgument, transform.Quote(ext))
+		}
+		r.Params.Format = f
+	}
+	if r.Params, err = r.Params.Normalize(); err != nil {
+		return Request{}, fmt.Errorf("%w: %v", ErrBadArgument, err)
+	}
+	return r, nil
+}
+
+// options reads what stands before the source and gives the rest: the first
+// segment without a separator begins the source.
+func (d *Dialect) options(r *Request, rest string) (string, error) {
+	noSource := fmt.Errorf("%w: there is no source behind the options", ErrMalformed)
+	if d.cfg.OnlyPresets {
+		names, tail, more := strings.Cut(rest, "/")
+		if !more {
+			return "", noSource
+		}
+		return tail, d.named(r, strings.Split(names, d.separator()), nil)
+	}
+	for first := true; ; first = false {
+		segment, tail, more := strings.Cut(rest, "/")
+		if !strings.Contains(segment, d.separator()) {
+			if first && slices.Contains([]string{"fit", "fill", "fill-down", "force", "auto", "crop"}, segment) && more {
+				return "", fmt.Errorf("%w: paths of the form /SIGNATURE/%s/WIDTH/HEIGHT/… are imgproxy's basic ones, which it has given up, too; write rs:%s:WIDTH:HEIGHT", ErrMalformed, segment, segment)
+			}
+			return rest, nil
+		}
+		if !more {
+			return "", noSource
+		}
+		if err := d.option(r, segment, nil); err != nil {
+			return "", err
+		}
+		rest = tail
+	}
+}
