@@ -90,7 +90,7 @@ var pngOption = Option{
 		case w.Out.Format != PNG:
 			return 0
 		case w.Out.PNG.Palette:
-			return 12*px + 16*mib
+			return 13*px + 17*mib
 		case w.Out.PNG.Interlaced:
 			return px * w.resultBands()
 		}

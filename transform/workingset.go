@@ -284,7 +284,7 @@ func encodeBytes(w Work) float64 {
 		switch {
 		case !alpha || w.Info.Alpha:
 		case w.Out.masks():
-			b += 10 // an alpha of smooth edges
+			b += 14 // an alpha of smooth edges
 		default:
 			b += 4 // of straight ones
 		}
