@@ -1,3 +1,5 @@
+//go:build cgo
+
 // Command docs makes docs/options.md and its pictures from the options
 // themselves: `make docs` runs it in the root of the repository. A test fails
 // where what it makes is not what is there.
