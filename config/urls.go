@@ -18,14 +18,42 @@ type URLs struct {
 	AllowOptions  string `help:"Options that a path may name; all if not set. Presets may name others." placeholder:"NAME,..." group:"URLs"`
 	IgnoreOptions string `help:"Options of imgproxy's paid edition to pass over instead of refusing them." placeholder:"NAME,..." group:"URLs"`
 	// Separator is empty where it was not set: a colon.
-	Separator         string `name:"arguments-separator" help:"What stands between an option and its arguments, a colon if not set." placeholder:":" group:"URLs"`
-	PathPrefix        string `help:"What stands before the signature in each path, such as /images." placeholder:"/PATH" group:"URLs"`
-	SourceName        bool   `name:"source-name" help:"The last part of a base64 source is a name for search engines, and not looked at." group:"URLs"`
-	SourceKey         Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs"`
-	SourceKeyFile     string `help:"File that holds the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
+	Separator     string `name:"arguments-separator" help:"What stands between an option and its arguments, a colon if not set." placeholder:":" group:"URLs"`
+	PathPrefix    string `help:"What stands before the signature in each path, such as /images." placeholder:"/PATH" group:"URLs"`
+	SourceName    bool   `name:"source-name" help:"The last part of a base64 source is a name for search engines, and not looked at." group:"URLs"`
+	SourceKey     Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs"`
+	SourceKeyFile string `help:"File that holds the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
+	Thumbor
 	TrustedSignatures Secret `help:"Signatures that pass with any path: whoever knows one can ask for anything." placeholder:"TEXT,..." group:"Signing"`
 	// TrustedSignaturesFile is as Keys.KeyFile.
 	TrustedSignaturesFile string `help:"File that holds the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
+}
+
+// Thumbor are the settings of thumbor's and imagor's dialect, which is on where
+// there is a key or its paths may be unsafe.
+type Thumbor struct {
+	ThumborKey      Secret `help:"Keys of thumbor's dialect, comma-separated texts. The first one signs, all of them verify." placeholder:"TEXT,..." group:"URLs"`
+	ThumborKeyFile  string `help:"File that holds the keys of thumbor's dialect, instead of --thumbor-key." placeholder:"FILE" group:"URLs"`
+	ThumborUnsafe   bool   `help:"Accept unsafe/ instead of a hash in thumbor's dialect: anyone can ask for any picture." group:"URLs"`
+	ThumborPath     string `help:"Where paths of thumbor's dialect begin; / for the root." default:"/thumbor/" placeholder:"/thumbor/" group:"URLs"`
+	ThumborFlavor   string `help:"Whose filters: thumbor or imagor." default:"thumbor" placeholder:"thumbor" group:"URLs"`
+	ThumborHash     string `help:"Hash of thumbor's dialect: sha1, sha256 or sha512." default:"sha1" placeholder:"sha1" group:"URLs"`
+	ThumborTruncate int    `help:"Characters of a hash that are kept, at least 17; 0 for all." default:"0" placeholder:"N" group:"URLs"`
+}
+
+// ThumborOn says whether the dialect is served.
+func (t *Thumbor) ThumborOn() bool { return t.ThumborKey != "" || t.ThumborUnsafe }
+
+// ThumborKeys are the keys.
+func (t *Thumbor) ThumborKeys() []string { return list(string(t.ThumborKey)) }
+
+// ThumborRoot is ThumborPath with a slash before and behind it.
+func (t *Thumbor) ThumborRoot() string {
+	p := strings.Trim(t.ThumborPath, "/")
+	if p == "" {
+		return "/"
+	}
+	return "/" + p + "/"
 }
 
 // PresetList are the presets of both settings, by their names.

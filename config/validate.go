@@ -42,6 +42,9 @@ func (s *Serve) Warnings() []string {
 			warnings = append(warnings, fmt.Sprintf("--allow-networks %s: sources may be fetched from every private address", network))
 		}
 	}
+	if s.ThumborUnsafe {
+		warnings = append(warnings, "--thumbor-unsafe: anyone who reaches this server can make it fetch and transform any picture")
+	}
 	if s.QueueWait > s.RequestTimeout {
 		warnings = append(warnings, "--queue-wait is longer than --request-timeout, which ends the wait first")
 	}

@@ -30,13 +30,14 @@ var mayImport = map[string][]string{
 	"transform/vips":        {"transform"},
 	"transform/worker":      {"transform"},
 	"proxy/signedurl":       {"transform"},
+	"proxy/thumbor":         {"transform", "proxy/signedurl"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
 	"docs/heap":             {},
 	"proxy/ledger":          {},
-	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl"},
+	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor"},
 	"cmd/docs":              {"transform", "transform/vips", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "config",
-		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/playground"},
+		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
 }
 
 // onlyIn says where a library has its place.

@@ -34,6 +34,10 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 	if err != nil {
 		return nil, err
 	}
+	if req.Meta != "" {
+		b, err := facts(req, info)
+		return s.entry(key, req, body.meta, b, "application/json"), err
+	}
 	make := f.picture
 	if req.Params.AsItIs(info) {
 		make = f.original
@@ -44,7 +48,7 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 	}
 	s.log.Debug("filled", "source", req.Source, "from", info.Format, "source bytes", body.meta.Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
-	return s.entry(key, req, body.meta, picture), nil
+	return s.entry(key, req, body.meta, picture.Body, picture.Format.MIME()), nil
 }
 
 // body is a fetched source with the bytes reserved for it.
@@ -148,17 +152,20 @@ func (s *Server) blamed(source string, work func() error) error {
 	return err
 }
 
-func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, p transform.Picture) *cache.Entry {
+func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, content []byte, contentType string) *cache.Entry {
 	now := s.now()
 	ttl, immutable := s.cfg.TTL.of(meta.Freshness), false
 	if req.CacheBuster != "" && !meta.NoStore {
 		ttl, immutable = immutableTTL, true
 	}
+	if req.HasMaxAge {
+		ttl, immutable = time.Duration(req.MaxAge)*time.Second, false
+	}
 	return &cache.Entry{
 		Key:          key,
-		Body:         p.Body,
-		ContentType:  p.Format.MIME(),
-		ETag:         cache.ETag(p.Body),
+		Body:         content,
+		ContentType:  contentType,
+		ETag:         cache.ETag(content),
 		LastModified: meta.LastModified,
 		Stored:       now,
 		Expires:      now.Add(ttl),

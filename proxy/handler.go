@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -41,11 +42,7 @@ func (s *Server) picture(c echo.Context) error {
 // request turns a request target into what is asked. Nothing of it is looked
 // at before the signature holds.
 func (s *Server) request(target string) (signedurl.Request, error) {
-	path, err := s.cfg.Keyring.Verify(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	if err != nil {
-		return signedurl.Request{}, err
-	}
-	req, err := s.cfg.Dialect.Parse(path)
+	req, err := s.read(target)
 	if err != nil {
 		return signedurl.Request{}, err
 	}
@@ -56,4 +53,33 @@ func (s *Server) request(target string) (signedurl.Request, error) {
 		return signedurl.Request{}, err
 	}
 	return req, nil
+}
+
+// read reads a target in the dialect whose path it has.
+func (s *Server) read(target string) (signedurl.Request, error) {
+	if path, ok := s.ofThumbor(target); ok {
+		rest, err := s.cfg.Thumbor.Verify(path)
+		switch {
+		case err == nil:
+			return s.cfg.Thumbor.Parse(rest)
+		case s.cfg.ThumborPath != "/":
+			return signedurl.Request{}, err
+		}
+		// At the root the path may be of the native dialect.
+	}
+	path, err := s.cfg.Keyring.Verify(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
+	if err != nil {
+		return signedurl.Request{}, err
+	}
+	return s.cfg.Dialect.Parse(path)
+}
+
+// ofThumbor is the path of a target behind that of thumbor's dialect.
+func (s *Server) ofThumbor(target string) (string, bool) {
+	if s.cfg.Thumbor == nil {
+		return "", false
+	}
+	prefix := strings.TrimSuffix(s.cfg.ThumborPath, "/")
+	path := signedurl.WithoutPrefix(signedurl.PathOf(target), prefix)
+	return path, path != ""
 }

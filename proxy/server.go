@@ -14,6 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -29,7 +30,11 @@ type Config struct {
 	// Dialect is how paths are read; nil for the grammar as it is.
 	Dialect *signedurl.Dialect
 	// PathPrefix stands before the signature in each path, "/images"; "" for none.
-	PathPrefix  string
+	PathPrefix string
+	// Thumbor reads paths below ThumborPath, "/thumbor/" or "/"; nil for no
+	// such dialect. At "/" the native dialect reads what Thumbor does not verify.
+	Thumbor     *thumbor.Dialect
+	ThumborPath string
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
 	Transformer transform.Transformer

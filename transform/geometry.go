@@ -57,6 +57,8 @@ func (g Geometry) cuts() bool { return g.Cut != Rect{0, 0, g.LoadWidth, g.LoadHe
 // imgproxy's documented one, so that its users get the sizes they know.
 func NewGeometry(info Info, p Params) Geometry {
 	info = info.Used(p)
+	p.Gravity = p.Gravity.ofSource(info)
+	p.Crop.Gravity = p.Crop.Gravity.ofSource(info)
 	stored := orientation{}
 	if !p.IgnoreOrientation {
 		stored = exif(info.Orientation)
@@ -87,7 +89,18 @@ func NewGeometry(info Info, p Params) Geometry {
 	g.planLoad(info, area)
 	g.Frame = g.loaded(info, content)
 	g.Cut = g.loaded(info, area).within(g.Frame)
+	g.turnLate(all, orientation{angle: p.LateRotate})
 	return g
+}
+
+// turnLate turns what is planned, canvas and all.
+func (g *Geometry) turnLate(all, late orientation) {
+	total := all.then(late)
+	g.Angle, g.Flip = total.angle, total.flip
+	g.Picture = late.turned(g.Picture, g.Width, g.Height)
+	if late.swaps() {
+		g.Width, g.Height = g.Height, g.Width
+	}
 }
 
 // content is the part of the stored picture that a trim leaves; o makes it

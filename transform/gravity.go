@@ -45,7 +45,8 @@ func (a Anchor) west() bool  { return a == West || a == NorthWest || a == SouthW
 
 // Gravity is an anchor and how far from it: X and Y are towards the middle, at
 // the center to the right and down. From 1 on they are pixels, below that
-// shares of the picture's sides. Of a FocalPoint they are its coordinates, 0 to 1.
+// shares of the picture's sides. Of a FocalPoint they are its coordinates, 0 to 1,
+// or in pixels of the source where one is larger.
 type Gravity struct {
 	Anchor Anchor  `json:",omitzero"`
 	X, Y   float64 `json:",omitzero"`
@@ -108,6 +109,20 @@ func parseGravity(args []string, last Anchor) (Gravity, error) {
 		}
 	}
 	return g, nil
+}
+
+// ofSource makes a focal point in pixels of the upright source, which dialects
+// other than the native one have, into one of shares.
+func (g Gravity) ofSource(info Info) Gravity {
+	if g.Anchor != FocalPoint || g.X <= 1 && g.Y <= 1 {
+		return g
+	}
+	w, h := float64(info.Width), float64(info.Height)
+	if exif(info.Orientation).swaps() {
+		w, h = h, w
+	}
+	g.X, g.Y = math.Min(1, g.X/w), math.Min(1, g.Y/h)
+	return g
 }
 
 // place puts a box into a frame, by imgproxy's arithmetic: an odd rest leans

@@ -8,21 +8,32 @@ import (
 var autoRotateOption = switchOption(Usage{Names: []string{"auto_rotate", "ar"}, Args: "switch",
 	Text: "0 leaves the camera's orientation unapplied."}, true, func(p *Params) *bool { return &p.IgnoreOrientation })
 
-var rotateOption = Option{
-	Usage: Usage{
-		Names: []string{"rotate", "rot"}, Args: "degrees", Most: 1, Default: "0",
-		Text:    "Turns clockwise by a multiple of 90 degrees, after the camera's orientation. Width and height are those of the turned picture.",
-		Example: "rot:90/h:140",
-	},
-	Set: func(p *Params, args []string) error {
-		n, err := strconv.Atoi(args[0])
-		if err != nil || n%90 != 0 {
-			return fmt.Errorf("%s is not a multiple of 90", Quote(args[0]))
-		}
-		p.Rotate = (n%360 + 360) % 360
-		return nil
-	},
-	Text: func(p Params) string { return number0(p.Rotate) },
+var rotateOption = turnOption(Usage{
+	Names: []string{"rotate", "rot"}, Args: "degrees",
+	Text:    "Turns clockwise by a multiple of 90 degrees, after the camera's orientation. Width and height are those of the turned picture.",
+	Example: "rot:90/h:140",
+}, func(p *Params) *int { return &p.Rotate })
+
+var lateRotateOption = turnOption(Usage{
+	Names: []string{"late_rotate", "lrot"}, Args: "degrees",
+	Text:    "Turns clockwise by a multiple of 90 degrees when width and height have been met, padding included.",
+	Example: "w:140/lrot:90",
+}, func(p *Params) *int { return &p.LateRotate })
+
+func turnOption(u Usage, field func(*Params) *int) Option {
+	u.Most, u.Default = 1, "0"
+	return Option{
+		Usage: u,
+		Set: func(p *Params, args []string) error {
+			n, err := strconv.Atoi(args[0])
+			if err != nil || n%90 != 0 {
+				return fmt.Errorf("%s is not a multiple of 90", Quote(args[0]))
+			}
+			*field(p) = (n%360 + 360) % 360
+			return nil
+		},
+		Text: func(p Params) string { return number0(*field(&p)) },
+	}
 }
 
 var flipOption = Option{

@@ -27,6 +27,8 @@ type Params struct {
 	// DPR multiplies width and height, and what is in pixels beside them.
 	// 0 means 1, and 1 is stored as 0.
 	DPR float64 `json:",omitzero"`
+	// Adaptive exchanges Width and Height where they lie otherwise than the source.
+	Adaptive bool `json:",omitzero"`
 	// Enlarge allows a result bigger than the source.
 	Enlarge     bool    `json:",omitzero"`
 	Extend      Extend  `json:",omitzero"`
@@ -39,12 +41,17 @@ type Params struct {
 	IgnoreOrientation bool `json:",omitzero"`
 	// Rotate is clockwise in degrees, after EXIF: 0, 90, 180 or 270. The
 	// mirrors come after it.
-	Rotate         int        `json:",omitzero"`
-	FlipHorizontal bool       `json:",omitzero"`
-	FlipVertical   bool       `json:",omitzero"`
-	Background     Background `json:",omitzero"`
+	Rotate         int  `json:",omitzero"`
+	FlipHorizontal bool `json:",omitzero"`
+	FlipVertical   bool `json:",omitzero"`
+	// LateRotate turns clockwise by 0, 90, 180 or 270 degrees at the end, after
+	// width and height have been met.
+	LateRotate int        `json:",omitzero"`
+	Background Background `json:",omitzero"`
 	// Brightness is added to each channel, -255 to 255.
-	Brightness int    `json:",omitzero"`
+	Brightness int `json:",omitzero"`
+	// Shift is added to red, green and blue, -255 to 255 each.
+	Shift      [3]int `json:",omitzero"`
 	Contrast   Factor `json:",omitzero"`
 	Saturation Factor `json:",omitzero"`
 
@@ -112,12 +119,15 @@ func (p Params) Normalize() (Params, error) {
 		return p, fmt.Errorf("dpr %v is not in 0..%d", p.DPR, MaxDPR)
 	case p.Quality < 0 || p.Quality > 100:
 		return p, fmt.Errorf("quality %d is not in 0..100", p.Quality)
-	case p.Rotate%90 != 0:
-		return p, fmt.Errorf("rotation by %d is not a multiple of 90", p.Rotate)
+	case p.Rotate%90 != 0 || p.LateRotate%90 != 0:
+		return p, fmt.Errorf("rotation by %d and %d is not by multiples of 90", p.Rotate, p.LateRotate)
 	case p.Extend.Gravity.Anchor == Smart || p.ExtendRatio.Gravity.Anchor == Smart:
 		return p, errors.New("extending has no smart gravity: there is nothing to see outside of the picture")
 	}
-	p.Rotate = (p.Rotate%360 + 360) % 360
+	p.Rotate, p.LateRotate = (p.Rotate%360+360)%360, (p.LateRotate%360+360)%360
+	if p.Width == 0 && p.Height == 0 {
+		p.Adaptive = false
+	}
 	for _, one := range []*float64{&p.DPR, &p.ZoomX, &p.ZoomY} {
 		if *one == 1 {
 			*one = 0

@@ -22,9 +22,12 @@ const (
 	// Auto is Fill where source and box are both portrait or both landscape,
 	// else Fit.
 	Auto
+	// Cover is Fill without the crop: both sides are at least the box's
+	// (thumbor's full-fit-in).
+	Cover
 )
 
-var resizeModes = []string{Fit: "fit", Fill: "fill", FillDown: "fill-down", Force: "force", Auto: "auto"}
+var resizeModes = []string{Fit: "fit", Fill: "fill", FillDown: "fill-down", Force: "force", Auto: "auto", Cover: "cover"}
 
 // String is the mode's name in the native dialect.
 func (m ResizeMode) String() string { return nameOf(resizeModes, int(m)) }
@@ -77,7 +80,7 @@ var modeOption = Option{
 	Usage: Usage{
 		Names: []string{"resizing_type", "rt"}, Args: "type", Most: 1, Default: "`fit`",
 		Text: "How the picture meets width and height. `fit` stays inside; `fill` covers and crops what sticks out; `fill-down` is `fill`, " +
-			"and of a smaller source keeps the proportions; `force` stretches; `auto` is `fill` where source and box are both portrait or both landscape, else `fit`.",
+			"and of a smaller source keeps the proportions; `force` stretches; `cover` covers and crops nothing; `auto` is `fill` where source and box are both portrait or both landscape, else `fit`.",
 		Example: "rt:force/w:120/h:160",
 	},
 	Set: func(p *Params, args []string) error { return wordTo(&p.Mode, resizeModes)(args[0]) },
@@ -118,6 +121,10 @@ func switchOption(u Usage, inverted bool, field func(*Params) *bool) Option {
 		},
 	}
 }
+
+var adaptiveOption = switchOption(Usage{Names: []string{"adaptive", "ada"}, Args: "switch",
+	Text:    "1 exchanges width and height where the one is of a portrait and the source of a landscape, or the reverse.",
+	Example: "rs:fill:100:160/ada:1"}, false, func(p *Params) *bool { return &p.Adaptive })
 
 var widthOption = wholeOption(Usage{Names: []string{"width", "w"}, Args: "pixels",
 	Text: "Width of the result, 0 to 65535; 0 means by proportion (with `force`: as it is).", Example: "w:120"},

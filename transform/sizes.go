@@ -23,6 +23,9 @@ type sizes struct {
 func newSizes(srcW, srcH int, p Params) sizes {
 	var s sizes
 	s.areaW, s.areaH = p.Crop.size(srcW, srcH)
+	if p.Adaptive && (s.areaW > s.areaH) != (p.Width > p.Height) {
+		p.Width, p.Height = p.Height, p.Width
+	}
 	s.scale(p)
 	s.measure(p)
 	s.limit(p)
@@ -98,6 +101,9 @@ func (s *sizes) measure(p Params) {
 	s.targetW, s.targetH = scaled0(p.Width, s.dpr*orOne(p.ZoomX)), scaled0(p.Height, s.dpr*orOne(p.ZoomY))
 	s.scaledW, s.scaledH = scaled(s.areaW, s.sx), scaled(s.areaH, s.sy)
 	s.cropW, s.cropH = s.targetW, s.targetH
+	if p.Mode == Cover {
+		s.cropW, s.cropH = 0, 0
+	}
 	if p.Mode == FillDown && !p.Enlarge && s.targetW > 0 && s.targetH > 0 {
 		overW, overH := float64(s.targetW)/float64(s.scaledW), float64(s.targetH)/float64(s.scaledH)
 		switch {

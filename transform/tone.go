@@ -1,6 +1,9 @@
 package transform
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Factor multiplies; the zero value is a factor of one.
 type Factor struct {
@@ -80,6 +83,23 @@ var brightnessOption = Option{
 			return ""
 		}
 		return strconv.Itoa(p.Brightness)
+	},
+}
+
+var shiftOption = Option{
+	Usage: Usage{
+		Names: []string{"rgb"}, Args: "red:green:blue", Most: 3, Default: "0:0:0",
+		Text:    "Added to each of the channels, -255 to 255.",
+		Example: "w:160/rgb:40:0:-40",
+	},
+	Set: func(p *Params, args []string) error {
+		return setters{brightnessTo(&p.Shift[0]), brightnessTo(&p.Shift[1]), brightnessTo(&p.Shift[2])}.read(args)
+	},
+	Text: func(p Params) string {
+		if p.Shift == [3]int{} {
+			return ""
+		}
+		return fmt.Sprintf("%d:%d:%d", p.Shift[0], p.Shift[1], p.Shift[2])
 	},
 }
 

@@ -10,6 +10,9 @@ type Trim struct {
 	// Transparent pixels count as ff00ff.
 	Color Color `json:",omitzero"`
 	Given bool  `json:",omitzero"`
+	// Corner takes the color of the pixel right bottom instead (thumbor's
+	// bottom-right).
+	Corner bool `json:",omitzero"`
 	// EqualX and EqualY cut the same on both sides, left and right, top and
 	// bottom of the upright picture.
 	EqualX bool `json:",omitzero"`
@@ -22,6 +25,8 @@ func (t Trim) normalize() Trim {
 		return Trim{}
 	case !t.Given:
 		t.Color = Color{}
+	default:
+		t.Corner = false
 	}
 	return t
 }
@@ -46,7 +51,7 @@ var trimOption = Option{
 	Usage: Usage{
 		Names: []string{"trim", "t"}, Args: "threshold:color:equal_hor:equal_ver", Most: 4, Default: "off",
 		Text: "Cuts off a border of one colour, before all else. Threshold: how different a pixel must be to stay, 0 to 255; empty turns it off. " +
-			"Color: the border's, else that of the left top pixel; `FF00FF` also means transparent. The switches cut the same on opposite sides.",
+			"Color: the border's, else that of the left top pixel, or with `last` of the right bottom one; `FF00FF` also means transparent. The switches cut the same on opposite sides.",
 		Example: "t:10/w:120",
 	},
 	Set: func(p *Params, args []string) error {
@@ -54,7 +59,10 @@ var trimOption = Option{
 		return setters{
 			decimalTo(&p.Trim.Threshold, 0, 255),
 			func(s string) error {
-				p.Trim.Given = true
+				p.Trim.Corner, p.Trim.Given = s == lastPixel, s != lastPixel
+				if s == lastPixel {
+					return nil
+				}
 				return colorTo(&p.Trim.Color)(s)
 			},
 			boolTo(&p.Trim.EqualX), boolTo(&p.Trim.EqualY),
@@ -66,10 +74,13 @@ var trimOption = Option{
 			return ""
 		}
 		s := number(t.Threshold)
-		if t.Given || t.EqualX || t.EqualY {
+		if t.Given || t.Corner || t.EqualX || t.EqualY {
 			s += ":"
-			if t.Given {
+			switch {
+			case t.Given:
 				s += t.Color.String()
+			case t.Corner:
+				s += lastPixel
 			}
 		}
 		if t.EqualX || t.EqualY {
@@ -78,6 +89,9 @@ var trimOption = Option{
 		return s
 	},
 }
+
+// lastPixel stands for a color: that of the pixel right bottom.
+const lastPixel = "last"
 
 // LookSet estimates, from above, the bytes that looking for a border takes in
 // a worker at its peak: the whole picture streams by at its full size.

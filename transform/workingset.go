@@ -64,7 +64,7 @@ func (w Work) depth() float64 {
 // bands are the bytes of a pixel on its way.
 func (w Work) bands() float64 {
 	bands := bandsLoaded(w.Info)
-	if w.Out.Monochrome.Intensity > 0 || w.Out.Watermark.On() {
+	if w.Out.Monochrome.Intensity > 0 || w.Out.Watermark.On() || w.Out.Shift != [3]int{} {
 		bands = max(bands, 3)
 	}
 	return bands * w.depth()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/thumbor"
 )
 
 // cli is the command line. Each command wires parts together and decides
@@ -65,6 +66,22 @@ func dialect(u *config.URLs) (*signedurl.Dialect, error) {
 		Presets: presets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(), Ignored: u.IgnoredOptions(),
 		Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
 	})
+}
+
+// thumborDialect is nil where it is not served.
+func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
+	if !t.ThumborOn() {
+		return nil, nil
+	}
+	flavor, ok := thumbor.ParseFlavor(t.ThumborFlavor)
+	if !ok {
+		return nil, fmt.Errorf("--thumbor-flavor is %q: set it to thumbor or imagor", t.ThumborFlavor)
+	}
+	d, err := thumbor.New(thumbor.Config{Keys: t.ThumborKeys(), Hash: t.ThumborHash, Truncate: t.ThumborTruncate, Unsafe: t.ThumborUnsafe, Flavor: flavor})
+	if err != nil {
+		return nil, fmt.Errorf("--thumbor-…: %w", err)
+	}
+	return d, nil
 }
 
 // keyring makes the ring of the configured keys.

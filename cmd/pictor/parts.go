@@ -15,6 +15,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -62,12 +63,13 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.watermark, err = loadWatermark(cfg.Watermark); err != nil {
 		return nil, err
 	}
-	urls, err := dialect(&cfg.URLs)
+	urls, thumbor, err := dialects(cfg)
 	if err != nil {
 		return nil, err
 	}
 	settings := proxy.Config{
-		Keyring: ring, Dialect: urls, PathPrefix: cfg.Prefix(), Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Keyring: ring, Dialect: urls, PathPrefix: cfg.Prefix(), Thumbor: thumbor, ThumborPath: cfg.ThumborRoot(),
+		Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
@@ -90,6 +92,16 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	}
 	p.server, err = proxy.New(settings)
 	return p, err
+}
+
+// dialects are how paths are read.
+func dialects(cfg *config.Serve) (*signedurl.Dialect, *thumbor.Dialect, error) {
+	native, err := dialect(&cfg.URLs)
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := thumborDialect(&cfg.Thumbor)
+	return native, other, err
 }
 
 func (p *parts) ready() error {

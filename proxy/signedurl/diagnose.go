@@ -33,7 +33,7 @@ func (k *Keyring) Diagnose(target, prefix string) Diagnosis {
 	if prefix != "" && path == "" {
 		return Diagnosis{Mistakes: []string{fmt.Sprintf("the path does not begin with the server's prefix %s", prefix)}}
 	}
-	path = pathOf(path)
+	path = PathOf(path)
 	signature, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	rest = "/" + rest
 	if !ok || strings.Contains(signature, ":") || signature == "plain" {

@@ -92,7 +92,7 @@ func (k *Keyring) mac(p Pair, path string) []byte {
 //
 // Every key is tried, whichever fits, and compared in constant time.
 func (k *Keyring) Verify(target string) (path string, err error) {
-	target = pathOf(target)
+	target = PathOf(target)
 	if !strings.HasPrefix(target, "/") {
 		return "", fmt.Errorf("%w: it does not start with a slash", ErrMalformed)
 	}
@@ -141,15 +141,15 @@ func WithoutPrefix(target, prefix string) string {
 	if prefix == "" {
 		return target
 	}
-	path, ok := strings.CutPrefix(pathOf(target), prefix)
+	path, ok := strings.CutPrefix(PathOf(target), prefix)
 	if !ok || !strings.HasPrefix(path, "/") {
 		return ""
 	}
 	return path
 }
 
-// pathOf cuts scheme, host and query off a request target (RFC 9112 §3.2).
-func pathOf(target string) string {
+// PathOf cuts scheme, host and query off a request target (RFC 9112 §3.2).
+func PathOf(target string) string {
 	if i := strings.IndexByte(target, '?'); i >= 0 {
 		target = target[:i]
 	}

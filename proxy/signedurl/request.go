@@ -2,6 +2,7 @@ package signedurl
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,12 @@ type Request struct {
 	Filename   string
 	Attachment bool
 	Limits     Limits
+	// Meta asks for what is known of the picture, as JSON in a dialect's form
+	// ("thumbor", "imagor"), instead of the picture; "" for the picture.
+	Meta string
+	// MaxAge, if HasMaxAge, is how long the result is fresh, in seconds.
+	MaxAge    int64
+	HasMaxAge bool
 }
 
 // Limits are those of the server's that a URL sets for itself; a zero field
@@ -65,6 +72,13 @@ func (r Request) Canonical() string {
 	identity := r
 	identity.Expires, identity.Filename, identity.Attachment = 0, "", false
 	identity.writeOwn(&b)
+	// These are written in other dialects alone, by which nobody parses this.
+	if r.Meta != "" {
+		b.WriteString("meta:" + r.Meta + "/")
+	}
+	if r.HasMaxAge {
+		b.WriteString("max_age:" + strconv.FormatInt(r.MaxAge, 10) + "/")
+	}
 	// Without the word, an option at the source's beginning would read as one
 	// of the request's.
 	b.WriteString(plainPrefix + r.Source)

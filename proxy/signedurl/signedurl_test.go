@@ -282,7 +282,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("http://h/x/y?z")
 	f.Fuzz(func(t *testing.T, target string) {
 		path, err := k.Verify(target)
-		if err == nil && !strings.HasPrefix(pathOf(target), "/"+k.Sign(path)) {
+		if err == nil && !strings.HasPrefix(PathOf(target), "/"+k.Sign(path)) {
 			t.Fatalf("%q passed", target)
 		}
 	})

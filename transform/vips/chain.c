@@ -54,11 +54,10 @@ pictor_alpha(PictorChain *chain)
 	return PICTOR_OK;
 }
 
-// skip reads rows that nobody wants, a few at a time: asked for an area further
-// down, libvips would keep all of them in its cache at once, which at the bottom
-// of a large picture is most of it.
-static int
-skip(PictorChain *chain, int rows)
+// Asked for an area further down, libvips would keep all of the rows before it
+// in its cache at once, which at the bottom of a large picture is most of it.
+int
+pictor_skip(PictorChain *chain, int rows)
 {
 	const int step = 16;
 	VipsRegion *region;
@@ -86,7 +85,7 @@ pictor_area(PictorChain *chain, PictorRect area)
 	int left = VIPS_MIN(area.left, w - width);
 	int top = VIPS_MIN(area.top, h - height);
 
-	if (skip(chain, top))
+	if (pictor_skip(chain, top))
 		return PICTOR_BROKEN;
 	if (width < w || height < h)
 		PICTOR_DO(chain, vips_extract_area(chain->image, &out, left, top, width, height, NULL));

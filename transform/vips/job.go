@@ -70,7 +70,10 @@ func geometry(job *C.PictorJob, g transform.Geometry) {
 }
 
 func effects(job *C.PictorJob, p transform.Params) {
-	job.brightness, job.contrast = C.double(p.Brightness), C.double(p.Contrast.Value())
+	job.contrast = C.double(p.Contrast.Value())
+	for i, v := range p.Shift {
+		job.lift[i] = C.double(p.Brightness + v)
+	}
 	job.saturation, job.monochrome = C.double(p.Saturation.Value()), C.double(p.Monochrome.Intensity)
 	for i, v := range p.Monochrome.Color {
 		job.monochrome_colour[i] = C.double(v) / 255

@@ -40,18 +40,23 @@ drop(PictorChain *chain)
 		g_object_unref(chain->made[--chain->count]);
 }
 
-// corner is the colour of the left top pixel. It is a reading of its own: the
+// corner is the colour of the left top pixel, or of the right bottom one. It is a reading of its own: the
 // search begins at the first row again.
 static int
-corner(const PictorJob *job, double colour[3])
+corner(const PictorJob *job, int last, double colour[3])
 {
 	PictorChain chain = { .job = job };
 	double *first = NULL;
 	int n = 0;
 	int status = open_for_look(&chain);
 
-	if (!status && (vips_getpoint(chain.image, &first, &n, 0, 0, NULL) || n != 3))
-		status = PICTOR_BROKEN;
+	if (!status) {
+		int x = last ? chain.image->Xsize - 1 : 0;
+		int y = last ? chain.image->Ysize - 1 : 0;
+
+		if (pictor_skip(&chain, y) || vips_getpoint(chain.image, &first, &n, x, y, NULL) || n != 3)
+			status = PICTOR_BROKEN;
+	}
 	for (int i = 0; !status && i < 3; i++)
 		colour[i] = first[i];
 	g_free(first);
@@ -71,14 +76,14 @@ find(PictorChain *chain, double threshold, const double colour[3], PictorRect *c
 }
 
 int
-pictor_look(const PictorJob *job, double threshold, const double *given, PictorRect *content)
+pictor_look(const PictorJob *job, double threshold, const double *given, int last, PictorRect *content)
 {
 	PictorChain chain = { .job = job };
 	double colour[3];
 	int status = PICTOR_OK;
 
 	if (!given) {
-		status = corner(job, colour);
+		status = corner(job, last, colour);
 		given = colour;
 	}
 	if (!status)

@@ -55,7 +55,8 @@ typedef struct {
 	int angle; // clockwise
 	int flip;
 
-	double brightness, contrast; // added to 8 bits; 1 is as it is
+	double contrast; // 1 is as it is
+	double lift[3];  // added to red, green and blue of 8 bits
 	double saturation;           // 1 is as it is
 	double monochrome;           // 0 to 1
 	double monochrome_colour[3]; // 0 to 1
@@ -142,6 +143,8 @@ int pictor_rgb(PictorChain *chain);
 int pictor_alpha(PictorChain *chain);
 // pictor_area cuts an area out, as much of it as there is.
 int pictor_area(PictorChain *chain, PictorRect area);
+// pictor_skip reads rows that nobody wants, a few at a time.
+int pictor_skip(PictorChain *chain, int rows);
 // pictor_top is the largest value of a sample.
 double pictor_top(PictorChain *chain);
 
@@ -166,8 +169,8 @@ int pictor_encode(PictorChain *chain, PictorResult *result);
 int pictor_run(const PictorJob *job, PictorResult *result);
 
 // pictor_look finds what lies inside of a border: of the given colour, three
-// numbers of 8 bits, or for NULL of that of the left top pixel.
-int pictor_look(const PictorJob *job, double threshold, const double *given, PictorRect *content);
+// numbers of 8 bits, or for NULL of that of the left top pixel, or the last.
+int pictor_look(const PictorJob *job, double threshold, const double *given, int last, PictorRect *content);
 
 // pictor_blobs gives copies of a source's XMP and IPTC, to be freed by g_free;
 // NULL where there is none.

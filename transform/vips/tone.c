@@ -7,16 +7,20 @@ pictor_tone(PictorChain *chain)
 {
 	const PictorJob *job = chain->job;
 	VipsBandFormat format = vips_image_get_format(chain->image);
+	const double *lift = job->lift;
 	double by = pictor_top(chain) / 255;
 	double a[4], b[4];
-	int bands = vips_image_get_bands(chain->image);
-	int colours = bands - (vips_image_hasalpha(chain->image) ? 1 : 0);
+	int bands, colours;
 
-	if (job->contrast == 1 && job->brightness == 0)
+	if (job->contrast == 1 && lift[0] == 0 && lift[1] == 0 && lift[2] == 0)
 		return PICTOR_OK;
+	if ((lift[0] != lift[1] || lift[1] != lift[2]) && pictor_rgb(chain))
+		return PICTOR_BROKEN;
+	bands = vips_image_get_bands(chain->image);
+	colours = bands - (vips_image_hasalpha(chain->image) ? 1 : 0);
 	for (int i = 0; i < 4; i++) {
 		a[i] = i < colours ? job->contrast : 1;
-		b[i] = i < colours ? (127.5 * (1 - job->contrast) + job->brightness) * by : 0;
+		b[i] = i < colours && i < 3 ? (127.5 * (1 - job->contrast) + lift[i]) * by : 0;
 	}
 	PICTOR_DO(chain, vips_linear(chain->image, &out, a, b, VIPS_MIN(bands, 4), NULL));
 	PICTOR_DO(chain, vips_rint(chain->image, &out, NULL));

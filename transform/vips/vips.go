@@ -114,7 +114,7 @@ func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, err
 		colour = &border[0]
 	}
 	var found C.PictorRect
-	status := C.pictor_look(&c, C.double(trim.Threshold), colour, &found)
+	status := C.pictor_look(&c, C.double(trim.Threshold), colour, flag(trim.Corner), &found)
 	runtime.KeepAlive(source)
 	if status != C.PICTOR_OK {
 		return transform.Rect{}, failure(status)

@@ -1,0 +1,71 @@
+package proxy
+
+import (
+	"encoding/json"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// thumborFacts is what thumbor answers to meta/.
+type thumborFacts struct {
+	Thumbor struct {
+		Source struct {
+			URL    string `json:"url"`
+			Width  int    `json:"width"`
+			Height int    `json:"height"`
+		} `json:"source"`
+		Operations []thumborOperation `json:"operations"`
+		Target     struct {
+			Width  int `json:"width"`
+			Height int `json:"height"`
+		} `json:"target"`
+	} `json:"thumbor"`
+}
+
+type thumborOperation struct {
+	Type   string `json:"type"`
+	Left   int    `json:"left,omitempty"`
+	Top    int    `json:"top,omitempty"`
+	Right  int    `json:"right,omitempty"`
+	Bottom int    `json:"bottom,omitempty"`
+	Width  int    `json:"width,omitempty"`
+	Height int    `json:"height,omitempty"`
+}
+
+// imagorFacts is what imagor answers to meta/.
+type imagorFacts struct {
+	Format      string `json:"format"`
+	ContentType string `json:"content_type"`
+	Width       int    `json:"width"`
+	Height      int    `json:"height"`
+	Orientation int    `json:"orientation"`
+	Pages       int    `json:"pages"`
+	Bands       int    `json:"bands"`
+}
+
+// facts tells what is known of a source and of the result that is planned, in
+// the form of the dialect that asked. No pixel is decoded for it.
+func facts(req signedurl.Request, info transform.Info) ([]byte, error) {
+	out := req.Params
+	if out.Format == transform.FormatUnknown {
+		out.Format = info.Format
+	}
+	out.Trim = transform.Trim{}
+	g := transform.NewGeometry(info, out)
+	if req.Meta == "imagor" {
+		return json.Marshal(imagorFacts{out.Format.String(), out.Format.MIME(), g.Width, g.Height, info.Orientation, info.Frames, info.Bands})
+	}
+	var f thumborFacts
+	f.Thumbor.Source.URL, f.Thumbor.Source.Width, f.Thumbor.Source.Height = req.Source, info.Width, info.Height
+	f.Thumbor.Operations = []thumborOperation{}
+	c := g.Crop
+	if c.Width != g.ScaledWidth || c.Height != g.ScaledHeight {
+		f.Thumbor.Operations = append(f.Thumbor.Operations, thumborOperation{Type: "crop", Left: c.Left, Top: c.Top, Right: c.Left + c.Width, Bottom: c.Top + c.Height})
+	}
+	if g.ScaledWidth != info.Width || g.ScaledHeight != info.Height {
+		f.Thumbor.Operations = append(f.Thumbor.Operations, thumborOperation{Type: "resize", Width: g.Width, Height: g.Height})
+	}
+	f.Thumbor.Target.Width, f.Thumbor.Target.Height = g.Width, g.Height
+	return json.Marshal(f)
+}

@@ -1,0 +1,284 @@
+package thumbor
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Parse reads what Verify gives. Errors wrap signedurl.ErrMalformed or
+// signedurl.ErrBadArgument; filters that are not understood are no errors.
+func (d *Dialect) Parse(rest string) (signedurl.Request, error) {
+	p := parser{flavor: d.cfg.Flavor, rest: rest}
+	p.geometry()
+	filters := p.filters()
+	if err := p.image(); err != nil {
+		return signedurl.Request{}, err
+	}
+	for _, f := range filters {
+		p.filter(f)
+	}
+	p.finish()
+	params, err := p.r.Params.Normalize()
+	if err != nil {
+		return signedurl.Request{}, fmt.Errorf("%w: %v", signedurl.ErrBadArgument, err)
+	}
+	p.r.Params = params
+	return p.r, nil
+}
+
+type parser struct {
+	flavor Flavor
+	rest   string
+	r      signedurl.Request
+
+	fitIn, sized       bool
+	upscale, noUpscale bool
+	focal              [][4]float64
+	halign, valign     string
+	smart              bool
+}
+
+// The segments, in the order in which they may stand.
+var (
+	trimForm    = regexp.MustCompile(`^trim(?::(top-left|bottom-right))?(?::(\d+(?:\.\d+)?))?$`)
+	cropForm    = regexp.MustCompile(`^(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)$`)
+	fitForm     = regexp.MustCompile(`^(adaptive-)?(full-)?fit-in$`)
+	sizeForm    = regexp.MustCompile(`^(-)?(\d+|orig)?x(-)?(\d+|orig)?$`)
+	paddingForm = regexp.MustCompile(`^(\d+)x(\d+)(?::(\d+)x(\d+))?$`)
+)
+
+// next takes the next segment if take makes something of it.
+func (p *parser) next(take func(segment string) bool) bool {
+	segment, rest, ok := strings.Cut(p.rest, "/")
+	if !ok || !take(segment) {
+		return false
+	}
+	p.rest = rest
+	return true
+}
+
+func is(words ...string) func(string) bool {
+	return func(s string) bool {
+		for _, w := range words {
+			if s == w {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// word is is that keeps what it takes.
+func word(to *string, words ...string) func(string) bool {
+	return func(s string) bool {
+		ok := is(words...)(s)
+		if ok {
+			*to = s
+		}
+		return ok
+	}
+}
+
+// geometry reads all segments before the filters.
+func (p *parser) geometry() {
+	params := &p.r.Params
+	p.next(is("debug"))
+	if p.next(is("meta")) {
+		p.r.Meta = []string{Thumbor: "thumbor", Imagor: "imagor"}[p.flavor]
+	}
+	p.next(p.trim)
+	p.next(p.crop)
+	p.next(func(s string) bool {
+		m := fitForm.FindStringSubmatch(s)
+		if m == nil {
+			return false
+		}
+		p.fitIn, params.Adaptive = true, m[1] != ""
+		if m[2] != "" {
+			params.Mode = transform.Cover
+		}
+		return true
+	})
+	if !p.fitIn {
+		params.Mode = transform.Fill
+		if p.next(is("stretch")) {
+			params.Mode = transform.Force
+		}
+	}
+	p.next(p.size)
+	if p.flavor == Imagor {
+		p.next(p.padding)
+	}
+	p.next(word(&p.halign, "left", "center", "right"))
+	p.next(word(&p.valign, "top", "middle", "bottom"))
+	p.smart = p.next(is("smart"))
+}
+
+func (p *parser) trim(s string) bool {
+	m := trimForm.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	t := &p.r.Params.Trim
+	t.On, t.Corner = true, m[1] == "bottom-right"
+	t.Threshold = tolerance(m[2])
+	return true
+}
+
+// tolerance is a distance in the cube of colours, 0 to 442, as one of each
+// channel. A little is always allowed: a JPEG's border is never quite of one
+// colour.
+func tolerance(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		v = 0
+	}
+	return math.Max(1, math.Min(255, math.Round(v/math.Sqrt(3))))
+}
+
+func (p *parser) crop(s string) bool {
+	m := cropForm.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	var v [4]float64
+	for i := range v {
+		v[i], _ = strconv.ParseFloat(m[i+1], 64) // the form has checked it
+		v[i] = math.Min(v[i], transform.MaxDimension)
+	}
+	if v[2] <= v[0] || v[3] <= v[1] {
+		return true // of no area: none
+	}
+	p.r.Params.Crop = transform.Crop{Width: v[2] - v[0], Height: v[3] - v[1], Own: true,
+		Gravity: transform.Gravity{Anchor: transform.NorthWest, X: v[0], Y: v[1]}}
+	return true
+}
+
+func (p *parser) size(s string) bool {
+	m := sizeForm.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	side := func(s string) int {
+		n, err := strconv.Atoi(s)
+		if err != nil { // nothing, or orig: the source's
+			return 0
+		}
+		return min(n, transform.MaxDimension)
+	}
+	params := &p.r.Params
+	params.FlipHorizontal, params.FlipVertical = m[1] != "", m[3] != ""
+	params.Width, params.Height = side(m[2]), side(m[4])
+	p.sized = params.Width > 0 || params.Height > 0
+	return true
+}
+
+func (p *parser) padding(s string) bool {
+	m := paddingForm.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	n := func(i, other int) int {
+		if m[i] == "" {
+			i = other
+		}
+		v, _ := strconv.Atoi(m[i]) // too many digits: all of them
+		return min(v, transform.MaxDimension)
+	}
+	p.r.Params.Padding = transform.Padding{Left: n(1, 1), Top: n(2, 2), Right: n(3, 1), Bottom: n(4, 2)}
+	return true
+}
+
+// image reads the source: the rest of the path.
+func (p *parser) image() error {
+	s := p.rest
+	if encoded, ok := strings.CutPrefix(s, "b64:"); ok && p.flavor == Imagor {
+		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
+		if err != nil {
+			return fmt.Errorf("%w: the image behind b64: is not base64url", signedurl.ErrMalformed)
+		}
+		s = string(b)
+	} else if decoded, err := url.PathUnescape(s); err == nil {
+		s = decoded
+	}
+	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+		return fmt.Errorf("%w: there is no image behind the options, or its URL holds bytes that no URL does", signedurl.ErrMalformed)
+	}
+	// Proxies fold the slashes behind a scheme.
+	for _, scheme := range []string{"http", "https"} {
+		if after, ok := strings.CutPrefix(s, scheme+":/"); ok && !strings.HasPrefix(after, "/") {
+			s = scheme + "://" + after
+		}
+	}
+	if !strings.Contains(s, "://") {
+		s = []string{Thumbor: "http://", Imagor: "https://"}[p.flavor] + strings.TrimLeft(s, "/")
+	}
+	p.r.Source = s
+	return nil
+}
+
+// finish says what depends on several parts of a path.
+func (p *parser) finish() {
+	params := &p.r.Params
+	scaled := p.sized || params.ZoomX > 0
+	switch {
+	case !scaled && !params.Extend.On:
+		if params.Mode != transform.Force {
+			params.Mode = transform.Fit
+		}
+		params.Adaptive = false
+	case p.fitIn:
+		params.Enlarge = p.upscale
+	default:
+		params.Enlarge = p.sized && !p.noUpscale
+		if params.Width == 0 || params.Height == 0 {
+			if params.Mode != transform.Force {
+				params.Mode = transform.Fit // with one side there is nothing to fill
+			}
+		}
+	}
+	if params.Mode != transform.Fill || p.fitIn {
+		return // nothing is cut off, so nothing is to be chosen
+	}
+	params.Gravity = transform.At(anchorOf(p.halign, p.valign))
+	switch {
+	case len(p.focal) > 0:
+		params.Gravity = p.focus()
+	case p.smart:
+		params.Gravity = transform.At(transform.Smart)
+	}
+}
+
+// focus is the middle of all focal points and regions.
+func (p *parser) focus() transform.Gravity {
+	var x, y float64
+	for _, f := range p.focal {
+		x, y = x+(f[0]+f[2])/2, y+(f[1]+f[3])/2
+	}
+	n := float64(len(p.focal))
+	return transform.Gravity{Anchor: transform.FocalPoint, X: x / n, Y: y / n}
+}
+
+func anchorOf(h, v string) transform.Anchor {
+	anchors := map[[2]string]transform.Anchor{
+		{"left", "top"}: transform.NorthWest, {"", "top"}: transform.North, {"right", "top"}: transform.NorthEast,
+		{"left", ""}: transform.West, {"right", ""}: transform.East,
+		{"left", "bottom"}: transform.SouthWest, {"", "bottom"}: transform.South, {"right", "bottom"}: transform.SouthEast,
+	}
+	if h == "center" {
+		h = ""
+	}
+	if v == "middle" {
+		v = ""
+	}
+	return anchors[[2]string{h, v}]
+}
