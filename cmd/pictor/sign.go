@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -13,10 +18,17 @@ type signCmd struct {
 	config.File `embed:""`
 	config.Keys `embed:""`
 
-	Source  string   `arg:"" help:"URL of the source picture."`
-	Options []string `arg:"" optional:"" help:"Options as they stand in a path, such as rs:fill:300:200 or f:webp."`
-	Plain   bool     `help:"Leave the source readable instead of encoding it as base64url."`
-	URL     string   `name:"url" help:"Server to put in front of the path, such as https://img.example.com." placeholder:"URL"`
+	SourceKey     config.Secret `help:"Encrypt sources with this key in hexadecimal (enc/)." placeholder:"HEX"`
+	SourceKeyFile string        `help:"File that holds the key of encrypted sources, instead of --source-key." placeholder:"FILE"`
+
+	Source  string        `arg:"" help:"URL of the source picture, or - to read one per line from standard input."`
+	Options []string      `arg:"" optional:"" help:"Options as they stand in a path, such as rs:fill:300:200, f:webp or pr:card."`
+	Plain   bool          `help:"Leave the source readable instead of encoding it as base64url."`
+	URL     string        `name:"url" help:"Server to put in front of the path, such as https://img.example.com." placeholder:"URL"`
+	Expires time.Duration `help:"How long the URL holds, at least; rounded up so that URLs stay the same for a while." placeholder:"24h"`
+	Srcset  []int         `help:"Widths in pixels of an <img> element with a srcset, which is printed instead of the URL." placeholder:"W,..."`
+	Sizes   string        `help:"The sizes attribute of that element." default:"100vw" placeholder:"100vw"`
+	Alt     string        `help:"The alt attribute of that element." placeholder:"TEXT"`
 }
 
 func (cmd signCmd) Run() error {
@@ -24,30 +36,55 @@ func (cmd signCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	req, err := parseOptions(cmd.Options)
+	key, err := (&config.URLs{SourceKey: cmd.SourceKey}).SourceKeyBytes()
 	if err != nil {
 		return err
 	}
-	req.Source = cmd.Source
-	path := ring.SignedPath(req, cmd.Plain)
-	// What is signed must be what a server reads: it is parsed once more.
-	signed, err := ring.Verify(path)
+	b := &signedurl.Builder{Keyring: ring, Server: cmd.URL, Plain: cmd.Plain, SourceKey: key}
+	if cmd.Source == "-" {
+		return cmd.batch(b, os.Stdin, os.Stdout)
+	}
+	text, err := cmd.mint(b, cmd.Source)
 	if err == nil {
-		_, err = signedurl.Parse(signed)
+		fmt.Println(text)
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Println(strings.TrimSuffix(cmd.URL, "/") + path)
-	return nil
+	return err
 }
 
-// parseOptions reads options through the dialect itself, so that the command
-// line takes exactly what a path does.
-func parseOptions(options []string) (signedurl.Request, error) {
-	path := "/"
-	for _, o := range options {
-		path += strings.Trim(o, "/") + "/"
+func (cmd signCmd) mint(b *signedurl.Builder, source string) (string, error) {
+	u := b.Source(source)
+	for _, o := range cmd.Options {
+		u = u.Options(o)
 	}
-	return signedurl.Parse(path + "plain/x")
+	if cmd.Expires != 0 {
+		u = u.ExpiresIn(cmd.Expires)
+	}
+	if len(cmd.Srcset) > 0 {
+		return u.Img(cmd.Alt, cmd.Sizes, cmd.Srcset...)
+	}
+	return u.URL()
+}
+
+// batch mints a URL for each line. A line that is wrong is told, and the rest
+// goes on.
+func (cmd signCmd) batch(b *signedurl.Builder, in io.Reader, out io.Writer) error {
+	wrong := 0
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		source := strings.TrimSpace(lines.Text())
+		if source == "" {
+			continue
+		}
+		text, err := cmd.mint(b, source)
+		if err != nil {
+			wrong++
+			fmt.Fprintf(os.Stderr, "pictor: %s: %v\n", source, err)
+			continue
+		}
+		fmt.Fprintln(out, text)
+	}
+	if wrong > 0 {
+		return errors.Join(lines.Err(), fmt.Errorf("%d of the sources are wrong", wrong))
+	}
+	return lines.Err()
 }
