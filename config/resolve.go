@@ -23,11 +23,12 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 		if err != nil {
 			return err
 		}
-		s := &sources{table: table, env: env}
+		s := &sources{table: table, env: env, origins: Origins{}}
 		for _, option := range []kong.Option{
 			kong.KindMapper(reflect.Bool, boolMapper{}),
 			kong.ValueFormatter(s.help),
 			kong.WithBeforeResolve(s.open),
+			kong.Bind(s.origins),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err
@@ -73,6 +74,21 @@ func dropEmpty(args []string, table settings) []string {
 type sources struct {
 	table settings
 	env   func(string) (string, bool)
+	// origins is filled as settings are resolved.
+	origins Origins
+}
+
+// Origins are the places that settings came from, by their names. Sources
+// binds it, so that a command's Run may take it.
+type Origins map[string]string
+
+// Of is where a setting came from: a flag, a variable, a line of the file, or
+// "default".
+func (o Origins) Of(name string) string {
+	if from := o[name]; from != "" {
+		return from
+	}
+	return "default"
 }
 
 // help adds the environment variable to the help of a setting.
@@ -89,9 +105,10 @@ func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
 	if node.App == nil {
 		return nil
 	}
-	l := &lookup{table: s.table, given: map[string]string{}}
+	l := &lookup{table: s.table, given: map[string]string{}, origins: s.origins}
 	for _, path := range ctx.Path {
 		if path.Flag != nil {
+			s.origins[path.Flag.Name] = "--" + path.Flag.Name
 			l.given[path.Flag.Name] = fmt.Sprint(ctx.FlagValue(path.Flag))
 		}
 	}
@@ -157,8 +174,9 @@ type level struct {
 type lookup struct {
 	table settings
 	// given are the flags of the command line.
-	given  map[string]string
-	levels []level
+	given   map[string]string
+	levels  []level
+	origins Origins
 }
 
 var _ kong.Resolver = (*lookup)(nil)
@@ -191,6 +209,7 @@ func (l *lookup) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: kong.ScanFromTokens(token)}, trial); err != nil {
 		return nil, fmt.Errorf("%s: %w", label, err)
 	}
+	l.origins[flag.Name] = label
 	return text, nil
 }
 
