@@ -78,11 +78,14 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 	if cfg.Allowed != nil {
 		d.allowed = map[string]bool{}
 		for _, name := range cfg.Allowed {
-			s, ok := setters[name]
-			if !ok {
+			long := setters[name].long
+			if slices.Contains(presetUsage.Names, name) {
+				long = presetUsage.Names[0]
+			}
+			if long == "" {
 				return nil, fmt.Errorf("%s is no option, so it cannot be allowed", transform.Quote(name))
 			}
-			d.allowed[s.long] = true
+			d.allowed[long] = true
 		}
 	}
 	return d, d.checkPresets()
@@ -134,8 +137,8 @@ func (d *Dialect) preset(r *Request, name string, within []string) error {
 func (d *Dialect) option(r *Request, segment string, within []string) error {
 	parts := strings.Split(segment, d.separator())
 	name, args := parts[0], parts[1:]
-	if name == "preset" || name == "pr" {
-		if within == nil && d.allowed != nil && !d.allowed["preset"] && !slices.Contains(d.cfg.Allowed, "pr") {
+	if slices.Contains(presetUsage.Names, name) {
+		if within == nil && d.allowed != nil && !d.allowed[presetUsage.Names[0]] {
 			return notAllowed(name)
 		}
 		return d.named(r, args, within)
@@ -166,6 +169,10 @@ func (d *Dialect) option(r *Request, segment string, within []string) error {
 	}
 	return nil
 }
+
+// presetUsage is of the option that a Dialect does itself.
+var presetUsage = transform.Usage{Names: []string{"preset", "pr"}, Args: "name:…", Default: "`default`, where there is one",
+	Text: "Options that the server has by a name (`--presets`), as if they stood here."}
 
 // named applies presets by their names.
 func (d *Dialect) named(r *Request, names, within []string) error {

@@ -29,6 +29,7 @@ func Options() []transform.Usage {
 	for _, o := range transform.Options() {
 		all = append(all, o.Usage)
 	}
+	all = append(all, presetUsage)
 	for _, o := range own {
 		all = append(all, o.Usage)
 	}
