@@ -43,7 +43,7 @@ var formatOption = Option{
 
 var skipOption = Option{
 	Usage: Usage{
-		Names: []string{"skip_processing", "skp"}, Args: "format:…", Most: len(Formats), Default: "none",
+		Names: []string{"skip_processing", "skp", "sp"}, Args: "format:…", Most: len(Formats), Default: "none",
 		Text: "Sources of these formats are given as they are, unless another format is asked for. Said several times it adds up.",
 	},
 	Set: func(p *Params, args []string) error {
