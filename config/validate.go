@@ -42,6 +42,9 @@ func (s *Serve) Warnings() []string {
 			warnings = append(warnings, fmt.Sprintf("--allow-networks %s: sources may be fetched from every private address", network))
 		}
 	}
+	if s.Insecure && s.SourceKey != "" {
+		warnings = append(warnings, "--source-key with --insecure: whoever may change an encrypted source can read it by trying")
+	}
 	if s.ThumborUnsafe {
 		warnings = append(warnings, "--thumbor-unsafe: anyone who reaches this server can make it fetch and transform any picture")
 	}

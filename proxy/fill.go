@@ -38,11 +38,11 @@ func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, r
 		b, err := facts(req, info)
 		return s.entry(key, req, body.meta, b, "application/json"), err
 	}
-	make := f.picture
+	work := f.picture
 	if req.Params.AsItIs(info) {
-		make = f.original
+		work = f.original
 	}
-	picture, err := make(ctx, info)
+	picture, err := work(ctx, info)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +94,6 @@ func (s *Server) fetch(ctx context.Context, wait *patience, req signedurl.Reques
 		}
 	}()
 	reserve := func(n int64) error {
-		if most := req.Limits.SourceBytes; most > 0 && b.held()+n > most {
-			return fmt.Errorf("%w: it has more than the %d bytes that max_src_file_size allows", origin.ErrTooLarge, most)
-		}
 		if b.grant == nil {
 			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
 			return s.bodyTooLarge(err, n)
@@ -108,6 +105,11 @@ func (s *Server) fetch(ctx context.Context, wait *patience, req signedurl.Reques
 	}
 	if err != nil {
 		return nil, err
+	}
+	// A source without a length is reserved in whole steps, so that only now
+	// it is known.
+	if most := req.Limits.SourceBytes; most > 0 && b.meta.Size > most {
+		return nil, fmt.Errorf("%w: it has more than the %d bytes that max_src_file_size allows", origin.ErrTooLarge, most)
 	}
 	whole = true
 	if b.grant != nil {

@@ -22,6 +22,9 @@ func (s *Server) picture(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.negotiate(&req, r.Header["Accept"]) {
+		c.Response().Header()["Vary"] = []string{"Accept"}
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
 	key := cache.Key(req.Canonical())

@@ -107,6 +107,13 @@ func TestLimitsInURLsNeedPermission(t *testing.T) {
 			t.Errorf("%s: %d %.200q", o, resp.StatusCode, body)
 		}
 	}
+	r2.chunked = true // of unknown length
+	if resp, body := r2.must(r2.path("msfs:100000/cb:1")); resp.StatusCode != 200 {
+		t.Errorf("chunked: %d %q", resp.StatusCode, body)
+	}
+	if resp, _ := r2.must(r2.path("msfs:100/cb:2")); resp.StatusCode != 422 {
+		t.Errorf("chunked and larger: %d", resp.StatusCode)
+	}
 	// They go over the server's own, too.
 	if resp, _ := r.must(r.path("msr:1")); resp.StatusCode != 200 {
 		t.Errorf("a raised limit: %d", resp.StatusCode)

@@ -49,6 +49,10 @@ type Config struct {
 	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
+	// AutoFormats are chosen by what a client accepts, the favourite first,
+	// where a URL names no format; empty where only URLs that say so (f:auto)
+	// are negotiated, and then AVIF before WebP.
+	AutoFormats []transform.Format
 	// AllowSecurityOptions lets URLs set limits of their own.
 	AllowSecurityOptions bool
 	// Watermark is what URLs may have laid over their pictures; nil for none.

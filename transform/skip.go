@@ -32,7 +32,7 @@ func parseFormat(s string) (Format, error) {
 var formatOption = Option{
 	Usage: Usage{
 		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1, Default: "the source's",
-		Text: "`jpg`, `png`, `webp`, `gif` or `avif`; also as `@ext` behind a plain source, `.ext` behind a base64 one.",
+		Text: "`jpg`, `png`, `webp`, `gif` or `avif`; `auto` for AVIF or WebP, where the client's `Accept` names them; also as `@ext` behind a plain source, `.ext` behind a base64 one.",
 	},
 	Set: func(p *Params, args []string) (err error) {
 		p.Format, err = parseFormat(args[0])

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -15,7 +16,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -63,13 +63,8 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.watermark, err = loadWatermark(cfg.Watermark); err != nil {
 		return nil, err
 	}
-	urls, thumbor, err := dialects(cfg)
-	if err != nil {
-		return nil, err
-	}
 	settings := proxy.Config{
-		Keyring: ring, Dialect: urls, PathPrefix: cfg.Prefix(), Thumbor: thumbor, ThumborPath: cfg.ThumborRoot(),
-		Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
@@ -85,6 +80,9 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 		FullErrors:     cfg.Dev,
 		Log:            log,
 	}
+	if err := readURLs(cfg, &settings); err != nil {
+		return nil, err
+	}
 	if cfg.Dev {
 		if settings.Home, err = playground.Page(ring); err != nil {
 			return nil, err
@@ -94,14 +92,33 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	return p, err
 }
 
-// dialects are how paths are read.
-func dialects(cfg *config.Serve) (*signedurl.Dialect, *thumbor.Dialect, error) {
-	native, err := dialect(&cfg.URLs)
-	if err != nil {
-		return nil, nil, err
+// autoFormats reads --auto-formats.
+func autoFormats(list string) ([]transform.Format, error) {
+	var out []transform.Format
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		f, ok := transform.ParseFormat(name)
+		if !ok {
+			return nil, fmt.Errorf("--auto-formats: %q is no format: name some of jpg, png, webp, gif, avif", name)
+		}
+		out = append(out, f)
 	}
-	other, err := thumborDialect(&cfg.Thumbor)
-	return native, other, err
+	return out, nil
+}
+
+// readURLs sets how paths are read and what they leave open.
+func readURLs(cfg *config.Serve, settings *proxy.Config) (err error) {
+	settings.PathPrefix, settings.ThumborPath = cfg.Prefix(), cfg.ThumborRoot()
+	if settings.Dialect, err = dialect(&cfg.URLs); err != nil {
+		return err
+	}
+	if settings.Thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
+		return err
+	}
+	settings.AutoFormats, err = autoFormats(cfg.AutoFormats)
+	return err
 }
 
 func (p *parts) ready() error {

@@ -164,10 +164,27 @@ func (d *Dialect) option(r *Request, segment string, within []string) error {
 		}
 		args[i] = decoded
 	}
+	if o.long == "format" {
+		if r.auto(args[0]) {
+			return nil
+		}
+	}
 	if err := o.set(r, args); err != nil {
 		return fmt.Errorf("%w: %s: %v", ErrBadArgument, name, err)
 	}
 	return nil
+}
+
+// autoFormat stands for the format that the client takes best.
+const autoFormat = "auto"
+
+// auto takes a format's name that leaves it open.
+func (r *Request) auto(name string) bool {
+	r.Auto = name == autoFormat
+	if r.Auto {
+		r.Params.Format = transform.FormatUnknown
+	}
+	return r.Auto
 }
 
 // presetUsage is of the option that a Dialect does itself.
@@ -208,7 +225,7 @@ func (d *Dialect) Parse(path string) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	if ext != "" && !r.Params.Raw { // the extension speaks last
+	if ext != "" && !r.Params.Raw && !r.auto(ext) { // the extension speaks last
 		f, ok := transform.ParseFormat(ext)
 		if !ok {
 			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif", ErrBadArgument, transform.Quote(ext))

@@ -24,6 +24,9 @@ type Request struct {
 	// Source is the source's URL, decoded.
 	Source string
 	Params transform.Params
+	// Auto leaves the format to what the client accepts (f:auto); Params.Format
+	// is FormatUnknown then.
+	Auto bool
 	// CacheBuster has no effect on the picture; another value is another
 	// cache entry.
 	CacheBuster string
@@ -72,6 +75,9 @@ func (r Request) Canonical() string {
 	identity := r
 	identity.Expires, identity.Filename, identity.Attachment = 0, "", false
 	identity.writeOwn(&b)
+	if r.Auto {
+		b.WriteString("f:" + autoFormat + "/")
+	}
 	// These are written in other dialects alone, by which nobody parses this.
 	if r.Meta != "" {
 		b.WriteString("meta:" + r.Meta + "/")
@@ -106,6 +112,9 @@ func (r Request) writeOwn(b *strings.Builder) {
 func (r Request) Path(plain bool) string {
 	p := r.Params
 	ext := p.Format.Ext()
+	if r.Auto {
+		ext = autoFormat
+	}
 	p.Format = transform.FormatUnknown
 	var b strings.Builder
 	b.WriteByte('/')

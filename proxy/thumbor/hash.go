@@ -108,8 +108,13 @@ func (d *Dialect) Verify(path string) (rest string, err error) {
 	if !ok || rest == "" {
 		return "", fmt.Errorf("%w: a path of this dialect is /HASH/OPTIONS/IMAGE", signedurl.ErrMalformed)
 	}
-	if first == "unsafe" && d.cfg.Unsafe {
-		return rest, nil
+	if d.cfg.Unsafe {
+		switch first {
+		case "unsafe":
+			return rest, nil
+		case "meta": // as Pollexor writes it without a key
+			return first + "/" + rest, nil
+		}
 	}
 	given, err := url.PathUnescape(first) // its = may be escaped
 	if err != nil {

@@ -72,6 +72,9 @@ func TestVerify(t *testing.T) {
 	if got, err := dialect(t, Config{Unsafe: true}).Verify("/unsafe/" + rest); err != nil || got != rest {
 		t.Errorf("%q, %v", got, err)
 	}
+	if got, err := dialect(t, Config{Unsafe: true}).Verify("/meta/" + rest); err != nil || got != "meta/"+rest {
+		t.Errorf("%q, %v", got, err)
+	}
 	for _, path := range []string{"", "/", "/x", "/x/"} {
 		if _, err := old.Verify(path); !errors.Is(err, signedurl.ErrMalformed) {
 			t.Errorf("%q: %v", path, err)

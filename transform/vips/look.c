@@ -67,8 +67,16 @@ corner(const PictorJob *job, int last, double colour[3])
 static int
 find(PictorChain *chain, double threshold, const double colour[3], PictorRect *content)
 {
-	VipsArrayDouble *border = vips_array_double_new(colour, 3);
-	int failed = vips_find_trim(chain->image, &content->left, &content->top, &content->width, &content->height,
+	VipsArrayDouble *border;
+	int failed;
+
+	// The search smooths over squares of three pixels: there is none.
+	if (chain->image->Xsize < 3 || chain->image->Ysize < 3) {
+		*content = (PictorRect){ 0, 0, chain->image->Xsize, chain->image->Ysize };
+		return PICTOR_OK;
+	}
+	border = vips_array_double_new(colour, 3);
+	failed = vips_find_trim(chain->image, &content->left, &content->top, &content->width, &content->height,
 		"background", border, "threshold", threshold, NULL);
 
 	vips_area_unref(VIPS_AREA(border));
