@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,7 +25,8 @@ var constant = map[string][]string{
 	"Content-Security-Policy": {"default-src 'none'; sandbox"},
 }
 
-// write answers with an entry, or with 304 where the client has it.
+// write answers with an entry. What conditions and ranges of the request come to
+// (RFC 9110 §13 and §14) is the standard library's to say.
 func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, outcome cache.Outcome) error {
 	now := s.now()
 	w := c.Response()
@@ -35,25 +37,26 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 	h["Etag"] = []string{e.ETag}
 	h["Cache-Control"] = []string{cacheControl(req, e, now)}
 	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
-	if !e.LastModified.IsZero() {
-		h["Last-Modified"] = []string{e.LastModified.UTC().Format(http.TimeFormat)}
-	}
-	if notModified(c.Request().Header, e) {
-		s.answers.WithLabelValues("not-modified").Inc()
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	s.answers.WithLabelValues("ok").Inc()
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{disposition(req, e.ContentType)}
-	h["Content-Length"] = []string{strconv.Itoa(len(e.Body))}
 	s.limitWrite(w, len(e.Body))
-	w.WriteHeader(http.StatusOK)
-	if c.Request().Method == http.MethodHead {
-		return nil
+	w.Before(func() {
+		if w.Status >= http.StatusBadRequest { // of this client alone
+			noStore(h)
+		}
+	})
+	// A unit that is not understood is to be ignored (RFC 9110 §14.2).
+	if r := c.Request().Header; !strings.HasPrefix(r.Get("Range"), "bytes=") {
+		r.Del("Range")
 	}
-	if _, err := w.Write(e.Body); err != nil {
-		s.log.Debug("client left while its picture was sent", "err", err)
+	http.ServeContent(w, c.Request(), "", e.LastModified, bytes.NewReader(e.Body))
+	switch w.Status {
+	case http.StatusNotModified:
+		s.answers.WithLabelValues("not-modified").Inc()
+	case http.StatusOK, http.StatusPartialContent:
+		s.answers.WithLabelValues("ok").Inc()
+	default:
+		s.answers.WithLabelValues("bad-range").Inc()
 	}
 	return nil
 }
@@ -103,31 +106,6 @@ func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
 		return "pictor; fwd=uri-miss; collapsed"
 	}
 	return "pictor; fwd=uri-miss"
-}
-
-// notModified compares the client's validators (RFC 9110 §13.2.2): where
-// there is an If-None-Match, If-Modified-Since is not looked at.
-func notModified(h http.Header, e *cache.Entry) bool {
-	if lines := h["If-None-Match"]; len(lines) > 0 {
-		return matches(strings.Join(lines, ","), e.ETag)
-	}
-	since, err := http.ParseTime(h.Get("If-Modified-Since"))
-	if err != nil || e.LastModified.IsZero() {
-		return false
-	}
-	return !e.LastModified.Truncate(time.Second).After(since)
-}
-
-// matches looks an entity tag up in a list, by weak comparison (RFC 9110
-// §13.1.2): CDNs weaken tags on the way. Our own tags have no comma in them.
-func matches(list, etag string) bool {
-	for item := range strings.SplitSeq(list, ",") {
-		item = strings.TrimSpace(item)
-		if item == "*" || strings.TrimPrefix(item, "W/") == etag {
-			return true
-		}
-	}
-	return false
 }
 
 // noStore keeps an answer out of every cache.
