@@ -63,8 +63,8 @@ var moves = map[string]move{
 	"MAX_CLIENTS": {note: "connections are a part of the memory plan"},
 	"CONCURRENCY": {name: "workers", note: "processes here, and at most what the memory limit affords"},
 	"USE_ETAG":    {note: "every picture has a strong ETag"},
-	"AUTO_WEBP":   {note: "negotiation is not there yet"}, "AUTO_AVIF": {note: "negotiation is not there yet"},
-	"ENFORCE_WEBP": {note: "negotiation is not there yet"}, "ENFORCE_AVIF": {note: "negotiation is not there yet"},
+	"AUTO_WEBP":   {note: "auto-formats: those that are meant, such as avif,webp"}, "AUTO_AVIF": {note: "auto-formats: those that are meant, such as avif,webp"},
+	"ENFORCE_WEBP": {note: "a format in a URL goes over what is negotiated"}, "ENFORCE_AVIF": {note: "a format in a URL goes over what is negotiated"},
 	"USE_S3": {note: "buckets are not there yet"}, "USE_GCS": {note: "buckets are not there yet"}, "USE_ABS": {note: "buckets are not there yet"},
 	"FREE_MEMORY_INTERVAL": {note: "memory comes back by itself"}, "DOWNLOAD_BUFFER_SIZE": {note: "sources are not in buffers here"},
 }
