@@ -31,8 +31,15 @@ type Source struct {
 var errSealed = errors.New("transform: a source is written before Seal and read after it")
 
 // NewSource makes an empty Source. The caller must Close it.
-func NewSource() (*Source, error) {
-	f, err := newMemoryFile()
+func NewSource() (*Source, error) { return newSource("pictor-source") }
+
+// NewLasting is NewSource for one that stays for as long as the process, such
+// as a watermark: it has another name, by which it is not taken for a source
+// that is being worked on.
+func NewLasting() (*Source, error) { return newSource("pictor-lasting") }
+
+func newSource(name string) (*Source, error) {
+	f, err := newMemoryFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("make a memory file: %w", err)
 	}

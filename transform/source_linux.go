@@ -8,12 +8,12 @@ import (
 
 // newMemoryFile makes a memfd. It is unlinked by nature, so a server that is
 // killed leaves nothing behind, and it can be sealed.
-func newMemoryFile() (*os.File, error) {
-	fd, err := unix.MemfdCreate("pictor-source", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+func newMemoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
-	return os.NewFile(uintptr(fd), "pictor-source"), nil
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // sealMemoryFile forbids every write from now on, which is all of them:

@@ -5,7 +5,7 @@ package transform
 import "os"
 
 // newMemoryFile falls back to a temporary file without a name.
-func newMemoryFile() (*os.File, error) {
+func newMemoryFile(string) (*os.File, error) {
 	f, err := os.CreateTemp("", "pictor-source-*")
 	if err != nil {
 		return nil, err

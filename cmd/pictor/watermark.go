@@ -43,7 +43,7 @@ func newWatermark(b []byte) (*proxy.Watermark, error) {
 		return nil, fmt.Errorf("--watermark: %w", err)
 	}
 	info.Orientation = 1 // it is laid on as it is stored
-	source, err := transform.NewSource()
+	source, err := transform.NewLasting()
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"math"
@@ -94,6 +95,14 @@ func chartColour(x, y, w, h int) color.RGBA {
 		return Yellow
 	}
 	return Grey
+}
+
+// Framed is a Chart of w by h inside of a border.
+func Framed(w, h, border int, c color.Color) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, w+2*border, h+2*border))
+	draw.Draw(m, m.Bounds(), image.NewUniform(c), image.Point{}, draw.Src)
+	draw.Draw(m, image.Rect(border, border, border+w, border+h), Chart(w, h), image.Point{}, draw.Src)
+	return m
 }
 
 // Glass is a Chart whose grey middle is transparent.
