@@ -58,7 +58,7 @@ type Serve struct {
 	MaxFrames       int    `help:"Most frames of an animation." default:"300" group:"Sources"`
 	MaxOutputSide   int    `help:"Longest side of a result in pixels, 1 to 65535." default:"8192" group:"Sources"`
 
-	// AutoFormats is a comma list; Formats reads it.
+	// AutoFormats is a comma list; AutoFormatNames splits it.
 	AutoFormats          string `help:"Formats to choose from by what a client accepts where a URL names none, the favourite first, such as avif,webp. Without it only URLs that say so (f:auto) are negotiated." placeholder:"FORMAT,..." group:"Pictures"`
 	Watermark            string `help:"Picture that URLs may have laid over theirs (wm), at most 1 MiB." placeholder:"FILE" group:"Pictures"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Pictures"`
@@ -101,6 +101,9 @@ func (s *Serve) AdminAddress() (address string, must bool) {
 	}
 	return s.AdminListen, true
 }
+
+// AutoFormatNames are the formats to choose from, nil for none.
+func (s *Serve) AutoFormatNames() []string { return list(s.AutoFormats) }
 
 // Level is LogLevel for slog; info where LogLevel is none of the four that
 // Validate lets pass.

@@ -162,9 +162,6 @@ func CopyrightIPTC(block []byte) []byte {
 	var kept []byte
 	rights := false
 	for record := range datasets(iptcOf(block)) {
-		if len(record) < 5 { // a tag, two numbers, a size
-			continue
-		}
 		switch [2]byte{record[1], record[2]} {
 		case [2]byte{2, 80}, [2]byte{2, 110}, [2]byte{2, 116}:
 			rights = true

@@ -60,7 +60,7 @@ func maskShare(w Work) float64 {
 	return 6 * rowsOut * float64(w.Plan.Width)
 }
 
-// Masks says whether p makes parts of an opaque picture transparent.
+// masks says whether p makes parts of an opaque picture transparent.
 func (p Params) masks() bool { return p.Radius > 0 || p.Mask != NoMask }
 
 // CornerRadius is the radius in pixels of the result, at most half its

@@ -138,14 +138,7 @@ var webpOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.WebP
-		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets), func(s string) error {
-			n, err := ParseWhole(s, 6)
-			o.Effort = n + 1
-			if n == defaultWebPEffort {
-				o.Effort = 0
-			}
-			return err
-		}}.read(args)
+		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets), effortTo(&o.Effort, 6, defaultWebPEffort)}.read(args)
 	},
 	Text: func(p Params) string {
 		o := p.WebP
@@ -207,14 +200,7 @@ var avifOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.AVIF
-		return setters{wordTo(&o.Subsampling, subsamplings), func(s string) error {
-			n, err := ParseWhole(s, 9)
-			o.Effort = n + 1
-			if n == defaultAVIFEffort {
-				o.Effort = 0
-			}
-			return err
-		}, boolTo(&o.Lossless)}.read(args)
+		return setters{wordTo(&o.Subsampling, subsamplings), effortTo(&o.Effort, 9, defaultAVIFEffort), boolTo(&o.Lossless)}.read(args)
 	},
 	Text: func(p Params) string {
 		o := p.AVIF
@@ -240,19 +226,30 @@ var avifOption = Option{
 }
 
 // Method is libwebp's, 0 to 6.
-func (o WebPOptions) Method() int {
-	if o.Effort == 0 {
-		return defaultWebPEffort
-	}
-	return o.Effort - 1
-}
+func (o WebPOptions) Method() int { return effort(o.Effort, defaultWebPEffort) }
 
 // Speed is libheif's effort, 0 to 9.
-func (o AVIFOptions) Speed() int {
-	if o.Effort == 0 {
-		return defaultAVIFEffort
+func (o AVIFOptions) Speed() int { return effort(o.Effort, defaultAVIFEffort) }
+
+// effortTo keeps one more than the encoder's own number, which begins at 0, so
+// that 0 can be the default in whatever way that is written.
+func effortTo(to *int, most, byDefault int) func(string) error {
+	return func(s string) error {
+		n, err := ParseWhole(s, most)
+		*to = n + 1
+		if n == byDefault {
+			*to = 0
+		}
+		return err
 	}
-	return o.Effort - 1
+}
+
+// effort is the encoder's own number of one that effortTo kept.
+func effort(kept, byDefault int) int {
+	if kept == 0 {
+		return byDefault
+	}
+	return kept - 1
 }
 
 // Level is zlib's, 1 to 9.

@@ -25,13 +25,12 @@ func setExtend(e *Extend, args []string) error {
 	if len(args) < 2 || args[1] == "" {
 		return nil
 	}
+	last := SouthWest
 	if args[1] == anchors[FocalPoint] {
-		g, err := parseGravity(args[1:], FocalPoint)
-		e.Gravity = g
-		return err
+		last = FocalPoint
 	}
-	g, err := parseGravity(args[1:], SouthWest)
-	e.Gravity = g
+	var err error
+	e.Gravity, err = parseGravity(args[1:], last)
 	return err
 }
 

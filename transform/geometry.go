@@ -50,8 +50,8 @@ func (g Geometry) Turns() bool { return g.Angle != 0 || g.Flip }
 // Extends says whether the picture lies on a larger canvas.
 func (g Geometry) Extends() bool { return g.Picture != Rect{0, 0, g.Width, g.Height} }
 
-// cuts says whether a part of the loaded picture is worked on.
-func (g Geometry) cuts() bool { return g.Cut != Rect{0, 0, g.LoadWidth, g.LoadHeight} }
+// Cuts says whether a part of the loaded picture is worked on.
+func (g Geometry) Cuts() bool { return g.Cut != Rect{0, 0, g.LoadWidth, g.LoadHeight} }
 
 // NewGeometry plans p for a picture. The arithmetic, rounding included, is
 // imgproxy's documented one, so that its users get the sizes they know.

@@ -78,17 +78,14 @@ var maxBytesOption = Option{
 	Text: func(p Params) string { return number0(p.MaxBytes) },
 	// The finished frame is kept for the next try, and the best try so far.
 	Share: func(w Work) float64 {
-		if !w.Out.squeezes() {
+		if !w.Out.Squeezes() {
 			return 0
 		}
 		return float64(w.Plan.Width) * float64(w.Plan.Height) * (w.resultBands() + 1)
 	},
 }
 
-// squeezes says whether quality may have to be lowered.
-func (p Params) squeezes() bool {
+// Squeezes says whether quality may have to be lowered for MaxBytes.
+func (p Params) Squeezes() bool {
 	return p.MaxBytes > 0 && (p.Format == JPEG || p.Format == WebP && p.WebP.Compression == Lossy || p.Format == AVIF && !p.AVIF.Lossless)
 }
-
-// Squeezes says whether quality may have to be lowered for MaxBytes.
-func (p Params) Squeezes() bool { return p.squeezes() }

@@ -120,8 +120,7 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 		if e.thumborRoot == "/" {
 			return verdict{}, false // perhaps a native one
 		}
-		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		_, after, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		first, after, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		return verdict{code: "wrong-signature", err: err, diag: signedurl.Diagnosis{Signed: after, Want: e.thumbor.Sign(after), Mistakes: []string{fmt.Sprintf("%s is not the hash of what follows it", first)}}}, true
 	}
 	v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest}}

@@ -93,12 +93,9 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 }
 
 // autoFormats reads --auto-formats.
-func autoFormats(list string) ([]transform.Format, error) {
+func autoFormats(names []string) ([]transform.Format, error) {
 	var out []transform.Format
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.TrimSpace(name); name == "" {
-			continue
-		}
+	for _, name := range names {
 		f, ok := transform.ParseFormat(name)
 		if !ok {
 			return nil, fmt.Errorf("--auto-formats: %q is no format: name some of jpg, png, webp, gif, avif", name)
@@ -117,7 +114,7 @@ func readURLs(cfg *config.Serve, settings *proxy.Config) (err error) {
 	if settings.Thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
 		return err
 	}
-	settings.AutoFormats, err = autoFormats(cfg.AutoFormats)
+	settings.AutoFormats, err = autoFormats(cfg.AutoFormatNames())
 	return err
 }
 

@@ -61,8 +61,7 @@ func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 }
 
 func geometry(job *C.PictorJob, g transform.Geometry) {
-	loaded := transform.Rect{Width: g.LoadWidth, Height: g.LoadHeight}
-	job.cuts, job.smart_cut = flag(g.Cut != loaded), flag(g.SmartCut)
+	job.cuts, job.smart_cut = flag(g.Cuts()), flag(g.SmartCut)
 	job.frame, job.cut = rect(g.Frame), rect(g.Cut)
 	job.scaled_width, job.scaled_height = C.int(g.ScaledWidth), C.int(g.ScaledHeight)
 	job.smart_crop, job.crop = flag(g.SmartCrop), rect(g.Crop)
