@@ -138,7 +138,7 @@ func addDefaultPreset(out []Moved, options string) []Moved {
 
 func seconds(s string) (string, error) {
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || n < 0 || n > math.MaxInt32 {
+	if err != nil || !(n >= 0 && n <= math.MaxInt32) { // NaN is neither
 		return "", fmt.Errorf("%q is not a number of seconds", s)
 	}
 	return s + "s", nil

@@ -84,8 +84,11 @@ func (c call) at(i int) string {
 }
 
 // number reads an argument within bounds.
-func (c call) number(i int, least, most float64) (float64, bool) {
-	v, err := strconv.ParseFloat(c.at(i), 64)
+func (c call) number(i int, least, most float64) (float64, bool) { return within(c.at(i), least, most) }
+
+// within reads a number within bounds, which "NaN" is not.
+func within(s string, least, most float64) (float64, bool) {
+	v, err := strconv.ParseFloat(s, 64)
 	return v, err == nil && v >= least && v <= most
 }
 
@@ -275,8 +278,8 @@ func (p *parser) rotate(c call) {
 // corners are transparent where the format can.
 func (p *parser) roundCorner(c call) {
 	first, _, _ := strings.Cut(c.at(0), "|")
-	v, err := strconv.ParseFloat(first, 64)
-	if err != nil || v < 0 || v > transform.MaxDimension {
+	v, sound := within(first, 0, transform.MaxDimension)
+	if !sound {
 		return
 	}
 	colour, ok := transform.Color{}, false

@@ -138,8 +138,8 @@ func (p *parser) trim(s string) bool {
 // channel. A little is always allowed: a JPEG's border is never quite of one
 // colour.
 func tolerance(s string) float64 {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil {
+	v, ok := within(s, 0, math.Inf(1))
+	if !ok {
 		v = 0
 	}
 	return math.Max(1, math.Min(255, math.Round(v/math.Sqrt(3))))

@@ -141,6 +141,8 @@ func TestParse(t *testing.T) {
 		{"filters:rotate(45)/example.com/a.jpg", "", ""},
 		{"filters:round_corner(20|40,255,0,0)/example.com/a.jpg", "rc:20/bg:f00", "rc:20"},
 		{"filters:round_corner(20,10,f00)/example.com/a.jpg", "", "rc:20/bg:f00"},
+		{"filters:round_corner(NaN,255,0,0)/example.com/a.jpg", "", ""},
+		{"filters:trim(NaN)/example.com/a.jpg", "", "t:1"},
 		{"filters:background_color(f80)/example.com/a.jpg", "bg:ff8800", ""},
 		{"filters:background_color(teal)/example.com/a.jpg", "bg:008080", ""},
 		{"fit-in/300x200/filters:fill(red)/example.com/a.jpg", "rs:fit:300:200:0:1/bg:f00", ""},
@@ -241,7 +243,8 @@ func TestParseOfTheRequest(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"300x200/smart/filters:blur(3):fill(red)/example.com/a.jpg", "trim:bottom-right:5/1x2:3x4/adaptive-full-fit-in/-1x-2/left/top/x",
-		"meta/filters:focal(1x2:3x4):round_corner(1|2,3,4,5)/x", "filters:a(b(c)d):e()/x", "0.1x0.2:0.3x0.4/b64:aHR0cDovL3g", "300x200/10x20:30x40/x"} {
+		"meta/filters:focal(1x2:3x4):round_corner(1|2,3,4,5)/x", "filters:a(b(c)d):e()/x", "0.1x0.2:0.3x0.4/b64:aHR0cDovL3g", "300x200/10x20:30x40/x",
+		"filters:round_corner(NaN,1,2,3):trim(NaN)/x"} {
 		f.Add(s)
 	}
 	ds := []*Dialect{dialect(f, Config{Unsafe: true}), dialect(f, Config{Unsafe: true, Flavor: Imagor})}
