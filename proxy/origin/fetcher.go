@@ -55,7 +55,17 @@ type Meta struct {
 	ContentType  string
 	// Size is the bytes written.
 	Size int64
+	// Tags are the names by which the origin wants the source purged, in lower
+	// case and in order, with a blank between them.
+	Tags string
 	Freshness
+}
+
+// Validators are what a source that is there already is known by (RFC 9110
+// §8.8); zero for none.
+type Validators struct {
+	ETag         string
+	LastModified time.Time
 }
 
 // New makes a Fetcher. The caller must Close it.
@@ -101,6 +111,15 @@ func (f *Fetcher) Check(source string) error {
 	return err
 }
 
+// Identity is a source in the one spelling that all of its spellings have in
+// common, as it is asked for; one that Check refuses stays as it is.
+func (f *Fetcher) Identity(source string) string {
+	if u, _, err := f.parse(source); err == nil && u != nil {
+		return u.String()
+	}
+	return source
+}
+
 // Host is the host and port that a source is fetched from, for counting by;
 // "" for a local source and for one that Check refuses.
 func (f *Fetcher) Host(source string) string {
@@ -118,15 +137,24 @@ func (f *Fetcher) Host(source string) string {
 // as it is; so are an error of w and the cause of ctx's end. A failed fetch may
 // have written a part.
 func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve func(n int64) error) (Meta, error) {
+	meta, _, err := f.Revalidate(ctx, source, Validators{}, w, reserve)
+	return meta, err
+}
+
+// Revalidate is Fetch of a source that the caller has a copy of: where the
+// origin says that it is still the same (RFC 9110 §15.4.5) nothing is written,
+// changed is false, and Meta has what was said anew.
+func (f *Fetcher) Revalidate(ctx context.Context, source string, have Validators, w io.Writer, reserve func(n int64) error) (meta Meta, changed bool, err error) {
 	u, file, err := f.parse(source)
 	if err != nil {
-		return Meta{}, err
+		return Meta{}, false, err
 	}
 	if reserve == nil {
 		reserve = func(int64) error { return nil }
 	}
 	if u == nil {
-		return f.fetchLocal(ctx, file, w, reserve)
+		meta, err = f.fetchLocal(ctx, file, w, reserve)
+		return meta, true, err
 	}
-	return f.fetchHTTP(ctx, u, w, reserve)
+	return f.fetchHTTP(ctx, u, have, w, reserve)
 }

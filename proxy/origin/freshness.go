@@ -18,6 +18,17 @@ type Freshness struct {
 	TTL time.Duration
 	// NoStore forbids a shared cache to keep the answer, whatever its lifetime.
 	NoStore bool
+	// StaleWhile and StaleError are for how long after its lifetime an answer
+	// may still be served while it is revalidated, and where that fails
+	// (RFC 5861 §3 and §4).
+	StaleWhile, StaleError Window
+}
+
+// Window is a time after the end of a lifetime. Where nothing was said of it it
+// is the cache's to choose.
+type Window struct {
+	Said bool
+	For  time.Duration
 }
 
 // freshness reads s-maxage, max-age and Expires, in this order of precedence.
@@ -46,7 +57,22 @@ func freshness(h http.Header, now time.Time) Freshness {
 		}
 	}
 	f.TTL = max(0, lifetime-age(h))
+	f.StaleWhile, f.StaleError = window(d, "stale-while-revalidate"), window(d, "stale-if-error")
 	return f
+}
+
+// window reads one of RFC 5861's. An answer that must be revalidated has none,
+// whatever else it says (RFC 9111 §5.2.2.2, §5.2.2.4 and §5.2.2.8); s-maxage
+// means the same (§5.2.2.10), but allows what is said in so many words.
+func window(d map[string]string, name string) Window {
+	for _, never := range []string{"must-revalidate", "proxy-revalidate", "no-cache"} {
+		if _, there := d[never]; there {
+			return Window{Said: true}
+		}
+	}
+	v, said := d[name]
+	_, shared := d["s-maxage"]
+	return Window{Said: said || shared, For: seconds(v)}
 }
 
 func date(h http.Header, now time.Time) time.Time {

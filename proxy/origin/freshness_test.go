@@ -10,6 +10,7 @@ import (
 func TestFreshness(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	date := now.Format(http.TimeFormat)
+	never, minute := Window{Said: true}, Window{Said: true, For: time.Minute}
 	for _, tc := range []struct {
 		name string
 		h    http.Header
@@ -17,8 +18,8 @@ func TestFreshness(t *testing.T) {
 	}{
 		{"nothing said", http.Header{}, Freshness{}},
 		{"max-age", http.Header{"Cache-Control": {"public, max-age=60"}}, Freshness{Explicit: true, TTL: time.Minute}},
-		{"s-maxage wins", http.Header{"Cache-Control": {"max-age=60, S-MaxAge=\"120\""}}, Freshness{Explicit: true, TTL: 2 * time.Minute}},
-		{"over several lines", http.Header{"Cache-Control": {"max-age=60", "s-maxage=5"}}, Freshness{Explicit: true, TTL: 5 * time.Second}},
+		{"s-maxage wins", http.Header{"Cache-Control": {"max-age=60, S-MaxAge=\"120\""}}, Freshness{Explicit: true, TTL: 2 * time.Minute, StaleWhile: never, StaleError: never}},
+		{"over several lines", http.Header{"Cache-Control": {"max-age=60", "s-maxage=5"}}, Freshness{Explicit: true, TTL: 5 * time.Second, StaleWhile: never, StaleError: never}},
 		{"first of two", http.Header{"Cache-Control": {"max-age=1, max-age=2"}}, Freshness{Explicit: true, TTL: time.Second}},
 		{"Age is subtracted", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"50"}}, Freshness{Explicit: true, TTL: 10 * time.Second}},
 		{"never negative", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"70"}}, Freshness{Explicit: true}},
@@ -34,11 +35,11 @@ func TestFreshness(t *testing.T) {
 		{"negative", http.Header{"Cache-Control": {"max-age=-1"}}, Freshness{Explicit: true}},
 		{"no value", http.Header{"Cache-Control": {"max-age"}}, Freshness{Explicit: true}},
 		{"large and no number", http.Header{"Cache-Control": {"max-age=99999999999999999999999x"}}, Freshness{Explicit: true}},
-		{"broken s-maxage hides max-age", http.Header{"Cache-Control": {"s-maxage=soon, max-age=60"}}, Freshness{Explicit: true}},
+		{"broken s-maxage hides max-age", http.Header{"Cache-Control": {"s-maxage=soon, max-age=60"}}, Freshness{Explicit: true, StaleWhile: never, StaleError: never}},
 		{"commas in quotes", http.Header{"Cache-Control": {`ext="a, max-age=9, \", no-store", max-age=60`}}, Freshness{Explicit: true, TTL: time.Minute}},
 		{"an open quote hides no other line", http.Header{"Cache-Control": {`ext="a, max-age=9`, "no-store"}}, Freshness{NoStore: true}},
 		{"empty parts", http.Header{"Cache-Control": {"", " ,, max-age=60,,=,"}}, Freshness{Explicit: true, TTL: time.Minute}},
-		{"fields by name", http.Header{"Cache-Control": {`no-cache="Set-Cookie", private="X-A, X-B", max-age=60`}}, Freshness{NoStore: true, Explicit: true}},
+		{"fields by name", http.Header{"Cache-Control": {`no-cache="Set-Cookie", private="X-A, X-B", max-age=60`}}, Freshness{NoStore: true, Explicit: true, StaleWhile: never, StaleError: never}},
 		{"first Age counts", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"20, 50", "55"}}, Freshness{Explicit: true, TTL: 40 * time.Second}},
 		{"broken Age is ignored", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"old"}}, Freshness{Explicit: true, TTL: time.Minute}},
 		{"Age alone", http.Header{"Age": {"50"}}, Freshness{}},
@@ -48,7 +49,13 @@ func TestFreshness(t *testing.T) {
 		{"Expires in the past", http.Header{"Expires": {now.Add(-time.Hour).Format(http.TimeFormat)}}, Freshness{Explicit: true}},
 		{"Expires by another clock", http.Header{"Date": {now.Add(-5 * time.Hour).Format(http.TimeFormat)}, "Expires": {now.Add(-4 * time.Hour).Format(http.TimeFormat)}}, Freshness{Explicit: true, TTL: time.Hour}},
 		{"Expires, far", http.Header{"Date": {date}, "Expires": {"Fri, 31 Dec 9999 23:59:59 GMT"}}, Freshness{Explicit: true, TTL: math.MaxInt64 / time.Second * time.Second}},
-		{"no-cache", http.Header{"Cache-Control": {"no-cache, max-age=60"}}, Freshness{Explicit: true}},
+		{"no-cache", http.Header{"Cache-Control": {"no-cache, max-age=60"}}, Freshness{Explicit: true, StaleWhile: never, StaleError: never}},
+		{"stale", http.Header{"Cache-Control": {"max-age=60, stale-while-revalidate=60, stale-if-error=60"}}, Freshness{Explicit: true, TTL: time.Minute, StaleWhile: minute, StaleError: minute}},
+		{"stale without a lifetime", http.Header{"Cache-Control": {"stale-if-error=60"}}, Freshness{StaleError: minute}},
+		{"stale, broken", http.Header{"Cache-Control": {"stale-if-error=soon"}}, Freshness{StaleError: never}},
+		{"s-maxage and stale", http.Header{"Cache-Control": {"s-maxage=60, stale-while-revalidate=60"}}, Freshness{Explicit: true, TTL: time.Minute, StaleWhile: minute, StaleError: never}},
+		{"must-revalidate", http.Header{"Cache-Control": {"max-age=60, must-revalidate, stale-if-error=60"}}, Freshness{Explicit: true, TTL: time.Minute, StaleWhile: never, StaleError: never}},
+		{"proxy-revalidate", http.Header{"Cache-Control": {"max-age=60, proxy-revalidate"}}, Freshness{Explicit: true, TTL: time.Minute, StaleWhile: never, StaleError: never}},
 		{"no-store", http.Header{"Cache-Control": {"no-store"}}, Freshness{NoStore: true}},
 		{"private", http.Header{"Cache-Control": {"private, max-age=60"}}, Freshness{NoStore: true, Explicit: true, TTL: time.Minute}},
 	} {
@@ -76,7 +83,7 @@ func FuzzFreshness(f *testing.F) {
 		}
 		// Nothing that an origin says takes back its no-store or its no-cache.
 		h["Cache-Control"] = []string{cc, "no-store, no-cache"}
-		if got := freshness(h, now); got != (Freshness{Explicit: true, NoStore: true}) {
+		if got := freshness(h, now); got != (Freshness{Explicit: true, NoStore: true, StaleWhile: Window{Said: true}, StaleError: Window{Said: true}}) {
 			t.Fatalf("with no-store and no-cache: %+v", got)
 		}
 		// An older answer is not fresher.

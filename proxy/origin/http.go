@@ -45,46 +45,57 @@ func newTransport(g *guard) *http.Transport {
 	}
 }
 
-func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, w io.Writer, reserve func(int64) error) (Meta, error) {
+func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w io.Writer, reserve func(int64) error) (meta Meta, changed bool, err error) {
 	ctx, p := newPace(ctx, f.cfg.Timeout, f.cfg.MinRate)
 	defer p.stop()
-	resp, err := f.get(ctx, u)
+	resp, err := f.get(ctx, u, have)
 	if err != nil {
-		return Meta{}, err
+		return Meta{}, false, err
 	}
 	defer resp.Body.Close()
+	meta = f.metaOf(resp.Header)
+	if resp.StatusCode == http.StatusNotModified {
+		return meta, false, nil
+	}
 	p.begin()
 	body, size, err := decode(&wire{f: f, ctx: ctx, pace: p, body: resp.Body}, resp.ContentLength, resp.Header)
 	if err != nil {
-		return Meta{}, err
+		return Meta{}, false, err
 	}
-	n, err := f.copy(w, body, size, func(n int64) error {
+	meta.Size, err = f.copy(w, body, size, func(n int64) error {
 		return p.hold(func() error { return reserve(n) })
 	})
 	if err != nil {
-		return Meta{}, err
+		return Meta{}, false, err
 	}
-	meta := Meta{
-		ETag:        resp.Header.Get("ETag"),
-		ContentType: resp.Header.Get("Content-Type"),
-		Size:        n,
-		Freshness:   freshness(resp.Header, f.cfg.Now()),
-	}
-	if t, err := http.ParseTime(resp.Header.Get("Last-Modified")); err == nil {
-		meta.LastModified = t
-	}
-	return meta, nil
+	return meta, true, nil
 }
 
-// get asks until the answer is a 200. Redirects are followed by hand: each hop
-// is a request of its own, with our headers and no trace of the hop before.
-func (f *Fetcher) get(ctx context.Context, u *url.URL) (*http.Response, error) {
+// metaOf is what headers say of a source.
+func (f *Fetcher) metaOf(h http.Header) Meta {
+	meta := Meta{ETag: h.Get("ETag"), ContentType: h.Get("Content-Type"), Freshness: freshness(h, f.cfg.Now())}
+	if t, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
+		meta.LastModified = t
+	}
+	var ok bool
+	if meta.Tags, ok = tags(h); !ok {
+		meta.NoStore = true // it could not be purged by those that are left out
+	}
+	return meta
+}
+
+// get asks until the answer is a 200, or a 304 where that was asked for.
+// Redirects are followed by hand: each hop is a request of its own, with our
+// headers and no trace of the hop before.
+func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.Response, error) {
 	for hop := 0; ; hop++ {
-		resp, err := f.transport.RoundTrip(f.request(ctx, u))
+		req := f.request(ctx, u)
+		conditional := have.set(req.Header)
+		resp, err := f.transport.RoundTrip(req)
 		if err != nil {
 			return nil, blame(ctx, ErrUnreachable, err)
 		}
-		if resp.StatusCode == http.StatusOK {
+		if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNotModified && conditional {
 			return resp, nil
 		}
 		discard(resp)
@@ -105,6 +116,18 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 			return nil, fail(ErrStatus, resp.Status)
 		}
 	}
+}
+
+// set makes a request one that need not be answered in full (RFC 9110
+// §13.1.2 and §13.1.3), if there is anything to compare with.
+func (v Validators) set(h http.Header) bool {
+	if v.ETag != "" {
+		h["If-None-Match"] = []string{v.ETag}
+	}
+	if !v.LastModified.IsZero() {
+		h["If-Modified-Since"] = []string{v.LastModified.UTC().Format(http.TimeFormat)}
+	}
+	return v != Validators{}
 }
 
 func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
