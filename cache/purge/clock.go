@@ -1,0 +1,324 @@
+package purge
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrInUse: another clock has the log.
+var ErrInUse = errors.New("purge log is in use")
+
+var errClosed = errors.New("the clock was closed")
+
+// Config configures a Clock.
+type Config struct {
+	// Dir is the folder of the log, made if missing. "" keeps the purges in
+	// memory alone: each such clock has an identity of its own.
+	Dir string
+	// Witness is a small file in another folder, which must be there, that
+	// remembers how far the log had come: without it, nobody would notice that
+	// the log was put back to an older copy, or cut off after a purge. "" means
+	// none, as does an empty Dir.
+	Witness string
+	// MaxExact is how many targets are remembered exactly; 0 means 16384. Beyond
+	// that, old ones share 65536 numbers, so that a purge of one is one of others.
+	MaxExact int
+	// MaxPrefixes is how many prefixes are remembered; 0 means 1000. Beyond that,
+	// old ones become purges of all sources with their scheme://host/.
+	MaxPrefixes int
+	// Log is told what went wrong; nil means nobody is.
+	Log *slog.Logger
+	// Now dates purges, for people to read; nil means time.Now.
+	Now func() time.Time
+
+	growth int64 // tests compact earlier
+}
+
+// Clock is safe for concurrent use.
+type Clock struct {
+	cfg    Config
+	id     string
+	fresh  bool
+	reason string
+	lock   *os.File
+
+	applied  atomic.Uint64
+	logBytes atomic.Int64
+
+	// writing is held for a whole purge, with its fsync. Who holds it may read
+	// the state without its lock.
+	writing  sync.Mutex
+	log      *journal
+	warned   bool // that the witness cannot be written
+	isClosed bool
+
+	// mu is held for writing only to apply what is in the log already.
+	mu     sync.RWMutex
+	state  *state
+	purges uint64
+}
+
+// Open opens the log of a folder, or begins one. Where the log or its witness
+// is not as it was left, the log is put aside as purge.log.broken and another
+// one is begun: see Fresh. Errors are ErrInUse, and those of a folder that
+// cannot be used.
+func Open(cfg Config) (*Clock, error) {
+	if cfg.MaxExact <= 0 {
+		cfg.MaxExact = 16384
+	}
+	if cfg.MaxPrefixes <= 0 {
+		cfg.MaxPrefixes = 1000
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.growth <= 0 {
+		cfg.growth = maxGrowth
+	}
+	c := &Clock{cfg: cfg}
+	if cfg.Dir == "" {
+		c.renew("")
+		return c, nil
+	}
+	if err := c.open(); err != nil {
+		_ = c.Close() // the first error tells more
+		return nil, fmt.Errorf("open the purge log in %s: %w", cfg.Dir, err)
+	}
+	return c, nil
+}
+
+func (c *Clock) open() (err error) {
+	if err = os.MkdirAll(c.cfg.Dir, 0o700); err != nil {
+		return err
+	}
+	if c.lock, err = lock(filepath.Join(c.cfg.Dir, lockName)); err != nil {
+		return err
+	}
+	if err = c.restore(); err == nil {
+		c.compact()
+		err = c.log.broken
+	} else {
+		err = c.begin(err)
+	}
+	if err != nil {
+		return err
+	}
+	c.logBytes.Store(c.log.size)
+	c.testify(c.Applied())
+	return nil
+}
+
+// errNone: there is neither a log nor a witness of one.
+var errNone = errors.New("there is none")
+
+// restore reads the log and holds it against its witness. An error says why
+// they cannot be trusted.
+func (c *Clock) restore() error {
+	w, noWitness := readWitness(c.cfg.Witness)
+	f, err := os.OpenFile(filepath.Join(c.cfg.Dir, logName), os.O_RDWR|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(noWitness, fs.ErrNotExist) {
+			return errNone
+		}
+		return errors.New("the log is gone, and its witness is there")
+	}
+	if err != nil {
+		return err
+	}
+	s := newState(c.cfg.MaxExact, c.cfg.MaxPrefixes)
+	r, id, err := readLog(f, s)
+	switch {
+	case err != nil:
+	case errors.Is(noWitness, fs.ErrNotExist):
+	case noWitness != nil:
+		err = noWitness
+	case w.id != id:
+		err = errors.New("the witness is one of another log")
+	case w.seq > r.last:
+		err = fmt.Errorf("the log ends with purge %d, and its witness saw %d", r.last, w.seq)
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	s.folded = 0 // before now
+	c.id, c.state = id, s
+	c.applied.Store(r.last)
+	c.log = &journal{dir: c.cfg.Dir, id: id, f: f, size: r.size, sum: r.sum}
+	return nil
+}
+
+// begin begins another log.
+func (c *Clock) begin(why error) (err error) {
+	if errors.Is(why, errNone) {
+		c.renew("")
+	} else {
+		c.renew(why.Error())
+		name := filepath.Join(c.cfg.Dir, logName)
+		err = os.Rename(name, filepath.Join(c.cfg.Dir, brokenName))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		c.cfg.Log.Warn("purge log cannot be trusted: a new one is begun, and what is cached on disk is invalid",
+			"log", name, "err", c.reason)
+	}
+	c.log, err = newJournal(c.cfg.Dir, c.id, nil, c.cfg.Now())
+	return err
+}
+
+// renew gives the clock an identity that none had before.
+func (c *Clock) renew(reason string) {
+	var id [16]byte
+	rand.Read(id[:]) // never fails since Go 1.24
+	c.id, c.fresh, c.reason = hex.EncodeToString(id[:]), true, reason
+	c.state = newState(c.cfg.MaxExact, c.cfg.MaxPrefixes)
+}
+
+func isID(id string) bool {
+	b, err := hex.DecodeString(id)
+	return err == nil && len(b) == 16 && hex.EncodeToString(b) == id
+}
+
+// ID is the identity of the log, 32 hexadecimal digits. A sequence means
+// something only together with it: an entry of another identity is invalid.
+func (c *Clock) ID() string { return c.id }
+
+// Fresh says whether the log, and so the identity, was made by Open.
+func (c *Clock) Fresh() bool { return c.fresh }
+
+// Reason says why a log was not carried on; "" where it was, and where there was
+// none.
+func (c *Clock) Reason() string { return c.reason }
+
+// Applied is the sequence of the last purge applied, 0 if there was none. What
+// is read before a fetch begins is the sequence of its entry. What is read
+// before Last is a sequence up to which Last told of all purges.
+func (c *Clock) Applied() uint64 { return c.applied.Load() }
+
+// Receipt is a purge that was applied.
+type Receipt struct {
+	Sequence uint64
+	Applied  time.Time
+}
+
+// Purge purges all that targets name, with one sequence. When it returns
+// without an error the purge is on disk and every Last that begins has it. A
+// purge is written as a whole: the caller bounds how many targets there are.
+// Errors are ErrBadTarget, and ErrLog with its cause; nothing is applied then.
+// Where the log could not be put right either, each further purge is ErrLog
+// until the clock is opened anew; that one may find a purge which failed.
+func (c *Clock) Purge(mode Mode, targets []Target) (Receipt, error) {
+	if err := check(mode, targets); err != nil {
+		return Receipt{}, err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.isClosed {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrLog, errClosed)
+	}
+	seq := c.Applied() + 1
+	if err := c.log.add(seq, c.cfg.Now(), mode, targets); err != nil {
+		return Receipt{}, err
+	}
+	if c.log != nil {
+		c.testify(seq)
+	}
+	c.apply(seq, mode, targets)
+	r := Receipt{Sequence: seq, Applied: c.cfg.Now()}
+	if c.log != nil {
+		if c.log.size-c.log.base > c.cfg.growth {
+			c.compact()
+		}
+		c.logBytes.Store(c.log.size)
+	}
+	return r, nil
+}
+
+// apply stores the sequence last: whoever reads it finds the purge in the state.
+func (c *Clock) apply(seq uint64, mode Mode, targets []Target) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range targets {
+		c.state.name(t, markOf(mode, seq))
+	}
+	c.purges++
+	c.applied.Store(seq)
+}
+
+// testify tells the witness. Without it the log still counts.
+func (c *Clock) testify(seq uint64) {
+	if c.cfg.Witness == "" {
+		return
+	}
+	if err := (witness{c.id, seq}).write(c.cfg.Witness); err != nil && !c.warned {
+		c.warned = true
+		c.cfg.Log.Warn("witness of the purge log cannot be written; further times are not logged", "err", err)
+	}
+}
+
+func (c *Clock) compact() {
+	if err := c.log.compact(c.state.snapshot(), c.cfg.Now()); err != nil {
+		c.cfg.Log.Warn("purge log cannot be compacted", "err", err)
+	}
+}
+
+// Last is the newest purge of each mode that names a scope, 0 if none does: one
+// of All, of its URL, its source, any of its hosts or tags, or of a prefix that
+// its source begins with. An entry is valid if its sequence is not smaller.
+func (c *Clock) Last(scope Scope) (hard, soft uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	m := c.state.last(scope)
+	return m.hard, m.soft
+}
+
+// Stats are figures of a Clock.
+type Stats struct {
+	// Sequence is that of the last purge applied.
+	Sequence uint64
+	// Targets and Prefixes are those that are remembered exactly.
+	Targets, Prefixes int
+	// Folded are targets and prefixes that no longer are, and Purges those
+	// applied; both since Open.
+	Folded, Purges uint64
+	// LogBytes is the size of the log.
+	LogBytes int64
+}
+
+// Stats does not wait for a purge on its way.
+func (c *Clock) Stats() Stats {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return Stats{
+		Sequence: c.Applied(), Targets: len(c.state.exact), Prefixes: c.state.prefixes,
+		Folded: c.state.folded, Purges: c.purges, LogBytes: c.logBytes.Load(),
+	}
+}
+
+// Close lets go of the log; a purge under way is finished. Purge is ErrLog from
+// then on, and Last goes on.
+func (c *Clock) Close() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.isClosed {
+		return nil
+	}
+	c.isClosed = true
+	err := c.log.close()
+	if c.lock != nil {
+		err = errors.Join(err, c.lock.Close())
+	}
+	return err
+}

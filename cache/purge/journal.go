@@ -1,0 +1,153 @@
+package purge
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	logName    = "purge.log"
+	brokenName = "purge.log.broken"
+	lockName   = "purge.lock"
+	// maxGrowth is by how much a log may grow until it is compacted, in bytes.
+	maxGrowth = 8 << 20
+)
+
+// ErrLog: a purge could not be written to the log, so nothing of it is applied.
+var ErrLog = errors.New("purge log cannot be written")
+
+// file is what a journal needs of an *os.File.
+type file interface {
+	io.WriteCloser
+	Sync() error
+	Truncate(size int64) error
+}
+
+// journal is a log that is written to. Its nil value keeps nothing.
+type journal struct {
+	dir, id string
+	f       file
+	size    int64  // of what is known to be on disk
+	sum     uint64 // of the last line
+	// base is what of size does not count when the log is to be compacted: its
+	// snapshot, which if it is large would be made over and over.
+	base int64
+	// broken is why nothing may be written any more.
+	broken error
+}
+
+// newJournal writes a log that begins with a snapshot, and gives it the log's
+// name. The event order:
+//
+//  1. A file of another name is written and synced.
+//  2. It takes the log's name: a crash leaves the old log or the new one.
+//  3. The folder is synced. Until then the old one could come back.
+//
+// Before the second step an error leaves all as it was, and there is no
+// journal. After it there is one, but broken.
+func newJournal(dir, id string, snapshot []line, now time.Time) (*journal, error) {
+	name := filepath.Join(dir, logName)
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{dir: dir, id: id, f: f}
+	if err = j.start(snapshot, now); err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		f.Close()
+		_ = os.Remove(name + ".new") // a full disk has better use for its room
+		return nil, err
+	}
+	j.broken = syncFolder(dir)
+	return j, j.broken
+}
+
+func (j *journal) start(snapshot []line, now time.Time) error {
+	w := bufio.NewWriter(j.f)
+	b, sum := seal([]byte(header(j.id, len(snapshot))), 0, 0)
+	for _, l := range snapshot {
+		_, _ = w.Write(b) // Flush has the error
+		j.size += int64(len(b))
+		b, sum = l.append(b[:0], sum, now.Unix())
+	}
+	_, _ = w.Write(b)
+	j.size += int64(len(b))
+	j.sum = sum
+	j.base = j.size
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return j.f.Sync()
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// add writes a purge; without an error it is on disk.
+func (j *journal) add(seq uint64, now time.Time, mode Mode, targets []Target) error {
+	if j == nil {
+		return nil
+	}
+	if j.broken != nil {
+		return fmt.Errorf("%w: since %w", ErrLog, j.broken)
+	}
+	var b []byte
+	sum := j.sum
+	for i, t := range targets {
+		l := line{seq: seq, mode: mode, left: len(targets) - 1 - i, Target: t}
+		b, sum = l.append(b, sum, now.Unix())
+	}
+	_, err := j.f.Write(b)
+	if err == nil {
+		err = j.f.Sync()
+	}
+	if err != nil {
+		j.undo()
+		return fmt.Errorf("%w: %w", ErrLog, err)
+	}
+	j.size += int64(len(b))
+	j.sum = sum
+	return nil
+}
+
+// undo takes back what was written of a purge that failed. Should that fail,
+// too, nobody knows what a next purge would be written after.
+func (j *journal) undo() {
+	j.broken = j.f.Truncate(j.size)
+	if j.broken == nil {
+		j.broken = j.f.Sync()
+	}
+}
+
+// compact begins the log anew with a snapshot. An error that does not break
+// the journal means that it goes on as it is.
+func (j *journal) compact(snapshot []line, now time.Time) error {
+	next, err := newJournal(j.dir, j.id, snapshot, now)
+	if next == nil {
+		j.base = j.size // not to be tried again at once
+		return err
+	}
+	_ = j.f.Close() // the file is gone, and what it had is in the new one
+	*j = *next
+	return err
+}
+
+func (j *journal) close() error {
+	if j == nil {
+		return nil
+	}
+	return j.f.Close()
+}

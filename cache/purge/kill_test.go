@@ -1,0 +1,117 @@
+package purge
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// childDir names the folder in which a copy of the test is to purge until it is
+// killed.
+const childDir = "PICTOR_PURGE_CHILD"
+
+// child purges, and says of each purge that it was acknowledged. Some are
+// large, and the log is compacted often.
+func child(dir string) {
+	fail := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	c, err := Open(Config{Dir: filepath.Join(dir, "log"), Witness: filepath.Join(dir, "cache", "witness"), growth: 50_000})
+	fail(err)
+	for {
+		seq := c.Applied() + 1
+		targets := []Target{{Tag, fmt.Sprint(seq)}}
+		if seq%4 == 0 {
+			for i := range 5 {
+				targets = append(targets, Target{URL, fmt.Sprintf("%8000d", i)})
+			}
+		}
+		r, err := c.Purge(Mode(seq%2), targets)
+		fail(err)
+		_, err = fmt.Println(r.Sequence, c.ID())
+		fail(err)
+	}
+}
+
+// killed runs a child, kills it at some moment, and gives what it acknowledged
+// last, if anything. Half of the moments count from its first purge, the others
+// from its start, so that some fall into Open.
+func killed(t *testing.T, dir string, early bool) (last uint64, id string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(out)
+	var first string
+	if !early {
+		first, _ = r.ReadString('\n')
+	}
+	time.Sleep(time.Duration(rand.IntN(int(60 * time.Millisecond))))
+	_ = cmd.Process.Kill()
+	rest, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	lines := strings.Split(strings.TrimSpace(first+string(rest)), "\n")
+	if _, err := fmt.Sscan(lines[len(lines)-1], &last, &id); err != nil && !early {
+		t.Fatalf("%q: %v", lines, err)
+	}
+	return last, id
+}
+
+// What was acknowledged is there after a kill, or the identity is another one.
+func TestKill(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	dir := filepath.Dir(cfg.Dir)
+	last, id := killed(t, dir, false)
+	renewals, purges, silent := 0, last, 0
+	for i := range 20 {
+		c := open(t, cfg)
+		if c.ID() != id {
+			t.Logf("round %d: %q", i, c.Reason())
+			renewals++
+			last, id = 0, c.ID()
+		} else if c.Fresh() || c.Applied() < last {
+			t.Fatalf("round %d: at %d of %d, fresh is %v", i, c.Applied(), last, c.Fresh())
+		}
+		for seq := uint64(1); seq <= last; seq++ {
+			hard, soft := c.Last(Scope{Tags: []string{fmt.Sprint(seq)}})
+			if hard|soft != seq {
+				t.Fatalf("round %d: purge %d is lost: %d, %d", i, seq, hard, soft)
+			}
+		}
+		closeClock(t, c)
+		now, nowID := killed(t, dir, i%2 == 0)
+		switch {
+		case nowID == "":
+			silent++
+		case nowID != id:
+			t.Fatalf("round %d: the child has another identity than the clock before it", i)
+		default:
+			purges += now - last
+			last = now
+		}
+	}
+	t.Logf("20 kills among %d purges, %d of them before the first one: %d new identities", purges, silent, renewals)
+	if renewals > 5 {
+		t.Errorf("%d of 20 kills gave a new identity", renewals)
+	}
+}
