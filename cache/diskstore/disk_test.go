@@ -1,0 +1,573 @@
+package diskstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		busy(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// open opens a folder with one store, which has counted what is there.
+func open(t testing.TB, dir string, cfg Config) (*Store, func()) {
+	t.Helper()
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := f.Open("s", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.Ready()
+	end := sync.OnceFunc(func() {
+		s.Close()
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(end)
+	return s, end
+}
+
+func put(t testing.TB, s *Store, key, body string) {
+	t.Helper()
+	if err := s.Put(NameOf(key), []byte("header of "+key), strings.NewReader(body), int64(len(body))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get gives what a key has; it fails where that is not whole.
+func get(t testing.TB, s *Store, key string) (header, body string, ok bool) {
+	t.Helper()
+	r, ok := s.Get(NameOf(key))
+	if !ok {
+		return "", "", false
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
+	if err != nil || int64(len(b)) != r.Size() {
+		t.Errorf("%s: %d of %d bytes, %v", key, len(b), r.Size(), err)
+	}
+	return string(r.Header()), string(b), true
+}
+
+func want(t testing.TB, s *Store, key, body string) {
+	t.Helper()
+	if h, b, ok := get(t, s, key); !ok || h != "header of "+key || b != body {
+		t.Errorf("%s: %v, %q, %.50q; want %.50q", key, ok, h, b, body)
+	}
+}
+
+func wantNone(t testing.TB, s *Store, key string) {
+	t.Helper()
+	if h, b, ok := get(t, s, key); ok {
+		t.Errorf("%s is there: %q, %.50q", key, h, b)
+	}
+}
+
+// taken is what files below a folder take, in blocks of 4 KiB, but for the lock.
+func taken(t testing.TB, dir string) (bytes int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil // it may have gone meanwhile
+		}
+		if st, err := e.Info(); err == nil {
+			bytes += blocksOf(st.Size()) * block
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}
+
+func fileOf(dir, key string) string {
+	s := Store{name: "s"}
+	return filepath.Join(dir, below, s.path(NameOf(key)))
+}
+
+func TestPutAndGet(t *testing.T) {
+	dir := t.TempDir()
+	s, end := open(t, dir, Config{MaxBytes: 64 << 20})
+	bodies := map[string]string{"empty": "", "small": "x", "a block": strings.Repeat("b", block), "large": strings.Repeat("large", 1<<20)}
+	for key, body := range bodies {
+		put(t, s, key, body)
+	}
+	check := func(s *Store) {
+		t.Helper()
+		for key, body := range bodies {
+			want(t, s, key, body)
+		}
+		wantNone(t, s, "another")
+		if st := s.Stats(); st.Records != 4 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) || st.Corrupt != 0 {
+			t.Errorf("%+v", st)
+		}
+	}
+	check(s)
+	end()
+	s, _ = open(t, dir, Config{MaxBytes: 64 << 20})
+	check(s)
+	put(t, s, "small", "another")
+	bodies["small"] = "another"
+	check(s)
+	s.Drop(NameOf("small"))
+	wantNone(t, s, "small")
+	for _, n := range []int64{0, 3, 5} {
+		if err := s.Put(NameOf("wrong"), nil, strings.NewReader("four"), n); err == nil {
+			t.Errorf("a body of 4 bytes passes for %d", n)
+		}
+		wantNone(t, s, "wrong")
+	}
+	if n := taken(t, filepath.Join(dir, below, unfinished)); n != 0 {
+		t.Errorf("%d bytes are left unfinished", n)
+	}
+}
+
+// Whatever becomes of a file: what it was, or nothing.
+func TestBrokenRecords(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "the body of a record")
+	file := fileOf(dir, "k")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := preambleSize + len("header of k")
+	try := func(what string, b []byte, harmless bool) {
+		t.Helper()
+		put(t, s, "k", "the body of a record") // as it was, and counted
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := s.Stats().Corrupt
+		if harmless {
+			want(t, s, "k", "the body of a record")
+			return
+		}
+		wantNone(t, s, "k")
+		if st := s.Stats(); st.Corrupt != before+1 || st.Records != 0 || st.Bytes != 0 {
+			t.Errorf("%s: %+v", what, st)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("%s: it is still there", what)
+		}
+	}
+	for i := range whole {
+		b := bytes.Clone(whole)
+		b[i] ^= 0x10
+		// What lies behind the header, in its area, is nothing.
+		try(fmt.Sprint("byte ", i), b, i >= ends && i < preambleSize+area(len("header of k")))
+	}
+	for n := range whole {
+		try(fmt.Sprint("cut at ", n), whole[:n], false)
+	}
+	try("longer", append(bytes.Clone(whole), 0), false)
+}
+
+func TestForeignFilesGoAndNothingOutsideIsTouched(t *testing.T) {
+	dir := t.TempDir()
+	s, end := open(t, dir, Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	end()
+	store := filepath.Join(dir, below, "s")
+	outside := filepath.Join(dir, "precious")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(filepath.Join(outside, "deep"), 0o700))
+	must(os.WriteFile(filepath.Join(outside, "deep", "file"), []byte("keep"), 0o600))
+	hex := "ab" + strings.Repeat("0", 30)
+	must(os.MkdirAll(filepath.Join(store, "ab"), 0o700))
+	must(os.WriteFile(filepath.Join(store, "ab", hex), nil, 0o600))
+	must(os.WriteFile(filepath.Join(store, "ab", "notes.txt"), []byte("x"), 0o600))
+	must(os.MkdirAll(filepath.Join(store, "ab", strings.ToUpper(hex)), 0o700))
+	must(os.Symlink(filepath.Join(outside, "deep", "file"), filepath.Join(store, "ab", "ab"+strings.Repeat("1", 30))))
+	must(os.Symlink(outside, filepath.Join(store, "cd")))
+	must(os.WriteFile(filepath.Join(store, "README"), []byte("x"), 0o600))
+	must(os.WriteFile(filepath.Join(dir, below, unfinished, "s-1"), []byte("begun"), 0o600))
+	s, end = open(t, dir, Config{MaxBytes: 1 << 20})
+	want(t, s, "k", "body")
+	if st := s.Stats(); st.Records != 1 {
+		t.Errorf("%+v", st)
+	}
+	end()
+	var left []string
+	must(filepath.WalkDir(filepath.Join(dir, below), func(path string, e fs.DirEntry, err error) error {
+		if !e.IsDir() {
+			left = append(left, filepath.Base(path))
+		}
+		return err
+	}))
+	if len(left) != 2 { // the lock and the record
+		t.Errorf("left: %q", left)
+	}
+	if b, err := os.ReadFile(filepath.Join(outside, "deep", "file")); string(b) != "keep" {
+		t.Errorf("outside: %q, %v", b, err)
+	}
+}
+
+// A link in a record's place leads nowhere that is not ours.
+func TestALinkIsNoRecord(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	good := filepath.Join(dir, "copy")
+	file := fileOf(dir, "k")
+	if err := os.Rename(file, good); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(good, file); err != nil {
+		t.Fatal(err)
+	}
+	wantNone(t, s, "k")
+	s.Drop(NameOf("k"))
+	if _, err := os.Stat(good); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheBoundHoldsAtEveryMoment(t *testing.T) {
+	const most = 400 << 10
+	dir := t.TempDir()
+	s, end := open(t, dir, Config{MaxBytes: most})
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			s.mu.Lock() // or a file may be counted in two places
+			n := taken(t, filepath.Join(dir, below))
+			s.mu.Unlock()
+			if n > most {
+				t.Errorf("%d bytes", n)
+				return
+			}
+		}
+	})
+	var writers sync.WaitGroup
+	for g := range 4 {
+		writers.Go(func() {
+			for i := range 200 {
+				key := fmt.Sprint(g, i%60)
+				n := 1 + (i*7919+g*104729)%60_000
+				_ = s.Put(NameOf(key), []byte(key), strings.NewReader(strings.Repeat("x", n)), int64(n))
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	wg.Wait()
+	st := s.Stats()
+	if st.Bytes > most || st.Bytes < most/2 || st.Evicted == 0 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+		t.Errorf("%+v", st)
+	}
+	end()
+	s, _ = open(t, dir, Config{MaxBytes: most / 4})
+	if st := s.Stats(); st.Bytes > most/4 || st.Bytes == 0 || taken(t, filepath.Join(dir, below)) > most/4 {
+		t.Errorf("a smaller one: %+v", st)
+	}
+	big := strings.Repeat("x", most/8)
+	if err := s.Put(NameOf("big"), nil, strings.NewReader(big), int64(len(big))); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsUsedStays(t *testing.T) {
+	now := time.Now().Add(-24 * time.Hour)
+	cfg := Config{MaxBytes: 10 * 4 * block, Now: func() time.Time { return now }}
+	dir := t.TempDir()
+	s, end := open(t, dir, cfg)
+	body := strings.Repeat("x", 3*block)
+	for i := range 8 {
+		put(t, s, fmt.Sprint(i), body)
+		if err := os.Chtimes(fileOf(dir, fmt.Sprint(i)), now, now); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Hour)
+	}
+	want(t, s, "0", body)
+	now = now.Add(time.Hour)
+	s.Touch(NameOf("1"))
+	end()
+	// Used last: 1, 0, 7, 6 … 2, also for the next process.
+	s, _ = open(t, dir, cfg)
+	for i := 8; i < 14; i++ {
+		put(t, s, fmt.Sprint(i), body)
+	}
+	for key, there := range map[string]bool{"1": true, "0": true, "7": true, "6": true, "5": false, "4": false, "3": false, "2": false, "13": true} {
+		if _, _, ok := get(t, s, key); ok != there {
+			t.Errorf("%s: there %v", key, ok)
+		}
+	}
+}
+
+func TestMaxRecords(t *testing.T) {
+	dir := t.TempDir()
+	s, end := open(t, dir, Config{MaxBytes: 1 << 30, MaxRecords: 50})
+	for i := range 80 {
+		put(t, s, fmt.Sprint(i), "x")
+	}
+	if st := s.Stats(); st.Records != 50 || st.Evicted != 30 {
+		t.Errorf("%+v", st)
+	}
+	end()
+	s, _ = open(t, dir, Config{MaxBytes: 1 << 30, MaxRecords: 10})
+	if st := s.Stats(); st.Records != 10 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestSetHeader(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	for _, h := range []string{"shorter", strings.Repeat("longer", 40), strings.Repeat("much longer", 1000), "short again"} {
+		r, ok := s.Get(NameOf("k"))
+		if !ok {
+			t.Fatal("not there")
+		}
+		if err := s.SetHeader(NameOf("k"), r, []byte(h)); err != nil {
+			t.Error(err)
+		}
+		r.Close()
+		if got, body, ok := get(t, s, "k"); !ok || got != h || body != "body" {
+			t.Errorf("%v, %.20q, %q", ok, got, body)
+		}
+	}
+	r, _ := s.Get(NameOf("k"))
+	put(t, s, "k", "another body")
+	if err := s.SetHeader(NameOf("k"), r, []byte("late")); err != nil {
+		t.Error(err)
+	}
+	r.Close()
+	want(t, s, "k", "another body")
+}
+
+func TestSetHeaderWhileOthersRead(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 500 {
+			r, ok := s.Get(NameOf("k"))
+			if !ok {
+				t.Error("lost")
+				return
+			}
+			if err := s.SetHeader(NameOf("k"), r, bytes.Repeat([]byte{byte('a' + i%26)}, 1+i%200)); err != nil {
+				t.Error(err)
+			}
+			r.Close()
+		}
+	})
+	for range 3 {
+		wg.Go(func() {
+			for range 500 {
+				h, body, ok := get(t, s, "k")
+				if !ok || body != "body" || !strings.HasPrefix(h, "header") && strings.Trim(h, h[:1]) != "" {
+					t.Errorf("%v, %q, %q", ok, h, body)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if st := s.Stats(); st.Corrupt != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestOneProcessHasTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	_, end := open(t, dir, Config{MaxBytes: 1 << 20})
+	if _, err := OpenFolder(dir); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second one: %v", err)
+	}
+	end()
+	open(t, dir, Config{MaxBytes: 1 << 20})
+}
+
+func TestFoldersThatCannotBeUsed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenFolder(file); err == nil || !strings.Contains(err.Error(), file) {
+		t.Error(err)
+	}
+	if runtime.GOOS == "linux" {
+		memory := filepath.Join("/dev/shm", "pictor-test-"+filepath.Base(filepath.Dir(file)))
+		defer os.RemoveAll(memory)
+		if _, err := OpenFolder(memory); !errors.Is(err, ErrMemory) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("a folder in memory: %v", err)
+		}
+	}
+}
+
+// A disk that fails costs records, not answers, and is left alone for a while.
+func TestADiskThatFails(t *testing.T) {
+	now := time.Now()
+	dir := t.TempDir()
+	s, _ := open(t, dir, Config{MaxBytes: 1 << 20, Now: func() time.Time { return now }})
+	put(t, s, "before", "body")
+	temp := filepath.Join(dir, below, unfinished)
+	if err := os.Remove(temp); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(NameOf("k"), nil, strings.NewReader("x"), 1); err == nil || errors.Is(err, ErrPaused) {
+		t.Errorf("without a place to write: %v", err)
+	}
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(NameOf("k"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrPaused) {
+		t.Errorf("so soon: %v", err)
+	}
+	want(t, s, "before", "body")
+	now = now.Add(pauseFor)
+	put(t, s, "k", "x")
+	want(t, s, "k", "x")
+	if st := s.Stats(); st.WriteErrors != 1 || st.Refused != 1 || st.Written != 2 {
+		t.Errorf("%+v", st)
+	}
+	broken := errors.New("the source broke")
+	if err := s.Put(NameOf("k"), nil, io.MultiReader(strings.NewReader("x"), errReader{broken}), 2); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	want(t, s, "k", "x")
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// Before all is counted records are found, and none is written.
+func TestBeforeItIsCounted(t *testing.T) {
+	dir := t.TempDir()
+	s, end := open(t, dir, Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	end()
+	s = &Store{cfg: Config{MaxBytes: 1 << 20, MaxRecords: 10, Now: time.Now}, name: "s", index: newIndex()}
+	var err error
+	if s.root, err = os.OpenRoot(filepath.Join(dir, below)); err != nil {
+		t.Fatal(err)
+	}
+	defer s.root.Close()
+	want(t, s, "k", "body")
+	if err := s.Put(NameOf("x"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrBusy) {
+		t.Error(err)
+	}
+	s.scanned, s.ending = make(chan struct{}), make(chan struct{})
+	s.running.Add(1)
+	s.scan()
+	want(t, s, "k", "body")
+	if st := s.Stats(); st.Records != 1 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+		t.Errorf("counted %+v", st)
+	}
+}
+
+// Whatever is done in whatever order: what was put last, or nothing; and no
+// more than the bound.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "pictor-test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		const most = 40 * block
+		type record struct{ header, body string }
+		model := map[string]record{}
+		var f *Folder
+		var s *Store
+		reopen := func() {
+			if s != nil {
+				s.Close()
+				f.Close()
+			}
+			if f, err = OpenFolder(dir); err != nil {
+				t.Fatal(err)
+			}
+			if s, err = f.Open("s", Config{MaxBytes: most, MaxRecords: 20}); err != nil {
+				t.Fatal(err)
+			}
+			<-s.Ready()
+		}
+		reopen()
+		defer func() { s.Close(); f.Close() }()
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			key := fmt.Sprint(rapid.IntRange(0, 30).Draw(t, "key"))
+			switch rapid.SampledFrom([]string{"put", "put", "put", "get", "header", "drop", "touch", "reopen"}).Draw(t, "op") {
+			case "put":
+				r := record{rapid.StringN(0, 300, 1000).Draw(t, "header"), strings.Repeat(key, rapid.IntRange(0, 30_000).Draw(t, "size"))}
+				if err := s.Put(NameOf(key), []byte(r.header), strings.NewReader(r.body), int64(len(r.body))); err == nil {
+					model[key] = r
+				} else if !errors.Is(err, ErrTooLarge) {
+					t.Fatal(err)
+				}
+			case "header":
+				if r, ok := s.Get(NameOf(key)); ok {
+					h := rapid.StringN(0, 300, 2000).Draw(t, "header")
+					if err := s.SetHeader(NameOf(key), r, []byte(h)); err == nil {
+						model[key] = record{h, model[key].body}
+					}
+					r.Close()
+				}
+			case "drop":
+				s.Drop(NameOf(key))
+				delete(model, key)
+			case "touch":
+				s.Touch(NameOf(key))
+			case "reopen":
+				reopen()
+			}
+			if r, ok := s.Get(NameOf(key)); ok {
+				b, err := io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
+				m, known := model[key]
+				if err != nil || !known || string(r.Header()) != m.header || string(b) != m.body {
+					t.Fatalf("%s: %v, known %v", key, err, known)
+				}
+				r.Close()
+			}
+			var n int64
+			filepath.WalkDir(filepath.Join(dir, below), func(_ string, e fs.DirEntry, _ error) error {
+				if st, err := e.Info(); err == nil && !e.IsDir() {
+					n += blocksOf(st.Size()) * block
+				}
+				return nil
+			})
+			if st := s.Stats(); n != st.Bytes || n > most || st.Records > 20 {
+				t.Fatalf("%d bytes are there, %+v", n, st)
+			}
+		}
+	})
+}

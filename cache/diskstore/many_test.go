@@ -1,0 +1,70 @@
+package diskstore
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// With a hundred thousand records on disk a store is there at once, and its
+// index is small.
+func TestAHundredThousandRecords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 100,000 files")
+	}
+	const many = 100_000
+	dir := t.TempDir()
+	cfg := Config{MaxBytes: 1 << 30, MaxRecords: many}
+	s, end := open(t, dir, cfg)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range many {
+		put(t, s, fmt.Sprint(i), "small")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if per := int64(after.HeapAlloc-before.HeapAlloc) / many; per > 96 {
+		t.Errorf("the index takes %d bytes a record", per)
+	} else {
+		t.Logf("the index takes %d bytes a record", per)
+	}
+	end()
+	start := time.Now()
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if s, err = f.Open("s", cfg); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	opened := time.Since(start)
+	want(t, s, "777", "small")
+	found := time.Since(start)
+	<-s.Ready()
+	t.Logf("open in %v, a record found in %v, all counted in %v", opened, found, time.Since(start))
+	if opened > time.Second/5 || found > time.Second/2 {
+		t.Errorf("open in %v, a record found in %v", opened, found)
+	}
+	if st := s.Stats(); st.Records != many {
+		t.Errorf("%+v", st)
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	s, _ := open(b, b.TempDir(), Config{MaxBytes: 64 << 20})
+	body := strings.Repeat("x", 30<<10)
+	put(b, s, "k", body)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, ok := s.Get(NameOf("k"))
+		if !ok {
+			b.Fatal("not there")
+		}
+		r.Close()
+	}
+}

@@ -1,0 +1,163 @@
+package diskstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// A record is a file of, with numbers in little-endian order:
+//
+//	magic      8 bytes
+//	capacity   4 bytes, of the header's area
+//	header     4 bytes, its length
+//	body       8 bytes, its length
+//	checksum   8 bytes, of the four before it and the header
+//	the header's area
+//	the body
+//	checksum   8 bytes, of the body
+const (
+	magic        = "pictor\x00\x01"
+	preambleSize = 32
+	summed       = 24 // of the preamble
+	trailerSize  = 8
+	maxHeader    = 64 << 10
+	// spare is what a header may grow without the record being written anew.
+	spare, areaStep = 256, 512
+)
+
+var (
+	// errBroken: a file is no record, or not what it was.
+	errBroken = errors.New("broken record")
+	// errNoRoom: a header is larger than its area.
+	errNoRoom = errors.New("the header has become too large for its place")
+)
+
+// area is the place for a header of so many bytes.
+func area(header int) int { return (header + spare + areaStep - 1) / areaStep * areaStep }
+
+// front is preamble and header, as they are written at once.
+func front(header []byte, capacity int, body int64) []byte {
+	b := make([]byte, preambleSize, preambleSize+len(header))
+	copy(b, magic)
+	binary.LittleEndian.PutUint32(b[8:], uint32(capacity))
+	binary.LittleEndian.PutUint32(b[12:], uint32(len(header)))
+	binary.LittleEndian.PutUint64(b[16:], uint64(body))
+	binary.LittleEndian.PutUint64(b[summed:], sumOf(b[:summed], header))
+	return append(b, header...)
+}
+
+func sumOf(parts ...[]byte) uint64 {
+	d := xxhash.New()
+	for _, p := range parts {
+		_, _ = d.Write(p) // never fails
+	}
+	return d.Sum64()
+}
+
+// Record is a record that is open. It stays what it is when the store drops or
+// replaces it. Its body is read by ReadAt.
+type Record struct {
+	file     *os.File
+	header   []byte
+	capacity int
+	size     int64
+}
+
+// Header is what Put or SetHeader was given.
+func (r *Record) Header() []byte { return r.header }
+
+// Size is the length of the body in bytes.
+func (r *Record) Size() int64 { return r.size }
+
+// ReadAt reads the body; it implements io.ReaderAt.
+func (r *Record) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= r.size {
+		return 0, io.EOF
+	}
+	end := false
+	if most := r.size - off; int64(len(p)) > most {
+		p, end = p[:most], true
+	}
+	n, err := r.file.ReadAt(p, int64(preambleSize+r.capacity)+off)
+	if err == nil && end {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Close lets go of the file.
+func (r *Record) Close() error { return r.file.Close() }
+
+// length is that of the whole file.
+func (r *Record) length() int64 { return int64(preambleSize+r.capacity) + r.size + trailerSize }
+
+// readRecord reads the front of a file and holds it against its length.
+func readRecord(f *os.File) (*Record, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var p [preambleSize]byte
+	if _, err := f.ReadAt(p[:], 0); err != nil || !st.Mode().IsRegular() || string(p[:len(magic)]) != magic {
+		return nil, errBroken
+	}
+	capacity, header := binary.LittleEndian.Uint32(p[8:]), binary.LittleEndian.Uint32(p[12:])
+	r := &Record{file: f, capacity: int(capacity), size: int64(binary.LittleEndian.Uint64(p[16:]))}
+	if header > maxHeader || int(capacity) > area(maxHeader) || header > capacity || r.size < 0 || r.size > st.Size() || r.length() != st.Size() {
+		return nil, errBroken
+	}
+	r.header = make([]byte, header)
+	if _, err := f.ReadAt(r.header, preambleSize); err != nil || sumOf(p[:summed], r.header) != binary.LittleEndian.Uint64(p[summed:]) {
+		return nil, errBroken
+	}
+	return r, nil
+}
+
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// verify holds the body against its checksum.
+func (r *Record) verify() error {
+	d := xxhash.New()
+	b := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(b)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.size)}, b[:]); err != nil {
+		return errBroken
+	}
+	var sum [trailerSize]byte
+	if _, err := r.file.ReadAt(sum[:], r.length()-trailerSize); err != nil || binary.LittleEndian.Uint64(sum[:]) != d.Sum64() {
+		return errBroken
+	}
+	return nil
+}
+
+// write writes a record. The body has exactly size bytes, or it is an error.
+func write(f *os.File, header []byte, body io.Reader, size int64) error {
+	capacity := area(len(header))
+	head := append(front(header, capacity, size), make([]byte, capacity-len(header))...)
+	d := xxhash.New()
+	b := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(b)
+	if _, err := f.Write(head); err != nil {
+		return err
+	}
+	limited := io.LimitReader(body, size+1)
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{io.TeeReader(limited, d)}, b[:])
+	if err != nil {
+		return err
+	}
+	if n != size {
+		return fmt.Errorf("%w: the body has not the %d bytes that it should have", errCaller, size)
+	}
+	_, err = f.Write(binary.LittleEndian.AppendUint64(nil, d.Sum64()))
+	return err
+}
+
+// same says that two headers are the same, so that nothing need be written.
+func (r *Record) same(header []byte) bool { return bytes.Equal(r.header, header) }

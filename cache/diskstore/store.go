@@ -1,0 +1,264 @@
+package diskstore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Config configures a Store.
+type Config struct {
+	// MaxBytes bounds what all files take, in blocks of 4 KiB; required.
+	MaxBytes int64
+	// MaxRecords bounds how many there are, and so the memory that the index
+	// takes, at some 75 bytes each; 0 means 100,000.
+	MaxRecords int
+	// Log is told what goes wrong; nil means nobody is.
+	Log *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Why Put does not keep a record, beside the file system's errors.
+var (
+	// ErrBusy: what was there at Open is not counted yet.
+	ErrBusy = errors.New("the store is being counted")
+	// ErrTooLarge: it would take more than a quarter of the store.
+	ErrTooLarge = errors.New("the record is too large for the store")
+	// ErrPaused: the disk failed a short while ago.
+	ErrPaused = errors.New("the disk failed a short while ago")
+	// errClosed and errCaller are bugs of the caller.
+	errClosed = errors.New("the store is closed")
+	errCaller = errors.New("not a record")
+)
+
+const (
+	block = 4 << 10
+	// pauseFor is for how long nothing is written after the disk failed.
+	pauseFor = 30 * time.Second
+)
+
+// Name is what a record is found by: the first half of the SHA-256 of its key.
+// Whoever needs to be sure of the key has it in the header.
+type Name [16]byte
+
+// NameOf is the name of a key's record.
+func NameOf(key string) (n Name) {
+	sum := sha256.Sum256([]byte(key))
+	copy(n[:], sum[:])
+	return n
+}
+
+// Store is safe for concurrent use.
+type Store struct {
+	cfg  Config
+	root *os.Root
+	name string
+
+	// headers is held for writing while a header is, so that nobody reads a half.
+	headers sync.RWMutex
+	scanned chan struct{}
+	ending  chan struct{}
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	index  index
+	blocks int64 // of the records
+	// reserved is for files being written.
+	reserved int64
+	files    uint64 // ever begun, for their names
+	ready    bool
+	closed   bool
+	paused   time.Time
+	failing  bool
+	stats    Stats
+}
+
+// Stats is a snapshot of a Store; counters are since Open.
+type Stats struct {
+	Records         int
+	Bytes, MaxBytes int64
+	// Evicted made room for others, Corrupt were not what they should be.
+	Evicted, Corrupt uint64
+	// Written were kept, Refused not even tried, WriteErrors failed.
+	Written, Refused, WriteErrors uint64
+}
+
+// Open opens the store of a name, and begins to count in the background what is
+// there: see Ready.
+func (f *Folder) Open(name string, cfg Config) (*Store, error) {
+	if cfg.MaxBytes <= 0 {
+		return nil, errors.New("a store needs a bound")
+	}
+	if cfg.MaxRecords <= 0 {
+		cfg.MaxRecords = 100_000
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if err := f.root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("open the store %s: %w", name, err)
+	}
+	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex()}
+	s.running.Add(1)
+	go s.scan()
+	return s, nil
+}
+
+// Ready is closed when all that was there at Open is counted. Until then nothing
+// is kept.
+func (s *Store) Ready() <-chan struct{} { return s.scanned }
+
+func (s *Store) path(n Name) string {
+	h := hex.EncodeToString(n[:])
+	return filepath.Join(s.name, h[:2], h)
+}
+
+func blocksOf(bytes int64) int64 { return (bytes + block - 1) / block }
+
+// Get opens a record. The caller closes it. A body that this process has not
+// read before is read whole, once, to see that it is what was written.
+func (s *Store) Get(name Name) (*Record, bool) {
+	s.mu.Lock()
+	closed, known, verified := s.closed, false, false
+	if at := s.index.find(name); at != nil {
+		known, verified = true, at.verified
+	}
+	look := !closed && (known || !s.ready)
+	s.mu.Unlock()
+	if !look {
+		return nil, false
+	}
+	r, err := s.open(name, verified)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.forget(name)
+		return nil, false
+	case errors.Is(err, errBroken):
+		s.mu.Lock()
+		s.stats.Corrupt++
+		s.mu.Unlock()
+		s.cfg.Log.Warn("a record of the disk cache was broken, and is dropped", "record", s.path(name))
+		s.Drop(name)
+		return nil, false
+	case err != nil:
+		return nil, false
+	}
+	s.found(name, r)
+	return r, true
+}
+
+func (s *Store) open(name Name, verified bool) (*Record, error) {
+	f, err := s.root.OpenFile(s.path(name), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errReadOnly) {
+		f, err = s.root.Open(s.path(name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.headers.RLock()
+	r, err := readRecord(f)
+	s.headers.RUnlock()
+	if err == nil && !verified {
+		err = r.verify()
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// found counts a use of a record that is good, and the record itself, where the
+// scan has not come to it yet.
+func (s *Store) found(name Name, r *Record) {
+	s.mu.Lock()
+	now := s.cfg.Now()
+	at := s.index.find(name)
+	if at == nil && !s.ready {
+		s.index.add(slot{name: name, blocks: uint32(blocksOf(r.length()))}, false)
+		s.blocks += blocksOf(r.length())
+		at = s.index.find(name)
+	}
+	tell := false
+	if at != nil {
+		at.verified = true
+		tell = s.index.use(name, now)
+	}
+	s.mu.Unlock()
+	if tell {
+		_ = s.root.Chtimes(s.path(name), now, now) // only its place in the line
+	}
+}
+
+// Touch counts as a use of a record.
+func (s *Store) Touch(name Name) {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	tell := !s.closed && s.index.use(name, now)
+	s.mu.Unlock()
+	if tell {
+		_ = s.root.Chtimes(s.path(name), now, now)
+	}
+}
+
+// Drop removes a record.
+func (s *Store) Drop(name Name) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.remove(name)
+	}
+}
+
+// forget takes a record out of the index whose file is gone.
+func (s *Store) forget(name Name) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.root.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
+		if at, ok := s.index.remove(name); ok {
+			s.blocks -= int64(at.blocks)
+		}
+	}
+}
+
+// remove removes a record, file first: what is not counted must not be there.
+// The lock is held.
+func (s *Store) remove(name Name) {
+	if err := s.root.RemoveAll(s.path(name)); err != nil {
+		return // it is still there, and counted
+	}
+	if at, ok := s.index.remove(name); ok {
+		s.blocks -= int64(at.blocks)
+	}
+}
+
+// Stats is a snapshot.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Records, st.Bytes, st.MaxBytes = s.index.len(), s.blocks*block, s.cfg.MaxBytes
+	return st
+}
+
+// Close ends the counting. After it nothing is found or kept.
+func (s *Store) Close() {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.ending)
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+}
