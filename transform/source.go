@@ -25,6 +25,8 @@ type Source struct {
 
 	mu   sync.Mutex
 	view []byte
+	// views is how many look at it.
+	views int
 }
 
 // errSealed is a bug of the caller: bytes after Seal, or a view before it.
@@ -76,8 +78,8 @@ func (s *Source) Size() int64 { return s.size }
 // File is the open file, for handing to a worker. It stays the Source's.
 func (s *Source) File() *os.File { return s.file }
 
-// Bytes is a read-only view of the sealed source, valid until Close or
-// Release. Writing to it ends the process.
+// Bytes is a read-only view of the sealed source, valid until Close or the
+// Release that belongs to it. Writing to it ends the process.
 func (s *Source) Bytes() ([]byte, error) {
 	if !s.sealed {
 		return nil, errSealed
@@ -91,15 +93,24 @@ func (s *Source) Bytes() ([]byte, error) {
 		}
 		s.view = v
 	}
+	s.views++
 	return s.view, nil
 }
 
-// Release drops the view, if there is one; Bytes makes a new one. A server
-// that has sniffed a picture calls it so that the pages are not counted in
-// its own set size while a worker reads them.
+// Release is one who looked at the Bytes and is done. With the last one the view
+// is dropped, so that the pages are not counted in a server's own set size
+// while a worker reads them.
 func (s *Source) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.views--; s.views <= 0 {
+		s.drop()
+	}
+}
+
+// drop unmaps the view, if there is one. The lock is held.
+func (s *Source) drop() {
+	s.views = 0
 	if s.view != nil {
 		unmapFile(s.view)
 		s.view = nil
@@ -108,7 +119,9 @@ func (s *Source) Release() {
 
 // Close gives everything back. The Source and its views are dead after it.
 func (s *Source) Close() error {
-	s.Release()
+	s.mu.Lock()
+	s.drop()
+	s.mu.Unlock()
 	return s.file.Close()
 }
 

@@ -2,6 +2,11 @@ package transform
 
 import "context"
 
+// PixelVersion is raised by hand whenever the same job would give pixels or
+// bytes that are better, or right where they were wrong. Results of another
+// version are still served while they are made anew.
+const PixelVersion = 1
+
 // Picture is a finished result: encoded bytes and what they are.
 type Picture struct {
 	Format        Format
