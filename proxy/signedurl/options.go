@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ type option struct {
 }
 
 // own are the options that are not of transform's.
-var own = []option{cacheBusterOption, expiresOption, filenameOption, attachmentOption,
+var own = []option{cacheBusterOption, tagsOption, expiresOption, filenameOption, attachmentOption,
 	maxPixelsOption, maxBytesOption, maxFramesOption, maxFramePixelsOption}
 
 // Options tells of every option of the dialect, those of the picture first.
@@ -68,6 +69,27 @@ var cacheBusterOption = option{
 		return nil
 	},
 	text: func(r Request) string { return escapeArgument(r.CacheBuster) },
+}
+
+const maxTags, maxTag = 16, 64
+
+var tagsOption = option{
+	Usage: transform.Usage{Names: []string{"cache_tags", "ct"}, Args: "tag:tag:…", Most: maxTags, Default: "none",
+		Text: fmt.Sprintf("Up to %d names that the result can be purged by, each of up to %d letters, digits, `.`, `_` and `-`.", maxTags, maxTag)},
+	set: func(r *Request, args []string) error {
+		var tags []string
+		for _, t := range args {
+			t = strings.ToLower(t)
+			if t == "" || len(t) > maxTag || strings.Trim(t, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+				return fmt.Errorf("%s is not a tag: up to %d letters, digits, ., _ and -", transform.Quote(t), maxTag)
+			}
+			tags = append(tags, t)
+		}
+		slices.Sort(tags)
+		r.Tags = strings.Join(slices.Compact(tags), " ")
+		return nil
+	},
+	text: func(r Request) string { return strings.ReplaceAll(r.Tags, " ", ":") },
 }
 
 var expiresOption = option{

@@ -30,6 +30,9 @@ type Request struct {
 	// CacheBuster has no effect on the picture; another value is another
 	// cache entry.
 	CacheBuster string
+	// Tags are what the result can be purged by, in order, with a blank between
+	// them; TagList splits them.
+	Tags string
 	// Expires is in Unix seconds; 0 means never.
 	Expires int64
 	// Filename is what the picture is saved as, without an extension; empty
@@ -57,6 +60,9 @@ type Limits struct {
 // NeedsPermission says whether r sets limits, which servers refuse unless told
 // otherwise.
 func (r Request) NeedsPermission() bool { return r.Limits != Limits{} || r.Params.MaxSide != 0 }
+
+// TagList are the Tags.
+func (r Request) TagList() []string { return strings.Fields(r.Tags) }
 
 // Expired says whether the URL was good until before now.
 func (r Request) Expired(now time.Time) bool {
