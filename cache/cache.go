@@ -6,6 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
 // Config configures a Cache.
@@ -13,11 +17,26 @@ type Config struct {
 	// MaxBytes bounds what the RAM tier keeps, by Entry.Cost. 0 means that
 	// nothing is kept; fills are still made once for all who ask meanwhile.
 	MaxBytes int64
-	// MaxEntryBytes bounds one entry, by Entry.Cost; 0 means an eighth of
-	// MaxBytes, but at least 1 MiB. In any case it is at most MaxBytes.
+	// MaxEntryBytes bounds one entry of the RAM tier, by Entry.Cost; 0 means an
+	// eighth of MaxBytes or, with a Lower tier to keep it, a fiftieth, up to 2
+	// MiB; but at least 1 MiB. In any case it is at most MaxBytes.
 	MaxEntryBytes int64
+	// Lower are the tiers below the RAM tier, the first one asked first. The
+	// Cache closes them.
+	Lower []Tier
+	// Clock says what was purged; nil for one without a log.
+	Clock *purge.Clock
+	// Pixels is the version of what makes pixels now. An entry of another one is
+	// stale, however young.
+	Pixels int
+	// Classify says what a fill's error means for those who ask after it; nil
+	// means that none is remembered, nor makes way for a stale entry.
+	Classify func(error) Class
 	// FillTimeout bounds a fill; 0 means 30 s.
 	FillTimeout time.Duration
+	// StaleWait is for how long a fill is waited for where there is an entry that
+	// may take its place should it fail; 0 means 3 s.
+	StaleWait time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
@@ -28,8 +47,9 @@ type Config struct {
 // commit is called, when the last client that waits has left. A fill calls
 // commit before the work that is too dear to throw away: from then on nobody's
 // leaving ends it, and whoever comes joins it. Where the context has ended
-// commit gives its cause.
-type Fill func(ctx context.Context, commit func() error) (*Entry, error)
+// commit gives its cause. old is the entry that is there and no longer fresh,
+// without its bytes, or nil; see Entry.Renew.
+type Fill func(ctx context.Context, commit func() error, old *Entry) (*Entry, error)
 
 // Outcome says how a Get was answered, in the words of RFC 9211.
 type Outcome uint8
@@ -41,20 +61,39 @@ const (
 	Miss
 	// Collapsed: a fill under way, caused by somebody else, gave the answer.
 	Collapsed
+	// Expired: as Miss, and there was an entry that was no longer fresh.
+	Expired
+	// Stale: an entry that is no longer fresh, while it is made anew.
+	Stale
+	// StaleError: such an entry, because a new one could not be made in time.
+	StaleError
+	// Bypassed: as Miss, of a key whose entries may not be kept, so that nobody
+	// waits for another's.
+	Bypassed
 )
 
 // String is the outcome in small letters.
-func (o Outcome) String() string { return [...]string{"hit", "miss", "collapsed"}[min(o, Collapsed)] }
+func (o Outcome) String() string {
+	return [...]string{"hit", "miss", "collapsed", "expired", "stale", "stale-if-error", "bypassed"}[min(o, Bypassed)]
+}
 
 // ErrClosed: the cache was closed.
 var ErrClosed = errors.New("cache is closed")
 
 // Cache is safe for concurrent use.
 type Cache struct {
-	cfg     Config
-	memory  *memory
-	hits    atomic.Uint64
-	running sync.WaitGroup
+	cfg             Config
+	memory          *memory
+	hits, lowerHits atomic.Uint64
+	running         sync.WaitGroup
+	// notes are what is known of keys that have no entry.
+	notes *lru.Cache[Key, note]
+	// landings counts flights that left the table for a tier.
+	landings  atomic.Uint64
+	promoting chan struct{}
+	sweeping  atomic.Bool
+	// closing is closed by Close, for what waits for nobody.
+	closing chan struct{}
 
 	mu      sync.Mutex
 	flights map[Key]*flight
@@ -62,28 +101,13 @@ type Cache struct {
 	stats   Stats
 }
 
-// Stats is a snapshot of a Cache. The counters never fall before Close.
-type Stats struct {
-	// Hits, Misses and Collapsed count Gets (and Lookups that hit), Fills
-	// what was run and FillErrors how many of those failed.
-	Hits, Misses, Collapsed, Fills, FillErrors uint64
-	// Flights are fills under way or not yet taken by the RAM tier, with
-	// PendingBytes of the latter.
-	Flights      int
-	PendingBytes int64
-	// Entries is how many the RAM tier holds, Bytes what they take of MaxBytes.
-	Entries, Bytes, MaxBytes int64
-	// Dropped and Rejected are entries that ristretto did not take: it was
-	// too busy, or held those it has to be worth more. Evicted are those that
-	// left again: pushed out, past their end, or replaced. Collisions are
-	// lookups that found another key's entry in their place.
-	Dropped, Rejected, Evicted, Collisions uint64
-}
-
 // New makes a Cache.
 func New(cfg Config) (*Cache, error) {
 	if cfg.FillTimeout <= 0 {
 		cfg.FillTimeout = 30 * time.Second
+	}
+	if cfg.StaleWait <= 0 {
+		cfg.StaleWait = 3 * time.Second
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -91,89 +115,246 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.hash == nil {
 		cfg.hash = seededHash()
 	}
-	m, err := newMemory(cfg.MaxBytes, cfg.MaxEntryBytes, cfg.hash)
-	if err != nil {
+	if cfg.Classify == nil {
+		cfg.Classify = func(error) Class { return Class{} }
+	}
+	var err error
+	if cfg.Clock == nil {
+		if cfg.Clock, err = purge.Open(purge.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	c := &Cache{cfg: cfg, flights: map[Key]*flight{}, promoting: make(chan struct{}, promotions), closing: make(chan struct{})}
+	if c.memory, err = newMemory(cfg); err != nil {
 		return nil, err
 	}
-	return &Cache{cfg: cfg, memory: m, flights: map[Key]*flight{}}, nil
+	c.notes, err = lru.New[Key, note](maxNotes)
+	return c, err
 }
+
+// errAgain: what there was is no answer any more, and it is worth to look again.
+var errAgain = errors.New("look again")
 
 // Get answers from the cache, from a fill under way, or from a new one. It
 // waits until ctx ends, whose cause is then the error; else errors are fill's
-// own. A failed fill is not remembered.
+// own, or a Remembered one. The caller closes the entry.
 func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
-	if e, ok := c.lookup(key); ok {
-		c.hits.Add(1)
-		return e, Hit, nil
+	for {
+		e, outcome, err := c.try(ctx, key, fill)
+		if !errors.Is(err, errAgain) {
+			return e, outcome, err
+		}
+		if ctx.Err() != nil {
+			return nil, Miss, context.Cause(ctx)
+		}
 	}
-	f, e, outcome := c.join(key, fill)
+}
+
+// try is one round of Get.
+func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
+	seen := c.landings.Load()
+	e, s := c.find(key)
 	switch {
-	case e != nil:
-		return e, outcome, nil
-	case f == nil:
-		return nil, outcome, ErrClosed
+	case s == fresh:
+		c.hit(e)
+		if !e.Refresh.IsZero() && !c.cfg.Now().Before(e.Refresh) {
+			c.refresh(key, fill, e)
+		}
+		return e, Hit, nil
+	case s == stale:
+		c.count(func(s *Stats) { s.Stale++ })
+		c.refresh(key, fill, e)
+		return e, Stale, nil
+	}
+	n := c.noted(key)
+	if n.err != nil && !n.background {
+		return c.despite(e, s, Miss, &Remembered{n.err})
+	}
+	f, outcome, err := c.join(key, fill, ask{old: e, seen: seen, bypass: n.bypass})
+	if err != nil {
+		return c.despite(e, gone, Miss, err)
+	}
+	if err := c.wait(ctx, key, f, s); err != nil {
+		return c.despite(e, s, outcome, err)
+	}
+	if e != nil {
+		e.Close()
+	}
+	return c.landed(f, outcome)
+}
+
+// wait waits for a flight. Somebody with an entry to fall back to does so only
+// for a while, and has the flight go on without them.
+func (c *Cache) wait(ctx context.Context, key Key, f *flight, s state) error {
+	var late <-chan time.Time
+	if s == staleError {
+		t := time.NewTimer(c.cfg.StaleWait)
+		defer t.Stop()
+		late = t.C
 	}
 	select {
 	case <-f.done:
-		return f.entry, outcome, f.err
+		return f.err
+	case <-late:
+		c.leave(key, f, true)
+		return errLate
 	case <-ctx.Done():
-		c.leave(key, f)
-		return nil, outcome, context.Cause(ctx)
+		c.leave(key, f, false)
+		return context.Cause(ctx)
 	}
 }
 
-// Lookup is Get without a fill.
-func (c *Cache) Lookup(key Key) (*Entry, bool) {
-	e, ok := c.lookup(key)
-	if !ok {
-		c.mu.Lock()
-		if f := c.flights[key]; f != nil && f.landed && c.fresh(f.entry) {
-			e, ok = f.entry, true
+// errLate: StaleWait is over.
+var errLate = errors.New("the fill is late")
+
+// landed is what a flight brought, if it is for this client. It is looked at
+// again what was purged: the flight may have been on its way before this client
+// came, and the purge in between.
+func (c *Cache) landed(f *flight, outcome Outcome) (*Entry, Outcome, error) {
+	e := f.entry
+	switch hard, _ := c.purges(e); {
+	case e.Seq < hard:
+		return nil, outcome, errAgain
+	case e.NoStore && outcome == Collapsed:
+		return nil, outcome, errAgain // another's (RFC 9111 §4)
+	case e.renewed && e.Body == nil:
+		e = c.inFile(e)
+	}
+	if e == nil {
+		return nil, outcome, errAgain
+	}
+	return e, outcome, nil
+}
+
+// inFile opens an entry that was renewed in a lower tier. Others share the
+// flight, but not the open file.
+func (c *Cache) inFile(renewed *Entry) *Entry {
+	for _, t := range c.cfg.Lower {
+		e, ok := t.Get(renewed.Key)
+		if !ok {
+			continue
 		}
-		c.mu.Unlock()
+		if e.ETag == renewed.ETag && e.Seq >= renewed.Seq {
+			return e
+		}
+		e.Close()
 	}
-	if ok {
-		c.hits.Add(1)
-	}
-	return e, ok
+	return nil
 }
 
-func (c *Cache) lookup(key Key) (*Entry, bool) {
-	e, ok := c.memory.get(key)
-	if !ok || !c.fresh(e) {
-		return nil, false
+// despite is the entry that takes the place of an error, where there is one
+// that may.
+func (c *Cache) despite(e *Entry, s state, outcome Outcome, err error) (*Entry, Outcome, error) {
+	if e == nil {
+		return nil, outcome, err
 	}
-	return e, true
+	if s == staleError && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale) {
+		c.count(func(s *Stats) { s.StaleErrors++ })
+		return e, StaleError, nil
+	}
+	e.Close()
+	return nil, outcome, err
 }
 
-func (c *Cache) fresh(e *Entry) bool { return c.cfg.Now().Before(e.Expires) }
-
-// Resize changes MaxBytes. When it returns the RAM tier counts no more than
-// that; the heap has the memory again after the next garbage collection. A
-// tier that was made without any stays without.
-func (c *Cache) Resize(maxBytes int64) {
-	if c.memory != nil {
-		c.memory.resize(maxBytes)
+// Lookup is Get without a fill: a fresh entry or nothing.
+func (c *Cache) Lookup(key Key) (*Entry, bool) {
+	e, s := c.find(key)
+	switch {
+	case s == fresh:
+		c.hit(e)
+		return e, true
+	case e != nil:
+		e.Close()
 	}
+	return nil, false
 }
 
-// Stats is a snapshot.
-func (c *Cache) Stats() Stats {
+// find looks a key up in all tiers, and among the flights that are about to be
+// in one: the first that has anything of use has the newest.
+func (c *Cache) find(key Key) (*Entry, state) {
+	if e, ok := c.memory.Get(key); ok {
+		if s := c.judge(e); s > gone {
+			c.use(e)
+			return e, s
+		}
+		c.memory.Drop(key)
+	}
+	if e := c.landing(key); e != nil {
+		if s := c.judge(e); s > gone {
+			return e, s
+		}
+	}
+	for i, t := range c.cfg.Lower {
+		e, ok := t.Get(key)
+		if !ok {
+			continue
+		}
+		s := c.judge(e)
+		if s > gone {
+			if s == fresh {
+				c.promote(e, i)
+			}
+			return e, s
+		}
+		e.Close()
+		t.Drop(key)
+	}
+	return nil, gone
+}
+
+// landing is the entry of a flight that the tiers are just taking up.
+func (c *Cache) landing(key Key) *Entry {
 	c.mu.Lock()
-	s := c.stats
-	s.Flights = len(c.flights)
-	c.mu.Unlock()
-	s.Hits += c.hits.Load()
-	c.memory.report(&s)
-	return s
+	defer c.mu.Unlock()
+	if f := c.flights[key]; f != nil && f.landed && f.entry.Body != nil {
+		return f.entry
+	}
+	return nil
 }
 
-// Close waits for the fills under way, then closes the RAM tier, which must
-// not be written to after that. A Get after it hits nothing and fills nothing.
+// useEvery is how often the lower tiers are told that the RAM tier's entry is
+// in use, in seconds.
+const useEvery = 600
+
+// use keeps the lower tiers from losing first what is asked for most: its
+// requests do not reach them.
+func (c *Cache) use(e *Entry) {
+	now := c.cfg.Now().Unix()
+	if last := e.mark.used.Load(); now-last < useEvery || !e.mark.used.CompareAndSwap(last, now) || last == 0 {
+		return
+	}
+	for _, t := range c.cfg.Lower {
+		t.Use(e.Key)
+	}
+}
+
+func (c *Cache) hit(e *Entry) {
+	c.hits.Add(1)
+	if e.InFile() {
+		c.lowerHits.Add(1)
+	}
+}
+
+func (c *Cache) count(change func(*Stats)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.stats)
+}
+
+// Close waits for the fills under way, then closes the tiers, which must not be
+// written to after that. A Get after it hits nothing and fills nothing.
 func (c *Cache) Close() {
 	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
 	c.closed = true
+	close(c.closing)
 	c.mu.Unlock()
 	c.running.Wait()
-	c.memory.close()
+	c.memory.Close()
+	for _, t := range c.cfg.Lower {
+		t.Close()
+	}
 }

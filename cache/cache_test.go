@@ -39,7 +39,7 @@ func newEntry(key Key, body string, ttl time.Duration) *Entry {
 
 // filler gives a fill that makes an entry of its key and counts.
 func filler(key Key, count *atomic.Int64) Fill {
-	return func(context.Context, func() error) (*Entry, error) {
+	return func(context.Context, func() error, *Entry) (*Entry, error) {
 		count.Add(1)
 		return newEntry(key, "body of "+string(key), time.Hour), nil
 	}
@@ -75,7 +75,7 @@ func TestEntriesGoStale(t *testing.T) {
 	var now atomic.Int64
 	now.Store(time.Now().Unix())
 	c := newCache(t, Config{MaxBytes: 1 << 20, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
-	fill := func(context.Context, func() error) (*Entry, error) {
+	fill := func(context.Context, func() error, *Entry) (*Entry, error) {
 		return &Entry{Key: "k", Expires: time.Unix(now.Load()+10, 0)}, nil
 	}
 	want := func(o Outcome) {
@@ -149,7 +149,7 @@ func TestProperty(t *testing.T) {
 			key := Key(strings.Repeat("k", rapid.IntRange(1, 12).Draw(t, "key")))
 			ttl := time.Duration(rapid.IntRange(-1, 10).Draw(t, "ttl")) * time.Second
 			filled := false
-			e, outcome, err := c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
+			e, outcome, err := c.Get(context.Background(), key, func(context.Context, func() error, *Entry) (*Entry, error) {
 				filled = true
 				return &Entry{Key: key, Body: bytes.Repeat([]byte{byte(len(key))}, 500), Expires: now().Add(ttl)}, nil
 			})

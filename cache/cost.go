@@ -9,7 +9,13 @@ const overhead = 512
 
 // Cost is what an entry takes of the heap, in bytes. A body that was grown
 // holds all of its capacity.
-func (e *Entry) Cost() int64 { return allocated(cap(e.Body)) + allocated(len(e.Key)) + overhead }
+func (e *Entry) Cost() int64 {
+	tags := 0
+	for _, t := range e.Tags {
+		tags += len(t) + 16
+	}
+	return allocated(max(cap(e.Body), int(e.Size()))) + allocated(len(e.Key)) + int64(tags) + overhead
+}
 
 const (
 	largestClass = 32 << 10

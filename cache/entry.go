@@ -1,9 +1,16 @@
 package cache
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
 // Key is the full canonical text of what a result is. Two results with equal
@@ -12,7 +19,8 @@ type Key string
 
 // Entry is a finished result. It is immutable: many clients read one.
 type Entry struct {
-	Key         Key
+	Key Key
+	// Body is nil where the bytes are in a file: see Content.
 	Body        []byte
 	ContentType string
 	// ETag is strong and quoted, made by ETag from Body.
@@ -21,10 +29,51 @@ type Entry struct {
 	LastModified time.Time
 	// Stored is when the result was made, Expires until when it is fresh.
 	Stored, Expires time.Time
+	// Refresh is from when on a hit has the entry made anew ahead of its end, so
+	// that those made together do not end together; zero for never.
+	Refresh time.Time
+	// StaleWhile and StaleError are for how long after Expires the entry may be
+	// served while it is made anew, and where that fails (RFC 5861).
+	StaleWhile, StaleError time.Duration
+	// Keep is for how long after Expires it is of use at least: it may only need
+	// to be found that its source is still the same.
+	Keep time.Duration
 	// NoStore results answer those who wait for them and are not kept.
 	NoStore bool
 	// Immutable results have their version in their key.
 	Immutable bool
+	// Source is the URL that the result was made from, in one spelling for all,
+	// and Version tells the bytes that were there.
+	Source, Version string
+	// Tags are what the result can be purged by, besides.
+	Tags []string
+	// Seq is the purge clock's before the fetch of the source began.
+	Seq uint64
+	// Pixels is the version of what makes the pixels; see Config.Pixels.
+	Pixels int
+
+	// mark is what changes of an entry that the RAM tier holds; nil elsewhere.
+	mark *mark
+	// file has the bytes where Body has not.
+	file file
+	// renewed: the bytes are those of the entry that is stored.
+	renewed bool
+}
+
+// mark is what readers remember of an entry.
+type mark struct {
+	// checked is the purge clock's when the entry was last found to be valid.
+	checked atomic.Uint64
+	// used is when the lower tiers were last told that it is in use, in Unix
+	// seconds.
+	used atomic.Int64
+}
+
+// file is an open record.
+type file interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
 }
 
 // ETag is the strong validator of a body (RFC 9110 §8.8.3): 128 bits of its
@@ -32,4 +81,82 @@ type Entry struct {
 func ETag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// Size is the length of the content in bytes.
+func (e *Entry) Size() int64 {
+	if e.file != nil {
+		return e.file.Size()
+	}
+	return int64(len(e.Body))
+}
+
+// Content reads the bytes, until Close.
+func (e *Entry) Content() io.ReadSeeker {
+	if e.file != nil {
+		return io.NewSectionReader(e.file, 0, e.file.Size())
+	}
+	return bytes.NewReader(e.Body)
+}
+
+// InFile says that the bytes are in a file, and take no memory.
+func (e *Entry) InFile() bool { return e.file != nil }
+
+// Close lets go of the file, if there is one. Whoever got the entry by Get or
+// Lookup calls it.
+func (e *Entry) Close() {
+	if e.file != nil {
+		_ = e.file.Close() // it was only read
+	}
+}
+
+// Renew is the entry with the same bytes, found to be still right: the caller
+// sets when it was, and for how long it is now. A Fill returns it for the old
+// entry that it was given.
+func (e *Entry) Renew() *Entry {
+	n := e.facts()
+	n.Body, n.renewed = e.Body, true
+	return n
+}
+
+// facts is the entry without its bytes.
+func (e *Entry) facts() *Entry {
+	n := *e
+	n.Body, n.file, n.mark, n.renewed = nil, nil, nil, false
+	return &n
+}
+
+// scope is what a purge may name the entry by.
+func (e *Entry) scope() purge.Scope {
+	return purge.Scope{URL: PurgeName(e.Key), Source: e.Source, Hosts: Hosts(e.Source), Tags: e.Tags}
+}
+
+// PurgeName is what purges call a key: what it is or, where that is too long
+// for the purge log, its digest.
+func PurgeName(key Key) string {
+	s := string(key)
+	const most = 4 << 10
+	if len(s) <= most {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Hosts are the names by which the host of a URL may be purged: with its port
+// and, where it has one, without.
+func Hosts(source string) []string {
+	_, rest, ok := strings.Cut(source, "://")
+	if !ok {
+		return nil
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	if host == "" {
+		return nil
+	}
+	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasSuffix(host, "]") {
+		return []string{host, host[:i]}
+	}
+	return []string{host}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 )
 
 // flight is one fill on its way, and who waits for it.
@@ -14,54 +13,95 @@ type flight struct {
 	entry  *Entry
 	err    error
 	cancel context.CancelFunc
+	// old is what the fill may find to be still right.
+	old *Entry
+	// seq is the purge clock's at its start.
+	seq uint64
 
 	// Guarded by the cache's lock.
 	waiters   int
 	committed bool // goes on without waiters
-	landed    bool // finished well; in the table until the RAM tier has taken it
+	landed    bool // finished well; in the table until the tiers have taken it
 }
 
 // errPanic: the fill ended without returning. The cause goes to whoever
 // wrapped it, never to a client.
 var errPanic = errors.New("fill panicked")
 
+// ask is what a round of Get knows when it joins a flight.
+type ask struct {
+	old *Entry
+	// seen is how many flights had landed before the tiers were looked at.
+	seen uint64
+	// bypass keeps the flight out of the table: nobody else joins it.
+	bypass bool
+}
+
 // join finds the flight for a key, or starts it. The event order that makes
-// the second lookup necessary, with A's fill already running:
+// seen necessary, with A's fill already running:
 //
 //  1. B looks the key up: not there.
-//  2. A's flight lands: the RAM tier has its entry, the table forgets it.
+//  2. A's flight lands: a tier has its entry, the table forgets it.
 //  3. B takes the lock and finds no flight.
 //
 // Without another look B would fill once more what is there already.
-func (c *Cache) join(key Key, fill Fill) (f *flight, e *Entry, outcome Outcome) {
+func (c *Cache) join(key Key, fill Fill, a ask) (f *flight, outcome Outcome, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f = c.flights[key]; f != nil {
-		if f.landed && c.fresh(f.entry) {
-			c.stats.Hits++
-			return nil, f.entry, Hit
-		}
-		if !f.landed {
-			f.waiters++
-			c.stats.Collapsed++
-			return f, nil, Collapsed
-		}
-	}
-	if e, ok := c.lookup(key); ok {
-		c.stats.Hits++
-		return nil, e, Hit
+	switch f = c.flights[key]; {
+	case a.bypass:
+		outcome = Bypassed
+		c.stats.Bypassed++
+	case f != nil && !f.landed:
+		f.waiters++
+		c.stats.Collapsed++
+		return f, Collapsed, nil
+	case c.landings.Load() != a.seen:
+		return nil, Miss, errAgain
+	case a.old != nil:
+		outcome = Expired
+	default:
+		outcome = Miss
 	}
 	if c.closed {
-		return nil, nil, Miss
+		return nil, Miss, ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.FillTimeout)
-	f = &flight{done: make(chan struct{}), cancel: cancel, waiters: 1}
-	c.flights[key] = f
 	c.stats.Misses++
+	f = c.start(key, fill, a)
+	f.waiters = 1
+	return f, outcome, nil
+}
+
+// refresh starts a flight that nobody waits for, unless there is one, or the
+// last one failed just now.
+func (c *Cache) refresh(key Key, fill Fill, old *Entry) {
+	if n := c.noted(key); n.err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.flights[key] != nil {
+		return
+	}
+	c.stats.Refreshes++
+	c.start(key, fill, ask{old: old}).committed = true
+}
+
+// start starts a flight. The lock is held.
+func (c *Cache) start(key Key, fill Fill, a ask) *flight {
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.FillTimeout)
+	f := &flight{done: make(chan struct{}), cancel: cancel, seq: c.cfg.Clock.Applied()}
+	if a.old != nil {
+		f.old = a.old.facts()
+		f.old.Body = a.old.Body
+	}
+	if !a.bypass {
+		c.flights[key] = f
+	}
 	c.stats.Fills++
 	c.running.Add(1)
 	go c.fly(ctx, key, f, fill)
-	return f, nil, Miss
+	return f
 }
 
 // fly runs a fill to its end, however it ends: also a panic or a Goexit must
@@ -76,7 +116,7 @@ func (c *Cache) fly(ctx context.Context, key Key, f *flight, fill Fill) {
 		}
 		c.land(key, f)
 	}()
-	e, err := fill(ctx, func() error { return c.commit(ctx, f) })
+	e, err := fill(ctx, func() error { return c.commit(ctx, f) }, f.old)
 	f.entry, f.err = sound(key, e, err)
 	returned = true
 }
@@ -91,41 +131,88 @@ func sound(key Key, e *Entry, err error) (*Entry, error) {
 	case e.Key != key:
 		return nil, errors.New("fill gave the entry of another key")
 	}
+	e.mark = &mark{}
+	if e.Body == nil && !e.renewed {
+		e.Body = []byte{} // none at all means: in a lower tier
+	}
 	return e, nil
 }
 
 // land lets those go who wait, then stores. The flight stays in the table in
-// between, so that whoever comes next finds the entry there.
+// between, so that whoever comes next finds the entry there. Of an entry whose
+// bytes are in a lower tier they find nothing before its facts are there, too,
+// so it is the other way round.
 func (c *Cache) land(key Key, f *flight) {
-	var ttl time.Duration
 	c.mu.Lock()
-	keep := f.err == nil && !f.entry.NoStore && c.memory.takes(f.entry) && !c.overtaken(key, f)
-	if keep {
-		// Read once: to ristretto a TTL of 0 is for ever.
-		ttl = f.entry.Expires.Sub(c.cfg.Now())
-		keep = ttl > 0
-	}
+	keep := f.err == nil && !f.entry.NoStore && c.judge(f.entry) > gone && !c.overtaken(key, f)
+	c.take(key, f)
 	if f.err != nil {
 		c.stats.FillErrors++
 	}
+	write := false
 	if keep {
+		if f.entry.renewed {
+			c.stats.Renewed++
+		}
 		f.landed = true
 		c.flights[key] = f
+		write = c.stats.PendingBytes <= writeBehind
 		c.stats.PendingBytes += f.entry.Cost()
 	} else if c.flights[key] == f {
 		delete(c.flights, key)
 	}
 	c.mu.Unlock()
+	if keep && f.entry.Body == nil {
+		c.store(f.entry, true)
+	}
+	if f.err != nil && f.old != nil && c.truth(f.err) {
+		c.drop(key)
+	}
 	close(f.done)
 	if !keep {
 		return
 	}
-	c.memory.set(f.entry, ttl)
+	if f.entry.Body != nil {
+		c.store(f.entry, write)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.PendingBytes -= f.entry.Cost()
 	if c.flights[key] == f {
 		delete(c.flights, key)
+	}
+	c.landings.Add(1)
+}
+
+// drop forgets an entry in all tiers.
+func (c *Cache) drop(key Key) {
+	c.memory.Drop(key)
+	for _, t := range c.cfg.Lower {
+		t.Drop(key)
+	}
+}
+
+// writeBehind is how much may wait for the lower tiers, in bytes. What comes
+// beyond that they do not get.
+const writeBehind = 8 << 20
+
+// store gives an entry to the tiers.
+func (c *Cache) store(e *Entry, write bool) {
+	if e.Body != nil {
+		c.memory.Put(e)
+	}
+	for _, t := range c.cfg.Lower {
+		switch {
+		case !write:
+			// What the key had is older than what it would have now.
+			t.Drop(e.Key)
+			c.count(func(s *Stats) { s.Unwritten++ })
+		case e.renewed && t.Renew(e):
+		case e.Body != nil:
+			t.Put(e)
+		default:
+			t.Drop(e.Key) // or it would be found not to be fresh for ever
+		}
 	}
 }
 
@@ -135,8 +222,8 @@ func (c *Cache) overtaken(key Key, f *flight) bool {
 	if other := c.flights[key]; other != nil {
 		return other != f
 	}
-	_, later := c.lookup(key)
-	return later
+	e, later := c.memory.Get(key)
+	return later && c.judge(e) == fresh
 }
 
 // commit and leave take the same lock, so one of them comes first: the fill
@@ -153,11 +240,12 @@ func (c *Cache) commit(ctx context.Context, f *flight) error {
 
 // leave is a client that stops waiting. With the last one, unless the fill is
 // committed, its context ends, and the table forgets it: nobody new may join
-// what is doomed.
-func (c *Cache) leave(key Key, f *flight) {
+// what is doomed. One that wants it to goes on in any case.
+func (c *Cache) leave(key Key, f *flight, goOn bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.waiters--
+	f.committed = f.committed || goOn
 	if f.waiters > 0 || f.landed || f.committed {
 		return
 	}

@@ -25,7 +25,7 @@ func TestManyForOneKeyFillOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 1000 {
 			wg.Go(func() {
-				e, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error) (*Entry, error) {
+				e, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
 					fills.Add(1)
 					<-release
 					return made, nil
@@ -52,7 +52,7 @@ func TestLeaderLeavesAndFollowersAreServed(t *testing.T) {
 		c, _ := New(Config{})
 		defer c.Close()
 		release := make(chan struct{})
-		fill := func(ctx context.Context, _ func() error) (*Entry, error) {
+		fill := func(ctx context.Context, _ func() error, _ *Entry) (*Entry, error) {
 			<-release
 			return newEntry("k", "b", time.Hour), ctx.Err()
 		}
@@ -90,7 +90,7 @@ func TestLastOneToLeaveEndsTheFill(t *testing.T) {
 		defer c.Close()
 		ended := make(chan error, 1)
 		release := make(chan struct{})
-		doomed := func(ctx context.Context, _ func() error) (*Entry, error) {
+		doomed := func(ctx context.Context, _ func() error, _ *Entry) (*Entry, error) {
 			<-ctx.Done()
 			ended <- ctx.Err()
 			<-release // it takes its time to notice
@@ -104,7 +104,7 @@ func TestLastOneToLeaveEndsTheFill(t *testing.T) {
 			t.Errorf("the fill saw %v", err)
 		}
 		// Whoever comes now must not join what is doomed.
-		e, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error) (*Entry, error) { return newEntry("k", "b", time.Hour), nil })
+		e, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) { return newEntry("k", "b", time.Hour), nil })
 		if err != nil || outcome != Miss || string(e.Body) != "b" {
 			t.Errorf("%v, %v", outcome, err)
 		}
@@ -117,7 +117,7 @@ func TestACommittedFillGoesOnAndIsJoined(t *testing.T) {
 		c, _ := New(Config{FillTimeout: time.Minute})
 		defer c.Close()
 		release := make(chan struct{})
-		fill := func(ctx context.Context, commit func() error) (*Entry, error) {
+		fill := func(ctx context.Context, commit func() error, _ *Entry) (*Entry, error) {
 			if err := commit(); err != nil {
 				return nil, err
 			}
@@ -151,7 +151,7 @@ func TestWhatNobodyWaitsForIsNotCommitted(t *testing.T) {
 		defer c.Close()
 		got := make(chan error)
 		ctx, cancel := context.WithCancel(context.Background())
-		go c.Get(ctx, "k", func(ctx context.Context, commit func() error) (*Entry, error) {
+		go c.Get(ctx, "k", func(ctx context.Context, commit func() error, _ *Entry) (*Entry, error) {
 			<-ctx.Done()
 			err := commit()
 			got <- err
@@ -170,7 +170,7 @@ func TestFillsEndByTheirDeadline(t *testing.T) {
 		c, _ := New(Config{FillTimeout: time.Minute})
 		defer c.Close()
 		start := time.Now()
-		_, _, err := c.Get(context.Background(), "k", func(ctx context.Context, _ func() error) (*Entry, error) {
+		_, _, err := c.Get(context.Background(), "k", func(ctx context.Context, _ func() error, _ *Entry) (*Entry, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		})
@@ -187,11 +187,13 @@ func TestBadFills(t *testing.T) {
 		fill Fill
 		text string
 	}{
-		"error":          {func(context.Context, func() error) (*Entry, error) { return nil, boom }, "boom"},
-		"panic":          {func(context.Context, func() error) (*Entry, error) { panic("at the disco") }, "disco"},
-		"Goexit":         {func(context.Context, func() error) (*Entry, error) { runtime.Goexit(); return nil, nil }, "panicked"},
-		"another's":      {func(context.Context, func() error) (*Entry, error) { return newEntry("other", "b", time.Hour), nil }, "another key"},
-		"nothing at all": {func(context.Context, func() error) (*Entry, error) { return nil, nil }, "neither"},
+		"error":  {func(context.Context, func() error, *Entry) (*Entry, error) { return nil, boom }, "boom"},
+		"panic":  {func(context.Context, func() error, *Entry) (*Entry, error) { panic("at the disco") }, "disco"},
+		"Goexit": {func(context.Context, func() error, *Entry) (*Entry, error) { runtime.Goexit(); return nil, nil }, "panicked"},
+		"another's": {func(context.Context, func() error, *Entry) (*Entry, error) {
+			return newEntry("other", "b", time.Hour), nil
+		}, "another key"},
+		"nothing at all": {func(context.Context, func() error, *Entry) (*Entry, error) { return nil, nil }, "neither"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 { // an error is not remembered
@@ -222,7 +224,7 @@ func TestAllWhoWaitShareTheError(t *testing.T) {
 				errs := make(chan error, 10)
 				for range cap(errs) {
 					go func() {
-						_, _, err := c.Get(context.Background(), "k", func(context.Context, func() error) (*Entry, error) {
+						_, _, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
 							<-release
 							return nil, end()
 						})
@@ -261,7 +263,7 @@ func abandon(t *testing.T, c *Cache, key Key, body string) (finish func()) {
 		c.mu.Unlock()
 		cancel()
 	}()
-	_, _, err := c.Get(ctx, key, func(context.Context, func() error) (*Entry, error) {
+	_, _, err := c.Get(ctx, key, func(context.Context, func() error, *Entry) (*Entry, error) {
 		close(started)
 		<-release
 		return newEntry(key, body, time.Hour), nil
@@ -303,7 +305,7 @@ func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
 			if when == "while it waits for the RAM tier" {
 				c.memory.setting.Lock()
 			}
-			_, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error) (*Entry, error) {
+			_, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
 				if when == "while it runs" {
 					finishOld()
 				}

@@ -4,6 +4,7 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,13 +20,19 @@ const (
 	// effective row, and at 40 it hits 3 to 4 points more often.
 	countersPerEntry = 40
 	minEntries       = 1000
+	// Without another tier below it, an entry may be an eighth of the RAM tier;
+	// with one a fiftieth, up to largeEntry. In any case it may be smallEntry.
+	smallEntry, largeEntry = 1 << 20, 2 << 20
 )
 
 // memory is the RAM tier. Its nil value keeps nothing.
 type memory struct {
-	rc *ristretto.Cache[string, *Entry]
-	// entryLimit is what was configured, maxEntry what of it maxBytes allows.
+	rc  *ristretto.Cache[string, *Entry]
+	now func() time.Time
+	// entryLimit is what was configured, maxEntry what of it maxBytes allows;
+	// lower says that there is a tier below this one.
 	entryLimit         int64
+	lower              bool
 	maxBytes, maxEntry atomic.Int64
 	dropped            atomic.Uint64
 	collisions         atomic.Uint64
@@ -56,7 +63,10 @@ func seededHash() keyHash {
 	}
 }
 
-func newMemory(maxBytes, maxEntry int64, hash keyHash) (*memory, error) {
+// newMemory makes the tier that a configuration whose defaults are filled in
+// asks for.
+func newMemory(cfg Config) (*memory, error) {
+	maxBytes := cfg.MaxBytes
 	if maxBytes <= 0 {
 		return nil, nil
 	}
@@ -66,30 +76,32 @@ func newMemory(maxBytes, maxEntry int64, hash keyHash) (*memory, error) {
 		BufferItems:        64,
 		Metrics:            true,
 		IgnoreInternalCost: true, // Cost has it already, as measured
-		KeyToHash:          hash,
+		KeyToHash:          cfg.hash,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the RAM cache: %w", err)
 	}
-	m := &memory{rc: rc, entryLimit: maxEntry}
+	m := &memory{rc: rc, now: cfg.Now, entryLimit: cfg.MaxEntryBytes, lower: len(cfg.Lower) > 0}
 	m.bound(maxBytes)
 	return m, nil
 }
 
 // bound sets the bounds of the tier and of an entry. A large entry costs many
-// small ones their place, so without another limit it may be an eighth of the
-// tier; but at least 1 MiB, which a small tier can hold too.
+// small ones their place.
 func (m *memory) bound(maxBytes int64) {
 	entry := m.entryLimit
 	if entry <= 0 {
-		entry = max(maxBytes/8, 1<<20)
+		entry = max(maxBytes/8, smallEntry)
+		if m.lower {
+			entry = max(min(maxBytes/50, largeEntry), smallEntry)
+		}
 	}
 	m.maxBytes.Store(maxBytes)
 	m.maxEntry.Store(min(entry, maxBytes))
 }
 
-// get compares the full key: two keys may share both hashes.
-func (m *memory) get(key Key) (*Entry, bool) {
+// Get compares the full key: two keys may share both hashes.
+func (m *memory) Get(key Key) (*Entry, bool) {
 	if m == nil {
 		return nil, false
 	}
@@ -109,7 +121,7 @@ func (m *memory) get(key Key) (*Entry, bool) {
 // takes says whether an entry may be kept at all.
 func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntry.Load() }
 
-// set offers an entry and returns when ristretto has taken or refused it:
+// Put offers an entry and returns when ristretto has taken or refused it:
 // until then it would be counted nowhere, and found by nobody.
 //
 // What the key had before goes first. Ristretto charges an update without
@@ -118,14 +130,89 @@ func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntr
 //
 // One at a time: of two Sets of a new key in its queue, ristretto keeps the
 // first value and charges the second one's cost.
-func (m *memory) set(e *Entry, ttl time.Duration) {
+func (m *memory) Put(e *Entry) bool {
+	if !m.takes(e) {
+		m.Drop(e.Key)
+		return false
+	}
 	m.setting.Lock()
 	defer m.setting.Unlock()
+	return m.set(e)
+}
+
+// putNew is Put where the key has nothing.
+func (m *memory) putNew(e *Entry) bool {
+	m.setting.Lock()
+	defer m.setting.Unlock()
+	if _, ok := m.Get(e.Key); ok {
+		return false
+	}
+	return m.set(e)
+}
+
+// set is Put with the lock held.
+func (m *memory) set(e *Entry) bool {
+	ttl := e.end().Sub(m.now())
 	m.rc.Del(string(e.Key))
-	if !m.rc.SetWithTTL(string(e.Key), e, e.Cost(), ttl) {
-		m.dropped.Add(1)
+	ok := ttl > 0 // to ristretto 0 is for ever
+	if ok {
+		if ok = m.rc.SetWithTTL(string(e.Key), e, e.Cost(), ttl); !ok {
+			m.dropped.Add(1)
+		}
 	}
 	m.rc.Wait()
+	return ok
+}
+
+// Renew keeps the bytes that are there.
+func (m *memory) Renew(e *Entry) bool {
+	have, ok := m.Get(e.Key)
+	if !ok || have.ETag != e.ETag {
+		return false
+	}
+	n := e.facts()
+	n.Body, n.mark = have.Body, &mark{}
+	return m.Put(n)
+}
+
+// Use is for the tiers below.
+func (m *memory) Use(Key) {}
+
+// Drop forgets an entry.
+func (m *memory) Drop(key Key) {
+	if m == nil {
+		return
+	}
+	m.setting.Lock()
+	defer m.setting.Unlock()
+	m.rc.Del(string(key))
+}
+
+// dropAll forgets all entries that are to go, and says how many.
+func (m *memory) dropAll(gone func(*Entry) bool) (n int) {
+	m.open.RLock()
+	defer m.open.RUnlock()
+	var keys []string
+	seen := 0
+	m.rc.IterValues(func(e *Entry) bool {
+		if seen++; seen%64 == 0 {
+			runtime.Gosched() // requests first
+		}
+		if gone(e) {
+			keys = append(keys, string(e.Key))
+		}
+		return false
+	})
+	for _, k := range keys {
+		// Not what came meanwhile.
+		m.setting.Lock()
+		if e, ok := m.rc.Get(k); ok && gone(e) {
+			m.rc.Del(k)
+			n++
+		}
+		m.setting.Unlock()
+	}
+	return n
 }
 
 // report adds the tier's part to a snapshot.
@@ -179,8 +266,8 @@ func (m *memory) resize(maxBytes int64) {
 	}
 }
 
-// close must come after the last set has returned.
-func (m *memory) close() {
+// Close must come after the last Put has returned.
+func (m *memory) Close() {
 	if m == nil {
 		return
 	}

@@ -19,9 +19,13 @@ func TestWhatIsNotKept(t *testing.T) {
 		"stale":    {Key: "stale", Expires: time.Now().Add(-time.Second)},
 		"large":    {Key: "large", Body: make([]byte, 200<<10), Expires: time.Now().Add(time.Hour)},
 	} {
-		for range 2 {
-			got, outcome, err := c.Get(context.Background(), name, func(context.Context, func() error) (*Entry, error) { return e, nil })
-			if err != nil || outcome != Miss || got != e {
+		for i := range 2 {
+			want := Miss
+			if e.NoStore && i > 0 {
+				want = Bypassed
+			}
+			got, outcome, err := c.Get(context.Background(), name, func(context.Context, func() error, *Entry) (*Entry, error) { return e, nil })
+			if err != nil || outcome != want || got != e {
 				t.Errorf("%s: %v, %v", name, outcome, err)
 			}
 		}
@@ -53,7 +57,7 @@ func TestBytesStayWithinTheBound(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: most})
 	for i := range 1000 {
 		key := Key(fmt.Sprint(i))
-		_, _, err := c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
+		_, _, err := c.Get(context.Background(), key, func(context.Context, func() error, *Entry) (*Entry, error) {
 			return newEntry(key, strings.Repeat("x", 1000+i*97%31000), time.Hour), nil
 		})
 		if err != nil {
@@ -152,7 +156,7 @@ func TestRefreshesThatGrowStayWithinTheBound(t *testing.T) {
 	for _, size := range []int{1000, 100 << 10} {
 		for i := range 100 {
 			key := Key(fmt.Sprint(i))
-			_, outcome, err := c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
+			_, outcome, err := c.Get(context.Background(), key, func(context.Context, func() error, *Entry) (*Entry, error) {
 				return &Entry{Key: key, Body: make([]byte, size), Expires: now().Add(time.Minute)}, nil
 			})
 			if err != nil || outcome != Miss {
@@ -233,7 +237,7 @@ func TestResize(t *testing.T) {
 	fill := func(n int) {
 		for i := range n {
 			e := newEntry(Key(fmt.Sprint("k", i)), strings.Repeat("b", 16<<10), time.Hour)
-			if _, _, err := c.Get(context.Background(), e.Key, func(context.Context, func() error) (*Entry, error) { return e, nil }); err != nil {
+			if _, _, err := c.Get(context.Background(), e.Key, func(context.Context, func() error, *Entry) (*Entry, error) { return e, nil }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -279,7 +283,7 @@ func TestResizeWhileInUse(t *testing.T) {
 		wg.Go(func() {
 			for i := range 200 {
 				key := Key(fmt.Sprint(g, i%50))
-				c.Get(context.Background(), key, func(context.Context, func() error) (*Entry, error) {
+				c.Get(context.Background(), key, func(context.Context, func() error, *Entry) (*Entry, error) {
 					return newEntry(key, strings.Repeat("b", 8<<10), time.Hour), nil
 				})
 			}

@@ -1,0 +1,53 @@
+package cache
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// header is what a record says of its entry, besides the bytes.
+type header struct {
+	Key          Key           `json:"key"`
+	ContentType  string        `json:"type"`
+	ETag         string        `json:"etag"`
+	LastModified time.Time     `json:"modified,omitzero"`
+	Stored       time.Time     `json:"stored"`
+	Expires      time.Time     `json:"expires"`
+	Refresh      time.Time     `json:"refresh,omitzero"`
+	StaleWhile   time.Duration `json:"stale_while,omitempty"`
+	StaleError   time.Duration `json:"stale_error,omitempty"`
+	Keep         time.Duration `json:"keep,omitempty"`
+	Immutable    bool          `json:"immutable,omitempty"`
+	Source       string        `json:"source"`
+	Version      string        `json:"version"`
+	Tags         []string      `json:"tags,omitempty"`
+	Pixels       int           `json:"pixels"`
+	// Seq counts only by the log whose identity is Log.
+	Seq uint64 `json:"seq"`
+	Log string `json:"log"`
+}
+
+// errRecord: a header is not one, or of no use here.
+var errRecord = errors.New("not a record of an entry")
+
+// encodeHeader is the inverse of decodeHeader.
+func encodeHeader(e *Entry, log string) ([]byte, error) {
+	return json.Marshal(header{e.Key, e.ContentType, e.ETag, e.LastModified, e.Stored, e.Expires, e.Refresh, e.StaleWhile, e.StaleError,
+		e.Keep, e.Immutable, e.Source, e.Version, e.Tags, e.Pixels, e.Seq, log})
+}
+
+// decodeHeader reads the facts of key's entry. A record of another purge log
+// has missed purges that nobody can name any more.
+func decodeHeader(b []byte, key Key, log string) (*Entry, error) {
+	var h header
+	if err := json.Unmarshal(b, &h); err != nil {
+		return nil, errRecord
+	}
+	if h.Key != key || h.Log != log || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
+		return nil, errRecord
+	}
+	return &Entry{Key: h.Key, ContentType: h.ContentType, ETag: h.ETag, LastModified: h.LastModified, Stored: h.Stored, Expires: h.Expires,
+		Refresh: h.Refresh, StaleWhile: h.StaleWhile, StaleError: h.StaleError, Keep: h.Keep, Immutable: h.Immutable,
+		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Seq: h.Seq}, nil
+}

@@ -1,0 +1,59 @@
+package cache
+
+import "time"
+
+// state is what an entry is good for; each is good for all that is below it.
+type state uint8
+
+const (
+	// gone: nothing.
+	gone state = iota
+	// renewable: perhaps its bytes are still right.
+	renewable
+	// staleError: an answer where a new one cannot be made.
+	staleError
+	// stale: an answer while a new one is made.
+	stale
+	// fresh: an answer.
+	fresh
+)
+
+// end is until when an entry is of any use.
+func (e *Entry) end() time.Time {
+	return e.Expires.Add(max(e.StaleWhile, e.StaleError, e.Keep))
+}
+
+// judge says what an entry is good for now. A soft purge, and pixels that would
+// be made otherwise today, end its freshness and nothing else.
+func (c *Cache) judge(e *Entry) state {
+	hard, soft := c.purges(e)
+	over := c.cfg.Now().Sub(e.Expires)
+	switch {
+	case e.Seq < hard || over >= max(e.StaleWhile, e.StaleError, e.Keep, 0):
+		return gone
+	case over < 0 && e.Seq >= soft && e.Pixels == c.cfg.Pixels:
+		return fresh
+	case e.StaleWhile > 0 && over < e.StaleWhile:
+		return stale
+	case e.StaleError > 0 && over < e.StaleError:
+		return staleError
+	}
+	return renewable
+}
+
+// purges is the clock's Last for an entry. The clock is asked only where it has
+// moved on since it was last asked for this entry.
+func (c *Cache) purges(e *Entry) (hard, soft uint64) {
+	now := c.cfg.Clock.Applied()
+	if e.Seq > now {
+		return e.Seq + 1, 0 // of a log that was put back to an older state
+	}
+	if e.Seq == now || e.mark != nil && e.mark.checked.Load() == now {
+		return 0, 0
+	}
+	hard, soft = c.cfg.Clock.Last(e.scope())
+	if e.mark != nil && e.Seq >= hard && e.Seq >= soft {
+		e.mark.checked.Store(now)
+	}
+	return hard, soft
+}
