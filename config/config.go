@@ -29,7 +29,7 @@ type Serve struct {
 	// Listen is empty where it was not set; Address has the default.
 	Listen string `help:"Address and port to serve on." placeholder:":8080" group:"Server"`
 	// AdminListen is empty where it was not set; AdminAddress has the default.
-	AdminListen    string `help:"Address and port of /metrics and /debug/memory, or off. 127.0.0.1:8081 if not set, and if that is free." placeholder:"127.0.0.1:8081" group:"Server"`
+	AdminListen    string `help:"Address and port of /metrics, /purge and /debug/memory, or off. 127.0.0.1:8081 if not set, and if that is free." placeholder:"127.0.0.1:8081" group:"Server"`
 	AdminToken     Secret `help:"What those who use --admin-listen have to send as a bearer token, for all but /metrics; needed where it is not on loopback." placeholder:"TEXT" group:"Server"`
 	AdminTokenFile string `help:"File that holds the token, instead of --admin-token." placeholder:"FILE" group:"Server"`
 	Dev            bool   `help:"Try pictor out: loopback only, a throw-away key, full errors, the playground." group:"Server"`
@@ -46,13 +46,29 @@ type Serve struct {
 	Workers     int       `help:"Worker processes, 1 to 256; 0 for one per processor, as far as the memory limit affords." default:"0" placeholder:"N" group:"Memory"`
 	CacheMemory CacheSize `help:"Size of the cache in memory, like 64MiB, or off. A share of the memory limit if not set." placeholder:"SIZE" group:"Memory"`
 
+	// CacheDir and StateDir are empty where they were not set; CacheFolder and
+	// StateFolder have the defaults.
+	CacheDir string `help:"Folder of the cache on disk, in which pictor-v1 is pictor's own. The user's cache folder if not set." placeholder:"DIR" group:"Disk"`
+	// CacheDisk is CacheOff for no cache on disk.
+	CacheDisk CacheSize `help:"Size of the cache on disk, sources included, like 10GiB, or off." default:"1GiB" placeholder:"1GiB" group:"Disk"`
+	// CacheSources is CacheShare for a half of CacheDisk.
+	CacheSources CacheSize `help:"How much of it sources may take, or off. A half if not set." placeholder:"SIZE" group:"Disk"`
+	StateDir     string    `help:"Folder of what must last, the log of purges; losing it empties the cache on disk. pictor in the user's state folder if not set." placeholder:"DIR" group:"Disk"`
+
 	TTL    time.Duration `name:"ttl" help:"How long a result is fresh where the origin says nothing." default:"1h" group:"Freshness"`
 	TTLMin time.Duration `name:"ttl-min" help:"Shortest freshness taken from an origin." default:"0" group:"Freshness"`
 	TTLMax time.Duration `name:"ttl-max" help:"Longest freshness taken from an origin." default:"8760h" group:"Freshness"`
 
+	StaleWhileRevalidate time.Duration `help:"How long after that a result is still served while it is made anew, where the origin says nothing." default:"1h" group:"Freshness"`
+	StaleIfError         time.Duration `help:"How long after that a result is still served where it cannot be made anew, where the origin says nothing." default:"168h" group:"Freshness"`
+	CDN                  string        `name:"cdn" help:"What stands before the server, for its headers: cloudflare, fastly, cloudfront or varnish." placeholder:"NAME" group:"Freshness"`
+	BrowserTTL           time.Duration `name:"browser-ttl" help:"With --cdn, how long browsers may keep a result, which cannot be purged there." default:"5m" group:"Freshness"`
+
 	AllowNetworks Prefixes `help:"Networks (CIDR) or addresses that sources may be fetched from although they are private." placeholder:"CIDR,..." group:"Sources"`
 	LocalRoot     string   `help:"Folder that local sources are read from." placeholder:"DIR" group:"Sources"`
-	MaxSourceSize Bytes    `help:"Largest source, in bytes as downloaded." default:"64MiB" group:"Sources"`
+	// SourceKeyIgnore is a comma list; IgnoredParameters splits it.
+	SourceKeyIgnore string `help:"Parameters of a source's query that do not make it another source, such as those of presigned URLs: X-Amz-*." placeholder:"NAME,..." group:"Sources"`
+	MaxSourceSize   Bytes  `help:"Largest source, in bytes as downloaded." default:"64MiB" group:"Sources"`
 	// MaxSourcePixels counts one frame: width × height.
 	MaxSourcePixels Pixels `help:"Largest source, in pixels of one frame." default:"100MP" group:"Sources"`
 	MaxFrames       int    `help:"Most frames of an animation." default:"300" group:"Sources"`
@@ -104,6 +120,9 @@ func (s *Serve) AdminAddress() (address string, must bool) {
 
 // AutoFormatNames are the formats to choose from, nil for none.
 func (s *Serve) AutoFormatNames() []string { return list(s.AutoFormats) }
+
+// IgnoredParameters are those of SourceKeyIgnore, nil for none.
+func (s *Serve) IgnoredParameters() []string { return list(s.SourceKeyIgnore) }
 
 // Level is LogLevel for slog; info where LogLevel is none of the four that
 // Validate lets pass.

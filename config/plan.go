@@ -44,6 +44,12 @@ const (
 	// minConnections and maxConnections bound the share of connections.
 	minConnections = 256 * perConnection
 	maxConnections = 16384 * perConnection
+	// recordBytes is what the index takes for a record of the cache on disk,
+	// wiseRecord how large records are at the least, on average, for the index to
+	// have a place for all of them; minRecords are always there.
+	recordBytes = 96
+	wiseRecord  = 8 << 10
+	minRecords  = 1000
 	// wiseSlack is the slack of a limit between 192 and 240 MiB.
 	wiseSlack = 24 * mib
 )
@@ -66,11 +72,13 @@ type PlanInput struct {
 	MaxProcs int
 	// CacheMemory is the size of the cache tier in memory.
 	CacheMemory CacheSize
+	// CacheDisk is the size of the cache on disk, whose index is in memory.
+	CacheDisk CacheSize
 }
 
 // Plan splits a memory limit, all in bytes:
 //
-//	Limit ≥ Fixed + Connections + Workers × WorkerBase + Slack + Cache + CacheHeadroom + Bodies + Transform
+//	Limit ≥ Fixed + Connections + Workers × WorkerBase + Slack + Cache + CacheHeadroom + Index + Bodies + Transform
 type Plan struct {
 	Limit     int64
 	LimitFrom string
@@ -90,13 +98,15 @@ type Plan struct {
 	// CacheHeadroom is the garbage that may lie beside them before Go's
 	// collector has run.
 	Cache, CacheHeadroom int64
+	// Index is for the index of the cache on disk.
+	Index int64
 	// Bodies is for sources being fetched or worked on and results being sent.
 	Bodies int64
 	// Transform is for the working sets of jobs.
 	Transform int64
 	// GoLimit is for GOMEMLIMIT (debug.SetMemoryLimit): the server's own heap.
 	// It overlaps the other parts: Fixed, Connections, the cache with its
-	// headroom, and of Bodies the results, as sources are outside of the heap.
+	// headroom, Index, and of Bodies the results, as sources are outside of the heap.
 	GoLimit int64
 }
 
@@ -141,6 +151,8 @@ func split(in PlanInput) (Plan, bool) {
 	if spare < 0 {
 		return Plan{}, false
 	}
+	p.Index = min(max(int64(in.CacheDisk), 0)/wiseRecord*recordBytes, p.Limit/128, spare/2)
+	spare -= p.Index
 	if in.CacheMemory == CacheShare {
 		tier := min(p.Limit/6, spare/2)
 		// The tier holds Cache and 0.4 × Cache of headroom.
@@ -149,11 +161,11 @@ func split(in PlanInput) (Plan, bool) {
 	}
 	more := min(max(p.Limit/6-minBodies, 0), spare/4)
 	p.Bodies = minBodies + more
-	p.Transform = p.Limit - p.Slack - p.Fixed - p.Connections - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Bodies
+	p.Transform = p.Limit - p.Slack - p.Fixed - p.Connections - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Index - p.Bodies
 	if in.Workers == 0 {
 		p.staff(in.MaxProcs)
 	}
-	p.GoLimit = serverHeap + p.Connections + p.Cache + p.CacheHeadroom + p.Results()
+	p.GoLimit = serverHeap + p.Connections + p.Cache + p.CacheHeadroom + p.Index + p.Results()
 	return p, true
 }
 
@@ -221,6 +233,9 @@ func (p Plan) Results() int64 { return p.Bodies / 4 }
 // Sources is described at Results.
 func (p Plan) Sources() int64 { return p.Bodies - p.Results() }
 
+// Records is how many records the cache on disk may have.
+func (p Plan) Records() int { return max(int(p.Index/recordBytes), minRecords) }
+
 // MaxConnections is how many clients may be connected at once.
 func (p Plan) MaxConnections() int { return int(p.Connections / perConnection) }
 
@@ -232,7 +247,7 @@ const aloneConnections = 64
 // together: with the cache emptied, every other worker let go, and no more
 // than 64 clients connected.
 func (p Plan) Alone() int64 {
-	return p.Limit - p.Fixed - aloneConnections*perConnection - p.Slack - p.WorkerBase - p.Results()
+	return p.Limit - p.Fixed - aloneConnections*perConnection - p.Slack - p.WorkerBase - p.Index - p.Results()
 }
 
 // MaxFetches is how many sources may be fetched at once: each has some 150 KiB
@@ -255,7 +270,7 @@ func LimitForSource(bytes int64) int64 {
 // leastLimit searches for the least limit, in whole MiB, that does; 0 where none does.
 func leastLimit(does func(Plan) bool) int64 {
 	n := sort.Search(maxLimit/mib, func(n int) bool {
-		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, CacheMemory: CacheOff})
+		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, CacheMemory: CacheOff, CacheDisk: maxLimit})
 		return ok && does(p)
 	})
 	if n == maxLimit/mib {
@@ -270,9 +285,9 @@ func (p Plan) String() string {
 	if p.LimitFrom != "" {
 		from = " (" + p.LimitFrom + ")"
 	}
-	return fmt.Sprintf("memory limit %s%s = server %s + connections %s + workers %d × %s + slack %s + cache %s + its headroom %s + bodies %s + transforms %s; GOMEMLIMIT %s",
+	return fmt.Sprintf("memory limit %s%s = server %s + connections %s + workers %d × %s + slack %s + cache %s + its headroom %s + disk index %s + bodies %s + transforms %s; GOMEMLIMIT %s",
 		about(p.Limit), from, about(p.Fixed), about(p.Connections), p.Workers, about(p.WorkerBase), about(p.Slack), about(p.Cache),
-		about(p.CacheHeadroom), about(p.Bodies), about(p.Transform), about(p.GoLimit))
+		about(p.CacheHeadroom), about(p.Index), about(p.Bodies), about(p.Transform), about(p.GoLimit))
 }
 
 // PlanPart is one line of the split, in bytes.
@@ -285,7 +300,7 @@ type PlanPart struct {
 func (p Plan) Parts() []PlanPart {
 	parts := []PlanPart{
 		{"server", p.Fixed}, {"connections", p.Connections}, {"workers", int64(p.Workers) * p.WorkerBase},
-		{"cache", p.Cache}, {"cache headroom", p.CacheHeadroom}, {"bodies", p.Bodies}, {"transforms", p.Transform},
+		{"cache", p.Cache}, {"cache headroom", p.CacheHeadroom}, {"disk index", p.Index}, {"bodies", p.Bodies}, {"transforms", p.Transform},
 	}
 	rest := p.Limit
 	for _, part := range parts {
@@ -309,6 +324,7 @@ func (p Plan) LogValue() slog.Value {
 		slog.String("slack", about(p.Slack)),
 		slog.String("cache", about(p.Cache)),
 		slog.String("cache_headroom", about(p.CacheHeadroom)),
+		slog.String("disk_index", about(p.Index)),
 		slog.String("bodies", about(p.Bodies)),
 		slog.String("transforms", about(p.Transform)),
 		slog.String("gomemlimit", about(p.GoLimit)),

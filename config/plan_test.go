@@ -15,7 +15,7 @@ import (
 )
 
 func sum(p Plan) int64 {
-	return p.Fixed + p.Connections + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Bodies + p.Transform
+	return p.Fixed + p.Connections + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Index + p.Bodies + p.Transform
 }
 
 func planInput(t *rapid.T) PlanInput {
@@ -29,6 +29,7 @@ func planInput(t *rapid.T) PlanInput {
 			rapid.Just(CacheShare), rapid.Just(CacheOff),
 			rapid.Map(rapid.Int64Range(1, top), func(n int64) CacheSize { return CacheSize(n) }),
 		).Draw(t, "cache"),
+		CacheDisk: CacheSize(rapid.Int64Range(-1, 1<<45).Draw(t, "disk")),
 	}
 }
 
@@ -93,6 +94,7 @@ func TestPlanOfUsualLimits(t *testing.T) {
 		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "85.3MiB", "166.1MiB"},
 		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "85.3MiB", "251.5MiB"},
 		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "56.7MiB", "140.1MiB"},
+		{PlanInput{Limit: 256 * mib, MaxProcs: 2, CacheDisk: 1 << 30}, 2, "30.5MiB", "41.6MiB", "52.1MiB"},
 		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1365.3MiB", "3986.1MiB"},
 	} {
 		p, err := NewPlan(c.in)
@@ -140,11 +142,11 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		need := rapid.Int64Range(0, 1<<uint(rapid.IntRange(20, 45).Draw(t, "magnitude"))).Draw(t, "need")
 		limit := LimitFor(need)
-		p, err := NewPlan(PlanInput{Limit: limit})
+		p, err := NewPlan(PlanInput{Limit: limit, CacheDisk: maxLimit})
 		if err != nil || p.Alone() < need {
 			t.Fatalf("%d does not fit alone into %d: %v, %s", need, limit, err, p)
 		}
-		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: CacheOff})
+		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: CacheOff, CacheDisk: maxLimit})
 		if err == nil && less.Alone() >= need {
 			t.Fatalf("%d fits alone into %d, too", need, limit-mib)
 		}
@@ -154,11 +156,11 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 	}
 	for _, bytes := range []int64{1, 100 * mib, 10 << 30} {
 		limit := LimitForSource(bytes)
-		p, err := NewPlan(PlanInput{Limit: limit})
+		p, err := NewPlan(PlanInput{Limit: limit, CacheDisk: maxLimit})
 		if err != nil || p.Sources() < bytes {
 			t.Errorf("a source of %d does not fit into %d: %v", bytes, limit, err)
 		}
-		if p, err := NewPlan(PlanInput{Limit: limit - mib}); err == nil && p.Sources() >= bytes {
+		if p, err := NewPlan(PlanInput{Limit: limit - mib, CacheDisk: maxLimit}); err == nil && p.Sources() >= bytes {
 			t.Errorf("a source of %d fits into less than %d", bytes, limit)
 		}
 	}
@@ -176,7 +178,7 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + bodies 85.3MiB + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
+	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + disk index 0MiB + bodies 85.3MiB + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
 	if p.String() != want {
 		t.Errorf("got %s", p)
 	}

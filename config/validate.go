@@ -125,6 +125,14 @@ func (s *Serve) freshness() []error {
 	if s.TTLMin < 0 {
 		problems = append(problems, fmt.Errorf("--ttl-min is %s: set it to 0 or more", s.TTLMin))
 	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--stale-while-revalidate", s.StaleWhileRevalidate}, {"--stale-if-error", s.StaleIfError}, {"--browser-ttl", s.BrowserTTL}} {
+		if d.value < 0 {
+			problems = append(problems, fmt.Errorf("%s is %s: set it to 0 or more", d.flag, d.value))
+		}
+	}
 	if s.TTLMax < s.TTLMin {
 		problems = append(problems, fmt.Errorf("--ttl-max (%s) is less than --ttl-min (%s): raise the one or lower the other", s.TTLMax, s.TTLMin))
 	}
