@@ -14,16 +14,18 @@ import (
 )
 
 // Admin is what operators see: GET /metrics in Prometheus' text format, for
-// anyone who can reach it, and GET /debug/memory. Where token is not empty all
-// but /metrics ask for it (Authorization: Bearer, RFC 6750 §2.1).
+// anyone who can reach it, GET /debug/memory and POST /purge. Where token is not
+// empty all but /metrics ask for it (Authorization: Bearer, RFC 6750 §2.1);
+// where it is, they answer to names of this machine alone.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, s.answers, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2}))
 	mux.Handle("GET /debug/memory", withToken(token, http.HandlerFunc(s.showMemory)))
+	mux.Handle("POST /purge", withToken(token, http.HandlerFunc(s.purge)))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\n")
+		fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\n")
 	})
 	return mux
 }
@@ -31,7 +33,7 @@ func (s *Server) Admin(token string) http.Handler {
 // withToken compares digests, whose length tells nothing about the token's.
 func withToken(token string, next http.Handler) http.Handler {
 	if token == "" {
-		return next
+		return fromHere(next)
 	}
 	want := sha256.Sum256([]byte(token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

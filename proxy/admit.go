@@ -37,16 +37,16 @@ func (g grants) release() {
 // admit waits for the bytes of a working set, then for a worker. Bytes come
 // first: a job that waits for many of them must not keep a worker from others.
 // One that is larger than the share of all jobs has the server to itself.
-func (s *Server) admit(ctx context.Context, wait *patience, b *body, need int64) (release func(), err error) {
+func (s *Server) admit(ctx context.Context, wait *patience, src *source, need int64) (release func(), err error) {
 	shared, err := s.beside(ctx, wait, need)
 	if !errors.Is(err, budget.ErrTooLarge) {
 		return shared.release, err
 	}
-	if total := need + b.held(); total > s.sharesNow().Alone {
+	if total := need + src.held(); total > s.sharesNow().Alone {
 		return nil, fmt.Errorf("%w: this needs about %s to work on; ask for a smaller or simpler picture, or raise memory-limit to %s",
 			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.LimitFor(total)))
 	}
-	return s.alone(ctx, wait, need, b.held())
+	return s.alone(ctx, wait, need, src)
 }
 
 // beside admits a job beside others. It gives budget.ErrTooLarge also where

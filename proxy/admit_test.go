@@ -108,7 +108,7 @@ func TestClientsThatDoNotReadAreCounted(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Transformer = &huge{bytes: size}
 		c.Cache.Close()
-		c.Cache, _ = cache.New(cache.Config{MaxBytes: 64 << 20, MaxEntryBytes: 32 << 20})
+		c.Cache, _ = cache.New(cache.Config{MaxBytes: 64 << 20, MaxEntryBytes: 32 << 20, Clock: c.Clock, Pixels: transform.PixelVersion})
 		c.Shares.Cache = 64 << 20
 		c.QueueWait = 100 * time.Millisecond
 	})

@@ -26,9 +26,8 @@ const garbage = 1.4
 //     heap gives back what it freed.
 //
 // When the job is done all of it is undone.
-//
-// held is what the job's source takes.
-func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (done func(), err error) {
+func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *source) (done func(), err error) {
+	held := src.held()
 	var undo []func()
 	release := func() {
 		for i := len(undo) - 1; i >= 0; i-- {
@@ -44,7 +43,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 	if s.pressed() && need > s.sharesNow().Transforms {
 		return nil, budget.ErrSaturated // no time for the largest ones
 	}
-	leave, err := s.line.join(need, held, s.aloneBeside(s.gate.evict(aloneClients, s.gate.spare)))
+	leave, err := s.line.join(need, src, held, s.aloneBeside(s.gate.evict(aloneClients, s.gate.spare)))
 	if err != nil {
 		return nil, err
 	}
@@ -83,30 +82,52 @@ func (s *Server) alone(ctx context.Context, wait *patience, need, held int64) (d
 }
 
 // line is the jobs that wait to run alone, and the one that does. Each holds
-// its source meanwhile, and the one whose turn it is needs room beside all of
-// these.
+// its source meanwhile, perhaps with others, and the one whose turn it is needs
+// room beside all of these.
 type line struct {
-	mu    sync.Mutex
-	needs []int64
-	held  int64
+	mu      sync.Mutex
+	needs   []int64
+	holders map[*source]*holding
+	held    int64
+}
+
+// holding is a source that jobs of the line hold together.
+type holding struct {
+	jobs  int
+	bytes int64
 }
 
 // join lets a job in, unless one of the line could then not run within most
 // bytes: that is budget.ErrSaturated at once.
-func (l *line) join(need, held, most int64) (leave func(), err error) {
+func (l *line) join(need int64, src *source, held, most int64) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	h := l.holders[src]
+	if h != nil {
+		held = 0 // it is there already
+	}
 	if slices.Max(append(l.needs, need))+l.held+held > most {
 		return nil, budget.ErrSaturated
 	}
+	if h == nil {
+		if l.holders == nil {
+			l.holders = map[*source]*holding{}
+		}
+		h = &holding{bytes: held}
+		l.holders[src] = h
+	}
 	l.needs = append(l.needs, need)
+	h.jobs++
 	l.held += held
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		i := slices.Index(l.needs, need)
 		l.needs = slices.Delete(l.needs, i, i+1)
-		l.held -= held
+		if h.jobs--; h.jobs == 0 {
+			l.held -= h.bytes
+			delete(l.holders, src)
+		}
 	}, nil
 }
 

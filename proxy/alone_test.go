@@ -42,6 +42,7 @@ func aloneRig(t *testing.T) *rig {
 		c.QueueWait = 10 * time.Second
 		c.Shares.Heap = testHeap
 	})
+	r.apart = true
 	t.Cleanup(func() {
 		if n := debug.SetMemoryLimit(math.MaxInt64); n != testHeap {
 			t.Errorf("the heap is held to %d in the end", n)
@@ -111,7 +112,7 @@ func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
 func (r *rig) fillCache(n int64) error {
 	for i := 0; r.cfg.Cache.Stats().Bytes < n; i++ {
 		e := &cache.Entry{Key: cache.Key(time.Now().String()), Body: make([]byte, 256<<10), Expires: time.Now().Add(time.Hour)}
-		_, _, err := r.cfg.Cache.Get(context.Background(), e.Key, func(context.Context, func() error) (*cache.Entry, error) { return e, nil })
+		_, _, err := r.cfg.Cache.Get(context.Background(), e.Key, func(context.Context, func() error, *cache.Entry) (*cache.Entry, error) { return e, nil })
 		if err != nil {
 			return err
 		}
@@ -279,22 +280,28 @@ func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
 // for the one whose turn it is would never run.
 func TestTheLineOfLargeJobsLeavesRoomForTheirSources(t *testing.T) {
 	var l line
-	first, err := l.join(50, 10, 100)
+	first, err := l.join(50, &source{}, 10, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.join(60, 31, 100); !errors.Is(err, budget.ErrSaturated) {
+	if _, err := l.join(60, &source{}, 31, 100); !errors.Is(err, budget.ErrSaturated) {
 		t.Errorf("a second that would not have room: %v", err)
 	}
-	if _, err := l.join(10, 41, 100); !errors.Is(err, budget.ErrSaturated) {
+	if _, err := l.join(10, &source{}, 41, 100); !errors.Is(err, budget.ErrSaturated) {
 		t.Errorf("a second that would take the first one's room: %v", err)
 	}
-	second, err := l.join(60, 30, 100)
+	shared := &source{}
+	second, err := l.join(60, shared, 30, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if same, err := l.join(60, shared, 30, 100); err != nil {
+		t.Errorf("another of the same source: %v", err)
+	} else {
+		same()
+	}
 	first()
-	if third, err := l.join(60, 10, 100); err != nil {
+	if third, err := l.join(60, &source{}, 10, 100); err != nil {
 		t.Error(err)
 	} else {
 		third()

@@ -22,7 +22,9 @@ const module = "github.com/pictor-proxy/pictor"
 // point one way; a new package needs a row.
 var mayImport = map[string][]string{
 	"transform":             {},
-	"cache":                 {},
+	"cache":                 {"cache/diskstore", "cache/purge"},
+	"cache/diskstore":       {},
+	"cache/purge":           {},
 	"config":                {},
 	"proxy/budget":          {},
 	"proxy/origin":          {},
@@ -34,9 +36,9 @@ var mayImport = map[string][]string{
 	"proxy/playground":      {"transform", "proxy/signedurl"},
 	"docs/heap":             {},
 	"proxy/ledger":          {},
-	"proxy":                 {"transform", "cache", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor"},
+	"proxy":                 {"transform", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor"},
 	"cmd/docs":              {"transform", "transform/vips", "proxy/signedurl"},
-	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "config",
+	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config",
 		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
 }
 
@@ -45,7 +47,8 @@ var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                    {"proxy"},
 	"github.com/dgraph-io/ristretto/v2":              {"cache"},
 	"github.com/prometheus/client_golang/prometheus": {"proxy"},
-	"github.com/cespare/xxhash/v2":                   {"cache"},
+	"github.com/cespare/xxhash/v2":                   {"cache", "cache/diskstore", "cache/purge"},
+	"github.com/hashicorp/golang-lru/v2":             {"cache", "proxy"},
 	"github.com/h2non/bimg":                          {"transform/vips"},
 	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},
 	"code.dny.dev/ssrf":                              {"proxy/origin"},

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -27,50 +29,71 @@ type failure struct {
 	// text is what everybody is told. Where it is empty the error's own words
 	// are, because they speak of the URL or the picture alone.
 	text string
+	// lasts is for how long those who ask again get the same answer, without
+	// anything being asked or worked on for it.
+	lasts time.Duration
+	// stale says that a picture that is there already, though no longer fresh,
+	// is the better answer.
+	stale bool
 }
+
+// How long errors last: what says something of the picture or of its absence;
+// what may be over as soon as an upload is; what may be over at any moment.
+const (
+	lasting  = 5 * time.Minute
+	settling = time.Minute
+	passing  = 3 * time.Second
+)
 
 const unreachable = "The source could not be fetched."
 
 // failures is the one place where an error becomes a status; the first row
 // that fits counts.
 var failures = []failure{
-	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not fit this path."},
-	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", ""},
-	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", ""},
-	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", ""},
-	{signedurl.ErrMalformed, http.StatusNotFound, "malformed-path", ""},
-	{errNotAllowed, http.StatusForbidden, "option-not-allowed", ""},
-	{errExpired, http.StatusNotFound, "expired", "This URL was good until a time that has passed."},
+	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not fit this path.", 0, false},
+	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
+	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", "", 0, false},
+	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", "", 0, false},
+	{signedurl.ErrMalformed, http.StatusNotFound, "malformed-path", "", 0, false},
+	{errNotAllowed, http.StatusForbidden, "option-not-allowed", "", 0, false},
+	{errExpired, http.StatusNotFound, "expired", "This URL was good until a time that has passed.", 0, false},
 
-	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", ""},
-	{origin.ErrBadSource, http.StatusNotFound, "bad-source", ""},
-	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist."},
-	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", ""},
-	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to answer."},
+	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", "", 0, false},
+	{origin.ErrBadSource, http.StatusNotFound, "bad-source", "", 0, false},
+	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist.", settling, false},
+	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", "", settling, false},
+	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to answer.", passing, true},
 	// One text for all of these: which addresses are refused, and how the
 	// ones that are not behave, is nobody's business.
-	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", unreachable},
-	{origin.ErrUnreachable, http.StatusBadGateway, "source-unreachable", unreachable},
-	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable},
-	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable},
-	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", unreachable},
-	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable},
+	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrUnreachable, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 
-	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", ""},
-	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", ""},
-	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", ""},
-	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", ""},
-	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This picture takes more memory to decode than its header lets expect."},
-	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The picture took too long to make."},
-	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice."},
+	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, false},
+	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", settling, false},
+	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", lasting, false},
+	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", lasting, false},
+	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This picture takes more memory to decode than its header lets expect.", 0, false},
+	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The picture took too long to make.", passing, true},
+	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice.", 0, false},
 
-	{errPoison, http.StatusUnprocessableEntity, "poison", ""},
-	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", ""},
-	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server has more to do than it can. Try again shortly."},
-	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The picture was not ready in time."},
+	{errPoison, http.StatusUnprocessableEntity, "poison", "", 0, false},
+	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", settling, false},
+	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server has more to do than it can. Try again shortly.", 0, true},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The picture was not ready in time.", 0, true},
 }
 
-var internal = failure{nil, http.StatusInternalServerError, "internal", "Something went wrong in the server."}
+var internal = failure{nil, http.StatusInternalServerError, "internal", "Something went wrong in the server.", 0, true}
+
+// Class is what an error means to the cache of the pictures that it is told
+// instead of: cache.Config.Classify.
+func Class(err error) cache.Class {
+	f := classify(err)
+	return cache.Class{For: f.lasts, Stale: f.stale}
+}
 
 // classify finds an error's row.
 func classify(err error) failure {
@@ -86,9 +109,9 @@ func classify(err error) failure {
 	if errors.As(err, &he) {
 		switch he.Code {
 		case http.StatusMethodNotAllowed:
-			return failure{nil, he.Code, "method-not-allowed", "Pictures are asked for by GET or HEAD."}
+			return failure{status: he.Code, code: "method-not-allowed", text: "Pictures are asked for by GET or HEAD."}
 		case http.StatusNotFound:
-			return failure{nil, he.Code, "malformed-path", "There is nothing at this path."}
+			return failure{status: he.Code, code: "malformed-path", text: "There is nothing at this path."}
 		}
 	}
 	return internal
@@ -114,6 +137,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	id := rand.Text()[:12]
 	h := c.Response().Header()
 	noStore(h)
+	h.Set("Cache-Status", errorStatus(f, err))
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Access-Control-Allow-Origin", "*")
@@ -132,6 +156,15 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if c.Request().Method != http.MethodHead {
 		_, _ = c.Response().Write([]byte(text)) // the client may have left
 	}
+}
+
+// errorStatus says where an error is from (RFC 9211).
+func errorStatus(f failure, err error) string {
+	var known *cache.Remembered
+	if errors.As(err, &known) {
+		return "pictor; hit; detail=" + f.code
+	}
+	return "pictor; fwd=miss; detail=" + f.code
 }
 
 // logError tells the operator what the client is not told.

@@ -7,115 +7,94 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// fill makes a missing entry: fetch, sniff, admit, transform. The bytes of the
-// source are admitted before they are read, the working set before a worker
-// gets the job; a download never holds working set. ctx ends when the last
-// client has left, until the fill commits itself: once a worker has the job
-// the work is mostly done, and its result is kept for whoever comes back.
-func (s *Server) fill(ctx context.Context, commit func() error, key cache.Key, req signedurl.Request) (*cache.Entry, error) {
-	if err := s.poison.check(req.Source); err != nil {
+// fill makes a missing entry: get the source, see whether the old entry is still
+// right, sniff, admit, transform. The bytes of the source are admitted before
+// they are read, the working set before a worker gets the job; a download never
+// holds working set. ctx ends when the last client has left, until the fill
+// commits itself: once a worker has the job the work is mostly done, and its
+// result is kept for whoever comes back.
+func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry, a asked) (*cache.Entry, error) {
+	if err := s.poison.check(a.identity); err != nil {
 		return nil, err
 	}
 	s.activity.Add(1)
-	f := &fill{s: s, wait: &patience{left: s.cfg.QueueWait}, commit: commit, req: req}
-	body, err := s.fetch(ctx, f.wait, req)
-	if err != nil {
-		return nil, err
+	f := &fill{s: s, wait: &patience{left: s.cfg.QueueWait}, commit: commit, asked: a}
+	e, err := f.try(ctx, old)
+	if errors.Is(err, errLost) {
+		e, err = f.try(ctx, old) // from the origin, now
 	}
-	defer body.close()
-	f.body = body
-	info, err := s.sniff(body.source, s.limits(req))
+	return e, err
+}
+
+// try is a fill with the source that there is now.
+func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
+	s := f.s
+	src, err := s.sources.take(ctx, f.wait, s.wanted(f.asked))
 	if err != nil {
-		return nil, err
+		return nil, f.overLimit(err)
 	}
-	if req.Meta != "" {
-		b, err := facts(req, info)
-		return s.entry(key, req, body.meta, b, "application/json"), err
+	defer src.leave()
+	f.src = src
+	if old != nil && old.Version == src.meta.Version && old.Pixels == transform.PixelVersion {
+		e := old.Renew()
+		f.date(e)
+		return e, nil
+	}
+	info, err := src.load(ctx, f.wait)
+	if err == nil {
+		err = s.limits(f.req).CheckSource(info)
+	}
+	if err != nil {
+		if errors.Is(err, errLost) {
+			src.lost()
+		}
+		return nil, f.overLimit(err)
+	}
+	// A source that comes without a length is reserved in whole steps, so that
+	// only now it is known.
+	if most := f.req.Limits.SourceBytes; most > 0 && src.meta.Size > most {
+		return nil, fmt.Errorf("%w: it has more than the %d bytes that max_src_file_size allows", origin.ErrTooLarge, most)
+	}
+	if f.req.Meta != "" {
+		b, err := facts(f.req, info)
+		return f.entry(b, "application/json"), err
 	}
 	work := f.picture
-	if req.Params.AsItIs(info) {
+	if f.req.Params.AsItIs(info) {
 		work = f.original
 	}
 	picture, err := work(ctx, info)
 	if err != nil {
 		return nil, err
 	}
-	s.log.Debug("filled", "source", req.Source, "from", info.Format, "source bytes", body.meta.Size,
+	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source bytes", src.meta.Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
-	return s.entry(key, req, body.meta, picture.Body, picture.Format.MIME()), nil
+	return f.entry(picture.Body, picture.Format.MIME()), nil
 }
 
-// body is a fetched source with the bytes reserved for it.
-type body struct {
-	source *transform.Source
-	meta   origin.Meta
-	grant  *budget.Grant
-}
-
-// held is what is reserved for the source; a local one that is empty has none.
-func (b *body) held() int64 {
-	if b.grant == nil {
-		return 0
-	}
-	return b.grant.Bytes()
-}
-
-// close gives memory back before the reservation for it: the other way round,
-// a newcomer could be admitted onto pages that are still there.
-func (b *body) close() {
-	b.source.Close()
-	if b.grant != nil {
-		b.grant.Release()
-	}
-}
-
-func (s *Server) fetch(ctx context.Context, wait *patience, req signedurl.Request) (*body, error) {
-	url := req.Source
-	done, err := s.turns.take(ctx, wait, s.cfg.Origin.Host(url))
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	source, err := transform.NewSource()
-	if err != nil {
-		return nil, err
-	}
-	b := &body{source: source}
-	whole := false
-	defer func() {
-		if !whole { // also by a panic
-			b.close()
+// overLimit is the error of a picture, which for one that is both cut and over
+// a limit is the limit: that will not change by sending the rest.
+func (f *fill) overLimit(err error) error {
+	var bad *badPicture
+	if errors.As(err, &bad) && errors.Is(err, transform.ErrTruncated) {
+		if over := f.s.limits(f.req).CheckSource(bad.info); over != nil {
+			return over
 		}
-	}()
-	reserve := func(n int64) error {
-		if b.grant == nil {
-			b.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
-			return s.bodyTooLarge(err, n)
-		}
-		return s.bodyTooLarge(b.grant.Grow(n), b.grant.Bytes()+n)
 	}
-	if b.meta, err = s.cfg.Origin.Fetch(ctx, url, source, reserve); err == nil {
-		err = source.Seal()
-	}
-	if err != nil {
-		return nil, err
-	}
-	// A source without a length is reserved in whole steps, so that only now
-	// it is known.
-	if most := req.Limits.SourceBytes; most > 0 && b.meta.Size > most {
-		return nil, fmt.Errorf("%w: it has more than the %d bytes that max_src_file_size allows", origin.ErrTooLarge, most)
-	}
-	whole = true
-	if b.grant != nil {
-		b.grant.Shrink(b.meta.Size) // a source without a length was given whole steps
-	}
-	return b, nil
+	return err
+}
+
+// wanted is the source of a request, as good as the purges of its result want.
+func (s *Server) wanted(a asked) wanted {
+	w := wanted{url: a.req.Source, identity: a.identity, buster: a.req.CacheBuster}
+	w.hard, w.soft = s.cfg.Clock.Last(purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()})
+	return w
 }
 
 // bodyTooLarge says what can be done about a source that can never fit.
@@ -127,25 +106,6 @@ func (s *Server) bodyTooLarge(err error, n int64) error {
 	return err
 }
 
-// sniff looks at the whole source and refuses it by what it is. A picture that
-// is both cut and over a limit is told to be over the limit: that will not
-// change by sending the rest.
-func (s *Server) sniff(source *transform.Source, limits transform.Limits) (transform.Info, error) {
-	b, err := source.Bytes()
-	if err != nil {
-		return transform.Info{}, err
-	}
-	// The worker maps the pages itself; here they would only be counted twice.
-	defer source.Release()
-	info, err := transform.Sniff(b)
-	if err == nil || errors.Is(err, transform.ErrTruncated) {
-		if over := limits.CheckSource(info); over != nil {
-			return info, over
-		}
-	}
-	return info, err
-}
-
 // blamed has a worker do something, and remembers a source that it dies of.
 func (s *Server) blamed(source string, work func() error) error {
 	start := time.Now()
@@ -154,25 +114,37 @@ func (s *Server) blamed(source string, work func() error) error {
 	return err
 }
 
-func (s *Server) entry(key cache.Key, req signedurl.Request, meta origin.Meta, content []byte, contentType string) *cache.Entry {
-	now := s.now()
-	ttl, immutable := s.cfg.TTL.of(meta.Freshness), false
-	if req.CacheBuster != "" && !meta.NoStore {
-		ttl, immutable = immutableTTL, true
+// entry is a result.
+func (f *fill) entry(content []byte, contentType string) *cache.Entry {
+	e := &cache.Entry{
+		Key:         f.key,
+		Body:        content,
+		ContentType: contentType,
+		ETag:        cache.ETag(content),
+		Stored:      f.s.now(),
+		Source:      f.identity,
+		Version:     f.src.meta.Version,
+		Pixels:      transform.PixelVersion,
 	}
-	if req.HasMaxAge {
-		ttl, immutable = time.Duration(req.MaxAge)*time.Second, false
-	}
-	return &cache.Entry{
-		Key:          key,
-		Body:         content,
-		ContentType:  contentType,
-		ETag:         cache.ETag(content),
-		LastModified: meta.LastModified,
-		Stored:       now,
-		Expires:      now.Add(ttl),
-		NoStore:      meta.NoStore,
-		Immutable:    immutable,
+	f.date(e)
+	return e
+}
+
+// date says of an entry what follows from when its source was last known to be
+// right.
+func (f *fill) date(e *cache.Entry) {
+	m, t, req := f.src.meta, f.s.cfg.TTL, f.req
+	e.LastModified, e.NoStore, e.Seq = m.LastModified, m.NoStore, m.Seq
+	e.Tags = append(m.tags(), req.TagList()...)
+	e.Expires, e.Refresh, e.Immutable = m.expires(t), m.due(t), false
+	e.StaleWhile, e.StaleError = t.windows(m.Freshness)
+	e.Keep = t.StaleError
+	now := f.s.now()
+	switch {
+	case req.HasMaxAge:
+		e.Expires, e.Refresh = now.Add(time.Duration(req.MaxAge)*time.Second), time.Time{}
+	case req.CacheBuster != "" && !m.NoStore:
+		e.Expires, e.Refresh, e.Immutable = now.Add(immutableTTL), time.Time{}, true
 	}
 }
 

@@ -6,6 +6,16 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
+// TTL says how long results stay fresh, and of use after that.
+type TTL struct {
+	// Default holds where the origin says nothing; Min and Max bound what it says.
+	Default, Min, Max time.Duration
+	// StaleWhile and StaleError are for how long after that a result may still
+	// be served while it is made anew, and where that fails, if the origin says
+	// nothing of it (RFC 5861).
+	StaleWhile, StaleError time.Duration
+}
+
 // immutableTTL is how long an answer holds whose URL names its version: a
 // year, the most that caches are asked to believe (RFC 8246 §2).
 const immutableTTL = 365 * 24 * time.Hour
@@ -20,4 +30,16 @@ func (t TTL) of(f origin.Freshness) time.Duration {
 		ttl = min(ttl, t.Max)
 	}
 	return max(ttl, t.Min, 0)
+}
+
+// windows are the times after that, by what the origin said.
+func (t TTL) windows(f origin.Freshness) (while, onError time.Duration) {
+	while, onError = t.StaleWhile, t.StaleError
+	if f.StaleWhile.Said {
+		while = f.StaleWhile.For
+	}
+	if f.StaleError.Said {
+		onError = f.StaleError.For
+	}
+	return while, onError
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -13,6 +14,15 @@ import (
 
 // errExpired: the URL was good until a time that has passed.
 var errExpired = errors.New("expired")
+
+// asked is a request and what its parts are known by to the caches.
+type asked struct {
+	req signedurl.Request
+	// identity is the source, in the one spelling that all of its URLs have in
+	// common, and key the result.
+	identity string
+	key      cache.Key
+}
 
 // picture answers a request for a picture: verify, parse, look up or fill,
 // write.
@@ -27,19 +37,68 @@ func (s *Server) picture(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	key := cache.Key(req.Canonical())
-	entry, outcome, err := s.cfg.Cache.Get(ctx, key, func(ctx context.Context, commit func() error) (*cache.Entry, error) {
-		return s.fill(ctx, commit, key, req)
+	a := s.identify(req)
+	entry, outcome, err := s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
+		return s.fill(ctx, commit, old, a)
 	})
 	if err != nil {
 		return err
 	}
+	defer entry.Close()
 	end, err := s.sending.begin(ctx, &patience{left: s.cfg.QueueWait}, entry)
 	if err != nil {
 		return err
 	}
 	defer end()
 	return s.write(c, req, entry, outcome)
+}
+
+// identify says what a request is known by.
+func (s *Server) identify(req signedurl.Request) asked {
+	a := asked{req: req, identity: s.identity(req.Source)}
+	known := req
+	known.Source = a.identity
+	key := known.Canonical()
+	if req.Params.Watermark.On() {
+		key = s.cfg.Watermark.Version + "/" + key // another file makes another picture
+	}
+	a.key = cache.Key(key)
+	return a
+}
+
+// identity is a source's URL in one spelling, without those parameters that say
+// nothing about which picture it is.
+func (s *Server) identity(source string) string {
+	id := s.cfg.Origin.Identity(source)
+	path, query, asks := strings.Cut(id, "?")
+	if !asks || len(s.cfg.SourceKeyIgnore) == 0 {
+		return id
+	}
+	var kept []string
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if !s.ignored(name) {
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) == 0 {
+		return path
+	}
+	return path + "?" + strings.Join(kept, "&")
+}
+
+// ignored says whether a parameter is one of SourceKeyIgnore.
+func (s *Server) ignored(name string) bool {
+	for _, pattern := range s.cfg.SourceKeyIgnore {
+		prefix, open := strings.CutSuffix(pattern, "*")
+		if strings.EqualFold(name, pattern) || open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // request turns a request target into what is asked. Nothing of it is looked

@@ -15,6 +15,8 @@ type Watermark struct {
 	Source *transform.Source
 	// Info is what Sniff said of it.
 	Info transform.Info
+	// Version tells it from other pictures: results with another one are others.
+	Version string
 }
 
 // errNoWatermark: a URL asks for one, and none is configured.
@@ -53,11 +55,11 @@ func (s *Server) limits(req signedurl.Request) transform.Limits {
 
 // fill is what the steps of one fill share.
 type fill struct {
+	asked
 	s      *Server
 	wait   *patience
 	commit func() error
-	req    signedurl.Request
-	body   *body
+	src    *source
 	// need is what the transform was admitted with, in bytes.
 	need int64
 }
@@ -66,10 +68,10 @@ type fill struct {
 func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
 	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
 	g, err := f.wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) {
-		return f.s.accounts.transforms.Acquire(ctx, f.body.meta.Size)
+		return f.s.accounts.transforms.Acquire(ctx, f.src.meta.Size)
 	})
 	if err != nil {
-		return pic, f.s.bodyTooLarge(err, f.body.meta.Size)
+		return pic, f.s.bodyTooLarge(err, f.src.meta.Size)
 	}
 	defer g.Release()
 	if err := f.commit(); err != nil {
@@ -82,11 +84,11 @@ func (f *fill) original(ctx context.Context, info transform.Info) (transform.Pic
 // bytes gives what of makes of the source's bytes, which are mapped only
 // meanwhile; nil where it makes nothing.
 func (f *fill) bytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
-	b, err := f.body.source.Bytes()
+	b, err := f.src.data.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	defer f.body.source.Release()
+	defer f.src.data.Release()
 	if out, ok := of(b); ok {
 		return out, nil
 	}
@@ -109,14 +111,14 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	if err := f.s.cfg.Limits.CheckResult(plan, out.Format); err != nil {
 		return pic, err
 	}
-	job := transform.Job{Source: f.body.source, Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
+	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
 	if mark := f.s.cfg.Watermark; out.Watermark.On() {
 		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
 		job.Memory += transform.WatermarkSet(mark.Info, plan, out)
 	}
 	f.need = job.Memory
 	// The result is here, too, while the worker still has it.
-	done, err := f.s.admit(ctx, f.wait, f.body, f.need+transform.ResultBytes(info, plan, out))
+	done, err := f.s.admit(ctx, f.wait, f.src, f.need+transform.ResultBytes(info, plan, out))
 	if err != nil {
 		return pic, err
 	}
@@ -124,7 +126,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	if err := f.commit(); err != nil {
 		return pic, err
 	}
-	err = f.s.blamed(f.req.Source, func() error {
+	err = f.s.blamed(f.identity, func() error {
 		return f.s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { pic = p })
 	})
 	if err != nil || out.Changes(info, plan) {
@@ -136,13 +138,13 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 // look asks a worker for what lies inside of a border.
 func (f *fill) look(ctx context.Context, info transform.Info, out transform.Params) (content transform.Rect, err error) {
 	need := transform.LookSet(info, out)
-	done, err := f.s.admit(ctx, f.wait, f.body, need)
+	done, err := f.s.admit(ctx, f.wait, f.src, need)
 	if err != nil {
 		return content, err
 	}
 	defer done()
-	job := transform.Job{Source: f.body.source, Info: info, Outputs: []transform.Params{out}, Memory: need}
-	err = f.s.blamed(f.req.Source, func() error {
+	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: need}
+	err = f.s.blamed(f.identity, func() error {
 		content, err = f.s.cfg.Transformer.Look(ctx, job)
 		return err
 	})
@@ -152,7 +154,7 @@ func (f *fill) look(ctx context.Context, info transform.Info, out transform.Para
 // smaller is pic, or the source's own bytes where they are the same picture
 // and fewer.
 func (f *fill) smaller(pic transform.Picture, info transform.Info, out transform.Params) (transform.Picture, error) {
-	if int64(len(pic.Body)) <= f.body.meta.Size-info.AncillaryBytes {
+	if int64(len(pic.Body)) <= f.src.meta.Size-info.AncillaryBytes {
 		return pic, nil // it cannot become smaller than that
 	}
 	b, err := f.bytes(func(b []byte) ([]byte, bool) { return transform.StripSource(b, info, out) })

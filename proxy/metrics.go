@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pictor-proxy/pictor/cache/diskstore"
 )
 
 // collector is the ledger, and what was counted, for Prometheus. It keeps
@@ -99,18 +101,56 @@ func (e emitter) accounts(list []Account) {
 
 func (e emitter) cache(s *Server) {
 	c := s.cfg.Cache.Stats()
-	e.gauge("cache_bytes", "What the entries take.", c.Bytes)
+	e.gauge("cache_bytes", "What the entries of the RAM tier take.", c.Bytes)
 	e.gauge("cache_max_bytes", "What they may take now.", c.MaxBytes)
-	e.gauge("cache_entries", "Entries that are kept.", c.Entries)
+	e.gauge("cache_entries", "Entries of the RAM tier.", c.Entries)
 	e.gauge("cache_flights", "Fills under way.", int64(c.Flights))
-	e.gauge("cache_pending_bytes", "Results that are not taken up yet.", c.PendingBytes)
-	for outcome, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses, "collapsed": c.Collapsed} {
+	e.gauge("cache_pending_bytes", "Results that the tiers have not taken up yet.", c.PendingBytes)
+	for tier, n := range map[string]uint64{"memory": c.Hits - c.LowerHits, "disk": c.LowerHits} {
+		e.counter("cache_hits_total", "Fresh answers by where they were.", n, "tier", tier)
+	}
+	for outcome, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses, "collapsed": c.Collapsed, "stale": c.Stale,
+		"stale-if-error": c.StaleErrors, "remembered-error": c.Remembered, "bypass": c.Bypassed} {
 		e.counter("cache_requests_total", "Requests by what the cache did.", n, "outcome", outcome)
 	}
 	e.counter("cache_fills_total", "Fills that were run.", c.Fills)
 	e.counter("cache_fill_errors_total", "Fills that failed.", c.FillErrors)
-	for why, n := range map[string]uint64{"dropped": c.Dropped, "rejected": c.Rejected, "evicted": c.Evicted, "collision": c.Collisions} {
-		e.counter("cache_lost_total", "Entries not taken, pushed out, or hidden by another.", n, "why", why)
+	e.counter("cache_refreshes_total", "Fills that nobody waited for at first.", c.Refreshes)
+	e.counter("cache_renewed_total", "Fills that found the bytes to be right as they are.", c.Renewed)
+	e.counter("cache_promoted_total", "Entries copied from disk into the RAM tier.", c.Promoted)
+	for why, n := range map[string]uint64{"dropped": c.Dropped, "rejected": c.Rejected, "evicted": c.Evicted, "collision": c.Collisions,
+		"swept": c.Swept, "unwritten": c.Unwritten} {
+		e.counter("cache_lost_total", "Entries not taken, pushed out, hidden by another, purged, or not written to disk.", n, "why", why)
+	}
+	e.store("results", s.cfg.Disk)
+	e.store("sources", s.cfg.Sources)
+	e.sources(s.sources.statsNow())
+	p := s.cfg.Clock.Stats()
+	e.gauge("purge_sequence", "Number of the last purge that is in force.", int64(p.Sequence))
+	e.counter("purges_total", "Purges since the start.", p.Purges)
+	e.gauge("purge_targets", "What purges named and is remembered exactly.", int64(p.Targets+p.Prefixes))
+	e.gauge("purge_log_bytes", "Size of the log of purges.", p.LogBytes)
+}
+
+// store tells of a store on disk, if there is one.
+func (e emitter) store(name string, store *diskstore.Store) {
+	if store == nil {
+		return
+	}
+	d := store.Stats()
+	e.gauge("disk_bytes", "What the records on disk take.", d.Bytes, "store", name)
+	e.gauge("disk_max_bytes", "What they may take.", d.MaxBytes, "store", name)
+	e.gauge("disk_records", "Records on disk.", int64(d.Records), "store", name)
+	e.counter("disk_written_total", "Records written.", d.Written, "store", name)
+	for why, n := range map[string]uint64{"evicted": d.Evicted, "corrupt": d.Corrupt, "refused": d.Refused, "error": d.WriteErrors} {
+		e.counter("disk_lost_total", "Records not written or removed.", n, "store", name, "why", why)
+	}
+}
+
+func (e emitter) sources(st SourceStats) {
+	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored, "revalidated": st.Revalidated, "fetched": st.Fetched,
+		"failed": st.Failed, "remembered-error": st.Remembered} {
+		e.counter("sources_total", "Sources by how they were had.", n, "how", how)
 	}
 }
 

@@ -18,19 +18,15 @@ var negotiable = []transform.Format{transform.AVIF, transform.WebP}
 // decide when the source is known. It reports whether Accept mattered, which
 // the answer has to say by Vary.
 func (s *Server) negotiate(req *signedurl.Request, accept []string) (varies bool) {
-	offered := s.cfg.AutoFormats
 	if !req.Auto {
-		if len(offered) == 0 || req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != "" {
+		if len(s.cfg.AutoFormats) == 0 || req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != "" {
 			return false
 		}
 		req.Auto = true
 	}
-	if len(offered) == 0 {
-		offered = negotiable
-	}
 	weights := weightsOf(accept)
 	best := 0.0
-	for _, f := range offered {
+	for _, f := range s.offered() {
 		if w := weights[f.MIME()]; w > best {
 			best = w
 			req.Params.Format = f
@@ -39,6 +35,14 @@ func (s *Server) negotiate(req *signedurl.Request, accept []string) (varies bool
 	// From here on it is the same request as one that names the format.
 	req.Auto = best == 0
 	return true
+}
+
+// offered are the formats to choose from.
+func (s *Server) offered() []transform.Format {
+	if len(s.cfg.AutoFormats) == 0 {
+		return negotiable
+	}
+	return s.cfg.AutoFormats
 }
 
 // weightsOf reads Accept (RFC 9110 §12.5.1): the weight of each type that is

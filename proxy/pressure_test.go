@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -191,12 +192,16 @@ func noOrigin(t *testing.T) *origin.Fetcher {
 // Watch ends with its context, and gives back after work.
 func TestWatchGivesBackAfterWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
+		clock, err := purge.Open(purge.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := cache.New(cache.Config{Clock: clock})
 		if err != nil {
 			t.Fatal(err)
 		}
 		given := 0
-		s, err := New(Config{Keyring: ring, Origin: noOrigin(t), Cache: c, Transformer: &painter{}, Limits: transform.Limits{},
+		s, err := New(Config{Keyring: ring, Origin: noOrigin(t), Cache: c, Clock: clock, Transformer: &painter{}, Limits: transform.Limits{},
 			Shares:   Shares{Workers: 1, Fetches: 1, Connections: 1, Bodies: 1, Sending: 1, Transforms: 1},
 			LimitFor: func(n int64) int64 { return n }, LimitForSource: func(n int64) int64 { return n }, Quiet: func() { given++ }})
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/origin"
@@ -84,6 +85,14 @@ type rig struct {
 	picture []byte
 	// chunked keeps the origin from telling a length.
 	chunked bool
+	// unchanged makes the origin say so; answer, where there is one, answers
+	// instead of it.
+	unchanged bool
+	answer    func(http.ResponseWriter)
+	// elsewhere, unless empty, is the site that sources are at.
+	elsewhere string
+	// apart gives each path a source of its own.
+	apart bool
 }
 
 // hold makes the origin tell when it is asked, once, and keep its answer back.
@@ -122,6 +131,14 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		for k, v := range r.header {
 			w.Header()[k] = v
 		}
+		switch {
+		case r.answer != nil:
+			r.answer(w)
+			return
+		case r.unchanged:
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 		if r.chunked {
 			w.(http.Flusher).Flush()
 		}
@@ -137,7 +154,9 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}}
 	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	must(err)
-	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20})
+	cfg.Clock, err = purge.Open(purge.Config{})
+	must(err)
+	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion, Classify: Class})
 	must(err)
 	cfg.Shares = Shares{Workers: 2, Fetches: 256, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
 	cfg.LimitFor = func(n int64) int64 { return 2 * n }
@@ -155,6 +174,10 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Cleanup(func() {
 		r.Server.Close()
 		cfg.Cache.Close()
+		r.server.Close()
+		if n := len(r.server.sources.open); n != 0 {
+			t.Errorf("%d sources are left over", n)
+		}
 		cfg.Origin.Close()
 		r.site.Close()
 		a := r.server.accounts
@@ -177,9 +200,25 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	return r
 }
 
-// path signs a path for the origin's picture.
+// path signs a path for the origin's picture or, where sources are apart, for
+// one that only these options are asked of.
 func (r *rig) path(options string) string {
-	path := "/" + strings.TrimPrefix(options+"/", "/") + "plain/" + r.site.URL + "/a.png"
+	if r.apart {
+		return r.pathOf(options, "/"+options+"/a.png")
+	}
+	return r.pathOf(options, "/a.png")
+}
+
+// gray is a picture of one colour.
+func gray(w, h int) []byte { return picturetest.PNG(image.NewGray(image.Rect(0, 0, w, h))) }
+
+// pathOf signs a path for what the origin has at a path of its own.
+func (r *rig) pathOf(options, source string) string {
+	site := r.site.URL
+	if r.elsewhere != "" {
+		site = r.elsewhere
+	}
+	path := "/" + strings.TrimPrefix(options+"/", "/") + "plain/" + site + source
 	return "/" + ring.Sign(path) + path
 }
 

@@ -32,6 +32,9 @@ func newSending(bytes, beyond *budget.Budget) *sending {
 // begin counts a client in. Where clients that do not read hold all there is
 // it waits for them, with the errors of Budget.Acquire.
 func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (end func(), err error) {
+	if e.InFile() {
+		return func() {}, nil
+	}
 	if out := s.join(e, nil); out != nil {
 		return func() { s.leave(e, out) }, nil
 	}

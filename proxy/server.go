@@ -11,18 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
-
-// TTL says how long results stay fresh.
-type TTL struct {
-	// Default holds where the origin says nothing; Min and Max bound what it says.
-	Default, Min, Max time.Duration
-}
 
 // Config configures a Server. The parts are the caller's to make and to close.
 type Config struct {
@@ -37,7 +33,18 @@ type Config struct {
 	ThumborPath string
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
-	Transformer transform.Transformer
+	// Clock is the Cache's.
+	Clock *purge.Clock
+	// Disk is the store of the Cache's disk tier, for its figures; nil for none.
+	Disk *diskstore.Store
+	// Sources keeps the bytes of sources, and is closed by the Server; nil for
+	// keeping none.
+	Sources *diskstore.Store
+	// SourceKeyIgnore are parameters of a source's query that do not make it
+	// another one, such as those of a presigned URL; with a star at their end
+	// all that begin so.
+	SourceKeyIgnore []string
+	Transformer     transform.Transformer
 	// Shares are what may be dealt out at first; see Resize.
 	Shares Shares
 	// LimitFor is the memory limit under which a job of so many bytes, its
@@ -58,6 +65,11 @@ type Config struct {
 	// Watermark is what URLs may have laid over their pictures; nil for none.
 	Watermark *Watermark
 	TTL       TTL
+	// CDN is what stands before the server; zero for nothing that is known.
+	CDN CDN
+	// BrowserTTL is how long browsers may keep what a CDN can be purged of; 0
+	// means 5 minutes.
+	BrowserTTL time.Duration
 	// RequestTimeout is the longest that a client waits; 0 means 30 s.
 	RequestTimeout time.Duration
 	// Ready tells what keeps the server from serving; nil means nothing ever does.
@@ -103,12 +115,13 @@ type Server struct {
 	poison   *poison
 	turns    *turns
 	sending  *sending
+	sources  *sources
 	draining atomic.Bool
 }
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Transformer == nil || cfg.LimitFor == nil || cfg.LimitForSource == nil {
+	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil || cfg.LimitFor == nil || cfg.LimitForSource == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	if cfg.Dialect == nil {
@@ -119,6 +132,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.QueueWait <= 0 {
 		cfg.QueueWait = 20 * time.Second
+	}
+	if cfg.BrowserTTL <= 0 {
+		cfg.BrowserTTL = 5 * time.Minute
 	}
 	a, err := newAccounts(cfg.Shares, cfg.QueueWait)
 	if err != nil {
@@ -132,6 +148,9 @@ func New(cfg Config) (*Server, error) {
 		s.now = time.Now
 	}
 	s.poison = newPoison(s.now)
+	if s.sources, err = newSources(s, cfg.Sources, cfg.Clock); err != nil {
+		return nil, err
+	}
 	s.measure, s.shares.level = s.realMemory, 1
 	s.group, _ = ledger.FindGroup() // without one its figures are missing
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_answers_total", Help: "Answers for pictures, by ok, not-modified, or the code of the error."}, []string{"code"})
@@ -172,6 +191,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.echo.ServeHTTP(w, r)
 }
+
+// Close waits for what is still done about sources. It comes after the Cache's,
+// whose fills want them.
+func (s *Server) Close() { s.sources.close() }
 
 // Drain makes the server say on connections that are still open that it is
 // not ready any more.

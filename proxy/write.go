@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,11 +34,12 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 		h[name] = value
 	}
 	h["Etag"] = []string{e.ETag}
-	h["Cache-Control"] = []string{cacheControl(req, e, now)}
+	s.cfg.CDN.setControl(h, lifetimeOf(req, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
+	s.cfg.CDN.setTags(h, e)
 	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{disposition(req, e.ContentType)}
-	s.limitWrite(w, len(e.Body))
+	s.limitWrite(w, e.Size())
 	w.Before(func() {
 		if w.Status >= http.StatusBadRequest { // of this client alone
 			noStore(h)
@@ -49,7 +49,7 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 	if r := c.Request().Header; !strings.HasPrefix(r.Get("Range"), "bytes=") {
 		r.Del("Range")
 	}
-	http.ServeContent(w, c.Request(), "", e.LastModified, bytes.NewReader(e.Body))
+	http.ServeContent(w, c.Request(), "", e.LastModified, e.Content())
 	switch w.Status {
 	case http.StatusNotModified:
 		s.answers.WithLabelValues("not-modified").Inc()
@@ -64,49 +64,65 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 // limitWrite gives a client time by what it is sent, so that one that does
 // not read cannot hold an entry for ever: half a minute, and no less than
 // 16 KiB a second after that.
-func (s *Server) limitWrite(w http.ResponseWriter, size int) {
+func (s *Server) limitWrite(w http.ResponseWriter, size int64) {
 	d := 30*time.Second + time.Duration(size/(16<<10))*time.Second
 	// Fails where there is no connection below, as in tests: no harm then.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
 }
 
-// cacheControl is what browsers and CDNs may do: what is left of the entry's
-// freshness, but never beyond the end of the URL itself.
-func cacheControl(req signedurl.Request, e *cache.Entry, now time.Time) string {
-	if e.NoStore {
-		return "private, no-store"
-	}
-	left := e.Expires.Sub(now)
-	immutable := e.Immutable
-	if e.Immutable {
-		left = immutableTTL
+// staleFor is how long others may keep an answer that is not fresh here, in
+// seconds: soon there will be a better one.
+const staleFor = 10
+
+// lifetimeOf is what is left of an entry's freshness, but never beyond the end
+// of the URL itself.
+func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, now time.Time) lifetime {
+	l := lifetime{noStore: e.NoStore, immutable: e.Immutable, staleWhile: int64(e.StaleWhile / time.Second), staleError: int64(e.StaleError / time.Second)}
+	switch {
+	case outcome == cache.Stale, outcome == cache.StaleError:
+		l = lifetime{fresh: staleFor}
+	case e.Immutable:
+		l.fresh = int64(immutableTTL / time.Second)
+	default:
+		l.fresh = max(int64(e.Expires.Sub(now).Round(time.Second)/time.Second), 0)
 	}
 	if req.Expires != 0 {
 		// In seconds: the end may be further off than a Duration reaches.
-		if end := req.Expires - now.Unix(); end < int64(left/time.Second) {
-			left, immutable = time.Duration(end)*time.Second, false
+		end := max(req.Expires-now.Unix(), 0)
+		if end < l.fresh {
+			l.fresh, l.immutable = end, false
 		}
+		l.staleWhile, l.staleError = min(l.staleWhile, end-l.fresh), min(l.staleError, end-l.fresh)
 	}
-	if left < time.Second {
-		return "no-cache"
-	}
-	v := "public, max-age=" + strconv.FormatInt(int64(left/time.Second), 10)
-	if immutable {
-		v += ", immutable"
-	}
-	return v
+	return l
 }
 
-// cacheStatus tells what the cache did (RFC 9211).
+// cacheStatus tells what the cache did, and where it had the entry (RFC 9211).
 func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
+	tier := "memory"
+	if e.InFile() {
+		tier = "disk"
+	}
+	ttl := "; ttl=" + strconv.FormatInt(int64(e.Expires.Sub(now)/time.Second), 10)
+	status := "pictor; "
 	switch outcome {
 	case cache.Hit:
-		return "pictor; hit; ttl=" + strconv.FormatInt(int64(e.Expires.Sub(now)/time.Second), 10)
+		return status + "hit" + ttl + "; detail=" + tier
+	case cache.Stale:
+		return status + "hit" + ttl + `; detail="` + tier + `, stale-while-revalidate"`
+	case cache.StaleError:
+		return status + "hit" + ttl + `; detail="` + tier + `, stale-if-error"`
 	case cache.Collapsed:
-		return "pictor; fwd=uri-miss; collapsed"
+		return status + "fwd=uri-miss; collapsed"
+	case cache.Bypassed:
+		return status + "fwd=bypass; detail=hit-for-miss"
+	case cache.Expired:
+		status += "fwd=stale"
+	default:
+		status += "fwd=uri-miss"
 	}
-	return "pictor; fwd=uri-miss"
+	if !e.NoStore {
+		status += "; stored"
+	}
+	return status
 }
-
-// noStore keeps an answer out of every cache.
-func noStore(h http.Header) { h.Set("Cache-Control", "no-store") }

@@ -1,0 +1,485 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// watch is a clock that tests move.
+type watch struct{ ahead atomic.Int64 }
+
+func (w *watch) now() time.Time {
+	return time.Unix(2e9, 0).Add(time.Duration(w.ahead.Load()))
+}
+
+func (w *watch) pass(d time.Duration) { w.ahead.Add(int64(d)) }
+
+// timed gives all parts of a rig one clock, and a day in which stale results
+// are of use: an hour while they are made anew.
+func timed(t testing.TB, w *watch, pixels int, lower ...cache.Tier) func(*Config) {
+	return func(c *Config) {
+		c.Cache.Close()
+		c.Origin.Close()
+		c.Now = w.now
+		c.TTL = TTL{Default: time.Hour, Max: 24 * time.Hour, StaleWhile: time.Hour, StaleError: 24 * time.Hour}
+		var err error
+		if c.Origin, err = origin.New(origin.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.now}); err != nil {
+			t.Fatal(err)
+		}
+		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels, Classify: Class, Now: w.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// onDisk is timed, with a disk tier and stored sources below dir.
+func onDisk(t testing.TB, w *watch, dir, state string) func(*Config) {
+	return func(c *Config) {
+		f, err := diskstore.OpenFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Clock, err = purge.Open(purge.Config{Dir: state, Witness: f.Path() + "/purge-log"}); err != nil {
+			t.Fatal(err)
+		}
+		open := func(name string) *diskstore.Store {
+			s, err := f.Open(name, diskstore.Config{MaxBytes: 64 << 20, Now: w.now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-s.Ready()
+			return s
+		}
+		c.Sources = open("sources")
+		timed(t, w, transform.PixelVersion, cache.Disk(open("results"), c.Clock.ID()))(c)
+		clock := c.Clock
+		t.Cleanup(func() { // after the rig's
+			clock.Close()
+			f.Close()
+		})
+	}
+}
+
+// quiet waits until nothing is under way any more.
+func (r *rig) quiet() {
+	r.t.Helper()
+	r.until("all is quiet", func() bool {
+		r.server.sources.mu.Lock()
+		defer r.server.sources.mu.Unlock()
+		return r.cfg.Cache.Stats().Flights == 0 && len(r.server.sources.open) == 0
+	})
+}
+
+// status asks and gives what Cache-Status says, without its ttl.
+func (r *rig) status(path string, header ...string) string {
+	r.t.Helper()
+	resp, body := r.must(path, header...)
+	if resp.StatusCode != http.StatusOK {
+		r.t.Errorf("%s: %d %.100q", path, resp.StatusCode, body)
+	}
+	r.quiet()
+	var kept []string
+	for part := range strings.SplitSeq(resp.Header.Get("Cache-Status"), "; ") {
+		if !strings.HasPrefix(part, "ttl=") {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept[1:], "; ")
+}
+
+const (
+	inMemory = "hit; detail=memory"
+	onFile   = "hit; detail=disk"
+	missed   = "fwd=uri-miss; stored"
+	expired  = "fwd=stale; stored"
+	staleNow = `hit; detail="memory, stale-while-revalidate"`
+	staleErr = `hit; detail="memory, stale-if-error"`
+)
+
+func (r *rig) wantStatus(what, path, want string) {
+	r.t.Helper()
+	if got := r.status(path); got != want {
+		r.t.Errorf("%s: %s, want %s", what, got, want)
+	}
+}
+
+func (r *rig) wantAsked(what string, fetches, jobs int64) {
+	r.t.Helper()
+	if f, j := r.asked.Load(), r.painter.jobs.Load(); f != fetches || j != jobs {
+		r.t.Errorf("%s: %d fetches and %d jobs, want %d and %d", what, f, j, fetches, jobs)
+	}
+}
+
+func TestAThousandClientsCauseOneFetch(t *testing.T) {
+	r := newRig(t, nil)
+	started, release := r.hold()
+	ctx, kill := context.WithCancel(context.Background())
+	leader := make(chan error)
+	go func() {
+		_, _, err := r.get(ctx, r.path("w:10"))
+		leader <- err
+	}()
+	<-started
+	var wg sync.WaitGroup
+	for range 1000 {
+		wg.Go(func() {
+			resp, body, err := r.get(context.Background(), r.path("w:10"))
+			if err != nil || resp.StatusCode != 200 {
+				t.Errorf("%v %.100q %v", resp, body, err)
+			}
+		})
+	}
+	r.until("all are in", func() bool { return r.cfg.Cache.Stats().Collapsed == 1000 })
+	kill()
+	if err := <-leader; err == nil {
+		t.Error("the leader was answered")
+	}
+	close(release)
+	wg.Wait()
+	r.wantAsked("in the end", 1, 1)
+}
+
+func TestAHundredSizesAtOnceFetchTheirSourceOnce(t *testing.T) {
+	r := newRig(t, nil)
+	started, release := r.hold()
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			resp, body, err := r.get(context.Background(), r.path(fmt.Sprint("w:", i+1)))
+			if err != nil || resp.StatusCode != 200 {
+				t.Errorf("%v %.100q %v", resp, body, err)
+			}
+		})
+	}
+	<-started
+	r.until("all are in", func() bool { return r.server.sources.statsNow().Shared == 99 })
+	close(release)
+	wg.Wait()
+	r.wantAsked("in the end", 1, 100)
+}
+
+func TestTenSizesOneAfterTheOtherFetchTheirSourceOnce(t *testing.T) {
+	var w watch
+	dir, state := t.TempDir(), t.TempDir()
+	r := newRig(t, onDisk(t, &w, dir, state))
+	r.header.Set("Etag", `"v1"`)
+	for i := range 10 {
+		r.wantStatus("cold", r.path(fmt.Sprint("w:", i+1)), missed)
+	}
+	r.wantAsked("at first", 1, 10)
+	// Past its lifetime the origin is asked once more, and says that it is the
+	// same: nothing is made anew.
+	w.pass(3 * time.Hour)
+	r.gate = func(req *http.Request) {
+		if req.Header.Get("If-None-Match") != `"v1"` {
+			t.Error("asked without a condition")
+		}
+	}
+	r.unchanged = true
+	for i := range 10 {
+		r.wantStatus("expired", r.path(fmt.Sprint("w:", i+1)), expired)
+	}
+	for i := range 10 {
+		r.wantStatus("renewed", r.path(fmt.Sprint("w:", i+1)), inMemory)
+	}
+	r.wantAsked("revalidated", 2, 10)
+}
+
+func TestTheSameBytesAgainAreNoNewPicture(t *testing.T) {
+	var w watch
+	r := newRig(t, timed(t, &w, transform.PixelVersion))
+	first, _ := r.must(r.path("w:10"))
+	w.pass(3 * time.Hour)
+	again, _ := r.must(r.path("w:10"))
+	if first.Header.Get("ETag") != again.Header.Get("ETag") || again.Header.Get("Cache-Control") != "public, max-age=3600" {
+		t.Errorf("%v", again.Header)
+	}
+	r.wantAsked("the same", 2, 1)
+	r.picture = picturetest.PNG(picturetest.Chart(40, 30))
+	w.pass(3 * time.Hour)
+	r.wantStatus("another", r.path("w:10"), expired)
+	r.wantAsked("another", 3, 2)
+}
+
+func TestStaleWhileRevalidate(t *testing.T) {
+	var w watch
+	r := newRig(t, timed(t, &w, transform.PixelVersion))
+	p := r.path("w:10")
+	r.wantStatus("cold", p, missed)
+	w.pass(90 * time.Minute)
+	started, release := r.hold()
+	for range 20 { // while one fetch is under way
+		resp, _ := r.must(p)
+		if got := resp.Header.Get("Cache-Status"); !strings.Contains(got, "stale-while-revalidate") || resp.Header.Get("Cache-Control") != "public, max-age=10" {
+			t.Errorf("%v", resp.Header)
+		}
+	}
+	<-started
+	r.gate = nil
+	close(release)
+	r.quiet()
+	r.wantStatus("refreshed", p, inMemory)
+	r.wantAsked("in the end", 2, 1)
+	// Ahead of its end an entry is made anew, too, and nobody notices.
+	w.pass(59*time.Minute + 59*time.Second)
+	r.wantStatus("nearly over", p, inMemory)
+	r.wantAsked("nearly over", 3, 1)
+	w.pass(30 * time.Minute)
+	r.wantStatus("renewed", p, inMemory)
+}
+
+func TestTheOriginIsDownForAMinute(t *testing.T) {
+	for name, down := range map[string]func(http.ResponseWriter){
+		"503":     func(w http.ResponseWriter) { w.WriteHeader(503) },
+		"hang up": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"cut": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "1000")
+			w.Write([]byte("short"))
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		for _, late := range []time.Duration{61 * time.Minute, 3 * time.Hour} {
+			t.Run(fmt.Sprint(name, late), func(t *testing.T) {
+				var w watch
+				r := newRig(t, timed(t, &w, transform.PixelVersion))
+				for i := range 20 {
+					r.wantStatus("cold", r.path(fmt.Sprint("w:", i+1)), missed)
+				}
+				cold := r.asked.Load()
+				w.pass(late)
+				r.answer = down
+				for range 60 {
+					for i := range 20 {
+						resp, body := r.must(r.path(fmt.Sprint("w:", i+1)))
+						if resp.StatusCode != 200 || !strings.Contains(resp.Header.Get("Cache-Status"), "stale") {
+							t.Fatalf("%d %v %.100q", resp.StatusCode, resp.Header, body)
+						}
+					}
+					w.pass(time.Second)
+				}
+				r.quiet()
+				// One source, and who asks of it is told the same for a while.
+				if n := r.asked.Load() - cold; n < 10 || n > 31 {
+					t.Errorf("the origin was asked %d times in the minute", n)
+				}
+				r.answer = nil
+				w.pass(5 * time.Second)
+				before := r.asked.Load()
+				for range 2 {
+					for i := range 20 {
+						r.status(r.path(fmt.Sprint("w:", i+1)))
+					}
+				}
+				for i := range 20 {
+					r.wantStatus("back", r.path(fmt.Sprint("w:", i+1)), inMemory)
+				}
+				// Without a store each refresh fetches for itself, and changes nothing.
+				if n := r.asked.Load() - before; n > 20 || r.painter.jobs.Load() != 20 {
+					t.Errorf("%d fetches and %d jobs when it was back", n, r.painter.jobs.Load())
+				}
+			})
+		}
+	}
+}
+
+func TestNeverStaleWhereTheOriginForbidsIt(t *testing.T) {
+	for _, cc := range []string{"max-age=60, must-revalidate", "max-age=60, proxy-revalidate", "s-maxage=60", "no-cache"} {
+		t.Run(cc, func(t *testing.T) {
+			var w watch
+			r := newRig(t, timed(t, &w, transform.PixelVersion))
+			r.header.Set("Cache-Control", cc)
+			r.status(r.path("w:10"))
+			w.pass(61 * time.Second)
+			r.answer = func(w http.ResponseWriter) { w.WriteHeader(500) }
+			if resp, body := r.must(r.path("w:10")); resp.StatusCode != 502 {
+				t.Errorf("%d %.100q", resp.StatusCode, body)
+			}
+			r.answer = nil
+			w.pass(10 * time.Second)
+			r.wantStatus("back", r.path("w:10"), expired)
+			r.wantAsked("back", 3, 1)
+		})
+	}
+}
+
+func TestErrorsThatSayTheTruthEndAnEntry(t *testing.T) {
+	var w watch
+	r := newRig(t, timed(t, &w, transform.PixelVersion))
+	r.status(r.path("w:10"))
+	w.pass(90 * time.Minute)
+	r.answer = func(w http.ResponseWriter) { w.WriteHeader(404) }
+	r.wantStatus("for the last time", r.path("w:10"), staleNow)
+	for range 3 {
+		if resp, _ := r.must(r.path("w:10")); resp.StatusCode != 404 || resp.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %v", resp.StatusCode, resp.Header)
+		}
+	}
+	r.wantAsked("it is gone", 2, 1)
+}
+
+func TestErrorsAreRememberedByTheirClass(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		answer func(http.ResponseWriter)
+		status int
+		lasts  time.Duration
+	}{
+		{"not found", func(w http.ResponseWriter) { w.WriteHeader(404) }, 404, settling},
+		{"an error", func(w http.ResponseWriter) { w.WriteHeader(500) }, 502, passing},
+		{"no picture", func(w http.ResponseWriter) { fmt.Fprint(w, "<!DOCTYPE html><html>") }, 415, lasting},
+		{"cut", func(w http.ResponseWriter) { w.Write(picturetest.PNG(picturetest.Chart(40, 30))[:100]) }, 422, settling},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var w watch
+			r := newRig(t, timed(t, &w, transform.PixelVersion))
+			r.answer = tc.answer
+			ask := func(what string, fetches int64, known bool) {
+				t.Helper()
+				for i := range 3 { // other sizes of it, too
+					resp, body := r.must(r.path(fmt.Sprint("w:", i+1)))
+					if resp.StatusCode != tc.status || strings.Contains(resp.Header.Get("Cache-Status"), "hit") != (known || i > 0) {
+						t.Errorf("%s: %d %v %.100q", what, resp.StatusCode, resp.Header, body)
+					}
+				}
+				if n := r.asked.Load(); n != fetches {
+					t.Errorf("%s: %d fetches, want %d", what, n, fetches)
+				}
+			}
+			ask("at first", 1, false)
+			w.pass(tc.lasts - time.Second)
+			ask("just before its end", 1, true)
+			w.pass(2 * time.Second)
+			ask("after it", 2, false)
+			if _, err := r.server.Purge(PurgeRequest{Sources: []string{r.site.URL + "/a.png"}}); err != nil {
+				t.Fatal(err)
+			}
+			ask("purged", 3, false)
+			r.answer = nil
+			if _, err := r.server.Purge(PurgeRequest{Tags: []string{"nothing of it"}}); err == nil {
+				t.Error("a bad tag is taken")
+			}
+			w.pass(tc.lasts + time.Second)
+			r.wantStatus("put right", r.path("w:1"), missed)
+		})
+	}
+}
+
+func TestWhatMayNotBeKeptIsNotWaitedFor(t *testing.T) {
+	r := newRig(t, nil)
+	r.header.Set("Cache-Control", "no-store")
+	r.status(r.path("w:10"))
+	var inside, most atomic.Int64
+	all := make(chan struct{})
+	r.gate = func(*http.Request) {
+		if n := inside.Add(1); n == 30 {
+			most.Store(n)
+			close(all)
+		}
+		<-all
+	}
+	var wg sync.WaitGroup
+	for range 30 {
+		wg.Go(func() {
+			resp, _, err := r.get(context.Background(), r.path("w:10"))
+			if err != nil || resp.Header.Get("Cache-Status") != "pictor; fwd=bypass; detail=hit-for-miss" || resp.Header.Get("Cache-Control") != "private, no-store" {
+				t.Errorf("%v, %v", resp, err)
+			}
+		})
+	}
+	wg.Wait()
+	r.wantAsked("each for itself", 31, 31)
+}
+
+// Those who waited for what turned out not to be theirs get their own.
+func TestWhatMayNotBeKeptIsNotShared(t *testing.T) {
+	r := newRig(t, nil)
+	r.header.Set("Cache-Control", "private")
+	started, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.gate = func(*http.Request) { once.Do(func() { close(started); <-release }) }
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if resp, _, err := r.get(context.Background(), r.path("w:10")); err != nil || resp.StatusCode != 200 {
+				t.Errorf("%v, %v", resp, err)
+			}
+		})
+	}
+	<-started
+	r.until("all are in", func() bool { return r.cfg.Cache.Stats().Collapsed == 9 })
+	close(release)
+	wg.Wait()
+	r.wantAsked("each for itself", 10, 10)
+}
+
+func TestACacheBusterIsANewSource(t *testing.T) {
+	var w watch
+	r := newRig(t, onDisk(t, &w, t.TempDir(), t.TempDir()))
+	r.wantStatus("cold", r.path("w:10/cb:1"), missed)
+	r.wantStatus("another size", r.path("w:20/cb:1"), missed)
+	r.wantAsked("one version", 1, 2)
+	r.picture = picturetest.PNG(picturetest.Chart(40, 30))
+	r.wantStatus("another version", r.path("w:10/cb:2"), missed)
+	r.wantAsked("another version", 2, 3)
+}
+
+func TestParametersThatMakeNoOtherSource(t *testing.T) {
+	var asked []string
+	r := newRig(t, func(c *Config) { c.SourceKeyIgnore = []string{"X-Amz-*", "Expires"} })
+	r.gate = func(req *http.Request) { asked = append(asked, req.URL.RawQuery) }
+	for i, query := range []string{"v=1&X-Amz-Signature=a&expires=5", "X-Amz-Signature=b&v=1", "x-amz-date=c&v=1&Expires=9"} {
+		want := inMemory
+		if i == 0 {
+			want = missed
+		}
+		r.wantStatus(query, r.pathOf("w:10", "/a.png%3F"+query), want)
+	}
+	r.wantStatus("another", r.pathOf("w:10", "/a.png%3Fv=2&X-Amz-Signature=a"), missed)
+	if want := "v=1&X-Amz-Signature=a&expires=5 v=2&X-Amz-Signature=a"; strings.Join(asked, " ") != want {
+		t.Errorf("the origin was asked for %q", asked)
+	}
+}
+
+// Pixels of another version are served, and made anew.
+func TestOtherPixelsAreStaleAndNotMissing(t *testing.T) {
+	var w watch
+	r := newRig(t, timed(t, &w, transform.PixelVersion))
+	p := r.path("w:10")
+	r.wantStatus("cold", p, missed)
+	req, err := r.server.request(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := r.server.identify(req).key
+	e, ok := r.cfg.Cache.Lookup(key)
+	if !ok {
+		t.Fatal("not there")
+	}
+	before := e.Renew()
+	before.Pixels--
+	if _, err := r.server.Purge(PurgeRequest{URLs: []string{p}}); err != nil {
+		t.Fatal(err)
+	}
+	before.Seq = r.cfg.Clock.Applied()
+	if _, _, err := r.cfg.Cache.Get(t.Context(), key, func(context.Context, func() error, *cache.Entry) (*cache.Entry, error) { return before, nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.quiet()
+	r.wantStatus("old pixels", p, staleNow)
+	r.wantStatus("new ones", p, inMemory)
+	r.wantAsked("made anew", 2, 2)
+}

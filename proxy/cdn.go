@@ -1,0 +1,142 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
+
+// CDN is a profile: the headers by which one CDN learns what is meant for it
+// and not for browsers. The zero CDN is none.
+type CDN struct {
+	// control is the header that has the CDN's freshness, control of a cache for
+	// itself (RFC 9213 §2); shared says that it is in Cache-Control instead, for
+	// all shared caches.
+	control string
+	shared  bool
+	// tags is the header that has the names to purge by, with between between them.
+	tags, between string
+}
+
+// profiles are the CDNs by name, as their documents have it. Cloudflare takes
+// s-maxage for a word against stale answers, so it gets none.
+var profiles = map[string]CDN{
+	"cloudflare": {control: "Cdn-Cache-Control", tags: "Cache-Tag", between: ","},
+	"fastly":     {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
+	"cloudfront": {shared: true, tags: "Cache-Tag", between: ","},
+	"varnish":    {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
+}
+
+// ParseCDN finds a profile by its name, in any case.
+func ParseCDN(name string) (CDN, bool) {
+	p, ok := profiles[strings.ToLower(name)]
+	return p, ok
+}
+
+// on says whether there is a CDN.
+func (p CDN) on() bool { return p != CDN{} }
+
+// lifetime is what caches may do with an answer, in seconds.
+type lifetime struct {
+	fresh, staleWhile, staleError int64
+	noStore, immutable            bool
+}
+
+// directives are those of a header for shared caches.
+func (l lifetime) directives(age string) string {
+	v := age + "=" + strconv.FormatInt(l.fresh, 10)
+	if l.staleWhile > 0 {
+		v += ", stale-while-revalidate=" + strconv.FormatInt(l.staleWhile, 10)
+	}
+	if l.staleError > 0 {
+		v += ", stale-if-error=" + strconv.FormatInt(l.staleError, 10)
+	}
+	return v
+}
+
+// browser is Cache-Control without a CDN.
+func (l lifetime) browser() string {
+	switch {
+	case l.noStore:
+		return "private, no-store"
+	case l.fresh < 1:
+		return "no-cache"
+	}
+	v := "public, max-age=" + strconv.FormatInt(l.fresh, 10)
+	if l.immutable {
+		v += ", immutable"
+	}
+	return v
+}
+
+// setControl says to browsers and to the CDN what is meant for each. A browser
+// cannot be purged, so behind a CDN, which can, it gets browserTTL seconds at
+// the most.
+func (p CDN) setControl(h http.Header, l lifetime, browserTTL int64) {
+	own := l
+	if p.on() && !l.immutable {
+		own.fresh = min(l.fresh, browserTTL)
+	}
+	control := own.browser()
+	if p.shared && !l.noStore && l.fresh > 0 {
+		control += ", " + l.directives("s-maxage")
+	}
+	h["Cache-Control"] = []string{control}
+	switch {
+	case p.control == "":
+	case l.noStore:
+		h[p.control] = []string{"no-store"}
+	default:
+		h[p.control] = []string{l.directives("max-age")}
+	}
+}
+
+// setTags says what the answer can be purged by.
+func (p CDN) setTags(h http.Header, e *cache.Entry) {
+	if p.tags == "" || e.NoStore {
+		return
+	}
+	all := []string{tagOf(purge.Target{Kind: purge.All})}
+	for _, host := range cache.Hosts(e.Source) {
+		all = append(all, tagOf(purge.Target{Kind: purge.Host, Value: host}))
+	}
+	all = append(all, tagOf(purge.Target{Kind: purge.Source, Value: e.Source}), tagOf(purge.Target{Kind: purge.URL, Value: cache.PurgeName(e.Key)}))
+	h[p.tags] = []string{strings.Join(append(all, e.Tags...), p.between)}
+}
+
+// tagOf is the tag that stands for a target at a CDN: short, of letters that
+// all of them take, and the same for ever. A prefix has none of its own.
+func tagOf(t purge.Target) string {
+	sum := sha256.Sum256([]byte(t.Value))
+	id := hex.EncodeToString(sum[:8])
+	switch t.Kind {
+	case purge.All:
+		return "pictor-all"
+	case purge.Host:
+		return "pictor-h-" + id
+	case purge.Source:
+		return "pictor-s-" + id
+	case purge.URL:
+		return "pictor-u-" + id
+	case purge.Prefix:
+		if hosts := cache.Hosts(t.Value); len(hosts) > 0 {
+			return tagOf(purge.Target{Kind: purge.Host, Value: hosts[0]})
+		}
+		return "pictor-all"
+	}
+	return t.Value
+}
+
+// noStore keeps an answer out of every cache.
+func noStore(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	for _, p := range profiles {
+		h.Del(p.control)
+		h.Del(p.tags)
+	}
+}

@@ -1,0 +1,302 @@
+package proxy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// source is a source in use: by those who work on it or wait for it, and while
+// it is got or written to disk.
+type source struct {
+	t  *sources
+	id string
+	// seq is the purge clock's before anybody was asked about it.
+	seq uint64
+	// ready is closed when all below is known: err, or meta and where the bytes
+	// are, here or in a record.
+	ready  chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc
+	err    error
+	meta   sourceMeta
+	// waited is how long the getting stood in lines.
+	waited time.Duration
+
+	// here has one slot, for who looks at or changes what follows it.
+	here   chan struct{}
+	record *diskstore.Record
+	data   *transform.Source
+	// grant is what is reserved for data; nil for none.
+	grant *budget.Grant
+	info  transform.Info
+
+	// users counts, under the table's lock, the getting as one; with the last
+	// one it all ends.
+	users int
+}
+
+// badPicture is a source that is there, and is no picture to work on.
+type badPicture struct {
+	info transform.Info
+	err  error
+}
+
+func (e *badPicture) Error() string { return e.err.Error() }
+
+// Unwrap is what is wrong with it.
+func (e *badPicture) Unwrap() error { return e.err }
+
+// errLost: the store does not have the bytes any more that it had.
+var errLost = errors.New("a stored source is gone")
+
+func newSource(t *sources, id string) *source {
+	ctx, cancel := context.WithTimeout(context.Background(), t.s.cfg.RequestTimeout)
+	return &source{t: t, id: id, seq: t.clock.Applied(), ready: make(chan struct{}), ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2}
+}
+
+// getting: it is not known yet.
+func (src *source) getting() bool {
+	select {
+	case <-src.ready:
+		return false
+	default:
+		return true
+	}
+}
+
+// serves says whether a source that is ready is right for somebody who did not
+// ask for it first.
+func (src *source) serves(w wanted) bool {
+	if src.err != nil || src.meta.NoStore {
+		return false
+	}
+	hard, soft := src.meta.purges(src.t.clock)
+	return src.meta.Seq >= max(hard, soft, w.hard, w.soft) && src.t.s.now().Before(src.meta.due(src.t.s.cfg.TTL))
+}
+
+// leave is a user that is done. When only the getting is left it ends, and
+// nobody may join it; with the last one the memory is given back.
+func (src *source) leave() {
+	t := src.t
+	t.mu.Lock()
+	src.users--
+	last := src.users == 0
+	if last || src.users == 1 && src.getting() {
+		src.cancel()
+		src.forget()
+	}
+	t.mu.Unlock()
+	if last {
+		src.close()
+	}
+}
+
+// forget takes the source off the table, if it is there. The table's lock is held.
+func (src *source) forget() {
+	if src.t.open[src.id] == src {
+		delete(src.t.open, src.id)
+	}
+}
+
+// close gives memory back before the reservation for it: the other way round,
+// a newcomer could be admitted onto pages that are still there.
+func (src *source) close() {
+	if src.record != nil {
+		_ = src.record.Close() // it was only read
+	}
+	if src.data != nil {
+		src.data.Close()
+	}
+	if src.grant != nil {
+		src.grant.Release()
+	}
+}
+
+// held is what is reserved for the bytes that are here.
+func (src *source) held() int64 {
+	if src.grant == nil {
+		return 0
+	}
+	return src.grant.Bytes()
+}
+
+// get finds the source on disk, asks its origin, or both.
+func (src *source) get(w wanted) {
+	t := src.t
+	wait := &patience{left: t.s.cfg.QueueWait}
+	src.err = errLost
+	defer t.running.Done()
+	defer src.leave()
+	defer func() { // also by a panic
+		src.waited = t.s.cfg.QueueWait - wait.left
+		t.remember(src)
+		if src.err != nil || src.meta.NoStore {
+			t.mu.Lock()
+			src.forget()
+			t.mu.Unlock()
+		}
+		close(src.ready)
+		if src.data != nil && src.err == nil {
+			src.keep()
+		}
+	}()
+	src.err = src.find(wait, w)
+	if src.err != nil {
+		t.count(func(s *SourceStats) { s.Failed++ })
+	}
+}
+
+func (src *source) find(wait *patience, w wanted) error {
+	t := src.t
+	stored := t.stored(src.id)
+	if stored != nil {
+		hard, soft := stored.meta.purges(t.clock)
+		hard, soft = max(hard, w.hard), max(soft, w.soft)
+		if stored.meta.Seq < hard {
+			stored.record.Close()
+			stored = nil
+		} else if stored.meta.Seq >= soft && t.s.now().Before(stored.meta.due(t.s.cfg.TTL)) {
+			src.meta, src.record = stored.meta, stored.record
+			t.count(func(s *SourceStats) { s.Stored++ })
+			return nil
+		}
+	}
+	return src.ask(wait, w, stored)
+}
+
+// ask asks the origin for a source, or whether what is stored is still right.
+func (src *source) ask(wait *patience, w wanted, stored *storedSource) error {
+	t := src.t
+	ctx := src.ctx
+	keep := false
+	defer func() {
+		if stored != nil && !keep {
+			stored.record.Close()
+		}
+	}()
+	done, err := t.s.turns.take(ctx, wait, t.s.cfg.Origin.Host(w.url))
+	if err != nil {
+		return err
+	}
+	defer done()
+	if src.data, err = transform.NewSource(); err != nil {
+		return err
+	}
+	hash := sha256.New()
+	meta, changed, err := t.s.cfg.Origin.Revalidate(ctx, w.url, stored.validators(), io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
+	if err != nil {
+		return err
+	}
+	if !changed {
+		src.data.Close()
+		src.data, src.record, keep = nil, stored.record, true
+		src.meta = stored.meta.renewed(meta, src.seq, t.s.now())
+		t.renew(src)
+		t.count(func(s *SourceStats) { s.Revalidated++ })
+		return nil
+	}
+	t.count(func(s *SourceStats) { s.Fetched++ })
+	src.meta = newSourceMeta(meta, w, src.seq, t.s.now())
+	src.meta.Version = hex.EncodeToString(hash.Sum(nil)[:16])
+	if err := src.data.Seal(); err != nil {
+		return err
+	}
+	if src.grant != nil {
+		src.grant.Shrink(meta.Size) // a source without a length was given whole steps
+	}
+	src.info, err = src.sniff()
+	return err
+}
+
+// reserve admits bytes before they come.
+func (src *source) reserve(ctx context.Context, wait *patience) func(n int64) error {
+	s := src.t.s
+	return func(n int64) (err error) {
+		if src.grant == nil {
+			src.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
+			return s.bodyTooLarge(err, n)
+		}
+		return s.bodyTooLarge(src.grant.Grow(n), src.grant.Bytes()+n)
+	}
+}
+
+// load brings the bytes here, and says what they are. Several may ask for it at
+// once, and one of them does it.
+func (src *source) load(ctx context.Context, wait *patience) (transform.Info, error) {
+	select {
+	case src.here <- struct{}{}:
+		defer func() { <-src.here }()
+	case <-ctx.Done():
+		return transform.Info{}, context.Cause(ctx)
+	}
+	if src.data != nil {
+		return src.info, nil
+	}
+	if err := src.read(ctx, wait); err != nil {
+		return transform.Info{}, err
+	}
+	return src.info, nil
+}
+
+// read copies the record into memory that a worker can map.
+func (src *source) read(ctx context.Context, wait *patience) error {
+	data, err := transform.NewSource()
+	if err != nil {
+		return err
+	}
+	if n := src.record.Size(); n > 0 {
+		if err = src.reserve(ctx, wait)(n); err == nil {
+			if _, broken := io.Copy(data, io.NewSectionReader(src.record, 0, n)); broken != nil {
+				err = errLost
+			}
+		}
+	}
+	if err == nil {
+		err = data.Seal()
+	}
+	if err == nil {
+		src.data = data
+		if src.info, err = src.sniff(); err == nil {
+			return nil
+		}
+	}
+	src.data = nil
+	data.Close()
+	if src.grant != nil {
+		src.grant.Release()
+		src.grant = nil
+	}
+	return err
+}
+
+// sniff looks at the whole source.
+func (src *source) sniff() (transform.Info, error) {
+	b, err := src.data.Bytes()
+	if err != nil {
+		return transform.Info{}, err
+	}
+	// The worker maps the pages itself; here they would only be counted twice.
+	defer src.data.Release()
+	info, err := transform.Sniff(b)
+	if err != nil {
+		err = &badPicture{info, err}
+	}
+	return info, err
+}
+
+// lost is a source whose bytes turned out not to be there: the next one who
+// wants it gets it anew.
+func (src *source) lost() {
+	src.t.mu.Lock()
+	src.forget()
+	src.t.mu.Unlock()
+	src.t.store.Drop(diskstore.NameOf(src.id))
+}

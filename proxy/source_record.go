@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+)
+
+// sourceMeta is what is known of a source: what its origin said, and when.
+type sourceMeta struct {
+	// ID is what it is kept under, Identity what purges call it.
+	ID       string `json:"id"`
+	Identity string `json:"identity"`
+	origin.Meta
+	// Version tells the bytes.
+	Version string `json:"version"`
+	// Confirmed is when the origin last sent it or said that it is the same, Spread what
+	// part of its lifetime goes by before it is asked again: those that were
+	// fetched together shall not be due together.
+	Confirmed time.Time `json:"confirmed"`
+	Spread    float64   `json:"spread"`
+	// Seq is the purge clock's, by the log whose identity is Log, before the
+	// origin was asked.
+	Seq uint64 `json:"seq"`
+	Log string `json:"log"`
+}
+
+// spread is the largest part of a lifetime that may be left when a source is due.
+const spread = 0.1
+
+// spreadFrom is the lifetime from which on it is worth it.
+const spreadFrom = time.Minute
+
+func newSourceMeta(m origin.Meta, w wanted, seq uint64, now time.Time) sourceMeta {
+	return sourceMeta{ID: w.id(), Identity: w.identity, Meta: m, Confirmed: now, Spread: 1 - spread*rand.Float64(), Seq: seq}
+}
+
+// renewed is what is known after the origin said that the source is still the
+// same (RFC 9111 §4.3.4): what it said now, and else what it said before.
+func (m sourceMeta) renewed(said origin.Meta, seq uint64, now time.Time) sourceMeta {
+	if said.Explicit {
+		m.Freshness = said.Freshness
+	}
+	m.NoStore = said.NoStore
+	if said.ETag != "" {
+		m.ETag = said.ETag
+	}
+	if !said.LastModified.IsZero() {
+		m.LastModified = said.LastModified
+	}
+	if said.Tags != "" {
+		m.Tags = said.Tags
+	}
+	m.Confirmed, m.Seq, m.Spread = now, seq, 1-spread*rand.Float64()
+	return m
+}
+
+// expires is until when the source is fresh.
+func (m sourceMeta) expires(t TTL) time.Time { return m.Confirmed.Add(t.of(m.Freshness)) }
+
+// due is from when on its origin is asked again.
+func (m sourceMeta) due(t TTL) time.Time {
+	ttl := t.of(m.Freshness)
+	if ttl >= spreadFrom {
+		ttl = time.Duration(float64(ttl) * m.Spread)
+	}
+	return m.Confirmed.Add(ttl)
+}
+
+// purges are the newest purges that name the source.
+func (m sourceMeta) purges(c *purge.Clock) (hard, soft uint64) {
+	if m.Seq > c.Applied() {
+		return m.Seq + 1, 0 // of a log that was put back to an older state
+	}
+	return c.Last(purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.tags()})
+}
+
+func (m sourceMeta) tags() []string { return strings.Fields(m.Tags) }
+
+// storedSource is a source on disk.
+type storedSource struct {
+	meta   sourceMeta
+	record *diskstore.Record
+}
+
+// validators are what the origin knows the source by; none for none.
+func (st *storedSource) validators() origin.Validators {
+	if st == nil {
+		return origin.Validators{}
+	}
+	return origin.Validators{ETag: st.meta.ETag, LastModified: st.meta.LastModified}
+}
+
+// decodeSourceMeta reads the header of id's record. One of another purge log
+// has missed purges that nobody can name any more.
+func decodeSourceMeta(b []byte, id, log string) (m sourceMeta, ok bool) {
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, false
+	}
+	return m, m.ID == id && m.Log == log && m.Version != "" && m.Spread > 0 && m.Spread <= 1
+}
+
+// stored looks a source up on disk.
+func (t *sources) stored(id string) *storedSource {
+	if t.store == nil {
+		return nil
+	}
+	r, ok := t.store.Get(diskstore.NameOf(id))
+	if !ok {
+		return nil
+	}
+	m, ok := decodeSourceMeta(r.Header(), id, t.clock.ID())
+	if !ok {
+		r.Close()
+		t.store.Drop(diskstore.NameOf(id))
+		return nil
+	}
+	return &storedSource{m, r}
+}
+
+// renew writes down what is known of a source anew.
+func (t *sources) renew(src *source) {
+	src.meta.Log = t.clock.ID()
+	h, err := json.Marshal(src.meta)
+	if err == nil && !src.meta.NoStore {
+		err = t.store.SetHeader(diskstore.NameOf(src.id), src.record, h)
+	}
+	if err != nil || src.meta.NoStore {
+		t.store.Drop(diskstore.NameOf(src.id))
+	}
+}
+
+// keep writes a source to disk, unless there is too much to write already. A
+// local one is there anyhow.
+func (src *source) keep() {
+	t := src.t
+	if t.store == nil || src.meta.NoStore || !strings.Contains(src.meta.Identity, "://") || strings.HasPrefix(src.meta.Identity, "local:") {
+		return
+	}
+	select {
+	case t.writing <- struct{}{}:
+		defer func() { <-t.writing }()
+	default:
+		t.store.Drop(diskstore.NameOf(src.id)) // it is older than this one
+		return
+	}
+	meta := src.meta
+	meta.Log = t.clock.ID()
+	h, err := json.Marshal(meta)
+	if err != nil {
+		return
+	}
+	// What goes wrong the store counts and tells.
+	_ = t.store.Put(diskstore.NameOf(src.id), h, io.NewSectionReader(src.data.File(), 0, meta.Size), meta.Size)
+}

@@ -1,0 +1,188 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// sources has each source once for all who want it at the same moment, and
+// keeps on disk what may be kept, so that ten sizes of a picture fetch it once.
+type sources struct {
+	s *Server
+	// store is nil where nothing is kept.
+	store *diskstore.Store
+	clock *purge.Clock
+	// known is what is remembered of sources that cannot be had, or not shared.
+	known *lru.Cache[string, knownSource]
+	// writing has room for those whose bytes are being written to the store.
+	writing chan struct{}
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	open  map[string]*source
+	stats SourceStats
+}
+
+// SourceStats count how sources were had.
+type SourceStats struct {
+	// Shared were in use already, Stored on disk and fresh, Revalidated on disk
+	// and found to be the same by their origin, Fetched sent by it. Failed are
+	// those that could not be had, Remembered those not asked for because of it.
+	Shared, Stored, Revalidated, Fetched, Failed, Remembered uint64
+}
+
+// maxKnown bounds known, at some 300 bytes each, with their URLs more.
+const maxKnown = 4096
+
+// knownSource is what is remembered of a source.
+type knownSource struct {
+	until time.Time
+	seq   uint64
+	err   error
+	// info is of a source that is there, and no picture that could be worked on.
+	info transform.Info
+	// exclusive: it may not be kept, so everybody gets it by themselves.
+	exclusive bool
+}
+
+// exclusiveFor is for how long a source that may not be kept is taken for one
+// that the next time, too, may not be.
+const exclusiveFor = 30 * time.Second
+
+func newSources(s *Server, store *diskstore.Store, clock *purge.Clock) (*sources, error) {
+	known, err := lru.New[string, knownSource](maxKnown)
+	return &sources{s: s, store: store, clock: clock, known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}, err
+}
+
+// wanted is a source that a fill wants.
+type wanted struct {
+	// url is what is fetched, and identity what it is known by to the caches and
+	// to purges. buster is another source for each value, at the same URL.
+	url, identity, buster string
+	// hard and soft are the newest purges that name the result: the source must
+	// have been fetched after hard, and be known to be right after soft.
+	hard, soft uint64
+}
+
+// id is what a source is kept under. A new cachebuster means that there are new
+// bytes at the same URL.
+func (w wanted) id() string {
+	if w.buster == "" {
+		return w.identity
+	}
+	return w.identity + "\n" + w.buster
+}
+
+// take gives the source, known to be right by the rules of HTTP and of purging.
+// The caller leaves it.
+func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, error) {
+	id := w.id()
+	for {
+		known := t.recall(id, w)
+		if known.err != nil {
+			return nil, known.failure()
+		}
+		src, first := t.join(id, w, known.exclusive)
+		start := time.Now()
+		select {
+		case <-src.ready:
+		case <-ctx.Done():
+			src.leave()
+			return nil, context.Cause(ctx)
+		}
+		wait.left -= min(src.waited, time.Since(start))
+		switch {
+		case src.err != nil:
+			src.leave()
+			return nil, src.err
+		case first || src.serves(w):
+			return src, nil
+		}
+		src.leave() // and get another one
+	}
+}
+
+// join finds the source among those in use, or starts to get it.
+func (t *sources) join(id string, w wanted, exclusive bool) (src *source, first bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if src = t.open[id]; src != nil && !exclusive && (src.getting() && src.seq >= max(w.hard, w.soft) || !src.getting() && src.serves(w)) {
+		src.users++
+		t.stats.Shared++
+		return src, false
+	}
+	src = newSource(t, id)
+	if !exclusive {
+		t.open[id] = src
+	}
+	t.running.Add(1)
+	go src.get(w)
+	return src, true
+}
+
+// recall is what is remembered of a source and no purge has ended.
+func (t *sources) recall(id string, w wanted) knownSource {
+	k, ok := t.known.Get(id)
+	if !ok || !t.s.now().Before(k.until) {
+		return knownSource{}
+	}
+	hard, soft := t.clock.Last(purge.Scope{Source: w.identity, Hosts: cache.Hosts(w.identity)})
+	if k.seq < max(hard, soft, w.hard, w.soft) {
+		return knownSource{}
+	}
+	if k.err != nil {
+		t.count(func(s *SourceStats) { s.Remembered++ })
+	}
+	return k
+}
+
+// failure is the error of a source that is not asked for again so soon.
+func (k knownSource) failure() error {
+	if k.info != (transform.Info{}) {
+		return &cache.Remembered{Err: &badPicture{k.info, k.err}}
+	}
+	return &cache.Remembered{Err: k.err}
+}
+
+// remember notes how the getting of a source ended.
+func (t *sources) remember(src *source) {
+	k := knownSource{until: t.s.now(), seq: src.seq, err: src.err, info: src.info}
+	switch {
+	case src.err == nil && src.meta.NoStore:
+		k.exclusive, k.until = true, k.until.Add(exclusiveFor)
+	case src.err == nil:
+		t.known.Remove(src.id)
+		return
+	default:
+		k.until = k.until.Add(classify(src.err).lasts)
+	}
+	t.known.Add(src.id, k)
+}
+
+func (t *sources) count(change func(*SourceStats)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change(&t.stats)
+}
+
+func (t *sources) statsNow() SourceStats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stats
+}
+
+// close comes after the last fill.
+func (t *sources) close() {
+	t.running.Wait()
+	if t.store != nil {
+		t.store.Close()
+	}
+}
