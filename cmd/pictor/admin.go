@@ -38,6 +38,6 @@ func serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Logger) (stop
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go s.Serve(l) // ends with Close
-	log.Info("admin", "url", "http://"+l.Addr().String()+"/", "paths", "/metrics /debug/memory")
+	log.Info("admin", "url", "http://"+l.Addr().String()+"/", "paths", "/metrics /purge /debug/memory")
 	return func() { s.Close() }, nil
 }

@@ -20,6 +20,7 @@ type cli struct {
 	Sign    signCmd    `cmd:"" help:"Mint a signed path for a source and options."`
 	Explain explainCmd `cmd:"" help:"Tell what a URL means, what it costs, and what is wrong with it."`
 	Config  configCmd  `cmd:"" help:"Print the settings that serve would have, and where each comes from."`
+	Purge   purgeCmd   `cmd:"" help:"Purge pictures from a running server's cache."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
 	Health  healthCmd  `cmd:"" help:"Ask a running server whether it can serve; fails if not."`
 	Version versionCmd `cmd:"" help:"Tell versions, and the formats that work here."`

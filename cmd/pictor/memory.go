@@ -20,7 +20,7 @@ func makePlan(cfg *config.Serve) (config.Plan, error) {
 }
 
 func planInput(cfg *config.Serve, limit int64, from string) config.PlanInput {
-	return config.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, CacheMemory: cfg.CacheMemory}
+	return config.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, CacheMemory: cfg.CacheMemory, CacheDisk: cfg.CacheDisk}
 }
 
 // shares hold Go's heap to its part, too, unless GOMEMLIMIT says otherwise.

@@ -22,11 +22,12 @@ import (
 
 // parts are what a server is put together from.
 type parts struct {
-	log    *slog.Logger
-	origin *origin.Fetcher
-	cache  *cache.Cache
-	pool   *worker.Pool
-	server *proxy.Server
+	log     *slog.Logger
+	origin  *origin.Fetcher
+	storage *storage
+	cache   *cache.Cache
+	pool    *worker.Pool
+	server  *proxy.Server
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
 	// notReady is why the server cannot serve; nil when it can.
@@ -50,7 +51,13 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if err != nil {
 		return nil, err
 	}
-	if p.cache, err = cache.New(cache.Config{MaxBytes: plan.Cache, FillTimeout: cfg.RequestTimeout}); err != nil {
+	if p.storage, err = openStorage(cfg, plan, log); err != nil {
+		return nil, err
+	}
+	if p.cache, err = cache.New(cache.Config{
+		MaxBytes: plan.Cache, Lower: p.storage.tiers(), Clock: p.storage.clock, Pixels: transform.PixelVersion,
+		Classify: proxy.Class, FillTimeout: cfg.RequestTimeout,
+	}); err != nil {
 		return nil, err
 	}
 	most := cfg.Workers
@@ -63,8 +70,19 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.watermark, err = loadWatermark(cfg.Watermark); err != nil {
 		return nil, err
 	}
+	settings, err := p.settings(cfg, plan, ring)
+	if err != nil {
+		return nil, err
+	}
+	p.server, err = proxy.New(settings)
+	return p, err
+}
+
+// settings are the server's, over the other parts.
+func (p *parts) settings(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring) (proxy.Config, error) {
 	settings := proxy.Config{
 		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources, SourceKeyIgnore: cfg.IgnoredParameters(),
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
@@ -73,23 +91,28 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
 		Watermark:            p.watermark,
 
-		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax},
+		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax, StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
+		BrowserTTL:     cfg.BrowserTTL,
 		RequestTimeout: cfg.RequestTimeout,
 		Ready:          p.ready,
 		Quiet:          func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
-		Log:            log,
+		Log:            p.log,
 	}
 	if err := readURLs(cfg, &settings); err != nil {
-		return nil, err
+		return settings, err
 	}
-	if cfg.Dev {
-		if settings.Home, err = playground.Page(ring); err != nil {
-			return nil, err
+	if cfg.CDN != "" {
+		var ok bool
+		if settings.CDN, ok = proxy.ParseCDN(cfg.CDN); !ok {
+			return settings, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront or varnish, or leave it out", cfg.CDN)
 		}
 	}
-	p.server, err = proxy.New(settings)
-	return p, err
+	var err error
+	if cfg.Dev {
+		settings.Home, err = playground.Page(ring)
+	}
+	return settings, err
 }
 
 // autoFormats reads --auto-formats.
@@ -155,6 +178,8 @@ func (p *parts) probe() {
 // close ends the parts in the order in which they need each other.
 func (p *parts) close() {
 	p.cache.Close()
+	p.server.Close()
+	p.storage.close()
 	p.pool.Close()
 	p.origin.Close()
 	if p.watermark != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -54,5 +56,6 @@ func newWatermark(b []byte) (*proxy.Watermark, error) {
 		source.Close()
 		return nil, err
 	}
-	return &proxy.Watermark{Source: source, Info: info}, nil
+	sum := sha256.Sum256(b)
+	return &proxy.Watermark{Source: source, Info: info, Version: "wm:" + hex.EncodeToString(sum[:8])}, nil
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+)
+
+// purgeCmd asks a running server to purge.
+type purgeCmd struct {
+	config.File `embed:""`
+
+	AdminListen    string        `help:"Address of the server's admin port." default:"127.0.0.1:8081" placeholder:"127.0.0.1:8081"`
+	AdminToken     config.Secret `help:"The server's admin token." placeholder:"TEXT"`
+	AdminTokenFile string        `help:"File that holds the token, instead of --admin-token." placeholder:"FILE"`
+
+	URL     []string      `arg:"" optional:"" name:"url" help:"URLs or paths of pictures, in any spelling and with any signature."`
+	Source  []string      `sep:"none" help:"URL of a source: all that was made of it. May be repeated, as all of these." placeholder:"URL"`
+	Tag     []string      `sep:"none" help:"Tag, of URLs (ct:) or of origins." placeholder:"TAG"`
+	Prefix  []string      `sep:"none" help:"What URLs of sources begin with." placeholder:"URL"`
+	Host    []string      `sep:"none" help:"Host of sources, with or without its port." placeholder:"HOST"`
+	All     bool          `help:"All there is; soft unless --hard is given."`
+	Soft    bool          `help:"Leave them to be served while they are made anew." xor:"mode"`
+	Hard    bool          `help:"Do not serve them any more; what is done unless --all is given." xor:"mode"`
+	Timeout time.Duration `help:"How long to wait for an answer." default:"10s"`
+}
+
+func (cmd *purgeCmd) Run() error {
+	ask := proxy.PurgeRequest{URLs: cmd.URL, Sources: cmd.Source, Tags: cmd.Tag, Prefixes: cmd.Prefix, Hosts: cmd.Host, All: cmd.All}
+	switch {
+	case cmd.Soft:
+		ask.Mode = "soft"
+	case cmd.Hard:
+		ask.Mode = "hard"
+	}
+	answer, err := cmd.send(ask)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("purged (%s), sequence %d, at %s\nat the CDN purge these tags next: %s\n", answer.Mode, answer.Sequence, answer.Applied, strings.Join(answer.CDNTags, " "))
+	return nil
+}
+
+func (cmd *purgeCmd) send(ask proxy.PurgeRequest) (answer proxy.PurgeAnswer, err error) {
+	host, port, err := net.SplitHostPort(cmd.AdminListen)
+	if err != nil {
+		return answer, fmt.Errorf("--admin-listen %q is not host:port", cmd.AdminListen)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	body, err := json.Marshal(ask)
+	if err != nil {
+		return answer, err
+	}
+	address := net.JoinHostPort(host, port)
+	req, err := http.NewRequest(http.MethodPost, "http://"+address+"/purge", bytes.NewReader(body))
+	if err != nil {
+		return answer, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if cmd.AdminToken != "" {
+		req.Header.Set("Authorization", "Bearer "+string(cmd.AdminToken))
+	}
+	client := http.Client{Timeout: cmd.Timeout, Transport: &http.Transport{Proxy: nil}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer, fmt.Errorf("no server answers at %s", address)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return answer, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return answer, errors.New(strings.TrimSpace(string(text)))
+	}
+	return answer, json.Unmarshal(text, &answer)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/config"
+)
+
+// storage is what outlasts the process: the log of purges, and the cache on
+// disk. What of it there is no use for is missing, and said in the log.
+type storage struct {
+	folder *diskstore.Folder
+	clock  *purge.Clock
+	// results and sources are nil where nothing is kept.
+	results, sources *diskstore.Store
+}
+
+// openStorage goes without whatever cannot be had: a picture is better served
+// from memory than not at all.
+func openStorage(cfg *config.Serve, plan config.Plan, log *slog.Logger) (*storage, error) {
+	st := &storage{}
+	st.openFolder(cfg, log)
+	if err := st.openClock(cfg, log); err != nil {
+		st.close()
+		return nil, err
+	}
+	if st.folder == nil {
+		return st, nil
+	}
+	results, sources := cfg.DiskShares()
+	records := plan.Records()
+	for _, s := range []struct {
+		into    **diskstore.Store
+		name    string
+		bytes   int64
+		records int
+	}{{&st.results, "results", results, records - records/8}, {&st.sources, "sources", sources, records / 8}} {
+		if s.bytes == 0 {
+			continue
+		}
+		store, err := st.folder.Open(s.name, diskstore.Config{MaxBytes: s.bytes, MaxRecords: s.records, Log: log})
+		if err != nil {
+			log.Error("no cache on disk for "+s.name, "err", err)
+			continue
+		}
+		*s.into = store
+	}
+	return st, nil
+}
+
+func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
+	dir, err := cfg.CacheFolder()
+	if err == nil && dir == "" {
+		return // switched off
+	}
+	if err == nil {
+		st.folder, err = diskstore.OpenFolder(dir)
+	}
+	switch {
+	case errors.Is(err, diskstore.ErrInUse):
+		log.Warn("no cache on disk: another process has it; give each its own --cache-dir", "folder", dir)
+	case errors.Is(err, diskstore.ErrMemory):
+		log.Warn("no cache on disk: the folder is in memory (tmpfs), which the memory limit is for; set --cache-dir to a disk", "folder", dir)
+	case err != nil:
+		log.Warn("no cache on disk", "err", err)
+	default:
+		log.Info("cache on disk", "folder", st.folder.Path(), "size", cfg.CacheDisk.String())
+	}
+}
+
+// openClock opens the log of purges, or keeps purges in memory.
+func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
+	in := purge.Config{Log: log}
+	if st.folder != nil {
+		in.Witness = filepath.Join(st.folder.Path(), "purge-log")
+	}
+	if in.Dir, err = cfg.StateFolder(); err == nil {
+		st.clock, err = purge.Open(in)
+	}
+	if err == nil {
+		return nil
+	}
+	log.Warn("purges are kept in memory alone, and the cache on disk will be of no use after the next start", "err", err)
+	st.clock, err = purge.Open(purge.Config{Log: log})
+	return err
+}
+
+// tiers are those below the RAM tier.
+func (st *storage) tiers() []cache.Tier {
+	if st.results == nil {
+		return nil
+	}
+	return []cache.Tier{cache.Disk(st.results, st.clock.ID())}
+}
+
+// close comes after the cache and the server, which close the stores.
+func (st *storage) close() {
+	if st.clock != nil {
+		_ = st.clock.Close() // each purge is on disk already
+	}
+	if st.folder != nil {
+		_ = st.folder.Close() // it gives back a lock that ends with the process
+	}
+}
