@@ -16,6 +16,10 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libvips42t64 libheif-plugin-aomenc libheif-plugin-dav1d \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /pictor /usr/local/bin/pictor
+# The cache on disk and the log of purges; a volume there outlasts the container.
+RUN install -d -o 65532 -g 65532 -m 700 /var/lib/pictor
+ENV PICTOR_CACHE_DIR=/var/lib/pictor PICTOR_STATE_DIR=/var/lib/pictor/state
+VOLUME /var/lib/pictor
 # By number, so that runAsNonRoot can tell.
 USER 65532:65532
 EXPOSE 8080

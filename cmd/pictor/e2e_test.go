@@ -33,7 +33,7 @@ func TestASignedURLBecomesAPicture(t *testing.T) {
 	if err != nil || m.Width != 720 || m.Height != 588 {
 		t.Errorf("%dx%d, %v", m.Width, m.Height, err)
 	}
-	if got := first.header.Get("Cache-Status"); got != "pictor; fwd=uri-miss" {
+	if got := first.header.Get("Cache-Status"); got != "pictor; fwd=uri-miss; stored" {
 		t.Errorf("Cache-Status %q", got)
 	}
 	again := s.get(path)
@@ -119,7 +119,7 @@ func TestManyClientsForOneColdURL(t *testing.T) {
 		if a.status != http.StatusOK || !bytes.Equal(a.body, answers[0].body) {
 			t.Fatal(a)
 		}
-		if a.header.Get("Cache-Status") == "pictor; fwd=uri-miss" {
+		if a.header.Get("Cache-Status") == "pictor; fwd=uri-miss; stored" {
 			led++
 		}
 	}
