@@ -189,7 +189,7 @@ func TestTenSizesOneAfterTheOtherFetchTheirSourceOnce(t *testing.T) {
 			t.Error("asked without a condition")
 		}
 	}
-	r.unchanged = true
+	r.answers(unchanged)
 	for i := range 10 {
 		r.wantStatus("expired", r.path(fmt.Sprint("w:", i+1)), expired)
 	}
@@ -261,7 +261,7 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 				}
 				cold := r.asked.Load()
 				w.pass(late)
-				r.answer = down
+				r.answers(down)
 				for range 60 {
 					for i := range 20 {
 						resp, body := r.must(r.path(fmt.Sprint("w:", i+1)))
@@ -276,7 +276,7 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 				if n := r.asked.Load() - cold; n < 10 || n > 31 {
 					t.Errorf("the origin was asked %d times in the minute", n)
 				}
-				r.answer = nil
+				r.answers(nil)
 				w.pass(5 * time.Second)
 				before := r.asked.Load()
 				for range 2 {
@@ -304,11 +304,11 @@ func TestNeverStaleWhereTheOriginForbidsIt(t *testing.T) {
 			r.header.Set("Cache-Control", cc)
 			r.status(r.path("w:10"))
 			w.pass(61 * time.Second)
-			r.answer = func(w http.ResponseWriter) { w.WriteHeader(500) }
+			r.answers(func(w http.ResponseWriter) { w.WriteHeader(500) })
 			if resp, body := r.must(r.path("w:10")); resp.StatusCode != 502 {
 				t.Errorf("%d %.100q", resp.StatusCode, body)
 			}
-			r.answer = nil
+			r.answers(nil)
 			w.pass(10 * time.Second)
 			r.wantStatus("back", r.path("w:10"), expired)
 			r.wantAsked("back", 3, 1)
@@ -321,7 +321,7 @@ func TestErrorsThatSayTheTruthEndAnEntry(t *testing.T) {
 	r := newRig(t, timed(t, &w, transform.PixelVersion))
 	r.status(r.path("w:10"))
 	w.pass(90 * time.Minute)
-	r.answer = func(w http.ResponseWriter) { w.WriteHeader(404) }
+	r.answers(func(w http.ResponseWriter) { w.WriteHeader(404) })
 	r.wantStatus("for the last time", r.path("w:10"), staleNow)
 	for range 3 {
 		if resp, _ := r.must(r.path("w:10")); resp.StatusCode != 404 || resp.Header.Get("Cache-Control") != "no-store" {
@@ -346,7 +346,7 @@ func TestErrorsAreRememberedByTheirClass(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var w watch
 			r := newRig(t, timed(t, &w, transform.PixelVersion))
-			r.answer = tc.answer
+			r.answers(tc.answer)
 			ask := func(what string, fetches int64, known bool) {
 				t.Helper()
 				for i := range 3 { // other sizes of it, too
@@ -368,7 +368,7 @@ func TestErrorsAreRememberedByTheirClass(t *testing.T) {
 				t.Fatal(err)
 			}
 			ask("purged", 3, false)
-			r.answer = nil
+			r.answers(nil)
 			if _, err := r.server.Purge(PurgeRequest{Tags: []string{"nothing of it"}}); err == nil {
 				t.Error("a bad tag is taken")
 			}

@@ -102,7 +102,7 @@ func TestTagsForTheCDN(t *testing.T) {
 			}
 		}
 		// Errors, and answers of one client alone, are nobody's to keep.
-		r.answer = func(w http.ResponseWriter) { w.WriteHeader(404) }
+		r.answers(func(w http.ResponseWriter) { w.WriteHeader(404) })
 		for _, resp := range []*http.Response{r.first(r.path("w:11")), r.first(p, "If-Match", `"x"`), r.first(p, "Range", "bytes=999999-")} {
 			h := resp.Header
 			if resp.StatusCode < 400 || h.Get("Cache-Control") != "no-store" || h.Get("CDN-Cache-Control")+h.Get("Surrogate-Control")+h.Get("Cache-Tag")+h.Get("Surrogate-Key") != "" {

@@ -107,7 +107,7 @@ func TestASoftPurgeLeavesSomethingToServe(t *testing.T) {
 	if a.Mode != "soft" || a.Sequence != 1 || strings.Join(a.CDNTags, " ") != "pictor-all" {
 		t.Errorf("%+v", a)
 	}
-	r.unchanged = true
+	r.answers(unchanged)
 	r.wantStatus("soft", r.path("w:10"), staleNow)
 	r.wantStatus("refreshed", r.path("w:10"), inMemory)
 	r.wantAsked("asked whether it is the same", 2, 1)

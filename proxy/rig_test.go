@@ -85,15 +85,25 @@ type rig struct {
 	picture []byte
 	// chunked keeps the origin from telling a length.
 	chunked bool
-	// unchanged makes the origin say so; answer, where there is one, answers
-	// instead of it.
-	unchanged bool
-	answer    func(http.ResponseWriter)
+	// answer, where there is one, answers instead of the origin; see answers.
+	answer atomic.Pointer[func(http.ResponseWriter)]
 	// elsewhere, unless empty, is the site that sources are at.
 	elsewhere string
 	// apart gives each path a source of its own.
 	apart bool
 }
+
+// answers makes the origin answer so from now on; nil for its picture.
+func (r *rig) answers(f func(http.ResponseWriter)) {
+	if f == nil {
+		r.answer.Store(nil)
+		return
+	}
+	r.answer.Store(&f)
+}
+
+// unchanged is what an origin says whose picture is still the same.
+func unchanged(w http.ResponseWriter) { w.WriteHeader(http.StatusNotModified) }
 
 // hold makes the origin tell when it is asked, once, and keep its answer back.
 func (r *rig) hold() (started, release chan struct{}) {
@@ -131,12 +141,8 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		for k, v := range r.header {
 			w.Header()[k] = v
 		}
-		switch {
-		case r.answer != nil:
-			r.answer(w)
-			return
-		case r.unchanged:
-			w.WriteHeader(http.StatusNotModified)
+		if answer := r.answer.Load(); answer != nil {
+			(*answer)(w)
 			return
 		}
 		if r.chunked {

@@ -143,8 +143,10 @@ func (src *source) get(w wanted) {
 			src.forget()
 			t.mu.Unlock()
 		}
+		// From here on others may bring the bytes here, out of a record.
+		fetched := src.data != nil && src.err == nil
 		close(src.ready)
-		if src.data != nil && src.err == nil {
+		if fetched {
 			src.keep()
 		}
 	}()
