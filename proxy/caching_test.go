@@ -92,13 +92,7 @@ func (r *rig) status(path string, header ...string) string {
 		r.t.Errorf("%s: %d %.100q", path, resp.StatusCode, body)
 	}
 	r.quiet()
-	var kept []string
-	for part := range strings.SplitSeq(resp.Header.Get("Cache-Status"), "; ") {
-		if !strings.HasPrefix(part, "ttl=") {
-			kept = append(kept, part)
-		}
-	}
-	return strings.Join(kept[1:], "; ")
+	return strings.TrimPrefix(withoutTTL(resp.Header.Get("Cache-Status")), "pictor; ")
 }
 
 const (
