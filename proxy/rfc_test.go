@@ -122,6 +122,7 @@ func TestAnswersWithoutABody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	head.Body.Close()
 	r.quiet()
 	full := r.first(r.path("w:10/f:auto"))
 	not := r.must304(r.path("w:10/f:auto"), full.Header.Get("Etag"))
@@ -135,7 +136,11 @@ func TestAnswersWithoutABody(t *testing.T) {
 	}
 	r.wantAsked("by all of them", 1, 1)
 	resp, err := r.Client().Post(r.URL+r.path("w:10"), "text/plain", nil)
-	if err != nil || resp.StatusCode != 405 || !strings.Contains(resp.Header.Get("Allow"), "GET") {
-		t.Errorf("%v, %v", resp, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 405 || !strings.Contains(resp.Header.Get("Allow"), "GET") {
+		t.Errorf("%v", resp)
 	}
 }
