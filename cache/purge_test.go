@@ -36,7 +36,7 @@ type world struct {
 	diskEntries int64
 }
 
-const sourceCount, sizeCount = 3, 3
+const sourceCount, sizeCount = 3, 2
 
 func (w *world) now() time.Time { return time.Unix(2e9+w.ahead.Load(), 0) }
 
@@ -184,9 +184,9 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 		w := &world{t: t, dir: dir, least: map[Key]int{}, slots: rapid.Uint64Range(0, 2).Draw(t, "slots")}
 		w.open()
 		defer func() { w.close() }()
-		for range rapid.IntRange(5, 60).Draw(t, "steps") {
+		for range rapid.IntRange(10, 120).Draw(t, "steps") {
 			source, size := rapid.IntRange(0, sourceCount-1).Draw(t, "source"), rapid.IntRange(0, sizeCount-1).Draw(t, "size")
-			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "release", "change", "purge", "purge", "soft", "evict", "restart", "lose", "pause"}).Draw(t, "op"); op {
+			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "release", "change", "change", "purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause"}).Draw(t, "op"); op {
 			case "get":
 				w.release() // or it might wait for ever
 				w.get(source, size)
@@ -223,6 +223,45 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is purged stays so, however often it is looked at.
+func TestAPurgeIsNotForgotten(t *testing.T) {
+	for _, mode := range []purge.Mode{purge.Soft, purge.Hard} {
+		clock, err := purge.Open(purge.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newCache(t, Config{MaxBytes: 1 << 20, Clock: clock})
+		e := full("k", "b")
+		e.Pixels, e.Seq = 0, 0
+		if s := c.judge(e); s != fresh {
+			t.Fatal(s)
+		}
+		if _, err := c.Purge(mode, []purge.Target{{Kind: purge.Tag, Value: "b"}}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[purge.Mode]state{purge.Soft: stale, purge.Hard: gone}[mode]
+		for range 3 {
+			if s := c.judge(e); s != want {
+				t.Errorf("%v: %v, want %v", mode, s, want)
+			}
+		}
+	}
+}
+
+// An entry from a lower tier is older than what has come into the RAM tier
+// since it was found there.
+func TestPromotionReplacesNothing(t *testing.T) {
+	c := newCache(t, Config{MaxBytes: 1 << 20})
+	c.memory.Put(full("k", "new"))
+	if c.memory.putNew(full("k", "old")) {
+		t.Error("it was replaced")
+	}
+	holds(t, c.memory, "k", full("k", "new"))
+	if !c.memory.putNew(full("other", "old")) {
+		t.Error("nothing is promoted")
+	}
 }
 
 // BenchmarkPurge purges by tag in a cache of a million entries, with the log
