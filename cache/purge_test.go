@@ -186,7 +186,7 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 		defer func() { w.close() }()
 		for range rapid.IntRange(10, 120).Draw(t, "steps") {
 			source, size := rapid.IntRange(0, sourceCount-1).Draw(t, "source"), rapid.IntRange(0, sizeCount-1).Draw(t, "size")
-			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "release", "change", "change", "purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause"}).Draw(t, "op"); op {
+			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "later", "later", "later", "later", "release", "change", "change", "purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause"}).Draw(t, "op"); op {
 			case "get":
 				w.release() // or it might wait for ever
 				w.get(source, size)

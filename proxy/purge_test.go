@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
@@ -152,6 +153,38 @@ func TestAPurgeMeetsAFillInFlight(t *testing.T) {
 	<-got
 	r.wantAsked("it was fetched again", 2, 2)
 	r.wantStatus("and that one is kept", r.path("w:10/h:10/rt:force"), inMemory)
+}
+
+// A source that is in use is not shared with those who ask after it was purged.
+func TestAPurgeMeetsASourceInUse(t *testing.T) {
+	r := newRig(t, nil)
+	started, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.painter.fail = func(context.Context) error {
+		first := false
+		once.Do(func() { first = true; close(started) })
+		if first {
+			<-release
+		}
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if resp, body, err := r.get(context.Background(), r.path("w:10")); err != nil || resp.StatusCode != 200 {
+			t.Errorf("%v %.100q %v", resp, body, err)
+		}
+	}()
+	<-started
+	if resp, _ := r.must(r.path("w:20")); resp.StatusCode != 200 || r.asked.Load() != 1 {
+		t.Errorf("%d, %d fetches", resp.StatusCode, r.asked.Load())
+	}
+	r.purge(PurgeRequest{Sources: []string{r.site.URL + "/a.png"}})
+	if resp, _ := r.must(r.path("w:30")); resp.StatusCode != 200 || r.asked.Load() != 2 {
+		t.Errorf("after the purge: %d, %d fetches", resp.StatusCode, r.asked.Load())
+	}
+	close(release)
+	<-done
 }
 
 func TestRestart(t *testing.T) {
