@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -21,19 +22,19 @@ import (
 
 // world is origins whose pictures change, and a cache of what was made of them.
 type world struct {
-	t           *rapid.T
-	dir         string
-	slots       uint64
-	folder      *diskstore.Folder
-	clock       *purge.Clock
-	cache       *Cache
-	ahead       atomic.Int64
-	mu          sync.Mutex
-	versions    [sourceCount]int // what the origin has now
-	least       map[Key]int      // what is an answer since the last hard purge
-	held        chan struct{}    // fills wait for it, where there is one
-	wg          sync.WaitGroup
-	diskEntries int64
+	t        *rapid.T
+	dir      string
+	slots    uint64
+	folder   *diskstore.Folder
+	clock    *purge.Clock
+	cache    *Cache
+	ahead    atomic.Int64
+	mu       sync.Mutex
+	versions [sourceCount]int // what the origin has now
+	least    map[Key]int      // what is an answer since the last hard purge
+	held     chan struct{}    // fills wait for it, where there is one
+	begun    atomic.Uint64
+	wg       sync.WaitGroup
 }
 
 const sourceCount, sizeCount = 3, 2
@@ -94,6 +95,7 @@ func (w *world) fill(source int, key Key) Fill {
 		w.mu.Lock()
 		seq, version, held := w.clock.Applied(), w.versions[source], w.held
 		w.mu.Unlock()
+		w.begun.Add(1)
 		if held != nil {
 			<-held
 		}
@@ -101,6 +103,12 @@ func (w *world) fill(source int, key Key) Fill {
 		return &Entry{Key: key, Body: body, ETag: ETag(body), Expires: w.now().Add(10 * time.Second), StaleWhile: 10 * time.Second, Keep: time.Minute,
 			Source: sourceOf(source), Version: fmt.Sprint(version), Tags: tagsOf(source), Seq: seq}, nil
 	}
+}
+
+// under grows with each get that is as far as to wait, or has its answer.
+func (w *world) under() uint64 {
+	s := w.cache.Stats()
+	return w.begun.Load() + s.Hits + s.Collapsed + s.Stale
 }
 
 // get asks for a picture, and looks at the answer.
@@ -196,7 +204,11 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 					w.held = make(chan struct{})
 				}
 				w.mu.Unlock()
+				before := w.under()
 				w.wg.Go(func() { w.get(source, size) })
+				for w.under() == before {
+					runtime.Gosched()
+				}
 			case "release":
 				w.release()
 			case "change":
