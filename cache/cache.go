@@ -87,7 +87,7 @@ type Cache struct {
 	hits, lowerHits atomic.Uint64
 	running         sync.WaitGroup
 	// notes are what is known of keys that have no entry.
-	notes *lru.Cache[Key, note]
+	notes *lru.Cache[digest, note]
 	// landings counts flights that left the table for a tier.
 	landings  atomic.Uint64
 	promoting chan struct{}
@@ -128,7 +128,7 @@ func New(cfg Config) (*Cache, error) {
 	if c.memory, err = newMemory(cfg); err != nil {
 		return nil, err
 	}
-	c.notes, err = lru.New[Key, note](maxNotes)
+	c.notes, err = lru.New[digest, note](maxNotes)
 	return c, err
 }
 
@@ -341,8 +341,8 @@ func (c *Cache) count(change func(*Stats)) {
 	change(&c.stats)
 }
 
-// Close waits for the fills under way, then closes the tiers, which must not be
-// written to after that. A Get after it hits nothing and fills nothing.
+// Close ends the fills that nobody waits for, waits for the others, then closes
+// the tiers, which must not be written to after that. A Get after it hits nothing and fills nothing.
 func (c *Cache) Close() {
 	c.mu.Lock()
 	if c.closed {
@@ -351,6 +351,11 @@ func (c *Cache) Close() {
 	}
 	c.closed = true
 	close(c.closing)
+	for _, f := range c.flights {
+		if f.waiters == 0 {
+			f.cancel() // nobody is there any more who would be served
+		}
+	}
 	c.mu.Unlock()
 	c.running.Wait()
 	c.memory.Close()

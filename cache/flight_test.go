@@ -329,3 +329,30 @@ func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
 		})
 	}
 }
+
+// A refresh has nobody who waits for it, so a Close does not either.
+func TestCloseEndsARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := New(Config{MaxBytes: 1 << 20})
+		e := newEntry("k", "b", time.Second)
+		e.StaleWhile = time.Hour
+		if _, _, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) { return e, nil }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		ended := false
+		_, outcome, err := c.Get(context.Background(), "k", func(ctx context.Context, _ func() error, old *Entry) (*Entry, error) {
+			<-ctx.Done()
+			ended = old.ETag == e.ETag
+			return nil, ctx.Err()
+		})
+		if err != nil || outcome != Stale {
+			t.Errorf("%v, %v", outcome, err)
+		}
+		start := time.Now()
+		c.Close()
+		if !ended || time.Since(start) > time.Second {
+			t.Errorf("ended %v, after %v", ended, time.Since(start))
+		}
+	})
+}

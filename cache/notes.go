@@ -1,12 +1,19 @@
 package cache
 
 import (
+	"crypto/sha256"
 	"errors"
 	"time"
 )
 
-// maxNotes bounds what is known of keys without entries, at some 300 bytes each.
+// maxNotes bounds what is known of keys without entries, at some 300 bytes each,
+// however long the keys are.
 const maxNotes = 4096
+
+// digest stands for a key.
+type digest [sha256.Size]byte
+
+func digestOf(key Key) digest { return sha256.Sum256([]byte(key)) }
 
 const (
 	// retryAfter is how long after a refresh that failed the next one is tried.
@@ -55,7 +62,7 @@ type note struct {
 
 // noted is what is known of a key now.
 func (c *Cache) noted(key Key) note {
-	n, ok := c.notes.Get(key)
+	n, ok := c.notes.Get(digestOf(key))
 	if !ok || !c.cfg.Now().Before(n.until) || n.seq != c.cfg.Clock.Applied() {
 		return note{}
 	}
@@ -74,7 +81,7 @@ func (c *Cache) take(key Key, f *flight) {
 	case f.err == nil && f.entry.NoStore:
 		n.bypass, until = true, until.Add(bypassFor)
 	case f.err == nil:
-		c.notes.Remove(key)
+		c.notes.Remove(digestOf(key))
 		return
 	case errors.As(f.err, &known): // it is remembered where it comes from
 		n.err, n.background = f.err, true
@@ -86,5 +93,5 @@ func (c *Cache) take(key Key, f *flight) {
 		until = until.Add(max(class.For, retryAfter))
 	}
 	n.until = until
-	c.notes.Add(key, n)
+	c.notes.Add(digestOf(key), n)
 }

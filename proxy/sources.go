@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type sources struct {
 	store *diskstore.Store
 	clock *purge.Clock
 	// known is what is remembered of sources that cannot be had, or not shared.
-	known *lru.Cache[string, knownSource]
+	known *lru.Cache[[sha256.Size]byte, knownSource]
 	// writing has room for those whose bytes are being written to the store.
 	writing chan struct{}
 	running sync.WaitGroup
@@ -39,7 +40,7 @@ type SourceStats struct {
 	Shared, Stored, Revalidated, Fetched, Failed, Remembered uint64
 }
 
-// maxKnown bounds known, at some 300 bytes each, with their URLs more.
+// maxKnown bounds known, at some 400 bytes each, however long their URLs are.
 const maxKnown = 4096
 
 // knownSource is what is remembered of a source.
@@ -58,7 +59,7 @@ type knownSource struct {
 const exclusiveFor = 30 * time.Second
 
 func newSources(s *Server, store *diskstore.Store, clock *purge.Clock) (*sources, error) {
-	known, err := lru.New[string, knownSource](maxKnown)
+	known, err := lru.New[[sha256.Size]byte, knownSource](maxKnown)
 	return &sources{s: s, store: store, clock: clock, known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}, err
 }
 
@@ -130,7 +131,7 @@ func (t *sources) join(id string, w wanted, exclusive bool) (src *source, first 
 
 // recall is what is remembered of a source and no purge has ended.
 func (t *sources) recall(id string, w wanted) knownSource {
-	k, ok := t.known.Get(id)
+	k, ok := t.known.Get(sha256.Sum256([]byte(id)))
 	if !ok || !t.s.now().Before(k.until) {
 		return knownSource{}
 	}
@@ -154,17 +155,22 @@ func (k knownSource) failure() error {
 
 // remember notes how the getting of a source ended.
 func (t *sources) remember(src *source) {
+	id := sha256.Sum256([]byte(src.id))
 	k := knownSource{until: t.s.now(), seq: src.seq, err: src.err, info: src.info}
 	switch {
 	case src.err == nil && src.meta.NoStore:
 		k.exclusive, k.until = true, k.until.Add(exclusiveFor)
 	case src.err == nil:
-		t.known.Remove(src.id)
+		t.known.Remove(id)
 		return
 	default:
-		k.until = k.until.Add(classify(src.err).lasts)
+		lasts := classify(src.err).lasts
+		if lasts == 0 {
+			return
+		}
+		k.until = k.until.Add(lasts)
 	}
-	t.known.Add(src.id, k)
+	t.known.Add(id, k)
 }
 
 func (t *sources) count(change func(*SourceStats)) {
