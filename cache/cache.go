@@ -277,7 +277,7 @@ func (c *Cache) find(key Key) (*Entry, state) {
 			c.use(e)
 			return e, s
 		}
-		c.memory.Drop(key)
+		c.memory.forget(e)
 	}
 	if e := c.landing(key); e != nil {
 		if s := c.judge(e); s > gone {
@@ -296,8 +296,7 @@ func (c *Cache) find(key Key) (*Entry, state) {
 			}
 			return e, s
 		}
-		e.Close()
-		t.Drop(key)
+		e.Close() // and leave it: there may be another one by now
 	}
 	return nil, gone
 }

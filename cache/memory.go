@@ -188,6 +188,15 @@ func (m *memory) Drop(key Key) {
 	m.rc.Del(string(key))
 }
 
+// forget is Drop of this very entry, and not of what came in its place.
+func (m *memory) forget(e *Entry) {
+	m.setting.Lock()
+	defer m.setting.Unlock()
+	if there, ok := m.Get(e.Key); ok && there == e {
+		m.rc.Del(string(e.Key))
+	}
+}
+
 // dropAll forgets all entries that are to go, and says how many.
 func (m *memory) dropAll(gone func(*Entry) bool) (n int) {
 	m.open.RLock()

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"time"
 
@@ -101,6 +102,8 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 		}
 		wait.left -= min(src.waited, time.Since(start))
 		switch {
+		case !first && (errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled)):
+			// It had less time than is left here.
 		case src.err != nil:
 			src.leave()
 			return nil, src.err
