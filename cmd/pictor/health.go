@@ -1,12 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/pictor-proxy/pictor/config"
@@ -21,25 +17,12 @@ type healthCmd struct {
 }
 
 func (cmd healthCmd) Run() error {
-	host, port, err := net.SplitHostPort(cmd.Listen)
-	if err != nil {
-		return fmt.Errorf("--listen %q is not host:port", cmd.Listen)
+	req, err := http.NewRequest(http.MethodGet, "/health/ready", nil)
+	if err == nil {
+		_, err = ask("--listen", cmd.Listen, cmd.Timeout, req)
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	client := &http.Client{Timeout: cmd.Timeout, Transport: &http.Transport{Proxy: nil}}
-	resp, err := client.Get("http://" + net.JoinHostPort(host, port) + "/health/ready")
-	if err != nil {
-		return fmt.Errorf("no server answers at %s", net.JoinHostPort(host, port))
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	if err != nil {
 		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return errors.New(strings.TrimSpace(string(text)))
 	}
 	fmt.Println("ok")
 	return nil

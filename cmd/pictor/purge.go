@@ -3,10 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -35,14 +32,14 @@ type purgeCmd struct {
 }
 
 func (cmd *purgeCmd) Run() error {
-	ask := proxy.PurgeRequest{URLs: cmd.URL, Sources: cmd.Source, Tags: cmd.Tag, Prefixes: cmd.Prefix, Hosts: cmd.Host, All: cmd.All}
+	named := proxy.PurgeRequest{URLs: cmd.URL, Sources: cmd.Source, Tags: cmd.Tag, Prefixes: cmd.Prefix, Hosts: cmd.Host, All: cmd.All}
 	switch {
 	case cmd.Soft:
-		ask.Mode = "soft"
+		named.Mode = "soft"
 	case cmd.Hard:
-		ask.Mode = "hard"
+		named.Mode = "hard"
 	}
-	answer, err := cmd.send(ask)
+	answer, err := cmd.send(named)
 	if err != nil {
 		return err
 	}
@@ -50,20 +47,12 @@ func (cmd *purgeCmd) Run() error {
 	return nil
 }
 
-func (cmd *purgeCmd) send(ask proxy.PurgeRequest) (answer proxy.PurgeAnswer, err error) {
-	host, port, err := net.SplitHostPort(cmd.AdminListen)
-	if err != nil {
-		return answer, fmt.Errorf("--admin-listen %q is not host:port", cmd.AdminListen)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	body, err := json.Marshal(ask)
+func (cmd *purgeCmd) send(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, err error) {
+	body, err := json.Marshal(named)
 	if err != nil {
 		return answer, err
 	}
-	address := net.JoinHostPort(host, port)
-	req, err := http.NewRequest(http.MethodPost, "http://"+address+"/purge", bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, "/purge", bytes.NewReader(body))
 	if err != nil {
 		return answer, err
 	}
@@ -71,18 +60,9 @@ func (cmd *purgeCmd) send(ask proxy.PurgeRequest) (answer proxy.PurgeAnswer, err
 	if cmd.AdminToken != "" {
 		req.Header.Set("Authorization", "Bearer "+string(cmd.AdminToken))
 	}
-	client := http.Client{Timeout: cmd.Timeout, Transport: &http.Transport{Proxy: nil}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return answer, fmt.Errorf("no server answers at %s", address)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	text, err := ask("--admin-listen", cmd.AdminListen, cmd.Timeout, req)
 	if err != nil {
 		return answer, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return answer, errors.New(strings.TrimSpace(string(text)))
 	}
 	return answer, json.Unmarshal(text, &answer)
 }
