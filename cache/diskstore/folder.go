@@ -46,6 +46,7 @@ func (f *Folder) open() (err error) {
 		return err
 	}
 	if inMemory(f.path) {
+		_ = os.Remove(f.path) // if it is empty: it is of no use
 		return ErrMemory
 	}
 	if f.root, err = os.OpenRoot(f.path); err != nil {
