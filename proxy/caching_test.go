@@ -237,6 +237,7 @@ func TestStaleWhileRevalidate(t *testing.T) {
 }
 
 func TestTheOriginIsDownForAMinute(t *testing.T) {
+	const sizes = 6
 	for name, down := range map[string]func(http.ResponseWriter){
 		"503":     func(w http.ResponseWriter) { w.WriteHeader(503) },
 		"hang up": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
@@ -250,14 +251,14 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 			t.Run(fmt.Sprint(name, late), func(t *testing.T) {
 				var w watch
 				r := newRig(t, timed(t, &w, transform.PixelVersion))
-				for i := range 20 {
+				for i := range sizes {
 					r.wantStatus("cold", r.path(fmt.Sprint("w:", i+1)), missed)
 				}
 				cold := r.asked.Load()
 				w.pass(late)
 				r.answers(down)
 				for range 60 {
-					for i := range 20 {
+					for i := range sizes {
 						resp, body := r.must(r.path(fmt.Sprint("w:", i+1)))
 						if resp.StatusCode != 200 || !strings.Contains(resp.Header.Get("Cache-Status"), "stale") {
 							t.Fatalf("%d %v %.100q", resp.StatusCode, resp.Header, body)
@@ -274,15 +275,15 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 				w.pass(5 * time.Second)
 				before := r.asked.Load()
 				for range 2 {
-					for i := range 20 {
+					for i := range sizes {
 						r.status(r.path(fmt.Sprint("w:", i+1)))
 					}
 				}
-				for i := range 20 {
+				for i := range sizes {
 					r.wantStatus("back", r.path(fmt.Sprint("w:", i+1)), inMemory)
 				}
 				// Without a store each refresh fetches for itself, and changes nothing.
-				if n := r.asked.Load() - before; n > 20 || r.painter.jobs.Load() != 20 {
+				if n := r.asked.Load() - before; n > sizes || r.painter.jobs.Load() != sizes {
 					t.Errorf("%d fetches and %d jobs when it was back", n, r.painter.jobs.Load())
 				}
 			})

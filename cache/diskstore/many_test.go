@@ -11,8 +11,8 @@ import (
 // With a hundred thousand records on disk a store is there at once, and its
 // index is small.
 func TestAHundredThousandRecords(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it writes 100,000 files")
+	if testing.Short() || raceDetector {
+		t.Skip("it writes 100,000 files, and measures")
 	}
 	const many = 100_000
 	dir := t.TempDir()

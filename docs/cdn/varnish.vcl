@@ -1,7 +1,7 @@
 vcl 4.1;
 
-# Varnish before pictor. Start pictor with --cdn varnish. xkey is of the package varnish-modules. What to change: the
-# address of pictor, and who may purge.
+# Varnish before pictor. Start pictor with --cdn varnish, and varnishd with -p http_resp_hdr_len=16k where pictures have
+# many tags. xkey is of the package varnish-modules. What to change: the address of pictor, and who may purge.
 import std;
 import xkey;
 
@@ -47,30 +47,51 @@ sub vcl_recv {
     } else {
         unset req.http.Accept;
     }
-    # While pictor is well, stale answers are for as long as it takes to fetch anew.
-    if (std.healthy(req.backend_hint)) {
-        set req.grace = 1h; # pictor's --stale-while-revalidate
+    # Set by vcl_hit and vcl_synth, which begin anew then.
+    if (req.restarts == 0) {
+        unset req.http.X-Ask;
+    } else if (req.http.X-Ask == "pictor") {
+        set req.grace = 0s;
+    } else {
+        set req.grace = 365d; # as much as there is
+    }
+}
+
+# What is stale is served while it is fetched anew for as long as stale-while-revalidate says. After that pictor is asked
+# first, if it is well; what is stale is there still, for the case that it fails.
+sub vcl_hit {
+    if (obj.ttl <= 0s && !req.http.X-Ask && std.healthy(req.backend_hint) &&
+        obj.ttl + std.duration(regsub(obj.http.Surrogate-Control, "^.*stale-while-revalidate=([0-9]+).*$", "\1s"), 0s) <= 0s) {
+        set req.http.X-Ask = "pictor";
+        return (restart);
+    }
+}
+
+sub vcl_backend_fetch {
+    # It has just been asked.
+    if (bereq.http.X-Ask == "nobody") {
+        return (abandon);
     }
 }
 
 sub vcl_backend_response {
-    # The background fetch of what is there already: better that than an error.
-    if (beresp.status >= 500 && bereq.is_bgfetch) {
+    # What is there already is better than an error. Whatever is delivered takes its place, an error, too: so a picture that
+    # pictor has no more (404) is gone here.
+    if (beresp.status >= 500 && (bereq.is_bgfetch || bereq.http.X-Ask)) {
         return (abandon);
     }
-    if (beresp.status >= 400) {
+    # Errors are not kept, nor is what pictor says nothing about.
+    if (beresp.status >= 400 || !beresp.http.Surrogate-Control) {
         set beresp.ttl = 0s;
         set beresp.grace = 0s;
         set beresp.uncacheable = true;
         return (deliver);
     }
+    # Varnish does not know this header by itself. Where a directive is missing, the text is no duration, so it is 0s.
     if (beresp.http.Surrogate-Control ~ "max-age=") {
         set beresp.ttl = std.duration(regsub(beresp.http.Surrogate-Control, "^.*max-age=([0-9]+).*$", "\1s"), 0s);
-        set beresp.grace = 0s;
-        if (beresp.http.Surrogate-Control ~ "stale-while-revalidate=") {
-            set beresp.grace = std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-while-revalidate=([0-9]+).*$", "\1s"), 0s);
-        }
-        if (beresp.http.Surrogate-Control ~ "stale-if-error=") {
+        set beresp.grace = std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-while-revalidate=([0-9]+).*$", "\1s"), 0s);
+        if (std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-if-error=([0-9]+).*$", "\1s"), 0s) > beresp.grace) {
             set beresp.grace = std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-if-error=([0-9]+).*$", "\1s"), 0s);
         }
         set beresp.keep = 1d; # for asking whether it is still the same
@@ -78,17 +99,39 @@ sub vcl_backend_response {
     set beresp.http.xkey = beresp.http.Surrogate-Key;
 }
 
-sub vcl_deliver {
-    # These were for Varnish. Without them an Age would be one of what browsers may keep.
-    if (resp.http.Surrogate-Control) {
-        unset resp.http.Age;
+sub vcl_backend_error {
+    if (bereq.http.X-Ask) {
+        return (abandon);
     }
+}
+
+# pictor was asked first and failed: better what is stale.
+sub vcl_synth {
+    if (resp.status == 503 && req.http.X-Ask == "pictor") {
+        set req.http.X-Ask = "nobody";
+        return (restart);
+    }
+}
+
+sub vcl_deliver {
+    # max-age is for browsers, from now on, so there is no Age; but it is never more than what is left here.
+    if (resp.http.Surrogate-Control && resp.http.Cache-Control ~ "max-age=") {
+        unset resp.http.Age;
+        if (obj.ttl <= 0s) {
+            set resp.http.Cache-Control = "public, max-age=0";
+        } else if (obj.ttl < std.duration(regsub(resp.http.Cache-Control, "^.*max-age=([0-9]+).*$", "\1s"), 0s)) {
+            set resp.http.Cache-Control = "public, max-age=" + std.integer(duration = obj.ttl, fallback = 0);
+        }
+    }
+    # These were for Varnish.
     unset resp.http.Surrogate-Control;
     unset resp.http.Surrogate-Key;
     unset resp.http.xkey;
-    if (obj.hits > 0) {
+    if (obj.hits == 0) {
+        set resp.http.X-Cache = "MISS";
+    } else if (obj.ttl > 0s) {
         set resp.http.X-Cache = "HIT";
     } else {
-        set resp.http.X-Cache = "MISS";
+        set resp.http.X-Cache = "STALE";
     }
 }
