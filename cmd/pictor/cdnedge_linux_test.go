@@ -56,6 +56,16 @@ func (e *edge) cached(t *testing.T, path string, header ...string) answer {
 	return a
 }
 
+// known wants an answer of the edge itself, which need not be a 200.
+func (e *edge) known(t *testing.T, path string, header ...string) answer {
+	t.Helper()
+	a := e.get(t, path, header...)
+	if a.header.Get("X-Cache") != "HIT" {
+		t.Errorf("not from the edge's cache: %v", a)
+	}
+	return a
+}
+
 // originals are an origin whose pictures say how long they hold.
 type originals struct {
 	*httptest.Server
@@ -150,6 +160,11 @@ func runAt(t *testing.T, port string, cmd *exec.Cmd) {
 		}
 	})
 	waitFor(t, cmd.Args[0], 10*time.Second, func() bool {
+		select {
+		case <-ended:
+			t.Fatalf("%s ended: %s", cmd.Args[0], out.String())
+		default:
+		}
 		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			c.Close()
@@ -184,6 +199,12 @@ func startVarnish(t *testing.T, pictor string) *edge {
 	host, at, _ := net.SplitHostPort(pictor)
 	vcl := filepath.Join(dir, "pictor.vcl")
 	recipe(t, "varnish.vcl", vcl, `.host = "127.0.0.1"`, `.host = "`+host+`"`, `.port = "8080"`, `.port = "`+at+`"`)
+	if out, err := exec.Command("varnishd", "-C", "-j", "none", "-n", filepath.Join(dir, "check"), "-f", vcl).CombinedOutput(); err != nil {
+		if !bytes.Contains(out, []byte("VMOD xkey")) {
+			t.Fatalf("varnish.vcl: %s", out)
+		}
+		needs(t, "xkey of varnish-modules")
+	}
 	runAt(t, port, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", "127.0.0.1:"+port,
 		"-f", vcl, "-T", "none", "-s", "malloc,16m", "-p", "http_resp_hdr_len=16k"))
 	e := &edge{url: "http://127.0.0.1:" + port}
