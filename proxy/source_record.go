@@ -125,10 +125,16 @@ func (t *sources) stored(id string) *storedSource {
 	return &storedSource{m, r}
 }
 
+// header is what the record of a source says of it.
+func (src *source) header() ([]byte, error) {
+	meta := src.meta
+	meta.Log = src.t.clock.ID()
+	return json.Marshal(meta)
+}
+
 // renew writes down what is known of a source anew.
 func (t *sources) renew(src *source) {
-	src.meta.Log = t.clock.ID()
-	h, err := json.Marshal(src.meta)
+	h, err := src.header()
 	if err == nil && !src.meta.NoStore {
 		err = t.store.SetHeader(diskstore.NameOf(src.id), src.record, h)
 	}
@@ -141,7 +147,7 @@ func (t *sources) renew(src *source) {
 // local one is there anyhow.
 func (src *source) keep() {
 	t := src.t
-	if t.store == nil || src.meta.NoStore || !strings.Contains(src.meta.Identity, "://") || strings.HasPrefix(src.meta.Identity, "local:") {
+	if t.store == nil || src.meta.NoStore || strings.HasPrefix(src.meta.Identity, "local:") {
 		return
 	}
 	select {
@@ -151,12 +157,10 @@ func (src *source) keep() {
 		t.store.Drop(diskstore.NameOf(src.id)) // it is older than this one
 		return
 	}
-	meta := src.meta
-	meta.Log = t.clock.ID()
-	h, err := json.Marshal(meta)
+	h, err := src.header()
 	if err != nil {
 		return
 	}
 	// What goes wrong the store counts and tells.
-	_ = t.store.Put(diskstore.NameOf(src.id), h, io.NewSectionReader(src.data.File(), 0, meta.Size), meta.Size)
+	_ = t.store.Put(diskstore.NameOf(src.id), h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
 }
