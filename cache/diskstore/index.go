@@ -19,6 +19,8 @@ type slot struct {
 	prev, next int32
 	// verified: the body was held against its checksum by this process.
 	verified bool
+	// dropped: the file could not be removed.
+	dropped bool
 }
 
 func newIndex() index { return index{at: map[Name]int32{}, slots: make([]slot, 1)} }

@@ -54,17 +54,25 @@ func (s *Store) begin(need int64) (temp string, err error) {
 // room removes what was used least lately until there is room. The lock is held.
 func (s *Store) room(blocks int64, records int) bool {
 	for s.blocks+s.reserved+blocks > s.cfg.MaxBytes/block || s.index.len()+records > s.cfg.MaxRecords {
-		name, ok := s.index.oldest()
-		if !ok {
+		if !s.evict() {
 			return false
 		}
-		before := s.index.len()
-		s.remove(name)
-		if s.index.len() == before {
-			return false
-		}
-		s.stats.Evicted++
 	}
+	return true
+}
+
+// evict removes what was used least lately, and reports whether it did. The
+// lock is held.
+func (s *Store) evict() bool {
+	name, ok := s.index.oldest()
+	if !ok {
+		return false
+	}
+	before := s.index.len()
+	if s.remove(name); s.index.len() == before {
+		return false
+	}
+	s.stats.Evicted++
 	return true
 }
 
@@ -120,9 +128,31 @@ func (s *Store) rename(from, to string) error {
 func (s *Store) failed(err error) {
 	s.stats.WriteErrors++
 	s.paused = s.cfg.Now().Add(pauseFor)
+	if full(err) {
+		s.giveWay()
+	}
 	if !s.failing {
 		s.failing = true
 		s.cfg.Log.Error("the disk cache cannot be written; it is tried again from time to time", "store", s.name, "err", err)
+	}
+}
+
+// How much a store gives way by: no more than can be removed at once.
+const (
+	wayPart    = 16
+	wayBlocks  = 64 << 20 / block
+	wayRecords = 1000
+)
+
+// giveWay removes what was used least lately, where the disk is full before the
+// store is: others have taken its room, and may need more. Until the next try
+// there is some for them, and for what is asked for now. The lock is held.
+func (s *Store) giveWay() {
+	enough := s.blocks - min(max(s.blocks/wayPart, 1), wayBlocks)
+	for range wayRecords {
+		if s.blocks <= enough || !s.evict() {
+			return
+		}
 	}
 }
 

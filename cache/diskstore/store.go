@@ -131,10 +131,11 @@ func blocksOf(bytes int64) int64 { return (bytes + block - 1) / block }
 func (s *Store) Get(name Name) (*Record, bool) {
 	s.mu.Lock()
 	closed, known, verified := s.closed, false, false
-	if at := s.index.find(name); at != nil {
-		known, verified = true, at.verified
+	at := s.index.find(name)
+	if at != nil {
+		known, verified = !at.dropped, at.verified
 	}
-	look := !closed && (known || !s.ready)
+	look := !closed && (known || at == nil && !s.ready)
 	s.mu.Unlock()
 	if !look {
 		return nil, false
@@ -160,7 +161,7 @@ func (s *Store) Get(name Name) (*Record, bool) {
 
 func (s *Store) open(name Name, verified bool) (*Record, error) {
 	f, err := s.root.OpenFile(s.path(name), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errReadOnly) {
+	if errors.Is(err, fs.ErrPermission) || readOnly(err) {
 		f, err = s.root.Open(s.path(name))
 	}
 	if err != nil {
@@ -233,10 +234,14 @@ func (s *Store) forget(name Name) {
 }
 
 // remove removes a record, file first: what is not counted must not be there.
-// The lock is held.
+// Where its file cannot be removed it is still counted, and not found any more
+// until the next Open. The lock is held.
 func (s *Store) remove(name Name) {
 	if err := s.root.RemoveAll(s.path(name)); err != nil {
-		return // it is still there, and counted
+		if at := s.index.find(name); at != nil {
+			at.dropped = true
+		}
+		return
 	}
 	if at, ok := s.index.remove(name); ok {
 		s.blocks -= int64(at.blocks)

@@ -1,0 +1,132 @@
+package diskstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk mounts a file system of its own, of so many mebibytes. Where that
+// is not allowed, or there are no tools for it, the test is skipped.
+func smallDisk(t *testing.T, mib int64) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root mounts")
+	}
+	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, mib<<20); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"mkfs.ext4", "-q", "-F", image}, {"mount", "-o", "loop,errors=remount-ro", image, dir}} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("%v: %v: %s", args, err, out)
+		}
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	return dir
+}
+
+// breakDisk has a file system of smallDisk find an error, at which it becomes
+// read-only.
+func breakDisk(t *testing.T, dir string) {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); f[1] == dir {
+			err = os.WriteFile(filepath.Join("/sys/fs/ext4", filepath.Base(f[0]), "trigger_fs_error"), []byte("a test"), 0)
+		}
+	}
+	if err != nil {
+		t.Skipf("file systems cannot be told to fail here: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "trial"), nil, 0o600); !readOnly(err) {
+		t.Fatalf("the broken disk is not read-only: %v", err)
+	}
+}
+
+// A store may be smaller than what is left of its disk: then it gives way, and
+// what it has is whole.
+func TestAFullDisk(t *testing.T) {
+	dir := smallDisk(t, 16)
+	now := time.Now()
+	s, end := open(t, dir, Config{MaxBytes: 1 << 30, Now: func() time.Time { return now }})
+	body := strings.Repeat("x", 100_000)
+	key := func(i int) string { return fmt.Sprint("key ", i) }
+	var err error
+	last := 0
+	for ; err == nil; last++ {
+		err = s.Put(NameOf(key(last)), []byte("header of "+key(last)), strings.NewReader(body), int64(len(body)))
+	}
+	if last--; !errors.Is(err, syscall.ENOSPC) || last < 50 {
+		t.Fatalf("after %d records: %v", last, err)
+	}
+	wantNone(t, s, key(last))
+	wantNone(t, s, key(0)) // it gave way
+	want(t, s, key(last-1), body)
+	st := s.Stats()
+	if part := uint64(last / wayPart); st.Evicted < part || st.Evicted > part+2 || st.WriteErrors != 1 {
+		t.Errorf("of %d records: %+v", last, st)
+	}
+	if err := s.Put(NameOf("k"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrPaused) {
+		t.Errorf("so soon: %v", err)
+	}
+	now = now.Add(pauseFor)
+	put(t, s, "k", body)
+	end()
+
+	s, _ = open(t, dir, Config{MaxBytes: 1 << 30})
+	for i := int(st.Evicted); i < last; i++ {
+		want(t, s, key(i), body)
+	}
+	want(t, s, "k", body)
+}
+
+// A disk that becomes read-only still has what it had. What is dropped is gone
+// all the same.
+func TestADiskThatBecomesReadOnly(t *testing.T) {
+	dir := smallDisk(t, 16)
+	now := time.Now()
+	s, _ := open(t, dir, Config{MaxBytes: 1 << 20, Now: func() time.Time { return now }})
+	for _, key := range []string{"stays", "dropped", "replaced", "renewed"} {
+		put(t, s, key, "body")
+	}
+	breakDisk(t, dir)
+	r, ok := s.Get(NameOf("renewed"))
+	if !ok {
+		t.Fatal("nothing is found on a disk that is read-only")
+	}
+	if err := s.SetHeader(NameOf("renewed"), r, []byte("another")); err == nil {
+		t.Error("a header was written")
+	}
+	r.Close()
+	s.Drop(NameOf("dropped"))
+	for range 2 {
+		now = now.Add(pauseFor)
+		if err := s.Put(NameOf("replaced"), nil, strings.NewReader("new"), 3); !readOnly(err) {
+			t.Errorf("a record was written: %v", err)
+		}
+		want(t, s, "stays", "body")
+		want(t, s, "replaced", "body")
+		wantNone(t, s, "dropped")
+		wantNone(t, s, "renewed") // its header may be a half
+	}
+	if st := s.Stats(); st.Records != 4 || st.WriteErrors != 3 {
+		t.Errorf("%+v", st)
+	}
+}
