@@ -41,17 +41,14 @@ func (c *Cache) judge(e *Entry) state {
 	return renewable
 }
 
-// purges is the clock's Last for an entry. The clock is asked only where it has
+// purges is the clock's Since for an entry. The clock is asked only where it has
 // moved on since it was last asked for this entry.
 func (c *Cache) purges(e *Entry) (hard, soft uint64) {
 	now := c.cfg.Clock.Applied()
-	if e.Seq > now {
-		return e.Seq + 1, 0 // of a log that was put back to an older state
-	}
 	if e.Seq == now || e.mark != nil && e.mark.checked.Load() == now {
 		return 0, 0
 	}
-	hard, soft = c.cfg.Clock.Last(e.scope())
+	hard, soft = c.cfg.Clock.Since(e.Seq, e.scope())
 	if e.mark != nil && e.Seq >= hard && e.Seq >= soft {
 		e.mark.checked.Store(now)
 	}

@@ -76,10 +76,7 @@ func (m sourceMeta) due(t TTL) time.Time {
 
 // purges are the newest purges that name the source.
 func (m sourceMeta) purges(c *purge.Clock) (hard, soft uint64) {
-	if m.Seq > c.Applied() {
-		return m.Seq + 1, 0 // of a log that was put back to an older state
-	}
-	return c.Last(purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.tags()})
+	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.tags()})
 }
 
 func (m sourceMeta) tags() []string { return strings.Fields(m.Tags) }

@@ -284,6 +284,16 @@ func (c *Clock) Last(scope Scope) (hard, soft uint64) {
 	return m.hard, m.soft
 }
 
+// Since is Last for what is valid from a sequence on. One that the clock has not
+// come to is of a log that was put back to an older copy: purges that it counts
+// are forgotten, so nothing that has it is valid.
+func (c *Clock) Since(seq uint64, scope Scope) (hard, soft uint64) {
+	if seq > c.Applied() {
+		return seq + 1, 0
+	}
+	return c.Last(scope)
+}
+
 // Stats are figures of a Clock.
 type Stats struct {
 	// Sequence is that of the last purge applied.

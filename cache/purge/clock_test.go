@@ -256,3 +256,19 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("%d applied", c.Applied())
 	}
 }
+
+// What counts by a sequence that the clock has not come to is not valid.
+func TestSince(t *testing.T) {
+	c := open(t, Config{})
+	do(t, c, Hard, Target{Tag, "a"})
+	do(t, c, Soft, Target{Tag, "a"})
+	scope := Scope{Tags: []string{"a"}}
+	for seq := range uint64(3) {
+		if hard, soft := c.Since(seq, scope); hard != 1 || soft != 2 {
+			t.Errorf("since %d: %d and %d", seq, hard, soft)
+		}
+	}
+	if hard, _ := c.Since(3, Scope{}); hard <= 3 {
+		t.Errorf("since 3, of a clock at 2: %d", hard)
+	}
+}
