@@ -207,7 +207,12 @@ func (p *process) watch(most int64) (stop func()) {
 }
 
 func (p *process) exchange(req request, files []*os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {
-	if err := send(p.conn, req, files...); err != nil {
+	b, err := encodeFrame(req, 0)
+	if err != nil {
+		// The worker has not heard of it, and no picture is at fault.
+		return fmt.Errorf("write a job: %w", err)
+	}
+	if err := send(p.conn, b, files...); err != nil {
 		return errDied
 	}
 	for {

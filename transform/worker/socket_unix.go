@@ -37,13 +37,9 @@ func isSocket(fd int) bool {
 	return err == nil
 }
 
-// send writes a request and hands files over: its source, and after it the
-// watermark.
-func send(conn *net.UnixConn, req request, files ...*os.File) error {
-	b, err := encodeFrame(req, 0)
-	if err != nil {
-		return err
-	}
+// send writes the frame of a request and hands files over: its source, and
+// after it the watermark.
+func send(conn *net.UnixConn, b []byte, files ...*os.File) error {
 	var rights []byte
 	if len(files) > 0 {
 		fds := make([]int, len(files))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -418,6 +419,23 @@ func TestWorkerThatDoesNotStartIsNoFaultOfThePicture(t *testing.T) {
 	_, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw))
 	if err == nil || errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A job that cannot be written is a mistake of ours: the worker has not heard
+// of it.
+func TestJobThatCannotBeWrittenIsNoFaultOfThePicture(t *testing.T) {
+	p := newPool(t, 1)
+	job := newJob(t, "x", draw)
+	job.Outputs[0].Blur = math.NaN() // JSON has no such number
+	if _, err := do(within(t, 10*time.Second), p, job); err == nil || errors.Is(err, transform.ErrCrashed) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		t.Error(err)
+	}
+	if s := p.Stats(); s.Started != 1 || s.Retried != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
