@@ -15,6 +15,8 @@ pictor_keep(PictorChain *chain)
 
 	if (!out)
 		return PICTOR_BROKEN;
+	// The way here is done, and much of what it took is free.
+	pictor_give_back();
 	pictor_push(chain, out);
 	chain->held = TRUE;
 	chain->memory = out;

@@ -179,7 +179,9 @@ int pictor_blobs(const PictorSource *source, void **xmp, size_t *xmp_size, void 
 // pictor_start blocks every loader but those of the formats above.
 void pictor_start(void);
 
-// pictor_trim returns freed memory to the system.
+// pictor_give_back gives the system what is free in the heap, wherever it lies.
+void pictor_give_back(void);
+// pictor_trim does so when the libraries have let go of what they will.
 void pictor_trim(void);
 
 #endif

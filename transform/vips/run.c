@@ -87,6 +87,14 @@ pictor_start(void)
 }
 
 void
+pictor_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+void
 pictor_trim(void)
 {
 	// libvips' threads let go of their buffers a moment after the job that
@@ -94,7 +102,5 @@ pictor_trim(void)
 	// server would take the worker for one that keeps memory.
 	for (int i = 0; i < 100 && vips_tracked_get_allocs() > 0; i++)
 		g_usleep(1000);
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
+	pictor_give_back();
 }
