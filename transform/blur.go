@@ -18,7 +18,11 @@ var blurOption = Option{
 		if w.Out.Blur == 0 {
 			return 0
 		}
-		return 1.5 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) * w.bands()
+		b := 1.5 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) * w.bands()
+		if w.Info.Alpha {
+			return b + w.blocks(100, 1.5*mib)
+		}
+		return b + w.blocks(50, mib)
 	},
 }
 

@@ -151,18 +151,9 @@ var webpOption = Option{
 		}
 		return s
 	},
-	// The lossless encoder's hash chains and the like; what a lossy one takes
-	// is counted anyway.
 	Share: func(w Work) float64 {
-		if w.Out.Format != WebP {
-			return 0
-		}
-		px := float64(w.Plan.Width) * float64(w.Plan.Height)
-		switch {
-		case w.Out.WebP.Compression != Lossy:
-			return 44 * px
-		case w.Out.WebP.SmartSubsample:
-			return 8 * px
+		if w.Out.Format == WebP && w.Out.WebP.Compression == Lossy && w.Out.WebP.SmartSubsample {
+			return 8 * float64(w.Plan.Width) * float64(w.Plan.Height)
 		}
 		return 0
 	},

@@ -232,7 +232,11 @@ func TestSharesOfTheEstimate(t *testing.T) {
 		{"w:2000/f:jpg", "w:2000/f:jpg/jpgo:0:1", 10, info},
 		{"w:2000/f:png", "w:2000/f:png/pngo:1", 8, info},
 		{"w:2000/f:png", "w:2000/f:png/pngo:0:1", 20, info},
-		{"w:2000/f:webp", "w:2000/f:webp/webpo:lossless", 80, info},
+		{"w:2000/f:webp", "w:2000/f:webp/webpo:lossless", 70, info},
+		{"w:380/f:webp", "w:380/f:webp/webpo:lossless", 25, info}, // tiles, whatever the size
+		{"w:200/f:webp/webpo:lossless", "w:200/f:webp/webpo:lossless:0:default:6", 15, info},
+		{"w:380/f:webp", "w:380/f:webp/webpo::::6", 0, info},
+		{"w:380/f:webp", "w:380/f:webp/webpo::::6", 10, glass},
 		{"w:2000/f:avif", "w:2000/f:avif/avifo:off", 60, info},
 		{"w:2000/f:avif", "w:2000/f:avif/avifo::4", 20, info},
 		{"w:2000/f:jpg", "w:2000/f:jpg/mb:1000", 8, info},

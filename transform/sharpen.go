@@ -17,6 +17,10 @@ var sharpenOption = Option{
 		if w.Out.Sharpen == 0 {
 			return 0
 		}
-		return 1.5 * rowsOut * float64(w.Plan.Picture.Width) * (w.bands() + 1) * 4
+		b := 1.5 * rowsOut * float64(w.Plan.Picture.Width) * (w.bands() + 1) * 4
+		if w.Info.Alpha {
+			return b + w.blocks(450, 11.5*mib) // alpha takes a way of its own
+		}
+		return b + w.blocks(90, 2*mib)
 	},
 }

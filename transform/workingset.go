@@ -19,6 +19,9 @@ const (
 	jobStart = 1.5 * mib
 	// margin is for what varies from run to run and from libvips to libvips.
 	margin = 1.12
+	// attention is what finding the place of a smart cut takes besides the frame:
+	// the way down to a picture of 32 pixels.
+	attention = 1 * mib
 )
 
 // WorkingSet estimates, from above, the bytes that one result takes in a
@@ -34,6 +37,9 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 	w := Work{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
 	streaming := held + rowBytes(w.Info, g)*w.depth() + w.heldBytes() + encodeBytes(w)
+	if g.SmartCut || g.SmartCrop {
+		streaming += attention
+	}
 	for i := range options {
 		if share := options[i].Share; share != nil {
 			streaming += share(w)
@@ -112,6 +118,13 @@ func (w Work) heldBytes() float64 {
 
 // looksAround says whether an effect reads pixels beside the one it makes.
 func (p Params) looksAround() bool { return p.Blur > 0 || p.Sharpen > 0 || p.Pixelate > 1 }
+
+// blocks is what the operations of an effect hold of blocks of 128 pixels a
+// side, which is all there is of a small picture: so much for each pixel, but
+// no more than most, in bytes.
+func (w Work) blocks(perPixel, most float64) float64 {
+	return math.Min(perPixel*float64(w.Plan.Picture.Width)*float64(w.Plan.Picture.Height), most)
+}
 
 // Untouched is what the decoder maps at its peak over what it ever writes to,
 // in bytes: nobody's memory, but a limit on mappings has to let it pass.
@@ -280,15 +293,7 @@ func encodeBytes(w Work) float64 {
 	case PNG:
 		return 1.05 * px * bands // what does not compress
 	case WebP:
-		b := webpPerPixel(alpha && w.Info.Alpha, w.Out.EffectiveQuality())
-		switch {
-		case !alpha || w.Info.Alpha:
-		case w.Out.masks():
-			b += 14 // an alpha of smooth edges
-		default:
-			b += 4 // of straight ones
-		}
-		return px * b
+		return webpBytes(w, alpha)
 	case GIF:
 		// The quantiser: 14 B/px in its last step, and before it a histogram
 		// of every colour, up to a number. White noise takes half as much again.
@@ -317,18 +322,4 @@ func jpegPerPixel(colour, fine bool) float64 {
 		return 3.5
 	}
 	return 2.5
-}
-
-// webpPerPixel: the planes, and tokens in proportion to the detail. The
-// figures are of grain as of a camera at its limit; photographs in good light
-// take half, white noise half as much again. Alpha is compressed without loss,
-// with tables that dwarf all else.
-func webpPerPixel(alpha bool, quality int) float64 {
-	switch {
-	case alpha:
-		return 42
-	case quality > 84:
-		return 23
-	}
-	return 13
 }
