@@ -58,6 +58,11 @@ func allCases() []calibration {
 		switch mp {
 		case 0.1, 1:
 			out = append(out, encoders(mp, 0, 0, 200)...)
+			// Of a small picture an effect takes what blocks and tiles take.
+			for _, small := range []float64{mp / 10, mp / 3} {
+				out = append(out, effects(small, effectOptions)...)
+				out = append(out, effects(small, smallOptions)...)
+			}
 		case 6:
 			out = append(out, encoders(mp, 0, 0, 1600)...)
 			out = append(out, encoders(mp, 95, 1600)...)
@@ -121,8 +126,15 @@ var effectOptions = []string{
 	"w:1600/bl:3/sh:1/pix:9/a:1:1.1:1.1/pd:40/wm:0.5:re/rc:20/rot:90/f:webp", "w:1600/ph:1/f:png", "w:1600/ph:1/f:avif", "ph:1/f:png/rot:90",
 }
 
+// smallOptions are those that take most for their size where it is small.
+var smallOptions = []string{
+	"f:webp/webpo:lossless:0:default:6", "f:webp/webpo:lossless:0:default:0", "f:webp/webpo::::6", "q:95/f:webp/webpo::::6",
+	"f:avif/mb:3000", "f:webp/mb:3000", "sh:10", "bl:20",
+}
+
 // someEffectOptions are one of each kind.
 var someEffectOptions = []string{
+	"w:380/f:webp/webpo:lossless", "w:210/f:webp/webpo:lossless:0:default:6", "w:380/f:avif/mb:3000", "w:210/sh:10",
 	"bl:20", "sh:2", "pix:50", "w:800/pd:100", "w:800/wm:0.5:re:10:10", "w:800/rc:50", "w:800/f:png/pngo:0:1",
 	"w:800/f:webp/webpo:lossless", "w:800/f:jpg/mb:30000", "rs:fill:800:450/g:sm", "c:0.8:0.8:sm/w:300", "t:10/w:800", "w:800/ph:1/f:png",
 }
