@@ -2,46 +2,83 @@ package cache
 
 import (
 	"bytes"
-	"sync"
+	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 )
 
 // writers and readers are how many may be in the file system at once: each
-// that waits there holds a thread.
-const writers, readers = 2, 32
+// that waits there holds a thread. patience is for how long a place is waited
+// for: whoever has one may be with a disk that hangs.
+const (
+	writers, readers = 2, 32
+	patience         = time.Second
+)
 
 // diskTier keeps entries in a store of records.
 type diskTier struct {
 	store *diskstore.Store
 	// log is the identity of the purge log that the records' numbers count by.
 	log              string
-	writing, reading chan struct{}
+	writing, reading door
 	// changing keeps a Renew from meeting another Put of its key halfway.
-	changing [16]sync.Mutex
+	changing [16]door
 }
 
 // Disk makes a tier of a store, which the tier closes. log is the identity of
 // the purge log (purge.Clock.ID).
 func Disk(store *diskstore.Store, log string) Tier {
-	return &diskTier{store: store, log: log, writing: make(chan struct{}, writers), reading: make(chan struct{}, readers)}
+	t := &diskTier{store: store, log: log, writing: make(door, writers), reading: make(door, readers)}
+	for i := range t.changing {
+		t.changing[i] = make(door, 1)
+	}
+	return t
 }
 
-// change locks a record against other changes.
-func (t *diskTier) change(name diskstore.Name) (done func()) {
-	m := &t.changing[name[0]%16]
-	m.Lock()
-	return m.Unlock
+// change lets one in who changes a record, and reports whether it did in time.
+func (t *diskTier) change(name diskstore.Name) (leave func(), ok bool) {
+	if !t.writing.enter() {
+		return nil, false
+	}
+	record := t.changing[name[0]%16]
+	if !record.enter() {
+		t.writing.leave()
+		return nil, false
+	}
+	return func() {
+		record.leave()
+		t.writing.leave()
+	}, true
 }
 
-func enter(door chan struct{}) (leave func()) {
-	door <- struct{}{}
-	return func() { <-door }
+// door lets as many in at once as it has room for.
+type door chan struct{}
+
+// enter reports whether there was room in time.
+func (d door) enter() bool {
+	select {
+	case d <- struct{}{}:
+		return true
+	default:
+	}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case d <- struct{}{}:
+		return true
+	case <-t.C:
+		return false
+	}
 }
+
+func (d door) leave() { <-d }
 
 // Get leaves the bytes where they are.
 func (t *diskTier) Get(key Key) (*Entry, bool) {
-	defer enter(t.reading)()
+	if !t.reading.enter() {
+		return nil, false
+	}
+	defer t.reading.leave()
 	return t.get(diskstore.NameOf(string(key)), key)
 }
 
@@ -66,8 +103,11 @@ func (t *diskTier) Put(e *Entry) bool {
 		return false
 	}
 	name := diskstore.NameOf(string(e.Key))
-	defer enter(t.writing)()
-	defer t.change(name)()
+	leave, ok := t.change(name)
+	if !ok {
+		return false
+	}
+	defer leave()
 	return t.store.Put(name, h, bytes.NewReader(e.Body), int64(len(e.Body))) == nil
 }
 
@@ -75,8 +115,11 @@ func (t *diskTier) Put(e *Entry) bool {
 // meanwhile, whose bytes they would not be.
 func (t *diskTier) Renew(e *Entry) bool {
 	name := diskstore.NameOf(string(e.Key))
-	defer enter(t.writing)()
-	defer t.change(name)()
+	leave, ok := t.change(name)
+	if !ok {
+		return false
+	}
+	defer leave()
 	have, ok := t.get(name, e.Key)
 	if !ok {
 		return false

@@ -141,6 +141,11 @@ func (e emitter) store(name string, store *diskstore.Store) {
 	e.gauge("disk_bytes", "What the records on disk take.", d.Bytes, "store", name)
 	e.gauge("disk_max_bytes", "What they may take.", d.MaxBytes, "store", name)
 	e.gauge("disk_records", "Records on disk.", int64(d.Records), "store", name)
+	hangs := int64(0)
+	if d.Hangs {
+		hangs = 1
+	}
+	e.gauge("disk_hangs", "1 while the disk does not answer, and nothing is asked of it.", hangs, "store", name)
 	e.counter("disk_written_total", "Records written.", d.Written, "store", name)
 	for why, n := range map[string]uint64{"evicted": d.Evicted, "corrupt": d.Corrupt, "refused": d.Refused, "error": d.WriteErrors} {
 		e.counter("disk_lost_total", "Records not written or removed.", n, "store", name, "why", why)

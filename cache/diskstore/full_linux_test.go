@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -129,4 +130,102 @@ func TestADiskThatBecomesReadOnly(t *testing.T) {
 	if st := s.Stats(); st.Records != 4 || st.WriteErrors != 3 {
 		t.Errorf("%+v", st)
 	}
+}
+
+// freeze makes whoever changes a file of a disk wait, as one does that hangs.
+func freeze(t *testing.T, dir string) (thaw func()) {
+	t.Helper()
+	if out, err := exec.Command("fsfreeze", "-f", dir).CombinedOutput(); err != nil {
+		t.Skipf("file systems cannot be frozen here: %v: %s", err, out)
+	}
+	thaw = sync.OnceFunc(func() {
+		if out, err := exec.Command("fsfreeze", "-u", dir).CombinedOutput(); err != nil {
+			t.Errorf("fsfreeze -u: %v: %s", err, out)
+		}
+	})
+	t.Cleanup(thaw)
+	return thaw
+}
+
+// Nobody waits for a disk that hangs, but for those who were with it when it
+// began, and they for a second.
+func TestADiskThatHangs(t *testing.T) {
+	dir := smallDisk(t, 16)
+	s, _ := open(t, dir, Config{MaxBytes: 1 << 20})
+	for _, key := range []string{"stays", "dropped", "renewed", "dropped later"} {
+		put(t, s, key, "body")
+	}
+	r, _ := s.Get(NameOf("renewed"))
+	before := s.Stats()
+	thaw := freeze(t, dir)
+
+	written := make(chan error)
+	go func() { written <- s.Put(NameOf("begun"), []byte("header of begun"), strings.NewReader("body"), 4) }()
+	started := time.Now()
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() { get(t, s, "stays") }) // it may be read before another waits with the lock
+	}
+	calls.Go(func() {
+		if err := s.SetHeader(NameOf("renewed"), r, []byte("another")); !errors.Is(err, ErrHangs) {
+			t.Errorf("a header was written: %v", err)
+		}
+		s.Drop(NameOf("renewed")) // as callers do with what could not be renewed
+	})
+	calls.Go(func() { s.Drop(NameOf("dropped")) })
+	calls.Wait()
+	if took := time.Since(started); took < patience || took > 3*patience {
+		t.Errorf("those who came when it began waited for %v", took)
+	}
+	started = time.Now()
+	for range 100 {
+		wantNone(t, s, "stays")
+		s.Touch(NameOf("stays"))
+	}
+	s.Drop(NameOf("dropped later"))
+	if err := s.Put(NameOf("k"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrHangs) {
+		t.Errorf("a record was written: %v", err)
+	}
+	if st := s.Stats(); !st.Hangs || st.Records != before.Records {
+		t.Errorf("%+v", st)
+	}
+	if took := time.Since(started); took > patience/2 {
+		t.Errorf("those who came later waited for %v", took)
+	}
+
+	thaw()
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	settle(t, s)
+	want(t, s, "stays", "body")
+	want(t, s, "begun", "body")
+	for _, key := range []string{"dropped", "dropped later", "renewed"} {
+		wantNone(t, s, key)
+	}
+	put(t, s, "k", "body")
+	want(t, s, "k", "body")
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if st := s.Stats(); st.Hangs || st.Records != 3 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// A server ends also while its disk hangs.
+func TestCloseWhileTheDiskHangs(t *testing.T) {
+	dir := smallDisk(t, 16)
+	s, end := open(t, dir, Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	thaw := freeze(t, dir)
+	s.Drop(NameOf("k"))
+	started := time.Now()
+	s.Close()
+	if took := time.Since(started); took > 2*patience {
+		t.Errorf("Close took %v", took)
+	}
+	thaw()
+	settle(t, s)
+	end()
 }

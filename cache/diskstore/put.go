@@ -10,11 +10,15 @@ import (
 )
 
 // Put keeps a record in place of what its name had. size is the body's exact
-// length. Errors are ErrBusy, ErrTooLarge, ErrPaused, those of reading the body,
-// and the file system's; the name has then what it had before, or nothing.
+// length. Errors are ErrBusy, ErrTooLarge, ErrPaused, ErrHangs, those of reading
+// the body, and the file system's; the name has then what it had before, or
+// nothing. A Put that was under way when the disk began to hang hangs with it.
 func (s *Store) Put(name Name, header []byte, body io.Reader, size int64) error {
 	if len(header) > maxHeader || size < 0 {
 		return errCaller
+	}
+	if s.hangs() {
+		return ErrHangs
 	}
 	need := blocksOf(int64(preambleSize+area(len(header))) + size + trailerSize)
 	temp, err := s.begin(need)
@@ -31,7 +35,7 @@ func (s *Store) begin(need int64) (temp string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed:
+	case s.closed.Load():
 		err = errClosed
 	case !s.ready:
 		err = ErrBusy
@@ -90,7 +94,7 @@ func (s *Store) finish(name Name, temp string, need int64, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reserved -= need
-	if err == nil && s.closed {
+	if err == nil && s.closed.Load() {
 		err = errClosed
 	}
 	if err == nil {
@@ -165,11 +169,19 @@ func (s *Store) well() {
 }
 
 // SetHeader gives an open record another header; its body stays. A record that
-// was replaced or dropped meanwhile is not brought back.
+// was replaced or dropped meanwhile is not brought back. Errors are those of Put.
 func (s *Store) SetHeader(name Name, r *Record, header []byte) error {
 	if r.same(header) {
 		return nil
 	}
+	set := make(chan error, 1)
+	if s.within(func() { set <- s.setHeader(name, r, header) }, nil) {
+		return <-set
+	}
+	return ErrHangs
+}
+
+func (s *Store) setHeader(name Name, r *Record, header []byte) error {
 	if len(header) > maxHeader {
 		return errCaller
 	}
@@ -183,7 +195,7 @@ func (s *Store) SetHeader(name Name, r *Record, header []byte) error {
 		s.mu.Lock()
 		s.failed(err)
 		s.mu.Unlock()
-		s.Drop(name) // half of it may be there
+		s.drop(name) // half of it may be there
 	}
 	return err
 }

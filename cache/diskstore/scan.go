@@ -48,7 +48,7 @@ func (s *Store) scan() {
 			s.blocks += int64(r.blocks)
 		}
 	}
-	s.ready = !s.closed
+	s.ready = !s.closed.Load()
 	s.room(0, 0)
 }
 
@@ -68,7 +68,7 @@ func (s *Store) newest(found []seen) []seen {
 		return found
 	}
 	for _, r := range found[s.cfg.MaxRecords:] {
-		s.Drop(r.name)
+		s.drop(r.name)
 	}
 	return found[:s.cfg.MaxRecords]
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,8 @@ var (
 	ErrTooLarge = errors.New("the record is too large for the store")
 	// ErrPaused: the disk failed a short while ago.
 	ErrPaused = errors.New("the disk failed a short while ago")
+	// ErrHangs: the disk does not answer.
+	ErrHangs = errors.New("the disk does not answer")
 	// errClosed and errCaller are bugs of the caller.
 	errClosed = errors.New("the store is closed")
 	errCaller = errors.New("not a record")
@@ -67,6 +70,10 @@ type Store struct {
 	scanned chan struct{}
 	ending  chan struct{}
 	running sync.WaitGroup
+	closed  atomic.Bool
+	hang    hang
+	// told is what Stats said last.
+	told atomic.Pointer[Stats]
 
 	mu     sync.Mutex
 	index  index
@@ -75,7 +82,6 @@ type Store struct {
 	reserved int64
 	files    uint64 // ever begun, for their names
 	ready    bool
-	closed   bool
 	paused   time.Time
 	failing  bool
 	stats    Stats
@@ -89,6 +95,8 @@ type Stats struct {
 	Evicted, Corrupt uint64
 	// Written were kept, Refused not even tried, WriteErrors failed.
 	Written, Refused, WriteErrors uint64
+	// Hangs: the disk does not answer, and nothing is asked of it.
+	Hangs bool
 }
 
 // Open opens the store of a name, and begins to count in the background what is
@@ -127,15 +135,30 @@ func (s *Store) path(n Name) string {
 func blocksOf(bytes int64) int64 { return (bytes + block - 1) / block }
 
 // Get opens a record. The caller closes it. A body that this process has not
-// read before is read whole, once, to see that it is what was written.
+// read before is read whole, once, to see that it is what was written. Where the
+// disk hangs there is none.
 func (s *Store) Get(name Name) (*Record, bool) {
+	var r *Record
+	ok := false
+	inTime := s.within(func() { r, ok = s.get(name) }, func() {
+		if ok {
+			r.Close()
+		}
+	})
+	if !inTime || !ok {
+		return nil, false
+	}
+	return r, true
+}
+
+func (s *Store) get(name Name) (*Record, bool) {
 	s.mu.Lock()
-	closed, known, verified := s.closed, false, false
+	known, verified := false, false
 	at := s.index.find(name)
 	if at != nil {
 		known, verified = !at.dropped, at.verified
 	}
-	look := !closed && (known || at == nil && !s.ready)
+	look := !s.closed.Load() && (known || at == nil && !s.ready)
 	s.mu.Unlock()
 	if !look {
 		return nil, false
@@ -150,7 +173,7 @@ func (s *Store) Get(name Name) (*Record, bool) {
 		s.stats.Corrupt++
 		s.mu.Unlock()
 		s.cfg.Log.Warn("a record of the disk cache was broken, and is dropped", "record", s.path(name))
-		s.Drop(name)
+		s.drop(name)
 		return nil, false
 	case err != nil:
 		return nil, false
@@ -202,22 +225,31 @@ func (s *Store) found(name Name, r *Record) {
 	}
 }
 
-// Touch counts as a use of a record.
+// Touch counts as a use of a record. Nobody waits for it.
 func (s *Store) Touch(name Name) {
 	now := s.cfg.Now()
-	s.mu.Lock()
-	tell := !s.closed && s.index.use(name, now)
-	s.mu.Unlock()
-	if tell {
-		_ = s.root.Chtimes(s.path(name), now, now)
+	s.errand(func() {
+		s.mu.Lock()
+		tell := !s.closed.Load() && s.index.use(name, now)
+		s.mu.Unlock()
+		if tell {
+			_ = s.root.Chtimes(s.path(name), now, now)
+		}
+	})
+}
+
+// Drop removes a record. It is not found any more when Drop returns, also where
+// the disk hangs or cannot be written.
+func (s *Store) Drop(name Name) {
+	if !s.doom(name) {
+		s.within(func() { s.drop(name) }, nil)
 	}
 }
 
-// Drop removes a record.
-func (s *Store) Drop(name Name) {
+func (s *Store) drop(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
+	if !s.closed.Load() {
 		s.remove(name)
 	}
 }
@@ -248,8 +280,22 @@ func (s *Store) remove(name Name) {
 	}
 }
 
-// Stats is a snapshot.
+// Stats is a snapshot; where the disk hangs it may be an earlier one.
 func (s *Store) Stats() Stats {
+	var st Stats
+	if s.within(func() { st = s.statsNow() }, nil) {
+		s.told.Store(&st)
+		return st
+	}
+	var earlier Stats
+	if told := s.told.Load(); told != nil {
+		earlier = *told
+	}
+	earlier.Hangs = true
+	return earlier
+}
+
+func (s *Store) statsNow() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
@@ -257,13 +303,17 @@ func (s *Store) Stats() Stats {
 	return st
 }
 
-// Close ends the counting. After it nothing is found or kept.
+// Close ends the counting. After it nothing is found or kept. What hangs is not
+// waited for.
 func (s *Store) Close() {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
+	if s.closed.CompareAndSwap(false, true) {
 		close(s.ending)
 	}
-	s.mu.Unlock()
-	s.running.Wait()
+	s.hang.mu.Lock() // from here on there are no new errands
+	s.hang.mu.Unlock()
+	s.within(func() {
+		s.running.Wait()
+		s.mu.Lock() // whoever was about to change something has
+		defer s.mu.Unlock()
+	}, nil)
 }

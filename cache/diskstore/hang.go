@@ -1,0 +1,137 @@
+package diskstore
+
+import (
+	"sync"
+	"time"
+)
+
+// A disk may also hang, which is no error: a call to it returns after minutes,
+// or never. Nobody who wants a picture waits for that. What a caller needs an
+// answer from is given a while; after that the store counts as hanging, and has
+// nothing for anybody, until the call that it hangs in returns.
+//
+// So what hangs is bounded by the calls that were under way when it began.
+
+const (
+	// patience is for how long a call to the file system is waited for.
+	patience = time.Second
+	// maxErrands bounds what is done without anybody waiting for it.
+	maxErrands = 8
+	// maxDoomed is how many names are remembered that were dropped meanwhile.
+	maxDoomed = 10_000
+)
+
+// hang is what a store knows of calls that hang.
+type hang struct {
+	mu sync.Mutex
+	// calls are those that were given up on and have not returned.
+	calls int
+	// doomed are records to be dropped when they have.
+	doomed  map[Name]struct{}
+	errands int
+}
+
+// hangs says whether the store does.
+func (s *Store) hangs() bool {
+	s.hang.mu.Lock()
+	defer s.hang.mu.Unlock()
+	return s.hang.calls > 0
+}
+
+// within calls f and reports whether it returned in time. Where it did not, late
+// is called when it does; nil is for nothing to do then.
+func (s *Store) within(f, late func()) bool {
+	if s.hangs() {
+		return false
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+	}
+	s.giveUp()
+	go func() {
+		<-done
+		if late != nil {
+			late()
+		}
+		s.back()
+	}()
+	return false
+}
+
+// giveUp counts a call that hangs.
+func (s *Store) giveUp() {
+	s.hang.mu.Lock()
+	s.hang.calls++
+	first := s.hang.calls == 1
+	s.hang.mu.Unlock()
+	if first {
+		s.cfg.Log.Error("the disk of the cache hangs; nothing is asked of it until it answers", "store", s.name)
+	}
+}
+
+// back counts one that has returned. Before the store has anything again for
+// anybody, what was dropped meanwhile is.
+func (s *Store) back() {
+	for {
+		s.hang.mu.Lock()
+		if s.hang.calls > 1 || len(s.hang.doomed) == 0 {
+			s.hang.calls--
+			last := s.hang.calls == 0
+			s.hang.mu.Unlock()
+			if last {
+				s.cfg.Log.Info("the disk of the cache answers again", "store", s.name)
+			}
+			return
+		}
+		doomed := s.hang.doomed
+		s.hang.doomed = nil
+		s.hang.mu.Unlock()
+		for name := range doomed {
+			s.drop(name)
+		}
+	}
+}
+
+// doom has a record dropped when the store does not hang any more. It reports
+// whether the store hangs.
+func (s *Store) doom(name Name) bool {
+	s.hang.mu.Lock()
+	defer s.hang.mu.Unlock()
+	if s.hang.calls == 0 {
+		return false
+	}
+	if s.hang.doomed == nil {
+		s.hang.doomed = map[Name]struct{}{}
+	}
+	if len(s.hang.doomed) < maxDoomed {
+		s.hang.doomed[name] = struct{}{}
+	}
+	return true
+}
+
+// errand has something done that nobody waits for, or not at all.
+func (s *Store) errand(f func()) {
+	s.hang.mu.Lock()
+	defer s.hang.mu.Unlock()
+	if s.closed.Load() || s.hang.calls > 0 || s.hang.errands >= maxErrands {
+		return
+	}
+	s.hang.errands++
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		f()
+		s.hang.mu.Lock()
+		defer s.hang.mu.Unlock()
+		s.hang.errands--
+	}()
+}
