@@ -59,6 +59,7 @@ type Clock struct {
 	writing  sync.Mutex
 	log      *journal
 	warned   bool // that the witness cannot be written
+	telling  atomic.Bool
 	isClosed bool
 
 	// mu is held for writing only to apply what is in the log already.
@@ -232,12 +233,10 @@ func (c *Clock) Purge(mode Mode, targets []Target) (Receipt, error) {
 	if err := c.log.add(seq, c.cfg.Now(), mode, targets); err != nil {
 		return Receipt{}, err
 	}
-	if c.log != nil {
-		c.testify(seq)
-	}
 	c.apply(seq, mode, targets)
 	r := Receipt{Sequence: seq, Applied: c.cfg.Now()}
 	if c.log != nil {
+		c.testify(seq)
 		if c.log.size-c.log.base > c.cfg.growth {
 			c.compact()
 		}
@@ -257,12 +256,30 @@ func (c *Clock) apply(seq uint64, mode Mode, targets []Target) {
 	c.applied.Store(seq)
 }
 
+// witnessPatience is for how long the witness is waited for: its disk is
+// another one than the log's, and may hang.
+const witnessPatience = time.Second
+
 // testify tells the witness. Without it the log still counts.
 func (c *Clock) testify(seq uint64) {
-	if c.cfg.Witness == "" {
+	if c.cfg.Witness == "" || !c.telling.CompareAndSwap(false, true) {
 		return
 	}
-	if err := (witness{c.id, seq}).write(c.cfg.Witness); err != nil && !c.warned {
+	told := make(chan error, 1)
+	go func() {
+		err := witness{c.id, seq}.write(c.cfg.Witness)
+		c.telling.Store(false) // before the next purge comes
+		told <- err
+	}()
+	var err error
+	late := time.NewTimer(witnessPatience)
+	defer late.Stop()
+	select {
+	case err = <-told:
+	case <-late.C:
+		err = errors.New("its disk does not answer")
+	}
+	if err != nil && !c.warned {
 		c.warned = true
 		c.cfg.Log.Warn("witness of the purge log cannot be written; further times are not logged", "err", err)
 	}

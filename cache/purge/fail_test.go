@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sick is a file that fails where it is told to.
@@ -189,5 +191,45 @@ func TestReadersDoNotWaitForTheDisk(t *testing.T) {
 	}
 	if hard, _ := c.Last(Scope{}); hard != 2 {
 		t.Errorf("not applied: %d", hard)
+	}
+}
+
+// A witness whose disk hangs holds up one purge for a moment, and nobody else.
+func TestAWitnessThatHangs(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	c := open(t, cfg)
+	// A pipe that nobody reads: it cannot even be opened.
+	pipe := cfg.Witness + ".new"
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for range 10 {
+		do(t, c, Hard, Target{Tag, "a"})
+	}
+	if took := time.Since(began); took < witnessPatience || took > 3*witnessPatience {
+		t.Errorf("ten purges took %v", took)
+	}
+	if hard, _ := c.Last(Scope{Tags: []string{"a"}}); hard != 10 {
+		t.Errorf("%d was applied", hard)
+	}
+	f, err := os.Open(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := 0; c.telling.Load(); i++ {
+		if i == 1000 {
+			t.Fatal("the witness is never done")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	do(t, c, Hard, Target{Tag, "b"})
+	closeClock(t, c)
+	if w, err := readWitness(cfg.Witness); err != nil || w.seq != 11 {
+		t.Errorf("%+v, %v", w, err)
+	}
+	if again := open(t, cfg); again.Fresh() {
+		t.Error(again.Reason())
 	}
 }
