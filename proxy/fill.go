@@ -20,7 +20,7 @@ import (
 // commits itself: once a worker has the job the work is mostly done, and its
 // result is kept for whoever comes back.
 func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry, a asked) (*cache.Entry, error) {
-	if err := s.poison.check(a.identity); err != nil {
+	if err := s.poison.check(a); err != nil {
 		return nil, err
 	}
 	s.activity.Add(1)
@@ -106,11 +106,11 @@ func (s *Server) bodyTooLarge(err error, n int64) error {
 	return err
 }
 
-// blamed has a worker do something, and remembers a source that it dies of.
-func (s *Server) blamed(source string, work func() error) error {
+// blamed has a worker do something, and remembers what it dies of.
+func (f *fill) blamed(work func() error) error {
 	start := time.Now()
 	err := work()
-	s.poison.blame(source, err, time.Since(start) > s.cfg.RequestTimeout/2)
+	f.s.poison.blame(f.asked, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
 	return err
 }
 

@@ -126,7 +126,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	if err := f.commit(); err != nil {
 		return pic, err
 	}
-	err = f.s.blamed(f.identity, func() error {
+	err = f.blamed(func() error {
 		return f.s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { pic = p })
 	})
 	if err != nil || out.Changes(info, plan) {
@@ -144,7 +144,7 @@ func (f *fill) look(ctx context.Context, info transform.Info, out transform.Para
 	}
 	defer done()
 	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: need}
-	err = f.s.blamed(f.identity, func() error {
+	err = f.blamed(func() error {
 		content, err = f.s.cfg.Transformer.Look(ctx, job)
 		return err
 	})

@@ -1,97 +1,114 @@
 package proxy
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// errPoison: the source has ended workers before.
+// errPoison: the source, or what is to be made of it, has ended workers before.
 var errPoison = errors.New("poison source")
 
 const (
-	// poisonTime is for how long a source that has ended two workers is
-	// refused, and for how long the first of them is held against it.
+	// poisonTime is for how long what has ended two workers is refused, and for
+	// how long the first of them is held against it.
 	poisonTime = 10 * time.Minute
-	// poisonSources is how many are remembered, at some 200 bytes each.
+	// poisonSources is how many suspects are remembered, and how many sources of
+	// which something was made, at some 200 bytes each.
 	poisonSources = 4096
 )
 
-// poison remembers sources that ended workers. Each costs a worker its life
-// and whoever waits for one their time, so after two there is no third try for
-// a while: a crash is two, as its job is tried again on a new worker.
+// poison remembers what ended workers. Each costs a worker its life and whoever
+// waits for one their time, so after two there is no third try for a while: a
+// crash is two, as its job is tried again on a new worker.
+//
+// A source of which something was made is not at fault when something else of
+// it takes too much or too long: what was asked for is, and only that is
+// refused. Else two heavy URLs would take a picture from everybody.
 type poison struct {
 	now func() time.Time
 
-	mu      sync.Mutex
-	order   list.List // of *suspect, the last one to strike behind
-	sources map[[sha256.Size]byte]*list.Element
+	mu       sync.Mutex
+	suspects *simplelru.LRU[culprit, record]
+	made     *simplelru.LRU[culprit, struct{}]
 }
 
-type suspect struct {
-	source  [sha256.Size]byte
+// culprit stands for a source or for a result.
+type culprit [sha256.Size]byte
+
+func culpritSource(identity string) culprit { return sha256.Sum256([]byte("source\n" + identity)) }
+func culpritResult(key cache.Key) culprit   { return sha256.Sum256([]byte("result\n" + key)) }
+
+// record is what is held against a culprit.
+type record struct {
 	strikes int
 	last    time.Time
 }
 
 func newPoison(now func() time.Time) *poison {
-	return &poison{now: now, sources: map[[sha256.Size]byte]*list.Element{}}
+	p := &poison{now: now}
+	// Neither can fail: the size is more than none.
+	p.suspects, _ = simplelru.NewLRU[culprit, record](poisonSources, nil)
+	p.made, _ = simplelru.NewLRU[culprit, struct{}](poisonSources, nil)
+	return p
 }
 
-// check refuses a source that has ended workers twice.
-func (p *poison) check(source string) error {
+// check refuses what has ended workers twice.
+func (p *poison) check(a asked) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := p.sources[sha256.Sum256([]byte(source))]
-	if e == nil {
-		return nil
-	}
-	s := e.Value.(*suspect)
-	left := poisonTime - p.now().Sub(s.last)
+	what, left := "decoding this source", p.left(culpritSource(a.identity))
 	if left <= 0 {
-		p.drop(e)
+		what, left = "making this of its source", p.left(culpritResult(a.key))
+	}
+	if left <= 0 {
 		return nil
 	}
-	if s.strikes < 2 {
-		return nil
-	}
-	return fmt.Errorf("%w: decoding this source has ended two workers; it is not tried again for %d s", errPoison, int(left.Seconds())+1)
+	return fmt.Errorf("%w: %s has ended two workers; it is not tried again for %d s", errPoison, what, int(left.Seconds())+1)
 }
 
-// blame holds what became of a job against its source. A timeout counts only
-// where the job had the time that others have.
-func (p *poison) blame(source string, err error, hadTime bool) {
-	strikes := 0
-	switch {
-	case errors.Is(err, transform.ErrCrashed):
-		strikes = 2
-	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrTimeout) && hadTime:
-		strikes = 1
-	default:
-		return
+// left is for how long a culprit is still refused. The lock is held.
+func (p *poison) left(c culprit) time.Duration {
+	r, ok := p.suspects.Peek(c)
+	if !ok || r.strikes < 2 {
+		return 0
 	}
-	id := sha256.Sum256([]byte(source))
+	return poisonTime - p.now().Sub(r.last)
+}
+
+// blame holds what became of a job against its source or its result. A timeout
+// counts only where the job had the time that others have.
+func (p *poison) blame(a asked, err error, hadTime bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
-	if e := p.sources[id]; e != nil {
-		if s := e.Value.(*suspect); now.Sub(s.last) < poisonTime {
-			strikes += s.strikes
+	source := culpritSource(a.identity)
+	switch {
+	case err == nil:
+		p.suspects.Remove(source)
+		p.made.Add(source, struct{}{})
+	case errors.Is(err, transform.ErrCrashed):
+		p.strike(source, 2)
+	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrTimeout) && hadTime:
+		culprit := source
+		if p.made.Contains(source) {
+			culprit = culpritResult(a.key)
 		}
-		p.drop(e)
+		p.strike(culprit, 1)
 	}
-	if p.order.Len() >= poisonSources {
-		p.drop(p.order.Front())
-	}
-	p.sources[id] = p.order.PushBack(&suspect{id, strikes, now})
 }
 
-func (p *poison) drop(e *list.Element) {
-	delete(p.sources, e.Value.(*suspect).source)
-	p.order.Remove(e)
+// strike counts strikes. The lock is held.
+func (p *poison) strike(c culprit, strikes int) {
+	now := p.now()
+	if r, ok := p.suspects.Peek(c); ok && now.Sub(r.last) < poisonTime {
+		strikes += r.strikes
+	}
+	p.suspects.Add(c, record{strikes, now})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -15,52 +16,81 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 	boom := fmt.Errorf("%w: boom", transform.ErrCrashed)
 	overran := fmt.Errorf("%w: much", transform.ErrMemory)
 	slow := fmt.Errorf("%w: long", transform.ErrTimeout)
+	s := asked{identity: "s", key: "k"}
 	for name, tc := range map[string]struct {
 		errs    []error
 		hadTime bool
 		refused bool
 	}{
-		"a crash, which is tried twice": {[]error{boom}, true, true},
-		"one overrun":                   {[]error{overran}, true, false},
-		"two overruns":                  {[]error{overran, overran}, true, true},
-		"an overrun and a timeout":      {[]error{overran, slow}, true, true},
-		"timeouts of jobs without time": {[]error{slow, slow, slow}, false, false},
-		"what ends no worker":           {[]error{transform.ErrMalformed, transform.ErrTruncated, context.Canceled, nil}, true, false},
+		"a crash, which is tried twice":         {[]error{boom}, true, true},
+		"one overrun":                           {[]error{overran}, true, false},
+		"two overruns":                          {[]error{overran, overran}, true, true},
+		"an overrun and a timeout":              {[]error{overran, slow}, true, true},
+		"a picture, and two overruns of others": {[]error{nil, overran, overran}, true, false},
+		"an overrun, a picture, and another":    {[]error{overran, nil, overran}, true, false},
+		"a picture, and a crash":                {[]error{nil, boom}, true, true},
+		"timeouts of jobs without time":         {[]error{slow, slow, slow}, false, false},
+		"what ends no worker":                   {[]error{transform.ErrMalformed, transform.ErrTruncated, context.Canceled, nil}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
 			p := newPoison(func() time.Time { return now })
-			for _, err := range tc.errs {
-				p.blame("s", err, tc.hadTime)
+			for i, err := range tc.errs {
+				p.blame(asked{identity: "s", key: cache.Key(fmt.Sprint(i))}, err, tc.hadTime)
 				now = now.Add(time.Minute)
 			}
-			if err := p.check("s"); errors.Is(err, errPoison) != tc.refused {
+			if err := p.check(s); errors.Is(err, errPoison) != tc.refused {
 				t.Errorf("%v", err)
 			}
-			if err := p.check("another"); err != nil {
+			if err := p.check(asked{identity: "another"}); err != nil {
 				t.Errorf("another source: %v", err)
 			}
 			now = now.Add(poisonTime)
-			if err := p.check("s"); err != nil {
+			if err := p.check(s); err != nil {
 				t.Errorf("later: %v", err)
 			}
-			p.blame("s", overran, true)
-			if err := p.check("s"); err != nil {
+			p.blame(s, overran, true)
+			if err := p.check(s); err != nil {
 				t.Errorf("what was held against it before still counts: %v", err)
 			}
 		})
 	}
 }
 
+// Of a good source only what ended workers is refused, so that others have it.
+func TestWhatIsHeldAgainstAResult(t *testing.T) {
+	now := time.Now()
+	p := newPoison(func() time.Time { return now })
+	heavy, thumbnail := asked{identity: "s", key: "heavy"}, asked{identity: "s", key: "thumbnail"}
+	p.blame(thumbnail, nil, true)
+	p.blame(heavy, transform.ErrMemory, true)
+	if err := p.check(heavy); err != nil {
+		t.Errorf("after one: %v", err)
+	}
+	p.blame(heavy, transform.ErrTimeout, true)
+	if err := p.check(heavy); !errors.Is(err, errPoison) || !strings.Contains(err.Error(), "making this of its source") {
+		t.Errorf("after two: %v", err)
+	}
+	if err := p.check(thumbnail); err != nil {
+		t.Errorf("others: %v", err)
+	}
+	now = now.Add(poisonTime)
+	if err := p.check(heavy); err != nil {
+		t.Errorf("later: %v", err)
+	}
+}
+
 func TestPoisonIsBounded(t *testing.T) {
 	p := newPoison(time.Now)
+	ask := func(i int) asked { return asked{identity: fmt.Sprint(i)} }
 	for i := range 2 * poisonSources {
-		p.blame(fmt.Sprint(i), transform.ErrCrashed, true)
+		p.blame(ask(i), transform.ErrCrashed, true)
+		p.blame(ask(-i), nil, true)
 	}
-	if len(p.sources) != poisonSources || p.order.Len() != poisonSources {
-		t.Errorf("%d and %d", len(p.sources), p.order.Len())
+	if p.suspects.Len() != poisonSources || p.made.Len() != poisonSources {
+		t.Errorf("%d and %d", p.suspects.Len(), p.made.Len())
 	}
-	if p.check("0") != nil || p.check(fmt.Sprint(2*poisonSources-1)) == nil {
+	if p.check(ask(0)) != nil || p.check(ask(2*poisonSources-1)) == nil {
 		t.Error("it does not forget the oldest")
 	}
 }
