@@ -587,3 +587,23 @@ func TestModel(t *testing.T) {
 		}
 	})
 }
+
+// A disk that is slow does not hang.
+func TestASlowDiskDoesNotHang(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	slow := func() {
+		for range 6 {
+			time.Sleep(patience / 3)
+			s.done.Add(1)
+		}
+	}
+	if !s.within(slow, nil) || s.hangs() {
+		t.Error("it is said to hang")
+	}
+	stop := make(chan struct{})
+	if s.within(func() { <-stop }, nil) || !s.hangs() {
+		t.Error("it is said not to hang")
+	}
+	close(stop)
+	settle(t, s)
+}

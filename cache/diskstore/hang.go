@@ -6,14 +6,15 @@ import (
 )
 
 // A disk may also hang, which is no error: a call to it returns after minutes,
-// or never. Nobody who wants a picture waits for that. What a caller needs an
-// answer from is given a while; after that the store counts as hanging, and has
-// nothing for anybody, until the call that it hangs in returns.
+// or never. Nobody who wants a picture waits for that. A call is given a while,
+// and one more each time that anything else of the store gets done, for a disk
+// may be slow; after that the store counts as hanging, and has nothing for
+// anybody, until that call returns.
 //
 // So what hangs is bounded by the calls that were under way when it began.
 
 const (
-	// patience is for how long a call to the file system is waited for.
+	// patience is for how long a call is waited for while nothing gets done.
 	patience = time.Second
 	// maxErrands bounds what is done without anybody waiting for it.
 	maxErrands = 8
@@ -49,13 +50,31 @@ func (s *Store) within(f, late func()) bool {
 		defer close(done)
 		f()
 	}()
-	t := time.NewTimer(patience)
+	for got := s.done.Load(); !before(done, patience); {
+		if now := s.done.Load(); now != got {
+			got = now
+			continue
+		}
+		s.givenUp(done, late)
+		return false
+	}
+	return true
+}
+
+// before reports whether a channel is closed before so much time has passed.
+func before(done <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-done:
 		return true
 	case <-t.C:
+		return false
 	}
+}
+
+// givenUp counts a call that hangs, until it returns.
+func (s *Store) givenUp(done <-chan struct{}, late func()) {
 	s.giveUp()
 	go func() {
 		<-done
@@ -64,7 +83,6 @@ func (s *Store) within(f, late func()) bool {
 		}
 		s.back()
 	}()
-	return false
 }
 
 // giveUp counts a call that hangs.

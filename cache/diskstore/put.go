@@ -106,6 +106,7 @@ func (s *Store) finish(name Name, temp string, need int64, err error) error {
 			}
 			s.index.add(slot{name: name, blocks: uint32(need), used: uint32(s.cfg.Now().Unix())}, false)
 			s.blocks += need
+			s.done.Add(1)
 			s.stats.Written++
 			s.well()
 			return nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -122,12 +123,12 @@ func readRecord(f *os.File) (*Record, error) {
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// verify holds the body against its checksum.
-func (r *Record) verify() error {
+// verify holds the body against its checksum. It counts the steps that it takes.
+func (r *Record) verify(steps *atomic.Uint64) error {
 	d := xxhash.New()
 	b := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(b)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.size)}, b[:]); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, &stepping{io.NewSectionReader(r, 0, r.size), steps}, b[:]); err != nil {
 		return errBroken
 	}
 	var sum [trailerSize]byte
@@ -135,6 +136,18 @@ func (r *Record) verify() error {
 		return errBroken
 	}
 	return nil
+}
+
+// stepping counts reads.
+type stepping struct {
+	io.Reader
+	steps *atomic.Uint64
+}
+
+// Read reads.
+func (s *stepping) Read(b []byte) (int, error) {
+	s.steps.Add(1)
+	return s.Reader.Read(b)
 }
 
 // write writes a record. The body has exactly size bytes, or it is an error.

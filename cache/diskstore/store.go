@@ -72,6 +72,8 @@ type Store struct {
 	running sync.WaitGroup
 	closed  atomic.Bool
 	hang    hang
+	// done counts what got done in the file system.
+	done atomic.Uint64
 	// told is what Stats said last.
 	told atomic.Pointer[Stats]
 
@@ -193,8 +195,9 @@ func (s *Store) open(name Name, verified bool) (*Record, error) {
 	s.headers.RLock()
 	r, err := readRecord(f)
 	s.headers.RUnlock()
+	s.done.Add(1)
 	if err == nil && !verified {
-		err = r.verify()
+		err = r.verify(&s.done)
 	}
 	if err != nil {
 		f.Close()
@@ -275,6 +278,7 @@ func (s *Store) remove(name Name) {
 		}
 		return
 	}
+	s.done.Add(1)
 	if at, ok := s.index.remove(name); ok {
 		s.blocks -= int64(at.blocks)
 	}
