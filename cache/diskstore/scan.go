@@ -27,6 +27,7 @@ func (s *Store) scan() {
 		if s.ended() {
 			return
 		}
+		s.done.Add(1)
 		path := filepath.Join(s.name, dir)
 		b, err := hex.DecodeString(dir)
 		st, gone := s.root.Lstat(path)
