@@ -24,7 +24,7 @@ test: setup-test ## run every test: without cgo, then all with the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 calibrate: setup-test ## hold the memory estimate against the real peak of every kind of picture (minutes)
-	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^TestWorkingSetHoldsWhatJobsTake$$' ./cmd/pictor
+	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^(TestWorkingSetHoldsWhatJobsTake|TestRandomJobsStayWithinTheirEstimate)$$' ./cmd/pictor
 
 soak: setup-test ## burst upon burst in a memory cgroup, and whether memory comes back (ten minutes); draws docs/memory.svg
 	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^TestSoak' ./cmd/pictor

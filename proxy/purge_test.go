@@ -209,7 +209,7 @@ func TestRestart(t *testing.T) {
 		if resp.Header.Get("Content-Type") != "image/png" || int64(len(body)) != resp.ContentLength || len(body) == 0 {
 			t.Errorf("%v, %d bytes", resp.Header, len(body))
 		}
-		r.quiet()
+		r.until("it is promoted", func() bool { return r.cfg.Cache.Stats().Promoted == 1 })
 		r.wantStatus("promoted", r.path("w:10"), inMemory)
 		r.wantStatus("on disk", r.path("w:20"), onFile)
 		r.wantStatus("another size of a source on disk", r.path("w:40"), missed)
