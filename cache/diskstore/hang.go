@@ -55,7 +55,7 @@ func (s *Store) within(f, late func()) bool {
 			got = now
 			continue
 		}
-		s.givenUp(done, late)
+		s.giveUp(done, late)
 		return false
 	}
 	return true
@@ -73,20 +73,8 @@ func before(done <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// givenUp counts a call that hangs, until it returns.
-func (s *Store) givenUp(done <-chan struct{}, late func()) {
-	s.giveUp()
-	go func() {
-		<-done
-		if late != nil {
-			late()
-		}
-		s.back()
-	}()
-}
-
-// giveUp counts a call that hangs.
-func (s *Store) giveUp() {
+// giveUp counts a call that hangs, until it returns.
+func (s *Store) giveUp(done <-chan struct{}, late func()) {
 	s.hang.mu.Lock()
 	s.hang.calls++
 	first := s.hang.calls == 1
@@ -94,6 +82,13 @@ func (s *Store) giveUp() {
 	if first {
 		s.cfg.Log.Error("the disk of the cache hangs; nothing is asked of it until it answers", "store", s.name)
 	}
+	go func() {
+		<-done
+		if late != nil {
+			late()
+		}
+		s.back()
+	}()
 }
 
 // back counts one that has returned. Before the store has anything again for

@@ -101,9 +101,7 @@ func (s *Store) finish(name Name, temp string, need int64, err error) error {
 		// One file of the two is there, and counted, at any time: the rename
 		// is what makes it the other one.
 		if err = s.rename(temp, s.path(name)); err == nil {
-			if at, ok := s.index.remove(name); ok {
-				s.blocks -= int64(at.blocks)
-			}
+			s.uncount(name)
 			s.index.add(slot{name: name, blocks: uint32(need), used: uint32(s.cfg.Now().Unix())}, false)
 			s.blocks += need
 			s.done.Add(1)

@@ -262,9 +262,14 @@ func (s *Store) forget(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.root.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
-		if at, ok := s.index.remove(name); ok {
-			s.blocks -= int64(at.blocks)
-		}
+		s.uncount(name)
+	}
+}
+
+// uncount takes a record out of the index, if it is there. The lock is held.
+func (s *Store) uncount(name Name) {
+	if at, ok := s.index.remove(name); ok {
+		s.blocks -= int64(at.blocks)
 	}
 }
 
@@ -279,9 +284,7 @@ func (s *Store) remove(name Name) {
 		return
 	}
 	s.done.Add(1)
-	if at, ok := s.index.remove(name); ok {
-		s.blocks -= int64(at.blocks)
-	}
+	s.uncount(name)
 }
 
 // Stats is a snapshot; where the disk hangs it may be an earlier one.
