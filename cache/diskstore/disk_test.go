@@ -597,6 +597,11 @@ func TestASlowDiskDoesNotHang(t *testing.T) {
 			s.done.Add(1)
 		}
 	}
+	began := s.done.Load()
+	put(t, s, "k", strings.Repeat("x", 200_000))
+	if steps := s.done.Load() - began; steps < 5 {
+		t.Errorf("a long write is %d steps", steps)
+	}
 	if !s.within(slow, nil) || s.hangs() {
 		t.Error("it is said to hang")
 	}

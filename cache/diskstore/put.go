@@ -85,7 +85,7 @@ func (s *Store) write(temp string, header []byte, body io.Reader, size int64) er
 	if err != nil {
 		return err
 	}
-	err = write(f, header, body, size)
+	err = write(f, header, &stepping{body, &s.done}, size)
 	return errors.Join(err, f.Close())
 }
 
