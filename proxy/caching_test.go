@@ -264,11 +264,12 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 							t.Fatalf("%d %v %.100q", resp.StatusCode, resp.Header, body)
 						}
 					}
+					r.quiet() // the clock waits for refreshes as well
 					w.pass(time.Second)
 				}
-				r.quiet()
-				// One source, and who asks of it is told the same for a while.
-				if n := r.asked.Load() - cold; n < 10 || n > 31 {
+				// One source, asked every three seconds: whoever asks in between is told
+				// the same. A connection that is hung up on may be tried twice.
+				if n := r.asked.Load() - cold; n < 20 || n > 21 {
 					t.Errorf("the origin was asked %d times in the minute", n)
 				}
 				r.answers(nil)
