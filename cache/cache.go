@@ -34,8 +34,8 @@ type Config struct {
 	Classify func(error) Class
 	// FillTimeout bounds a fill; 0 means 30 s.
 	FillTimeout time.Duration
-	// StaleWait is for how long a fill is waited for where there is an entry that
-	// may take its place should it fail; 0 means 3 s.
+	// StaleWait is how long a fill may take before those who wait for it are given
+	// an entry that may take its place, where there is one; 0 means 3 s.
 	StaleWait time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -152,7 +152,7 @@ func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 
 // try is one round of Get.
 func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
-	seen := c.landings.Load()
+	seen, came := c.landings.Load(), c.cfg.Clock.Applied()
 	e, s := c.find(key)
 	switch {
 	case s == fresh:
@@ -174,26 +174,32 @@ func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 	if err != nil {
 		return c.despite(e, gone, Miss, err)
 	}
-	if err := c.wait(ctx, key, f, s); err != nil {
+	if err := c.wait(ctx, key, f, s, came); err != nil {
 		return c.despite(e, s, outcome, err)
 	}
-	if e != nil {
+	got, outcome, err := c.landed(f, outcome, e)
+	if e != nil && (got == nil || got.file != e.file) {
 		e.Close()
 	}
-	return c.landed(f, outcome)
+	return got, outcome, err
 }
 
 // wait waits for a flight. Somebody with an entry to fall back to does so only
-// for a while, and has the flight go on without them.
-func (c *Cache) wait(ctx context.Context, key Key, f *flight, s state) error {
+// for a while, and has the flight go on without them. came is the purge clock's
+// when this client came: an error of a flight that is older than a purge before
+// that tells of what the purge was to end.
+func (c *Cache) wait(ctx context.Context, key Key, f *flight, s state, came uint64) error {
 	var late <-chan time.Time
 	if s == staleError {
-		t := time.NewTimer(c.cfg.StaleWait)
+		t := time.NewTimer(c.cfg.StaleWait - time.Since(f.started))
 		defer t.Stop()
 		late = t.C
 	}
 	select {
 	case <-f.done:
+		if f.err != nil && f.seq < came {
+			return errAgain
+		}
 		return f.err
 	case <-late:
 		c.leave(key, f, true)
@@ -209,14 +215,18 @@ var errLate = errors.New("the fill is late")
 
 // landed is what a flight brought, if it is for this client. It is looked at
 // again what was purged: the flight may have been on its way before this client
-// came, and the purge in between.
-func (c *Cache) landed(f *flight, outcome Outcome) (*Entry, Outcome, error) {
+// came, and the purge in between. old is what the client found, and may have the
+// bytes that the flight found to be still right.
+func (c *Cache) landed(f *flight, outcome Outcome, old *Entry) (*Entry, Outcome, error) {
 	e := f.entry
 	switch hard, _ := c.purges(e); {
 	case e.Seq < hard:
 		return nil, outcome, errAgain
 	case e.NoStore && outcome == Collapsed:
 		return nil, outcome, errAgain // another's (RFC 9111 §4)
+	case e.renewed && e.Body == nil && old != nil && old.InFile() && old.ETag == e.ETag:
+		e = e.facts()
+		e.file = old.file
 	case e.renewed && e.Body == nil:
 		e = c.inFile(e)
 	}
@@ -226,8 +236,8 @@ func (c *Cache) landed(f *flight, outcome Outcome) (*Entry, Outcome, error) {
 	return e, outcome, nil
 }
 
-// inFile opens an entry that was renewed in a lower tier. Others share the
-// flight, but not the open file.
+// inFile opens an entry that was renewed in a lower tier, for somebody who came
+// too late to find the old one there.
 func (c *Cache) inFile(renewed *Entry) *Entry {
 	for _, t := range c.cfg.Lower {
 		e, ok := t.Get(renewed.Key)
@@ -243,17 +253,28 @@ func (c *Cache) inFile(renewed *Entry) *Entry {
 }
 
 // despite is the entry that takes the place of an error, where there is one
-// that may.
+// that may: it was found before the wait, so what was purged is looked at again.
 func (c *Cache) despite(e *Entry, s state, outcome Outcome, err error) (*Entry, Outcome, error) {
 	if e == nil {
 		return nil, outcome, err
 	}
-	if s == staleError && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale) {
-		c.count(func(s *Stats) { s.StaleErrors++ })
-		return e, StaleError, nil
+	if s == staleError && !errors.Is(err, errAgain) && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale) {
+		if c.Holds(e, StaleError) {
+			c.count(func(s *Stats) { s.StaleErrors++ })
+			return e, StaleError, nil
+		}
+		err = errAgain
 	}
 	e.Close()
 	return nil, outcome, err
+}
+
+// Holds says whether an answer of Get is still one: it is not where, since then,
+// its entry was purged, but for a soft purge of what was stale anyhow. Whoever
+// waits between a Get and the first byte looks, and gets again.
+func (c *Cache) Holds(e *Entry, o Outcome) bool {
+	hard, soft := c.purges(e)
+	return e.Seq >= hard && (e.Seq >= soft || o == Stale || o == StaleError)
 }
 
 // Lookup is Get without a fill: a fresh entry or nothing.

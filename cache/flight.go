@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 )
 
 // flight is one fill on its way, and who waits for it.
 type flight struct {
-	done   chan struct{} // closed when entry and err are set
-	entry  *Entry
-	err    error
-	cancel context.CancelFunc
+	done    chan struct{} // closed when entry and err are set
+	entry   *Entry
+	err     error
+	cancel  context.CancelFunc
+	started time.Time
 	// old is what the fill may find to be still right.
 	old *Entry
 	// seq is the purge clock's at its start.
@@ -90,7 +92,7 @@ func (c *Cache) refresh(key Key, fill Fill, old *Entry) {
 // start starts a flight. The lock is held.
 func (c *Cache) start(key Key, fill Fill, a ask) *flight {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.FillTimeout)
-	f := &flight{done: make(chan struct{}), cancel: cancel, seq: c.cfg.Clock.Applied()}
+	f := &flight{done: make(chan struct{}), cancel: cancel, started: time.Now(), seq: c.cfg.Clock.Applied()}
 	if a.old != nil {
 		f.old = a.old.facts()
 		f.old.Body = a.old.Body
@@ -165,7 +167,7 @@ func (c *Cache) land(key Key, f *flight) {
 	if keep && f.entry.Body == nil {
 		c.store(f.entry, true)
 	}
-	if f.err != nil && f.old != nil && c.truth(f.err) {
+	if f.old != nil && c.ends(f) {
 		c.drop(key)
 	}
 	close(f.done)
@@ -182,6 +184,15 @@ func (c *Cache) land(key Key, f *flight) {
 		delete(c.flights, key)
 	}
 	c.landings.Add(1)
+}
+
+// ends says whether a flight shows that what there was is no answer any more:
+// its source is not there, or not for everybody.
+func (c *Cache) ends(f *flight) bool {
+	if f.err != nil {
+		return c.truth(f.err)
+	}
+	return f.entry.NoStore
 }
 
 // drop forgets an entry in all tiers.

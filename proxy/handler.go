@@ -37,20 +37,36 @@ func (s *Server) picture(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	a := s.identify(req)
-	entry, outcome, err := s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
-		return s.fill(ctx, commit, old, a)
-	})
-	if err != nil {
-		return err
-	}
-	defer entry.Close()
-	end, err := s.sending.begin(ctx, &patience{left: s.cfg.QueueWait}, entry)
+	entry, outcome, end, err := s.answer(ctx, s.identify(req))
 	if err != nil {
 		return err
 	}
 	defer end()
 	return s.write(c, req, entry, outcome)
+}
+
+// answer gets an entry and room to send it, which the caller gives back by end.
+// Where the entry is purged while room is waited for, it is got again.
+func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, end func(), err error) {
+	wait := &patience{left: s.cfg.QueueWait}
+	for {
+		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
+			return s.fill(ctx, commit, old, a)
+		})
+		if err != nil {
+			return nil, o, nil, err
+		}
+		sent, err := s.sending.begin(ctx, wait, e)
+		if err != nil {
+			e.Close()
+			return nil, o, nil, err
+		}
+		if s.cfg.Cache.Holds(e, o) {
+			return e, o, func() { sent(); e.Close() }, nil
+		}
+		sent()
+		e.Close()
+	}
 }
 
 // identify says what a request is known by.

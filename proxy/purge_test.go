@@ -312,3 +312,36 @@ func FuzzPurgeURL(f *testing.F) {
 		}
 	})
 }
+
+// A purge while an answer waits for room to be sent: what would be sent then is
+// not what was purged.
+func TestAPurgeMeetsAnAnswerThatWaits(t *testing.T) {
+	for mode, want := range map[string]string{"hard": missed, "soft": staleNow} {
+		t.Run(mode, func(t *testing.T) {
+			var w watch
+			r := newRig(t, timed(t, &w, transform.PixelVersion))
+			r.wantStatus("cold", r.path("w:10"), missed)
+			all, err := r.server.accounts.sending.Acquire(t.Context(), r.server.accounts.sending.Stats().Capacity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make(chan string)
+			go func() {
+				resp, _, err := r.get(context.Background(), r.path("w:10"))
+				if err != nil {
+					t.Error(err)
+					got <- ""
+					return
+				}
+				got <- strings.TrimPrefix(withoutTTL(resp.Header.Get("Cache-Status")), "pictor; ")
+			}()
+			r.until("it waits", func() bool { return r.server.accounts.sending.Stats().Waiting == 1 })
+			r.purge(PurgeRequest{Sources: []string{r.site.URL + "/a.png"}, Mode: mode})
+			all.Release()
+			if s := <-got; s != want {
+				t.Errorf("%s, want %s", s, want)
+			}
+			r.quiet()
+		})
+	}
+}
