@@ -22,9 +22,13 @@ var (
 	// ErrUnreachable: no name, no connection, no TLS, or all of them but no
 	// answer that is HTTP.
 	ErrUnreachable = errors.New("source unreachable")
-	// ErrNotFound: 404, 410, or no such file.
+	// ErrNotFound: 404, 410, 451, or no such file.
 	ErrNotFound = errors.New("source not found")
-	// ErrStatus: any other status but 200.
+	// ErrDenied: another 4xx, by which an origin says that it does not give the
+	// source, and not that it is not well.
+	ErrDenied = errors.New("source denied")
+	// ErrStatus: any other status but 200. So are the 4xx that say "not now":
+	// 408, 425 and 429.
 	ErrStatus = errors.New("source answered with an error")
 	// ErrRedirects: too many, or to where none may lead.
 	ErrRedirects = errors.New("bad redirect")

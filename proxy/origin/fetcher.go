@@ -58,14 +58,19 @@ type Meta struct {
 	// Tags are the names by which the origin wants the source purged, in lower
 	// case and in order, with a blank between them.
 	Tags string
+	// URL is where the source was in the end, by redirects; "" where there were
+	// none.
+	URL string `json:",omitempty"`
 	Freshness
 }
 
 // Validators are what a source that is there already is known by (RFC 9110
-// §8.8); zero for none.
+// §8.8); zero for none. They are of what is at one URL, that of Meta: whatever
+// else a redirect leads to is not asked about them.
 type Validators struct {
 	ETag         string
 	LastModified time.Time
+	URL          string
 }
 
 // New makes a Fetcher. The caller must Close it.

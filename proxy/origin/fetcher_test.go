@@ -139,7 +139,8 @@ func TestBadAnswers(t *testing.T) {
 	})
 	f := newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: 1 << 20})
 	for path, want := range map[string]error{
-		"/404": ErrNotFound, "/410": ErrNotFound, "/500": ErrStatus, "/403": ErrStatus, "/204": ErrStatus, "/206": ErrStatus,
+		"/404": ErrNotFound, "/410": ErrNotFound, "/451": ErrNotFound, "/500": ErrStatus, "/204": ErrStatus, "/206": ErrStatus,
+		"/400": ErrDenied, "/401": ErrDenied, "/403": ErrDenied, "/408": ErrStatus, "/425": ErrStatus, "/429": ErrStatus, "/503": ErrStatus,
 		"/300": ErrStatus, "/302": ErrStatus, "/304": ErrStatus,
 		"/declared": ErrTooLarge, "/chunked": ErrTooLarge, "/bomb": ErrTooLarge, "/hollow": ErrTooLarge,
 		"/cut": ErrTruncated, "/cutchunk": ErrTruncated, "/halfgzip": ErrTruncated, "/nogzip": ErrTruncated,
@@ -254,7 +255,7 @@ func TestDetailsAreForTheLog(t *testing.T) {
 		want error
 		tell string
 	}{
-		"status":  {newFetcher(t, Config{AllowNetworks: loopback}), ErrStatus, "418"},
+		"status":  {newFetcher(t, Config{AllowNetworks: loopback}), ErrDenied, "418"},
 		"refused": {newFetcher(t, Config{}), ErrRefused, "127.0.0.1"},
 	} {
 		_, _, err := fetch(t, tc.f, url)

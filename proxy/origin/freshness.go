@@ -16,6 +16,9 @@ type Freshness struct {
 	// TTL is what is left of the lifetime, in whole seconds, never negative; 0
 	// where there is none.
 	TTL time.Duration
+	// ByDefault says that the lifetime is the cache's own default at most, since
+	// a temporary redirect on the way to the source gave none.
+	ByDefault bool `json:",omitempty"`
 	// NoStore forbids a shared cache to keep the answer, whatever its lifetime.
 	NoStore bool
 	// StaleWhile and StaleError are for how long after its lifetime an answer
@@ -33,11 +36,14 @@ type Window struct {
 
 // freshness reads s-maxage, max-age and Expires, in this order of precedence.
 // A lifetime that cannot be read is one of zero (RFC 9111 §4.2.1), and so is
-// no-cache, with or without the names of fields. Of the age of an answer only
-// what the Age header says is subtracted: an origin whose Date is off would
-// else be stale for ever.
+// no-cache, with or without the names of fields, and Vary: * (§4.1). Of the age
+// of an answer only what the Age header says is subtracted: an origin whose Date
+// is off would else be stale for ever.
 func freshness(h http.Header, now time.Time) Freshness {
 	d := directives(h["Cache-Control"])
+	if strings.Contains(strings.Join(h["Vary"], ","), "*") {
+		d["no-cache"] = ""
+	}
 	var f Freshness
 	_, noStore := d["no-store"]
 	_, private := d["private"]

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -48,12 +49,11 @@ func newTransport(g *guard) *http.Transport {
 func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w io.Writer, reserve func(int64) error) (meta Meta, changed bool, err error) {
 	ctx, p := newPace(ctx, f.cfg.Timeout, f.cfg.MinRate)
 	defer p.stop()
-	resp, err := f.get(ctx, u, have)
+	resp, meta, err := f.get(ctx, u, have)
 	if err != nil {
 		return Meta{}, false, err
 	}
 	defer resp.Body.Close()
-	meta = f.metaOf(resp.Header)
 	if resp.StatusCode == http.StatusNotModified {
 		return meta, false, nil
 	}
@@ -84,37 +84,60 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 	return meta
 }
 
-// get asks until the answer is a 200, or a 304 where that was asked for.
-// Redirects are followed by hand: each hop is a request of its own, with our
-// headers and no trace of the hop before.
-func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.Response, error) {
-	for hop := 0; ; hop++ {
+// get asks until the answer is a 200, or a 304 where that was asked for; the
+// Meta is also of the redirects that led there.
+func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.Response, Meta, error) {
+	var way trail
+	for {
 		req := f.request(ctx, u)
-		conditional := have.set(req.Header)
+		conditional := have.URL == way.at && have.set(req.Header)
 		resp, err := f.transport.RoundTrip(req)
 		if err != nil {
-			return nil, blame(ctx, ErrUnreachable, err)
+			return nil, Meta{}, blame(ctx, ErrUnreachable, err)
 		}
-		if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNotModified && conditional {
-			return resp, nil
+		switch {
+		case resp.StatusCode == http.StatusNotModified && conditional && !have.names(resp.Header.Get("ETag")):
+			// It is about something else than what was asked about: it must not be
+			// taken for that (RFC 9111 §4.3.4).
+			discard(resp)
+			have = Validators{}
+			continue
+		case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusNotModified && conditional:
+			return resp, way.end(f.metaOf(resp.Header)), nil
 		}
 		discard(resp)
-		switch location := resp.Header.Get("Location"); resp.StatusCode {
-		case http.StatusNotFound, http.StatusGone:
-			return nil, ErrNotFound
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-			if location == "" {
-				return nil, fail(ErrStatus, resp.Status+" without a Location")
-			}
-			if hop >= f.cfg.MaxRedirects {
-				return nil, fmt.Errorf("%w: more than %d", ErrRedirects, max(0, f.cfg.MaxRedirects))
-			}
-			if u, err = follow(u, location); err != nil {
-				return nil, err
-			}
-		default:
-			return nil, fail(ErrStatus, resp.Status)
+		if err := refusal(resp); err != nil {
+			return nil, Meta{}, err
 		}
+		if way.hops >= f.cfg.MaxRedirects {
+			return nil, Meta{}, fmt.Errorf("%w: more than %d", ErrRedirects, max(0, f.cfg.MaxRedirects))
+		}
+		if u, err = follow(u, resp.Header.Get("Location")); err != nil {
+			return nil, Meta{}, err
+		}
+		way.pass(resp.StatusCode, f.metaOf(resp.Header), u)
+	}
+}
+
+// refusal is what an answer means that is neither the source nor a redirect to
+// it; nil for a redirect. What tells of the source is told apart from what only
+// tells that the origin is not well, or wants to be left alone (RFC 5861 §4).
+func refusal(resp *http.Response) error {
+	switch code := resp.StatusCode; code {
+	case http.StatusNotFound, http.StatusGone, http.StatusUnavailableForLegalReasons:
+		return fail(ErrNotFound, resp.Status)
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		if resp.Header.Get("Location") == "" {
+			return fail(ErrStatus, resp.Status+" without a Location")
+		}
+		return nil
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return fail(ErrStatus, resp.Status)
+	default:
+		if 400 <= code && code < 500 {
+			return fail(ErrDenied, resp.Status)
+		}
+		return fail(ErrStatus, resp.Status)
 	}
 }
 
@@ -127,7 +150,13 @@ func (v Validators) set(h http.Header) bool {
 	if !v.LastModified.IsZero() {
 		h["If-Modified-Since"] = []string{v.LastModified.UTC().Format(http.TimeFormat)}
 	}
-	return v != Validators{}
+	return v.ETag != "" || !v.LastModified.IsZero()
+}
+
+// names says whether the tag of a 304 is the one that was asked with, by weak
+// comparison (RFC 9110 §8.8.3.2), or none.
+func (v Validators) names(etag string) bool {
+	return etag == "" || v.ETag == "" || strings.TrimPrefix(etag, "W/") == strings.TrimPrefix(v.ETag, "W/")
 }
 
 func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
@@ -143,21 +172,6 @@ func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
 		},
 	})
 	return req.WithContext(ctx)
-}
-
-// follow judges a redirect like a source of its own. The guard judges its
-// address again when it is dialled.
-func follow(from *url.URL, location string) (*url.URL, error) {
-	to, err := parseURL(location, from.Parse)
-	switch {
-	case err != nil:
-		return nil, fail(fmt.Errorf("%w: to a bad URL", ErrRedirects), err.Error())
-	case to.Scheme != "http" && to.Scheme != "https":
-		return nil, fmt.Errorf("%w: away from http", ErrRedirects)
-	case from.Scheme == "https" && to.Scheme != "https":
-		return nil, fmt.Errorf("%w: from https to http", ErrRedirects)
-	}
-	return to, nil
 }
 
 // discard ends an answer that nobody wants. A short body is read, so that the

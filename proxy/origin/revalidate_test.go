@@ -43,7 +43,9 @@ func TestRevalidate(t *testing.T) {
 	}{
 		{"the same, by tag", "/", Validators{ETag: `W/"v2"`}, false, nil},
 		{"the same, by time", "/", Validators{LastModified: modified}, false, nil},
-		{"the same, behind a redirect", "/moved", Validators{ETag: `W/"v2"`}, false, nil},
+		{"the same, behind a redirect", "/moved", Validators{ETag: `W/"v2"`, URL: url + "/"}, false, nil},
+		{"known from elsewhere", "/moved", Validators{ETag: `W/"v2"`}, true, nil},
+		{"known from behind a redirect", "/", Validators{ETag: `W/"v2"`, URL: url + "/v1"}, true, nil},
 		{"another", "/", Validators{ETag: `"v1"`, LastModified: modified.Add(time.Hour)}, true, nil},
 		{"no validators", "/", Validators{}, true, nil},
 		{"a 304 that nobody asked for", "/always", Validators{}, false, ErrStatus},

@@ -22,6 +22,11 @@ func tags(h http.Header) (list string, ok bool) {
 			all = append(all, strings.FieldsFunc(strings.ToLower(line), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })...)
 		}
 	}
+	return join(all)
+}
+
+// join makes one list of tags.
+func join(all []string) (list string, ok bool) {
 	slices.Sort(all)
 	list = strings.Join(slices.Compact(all), " ")
 	if len(list) > maxTags || strings.ContainsFunc(list, func(r rune) bool { return r < 0x20 || r >= 0x7f }) {
