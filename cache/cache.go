@@ -170,11 +170,12 @@ func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 	if n.err != nil && !n.background {
 		return c.despite(e, s, Miss, &Remembered{n.err})
 	}
-	f, outcome, err := c.join(key, fill, ask{old: e, seen: seen, bypass: n.bypass})
+	a := ask{old: e, state: s, seen: seen, came: came, bypass: n.bypass}
+	f, outcome, err := c.join(key, fill, a)
 	if err != nil {
 		return c.despite(e, gone, Miss, err)
 	}
-	if err := c.wait(ctx, key, f, s, came); err != nil {
+	if err := c.wait(ctx, key, f, outcome, a); err != nil {
 		return c.despite(e, s, outcome, err)
 	}
 	got, outcome, err := c.landed(f, outcome, e)
@@ -185,19 +186,19 @@ func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 }
 
 // wait waits for a flight. Somebody with an entry to fall back to does so only
-// for a while, and has the flight go on without them. came is the purge clock's
-// when this client came: an error of a flight that is older than a purge before
-// that tells of what the purge was to end.
-func (c *Cache) wait(ctx context.Context, key Key, f *flight, s state, came uint64) error {
+// for a while, and has the flight go on without them. An error is not for
+// somebody who joined the flight, where it is only of the one who started it, or
+// tells of what there was before a purge after which they came.
+func (c *Cache) wait(ctx context.Context, key Key, f *flight, outcome Outcome, a ask) error {
 	var late <-chan time.Time
-	if s == staleError {
+	if a.state == staleError {
 		t := time.NewTimer(c.cfg.StaleWait - time.Since(f.started))
 		defer t.Stop()
 		late = t.C
 	}
 	select {
 	case <-f.done:
-		if f.err != nil && f.seq < came {
+		if outcome == Collapsed && f.err != nil && (f.seq < a.came || c.cfg.Classify(f.err).Own) {
 			return errAgain
 		}
 		return f.err

@@ -32,9 +32,12 @@ var errPanic = errors.New("fill panicked")
 
 // ask is what a round of Get knows when it joins a flight.
 type ask struct {
-	old *Entry
-	// seen is how many flights had landed before the tiers were looked at.
-	seen uint64
+	// old is what was found, and state what it is good for.
+	old   *Entry
+	state state
+	// seen is how many flights had landed before the tiers were looked at, came
+	// the purge clock's then.
+	seen, came uint64
 	// bypass keeps the flight out of the table: nobody else joins it.
 	bypass bool
 }

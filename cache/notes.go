@@ -29,6 +29,9 @@ type Class struct {
 	For time.Duration
 	// Stale says that an entry that is no longer fresh may take its place.
 	Stale bool
+	// Own says that it is of nobody but who caused the fill: whoever joined it
+	// tries anew.
+	Own bool
 }
 
 // truth says whether an error tells of what there is now, and not only that it

@@ -67,20 +67,21 @@ var failures = []failure{
 	// ones that are not behave, is nobody's business.
 	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrUnreachable, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrDenied, http.StatusBadGateway, "source-unreachable", unreachable, passing, false},
 	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 
-	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, false},
-	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", settling, false},
-	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", lasting, false},
+	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, true},
+	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", settling, true},
+	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", lasting, true},
 	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", lasting, false},
-	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This picture takes more memory to decode than its header lets expect.", 0, false},
+	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This picture takes more memory to decode than its header lets expect.", 0, true},
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The picture took too long to make.", passing, true},
-	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice.", 0, false},
+	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice.", 0, true},
 
-	{errPoison, http.StatusUnprocessableEntity, "poison", "", 0, false},
+	{errPoison, http.StatusUnprocessableEntity, "poison", "", 0, true},
 	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", settling, false},
 	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server has more to do than it can. Try again shortly.", 0, true},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The picture was not ready in time.", 0, true},
@@ -91,6 +92,9 @@ var internal = failure{nil, http.StatusInternalServerError, "internal", "Somethi
 // Class is what an error means to the cache of the pictures that it is told
 // instead of: cache.Config.Classify.
 func Class(err error) cache.Class {
+	if own := (*ownError)(nil); errors.As(err, &own) {
+		return cache.Class{Stale: true, Own: true}
+	}
 	f := classify(err)
 	return cache.Class{For: f.lasts, Stale: f.stale}
 }

@@ -25,6 +25,9 @@ func (t TTL) of(f origin.Freshness) time.Duration {
 	ttl := t.Default
 	if f.Explicit {
 		ttl = f.TTL
+		if f.ByDefault {
+			ttl = min(ttl, t.Default)
+		}
 	}
 	if t.Max > 0 {
 		ttl = min(ttl, t.Max)
@@ -32,9 +35,14 @@ func (t TTL) of(f origin.Freshness) time.Duration {
 	return max(ttl, t.Min, 0)
 }
 
-// windows are the times after that, by what the origin said.
+// windows are the times after that, by what the origin said. One that says that
+// its answer is not fresh for a moment wants to be asked each time: only where
+// it fails is something older served.
 func (t TTL) windows(f origin.Freshness) (while, onError time.Duration) {
 	while, onError = t.StaleWhile, t.StaleError
+	if f.Explicit && t.of(f) == 0 {
+		while = 0
+	}
 	if f.StaleWhile.Said {
 		while = f.StaleWhile.For
 	}

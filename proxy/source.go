@@ -10,6 +10,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -18,6 +19,8 @@ import (
 type source struct {
 	t  *sources
 	id string
+	// wanted is as the one wants it for whom it is got.
+	wanted wanted
 	// seq is the purge clock's before anybody was asked about it.
 	seq uint64
 	// ready is closed when all below is known: err, or meta and where the bytes
@@ -57,9 +60,18 @@ func (e *badPicture) Unwrap() error { return e.err }
 // errLost: the store does not have the bytes any more that it had.
 var errLost = errors.New("a stored source is gone")
 
-func newSource(t *sources, id string) *source {
+// ownError is what an origin holds against a URL that is one of several of a
+// source, such as that its signature has expired.
+type ownError struct{ err error }
+
+func (e *ownError) Error() string { return e.err.Error() }
+
+// Unwrap is what it says.
+func (e *ownError) Unwrap() error { return e.err }
+
+func newSource(t *sources, id string, w wanted) *source {
 	ctx, cancel := context.WithTimeout(context.Background(), t.s.cfg.RequestTimeout)
-	return &source{t: t, id: id, seq: t.clock.Applied(), ready: make(chan struct{}), ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2}
+	return &source{t: t, id: id, wanted: w, seq: t.clock.Applied(), ready: make(chan struct{}), ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2}
 }
 
 // getting: it is not known yet.
@@ -72,14 +84,26 @@ func (src *source) getting() bool {
 	}
 }
 
-// serves says whether a source that is ready is right for somebody who did not
-// ask for it first.
-func (src *source) serves(w wanted) bool {
+// right says whether a source that is ready is one for somebody who did not ask
+// for it first, and serves whether it still is.
+func (src *source) right(w wanted) bool {
 	if src.err != nil || src.meta.NoStore {
 		return false
 	}
 	hard, soft := src.meta.purges(src.t.clock)
-	return src.meta.Seq >= max(hard, soft, w.hard, w.soft) && src.t.s.now().Before(src.meta.due(src.t.s.cfg.TTL))
+	return src.meta.Seq >= max(hard, soft, w.hard, w.soft)
+}
+
+func (src *source) serves(w wanted) bool {
+	return src.right(w) && src.t.s.now().Before(src.meta.due(src.t.s.cfg.TTL))
+}
+
+// failedAlone says whether a source could not be had for a reason that need not
+// be one for those who joined: there was less time than they have left, or it
+// is their URL that is refused.
+func (src *source) failedAlone() bool {
+	own := (*ownError)(nil)
+	return errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled) || errors.As(src.err, &own)
 }
 
 // leave is a user that is done. When only the getting is left it ends, and
@@ -151,6 +175,9 @@ func (src *source) get(w wanted) {
 		}
 	}()
 	src.err = src.find(wait, w)
+	if w.own && errors.Is(src.err, origin.ErrDenied) {
+		src.err = &ownError{src.err}
+	}
 	if src.err != nil {
 		t.count(func(s *SourceStats) { s.Failed++ })
 	}
@@ -193,6 +220,8 @@ func (src *source) ask(wait *patience, w wanted, stored *storedSource) error {
 		return err
 	}
 	hash := sha256.New()
+	// An answer is as old as its question (RFC 9111 §4.2.3).
+	asked := t.s.now()
 	meta, changed, err := t.s.cfg.Origin.Revalidate(ctx, w.url, stored.validators(), io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
 	if err != nil {
 		return err
@@ -200,13 +229,13 @@ func (src *source) ask(wait *patience, w wanted, stored *storedSource) error {
 	if !changed {
 		src.data.Close()
 		src.data, src.record, keep = nil, stored.record, true
-		src.meta = stored.meta.renewed(meta, src.seq, t.s.now())
+		src.meta = stored.meta.renewed(meta, src.seq, asked)
 		t.renew(src)
 		t.count(func(s *SourceStats) { s.Revalidated++ })
 		return nil
 	}
 	t.count(func(s *SourceStats) { s.Fetched++ })
-	src.meta = newSourceMeta(meta, w, src.seq, t.s.now())
+	src.meta = newSourceMeta(meta, w, src.seq, asked)
 	src.meta.Version = hex.EncodeToString(hash.Sum(nil)[:16])
 	if err := src.data.Seal(); err != nil {
 		return err

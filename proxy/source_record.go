@@ -92,7 +92,7 @@ func (st *storedSource) validators() origin.Validators {
 	if st == nil {
 		return origin.Validators{}
 	}
-	return origin.Validators{ETag: st.meta.ETag, LastModified: st.meta.LastModified}
+	return origin.Validators{ETag: st.meta.ETag, LastModified: st.meta.LastModified, URL: st.meta.URL}
 }
 
 // decodeSourceMeta reads the header of id's record. One of another purge log
@@ -144,13 +144,19 @@ func (t *sources) renew(src *source) {
 // local one is there anyhow.
 func (src *source) keep() {
 	t := src.t
-	if t.store == nil || src.meta.NoStore || strings.HasPrefix(src.meta.Identity, "local:") {
+	if t.store == nil || strings.HasPrefix(src.meta.Identity, "local:") {
 		return
 	}
-	select {
-	case t.writing <- struct{}{}:
-		defer func() { <-t.writing }()
-	default:
+	busy := false
+	if !src.meta.NoStore {
+		select {
+		case t.writing <- struct{}{}:
+			defer func() { <-t.writing }()
+		default:
+			busy = true
+		}
+	}
+	if busy || src.meta.NoStore {
 		t.store.Drop(diskstore.NameOf(src.id)) // it is older than this one
 		return
 	}

@@ -53,6 +53,8 @@ type knownSource struct {
 	info transform.Info
 	// exclusive: it may not be kept, so everybody gets it by themselves.
 	exclusive bool
+	// passing: it tells of the origin, and not of the source.
+	passing bool
 }
 
 // exclusiveFor is for how long a source that may not be kept is taken for one
@@ -69,6 +71,9 @@ type wanted struct {
 	// url is what is fetched, and identity what it is known by to the caches and
 	// to purges. buster is another source for each value, at the same URL.
 	url, identity, buster string
+	// own says that the URL has parameters that its identity has not: what the
+	// origin holds against them it does not hold against the source.
+	own bool
 	// hard and soft are the newest purges that name the result: the source must
 	// have been fetched after hard, and be known to be right after soft.
 	hard, soft uint64
@@ -89,10 +94,13 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 	id := w.id()
 	for {
 		known := t.recall(id, w)
+		if known.err == nil && w.own {
+			known.err = t.recall(w.url, w).err
+		}
 		if known.err != nil {
 			return nil, known.failure()
 		}
-		src, first := t.join(id, w, known.exclusive)
+		src, first, early := t.join(id, w, known.exclusive)
 		start := time.Now()
 		select {
 		case <-src.ready:
@@ -102,44 +110,51 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 		}
 		wait.left -= min(src.waited, time.Since(start))
 		switch {
-		case !first && (errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled)):
-			// It had less time than is left here.
+		case !first && src.failedAlone():
 		case src.err != nil:
 			src.leave()
 			return nil, src.err
-		case first || src.serves(w):
+		case first, early && src.right(w), src.serves(w):
 			return src, nil
 		}
 		src.leave() // and get another one
 	}
 }
 
-// join finds the source among those in use, or starts to get it.
-func (t *sources) join(id string, w wanted, exclusive bool) (src *source, first bool) {
+// join finds the source among those in use, or starts to get it. early says that
+// it is just being got: what comes is as new as if it had been asked for now,
+// however short the time for which it is fresh.
+func (t *sources) join(id string, w wanted, exclusive bool) (src *source, first, early bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if src = t.open[id]; src != nil && !exclusive && (src.getting() && src.seq >= max(w.hard, w.soft) || !src.getting() && src.serves(w)) {
 		src.users++
 		t.stats.Shared++
-		return src, false
+		return src, false, src.getting()
 	}
-	src = newSource(t, id)
+	src = newSource(t, id, w)
 	if !exclusive {
 		t.open[id] = src
 	}
 	t.running.Add(1)
 	go src.get(w)
-	return src, true
+	return src, true, false
 }
 
-// recall is what is remembered of a source and no purge has ended.
+// recall is what is remembered of a source, or of one of its URLs, and no purge
+// has ended. Any purge ends what is told of a source, which may have tags that
+// nobody knows; that an origin is not well only one that names it.
 func (t *sources) recall(id string, w wanted) knownSource {
 	k, ok := t.known.Get(sha256.Sum256([]byte(id)))
 	if !ok || !t.s.now().Before(k.until) {
 		return knownSource{}
 	}
-	hard, soft := t.clock.Last(purge.Scope{Source: w.identity, Hosts: cache.Hosts(w.identity)})
-	if k.seq < max(hard, soft, w.hard, w.soft) {
+	last := t.clock.Applied()
+	if k.passing {
+		hard, soft := t.clock.Last(purge.Scope{Source: w.identity, Hosts: cache.Hosts(w.identity)})
+		last = max(hard, soft, w.hard, w.soft)
+	}
+	if k.seq < last {
 		return knownSource{}
 	}
 	if k.err != nil {
@@ -160,6 +175,9 @@ func (k knownSource) failure() error {
 func (t *sources) remember(src *source) {
 	id := sha256.Sum256([]byte(src.id))
 	k := knownSource{until: t.s.now(), seq: src.seq, err: src.err, info: src.info}
+	if own := (*ownError)(nil); errors.As(src.err, &own) {
+		id = sha256.Sum256([]byte(src.wanted.url))
+	}
 	switch {
 	case src.err == nil && src.meta.NoStore:
 		k.exclusive, k.until = true, k.until.Add(exclusiveFor)
@@ -171,7 +189,7 @@ func (t *sources) remember(src *source) {
 		if lasts == 0 {
 			return
 		}
-		k.until = k.until.Add(lasts)
+		k.until, k.passing = k.until.Add(lasts), lasts <= passing
 	}
 	t.known.Add(id, k)
 }

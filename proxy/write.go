@@ -45,9 +45,10 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 			noStore(h)
 		}
 	})
-	// A unit that is not understood is to be ignored (RFC 9110 §14.2).
-	if r := c.Request().Header; !strings.HasPrefix(r.Get("Range"), "bytes=") {
-		r.Del("Range")
+	// A unit that is not understood is to be ignored, and so is a range of a HEAD
+	// (RFC 9110 §14.2).
+	if r := c.Request(); r.Method != http.MethodGet || !strings.HasPrefix(r.Header.Get("Range"), "bytes=") {
+		r.Header.Del("Range")
 	}
 	http.ServeContent(w, c.Request(), "", e.LastModified, e.Content())
 	switch w.Status {
@@ -78,13 +79,16 @@ const staleFor = 10
 // of the URL itself.
 func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, now time.Time) lifetime {
 	l := lifetime{noStore: e.NoStore, immutable: e.Immutable, staleWhile: int64(e.StaleWhile / time.Second), staleError: int64(e.StaleError / time.Second)}
+	left := e.Expires.Sub(now)
 	switch {
-	case outcome == cache.Stale, outcome == cache.StaleError:
-		l = lifetime{fresh: staleFor}
+	case outcome == cache.Stale:
+		l = lifetime{fresh: min(staleFor, wholeSeconds(left+e.StaleWhile))}
+	case outcome == cache.StaleError:
+		l = lifetime{fresh: min(staleFor, wholeSeconds(left+e.StaleError))}
 	case e.Immutable:
 		l.fresh = int64(immutableTTL / time.Second)
 	default:
-		l.fresh = max(int64(e.Expires.Sub(now).Round(time.Second)/time.Second), 0)
+		l.fresh = wholeSeconds(left)
 	}
 	if req.Expires != 0 {
 		// In seconds: the end may be further off than a Duration reaches.
@@ -96,6 +100,8 @@ func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, no
 	}
 	return l
 }
+
+func wholeSeconds(d time.Duration) int64 { return max(int64(d.Round(time.Second)/time.Second), 0) }
 
 // cacheStatus tells what the cache did, and where it had the entry (RFC 9211).
 func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
