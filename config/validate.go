@@ -45,6 +45,9 @@ func (s *Serve) Warnings() []string {
 	if s.Insecure && s.SourceKey != "" {
 		warnings = append(warnings, "--source-key with --insecure: whoever may change an encrypted source can read it by trying")
 	}
+	if s.Insecure && s.SourceKeyIgnore != "" {
+		warnings = append(warnings, "--source-key-ignore with --insecure: anyone gets what is cached of a source without the parameters that its origin asks for")
+	}
 	if s.ThumborUnsafe {
 		warnings = append(warnings, "--thumbor-unsafe: anyone who reaches this server can make it fetch and transform any picture")
 	}

@@ -167,6 +167,15 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// It is said beside what --insecure means anyhow.
+func TestPresignedSourcesForAnybody(t *testing.T) {
+	s := valid(t)
+	s.Insecure, s.SourceKeyIgnore = true, "X-Amz-*"
+	if got := s.Warnings(); len(got) != 2 || !strings.Contains(got[1], "anyone gets what is cached") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestAddressOfDevIsLoopback(t *testing.T) {
 	s := valid(t)
 	s.Dev = true

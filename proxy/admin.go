@@ -19,7 +19,7 @@ import (
 // where it is, they answer to names of this machine alone.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s}, s.answers, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collector{s}, s.answers, s.sent, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2}))
 	mux.Handle("GET /debug/memory", withToken(token, http.HandlerFunc(s.showMemory)))

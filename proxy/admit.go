@@ -17,9 +17,9 @@ type patience struct{ left time.Duration }
 // in runs f, which stands in one line. Out of patience the context's cause,
 // and so the error, is budget.ErrSaturated.
 func (p *patience) in(ctx context.Context, f func(context.Context) (*budget.Grant, error)) (*budget.Grant, error) {
+	start := time.Now() // before the deadline is set, or some of the patience would be left when it is over
 	ctx, cancel := context.WithTimeoutCause(ctx, p.left, budget.ErrSaturated)
 	defer cancel()
-	start := time.Now()
 	g, err := f(ctx)
 	p.left -= time.Since(start)
 	return g, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,10 +36,10 @@ func timed(t testing.TB, w *watch, pixels int, lower ...cache.Tier) func(*Config
 		c.Now = w.now
 		c.TTL = TTL{Default: time.Hour, Max: 24 * time.Hour, StaleWhile: time.Hour, StaleError: 24 * time.Hour}
 		var err error
-		if c.Origin, err = origin.New(origin.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.now}); err != nil {
+		if c.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
 		}
-		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels, Classify: Class, Now: w.now}); err != nil {
+		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels, Classify: Class, StaleWait: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
 		}
 	}

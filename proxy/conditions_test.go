@@ -64,6 +64,14 @@ func TestConditionsAndRanges(t *testing.T) {
 	if err != nil || head.ContentLength != int64(size) || head.Header.Get("Etag") != etag {
 		t.Errorf("9.3.2 HEAD: %v, %v", head, err)
 	}
+	req, err := http.NewRequest(http.MethodHead, r.URL+r.path("w:100"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Range", "bytes=0-9")
+	if head, err = r.Client().Do(req); err != nil || head.StatusCode != 200 || head.ContentLength != int64(size) {
+		t.Errorf("14.2 a range is of a GET alone: %v, %v", head, err)
+	}
 	if n := r.painter.jobs.Load(); n != 1 {
 		t.Errorf("%d jobs", n)
 	}

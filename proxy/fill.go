@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
@@ -94,7 +93,7 @@ func (f *fill) overLimit(err error) error {
 func (s *Server) wanted(a asked) wanted {
 	w := wanted{url: a.req.Source, identity: a.identity, buster: a.req.CacheBuster}
 	w.own = a.identity != s.cfg.Origin.Identity(a.req.Source)
-	w.hard, w.soft = s.cfg.Clock.Last(purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()})
+	w.hard, w.soft = s.cfg.Clock.Last(a.scope())
 	return w
 }
 
@@ -111,7 +110,7 @@ func (s *Server) bodyTooLarge(err error, n int64) error {
 func (f *fill) blamed(work func() error) error {
 	start := time.Now()
 	err := work()
-	f.s.poison.blame(f.asked, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
+	f.s.poison.blame(f.asked, f.src.meta.Seq, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
 	return err
 }
 

@@ -8,7 +8,8 @@ import (
 
 // TTL says how long results stay fresh, and of use after that.
 type TTL struct {
-	// Default holds where the origin says nothing; Min and Max bound what it says.
+	// Default holds where the origin says nothing; Min and Max bound both. With a
+	// Max of 0 origins are asked each time.
 	Default, Min, Max time.Duration
 	// StaleWhile and StaleError are for how long after that a result may still
 	// be served while it is made anew, and where that fails, if the origin says
@@ -29,10 +30,7 @@ func (t TTL) of(f origin.Freshness) time.Duration {
 			ttl = min(ttl, t.Default)
 		}
 	}
-	if t.Max > 0 {
-		ttl = min(ttl, t.Max)
-	}
-	return max(ttl, t.Min, 0)
+	return max(min(ttl, t.Max), t.Min, 0)
 }
 
 // windows are the times after that, by what the origin said. One that says that

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
@@ -22,6 +23,12 @@ type asked struct {
 	// common, and key the result.
 	identity string
 	key      cache.Key
+}
+
+// scope is what a purge may name a request's result by, before it is known what
+// tags its origin gives it.
+func (a asked) scope() purge.Scope {
+	return purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()}
 }
 
 // picture answers a request for a picture: verify, parse, look up or fill,

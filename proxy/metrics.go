@@ -157,6 +157,7 @@ func (e emitter) sources(st SourceStats) {
 		"failed": st.Failed, "remembered-error": st.Remembered} {
 		e.counter("sources_total", "Sources by how they were had.", n, "how", how)
 	}
+	e.counter("sources_fetched_bytes_total", "Bytes of sources that origins sent.", st.FetchedBytes)
 }
 
 func (e emitter) pool(s *Server) {

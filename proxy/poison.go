@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -33,7 +34,8 @@ const (
 // it takes too much or too long: what was asked for is, and only that is
 // refused. Else two heavy URLs would take a picture from everybody.
 type poison struct {
-	now func() time.Time
+	now   func() time.Time
+	clock *purge.Clock
 
 	mu       sync.Mutex
 	suspects *simplelru.LRU[culprit, record]
@@ -50,10 +52,13 @@ func culpritResult(key cache.Key) culprit   { return sha256.Sum256([]byte("resul
 type record struct {
 	strikes int
 	last    time.Time
+	// seq is the purge clock's before the source was got that did it: a purge
+	// since then says that there is another one now.
+	seq uint64
 }
 
-func newPoison(now func() time.Time) *poison {
-	p := &poison{now: now}
+func newPoison(now func() time.Time, clock *purge.Clock) *poison {
+	p := &poison{now: now, clock: clock}
 	// Neither can fail: the size is more than none.
 	p.suspects, _ = simplelru.NewLRU[culprit, record](poisonSources, nil)
 	p.made, _ = simplelru.NewLRU[culprit, struct{}](poisonSources, nil)
@@ -64,9 +69,11 @@ func newPoison(now func() time.Time) *poison {
 func (p *poison) check(a asked) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	what, left := "decoding this source", p.left(culpritSource(a.identity))
+	hard, soft := p.clock.Last(a.scope())
+	purged := max(hard, soft)
+	what, left := "decoding this source", p.left(culpritSource(a.identity), purged)
 	if left <= 0 {
-		what, left = "making this of its source", p.left(culpritResult(a.key))
+		what, left = "making this of its source", p.left(culpritResult(a.key), purged)
 	}
 	if left <= 0 {
 		return nil
@@ -74,18 +81,20 @@ func (p *poison) check(a asked) error {
 	return fmt.Errorf("%w: %s has ended two workers; it is not tried again for %d s", errPoison, what, int(left.Seconds())+1)
 }
 
-// left is for how long a culprit is still refused. The lock is held.
-func (p *poison) left(c culprit) time.Duration {
+// left is for how long a culprit is still refused, that was last purged then.
+// The lock is held.
+func (p *poison) left(c culprit, purged uint64) time.Duration {
 	r, ok := p.suspects.Peek(c)
-	if !ok || r.strikes < 2 {
+	if !ok || r.strikes < 2 || r.seq < purged {
 		return 0
 	}
 	return poisonTime - p.now().Sub(r.last)
 }
 
-// blame holds what became of a job against its source or its result. A timeout
-// counts only where the job had the time that others have.
-func (p *poison) blame(a asked, err error, hadTime bool) {
+// blame holds what became of a job against its source or its result. seq is the
+// purge clock's before the source was got. A timeout counts only where the job
+// had the time that others have.
+func (p *poison) blame(a asked, seq uint64, err error, hadTime bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	source := culpritSource(a.identity)
@@ -94,21 +103,21 @@ func (p *poison) blame(a asked, err error, hadTime bool) {
 		p.suspects.Remove(source)
 		p.made.Add(source, struct{}{})
 	case errors.Is(err, transform.ErrCrashed):
-		p.strike(source, 2)
+		p.strike(source, seq, 2)
 	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrTimeout) && hadTime:
 		culprit := source
 		if p.made.Contains(source) {
 			culprit = culpritResult(a.key)
 		}
-		p.strike(culprit, 1)
+		p.strike(culprit, seq, 1)
 	}
 }
 
 // strike counts strikes. The lock is held.
-func (p *poison) strike(c culprit, strikes int) {
+func (p *poison) strike(c culprit, seq uint64, strikes int) {
 	now := p.now()
 	if r, ok := p.suspects.Peek(c); ok && now.Sub(r.last) < poisonTime {
 		strikes += r.strikes
 	}
-	p.suspects.Add(c, record{strikes, now})
+	p.suspects.Add(c, record{strikes, now, seq})
 }

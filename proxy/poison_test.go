@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -34,9 +35,9 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
-			p := newPoison(func() time.Time { return now })
+			p := newPoison(func() time.Time { return now }, noPurges(t))
 			for i, err := range tc.errs {
-				p.blame(asked{identity: "s", key: cache.Key(fmt.Sprint(i))}, err, tc.hadTime)
+				p.blame(asked{identity: "s", key: cache.Key(fmt.Sprint(i))}, 0, err, tc.hadTime)
 				now = now.Add(time.Minute)
 			}
 			if err := p.check(s); errors.Is(err, errPoison) != tc.refused {
@@ -49,7 +50,7 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 			if err := p.check(s); err != nil {
 				t.Errorf("later: %v", err)
 			}
-			p.blame(s, overran, true)
+			p.blame(s, 0, overran, true)
 			if err := p.check(s); err != nil {
 				t.Errorf("what was held against it before still counts: %v", err)
 			}
@@ -60,14 +61,14 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 // Of a good source only what ended workers is refused, so that others have it.
 func TestWhatIsHeldAgainstAResult(t *testing.T) {
 	now := time.Now()
-	p := newPoison(func() time.Time { return now })
+	p := newPoison(func() time.Time { return now }, noPurges(t))
 	heavy, thumbnail := asked{identity: "s", key: "heavy"}, asked{identity: "s", key: "thumbnail"}
-	p.blame(thumbnail, nil, true)
-	p.blame(heavy, transform.ErrMemory, true)
+	p.blame(thumbnail, 0, nil, true)
+	p.blame(heavy, 0, transform.ErrMemory, true)
 	if err := p.check(heavy); err != nil {
 		t.Errorf("after one: %v", err)
 	}
-	p.blame(heavy, transform.ErrTimeout, true)
+	p.blame(heavy, 0, transform.ErrTimeout, true)
 	if err := p.check(heavy); !errors.Is(err, errPoison) || !strings.Contains(err.Error(), "making this of its source") {
 		t.Errorf("after two: %v", err)
 	}
@@ -81,11 +82,11 @@ func TestWhatIsHeldAgainstAResult(t *testing.T) {
 }
 
 func TestPoisonIsBounded(t *testing.T) {
-	p := newPoison(time.Now)
+	p := newPoison(time.Now, noPurges(t))
 	ask := func(i int) asked { return asked{identity: fmt.Sprint(i)} }
 	for i := range 2 * poisonSources {
-		p.blame(ask(i), transform.ErrCrashed, true)
-		p.blame(ask(-i), nil, true)
+		p.blame(ask(i), 0, transform.ErrCrashed, true)
+		p.blame(ask(-i), 0, nil, true)
 	}
 	if p.suspects.Len() != poisonSources || p.made.Len() != poisonSources {
 		t.Errorf("%d and %d", p.suspects.Len(), p.made.Len())
@@ -110,5 +111,37 @@ func TestPoisonSourceIsRefusedWithoutAFetch(t *testing.T) {
 	now = now.Add(poisonTime)
 	if resp, body := r.must(r.path("w:2")); resp.StatusCode != 200 {
 		t.Errorf("later: %d %q", resp.StatusCode, body)
+	}
+}
+
+func noPurges(t *testing.T) *purge.Clock {
+	t.Helper()
+	c, err := purge.Open(purge.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Who replaces such a picture says so by a purge.
+func TestAPurgeEndsPoison(t *testing.T) {
+	r := newRig(t, nil)
+	for i, ask := range []PurgeRequest{
+		{Sources: []string{r.site.URL + "/a.png"}}, {Hosts: []string{"127.0.0.1"}}, {All: true, Mode: "hard"}, {Tags: []string{"sale"}},
+	} {
+		p := r.path(fmt.Sprintf("w:%d/ct:sale", i+1))
+		r.painter.fail = func(context.Context) error { return transform.ErrCrashed }
+		if resp, body := r.must(p); resp.StatusCode != 422 || !strings.HasPrefix(body, "crashed: ") {
+			t.Errorf("%d %q", resp.StatusCode, body)
+		}
+		r.painter.fail = nil
+		r.purge(PurgeRequest{Sources: []string{"https://example.com/another.png"}})
+		if resp, body := r.must(p); resp.StatusCode != 422 || !strings.HasPrefix(body, "poison: ") {
+			t.Errorf("after a purge of another: %d %q", resp.StatusCode, body)
+		}
+		r.purge(ask)
+		if resp, body := r.must(p); resp.StatusCode != 200 {
+			t.Errorf("after a purge: %d %q", resp.StatusCode, body)
+		}
 	}
 }

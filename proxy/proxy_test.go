@@ -134,7 +134,7 @@ func TestErrorsTellNothingOfTheInside(t *testing.T) {
 	} {
 		r.painter.fail = func(context.Context) error { return tc.err }
 		resp, body := r.must(r.path(fmt.Sprint("w:10", i))) // some of them are remembered
-		r.server.poison = newPoison(time.Now)
+		r.server.poison = newPoison(time.Now, r.cfg.Clock)
 		if resp.StatusCode != tc.status || !strings.HasPrefix(body, tc.code+": ") || strings.Contains(body, "secret") || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v: %d %v %q", tc.err, resp.StatusCode, resp.Header, body)
 		}

@@ -293,7 +293,8 @@ func TestPurgeOverHTTP(t *testing.T) {
 	m := httptest.NewRecorder()
 	open.ServeHTTP(m, resp)
 	text, _ := io.ReadAll(m.Body)
-	for _, want := range []string{"pictor_purge_sequence 3", "pictor_purges_total 3", `pictor_sources_total{how="fetched"} 1`, `pictor_cache_hits_total{tier="memory"} 0`} {
+	for _, want := range []string{"pictor_purge_sequence 3", "pictor_purges_total 3", `pictor_sources_total{how="fetched"} 1`, `pictor_cache_hits_total{tier="memory"} 0`,
+		`pictor_sent_bytes_total{outcome="miss",tier="none"} `, "pictor_sources_fetched_bytes_total " + fmt.Sprint(len(r.picture))} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("metrics without %s", want)
 		}

@@ -91,6 +91,8 @@ type rig struct {
 	elsewhere string
 	// apart gives each path a source of its own.
 	apart bool
+	// over is closed when the test is, for what is still held.
+	over chan struct{}
 }
 
 // answers makes the origin answer so from now on; nil for its picture.
@@ -108,14 +110,21 @@ func unchanged(w http.ResponseWriter) { w.WriteHeader(http.StatusNotModified) }
 // hold makes the origin tell when it is asked, once, and keep its answer back.
 func (r *rig) hold() (started, release chan struct{}) {
 	started, release = make(chan struct{}), make(chan struct{})
-	r.gate = func(*http.Request) { close(started); <-release }
+	r.gate = func(*http.Request) {
+		close(started)
+		select {
+		case <-release:
+		case <-r.over:
+		}
+	}
 	return started, release
 }
 
-// until waits for what takes its time over a real network.
+// until waits for what takes its time over a real network, on a machine that may
+// have other things to do.
 func (r *rig) until(what string, done func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(slow); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatal("never: ", what)
 		}
@@ -130,9 +139,14 @@ var ring = func() *signedurl.Keyring {
 	return k
 }()
 
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// slow is longer than anything takes.
+const slow = time.Minute
+
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, painter: &painter{}, header: http.Header{}, picture: picturetest.PNG(picturetest.Chart(400, 300))}
+	r := &rig{t: t, over: make(chan struct{}), painter: &painter{}, header: http.Header{}, picture: picturetest.PNG(picturetest.Chart(400, 300))}
 	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		if r.gate != nil {
@@ -158,7 +172,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	}
 	var err error
 	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}}
-	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow})
 	must(err)
 	cfg.Clock, err = purge.Open(purge.Config{})
 	must(err)
@@ -178,6 +192,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		r.server.ServeHTTP(w, req)
 	}))
 	t.Cleanup(func() {
+		close(r.over)
 		r.Server.Close()
 		cfg.Cache.Close()
 		r.server.Close()

@@ -112,6 +112,7 @@ type Server struct {
 	activity atomic.Int64
 	group    *ledger.Group
 	answers  *prometheus.CounterVec
+	sent     *prometheus.CounterVec
 	poison   *poison
 	turns    *turns
 	sending  *sending
@@ -147,13 +148,14 @@ func New(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.poison = newPoison(s.now)
+	s.poison = newPoison(s.now, cfg.Clock)
 	if s.sources, err = newSources(s, cfg.Sources, cfg.Clock); err != nil {
 		return nil, err
 	}
 	s.measure, s.shares.level = s.realMemory, 1
 	s.group, _ = ledger.FindGroup() // without one its figures are missing
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_answers_total", Help: "Answers for pictures, by ok, not-modified, or the code of the error."}, []string{"code"})
+	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_sent_bytes_total", Help: "Bytes of pictures sent, by what the cache did and where it had them."}, []string{"outcome", "tier"})
 	s.gate.changed, s.gate.limit = s.clientsChanged, s.clientLimit
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {

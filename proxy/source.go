@@ -234,7 +234,7 @@ func (src *source) ask(wait *patience, w wanted, stored *storedSource) error {
 		t.count(func(s *SourceStats) { s.Revalidated++ })
 		return nil
 	}
-	t.count(func(s *SourceStats) { s.Fetched++ })
+	t.count(func(s *SourceStats) { s.Fetched++; s.FetchedBytes += uint64(meta.Size) })
 	src.meta = newSourceMeta(meta, w, src.seq, asked)
 	src.meta.Version = hex.EncodeToString(hash.Sum(nil)[:16])
 	if err := src.data.Seal(); err != nil {

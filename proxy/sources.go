@@ -39,6 +39,8 @@ type SourceStats struct {
 	// and found to be the same by their origin, Fetched sent by it. Failed are
 	// those that could not be had, Remembered those not asked for because of it.
 	Shared, Stored, Revalidated, Fetched, Failed, Remembered uint64
+	// FetchedBytes are those of Fetched.
+	FetchedBytes uint64
 }
 
 // maxKnown bounds known, at some 400 bytes each, however long their URLs are.

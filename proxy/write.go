@@ -51,6 +51,7 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 		r.Header.Del("Range")
 	}
 	http.ServeContent(w, c.Request(), "", e.LastModified, e.Content())
+	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(w.Size))
 	switch w.Status {
 	case http.StatusNotModified:
 		s.answers.WithLabelValues("not-modified").Inc()
@@ -103,12 +104,22 @@ func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, no
 
 func wholeSeconds(d time.Duration) int64 { return max(int64(d.Round(time.Second)/time.Second), 0) }
 
+// tierOf is where an answer was; "none" where it was just made, or found to be
+// right by its origin.
+func tierOf(e *cache.Entry, outcome cache.Outcome) string {
+	switch outcome {
+	case cache.Hit, cache.Stale, cache.StaleError:
+		if e.InFile() {
+			return "disk"
+		}
+		return "memory"
+	}
+	return "none"
+}
+
 // cacheStatus tells what the cache did, and where it had the entry (RFC 9211).
 func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
-	tier := "memory"
-	if e.InFile() {
-		tier = "disk"
-	}
+	tier := tierOf(e, outcome)
 	ttl := "; ttl=" + strconv.FormatInt(int64(e.Expires.Sub(now)/time.Second), 10)
 	status := "pictor; "
 	switch outcome {
