@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/pictor-proxy/pictor/cache/purge"
@@ -88,9 +89,11 @@ type Cache struct {
 	running         sync.WaitGroup
 	// notes are what is known of keys that have no entry.
 	notes *lru.Cache[digest, note]
-	// landings counts flights that left the table for a tier.
-	landings  atomic.Uint64
+	// landings count flights that left the table for a tier, by a part of their
+	// keys' hash.
+	landings  [256]atomic.Uint64
 	promoting chan struct{}
+	wantedUp  wantedUp
 	sweeping  atomic.Bool
 	// closing is closed by Close, for what waits for nobody.
 	closing chan struct{}
@@ -152,7 +155,7 @@ func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 
 // try is one round of Get.
 func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
-	seen, came := c.landings.Load(), c.cfg.Clock.Applied()
+	seen, came := c.landingsOf(key).Load(), c.cfg.Clock.Applied()
 	e, s := c.find(key)
 	switch {
 	case s == fresh:
@@ -321,6 +324,12 @@ func (c *Cache) find(key Key) (*Entry, state) {
 		e.Close() // and leave it: there may be another one by now
 	}
 	return nil, gone
+}
+
+// landingsOf are the landings of a key, and of few others: whoever looks at slow
+// tiers would else find that something has landed meanwhile for ever.
+func (c *Cache) landingsOf(key Key) *atomic.Uint64 {
+	return &c.landings[xxhash.Sum64String(string(key))%uint64(len(c.landings))]
 }
 
 // landing is the entry of a flight that the tiers are just taking up.

@@ -61,7 +61,7 @@ func (c *Cache) join(key Key, fill Fill, a ask) (f *flight, outcome Outcome, err
 		f.waiters++
 		c.stats.Collapsed++
 		return f, Collapsed, nil
-	case c.landings.Load() != a.seen:
+	case c.landingsOf(key).Load() != a.seen:
 		return nil, Miss, errAgain
 	case a.old != nil:
 		outcome = Expired
@@ -148,8 +148,9 @@ func sound(key Key, e *Entry, err error) (*Entry, error) {
 // bytes are in a lower tier they find nothing before its facts are there, too,
 // so it is the other way round.
 func (c *Cache) land(key Key, f *flight) {
+	older := c.older(key, f)
 	c.mu.Lock()
-	keep := f.err == nil && !f.entry.NoStore && c.judge(f.entry) > gone && !c.overtaken(key, f)
+	keep := !older && f.err == nil && !f.entry.NoStore && c.judge(f.entry) > gone && !c.overtaken(key, f)
 	c.take(key, f)
 	if f.err != nil {
 		c.stats.FillErrors++
@@ -186,7 +187,7 @@ func (c *Cache) land(key Key, f *flight) {
 	if c.flights[key] == f {
 		delete(c.flights, key)
 	}
-	c.landings.Add(1)
+	c.landingsOf(key).Add(1)
 }
 
 // ends says whether a flight shows that what there was is no answer any more:
@@ -212,8 +213,10 @@ const writeBehind = 8 << 20
 
 // store gives an entry to the tiers.
 func (c *Cache) store(e *Entry, write bool) {
-	if e.Body != nil {
-		c.memory.Put(e)
+	taken := e.Body != nil && c.memory.Put(e)
+	if !taken {
+		// What is on its way up from below may have taken the place meanwhile.
+		defer c.memory.Drop(e.Key)
 	}
 	for _, t := range c.cfg.Lower {
 		switch {
@@ -230,8 +233,24 @@ func (c *Cache) store(e *Entry, write bool) {
 	}
 }
 
-// overtaken says whether a flight that everybody had left, but that finished
-// all the same, comes after one that was started later. The lock is held.
+// older says whether a flight that everybody had left, but that finished all the
+// same, finds what one has brought that was started later.
+func (c *Cache) older(key Key, f *flight) bool {
+	c.mu.Lock()
+	there := c.flights[key] == f
+	c.mu.Unlock()
+	if there {
+		return false
+	}
+	e, s := c.find(key)
+	if e != nil {
+		e.Close()
+	}
+	return s == fresh
+}
+
+// overtaken says whether such a flight comes after one that was started later
+// and is about to bring something. The lock is held.
 func (c *Cache) overtaken(key Key, f *flight) bool {
 	if other := c.flights[key]; other != nil {
 		return other != f

@@ -37,11 +37,12 @@ type memory struct {
 	dropped            atomic.Uint64
 	collisions         atomic.Uint64
 
+	// open is held for reading by whoever calls ristretto, and for writing by
+	// Close: it closes the channels that a Get hands its counts to, and a Del its
+	// key. It is taken before setting.
+	open sync.RWMutex
 	// setting is held from a Set until it is applied.
 	setting sync.Mutex
-	// open is held for reading by each reader and for writing by close: a Get
-	// hands its counts to a channel that ristretto's Close closes.
-	open sync.RWMutex
 }
 
 // keyHash places a key: primary decides the slot, conflict is compared there.
@@ -106,8 +107,13 @@ func (m *memory) Get(key Key) (*Entry, bool) {
 		return nil, false
 	}
 	m.open.RLock()
+	defer m.open.RUnlock()
+	return m.get(key)
+}
+
+// get is Get with open held.
+func (m *memory) get(key Key) (*Entry, bool) {
 	e, ok := m.rc.Get(string(key))
-	m.open.RUnlock()
 	if !ok || e == nil {
 		return nil, false
 	}
@@ -116,6 +122,16 @@ func (m *memory) Get(key Key) (*Entry, bool) {
 		return nil, false
 	}
 	return e, true
+}
+
+// change lets one in who changes what is there.
+func (m *memory) change() (leave func()) {
+	m.open.RLock()
+	m.setting.Lock()
+	return func() {
+		m.setting.Unlock()
+		m.open.RUnlock()
+	}
 }
 
 // takes says whether an entry may be kept at all.
@@ -135,16 +151,14 @@ func (m *memory) Put(e *Entry) bool {
 		m.Drop(e.Key)
 		return false
 	}
-	m.setting.Lock()
-	defer m.setting.Unlock()
+	defer m.change()()
 	return m.set(e)
 }
 
 // putNew is Put where the key has nothing.
 func (m *memory) putNew(e *Entry) bool {
-	m.setting.Lock()
-	defer m.setting.Unlock()
-	if _, ok := m.Get(e.Key); ok {
+	defer m.change()()
+	if _, ok := m.get(e.Key); ok {
 		return false
 	}
 	return m.set(e)
@@ -183,16 +197,14 @@ func (m *memory) Drop(key Key) {
 	if m == nil {
 		return
 	}
-	m.setting.Lock()
-	defer m.setting.Unlock()
+	defer m.change()()
 	m.rc.Del(string(key))
 }
 
 // forget is Drop of this very entry, and not of what came in its place.
 func (m *memory) forget(e *Entry) {
-	m.setting.Lock()
-	defer m.setting.Unlock()
-	if there, ok := m.Get(e.Key); ok && there == e {
+	defer m.change()()
+	if there, ok := m.get(e.Key); ok && there == e {
 		m.rc.Del(string(e.Key))
 	}
 }
@@ -239,6 +251,13 @@ func (m *memory) report(s *Stats) {
 	s.Entries = int64(m.rc.Metrics.KeysAdded() - s.Evicted)
 }
 
+// hasRoom says whether an entry would push no other one out.
+func (m *memory) hasRoom(e *Entry) bool {
+	m.open.RLock()
+	defer m.open.RUnlock()
+	return m.rc.RemainingCost() >= e.Cost()
+}
+
 func (m *memory) used() int64 { return m.rc.MaxCost() - m.rc.RemainingCost() }
 
 // resize gives the tier other bounds. To ristretto a lower one means only that
@@ -249,10 +268,7 @@ func (m *memory) resize(maxBytes int64) {
 	if maxBytes == m.maxBytes.Load() {
 		return // without waiting for a Set
 	}
-	m.setting.Lock()
-	defer m.setting.Unlock()
-	m.open.RLock()
-	defer m.open.RUnlock()
+	defer m.change()()
 	m.bound(maxBytes)
 	m.rc.UpdateMaxCost(maxBytes)
 	// Entries come to their end meanwhile, and are counted until ristretto

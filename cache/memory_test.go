@@ -210,14 +210,23 @@ func TestCloseWaitsForReaders(t *testing.T) {
 			inside.Add(1)
 			if c.memory.open.TryLock() {
 				c.memory.open.Unlock()
-				t.Error("ristretto could be closed in the middle of a Get")
+				t.Error("ristretto could be closed in the middle of it")
 			}
 		}
 		return hash(key)
 	}})
 	c.Lookup("watched")
-	if inside.Load() == 0 {
-		t.Error("nothing was looked up")
+	for name, use := range map[string]func(){
+		"Get":    func() { c.Lookup("watched") },
+		"Drop":   func() { c.memory.Drop("watched") },
+		"forget": func() { c.memory.forget(&Entry{Key: "watched"}) },
+		"Put":    func() { c.memory.Put(full("watched", "b")) },
+		"putNew": func() { c.memory.putNew(full("watched", "b")) },
+	} {
+		before := inside.Load()
+		if use(); inside.Load() == before {
+			t.Errorf("%s: nothing was looked up", name)
+		}
 	}
 }
 

@@ -1,15 +1,31 @@
 package cache
 
-import "io"
+import (
+	"io"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // promotions is how many entries may be on their way up at once: what they take
 // is counted nowhere until the RAM tier has it.
 const promotions = 2
 
+// wantedUp has the keys that were lately found in a lower tier, of those that
+// share a place the last one. A full RAM tier is worth the copying only for what
+// is asked for again soon: of more than it can hold most would be refused.
+type wantedUp [4096]atomic.Uint64
+
+// again reports whether a key was found lately, and remembers it.
+func (w *wantedUp) again(key Key) bool {
+	h := xxhash.Sum64String(string(key))
+	return w[h%uint64(len(w))].Swap(h) == h
+}
+
 // promote copies an entry of lower tier i into the RAM tier, if it is small
 // enough for it, and nobody has to wait for that.
 func (c *Cache) promote(e *Entry, i int) {
-	if !c.memory.takes(e) {
+	if !c.memory.takes(e) || !c.memory.hasRoom(e) && !c.wantedUp.again(e.Key) {
 		return
 	}
 	select {
@@ -31,7 +47,9 @@ func (c *Cache) promote(e *Entry, i int) {
 	}()
 }
 
-// copyUp reads the entry anew: whoever found it may be done with it.
+// copyUp reads the entry anew: whoever found it may be done with it. A flight may
+// land meanwhile with what is newer, and too large for the RAM tier: what was
+// copied goes again where it is not what the lower tier has.
 func (c *Cache) copyUp(key Key, from Tier) {
 	e, ok := from.Get(key)
 	if !ok {
@@ -41,10 +59,19 @@ func (c *Cache) copyUp(key Key, from Tier) {
 	up := e.facts()
 	up.mark = &mark{}
 	up.Body = make([]byte, e.Size())
-	if _, err := io.ReadFull(e.Content(), up.Body); err != nil || ETag(up.Body) != up.ETag {
+	if _, err := io.ReadFull(e.Content(), up.Body); err != nil {
 		return
 	}
-	if c.judge(up) == fresh && c.memory.putNew(up) {
-		c.count(func(s *Stats) { s.Promoted++ })
+	if c.judge(up) != fresh || !c.memory.putNew(up) {
+		return
 	}
+	there, ok := from.Get(key)
+	if ok {
+		defer there.Close()
+	}
+	if !ok || there.ETag != up.ETag || there.Seq < up.Seq {
+		c.memory.forget(up)
+		return
+	}
+	c.count(func(s *Stats) { s.Promoted++ })
 }

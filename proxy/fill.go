@@ -42,6 +42,9 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	f.src = src
 	if old != nil && old.Version == src.meta.Version && old.Pixels == transform.PixelVersion {
 		e := old.Renew()
+		if now := s.now(); e.Stored.After(now) {
+			e.Stored = now // the clock was wrong then
+		}
 		f.date(e)
 		return e, nil
 	}

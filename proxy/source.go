@@ -95,7 +95,7 @@ func (src *source) right(w wanted) bool {
 }
 
 func (src *source) serves(w wanted) bool {
-	return src.right(w) && src.t.s.now().Before(src.meta.due(src.t.s.cfg.TTL))
+	return src.right(w) && src.meta.fresh(src.t.s.cfg.TTL, src.t.s.now())
 }
 
 // failedAlone says whether a source could not be had for a reason that need not
@@ -192,7 +192,7 @@ func (src *source) find(wait *patience, w wanted) error {
 		if stored.meta.Seq < hard {
 			stored.record.Close()
 			stored = nil
-		} else if stored.meta.Seq >= soft && t.s.now().Before(stored.meta.due(t.s.cfg.TTL)) {
+		} else if stored.meta.Seq >= soft && stored.meta.fresh(t.s.cfg.TTL, t.s.now()) {
 			src.meta, src.record = stored.meta, stored.record
 			t.count(func(s *SourceStats) { s.Stored++ })
 			return nil
