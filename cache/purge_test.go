@@ -3,6 +3,7 @@ package cache
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ type world struct {
 	versions [sourceCount]int // what the origin has now
 	least    map[Key]int      // what is an answer since the last hard purge
 	held     chan struct{}    // fills wait for it, where there is one
+	failing  bool             // the origins do not answer
 	begun    atomic.Uint64
 	wg       sync.WaitGroup
 }
@@ -54,7 +56,7 @@ func (w *world) open() {
 	if w.clock, err = purge.Open(purge.Config{Dir: filepath.Join(w.dir, "state"), Witness: filepath.Join(w.folder.Path(), "witness")}); err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := Config{MaxBytes: 20_000, Clock: w.clock, Now: w.now, Lower: []Tier{Disk(s, w.clock.ID())}}
+	cfg := Config{MaxBytes: 20_000, Clock: w.clock, Now: w.now, Classify: classes, StaleWait: time.Minute, Lower: []Tier{Disk(s, w.clock.ID())}}
 	if w.slots > 0 { // all of a few slots, and nothing tells them apart there
 		cfg.hash = func(key string) (uint64, uint64) { return uint64(key[len(key)-1]) % w.slots, 1 }
 	}
@@ -99,8 +101,14 @@ func (w *world) fill(source int, key Key) Fill {
 		if held != nil {
 			<-held
 		}
+		w.mu.Lock()
+		failing := w.failing
+		w.mu.Unlock()
+		if failing {
+			return nil, errPassing
+		}
 		body := []byte(fmt.Sprintf("%s|%d|%s", key, version, strings.Repeat("x", 500)))
-		return &Entry{Key: key, Body: body, ETag: ETag(body), Expires: w.now().Add(10 * time.Second), StaleWhile: 10 * time.Second, Keep: time.Minute,
+		return &Entry{Key: key, Body: body, ETag: ETag(body), Expires: w.now().Add(10 * time.Second), StaleWhile: 10 * time.Second, StaleError: 30 * time.Second, Keep: time.Minute,
 			Source: sourceOf(source), Version: fmt.Sprint(version), Tags: tagsOf(source), Seq: seq}, nil
 	}
 }
@@ -108,7 +116,7 @@ func (w *world) fill(source int, key Key) Fill {
 // under grows with each get that is as far as to wait, or has its answer.
 func (w *world) under() uint64 {
 	s := w.cache.Stats()
-	return w.begun.Load() + s.Hits + s.Collapsed + s.Stale
+	return w.begun.Load() + s.Hits + s.Collapsed + s.Stale + s.StaleErrors + s.Remembered
 }
 
 // get asks for a picture, and looks at the answer.
@@ -118,6 +126,9 @@ func (w *world) get(source, size int) {
 	least := w.least[key]
 	w.mu.Unlock()
 	e, outcome, err := w.cache.Get(context.Background(), key, w.fill(source, key))
+	if errors.Is(err, errPassing) {
+		return
+	}
 	if err != nil {
 		w.t.Errorf("%s: %v", key, err)
 		return
@@ -194,7 +205,7 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 		defer func() { w.close() }()
 		for range rapid.IntRange(10, 120).Draw(t, "steps") {
 			source, size := rapid.IntRange(0, sourceCount-1).Draw(t, "source"), rapid.IntRange(0, sizeCount-1).Draw(t, "size")
-			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "later", "later", "later", "later", "release", "change", "change", "purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause"}).Draw(t, "op"); op {
+			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "later", "later", "later", "later", "release", "change", "change", "purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause", "break", "mend"}).Draw(t, "op"); op {
 			case "get":
 				w.release() // or it might wait for ever
 				w.get(source, size)
@@ -230,6 +241,10 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 					}
 				}
 				w.open()
+			case "break", "mend":
+				w.mu.Lock()
+				w.failing = op == "break"
+				w.mu.Unlock()
 			case "pause":
 				w.ahead.Add(rapid.Int64Range(1, 15).Draw(t, "seconds"))
 			}
