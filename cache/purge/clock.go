@@ -27,8 +27,13 @@ type Config struct {
 	// Witness is a small file in another folder, which must be there, that
 	// remembers how far the log had come: without it, nobody would notice that
 	// the log was put back to an older copy, or cut off after a purge. "" means
-	// none, as does an empty Dir.
+	// none.
 	Witness string
+	// StandsIn is the folder of the log that a clock without Dir stands in for:
+	// one that cannot be used, or that another process has. "" means that none is
+	// known. What is purged meanwhile is not in that log, so it must not be
+	// believed any more: see Purge.
+	StandsIn string
 	// MaxExact is how many targets are remembered exactly; 0 means 16384. Beyond
 	// that, old ones share 65536 numbers, so that a purge of one is one of others.
 	MaxExact int
@@ -59,8 +64,10 @@ type Clock struct {
 	writing  sync.Mutex
 	log      *journal
 	warned   bool // that the witness cannot be written
-	telling  atomic.Bool
 	isClosed bool
+	// telling is full while the witness is told.
+	telling chan struct{}
+	tell    func(witness) error
 
 	// mu is held for writing only to apply what is in the log already.
 	mu     sync.RWMutex
@@ -88,7 +95,8 @@ func Open(cfg Config) (*Clock, error) {
 	if cfg.growth <= 0 {
 		cfg.growth = maxGrowth
 	}
-	c := &Clock{cfg: cfg}
+	c := &Clock{cfg: cfg, telling: make(chan struct{}, 1)}
+	c.tell = func(w witness) error { return w.write(cfg.Witness, cfg.Dir == "") }
 	if cfg.Dir == "" {
 		c.renew("")
 		return c, nil
@@ -107,7 +115,11 @@ func (c *Clock) open() (err error) {
 	if c.lock, err = lock(filepath.Join(c.cfg.Dir, lockName)); err != nil {
 		return err
 	}
-	if err = c.restore(); err == nil {
+	missed := readMark(c.cfg.Dir)
+	if err = missed; err == nil {
+		err = c.restore()
+	}
+	if err == nil {
 		c.compact()
 		err = c.log.broken
 	} else {
@@ -115,6 +127,13 @@ func (c *Clock) open() (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	if missed != nil {
+		// Only now: a crash before this begins yet another log, and one after it
+		// leaves the new one. Should it come back with a power loss, so be it.
+		if err = os.Remove(filepath.Join(c.cfg.Dir, markName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	c.logBytes.Store(c.log.size)
 	c.testify(c.Applied())
@@ -220,6 +239,11 @@ type Receipt struct {
 // Errors are ErrBadTarget, and ErrLog with its cause; nothing is applied then.
 // Where the log could not be put right either, each further purge is ErrLog
 // until the clock is opened anew; that one may find a purge which failed.
+//
+// A clock without Dir first makes sure, on disk, that the log it stands in for
+// is not carried on: its witness becomes one of another log or, where that
+// cannot be, the log's folder is marked. Where a witness was given, or a log is
+// there, and neither can be done, that is ErrLog.
 func (c *Clock) Purge(mode Mode, targets []Target) (Receipt, error) {
 	if err := check(mode, targets); err != nil {
 		return Receipt{}, err
@@ -230,7 +254,11 @@ func (c *Clock) Purge(mode Mode, targets []Target) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrLog, errClosed)
 	}
 	seq := c.Applied() + 1
-	if err := c.log.add(seq, c.cfg.Now(), mode, targets); err != nil {
+	err := c.log.add(seq, c.cfg.Now(), mode, targets)
+	if c.log == nil {
+		err = c.disown(seq)
+	}
+	if err != nil {
 		return Receipt{}, err
 	}
 	c.apply(seq, mode, targets)
@@ -254,35 +282,6 @@ func (c *Clock) apply(seq uint64, mode Mode, targets []Target) {
 	}
 	c.purges++
 	c.applied.Store(seq)
-}
-
-// witnessPatience is for how long the witness is waited for: its disk is
-// another one than the log's, and may hang.
-const witnessPatience = time.Second
-
-// testify tells the witness. Without it the log still counts.
-func (c *Clock) testify(seq uint64) {
-	if c.cfg.Witness == "" || !c.telling.CompareAndSwap(false, true) {
-		return
-	}
-	told := make(chan error, 1)
-	go func() {
-		err := witness{c.id, seq}.write(c.cfg.Witness)
-		c.telling.Store(false) // before the next purge comes
-		told <- err
-	}()
-	var err error
-	late := time.NewTimer(witnessPatience)
-	defer late.Stop()
-	select {
-	case err = <-told:
-	case <-late.C:
-		err = errors.New("its disk does not answer")
-	}
-	if err != nil && !c.warned {
-		c.warned = true
-		c.cfg.Log.Warn("witness of the purge log cannot be written; further times are not logged", "err", err)
-	}
 }
 
 func (c *Clock) compact() {

@@ -11,7 +11,8 @@
 //     older than its witness remembers, the clock has another identity: no entry
 //     of the old one is valid, so nothing that was purged comes back. Only a log
 //     that was put back to an older copy while the witness was gone, too, goes
-//     unnoticed.
+//     unnoticed. The same holds for what was purged by a clock in memory that
+//     stood in for the log, as it could not be used or another process had it.
 //   - Memory and the log are bounded whatever is purged: beyond that, a purge
 //     may take more than it names, never less.
 //   - A purge takes the same time whatever the size of the cache, and no wall

@@ -52,7 +52,7 @@ type journal struct {
 // journal. After it there is one, but broken.
 func newJournal(dir, id string, snapshot []line, now time.Time) (*journal, error) {
 	name := filepath.Join(dir, logName)
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	f, err := createAnew(name + ".new")
 	if err != nil {
 		return nil, err
 	}

@@ -75,6 +75,7 @@ func TestProperty(t *testing.T) {
 		cfg.MaxPrefixes = rapid.SampledFrom([]int{1, 2, 1000}).Draw(rt, "prefixes")
 		put(t, cfg.logFile(), nil)
 		put(t, cfg.Witness, nil)
+		put(t, filepath.Join(cfg.Dir, markName), nil)
 		c := open(t, cfg)
 		defer func() { c.Close() }()
 		var all model
@@ -85,6 +86,10 @@ func TestProperty(t *testing.T) {
 			seq := do(t, c, mode, targets...)
 			for _, target := range targets {
 				all = append(all, line{seq: seq, mode: mode, Target: target})
+			}
+			if rapid.IntRange(0, 9).Draw(rt, "without the log") == 0 {
+				c = withoutLog(t, rt, c)
+				all, folded = nil, 0
 			}
 			if rapid.IntRange(0, 4).Draw(rt, "reopen") == 0 {
 				folded += c.Stats().Folded
@@ -104,6 +109,29 @@ func TestProperty(t *testing.T) {
 			}
 		}
 	})
+}
+
+// withoutLog is a run of a clock that stands in for the log, with or without
+// its witness, and before or after the end of the one that has it. The next one
+// has neither the identity of the log nor that of the run.
+func withoutLog(t *testing.T, rt *rapid.T, c *Clock) *Clock {
+	cfg, in := c.cfg, instead(c.cfg)
+	overlaps := rapid.Bool().Draw(rt, "overlaps")
+	if overlaps || rapid.Bool().Draw(rt, "no witness") {
+		in.Witness = ""
+	}
+	if !overlaps {
+		closeClock(t, c)
+	}
+	without := open(t, in)
+	do(t, without, rapid.SampledFrom([]Mode{Soft, Hard}).Draw(rt, "mode without the log"), someTarget.Draw(rt, "target"))
+	closeClock(t, c)
+	closeClock(t, without)
+	next := open(t, cfg)
+	if !next.Fresh() || next.ID() == c.ID() || next.ID() == without.ID() || next.Applied() != 0 {
+		rt.Fatalf("carried on %s, which missed a purge", c.ID())
+	}
+	return next
 }
 
 // sealed gives each line the checksum that it would have, so that a fuzzer

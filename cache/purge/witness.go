@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"time"
 )
 
 // witness remembers how far a log had come, in a place that does not share the
-// log's fate. It is never ahead of the log, so it need not be synced.
+// log's fate. It is never ahead of the log, so it need not be synced. That of a
+// clock in memory says that the log before it is not to be carried on.
 type witness struct {
 	id  string
 	seq uint64
@@ -32,6 +36,11 @@ func readWitness(path string) (w witness, err error) {
 	if err != nil {
 		return w, err
 	}
+	return parseWitness(b)
+}
+
+// parseWitness takes nothing but what line makes, to the byte.
+func parseWitness(b []byte) (w witness, err error) {
 	_, err = fmt.Sscanf(string(b), "pictor-purge-witness 1 %s %d", &w.id, &w.seq)
 	if err != nil || !isID(w.id) || string(w.line()) != string(b) {
 		return w, errNoWitness
@@ -39,9 +48,72 @@ func readWitness(path string) (w witness, err error) {
 	return w, nil
 }
 
-func (w witness) write(path string) error {
-	if err := os.WriteFile(path+".new", w.line(), 0o600); err != nil {
+// write replaces the witness at once. durable makes it outlast a loss of power.
+func (w witness) write(path string, durable bool) (err error) {
+	f, err := createAnew(path + ".new")
+	if err != nil {
 		return err
 	}
-	return os.Rename(path+".new", path)
+	_, err = f.Write(w.line())
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(path+".new", path); err == nil && durable {
+		err = syncFolder(filepath.Dir(path))
+	}
+	return err
+}
+
+// createAnew makes a file where there may be the rest of a crash. A link that
+// somebody has put there is removed, not followed.
+func createAnew(path string) (*os.File, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+}
+
+// witnessPatience is for how long the witness is waited for: its disk is
+// another one than the log's, and may hang.
+const witnessPatience = time.Second
+
+// testify tells the witness. Without it the log still counts.
+func (c *Clock) testify(seq uint64) {
+	if c.cfg.Witness == "" {
+		return
+	}
+	err := c.tellSoon(seq)
+	if err != nil && !errors.Is(err, errTelling) && !c.warned {
+		c.warned = true
+		c.cfg.Log.Warn("witness of the purge log cannot be written; further times are not logged", "err", err)
+	}
+}
+
+// errTelling: a witness that was told before has not answered yet.
+var errTelling = errors.New("its disk has not answered yet")
+
+// tellSoon tells the witness, and gives up waiting for it after a while.
+func (c *Clock) tellSoon(seq uint64) error {
+	select {
+	case c.telling <- struct{}{}:
+	default:
+		return errTelling
+	}
+	told := make(chan error, 1)
+	go func() {
+		err := c.tell(witness{c.id, seq})
+		<-c.telling // before the next purge comes
+		told <- err
+	}()
+	late := time.NewTimer(witnessPatience)
+	defer late.Stop()
+	select {
+	case err := <-told:
+		return err
+	case <-late.C:
+		return errors.New("its disk does not answer")
+	}
 }
