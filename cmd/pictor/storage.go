@@ -73,7 +73,8 @@ func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
 	}
 }
 
-// openClock opens the log of purges, or keeps purges in memory.
+// openClock opens the log of purges, or keeps purges in memory. As these are not
+// in the log, the first of them makes it one that is not believed any more.
 func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	in := purge.Config{Log: log}
 	if st.folder != nil {
@@ -85,8 +86,14 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	if err == nil {
 		return nil
 	}
-	log.Warn("purges are kept in memory alone, and the cache on disk will be of no use after the next start", "err", err)
-	st.clock, err = purge.Open(purge.Config{Log: log})
+	const lost = "what is put on disk now is of no use after the next start, and after a purge nothing is that is there"
+	if errors.Is(err, purge.ErrInUse) {
+		log.Warn("purges are kept in memory alone, as another process has the log: "+lost+"; give each its own --state-dir", "folder", in.Dir)
+	} else {
+		log.Warn("purges are kept in memory alone: "+lost, "err", err)
+	}
+	in.Dir, in.StandsIn = "", in.Dir
+	st.clock, err = purge.Open(in)
 	return err
 }
 
