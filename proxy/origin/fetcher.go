@@ -116,19 +116,6 @@ func (f *Fetcher) Check(source string) error {
 	return err
 }
 
-// Identity is a source in the one spelling that all of its spellings have in
-// common, as it is asked for; one that Check refuses stays as it is.
-func (f *Fetcher) Identity(source string) string {
-	u, _, err := f.parse(source)
-	if err != nil || u == nil {
-		return source
-	}
-	if port, ok := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]; ok {
-		u.Host = strings.TrimSuffix(u.Host, port) // RFC 3986 §6.2.3
-	}
-	return u.String()
-}
-
 // Host is the host and port that a source is fetched from, for counting by;
 // "" for a local source and for one that Check refuses.
 func (f *Fetcher) Host(source string) string {

@@ -92,19 +92,3 @@ func TestTooManyTagsAreNotStored(t *testing.T) {
 		t.Errorf("%+v, %v", meta, err)
 	}
 }
-
-func TestIdentity(t *testing.T) {
-	f := newFetcher(t, Config{})
-	for source, want := range map[string]string{
-		"HTTP://Example.COM/A b.jpg#x": "http://example.com/A%20b.jpg",
-		"https://example.com:0443/?q":  "https://example.com/?q",
-		"http://[::1]:80/a":            "http://[::1]/a",
-		"http://example.com:443/":      "http://example.com:443/",
-		"local:///a.jpg":               "local:///a.jpg",
-		"no url":                       "no url",
-	} {
-		if got := f.Identity(source); got != want || f.Identity(got) != got {
-			t.Errorf("%q: %q, want %q", source, got, want)
-		}
-	}
-}

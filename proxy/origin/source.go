@@ -55,23 +55,34 @@ func (f *Fetcher) localName(rest string) (string, error) {
 }
 
 // parseURL reads what people call a URL: spaces, letters of any script and
-// lone percent signs are encoded as a browser would, what is encoded stays as
-// it is. The fragment is dropped. read is url.Parse, or URL.Parse of a base.
+// lone percent signs are encoded as a browser would, and dot segments removed;
+// what is encoded stays as it is otherwise. The fragment is dropped. read is url.Parse, or URL.Parse of a base.
 func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	s, _, _ = strings.Cut(s, "#")
 	path, query, asks := strings.Cut(s, "?")
-	if path = encode(path, "\"<>\\^`{|}"); asks {
-		// A query is the origin's own affair, and may be signed: only what no
-		// request line can hold is encoded.
-		path += "?" + encode(query, "\"<>")
+	if path = encode(path, inPath); asks {
+		path += "?" + encode(query, inQuery)
 	}
 	u, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: it cannot be read as a URL", ErrBadSource)
 	}
 	u.Fragment, u.RawFragment = "", ""
+	if given := u.EscapedPath(); withoutDots(given) != given {
+		u.RawPath = withoutDots(given)
+		if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+			return nil, fmt.Errorf("%w: it cannot be read as a URL", ErrBadSource)
+		}
+	}
 	return u, canonicalHost(u)
 }
+
+// What is encoded of ASCII besides control characters and spaces. A query is
+// the origin's own affair, and may be signed: only what no request line can hold.
+const (
+	inPath  = "\"<>\\^`{|}"
+	inQuery = "\"<>"
+)
 
 // encode percent-encodes control characters, spaces, all that is not ASCII,
 // the special characters, and percent signs that encode nothing.
@@ -92,7 +103,7 @@ func encode(s, special string) string {
 func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // canonicalHost brings the host of a URL to the one form that it is looked up
-// and compared in: ASCII, lower case. It knows nothing of addresses that are
+// and compared in: ASCII, lower case, an address as RFC 5952 writes it. It knows nothing of addresses that are
 // not public: those are for the guard, behind DNS.
 func canonicalHost(u *url.URL) error {
 	host, port := u.Hostname(), u.Port()
@@ -119,7 +130,9 @@ func canonicalHost(u *url.URL) error {
 		host = ascii
 	}
 	host = strings.ToLower(host)
-	if _, err := netip.ParseAddr(host); err != nil && (numeric(host) || strings.Contains(host, ":")) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
+	} else if numeric(host) || strings.Contains(host, ":") {
 		return fmt.Errorf("%w: its host is a number but no IP address", ErrBadSource)
 	}
 	switch {

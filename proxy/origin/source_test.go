@@ -62,7 +62,10 @@ func TestWhatAnOriginIsAskedFor(t *testing.T) {
 		"/%":                     "/%25",
 		"/50%25%2":               "/50%25%252",
 		"/x?sig=%zz%2f\"":        "/x?sig=%25zz%2f%22",
-		"/a//b/../c;d=[1]":       "/a//b/../c;d=[1]",
+		"/a//b;d=[1]":            "/a//b;d=[1]",
+		"/a//b/../c/./d":         "/a//c/d",
+		"/a/.%2E/%2e%2e/b/%2e":   "/b/",
+		"/..%2fa/...?b=/../c":    "/..%2fa/...?b=/../c",
 	} {
 		if _, _, err := fetch(t, f, url+source); err != nil {
 			t.Errorf("%s: %v", source, err)
