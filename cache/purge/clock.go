@@ -19,6 +19,13 @@ var ErrInUse = errors.New("purge log is in use")
 
 var errClosed = errors.New("the clock was closed")
 
+// What a Clock remembers exactly unless its Config says otherwise. A purge of
+// many more than half of that at once would be folded by itself.
+const (
+	DefaultMaxExact    = 16384
+	DefaultMaxPrefixes = 1000
+)
+
 // Config configures a Clock.
 type Config struct {
 	// Dir is the folder of the log, made if missing. "" keeps the purges in
@@ -34,11 +41,13 @@ type Config struct {
 	// known. What is purged meanwhile is not in that log, so it must not be
 	// believed any more: see Purge.
 	StandsIn string
-	// MaxExact is how many targets are remembered exactly; 0 means 16384. Beyond
-	// that, old ones share 65536 numbers, so that a purge of one is one of others.
+	// MaxExact is how many targets are remembered exactly; 0 means DefaultMaxExact. Beyond
+	// that, the older half share 65536 numbers, so that a purge of one is one of
+	// others.
 	MaxExact int
-	// MaxPrefixes is how many prefixes are remembered; 0 means 1000. Beyond that,
-	// old ones become purges of all sources with their scheme://host/.
+	// MaxPrefixes is how many prefixes are remembered; 0 means
+	// DefaultMaxPrefixes. Beyond that, the older half become purges of all
+	// sources with their scheme://host/.
 	MaxPrefixes int
 	// Log is told what went wrong; nil means nobody is.
 	Log *slog.Logger
@@ -81,10 +90,10 @@ type Clock struct {
 // cannot be used.
 func Open(cfg Config) (*Clock, error) {
 	if cfg.MaxExact <= 0 {
-		cfg.MaxExact = 16384
+		cfg.MaxExact = DefaultMaxExact
 	}
 	if cfg.MaxPrefixes <= 0 {
-		cfg.MaxPrefixes = 1000
+		cfg.MaxPrefixes = DefaultMaxPrefixes
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -136,3 +136,29 @@ func TestPrefixesAreFolded(t *testing.T) {
 		}
 	}
 }
+
+// A purge of a quarter of what is exact, or of half of the prefixes, is exact
+// itself, whatever was purged before.
+func TestThePurgeThatFoldsIsExact(t *testing.T) {
+	c := open(t, Config{})
+	for i := range 9 {
+		var exact, prefixes []Target
+		for j := range DefaultMaxExact / 4 {
+			exact = append(exact, Target{Tag, fmt.Sprint(i, " ", j)})
+		}
+		for j := range DefaultMaxPrefixes / 2 {
+			prefixes = append(prefixes, Target{Prefix, fmt.Sprintf("https://h/%d/%d/", i, j)})
+		}
+		before := c.Applied()
+		do(t, c, Hard, prefixes...)
+		do(t, c, Hard, exact...)
+		for j := range 10_000 {
+			if hard, _ := c.Last(Scope{Source: "https://h/", Tags: []string{fmt.Sprint("none ", j)}}); hard > before {
+				t.Fatalf("purges %d and %d took along what they do not name, with %d", before+1, before+2, hard)
+			}
+		}
+	}
+	if c.Stats().Folded == 0 {
+		t.Error("nothing was folded")
+	}
+}
