@@ -12,10 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/transform"
 )
 
 // PurgeRequest is the body of POST /purge.
@@ -23,7 +20,7 @@ type PurgeRequest struct {
 	// URLs are those of pictures, in any spelling, with any signature or none
 	// that holds. Sources are URLs of sources: all that was made of them. Tags
 	// are those of URLs (ct:) and of origins. Prefixes are what URLs of sources
-	// begin with, Hosts what they name.
+	// begin with, Hosts what they name. All is everything, and stands alone.
 	URLs     []string `json:"urls,omitempty"`
 	Sources  []string `json:"sources,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
@@ -38,6 +35,9 @@ type PurgeRequest struct {
 // PurgeAnswer is what POST /purge answers: the purge is on disk, and in force.
 type PurgeAnswer struct {
 	Sequence uint64 `json:"sequence"`
+	// Log is the identity of the log that the sequence is of, 32 hexadecimal
+	// digits. Another log begins with 1 again.
+	Log string `json:"log"`
 	// Applied is when, in RFC 3339.
 	Applied string `json:"applied"`
 	Mode    string `json:"mode"`
@@ -46,8 +46,11 @@ type PurgeAnswer struct {
 }
 
 const (
-	maxPurgeBody    = 1 << 20
-	maxPurgeTargets = 10_000
+	maxPurgeBody = 1 << 20
+	// What a purge may name, with what that comes to: so few that what it makes
+	// the clock fold is older than itself.
+	maxPurgeTargets  = purge.DefaultMaxExact / 4
+	maxPurgePrefixes = purge.DefaultMaxPrefixes / 2
 )
 
 // errPurge: a purge asks for what cannot be.
@@ -107,7 +110,7 @@ func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	if err != nil {
 		return PurgeAnswer{}, err
 	}
-	answer := PurgeAnswer{Sequence: receipt.Sequence, Applied: receipt.Applied.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Mode: mode.String()}
+	answer := PurgeAnswer{Sequence: receipt.Sequence, Log: s.cfg.Clock.ID(), Applied: receipt.Applied.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Mode: mode.String()}
 	for _, t := range targets {
 		answer.CDNTags = append(answer.CDNTags, tagOf(t))
 	}
@@ -124,121 +127,6 @@ func (ask PurgeRequest) mode() (purge.Mode, error) {
 		return purge.Soft, nil
 	}
 	return 0, fmt.Errorf("%w: mode is hard or soft", errPurge)
-}
-
-// targets are what a purge names, as entries are known.
-func (s *Server) targets(ask PurgeRequest) (targets []purge.Target, err error) {
-	if n := len(ask.URLs) + len(ask.Sources) + len(ask.Tags) + len(ask.Prefixes) + len(ask.Hosts); n > maxPurgeTargets {
-		return nil, fmt.Errorf("%w: it names %d things, and may name %d at once", errPurge, n, maxPurgeTargets)
-	}
-	add := func(kind purge.Kind, value string) {
-		targets = append(targets, purge.Target{Kind: kind, Value: value})
-	}
-	if ask.All {
-		targets = append(targets, purge.Target{Kind: purge.All})
-	}
-	for _, u := range ask.URLs {
-		keys, err := s.keysOf(u)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range keys {
-			add(purge.URL, cache.PurgeName(k))
-		}
-	}
-	for _, source := range ask.Sources {
-		if err := s.cfg.Origin.Check(source); err != nil {
-			return nil, fmt.Errorf("%w: source %s: %w", errPurge, transform.Quote(source), err)
-		}
-		add(purge.Source, s.identity(source))
-	}
-	for _, t := range ask.Tags {
-		if strings.ContainsFunc(t, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
-			return nil, fmt.Errorf("%w: tag %s: tags have neither blanks nor commas, and are ASCII", errPurge, transform.Quote(t))
-		}
-		add(purge.Tag, strings.ToLower(t))
-	}
-	for _, p := range ask.Prefixes {
-		add(purge.Prefix, s.cfg.Origin.Identity(p))
-	}
-	for _, h := range ask.Hosts {
-		if strings.ContainsAny(h, "/@? ") {
-			return nil, fmt.Errorf("%w: host %s: name it as in example.com or example.com:8080", errPurge, transform.Quote(h))
-		}
-		add(purge.Host, strings.ToLower(h))
-	}
-	if len(targets) == 0 {
-		return nil, fmt.Errorf("%w: it names nothing; say urls, sources, tags, prefixes, hosts, or all", errPurge)
-	}
-	return targets, nil
-}
-
-// keysOf are all that a picture's URL may have put into the cache, whatever its
-// signature: one that holds no more, or that was cut off, names the picture
-// all the same.
-func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
-	reads := []func(string) (signedurl.Request, error){s.readUnsigned, s.readUnsignedThumbor}
-	for _, read := range reads {
-		req, failed := read(target)
-		if failed != nil {
-			err = errors.Join(err, failed)
-			continue
-		}
-		for _, variant := range s.variants(req) {
-			keys = append(keys, s.identify(variant).key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: %s is no URL of a picture here: %w", errPurge, transform.Quote(target), err)
-	}
-	return keys, nil
-}
-
-// errOther: a path is of another dialect.
-var errOther = errors.New("not of this dialect")
-
-func (s *Server) readUnsigned(target string) (signedurl.Request, error) {
-	path := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	_, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok {
-		return signedurl.Request{}, fmt.Errorf("%w: a picture's path is /SIGNATURE/OPTIONS/SOURCE", signedurl.ErrMalformed)
-	}
-	return s.permitted(s.cfg.Dialect.Parse(signedurl.Repair("/" + rest)))
-}
-
-func (s *Server) readUnsignedThumbor(target string) (signedurl.Request, error) {
-	path, ok := s.ofThumbor(target)
-	if !ok {
-		return signedurl.Request{}, errOther
-	}
-	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if first == "meta" {
-		rest = first + "/" + rest
-	}
-	return s.permitted(s.cfg.Thumbor.Parse(rest))
-}
-
-// permitted refuses what no URL here can have put into the cache.
-func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request, error) {
-	if err == nil {
-		err = s.permit(req)
-	}
-	return req, err
-}
-
-// variants are the requests that one may become by negotiation.
-func (s *Server) variants(req signedurl.Request) []signedurl.Request {
-	open := req
-	if !s.negotiate(&open, nil) {
-		return []signedurl.Request{req}
-	}
-	all := []signedurl.Request{open}
-	for _, f := range s.offered() {
-		one := req
-		s.negotiate(&one, []string{f.MIME()})
-		all = append(all, one)
-	}
-	return all
 }
 
 // fromHere lets only those in who name the server by an address of this

@@ -1,0 +1,251 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// named collects what a purge names, each target once.
+type named struct {
+	targets  []purge.Target
+	has      map[purge.Target]bool
+	prefixes int
+}
+
+func (n *named) add(kind purge.Kind, value string) {
+	t := purge.Target{Kind: kind, Value: value}
+	if n.has[t] {
+		return
+	}
+	n.has[t] = true
+	n.targets = append(n.targets, t)
+	if kind == purge.Prefix {
+		n.prefixes++
+	}
+}
+
+var (
+	errManyTargets  = fmt.Errorf("%w: it names more than %d things, with all formats of each URL; that is too much at once: send several purges", errPurge, maxPurgeTargets)
+	errManyPrefixes = fmt.Errorf("%w: it names more than %d prefixes, with those of hosts with port 80 or 443; that is too much at once: send several purges", errPurge, maxPurgePrefixes)
+)
+
+// bounded refuses more than the clock can remember exactly at once.
+func (n *named) bounded() error {
+	switch {
+	case n.prefixes > maxPurgePrefixes:
+		return errManyPrefixes
+	case len(n.targets) > maxPurgeTargets:
+		return errManyTargets
+	}
+	return nil
+}
+
+// targets are what a purge names, as entries are known.
+func (s *Server) targets(ask PurgeRequest) ([]purge.Target, error) {
+	others := len(ask.URLs) + len(ask.Sources) + len(ask.Tags) + len(ask.Prefixes) + len(ask.Hosts)
+	switch {
+	case ask.All && others > 0:
+		return nil, fmt.Errorf("%w: all names everything; leave out the rest", errPurge)
+	case ask.All:
+		return []purge.Target{{Kind: purge.All}}, nil
+	case others > maxPurgeTargets: // before anything is made of them
+		return nil, errManyTargets
+	case others == 0:
+		return nil, fmt.Errorf("%w: it names nothing; say urls, sources, tags, prefixes, hosts, or all", errPurge)
+	}
+	n := &named{has: map[purge.Target]bool{}}
+	for _, kind := range []struct {
+		values []string
+		name   func(*named, string) error
+	}{
+		{ask.URLs, s.nameURL}, {ask.Sources, s.nameSource}, {ask.Tags, nameTag}, {ask.Prefixes, s.namePrefix}, {ask.Hosts, s.nameHost},
+	} {
+		for _, value := range kind.values {
+			err := kind.name(n, value)
+			if err == nil {
+				err = n.bounded()
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return n.targets, nil
+}
+
+func (s *Server) nameURL(n *named, target string) error {
+	keys, err := s.keysOf(target)
+	for _, k := range keys {
+		n.add(purge.URL, cache.PurgeName(k))
+	}
+	return err
+}
+
+func (s *Server) nameSource(n *named, source string) error {
+	if err := s.cfg.Origin.Check(source); err != nil {
+		return fmt.Errorf("%w: source %s: %w", errPurge, transform.Quote(source), err)
+	}
+	n.add(purge.Source, s.identity(source))
+	return nil
+}
+
+func nameTag(n *named, tag string) error {
+	if strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
+		return fmt.Errorf("%w: tag %s: tags have neither blanks nor commas, and are ASCII", errPurge, transform.Quote(tag))
+	}
+	n.add(purge.Tag, strings.ToLower(tag))
+	return nil
+}
+
+func (s *Server) namePrefix(n *named, text string) error {
+	p, err := s.cfg.Origin.Prefix(text)
+	if err != nil {
+		return fmt.Errorf("%w: prefix %s: %w", errPurge, transform.Quote(text), err)
+	}
+	if name, ok := s.ignoredIn(p); ok {
+		return fmt.Errorf("%w: prefix %s: no source is known by the parameter %s (source-key-ignore)", errPurge, transform.Quote(text), transform.Quote(name))
+	}
+	n.add(purge.Prefix, p)
+	return nil
+}
+
+// ignoredIn finds a parameter in a prefix that identity leaves out of all that
+// begins so. The last one is not whole if it has no value yet: then only a
+// pattern says that.
+func (s *Server) ignoredIn(prefix string) (name string, ok bool) {
+	_, query, asks := strings.Cut(prefix, "?")
+	if !asks || strings.HasPrefix(prefix, "local:") {
+		return "", false
+	}
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, _, whole := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		open := func(pattern string) bool {
+			start, ok := strings.CutSuffix(pattern, "*")
+			return ok && len(name) >= len(start) && strings.EqualFold(name[:len(start)], start)
+		}
+		if whole = whole || i < len(parts)-1; whole && s.ignored(name) || !whole && slices.ContainsFunc(s.cfg.SourceKeyIgnore, open) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// nameHost names a host as sources do, which leave out the port that goes
+// without saying: example.com:443 is that port of http, and all of https.
+func (s *Server) nameHost(n *named, text string) error {
+	host, err := s.cfg.Origin.HostName(text)
+	if err != nil {
+		return fmt.Errorf("%w: host %s: %w; name it as in example.com or example.com:8080", errPurge, transform.Quote(text), err)
+	}
+	spellings := []string{host}
+	// With a dot at its end it is the same host, but for that an origin may tell
+	// them apart.
+	bare, port := host, ""
+	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasSuffix(host, "]") {
+		bare, port = host[:i], host[i:]
+	}
+	if dotless, ok := strings.CutSuffix(bare, "."); ok {
+		spellings = append(spellings, dotless+port)
+	}
+	for _, spelling := range spellings {
+		n.add(purge.Host, spelling)
+		for suffix, scheme := range map[string]string{":80": "http", ":443": "https"} {
+			if h, ok := strings.CutSuffix(spelling, suffix); ok && port == suffix {
+				n.add(purge.Prefix, scheme+"://"+h+"/")
+			}
+		}
+	}
+	return nil
+}
+
+// keysOf are all that a picture's URL may have put into the cache, whatever its
+// signature: one that holds no more, or that was cut off, names the picture
+// all the same.
+func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
+	add := func(req signedurl.Request) {
+		for _, variant := range s.variants(req) {
+			keys = append(keys, s.identify(variant).key)
+		}
+	}
+	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
+	reqs, err := s.unsigned(own, func(path string) (signedurl.Request, error) { return s.cfg.Dialect.Parse(signedurl.Repair("/" + path)) })
+	if path, ok := s.ofThumbor(target); ok {
+		more, failed := s.unsigned(path, s.cfg.Thumbor.Parse)
+		reqs, err = append(reqs, more...), errors.Join(err, failed)
+	}
+	for _, req := range reqs {
+		add(req)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: %s is no URL of a picture here: %w", errPurge, transform.Quote(target), err)
+	}
+	return keys, nil
+}
+
+// unsigned reads a path behind its first segment, and also as a whole: there
+// may be no signature before the options. Where there is one, it could be read
+// as the beginning of another source; that does not count.
+func (s *Server) unsigned(path string, parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
+	path = strings.TrimPrefix(path, "/")
+	first, rest, ok := strings.Cut(path, "/")
+	if !ok {
+		err = fmt.Errorf("%w: a picture's path is /SIGNATURE/OPTIONS/SOURCE", signedurl.ErrMalformed)
+	} else {
+		var signed signedurl.Request
+		if signed, err = s.permitted(parse(rest)); err == nil {
+			reqs = append(reqs, signed)
+		}
+	}
+	whole, failed := s.permitted(parse(path))
+	if failed == nil {
+		failed = s.cfg.Origin.Check(whole.Source)
+	}
+	if failed == nil && (err != nil || whole.Source == reqs[0].Source || !couldSign(first)) {
+		reqs = append(reqs, whole)
+	}
+	return reqs, err
+}
+
+// couldSign says that a segment may be a signature of either dialect.
+func couldSign(segment string) bool {
+	if plain, err := url.PathUnescape(segment); err == nil { // its = may be escaped
+		segment = plain
+	}
+	const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+="
+	return strings.Trim(segment, base64) == ""
+}
+
+// permitted refuses what no URL here can have put into the cache.
+func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request, error) {
+	if err == nil {
+		err = s.permit(req)
+	}
+	return req, err
+}
+
+// variants are the requests that one may become by negotiation.
+func (s *Server) variants(req signedurl.Request) []signedurl.Request {
+	open := req
+	if !s.negotiate(&open, nil) {
+		return []signedurl.Request{req}
+	}
+	all := []signedurl.Request{open}
+	for _, f := range s.offered() {
+		one := req
+		s.negotiate(&one, []string{f.MIME()})
+		all = append(all, one)
+	}
+	return all
+}
