@@ -10,9 +10,23 @@ import (
 	"time"
 )
 
+// maxAnswer bounds what is read of a server's answer, in bytes. The longest is
+// that to a purge of 1 MiB of tags, of which JSON makes six times that at most.
+const maxAnswer = 16 << 20
+
+var (
+	// errNoServer: nobody could be asked.
+	errNoServer = errors.New("no server answers")
+	// errUnsure: the request was sent, maybe, and what came of it is not known.
+	errUnsure = errors.New("no good answer")
+	// errLongAnswer is errUnsure: an answer has more than maxAnswer bytes.
+	errLongAnswer = fmt.Errorf("%w: it has more than %d MiB", errUnsure, maxAnswer>>20)
+)
+
 // ask sends a request to a running server on this machine, listen being what it
 // was told to listen on by the flag of that name, and gives the body of a good
-// answer. Any other answer's text is the error.
+// answer. Any other answer's text is the error. Other errors are errNoServer
+// and errUnsure, with their cause.
 func ask(flag, listen string, timeout time.Duration, req *http.Request) ([]byte, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -24,13 +38,22 @@ func ask(flag, listen string, timeout time.Duration, req *http.Request) ([]byte,
 	req.URL.Scheme, req.URL.Host = "http", net.JoinHostPort(host, port)
 	client := &http.Client{Timeout: timeout, Transport: &http.Transport{Proxy: nil}}
 	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("no server answers at %s", req.URL.Host)
+	var dial *net.OpError
+	switch {
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return nil, fmt.Errorf("%w at %s: %w", errNoServer, req.URL.Host, dial)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errUnsure, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = errors.New(strings.TrimSpace(string(text)))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w from %s: %w", errUnsure, req.URL.Host, err)
+	case len(text) > maxAnswer:
+		return nil, errLongAnswer
+	case resp.StatusCode != http.StatusOK:
+		return nil, errors.New(strings.TrimSpace(string(text)))
 	}
-	return text, err
+	return text, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -43,7 +44,11 @@ func (cmd *purgeCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("purged (%s), sequence %d, at %s\nat the CDN purge these tags next: %s\n", answer.Mode, answer.Sequence, answer.Applied, strings.Join(answer.CDNTags, " "))
+	log := ""
+	if answer.Sequence == 1 { // which may be a surprise
+		log = ", the first one of log " + answer.Log
+	}
+	fmt.Printf("purged (%s), sequence %d%s, at %s\nat the CDN purge these tags next: %s\n", answer.Mode, answer.Sequence, log, answer.Applied, strings.Join(answer.CDNTags, " "))
 	return nil
 }
 
@@ -61,8 +66,13 @@ func (cmd *purgeCmd) send(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, e
 		req.Header.Set("Authorization", "Bearer "+string(cmd.AdminToken))
 	}
 	text, err := ask("--admin-listen", cmd.AdminListen, cmd.Timeout, req)
-	if err != nil {
-		return answer, err
+	if err == nil {
+		if err = json.Unmarshal(text, &answer); err != nil {
+			err = fmt.Errorf("%w: %w", errUnsure, err)
+		}
 	}
-	return answer, json.Unmarshal(text, &answer)
+	if errors.Is(err, errUnsure) {
+		err = fmt.Errorf("%w; it may have been purged all the same, and purging it again does no harm", err)
+	}
+	return answer, err
 }
