@@ -164,20 +164,20 @@ func errorsAreNotKept(t *testing.T, e *edge) {
 // RFC 9111 §4.2 and §4.3.3: what is not fresh any more is asked for again; what
 // is the same still is not sent again, and what has changed is.
 func freshness(t *testing.T, e *edge) {
-	const short = "max-age=1, must-revalidate"
+	const short = "max-age=3, must-revalidate"
 	path := e.photo(t, "fresh", short, "w:60")
 	first, saved := e.get(t, path), e.notModified(t)
-	if got := first.header.Get("Cache-Control"); got != "public, max-age=1" && got != "public, max-age=0" {
+	if got := first.header.Get("Cache-Control"); !regexp.MustCompile("^(public, max-age=[0-3]|no-cache)$").MatchString(got) {
 		t.Errorf("Cache-Control: %s", got)
 	}
-	waitFor(t, "a question whether it is the same", 5*time.Second, func() bool {
+	waitFor(t, "a question whether it is the same", 20*time.Second, func() bool {
 		if a := e.get(t, path); a.status != http.StatusOK || !bytes.Equal(a.body, first.body) {
 			t.Fatal(a)
 		}
 		return e.notModified(t) > saved
 	})
 	e.put("/fresh.jpg", original{body: photo(80, 120), control: short})
-	waitFor(t, "what is new", 5*time.Second, func() bool {
+	waitFor(t, "what is new", 20*time.Second, func() bool {
 		a := e.get(t, path)
 		if a.status != http.StatusOK {
 			t.Fatal(a)
@@ -206,12 +206,12 @@ func (e *edge) notModified(t *testing.T) int {
 // times in which what is stale may be served (RFC 5861). Varnish tells browsers
 // no more than what is left, too; nginx cannot, as docs/cdn.md says.
 func endOfURL(t *testing.T, e *edge) {
-	end := time.Now().Unix() + 2
+	end := time.Now().Unix() + 6
 	path := e.photo(t, "end", "", fmt.Sprintf("w:60/exp:%d", end))
 	if a := e.get(t, path); a.status != http.StatusOK {
 		t.Fatal(a)
 	}
-	waitFor(t, "the end", 10*time.Second, func() bool {
+	waitFor(t, "the end", 30*time.Second, func() bool {
 		left := end - time.Now().Unix()
 		a := e.get(t, path)
 		control := strings.Replace(a.header.Get("Cache-Control"), "no-cache", "public, max-age=0", 1)
@@ -296,24 +296,24 @@ func purges(t *testing.T, e *edge) {
 		before = e.get(t, path).body
 		e.put("/purged.jpg", original{body: photo(100, 100)})
 		e.purgeSource(t, "purged")
-		e.ask(t, "PURGE", "/", "X-Purge-Tags", strings.Join(tags, " "), "X-Purge-Soft", "1")
+		e.ask(t, "PURGE", "/", "X-Purge-Secret", "a-secret", "X-Purge-Tags", strings.Join(tags, " "), "X-Purge-Soft", "1")
 		a := e.get(t, path)
 		if is("softly", a, true); a.header.Get("X-Cache") != "STALE" {
 			t.Error(a)
 		}
-		waitFor(t, "the new one", 5*time.Second, func() bool { return !bytes.Equal(e.get(t, path).body, before) })
+		waitFor(t, "the new one", 20*time.Second, func() bool { return !bytes.Equal(e.get(t, path).body, before) })
 	}
 }
 
 // A picture that is gone goes: Varnish is purged of it, and nginx asks again
 // when it is not fresh any more.
 func purgeOfWhatIsGone(t *testing.T, e *edge) {
-	path := e.photo(t, "gone", "max-age=1", "w:60")
+	path := e.photo(t, "gone", "max-age=3", "w:60")
 	e.get(t, path)
 	e.put("/gone.jpg", original{status: http.StatusGone})
 	e.purge(t, path, e.purgeSource(t, "gone"))
 	if e.name == "nginx" {
-		waitFor(t, "the end of its freshness", 5*time.Second, func() bool { return e.get(t, path).status == http.StatusNotFound })
+		waitFor(t, "the end of its freshness", 20*time.Second, func() bool { return e.get(t, path).status == http.StatusNotFound })
 	}
 	for range 3 {
 		if a := e.get(t, path); a.status != http.StatusNotFound {
@@ -331,31 +331,38 @@ func strangers(t *testing.T, e *edge) {
 		e.cached(t, path, "X-Refresh", "another-secret")
 		return
 	}
-	// The loopback network has more addresses than the one that may.
-	away := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
-	client := &http.Client{Transport: &http.Transport{DialContext: away.DialContext, DisableKeepAlives: true}}
-	req, _ := http.NewRequest("PURGE", e.url+"/", nil)
-	req.Header.Set("X-Purge-Tags", tags)
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusForbidden {
-		t.Errorf("PURGE by a stranger: %d", resp.StatusCode)
+	// The loopback network has more addresses than the one that may; and that one
+	// is everybody's behind a TLS terminator on this machine.
+	for _, who := range []struct {
+		ip     net.IP
+		secret string
+	}{{net.IPv4(127, 0, 0, 2), "a-secret"}, {net.IPv4(127, 0, 0, 1), ""}, {net.IPv4(127, 0, 0, 1), "another-secret"}} {
+		from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: who.ip}}
+		client := &http.Client{Transport: &http.Transport{DialContext: from.DialContext, DisableKeepAlives: true}}
+		req, _ := http.NewRequest("PURGE", e.url+"/", nil)
+		req.Header.Set("X-Purge-Tags", tags)
+		req.Header.Set("X-Purge-Secret", who.secret)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("PURGE by a stranger, from %v with %q: %d", who.ip, who.secret, resp.StatusCode)
+		}
 	}
 	e.cached(t, path)
 }
 
 // lenient says nothing of serving what is stale but after an error, so that
 // nothing else can be the reason for it.
-const lenient = "max-age=1, stale-while-revalidate=0, stale-if-error=600"
+const lenient = "max-age=3, stale-while-revalidate=0, stale-if-error=600"
 
 // stale wants the edge to serve what it has, from its end on, and nothing else.
 func (e *edge) stale(t *testing.T, path string, body []byte) {
 	t.Helper()
 	n := 0
-	waitFor(t, "what is stale", 5*time.Second, func() bool {
+	waitFor(t, "what is stale", 20*time.Second, func() bool {
 		a := e.get(t, path)
 		if a.status != http.StatusOK || !bytes.Equal(a.body, body) {
 			t.Fatal(a)
@@ -370,7 +377,7 @@ func (e *edge) stale(t *testing.T, path string, body []byte) {
 // RFC 5861 §4: where pictor answers with an error what is stale is better, but
 // only where that was allowed (nginx always allows it), and until it is well.
 func pictorFails(t *testing.T, e *edge) {
-	path, strict := e.photo(t, "lenient", lenient, "w:60"), e.photo(t, "strict", "max-age=1, must-revalidate", "w:60")
+	path, strict := e.photo(t, "lenient", lenient, "w:60"), e.photo(t, "strict", "max-age=3, must-revalidate", "w:60")
 	body := e.get(t, path).body
 	e.get(t, strict)
 	for _, name := range []string{"lenient", "strict"} {
@@ -382,11 +389,11 @@ func pictorFails(t *testing.T, e *edge) {
 	}
 	e.stale(t, path, body)
 	if e.name == "varnish" {
-		waitFor(t, "the error", 5*time.Second, func() bool { return e.get(t, strict).status == http.StatusBadGateway })
+		waitFor(t, "the error", 20*time.Second, func() bool { return e.get(t, strict).status == http.StatusBadGateway })
 	}
 	e.put("/lenient.jpg", original{body: photo(80, 120), control: lenient})
 	e.purgeSource(t, "lenient") // pictor remembers for a while that it could not be had
-	waitFor(t, "what is new", 10*time.Second, func() bool { return !bytes.Equal(e.get(t, path).body, body) })
+	waitFor(t, "what is new", 30*time.Second, func() bool { return !bytes.Equal(e.get(t, path).body, body) })
 }
 
 // RFC 5861 §4: the same where there is no pictor at all.

@@ -209,7 +209,7 @@ func startVarnish(t *testing.T, pictor string) *edge {
 		"-f", vcl, "-T", "none", "-s", "malloc,16m", "-p", "http_resp_hdr_len=16k"))
 	e := &edge{url: "http://127.0.0.1:" + port}
 	e.purge = func(t *testing.T, _ string, tags []string) {
-		if a := e.ask(t, "PURGE", "/", "X-Purge-Tags", strings.Join(tags, " ")); a.status != http.StatusOK {
+		if a := e.ask(t, "PURGE", "/", "X-Purge-Secret", "a-secret", "X-Purge-Tags", strings.Join(tags, " ")); a.status != http.StatusOK {
 			t.Errorf("PURGE: %v", a)
 		}
 	}

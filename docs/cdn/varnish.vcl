@@ -1,7 +1,7 @@
 vcl 4.1;
 
 # Varnish before pictor. Start pictor with --cdn varnish, and varnishd with -p http_resp_hdr_len=16k where pictures have
-# many tags. xkey is of the package varnish-modules. What to change: the address of pictor, and who may purge.
+# many tags. xkey is of the package varnish-modules. What to change: the address of pictor, who may purge, and the secret.
 import std;
 import xkey;
 
@@ -19,6 +19,8 @@ backend pictor {
     }
 }
 
+# Not enough by itself: behind a TLS terminator (hitch, nginx) on this machine everybody comes from 127.0.0.1, unless it
+# speaks the PROXY protocol.
 acl purgers {
     "127.0.0.1";
     "::1";
@@ -26,7 +28,7 @@ acl purgers {
 
 sub vcl_recv {
     if (req.method == "PURGE") {
-        if (client.ip !~ purgers) {
+        if (client.ip !~ purgers || req.http.X-Purge-Secret != "a-secret") {
             return (synth(403, "Not from here"));
         }
         if (req.http.X-Purge-Soft) {
