@@ -146,6 +146,27 @@ func TestAFolderThatCannotBeMarked(t *testing.T) {
 	}
 }
 
+// A witness whose disk hangs is done without: the folder is marked.
+func TestAClockThatStandsInAndAWitnessThatHangs(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	_, _, states := sample(t, cfg)
+	c := open(t, instead(cfg))
+	answers, tell := make(chan struct{}), c.tell
+	c.tell = func(w witness) error {
+		<-answers
+		return tell(w)
+	}
+	do(t, c, Hard, Target{Tag, "a"})
+	do(t, c, Hard, Target{Tag, "a"}) // does not wait for the one before
+	if w, err := readWitness(cfg.Witness); err != nil || w.id != states[0].ID() {
+		t.Errorf("%+v, %v", w, err)
+	}
+	renewed(t, cfg, states[0].ID(), nil, "marked")
+	close(answers)
+	c.telling <- struct{}{} // it is done
+	<-c.telling
+}
+
 // Links that somebody has put where files are made are not followed.
 func TestPlantedLinks(t *testing.T) {
 	victim := filepath.Join(t.TempDir(), "victim")

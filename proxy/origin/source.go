@@ -69,6 +69,7 @@ func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	}
 	u.Fragment, u.RawFragment = "", ""
 	if given := u.EscapedPath(); withoutDots(given) != given {
+		// The encoded path is what is asked for.
 		u.RawPath = withoutDots(given)
 		if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
 			return nil, fmt.Errorf("%w: it cannot be read as a URL", ErrBadSource)
