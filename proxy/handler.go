@@ -103,7 +103,7 @@ func (s *Server) identity(source string) string {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if !s.ignored(name) {
+		if !s.ignored(name, true) {
 			kept = append(kept, part)
 		}
 	}
@@ -113,11 +113,12 @@ func (s *Server) identity(source string) string {
 	return path + "?" + strings.Join(kept, "&")
 }
 
-// ignored says whether a parameter is one of SourceKeyIgnore.
-func (s *Server) ignored(name string) bool {
+// ignored says whether a parameter is one of SourceKeyIgnore, or whether all are
+// that begin so, where it is not the whole name.
+func (s *Server) ignored(name string, whole bool) bool {
 	for _, pattern := range s.cfg.SourceKeyIgnore {
 		prefix, open := strings.CutSuffix(pattern, "*")
-		if strings.EqualFold(name, pattern) || open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		if whole && strings.EqualFold(name, pattern) || open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -131,11 +130,7 @@ func (s *Server) ignoredIn(prefix string) (name string, ok bool) {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		open := func(pattern string) bool {
-			start, ok := strings.CutSuffix(pattern, "*")
-			return ok && len(name) >= len(start) && strings.EqualFold(name[:len(start)], start)
-		}
-		if whole = whole || i < len(parts)-1; whole && s.ignored(name) || !whole && slices.ContainsFunc(s.cfg.SourceKeyIgnore, open) {
+		if s.ignored(name, whole || i < len(parts)-1) {
 			return name, true
 		}
 	}

@@ -346,3 +346,33 @@ func TestAPurgeMeetsAnAnswerThatWaits(t *testing.T) {
 		})
 	}
 }
+
+// What is remembered of a source goes with a purge by whatever tag it may have;
+// that its origin is not well only with one that names it.
+func TestAPurgeByATagEndsWhatIsRemembered(t *testing.T) {
+	for status, asked := range map[int]int64{404: 2, 415: 2, 502: 1} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			r := newRig(t, nil)
+			r.header.Set("Cache-Tag", "node5")
+			r.answers(func(w http.ResponseWriter) {
+				switch status {
+				case 415:
+					fmt.Fprint(w, "<!DOCTYPE html><html>")
+				case 502:
+					w.WriteHeader(500)
+				default:
+					w.WriteHeader(status)
+				}
+			})
+			for i := range 2 {
+				if resp, body := r.must(r.path("w:10")); resp.StatusCode != status {
+					t.Errorf("%d: %d %.100q", i, resp.StatusCode, body)
+				}
+			}
+			r.purge(PurgeRequest{Tags: []string{"node5"}})
+			if resp, _ := r.must(r.path("w:10")); resp.StatusCode != status || r.asked.Load() != asked {
+				t.Errorf("%d, asked %d times, want %d", resp.StatusCode, r.asked.Load(), asked)
+			}
+		})
+	}
+}
