@@ -259,4 +259,9 @@ func TestARedirectThatMoves(t *testing.T) {
 	if resp, _ := r.must(p); resp.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("%v", resp.Header)
 	}
+	control = ""
+	w.pass(2 * time.Minute)
+	if resp, _ := r.must(p); resp.Header.Get("Cache-Control") != "public, max-age=3600" { // our own default, and not its year
+		t.Errorf("%v", resp.Header)
+	}
 }
