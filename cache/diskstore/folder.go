@@ -3,8 +3,10 @@ package diskstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 var (
@@ -12,6 +14,8 @@ var (
 	ErrInUse = errors.New("the cache folder is in use by another process")
 	// ErrMemory: the folder is in memory, which the memory limit is for.
 	ErrMemory = errors.New("the cache folder is in memory")
+	// ErrForeign: what has the folder's name is a link, or not this user's alone.
+	ErrForeign = errors.New("what is there is not a folder of this user")
 )
 
 const (
@@ -24,32 +28,50 @@ const (
 
 // Folder is DIR/pictor-v1, of this process alone.
 type Folder struct {
-	path string
-	root *os.Root
-	lock *os.File
+	path     string
+	root     *os.Root
+	lock     *os.File
+	patience time.Duration
 }
 
+// openPatience is for how long the file system is waited for at the start.
+const openPatience = 5 * time.Second
+
 // OpenFolder makes DIR/pictor-v1 if it is missing, takes it for this process,
-// and tries whether it can be written to. Errors are ErrInUse, ErrMemory, and
-// those of the file system.
-func OpenFolder(dir string) (*Folder, error) {
-	f := &Folder{path: filepath.Join(dir, below)}
-	if err := f.open(); err != nil {
-		_ = f.Close() // the first error tells more
+// and tries whether it can be written to. DIR may be a link; pictor-v1 may not,
+// for what lies where it leads is not ours to clear. Errors are ErrInUse,
+// ErrMemory, ErrForeign, ErrHangs, and those of the file system.
+func OpenFolder(dir string) (*Folder, error) { return openFolder(dir, openPatience) }
+
+func openFolder(dir string, patience time.Duration) (*Folder, error) {
+	f := &Folder{path: filepath.Join(dir, below), patience: patience}
+	done := make(chan struct{})
+	var err error
+	go func() {
+		defer close(done)
+		if err = f.open(dir); err != nil {
+			_ = f.Close() // the first error tells more
+		}
+	}()
+	if !before(done, patience) {
+		go func() { // whoever started goes without it
+			if <-done; err == nil {
+				_ = f.Close()
+			}
+		}()
+		return nil, fmt.Errorf("open the cache folder %s: %w", f.path, ErrHangs)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open the cache folder %s: %w", f.path, err)
 	}
 	return f, nil
 }
 
-func (f *Folder) open() (err error) {
-	if err = os.MkdirAll(f.path, 0o700); err != nil {
+func (f *Folder) open(dir string) (err error) {
+	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if inMemory(f.path) {
-		_ = os.Remove(f.path) // if it is empty: it is of no use
-		return ErrMemory
-	}
-	if f.root, err = os.OpenRoot(f.path); err != nil {
+	if err = f.enter(dir); err != nil {
 		return err
 	}
 	if f.lock, err = f.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -70,6 +92,43 @@ func (f *Folder) open() (err error) {
 		return err
 	}
 	return f.root.Remove(trial)
+}
+
+// enter opens pictor-v1, if it is a folder that only this user can change.
+func (f *Folder) enter(dir string) error {
+	parent, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	if err := parent.Mkdir(below, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	seen, err := parent.Lstat(below)
+	if err != nil {
+		return err
+	}
+	if !seen.IsDir() {
+		return fmt.Errorf("%w: it is no folder", ErrForeign)
+	}
+	if f.root, err = parent.OpenRoot(below); err != nil {
+		return err
+	}
+	self, err := f.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	if inMemory(self) {
+		_ = parent.Remove(below) // if it is empty: it is of no use
+		return ErrMemory
+	}
+	// Open follows links: it is what was seen, or somebody has put one there
+	// meanwhile.
+	if st, err := self.Stat(); err != nil || !os.SameFile(seen, st) {
+		return errors.Join(fmt.Errorf("%w: it is no folder", ErrForeign), err)
+	}
+	return ownAlone(self)
 }
 
 // Path is DIR/pictor-v1.

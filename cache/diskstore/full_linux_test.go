@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -228,4 +229,29 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 	thaw()
 	settle(t, s)
 	end()
+}
+
+// A server starts also while its disk hangs, and gives the folder back when
+// that answers at last.
+func TestOpenWhileTheDiskHangs(t *testing.T) {
+	dir := smallDisk(t, 16)
+	thaw := freeze(t, dir)
+	if _, err := openFolder(dir, time.Second/10); !errors.Is(err, ErrHangs) {
+		t.Errorf("a folder on a disk that hangs: %v", err)
+	}
+	thaw()
+	f, err := OpenFolder(dir)
+	for end := time.Now().Add(time.Minute); errors.Is(err, ErrInUse) && time.Now().Before(end); f, err = OpenFolder(dir) {
+		runtime.Gosched() // the first one has it still
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := f.Open("s", Config{MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.Ready()
+	s.Close()
+	f.Close()
 }

@@ -116,7 +116,16 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := f.root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	made := make(chan error, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		made <- f.root.Mkdir(name, 0o700)
+	}()
+	if !before(done, f.patience) {
+		return nil, fmt.Errorf("open the store %s: %w", name, ErrHangs)
+	}
+	if err := <-made; err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open the store %s: %w", name, err)
 	}
 	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex()}
