@@ -86,19 +86,35 @@ func (x *index) oldest() (Name, bool) {
 	return x.slots[i].name, i != 0
 }
 
+// front puts a record where the one used last is.
+func (x *index) front(name Name) {
+	if i, ok := x.at[name]; ok {
+		x.unlink(i)
+		x.link(i, 0)
+	}
+}
+
+// dropped are the records whose files could not be removed.
+func (x *index) dropped() (names []Name) {
+	for i := range x.slots {
+		if x.slots[i].dropped {
+			names = append(names, x.slots[i].name)
+		}
+	}
+	return names
+}
+
 // useEvery is how often a use is written into the file's time.
 const useEvery = time.Minute
 
 // use makes a record the one used last. It reports whether the file's time is
 // to say so.
 func (x *index) use(name Name, now time.Time) (tell bool) {
-	i, ok := x.at[name]
-	if !ok {
+	s := x.find(name)
+	if s == nil {
 		return false
 	}
-	x.unlink(i)
-	x.link(i, 0)
-	s := &x.slots[i]
+	x.front(name)
 	if t := uint32(now.Unix()); t-s.used >= uint32(useEvery/time.Second) {
 		s.used = t
 		return true

@@ -43,41 +43,23 @@ func (s *Store) begin(need int64) (temp string, err error) {
 		err = ErrTooLarge
 	case s.cfg.Now().Before(s.paused):
 		err = ErrPaused
-	case !s.room(need, 1):
-		err = ErrPaused // others are writing all that there is, or nothing can be removed
 	}
 	if err != nil {
 		s.stats.Refused++
 		return "", err
 	}
+	switch err = s.room(need, 1); {
+	case err == nil:
+	case errors.Is(err, ErrPaused), errors.Is(err, errClosed):
+		s.stats.Refused++
+		return "", err
+	default:
+		s.failed(err)
+		return "", err
+	}
 	s.reserved += need
 	s.files++
 	return filepath.Join(unfinished, s.name+"-"+strconv.FormatUint(s.files, 10)), nil
-}
-
-// room removes what was used least lately until there is room. The lock is held.
-func (s *Store) room(blocks int64, records int) bool {
-	for s.blocks+s.reserved+blocks > s.cfg.MaxBytes/block || s.index.len()+records > s.cfg.MaxRecords {
-		if !s.evict() {
-			return false
-		}
-	}
-	return true
-}
-
-// evict removes what was used least lately, and reports whether it did. The
-// lock is held.
-func (s *Store) evict() bool {
-	name, ok := s.index.oldest()
-	if !ok {
-		return false
-	}
-	before := s.index.len()
-	if s.remove(name); s.index.len() == before {
-		return false
-	}
-	s.stats.Evicted++
-	return true
 }
 
 func (s *Store) write(temp string, header []byte, body io.Reader, size int64) error {
@@ -127,43 +109,28 @@ func (s *Store) rename(from, to string) error {
 	return err
 }
 
-// failed pauses the writing. The lock is held.
+// failed pauses the writing. The lock is held, but for moments in between.
 func (s *Store) failed(err error) {
 	s.stats.WriteErrors++
 	s.paused = s.cfg.Now().Add(pauseFor)
-	if full(err) {
-		s.giveWay()
-	}
 	if !s.failing {
 		s.failing = true
 		s.cfg.Log.Error("the disk cache cannot be written; it is tried again from time to time", "store", s.name, "err", err)
 	}
-}
-
-// How much a store gives way by: no more than can be removed at once.
-const (
-	wayPart    = 16
-	wayBlocks  = 64 << 20 / block
-	wayRecords = 1000
-)
-
-// giveWay removes what was used least lately, where the disk is full before the
-// store is: others have taken its room, and may need more. Until the next try
-// there is some for them, and for what is asked for now. The lock is held.
-func (s *Store) giveWay() {
-	enough := s.blocks - min(max(s.blocks/wayPart, 1), wayBlocks)
-	for range wayRecords {
-		if s.blocks <= enough || !s.evict() {
-			return
-		}
+	if full(err) {
+		s.giveWay()
 	}
 }
 
-// well ends that. The lock is held.
+// well ends that, and what could not be removed is tried again. The lock is held.
 func (s *Store) well() {
 	if s.failing {
 		s.failing = false
 		s.cfg.Log.Info("the disk cache can be written again", "store", s.name)
+	}
+	if now := s.cfg.Now(); s.undone && !now.Before(s.retry) {
+		s.retry = now.Add(pauseFor)
+		s.errand(s.catchUp)
 	}
 }
 

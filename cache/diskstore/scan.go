@@ -49,8 +49,13 @@ func (s *Store) scan() {
 			s.blocks += int64(r.blocks)
 		}
 	}
+	s.counted = true
+	// Where the bound has become smaller this may take a while, in which what
+	// stays is found already.
+	if err := s.room(0, 0); err != nil && !errors.Is(err, errClosed) {
+		s.failed(err)
+	}
 	s.ready = !s.closed.Load()
-	s.room(0, 0)
 }
 
 func (s *Store) ended() bool {

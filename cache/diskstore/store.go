@@ -83,10 +83,15 @@ type Store struct {
 	// reserved is for files being written.
 	reserved int64
 	files    uint64 // ever begun, for their names
-	ready    bool
-	paused   time.Time
-	failing  bool
-	stats    Stats
+	// counted: all that was there is in the index. ready: and within the bound.
+	counted, ready bool
+	paused         time.Time
+	failing        bool
+	// undone: there may be records that could not be removed when they were
+	// dropped. They are tried again, not before retry.
+	undone bool
+	retry  time.Time
+	stats  Stats
 }
 
 // Stats is a snapshot of a Store; counters are since Open.
@@ -169,7 +174,7 @@ func (s *Store) get(name Name) (*Record, bool) {
 	if at != nil {
 		known, verified = !at.dropped, at.verified
 	}
-	look := !s.closed.Load() && (known || at == nil && !s.ready)
+	look := !s.closed.Load() && (known || at == nil && !s.counted)
 	s.mu.Unlock()
 	if !look {
 		return nil, false
@@ -221,7 +226,7 @@ func (s *Store) found(name Name, r *Record) {
 	s.mu.Lock()
 	now := s.cfg.Now()
 	at := s.index.find(name)
-	if at == nil && !s.ready {
+	if at == nil && !s.counted {
 		s.index.add(slot{name: name, blocks: uint32(blocksOf(r.length()))}, false)
 		s.blocks += blocksOf(r.length())
 		at = s.index.find(name)
@@ -258,11 +263,27 @@ func (s *Store) Drop(name Name) {
 	}
 }
 
+// drop removes a record. Where its file cannot be removed it is still counted,
+// and not found any more until the next Open.
 func (s *Store) drop(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed.Load() {
-		s.remove(name)
+	if s.closed.Load() || s.remove(name) == nil {
+		return
+	}
+	s.undone = true
+	at := s.index.find(name)
+	if at == nil && !s.counted { // the scan would find it
+		var blocks uint32
+		if st, err := s.root.Lstat(s.path(name)); err == nil {
+			blocks = uint32(blocksOf(st.Size()))
+		}
+		s.index.add(slot{name: name, blocks: blocks}, true)
+		s.blocks += int64(blocks)
+		at = s.index.find(name)
+	}
+	if at != nil {
+		at.dropped = true
 	}
 }
 
@@ -283,17 +304,18 @@ func (s *Store) uncount(name Name) {
 }
 
 // remove removes a record, file first: what is not counted must not be there.
-// Where its file cannot be removed it is still counted, and not found any more
-// until the next Open. The lock is held.
-func (s *Store) remove(name Name) {
-	if err := s.root.RemoveAll(s.path(name)); err != nil {
-		if at := s.index.find(name); at != nil {
-			at.dropped = true
+// The lock is held.
+func (s *Store) remove(name Name) error {
+	path := s.path(name)
+	if err := s.root.RemoveAll(path); err != nil {
+		// A disk that is read-only says so also of what is not there.
+		if _, gone := s.root.Lstat(path); !errors.Is(gone, fs.ErrNotExist) {
+			return err
 		}
-		return
 	}
 	s.done.Add(1)
 	s.uncount(name)
+	return nil
 }
 
 // Stats is a snapshot; where the disk hangs it may be an earlier one.
