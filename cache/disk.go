@@ -8,12 +8,8 @@ import (
 )
 
 // writers and readers are how many may be in the file system at once: each
-// that waits there holds a thread. patience is for how long a place is waited
-// for: whoever has one may be with a disk that hangs.
-const (
-	writers, readers = 2, 32
-	patience         = time.Second
-)
+// that waits there holds a thread.
+const writers, readers = 2, 32
 
 // diskTier keeps entries in a store of records.
 type diskTier struct {
@@ -21,6 +17,9 @@ type diskTier struct {
 	// log is the identity of the purge log that the records' numbers count by.
 	log              string
 	writing, reading door
+	// patience is for how long a place is waited for: whoever has one may be
+	// with a disk that hangs. It is the store's.
+	patience time.Duration
 	// changing keeps a Renew from meeting another Put of its key halfway.
 	changing [16]door
 }
@@ -28,7 +27,7 @@ type diskTier struct {
 // Disk makes a tier of a store, which the tier closes. log is the identity of
 // the purge log (purge.Clock.ID).
 func Disk(store *diskstore.Store, log string) Tier {
-	t := &diskTier{store: store, log: log, writing: make(door, writers), reading: make(door, readers)}
+	t := &diskTier{store: store, log: log, writing: make(door, writers), reading: make(door, readers), patience: store.Patience()}
 	for i := range t.changing {
 		t.changing[i] = make(door, 1)
 	}
@@ -37,11 +36,11 @@ func Disk(store *diskstore.Store, log string) Tier {
 
 // change lets one in who changes a record, and reports whether it did in time.
 func (t *diskTier) change(name diskstore.Name) (leave func(), ok bool) {
-	if !t.writing.enter() {
+	if !t.writing.enter(t.patience) {
 		return nil, false
 	}
 	record := t.changing[name[0]%16]
-	if !record.enter() {
+	if !record.enter(t.patience) {
 		t.writing.leave()
 		return nil, false
 	}
@@ -55,7 +54,7 @@ func (t *diskTier) change(name diskstore.Name) (leave func(), ok bool) {
 type door chan struct{}
 
 // enter reports whether there was room in time.
-func (d door) enter() bool {
+func (d door) enter(patience time.Duration) bool {
 	select {
 	case d <- struct{}{}:
 		return true
@@ -75,7 +74,7 @@ func (d door) leave() { <-d }
 
 // Get leaves the bytes where they are.
 func (t *diskTier) Get(key Key) (*Entry, bool) {
-	if !t.reading.enter() {
+	if !t.reading.enter(t.patience) {
 		return nil, false
 	}
 	defer t.reading.leave()

@@ -26,9 +26,16 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// unhurried is the patience of tests that are not about it: a machine may well
+// stand still for a second.
+const unhurried = time.Minute
+
 // open opens a folder with one store, which has counted what is there.
 func open(t testing.TB, dir string, cfg Config) (*Store, func()) {
 	t.Helper()
+	if cfg.Patience == 0 {
+		cfg.Patience = unhurried
+	}
 	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +53,24 @@ func open(t testing.TB, dir string, cfg Config) (*Store, func()) {
 	})
 	t.Cleanup(end)
 	return s, end
+}
+
+// uncounted opens the store of a folder that nobody has, and does not count
+// what is there: count does.
+func uncounted(t testing.TB, dir string, cfg Config) (s *Store, count func()) {
+	t.Helper()
+	cfg.MaxRecords, cfg.Now, cfg.Patience = max(cfg.MaxRecords, 10), time.Now, unhurried
+	s = &Store{cfg: cfg, name: "s", index: newIndex(), verifying: map[Name]*verification{},
+		scanned: make(chan struct{}), ending: make(chan struct{})}
+	var err error
+	if s.root, err = os.OpenRoot(filepath.Join(dir, below)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.root.Close() })
+	return s, func() {
+		s.running.Add(1)
+		s.scan()
+	}
 }
 
 func put(t testing.TB, s *Store, key, body string) {
@@ -89,7 +114,7 @@ func settle(t testing.TB, s *Store) {
 	t.Helper()
 	for range 1000 {
 		s.hang.mu.Lock()
-		n := s.hang.errands + s.hang.calls
+		n := s.hang.errands + s.hang.calls + s.hang.astray
 		s.hang.mu.Unlock()
 		if n == 0 {
 			return
@@ -492,19 +517,12 @@ func TestBeforeItIsCounted(t *testing.T) {
 	s, end := open(t, dir, Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
 	end()
-	s = &Store{cfg: Config{MaxBytes: 1 << 20, MaxRecords: 10, Now: time.Now}, name: "s", index: newIndex()}
-	var err error
-	if s.root, err = os.OpenRoot(filepath.Join(dir, below)); err != nil {
-		t.Fatal(err)
-	}
-	defer s.root.Close()
+	s, count := uncounted(t, dir, Config{MaxBytes: 1 << 20})
 	want(t, s, "k", "body")
 	if err := s.Put(NameOf("x"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
-	s.scanned, s.ending = make(chan struct{}), make(chan struct{})
-	s.running.Add(1)
-	s.scan()
+	count()
 	want(t, s, "k", "body")
 	if st := s.Stats(); st.Records != 1 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
 		t.Errorf("counted %+v", st)
@@ -533,7 +551,7 @@ func TestModel(t *testing.T) {
 			if f, err = OpenFolder(dir); err != nil {
 				t.Fatal(err)
 			}
-			if s, err = f.Open("s", Config{MaxBytes: most, MaxRecords: 20}); err != nil {
+			if s, err = f.Open("s", Config{MaxBytes: most, MaxRecords: 20, Patience: unhurried}); err != nil {
 				t.Fatal(err)
 			}
 			<-s.Ready()
@@ -586,29 +604,4 @@ func TestModel(t *testing.T) {
 			}
 		}
 	})
-}
-
-// A disk that is slow does not hang.
-func TestASlowDiskDoesNotHang(t *testing.T) {
-	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
-	slow := func() {
-		for range 6 {
-			time.Sleep(patience / 3)
-			s.done.Add(1)
-		}
-	}
-	began := s.done.Load()
-	put(t, s, "k", strings.Repeat("x", 200_000))
-	if steps := s.done.Load() - began; steps < 5 {
-		t.Errorf("a long write is %d steps", steps)
-	}
-	if !s.within(slow, nil) || s.hangs() {
-		t.Error("it is said to hang")
-	}
-	stop := make(chan struct{})
-	if s.within(func() { <-stop }, nil) || !s.hangs() {
-		t.Error("it is said not to hang")
-	}
-	close(stop)
-	settle(t, s)
 }

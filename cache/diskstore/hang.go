@@ -2,6 +2,7 @@ package diskstore
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,11 +12,18 @@ import (
 // may be slow; after that the store counts as hanging, and has nothing for
 // anybody, until that call returns.
 //
-// So what hangs is bounded by the calls that were under way when it began.
+// A call may also hang by itself, where all else gets done. It is given up on
+// after some such whiles, and leaves the store as it is.
+//
+// So what hangs is bounded by the calls that were under way when it began, and
+// by a few others.
 
 const (
-	// patience is for how long a call is waited for while nothing gets done.
-	patience = time.Second
+	// maxWaits is how many times the patience a call is waited for that gets
+	// nothing done itself.
+	maxWaits = 10
+	// maxAstray bounds the calls that hang by themselves: each holds a thread.
+	maxAstray = 32
 	// maxErrands bounds what is done without anybody waiting for it.
 	maxErrands = 8
 	// maxDoomed is how many names are remembered that were dropped meanwhile.
@@ -25,8 +33,9 @@ const (
 // hang is what a store knows of calls that hang.
 type hang struct {
 	mu sync.Mutex
-	// calls are those that were given up on and have not returned.
-	calls int
+	// calls are those that were given up on and have not returned, but for
+	// astray, which hang by themselves.
+	calls, astray int
 	// doomed are records to be dropped when they have.
 	doomed  map[Name]struct{}
 	errands int
@@ -39,24 +48,54 @@ func (s *Store) hangs() bool {
 	return s.hang.calls > 0
 }
 
+// Patience is for how long a call to the disk is waited for while nothing gets
+// done.
+func (s *Store) Patience() time.Duration { return s.cfg.Patience }
+
+// call is something that is asked of the disk.
+type call struct {
+	do func()
+	// late is called when it returns after it was given up on; nil is for
+	// nothing to do then.
+	late func()
+	// steps count what it gets done. Where there are any it may take long.
+	steps *atomic.Uint64
+	// vital: nothing goes on without it, so it does not hang by itself.
+	vital bool
+}
+
+func (c call) got() uint64 {
+	if c.steps == nil {
+		return 0
+	}
+	return c.steps.Load()
+}
+
 // within calls f and reports whether it returned in time. Where it did not, late
-// is called when it does; nil is for nothing to do then.
-func (s *Store) within(f, late func()) bool {
+// is called when it does.
+func (s *Store) within(f, late func()) bool { return s.ask(call{do: f, late: late}) }
+
+// ask makes a call and reports whether it returned in time.
+func (s *Store) ask(c call) bool {
 	if s.hangs() {
 		return false
 	}
 	done := make(chan struct{})
+	all, own, waits := s.done.Load(), c.got(), 0
 	go func() {
 		defer close(done)
-		f()
+		c.do()
 	}()
-	for got := s.done.Load(); !before(done, patience); {
-		if now := s.done.Load(); now != got {
-			got = now
-			continue
+	for !before(done, s.cfg.Patience) {
+		now, got := s.done.Load(), c.got()
+		if waits++; got != own {
+			waits = 0
 		}
-		s.giveUp(done, late)
-		return false
+		if now == all || waits >= maxWaits {
+			s.giveUp(done, c.late, now != all && !c.vital)
+			return false
+		}
+		all, own = now, got
 	}
 	return true
 }
@@ -73,11 +112,15 @@ func before(done <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// giveUp counts a call that hangs, until it returns.
-func (s *Store) giveUp(done <-chan struct{}, late func()) {
+// giveUp counts a call that hangs, alone or with the store, until it returns.
+func (s *Store) giveUp(done <-chan struct{}, late func(), alone bool) {
 	s.hang.mu.Lock()
-	s.hang.calls++
-	first := s.hang.calls == 1
+	if alone = alone && s.hang.astray < maxAstray; alone {
+		s.hang.astray++
+	} else {
+		s.hang.calls++
+	}
+	first := !alone && s.hang.calls == 1
 	s.hang.mu.Unlock()
 	if first {
 		s.cfg.Log.Error("the disk of the cache hangs; nothing is asked of it until it answers", "store", s.name)
@@ -87,7 +130,13 @@ func (s *Store) giveUp(done <-chan struct{}, late func()) {
 		if late != nil {
 			late()
 		}
-		s.back()
+		if !alone {
+			s.back()
+			return
+		}
+		s.hang.mu.Lock()
+		defer s.hang.mu.Unlock()
+		s.hang.astray--
 	}()
 }
 

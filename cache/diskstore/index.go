@@ -17,6 +17,8 @@ type slot struct {
 	blocks     uint32
 	used       uint32 // Unix seconds of the last use that is in the file's time
 	prev, next int32
+	// made tells slots of the same name apart.
+	made uint32
 	// verified: the body was held against its checksum by this process.
 	verified bool
 	// dropped: the file could not be removed.

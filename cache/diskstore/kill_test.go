@@ -32,7 +32,7 @@ func busy(dir string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	s, err := f.Open("s", Config{MaxBytes: killBound})
+	s, err := f.Open("s", Config{MaxBytes: killBound, Patience: unhurried})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -16,7 +16,7 @@ func TestAHundredThousandRecords(t *testing.T) {
 	}
 	const many = 100_000
 	dir := t.TempDir()
-	cfg := Config{MaxBytes: 1 << 30, MaxRecords: many}
+	cfg := Config{MaxBytes: 1 << 30, MaxRecords: many, Patience: unhurried}
 	s, end := open(t, dir, cfg)
 	var before, after runtime.MemStats
 	runtime.GC()

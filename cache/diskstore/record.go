@@ -36,8 +36,8 @@ const (
 var (
 	// errBroken: a file is no record, or not what it was.
 	errBroken = errors.New("broken record")
-	// errNoRoom: a header is larger than its area.
-	errNoRoom = errors.New("the header has become too large for its place")
+	// errBody: what was to be written could not be read, which is not the disk's fault.
+	errBody = errors.New("the body cannot be read")
 )
 
 // area is the place for a header of so many bytes.
@@ -52,6 +52,12 @@ func front(header []byte, capacity int, body int64) []byte {
 	binary.LittleEndian.PutUint64(b[16:], uint64(body))
 	binary.LittleEndian.PutUint64(b[summed:], sumOf(b[:summed], header))
 	return append(b, header...)
+}
+
+// head is all that comes before the body of a new record.
+func head(header []byte, body int64) []byte {
+	capacity := area(len(header))
+	return append(front(header, capacity, body), make([]byte, capacity-len(header))...)
 }
 
 func sumOf(parts ...[]byte) uint64 {
@@ -69,6 +75,7 @@ type Record struct {
 	header   []byte
 	capacity int
 	size     int64
+	made     uint32 // of its slot; 0 where that is not known
 }
 
 // Header is what Put or SetHeader was given.
@@ -151,9 +158,7 @@ func (s *stepping) Read(b []byte) (int, error) {
 }
 
 // write writes a record. The body has exactly size bytes, or it is an error.
-func write(f *os.File, header []byte, body io.Reader, size int64) error {
-	capacity := area(len(header))
-	head := append(front(header, capacity, size), make([]byte, capacity-len(header))...)
+func write(f *os.File, head []byte, body io.Reader, size int64) error {
 	d := xxhash.New()
 	b := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(b)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -53,16 +52,9 @@ func TestAStoreIsOpenWhileItBecomesSmaller(t *testing.T) {
 		put(t, s, fmt.Sprint(i), "x")
 	}
 	end()
-	s = &Store{cfg: Config{MaxBytes: few * block, MaxRecords: many, Now: time.Now}, name: "s", index: newIndex()}
-	var err error
-	if s.root, err = os.OpenRoot(filepath.Join(dir, below)); err != nil {
-		t.Fatal(err)
-	}
-	defer s.root.Close()
+	s, count := uncounted(t, dir, Config{MaxBytes: few * block, MaxRecords: many})
 	seen := between(t, s, many, few)
-	s.scanned, s.ending = make(chan struct{}), make(chan struct{})
-	s.running.Add(1)
-	s.scan()
+	count()
 	if !seen() {
 		t.Error("whoever wanted something had to wait for all to be removed")
 	}
@@ -177,18 +169,11 @@ func TestADropOnAReadOnlyDiskBeforeItIsCounted(t *testing.T) {
 	if out, err := exec.Command("mount", "-o", "remount,ro", dir).CombinedOutput(); err != nil {
 		t.Skipf("disks cannot be made read-only here: %v: %s", err, out)
 	}
-	s = &Store{cfg: Config{MaxBytes: 1 << 20, MaxRecords: 10, Now: time.Now}, name: "s", index: newIndex()}
-	var err error
-	if s.root, err = os.OpenRoot(filepath.Join(dir, below)); err != nil {
-		t.Fatal(err)
-	}
-	defer s.root.Close()
+	s, count := uncounted(t, dir, Config{MaxBytes: 1 << 20, MaxRecords: 10})
 	s.Drop(NameOf("dropped"))
 	s.Drop(NameOf("was never there"))
 	wantNone(t, s, "dropped")
-	s.scanned, s.ending = make(chan struct{}), make(chan struct{})
-	s.running.Add(1)
-	s.scan()
+	count()
 	wantNone(t, s, "dropped")
 	want(t, s, "stays", "body")
 	if st := s.Stats(); st.Records != 2 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {

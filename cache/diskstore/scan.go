@@ -45,8 +45,7 @@ func (s *Store) scan() {
 	defer s.mu.Unlock()
 	for _, r := range found {
 		if s.index.find(r.name) == nil {
-			s.index.add(slot{name: r.name, blocks: r.blocks, used: uint32(r.used)}, true)
-			s.blocks += int64(r.blocks)
+			s.count(slot{name: r.name, blocks: r.blocks, used: uint32(r.used)}, true)
 		}
 	}
 	s.counted = true

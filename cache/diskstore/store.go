@@ -25,6 +25,10 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Patience is for how long a call to the disk is waited for while nothing
+	// gets done; 0 means a second. Nobody waits for ten times as long for a call
+	// that gets nothing done itself.
+	Patience time.Duration
 }
 
 // Why Put does not keep a record, beside the file system's errors.
@@ -40,6 +44,8 @@ var (
 	// errClosed and errCaller are bugs of the caller.
 	errClosed = errors.New("the store is closed")
 	errCaller = errors.New("not a record")
+	// errReplaced: a record is not what it was any more.
+	errReplaced = errors.New("the record was replaced or dropped")
 )
 
 const (
@@ -83,6 +89,9 @@ type Store struct {
 	// reserved is for files being written.
 	reserved int64
 	files    uint64 // ever begun, for their names
+	made     uint32 // slots ever made
+	// verifying are the records that are being read whole.
+	verifying map[Name]*verification
 	// counted: all that was there is in the index. ready: and within the bound.
 	counted, ready bool
 	paused         time.Time
@@ -121,6 +130,9 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = time.Second
+	}
 	made := make(chan error, 1)
 	done := make(chan struct{})
 	go func() {
@@ -133,7 +145,7 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if err := <-made; err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open the store %s: %w", name, err)
 	}
-	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex()}
+	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex(), verifying: map[Name]*verification{}}
 	s.running.Add(1)
 	go s.scan()
 	return s, nil
@@ -149,98 +161,6 @@ func (s *Store) path(n Name) string {
 }
 
 func blocksOf(bytes int64) int64 { return (bytes + block - 1) / block }
-
-// Get opens a record. The caller closes it. A body that this process has not
-// read before is read whole, once, to see that it is what was written. Where the
-// disk hangs there is none.
-func (s *Store) Get(name Name) (*Record, bool) {
-	var r *Record
-	ok := false
-	inTime := s.within(func() { r, ok = s.get(name) }, func() {
-		if ok {
-			r.Close()
-		}
-	})
-	if !inTime || !ok {
-		return nil, false
-	}
-	return r, true
-}
-
-func (s *Store) get(name Name) (*Record, bool) {
-	s.mu.Lock()
-	known, verified := false, false
-	at := s.index.find(name)
-	if at != nil {
-		known, verified = !at.dropped, at.verified
-	}
-	look := !s.closed.Load() && (known || at == nil && !s.counted)
-	s.mu.Unlock()
-	if !look {
-		return nil, false
-	}
-	r, err := s.open(name, verified)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		s.forget(name)
-		return nil, false
-	case errors.Is(err, errBroken):
-		s.mu.Lock()
-		s.stats.Corrupt++
-		s.mu.Unlock()
-		s.cfg.Log.Warn("a record of the disk cache was broken, and is dropped", "record", s.path(name))
-		s.drop(name)
-		return nil, false
-	case err != nil:
-		return nil, false
-	}
-	s.found(name, r)
-	return r, true
-}
-
-func (s *Store) open(name Name, verified bool) (*Record, error) {
-	f, err := s.root.OpenFile(s.path(name), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrPermission) || readOnly(err) {
-		f, err = s.root.Open(s.path(name))
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.headers.RLock()
-	r, err := readRecord(f)
-	s.headers.RUnlock()
-	s.done.Add(1)
-	if err == nil && !verified {
-		err = r.verify(&s.done)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-// found counts a use of a record that is good, and the record itself, where the
-// scan has not come to it yet.
-func (s *Store) found(name Name, r *Record) {
-	s.mu.Lock()
-	now := s.cfg.Now()
-	at := s.index.find(name)
-	if at == nil && !s.counted {
-		s.index.add(slot{name: name, blocks: uint32(blocksOf(r.length()))}, false)
-		s.blocks += blocksOf(r.length())
-		at = s.index.find(name)
-	}
-	tell := false
-	if at != nil {
-		at.verified = true
-		tell = s.index.use(name, now)
-	}
-	s.mu.Unlock()
-	if tell {
-		_ = s.root.Chtimes(s.path(name), now, now) // only its place in the line
-	}
-}
 
 // Touch counts as a use of a record. Nobody waits for it.
 func (s *Store) Touch(name Name) {
@@ -259,16 +179,22 @@ func (s *Store) Touch(name Name) {
 // the disk hangs or cannot be written.
 func (s *Store) Drop(name Name) {
 	// The store may begin or end to hang between the two.
-	for !s.doom(name) && !s.within(func() { s.drop(name) }, nil) {
+	for !s.doom(name) && !s.ask(call{do: func() { s.drop(name) }, vital: true}) {
 	}
 }
 
-// drop removes a record. Where its file cannot be removed it is still counted,
-// and not found any more until the next Open.
 func (s *Store) drop(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed.Load() || s.remove(name) == nil {
+	if !s.closed.Load() {
+		s.discard(name)
+	}
+}
+
+// discard removes a record. Where its file cannot be removed it is still
+// counted, and not found any more until the next Open. The lock is held.
+func (s *Store) discard(name Name) {
+	if s.remove(name) == nil {
 		return
 	}
 	s.undone = true
@@ -278,9 +204,7 @@ func (s *Store) drop(name Name) {
 		if st, err := s.root.Lstat(s.path(name)); err == nil {
 			blocks = uint32(blocksOf(st.Size()))
 		}
-		s.index.add(slot{name: name, blocks: blocks}, true)
-		s.blocks += int64(blocks)
-		at = s.index.find(name)
+		at = s.count(slot{name: name, blocks: blocks}, true)
 	}
 	if at != nil {
 		at.dropped = true
@@ -294,6 +218,15 @@ func (s *Store) forget(name Name) {
 	if _, err := s.root.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
 		s.uncount(name)
 	}
+}
+
+// count puts a record that is not there into the index: see add. The lock is held.
+func (s *Store) count(at slot, last bool) *slot {
+	s.made++
+	at.made = s.made
+	s.index.add(at, last)
+	s.blocks += int64(at.blocks)
+	return s.index.find(at.name)
 }
 
 // uncount takes a record out of the index, if it is there. The lock is held.

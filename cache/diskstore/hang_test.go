@@ -1,0 +1,192 @@
+package diskstore
+
+import (
+	"bytes"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// busily has something else of a store get done all the time.
+func busily(s *Store) (stop func()) {
+	var wg sync.WaitGroup
+	ending := make(chan struct{})
+	wg.Go(func() {
+		for {
+			select {
+			case <-ending:
+				return
+			default:
+				s.done.Add(1)
+				runtime.Gosched()
+			}
+		}
+	})
+	return func() {
+		close(ending)
+		wg.Wait()
+	}
+}
+
+// A disk that is slow does not hang.
+func TestASlowDiskDoesNotHang(t *testing.T) {
+	const patience = time.Second / 5
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	began := s.done.Load()
+	put(t, s, "k", strings.Repeat("x", 200_000))
+	if steps := s.done.Load() - began; steps < 5 {
+		t.Errorf("a long write is %d steps", steps)
+	}
+	s.cfg.Patience = patience
+	slow := func() {
+		for end := time.Now().Add(4 * patience); time.Now().Before(end); runtime.Gosched() {
+			s.done.Add(1)
+		}
+	}
+	if !s.within(slow, nil) || s.hangs() {
+		t.Error("it is said to hang")
+	}
+	stop := make(chan struct{})
+	if s.within(func() { <-stop }, nil) || !s.hangs() {
+		t.Error("it is said not to hang")
+	}
+	close(stop)
+	settle(t, s)
+}
+
+// A call that hangs by itself costs itself, and is not waited for as long as
+// all else goes well.
+func TestACallThatHangsByItself(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	s.cfg.Patience = time.Second / 20
+	stop := busily(s)
+	defer stop()
+	free := make(chan struct{})
+	late := make(chan struct{})
+	if s.within(func() { <-free }, func() { close(late) }) {
+		t.Error("what never returned did in time")
+	}
+	if s.hangs() {
+		t.Error("the store is said to hang")
+	}
+	s.cfg.Patience = unhurried
+	want(t, s, "k", "body")
+	s.cfg.Patience = time.Second / 20
+	close(free)
+	<-late
+	settle(t, s)
+
+	// One that gets something done may take longer.
+	long := call{steps: &s.done}
+	long.do = func() {
+		for end := time.Now().Add(2 * maxWaits * s.cfg.Patience); time.Now().Before(end); runtime.Gosched() {
+		}
+	}
+	if !s.ask(long) {
+		t.Error("a long call was given up on")
+	}
+}
+
+// Too many of those are the store hanging: each of them holds a thread.
+func TestCallsThatHangByThemselvesAreBounded(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20, Patience: time.Second / 50})
+	stop := busily(s)
+	defer stop()
+	free := make(chan struct{})
+	var calls sync.WaitGroup
+	for range maxAstray + 1 {
+		calls.Go(func() { s.within(func() { <-free }, nil) })
+	}
+	calls.Wait()
+	if !s.hangs() {
+		t.Error("the store is said not to hang")
+	}
+	close(free)
+	settle(t, s)
+}
+
+// A drop is not lost, however long its own call takes.
+func TestADropThatHangsByItself(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "body")
+	s.cfg.Patience = time.Second / 20
+	stop := busily(s)
+	s.mu.Lock() // as who waits for the disk has it
+	s.Drop(NameOf("k"))
+	if !s.hangs() {
+		t.Error("the drop is neither done nor to be done")
+	}
+	wantNone(t, s, "k")
+	s.mu.Unlock()
+	settle(t, s)
+	stop()
+	s.cfg.Patience = unhurried
+	wantNone(t, s, "k")
+}
+
+// stalling is a body that tells when it is read, and when it may be.
+type stalling struct {
+	bytes.Reader
+	once          sync.Once
+	reading, free chan struct{}
+}
+
+func newStalling(body string) *stalling {
+	return &stalling{Reader: *bytes.NewReader([]byte(body)), reading: make(chan struct{}), free: make(chan struct{})}
+}
+
+func (b *stalling) Read(p []byte) (int, error) {
+	b.once.Do(func() { close(b.reading) })
+	<-b.free
+	return b.Reader.Read(p)
+}
+
+// A Put that was given up on comes to nothing, whenever its disk answers, and
+// does not touch what it was given any more.
+func TestAPutThatIsGivenUpOn(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	put(t, s, "k", "before")
+	s.cfg.Patience = time.Second / 5
+	stop := busily(s)
+	body := newStalling("body")
+	wait := make(chan error)
+	go func() { wait <- s.Put(NameOf("k"), []byte("header of k"), body, 4) }()
+	<-body.reading
+	s.mu.Lock() // its place is not to be had: it hangs, and so does the store
+	close(body.free)
+	stop()
+	if err := <-wait; !errors.Is(err, ErrHangs) {
+		t.Errorf("given up on: %v", err)
+	}
+	s.mu.Unlock()
+	settle(t, s)
+	s.cfg.Patience = unhurried
+	want(t, s, "k", "before")
+	put(t, s, "k", "after")
+	want(t, s, "k", "after")
+	if st := s.Stats(); st.Written != 2 || st.WriteErrors != 0 {
+		t.Errorf("%+v", st)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reserved != 0 {
+		t.Errorf("%d blocks are kept for it", s.reserved)
+	}
+}
+
+// What its owner has taken back is not read.
+func TestALentBody(t *testing.T) {
+	l := &lent{body: strings.NewReader("body")}
+	b := make([]byte, 2)
+	if n, err := l.Read(b); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	l.takeBack()
+	if n, err := l.Read(b); n != 0 || !errors.Is(err, ErrHangs) {
+		t.Errorf("%d, %v", n, err)
+	}
+}
