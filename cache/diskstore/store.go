@@ -251,7 +251,7 @@ func (s *Store) remove(name Name) error {
 	return nil
 }
 
-// Stats is a snapshot; where the disk hangs it may be an earlier one.
+// Stats is a snapshot; where the disk hangs, or is slow, it may be an earlier one.
 func (s *Store) Stats() Stats {
 	var st Stats
 	if s.within(func() { st = s.statsNow() }, nil) {
@@ -262,7 +262,7 @@ func (s *Store) Stats() Stats {
 	if told := s.told.Load(); told != nil {
 		earlier = *told
 	}
-	earlier.Hangs = true
+	earlier.Hangs = s.hangs()
 	return earlier
 }
 
