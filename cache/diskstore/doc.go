@@ -5,10 +5,13 @@
 //     whatever a crash, a power cut or somebody else made of the files.
 //   - The files of a store never take more than its bound, those being written
 //     included, counted in blocks of 4 KiB. What was used least lately goes first.
-//   - Nothing outside of the folder pictor-v1 is touched, whatever lies in it.
+//   - Nothing outside of the folder pictor-v1 is touched, whatever lies in it or
+//     in its place.
 //   - A process that is killed at any moment leaves nothing behind that the next
 //     one would take for a record, or not count.
 //   - A disk that is full or fails costs records, and no more.
+//   - Who calls does not wait for a disk that hangs, nor for others' clearing up.
+//     It is waited for only in reading a Record that is open.
 //
 // It is a cache: nothing is synced, and any record may be gone at any time.
 package diskstore

@@ -119,16 +119,19 @@ func (f *Folder) enter(dir string) error {
 		return err
 	}
 	defer self.Close()
-	if inMemory(self) {
-		_ = parent.Remove(below) // if it is empty: it is of no use
-		return ErrMemory
-	}
 	// Open follows links: it is what was seen, or somebody has put one there
 	// meanwhile.
 	if st, err := self.Stat(); err != nil || !os.SameFile(seen, st) {
 		return errors.Join(fmt.Errorf("%w: it is no folder", ErrForeign), err)
 	}
-	return ownAlone(self)
+	if err := ownAlone(self); err != nil {
+		return err
+	}
+	if inMemory(self) {
+		_ = parent.Remove(below) // if it is empty: it is of no use
+		return ErrMemory
+	}
+	return nil
 }
 
 // Path is DIR/pictor-v1.

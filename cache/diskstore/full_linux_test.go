@@ -34,9 +34,15 @@ func smallDisk(t *testing.T, mib int64) string {
 		}
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
+		var out []byte
+		var err error
+		for range 100 { // a call that was given up on may be with it still
+			if out, err = exec.Command("umount", dir).CombinedOutput(); err == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
+		t.Errorf("umount: %v: %s", err, out)
 	})
 	return dir
 }

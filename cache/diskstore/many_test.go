@@ -32,27 +32,40 @@ func TestAHundredThousandRecords(t *testing.T) {
 		t.Logf("the index takes %d bytes a record", per)
 	}
 	end()
+	opened, found := time.Hour, time.Hour
+	for range 3 { // or the machine was busy with something else
+		o, f := reopen(t, dir, cfg, many)
+		opened, found = min(opened, o), min(found, f)
+		if opened <= time.Second/5 && found <= time.Second/2 {
+			return
+		}
+	}
+	t.Errorf("open in %v, a record found in %v, at best", opened, found)
+}
+
+// reopen says how long it takes until a store is there, and a record found.
+func reopen(t *testing.T, dir string, cfg Config, many int) (opened, found time.Duration) {
+	t.Helper()
 	start := time.Now()
 	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if s, err = f.Open("s", cfg); err != nil {
+	s, err := f.Open("s", cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	opened := time.Since(start)
+	opened = time.Since(start)
 	want(t, s, "777", "small")
-	found := time.Since(start)
+	found = time.Since(start)
 	<-s.Ready()
 	t.Logf("open in %v, a record found in %v, all counted in %v", opened, found, time.Since(start))
-	if opened > time.Second/5 || found > time.Second/2 {
-		t.Errorf("open in %v, a record found in %v", opened, found)
-	}
 	if st := s.Stats(); st.Records != many {
 		t.Errorf("%+v", st)
 	}
+	return opened, found
 }
 
 func BenchmarkGet(b *testing.B) {
