@@ -58,7 +58,9 @@ type call struct {
 	// late is called when it returns after it was given up on; nil is for
 	// nothing to do then.
 	late func()
-	// steps count what it gets done. Where there are any it may take long.
+	// steps count what a long call gets done, such as a write; nil is for short
+	// ones. That a long one takes its time says nothing of the disk: it is given
+	// up on when the store hangs, as others find, or when it gets nowhere itself.
 	steps *atomic.Uint64
 	// vital: nothing goes on without it, so it does not hang by itself.
 	vital bool
@@ -91,11 +93,12 @@ func (s *Store) ask(c call) bool {
 		if waits++; got != own {
 			waits = 0
 		}
-		if now == all || waits >= maxWaits {
-			s.giveUp(done, c.late, now != all && !c.vital)
+		quiet := now == all
+		all, own = now, got
+		if waits >= maxWaits || quiet && c.steps == nil || c.steps != nil && s.hangs() {
+			s.giveUp(done, c.late, !quiet && !c.vital && !s.hangs())
 			return false
 		}
-		all, own = now, got
 	}
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -48,6 +49,14 @@ func TestASlowDiskDoesNotHang(t *testing.T) {
 	}
 	if !s.within(slow, nil) || s.hangs() {
 		t.Error("it is said to hang")
+	}
+	var none atomic.Uint64
+	write := func() {
+		for end := time.Now().Add(4 * patience); time.Now().Before(end); runtime.Gosched() {
+		}
+	}
+	if !s.ask(call{do: write, steps: &none}) || s.hangs() {
+		t.Error("it is said to hang for a long write")
 	}
 	stop := make(chan struct{})
 	if s.within(func() { <-stop }, nil) || !s.hangs() {
@@ -151,14 +160,12 @@ func TestAPutThatIsGivenUpOn(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "before")
 	s.cfg.Patience = time.Second / 5
-	stop := busily(s)
 	body := newStalling("body")
 	wait := make(chan error)
 	go func() { wait <- s.Put(NameOf("k"), []byte("header of k"), body, 4) }()
 	<-body.reading
 	s.mu.Lock() // its place is not to be had: it hangs, and so does the store
 	close(body.free)
-	stop()
 	if err := <-wait; !errors.Is(err, ErrHangs) {
 		t.Errorf("given up on: %v", err)
 	}
