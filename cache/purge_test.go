@@ -48,7 +48,7 @@ func (w *world) open() {
 	if w.folder, err = diskstore.OpenFolder(filepath.Join(w.dir, "cache")); err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := w.folder.Open("results", diskstore.Config{MaxBytes: 1 << 20})
+	s, err := w.folder.Open("results", diskstore.Config{MaxBytes: 1 << 20, Patience: time.Minute})
 	if err != nil {
 		w.t.Fatal(err)
 	}

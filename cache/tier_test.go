@@ -24,7 +24,7 @@ func openStore(t testing.TB, dir string, maxBytes int64) (*diskstore.Folder, *di
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.Open("results", diskstore.Config{MaxBytes: maxBytes})
+	s, err := f.Open("results", diskstore.Config{MaxBytes: maxBytes, Patience: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
