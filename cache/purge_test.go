@@ -26,6 +26,7 @@ type world struct {
 	t        *rapid.T
 	dir      string
 	slots    uint64
+	disk     int64 // its bound; six records of a block each want more than 5
 	folder   *diskstore.Folder
 	clock    *purge.Clock
 	cache    *Cache
@@ -48,7 +49,7 @@ func (w *world) open() {
 	if w.folder, err = diskstore.OpenFolder(filepath.Join(w.dir, "cache")); err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := w.folder.Open("results", diskstore.Config{MaxBytes: 1 << 20, Patience: time.Minute})
+	s, err := w.folder.Open("results", diskstore.Config{MaxBytes: w.disk, Patience: time.Minute})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		w := &world{t: t, dir: dir, least: map[Key]int{}, slots: rapid.Uint64Range(0, 2).Draw(t, "slots")}
+		w := &world{t: t, dir: dir, least: map[Key]int{}, slots: rapid.Uint64Range(0, 2).Draw(t, "slots"), disk: rapid.SampledFrom([]int64{1 << 20, 5 * 4 << 10}).Draw(t, "disk")}
 		w.open()
 		defer func() { w.close() }()
 		for range rapid.IntRange(10, 120).Draw(t, "steps") {

@@ -120,8 +120,10 @@ func TestAFreshTreeIsSmall(t *testing.T) {
 // What a burst took comes back: all of it, but for what the cache keeps.
 func TestMemoryComesBackAfterABurst(t *testing.T) {
 	origin := newSite(t)
+	mixedPictures(t) // for both
 	for _, cache := range []string{"on", "off"} {
 		t.Run("cache "+cache, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			var args []string
 			if cache == "off" {
 				args = []string{"--cache-memory", "off"}
