@@ -33,12 +33,12 @@ func (t TTL) of(f origin.Freshness) time.Duration {
 	return max(min(ttl, t.Max), t.Min, 0)
 }
 
-// windows are the times after that, by what the origin said. One that says that
-// its answer is not fresh for a moment wants to be asked each time: only where
-// it fails is something older served.
+// windows are the times after that, by what the origin said. Where an answer is
+// not fresh for a moment the origin is asked each time: only where it fails is
+// something older served, unless it said more.
 func (t TTL) windows(f origin.Freshness) (while, onError time.Duration) {
 	while, onError = t.StaleWhile, t.StaleError
-	if f.Explicit && t.of(f) == 0 {
+	if t.of(f) == 0 {
 		while = 0
 	}
 	if f.StaleWhile.Said {

@@ -94,7 +94,7 @@ func (s *Server) identify(req signedurl.Request) asked {
 func (s *Server) identity(source string) string {
 	id := s.cfg.Origin.Identity(source)
 	path, query, asks := strings.Cut(id, "?")
-	if !asks || len(s.cfg.SourceKeyIgnore) == 0 {
+	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || strings.HasPrefix(id, "local:") {
 		return id
 	}
 	var kept []string

@@ -69,8 +69,7 @@ func newPoison(now func() time.Time, clock *purge.Clock) *poison {
 func (p *poison) check(a asked) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	hard, soft := p.clock.Last(a.scope())
-	purged := max(hard, soft)
+	purged := p.purged(a)
 	what, left := "decoding this source", p.left(culpritSource(a.identity), purged)
 	if left <= 0 {
 		what, left = "making this of its source", p.left(culpritResult(a.key), purged)
@@ -79,6 +78,12 @@ func (p *poison) check(a asked) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s has ended two workers; it is not tried again for %d s", errPoison, what, int(left.Seconds())+1)
+}
+
+// purged is when it was last said that there is something else now.
+func (p *poison) purged(a asked) uint64 {
+	hard, soft := p.clock.Last(a.scope())
+	return max(hard, soft)
 }
 
 // left is for how long a culprit is still refused, that was last purged then.
@@ -98,25 +103,27 @@ func (p *poison) blame(a asked, seq uint64, err error, hadTime bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	source := culpritSource(a.identity)
+	purged := p.purged(a)
 	switch {
+	case seq < purged: // it is of a source that is no more
 	case err == nil:
 		p.suspects.Remove(source)
 		p.made.Add(source, struct{}{})
 	case errors.Is(err, transform.ErrCrashed):
-		p.strike(source, seq, 2)
+		p.strike(source, seq, purged, 2)
 	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrTimeout) && hadTime:
 		culprit := source
 		if p.made.Contains(source) {
 			culprit = culpritResult(a.key)
 		}
-		p.strike(culprit, seq, 1)
+		p.strike(culprit, seq, purged, 1)
 	}
 }
 
-// strike counts strikes. The lock is held.
-func (p *poison) strike(c culprit, seq uint64, strikes int) {
+// strike counts strikes since a culprit was last purged. The lock is held.
+func (p *poison) strike(c culprit, seq, purged uint64, strikes int) {
 	now := p.now()
-	if r, ok := p.suspects.Peek(c); ok && now.Sub(r.last) < poisonTime {
+	if r, ok := p.suspects.Peek(c); ok && now.Sub(r.last) < poisonTime && r.seq >= purged {
 		strikes += r.strikes
 	}
 	p.suspects.Add(c, record{strikes, now, seq})

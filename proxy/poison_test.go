@@ -145,3 +145,35 @@ func TestAPurgeEndsPoison(t *testing.T) {
 		}
 	}
 }
+
+// Nor does what was held against a source before a purge count after it.
+func TestStrikesFromBeforeAPurge(t *testing.T) {
+	clock := noPurges(t)
+	p := newPoison(time.Now, clock)
+	a := asked{identity: "https://example.com/a", key: "k"}
+	purged := func() uint64 {
+		r, err := clock.Purge(purge.Hard, []purge.Target{{Kind: purge.Source, Value: a.identity}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Sequence
+	}
+	p.blame(a, 0, transform.ErrMemory, true)
+	p.blame(a, 0, transform.ErrMemory, true)
+	if p.check(a) == nil {
+		t.Fatal("two strikes")
+	}
+	seq := purged()
+	p.blame(a, seq, transform.ErrMemory, true)
+	if err := p.check(a); err != nil {
+		t.Errorf("one strike since: %v", err)
+	}
+	p.blame(a, seq-1, transform.ErrCrashed, true) // a job from before
+	if err := p.check(a); err != nil {
+		t.Errorf("one strike since, and what is of the old one: %v", err)
+	}
+	p.blame(a, seq, transform.ErrMemory, true)
+	if p.check(a) == nil {
+		t.Error("two strikes since")
+	}
+}

@@ -112,6 +112,10 @@ func (s *Server) namePrefix(n *named, text string) error {
 	if name, ok := s.ignoredIn(p); ok {
 		return fmt.Errorf("%w: prefix %s: no source is known by the parameter %s (source-key-ignore)", errPurge, transform.Quote(text), transform.Quote(name))
 	}
+	if len(s.cfg.SourceKeyIgnore) > 0 && !strings.HasPrefix(p, "local:") {
+		// What follows may be left out of an identity, and what leads to it then.
+		p = strings.TrimRight(p, "?&")
+	}
 	n.add(purge.Prefix, p)
 	return nil
 }

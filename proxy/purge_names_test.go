@@ -111,6 +111,7 @@ func TestPurgeOfPrefixes(t *testing.T) {
 		"HTTPS://Example.com:443/dir/": "https://example.com/dir/a", "https://bücher.example/ä": "https://xn--bcher-kva.example/%c3%a4/b",
 		"https://h/x/../%7ea": "https://h/~abc", "https://h/a?v=1&X-Am": "https://h/a?v=1&X-Ambient=2", "https://h/a?si": "https://h/a?size=1",
 		"https://h/a?sig": "https://h/a?sigma=1", "local:///a/b": "local:///a/bc", "https://h/a?v=": "https://h/a?X-Amz-Date=1&v=2",
+		"https://h/a?": "https://h/a?X-Amz-Date=1", "https://h/a?w=1&": "https://h/a?w=1&sig=2",
 	} {
 		if !takes(t, r, PurgeRequest{Prefixes: []string{prefix}}, source) {
 			t.Errorf("%s does not take %s", prefix, source)
@@ -124,6 +125,17 @@ func TestPurgeOfPrefixes(t *testing.T) {
 		if _, err := r.server.targets(PurgeRequest{Prefixes: []string{prefix}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", prefix, err)
 		}
+	}
+}
+
+// A question mark in a file's name asks nothing.
+func TestIdentityOfFiles(t *testing.T) {
+	r := namesRig(t, func(c *Config) { c.SourceKeyIgnore = []string{"v"} })
+	if a, b := r.server.identity("local:///a?v=1"), r.server.identity("local:///a?v=2"); a == b {
+		t.Errorf("%s is %s", a, b)
+	}
+	if a, b := r.server.identity("https://h/a?v=1"), r.server.identity("https://h/a?v=2"); a != b {
+		t.Errorf("%s is not %s", a, b)
 	}
 }
 

@@ -43,21 +43,9 @@ func newSourceMeta(m origin.Meta, w wanted, seq uint64, now time.Time) sourceMet
 }
 
 // renewed is what is known after the origin said that the source is still the
-// same (RFC 9111 §4.3.4): what it said now, and else what it said before.
+// same.
 func (m sourceMeta) renewed(said origin.Meta, seq uint64, now time.Time) sourceMeta {
-	if said.Explicit {
-		m.Freshness = said.Freshness
-	}
-	m.NoStore = said.NoStore
-	if said.ETag != "" {
-		m.ETag = said.ETag
-	}
-	if !said.LastModified.IsZero() {
-		m.LastModified = said.LastModified
-	}
-	if said.Tags != "" {
-		m.Tags = said.Tags
-	}
+	m.Meta = m.Meta.Renewed(said)
 	m.Confirmed, m.Seq, m.Spread = now, seq, 1-spread*rand.Float64()
 	return m
 }

@@ -61,7 +61,11 @@ type Meta struct {
 	// URL is where the source was in the end, by redirects; "" where there were
 	// none.
 	URL string `json:",omitempty"`
+	// Freshness and Tags are of all that was said on the way to the source and by
+	// it. Where there were redirects Last is what it said itself, and Way what
+	// they did.
 	Freshness
+	Last, Way *Said `json:",omitempty"`
 }
 
 // Validators are what a source that is there already is known by (RFC 9110

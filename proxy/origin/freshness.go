@@ -17,7 +17,7 @@ type Freshness struct {
 	// where there is none.
 	TTL time.Duration
 	// ByDefault says that the lifetime is the cache's own default at most, since
-	// a temporary redirect on the way to the source gave none.
+	// of several answers on the way to a source one gave none.
 	ByDefault bool `json:",omitempty"`
 	// NoStore forbids a shared cache to keep the answer, whatever its lifetime.
 	NoStore bool

@@ -25,17 +25,37 @@ func follow(from *url.URL, location string) (*url.URL, error) {
 	return to, nil
 }
 
+// Said is what an answer says of itself to caches.
+type Said struct {
+	Freshness
+	// Tags are as in Meta.
+	Tags string
+}
+
+// and is what two answers say that are of use only together: neither may be kept
+// for longer than it says itself (RFC 9111 §4), and a purge may name them by the
+// tags of both.
+func (s Said) and(t Said) Said {
+	both := Said{Freshness: s.Freshness.and(t.Freshness)}
+	var ok bool
+	if both.Tags, ok = join(append(strings.Fields(s.Tags), strings.Fields(t.Tags)...)); !ok {
+		both.NoStore = true
+	}
+	return both
+}
+
 // trail is the way to a source so far.
 type trail struct {
 	hops int
 	// at is where it has led to; "" where there was no redirect.
 	at string
 	// said is what the redirects said, taken together.
-	said Meta
+	said Said
 }
 
 // pass is one more redirect.
-func (t *trail) pass(status int, said Meta, to *url.URL) {
+func (t *trail) pass(status int, m Meta, to *url.URL) {
+	said := m.said()
 	permanent := status == http.StatusMovedPermanently || status == http.StatusPermanentRedirect
 	if !said.Explicit && !permanent {
 		// A permanent one that says nothing may be kept for as long as what it
@@ -44,7 +64,7 @@ func (t *trail) pass(status int, said Meta, to *url.URL) {
 		said.ByDefault = true
 	}
 	if t.hops > 0 {
-		said = said.behind(t.said)
+		said = said.and(t.said)
 	}
 	t.hops++
 	t.at, t.said = to.String(), said
@@ -55,20 +75,50 @@ func (t *trail) end(m Meta) Meta {
 	if t.hops == 0 {
 		return m
 	}
-	m = m.behind(t.said)
 	m.URL = t.at
+	return m.behind(t.said)
+}
+
+// said is what the answer itself said, without the redirects that led to it.
+func (m Meta) said() Said {
+	if m.Last != nil {
+		return *m.Last
+	}
+	return Said{m.Freshness, m.Tags}
+}
+
+// behind is what is known of a source to which there is a way that said so much.
+func (m Meta) behind(way Said) Meta {
+	last := m.said()
+	m.Last, m.Way = &last, &way
+	both := last
+	both.ByDefault = both.ByDefault || !both.Explicit
+	both = both.and(way)
+	m.Freshness, m.Tags = both.Freshness, both.Tags
 	return m
 }
 
-// behind is what is known of a source that a redirect led to: neither answer
-// may be kept for longer than it says itself (RFC 9111 §4), and a purge may
-// name it by the tags of both.
-func (m Meta) behind(redirect Meta) Meta {
-	m.Freshness = m.Freshness.and(redirect.Freshness)
-	all := append(strings.Fields(m.Tags), strings.Fields(redirect.Tags)...)
-	var ok bool
-	if m.Tags, ok = join(all); !ok {
-		m.NoStore = true
+// Renewed is what is known of a source after a 304 for it: what was said now, by
+// it and on the way to it, and else what was said before (RFC 9111 §4.3.4).
+func (m Meta) Renewed(now Meta) Meta {
+	before, said := m.said(), now.said()
+	if !said.Explicit {
+		noStore := said.NoStore
+		said.Freshness = before.Freshness
+		said.NoStore = noStore
+	}
+	if said.Tags == "" {
+		said.Tags = before.Tags
+	}
+	if now.ETag != "" {
+		m.ETag = now.ETag
+	}
+	if !now.LastModified.IsZero() {
+		m.LastModified = now.LastModified
+	}
+	m.Freshness, m.Tags, m.Last, m.Way = said.Freshness, said.Tags, nil, nil
+	if now.Way != nil {
+		m = m.behind(*now.Way)
 	}
 	return m
 }

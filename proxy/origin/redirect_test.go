@@ -31,10 +31,11 @@ func TestFreshnessOverRedirects(t *testing.T) {
 		{"another one says nothing", 307, "", "max-age=600", Freshness{Explicit: true, TTL: 10 * time.Minute, ByDefault: true}},
 		{"a permanent one says nothing", 301, "", "max-age=600", Freshness{Explicit: true, TTL: 10 * time.Minute}},
 		{"another permanent one", 308, "", "max-age=600", Freshness{Explicit: true, TTL: 10 * time.Minute}},
-		{"the source says nothing", 302, "max-age=60", "", Freshness{Explicit: true, TTL: time.Minute}},
-		{"nobody says anything", 301, "", "", Freshness{}},
+		{"the source says nothing", 302, "max-age=60", "", Freshness{Explicit: true, TTL: time.Minute, ByDefault: true}},
+		{"only a permanent redirect says something", 301, "max-age=31536000", "", Freshness{Explicit: true, TTL: 365 * 24 * time.Hour, ByDefault: true}},
+		{"nobody says anything", 301, "", "", Freshness{ByDefault: true}},
 		{"private on the way", 302, "private", "max-age=600", Freshness{NoStore: true, Explicit: true, TTL: 10 * time.Minute, ByDefault: true}},
-		{"no-store at the end", 302, "max-age=60", "no-store", Freshness{NoStore: true, Explicit: true, TTL: time.Minute}},
+		{"no-store at the end", 302, "max-age=60", "no-store", Freshness{NoStore: true, Explicit: true, TTL: time.Minute, ByDefault: true}},
 		{"no-cache on the way", 302, "no-cache", "max-age=600", Freshness{Explicit: true, StaleWhile: Window{Said: true}, StaleError: Window{Said: true}}},
 		{"the shorter window", 302, "max-age=60, stale-if-error=5", "max-age=60, stale-if-error=50, stale-while-revalidate=7",
 			Freshness{Explicit: true, TTL: time.Minute, StaleError: Window{true, 5 * time.Second}, StaleWhile: Window{true, 7 * time.Second}}},
@@ -120,5 +121,40 @@ func TestVaryByEverything(t *testing.T) {
 	h["Vary"] = []string{"Accept"}
 	if f := freshness(h, time.Now()); f.TTL != time.Minute {
 		t.Errorf("%+v", f)
+	}
+}
+
+// A 304 that says nothing leaves what was said before, of the source itself; what
+// is said on the way to it is always new.
+func TestRenewed(t *testing.T) {
+	said := func(lifetime time.Duration, tags string) Said {
+		return Said{Freshness{Explicit: lifetime > 0, TTL: lifetime}, tags}
+	}
+	strict := said(time.Minute, "b")
+	strict.StaleError = Window{Said: true}
+	direct := func(s Said) Meta { return Meta{ETag: `"v"`, Freshness: s.Freshness, Tags: s.Tags} }
+	silent := Said{}
+	before := direct(strict).behind(said(10*time.Minute, "a"))
+	for name, tc := range map[string]struct {
+		before, now Meta
+		ttl         time.Duration
+		byDefault   bool
+		strict      bool
+		tags        string
+	}{
+		"nothing, directly":           {direct(strict), direct(silent), time.Minute, false, true, "b"},
+		"all anew, directly":          {direct(strict), direct(said(time.Hour, "c")), time.Hour, false, false, "c"},
+		"nothing, behind the same":    {before, direct(silent).behind(said(10*time.Minute, "a")), time.Minute, false, true, "a b"},
+		"nothing, behind a short one": {before, direct(silent).behind(said(time.Second, "")), time.Second, false, true, "b"},
+		"all anew, behind another":    {before, direct(said(time.Hour, "c")).behind(said(2*time.Hour, "d")), time.Hour, false, false, "c d"},
+		"nothing at all":              {before, direct(silent).behind(Said{Freshness: Freshness{ByDefault: true}}), time.Minute, true, true, "b"},
+	} {
+		m := tc.before.Renewed(tc.now)
+		if m.TTL != tc.ttl || m.ByDefault != tc.byDefault || m.StaleError.Said != tc.strict || m.Tags != tc.tags || m.ETag != `"v"` {
+			t.Errorf("%s: %+v", name, m)
+		}
+		if again := m.Renewed(tc.now); again.TTL != m.TTL || again.Tags != m.Tags {
+			t.Errorf("%s, once more: %+v", name, again)
+		}
 	}
 }
