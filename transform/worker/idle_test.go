@@ -96,3 +96,21 @@ func TestIdleWorkersAreLetGoAllButOne(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Who became idle after the others were looked at goes in time, too, and not
+// when as much time has passed once more.
+func TestIdleWorkersAreLetGoInTime(t *testing.T) {
+	p := threeIdle(t, time.Hour)
+	p.mu.Lock()
+	for _, w := range p.idle {
+		w.idleSince = time.Now().Add(50*time.Millisecond - time.Hour)
+	}
+	p.mu.Unlock()
+	p.letGo() // too early for all of them
+	for end := time.Now().Add(10 * time.Second); p.Stats().Workers > 1 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond) // processes end in their own time
+	}
+	if s := p.Stats(); s.Workers != 1 || s.Idle != 1 {
+		t.Errorf("%+v", s)
+	}
+}

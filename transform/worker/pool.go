@@ -304,9 +304,10 @@ func (p *Pool) LetGo() {
 	}
 }
 
+// scheduleLocked sees to it that letGo runs when the first one's time is over.
 func (p *Pool) scheduleLocked() {
 	if len(p.idle) > 1 && p.sweep == nil {
-		p.sweep = time.AfterFunc(p.cfg.IdleTime, p.letGo)
+		p.sweep = time.AfterFunc(p.cfg.IdleTime-time.Since(p.idle[0].idleSince), p.letGo)
 	}
 }
 
