@@ -17,8 +17,8 @@ type flight struct {
 	started time.Time
 	// old is what the fill may find to be still right.
 	old *Entry
-	// seq is the purge clock's at its start.
-	seq uint64
+	// seq is the purge clock's at its start, landings how many flights had landed.
+	seq, landings uint64
 
 	// Guarded by the cache's lock.
 	waiters   int
@@ -95,7 +95,7 @@ func (c *Cache) refresh(key Key, fill Fill, old *Entry) {
 // start starts a flight. The lock is held.
 func (c *Cache) start(key Key, fill Fill, a ask) *flight {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.FillTimeout)
-	f := &flight{done: make(chan struct{}), cancel: cancel, started: time.Now(), seq: c.cfg.Clock.Applied()}
+	f := &flight{done: make(chan struct{}), cancel: cancel, started: time.Now(), seq: c.cfg.Clock.Applied(), landings: c.landingsOf(key).Load()}
 	if a.old != nil {
 		f.old = a.old.facts()
 		f.old.Body = a.old.Body
@@ -148,9 +148,8 @@ func sound(key Key, e *Entry, err error) (*Entry, error) {
 // bytes are in a lower tier they find nothing before its facts are there, too,
 // so it is the other way round.
 func (c *Cache) land(key Key, f *flight) {
-	older := c.older(key, f)
 	c.mu.Lock()
-	keep := !older && f.err == nil && !f.entry.NoStore && c.judge(f.entry) > gone && !c.overtaken(key, f)
+	keep := f.err == nil && !f.entry.NoStore && c.judge(f.entry) > gone && !c.overtaken(key, f)
 	c.take(key, f)
 	if f.err != nil {
 		c.stats.FillErrors++
@@ -233,30 +232,14 @@ func (c *Cache) store(e *Entry, write bool) {
 	}
 }
 
-// older says whether a flight that everybody had left, but that finished all the
-// same, finds what one has brought that was started later.
-func (c *Cache) older(key Key, f *flight) bool {
-	c.mu.Lock()
-	there := c.flights[key] == f
-	c.mu.Unlock()
-	if there {
-		return false
-	}
-	e, s := c.find(key)
-	if e != nil {
-		e.Close()
-	}
-	return s == fresh
-}
-
-// overtaken says whether such a flight comes after one that was started later
-// and is about to bring something. The lock is held.
+// overtaken says whether a flight that everybody had left, but that finished all
+// the same, comes after one that was started later: that is in the table, or has
+// landed. The lock is held.
 func (c *Cache) overtaken(key Key, f *flight) bool {
 	if other := c.flights[key]; other != nil {
 		return other != f
 	}
-	e, later := c.memory.Get(key)
-	return later && c.judge(e) == fresh
+	return c.landingsOf(key).Load() != f.landings
 }
 
 // commit and leave take the same lock, so one of them comes first: the fill
