@@ -27,7 +27,8 @@ type Entry struct {
 	ETag string
 	// LastModified is the source's; zero where it is not known.
 	LastModified time.Time
-	// Stored is when the result was made, Expires until when it is fresh.
+	// Stored is when the result was made, or last found to be right, Expires until
+	// when it is fresh.
 	Stored, Expires time.Time
 	// Refresh is from when on a hit has the entry made anew ahead of its end, so
 	// that those made together do not end together; zero for never.

@@ -23,20 +23,20 @@ func (e *Entry) end() time.Time {
 	return e.Expires.Add(max(e.StaleWhile, e.StaleError, e.Keep))
 }
 
-// skew is how far an entry may be ahead of the clock: one that is further was
+// Skew is how far what was stored may be ahead of the clock: what is further was
 // stored while that was wrong, and nobody knows when it ends.
-const skew = time.Minute
+const Skew = time.Minute
 
 // judge says what an entry is good for now. A soft purge, and pixels that would
 // be made otherwise today, end its freshness and nothing else.
 func (c *Cache) judge(e *Entry) state {
 	hard, soft := c.purges(e)
 	now := c.cfg.Now()
-	over, age := now.Sub(e.Expires), now.Sub(e.Stored)
+	over := now.Sub(e.Expires)
 	switch {
 	case e.Seq < hard || over >= max(e.StaleWhile, e.StaleError, e.Keep, 0):
 		return gone
-	case over < 0 && e.Seq >= soft && e.Pixels == c.cfg.Pixels && -age <= skew:
+	case over < 0 && e.Seq >= soft && e.Pixels == c.cfg.Pixels && !e.Stored.After(now.Add(Skew)):
 		return fresh
 	case e.StaleWhile > 0 && over < e.StaleWhile:
 		return stale

@@ -42,9 +42,6 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	f.src = src
 	if old != nil && old.Version == src.meta.Version && old.Pixels == transform.PixelVersion {
 		e := old.Renew()
-		if now := s.now(); e.Stored.After(now) {
-			e.Stored = now // the clock was wrong then
-		}
 		f.date(e)
 		return e, nil
 	}
@@ -124,7 +121,6 @@ func (f *fill) entry(content []byte, contentType string) *cache.Entry {
 		Body:        content,
 		ContentType: contentType,
 		ETag:        cache.ETag(content),
-		Stored:      f.s.now(),
 		Source:      f.identity,
 		Version:     f.src.meta.Version,
 		Pixels:      transform.PixelVersion,
@@ -143,6 +139,7 @@ func (f *fill) date(e *cache.Entry) {
 	e.StaleWhile, e.StaleError = t.windows(m.Freshness)
 	e.Keep = t.StaleError
 	now := f.s.now()
+	e.Stored = now
 	switch {
 	case req.HasMaxAge:
 		e.Expires, e.Refresh = now.Add(time.Duration(req.MaxAge)*time.Second), time.Time{}

@@ -65,11 +65,8 @@ func (m sourceMeta) due(t TTL) time.Time {
 // fresh says whether the origin need not be asked yet. A record from the future
 // was written while the clock was wrong, and nobody knows when it was.
 func (m sourceMeta) fresh(t TTL, now time.Time) bool {
-	return m.Confirmed.Before(now.Add(skew)) && now.Before(m.due(t))
+	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.due(t))
 }
-
-// skew is how far ahead of the clock a record may be.
-const skew = time.Minute
 
 // purges are the newest purges that name the source.
 func (m sourceMeta) purges(c *purge.Clock) (hard, soft uint64) {
