@@ -92,7 +92,7 @@ var internal = failure{nil, http.StatusInternalServerError, "internal", "Somethi
 // Class is what an error means to the cache of the pictures that it is told
 // instead of: cache.Config.Classify.
 func Class(err error) cache.Class {
-	if own := (*ownError)(nil); errors.As(err, &own) {
+	if isOwn(err) {
 		return cache.Class{Stale: true, Own: true}
 	}
 	f := classify(err)

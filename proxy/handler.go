@@ -23,6 +23,8 @@ type asked struct {
 	// common, and key the result.
 	identity string
 	key      cache.Key
+	// own says that the source's URL has parameters that identity leaves out.
+	own bool
 }
 
 // scope is what a purge may name a request's result by, before it is known what
@@ -78,7 +80,8 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 
 // identify says what a request is known by.
 func (s *Server) identify(req signedurl.Request) asked {
-	a := asked{req: req, identity: s.identity(req.Source)}
+	a := asked{req: req}
+	a.identity, a.own = s.identity(req.Source)
 	known := req
 	known.Source = a.identity
 	key := known.Canonical()
@@ -90,12 +93,12 @@ func (s *Server) identify(req signedurl.Request) asked {
 }
 
 // identity is a source's URL in one spelling, without those parameters that say
-// nothing about which picture it is.
-func (s *Server) identity(source string) string {
-	id := s.cfg.Origin.Identity(source)
+// nothing about which picture it is; own says that there are some.
+func (s *Server) identity(source string) (id string, own bool) {
+	id = s.cfg.Origin.Identity(source)
 	path, query, asks := strings.Cut(id, "?")
 	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || strings.HasPrefix(id, "local:") {
-		return id
+		return id, false
 	}
 	var kept []string
 	for part := range strings.SplitSeq(query, "&") {
@@ -103,14 +106,16 @@ func (s *Server) identity(source string) string {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if !s.ignored(name, true) {
+		if s.ignored(name, true) {
+			own = true
+		} else {
 			kept = append(kept, part)
 		}
 	}
 	if len(kept) == 0 {
-		return path
+		return path, own
 	}
-	return path + "?" + strings.Join(kept, "&")
+	return path + "?" + strings.Join(kept, "&"), own
 }
 
 // ignored says whether a parameter is one of SourceKeyIgnore, or whether all are

@@ -92,7 +92,8 @@ func (s *Server) nameSource(n *named, source string) error {
 	if err := s.cfg.Origin.Check(source); err != nil {
 		return fmt.Errorf("%w: source %s: %w", errPurge, transform.Quote(source), err)
 	}
-	n.add(purge.Source, s.identity(source))
+	id, _ := s.identity(source)
+	n.add(purge.Source, id)
 	return nil
 }
 

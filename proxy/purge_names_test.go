@@ -47,7 +47,7 @@ func takes(t *testing.T, r *rig, ask PurgeRequest, source string) bool {
 	if _, err := clock.Purge(purge.Hard, targets); err != nil {
 		t.Fatalf("%+v: %v", ask, err)
 	}
-	id := r.server.identity(source)
+	id, _ := r.server.identity(source)
 	hard, _ := clock.Last(purge.Scope{Source: id, Hosts: cache.Hosts(id)})
 	return hard > 0
 }
@@ -131,11 +131,13 @@ func TestPurgeOfPrefixes(t *testing.T) {
 // A question mark in a file's name asks nothing.
 func TestIdentityOfFiles(t *testing.T) {
 	r := namesRig(t, func(c *Config) { c.SourceKeyIgnore = []string{"v"} })
-	if a, b := r.server.identity("local:///a?v=1"), r.server.identity("local:///a?v=2"); a == b {
-		t.Errorf("%s is %s", a, b)
-	}
-	if a, b := r.server.identity("https://h/a?v=1"), r.server.identity("https://h/a?v=2"); a != b {
-		t.Errorf("%s is not %s", a, b)
+	for source, want := range map[string]string{
+		"local:///a?v=1": "local:///a?v=1", "local:///a?v=2": "local:///a?v=2",
+		"https://h/a?v=1": "https://h/a", "https://h/a?v=2": "https://h/a", "https://h/a?w=1": "https://h/a?w=1",
+	} {
+		if id, own := r.server.identity(source); id != want || own != (id != source) {
+			t.Errorf("%s is %s, own %v", source, id, own)
+		}
 	}
 }
 

@@ -17,10 +17,11 @@ import (
 // source is a source in use: by those who work on it or wait for it, and while
 // it is got or written to disk.
 type source struct {
-	t  *sources
-	id string
-	// wanted is as the one wants it for whom it is got.
+	t *sources
+	// wanted is as the one wants it for whom it is got, and id what that is kept
+	// under.
 	wanted wanted
+	id     string
 	// seq is the purge clock's before anybody was asked about it.
 	seq uint64
 	// ready is closed when all below is known: err, or meta and where the bytes
@@ -69,9 +70,14 @@ func (e *ownError) Error() string { return e.err.Error() }
 // Unwrap is what it says.
 func (e *ownError) Unwrap() error { return e.err }
 
-func newSource(t *sources, id string, w wanted) *source {
+func isOwn(err error) bool {
+	own := (*ownError)(nil)
+	return errors.As(err, &own)
+}
+
+func newSource(t *sources, w wanted) *source {
 	ctx, cancel := context.WithTimeout(context.Background(), t.s.cfg.RequestTimeout)
-	return &source{t: t, id: id, wanted: w, seq: t.clock.Applied(), ready: make(chan struct{}), ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2}
+	return &source{t: t, wanted: w, id: w.id(), seq: t.clock.Applied(), ready: make(chan struct{}), ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2}
 }
 
 // getting: it is not known yet.
@@ -102,8 +108,7 @@ func (src *source) serves(w wanted) bool {
 // be one for those who joined: there was less time than they have left, or it
 // is their URL that is refused.
 func (src *source) failedAlone() bool {
-	own := (*ownError)(nil)
-	return errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled) || errors.As(src.err, &own)
+	return errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled) || isOwn(src.err)
 }
 
 // leave is a user that is done. When only the getting is left it ends, and
@@ -153,7 +158,7 @@ func (src *source) held() int64 {
 }
 
 // get finds the source on disk, asks its origin, or both.
-func (src *source) get(w wanted) {
+func (src *source) get() {
 	t := src.t
 	wait := &patience{left: t.s.cfg.QueueWait}
 	src.err = errLost
@@ -174,8 +179,8 @@ func (src *source) get(w wanted) {
 			src.keep()
 		}
 	}()
-	src.err = src.find(wait, w)
-	if w.own && errors.Is(src.err, origin.ErrDenied) {
+	src.err = src.find(wait)
+	if src.wanted.own && errors.Is(src.err, origin.ErrDenied) {
 		src.err = &ownError{src.err}
 	}
 	if src.err != nil {
@@ -183,8 +188,8 @@ func (src *source) get(w wanted) {
 	}
 }
 
-func (src *source) find(wait *patience, w wanted) error {
-	t := src.t
+func (src *source) find(wait *patience) error {
+	t, w := src.t, src.wanted
 	stored := t.stored(src.id)
 	if stored != nil {
 		hard, soft := stored.meta.purges(t.clock)
@@ -198,12 +203,12 @@ func (src *source) find(wait *patience, w wanted) error {
 			return nil
 		}
 	}
-	return src.ask(wait, w, stored)
+	return src.ask(wait, stored)
 }
 
 // ask asks the origin for a source, or whether what is stored is still right.
-func (src *source) ask(wait *patience, w wanted, stored *storedSource) error {
-	t := src.t
+func (src *source) ask(wait *patience, stored *storedSource) error {
+	t, w := src.t, src.wanted
 	ctx := src.ctx
 	keep := false
 	defer func() {

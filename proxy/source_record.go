@@ -141,17 +141,16 @@ func (src *source) keep() {
 	if t.store == nil || strings.HasPrefix(src.meta.Identity, "local:") {
 		return
 	}
-	busy := false
-	if !src.meta.NoStore {
-		select {
-		case t.writing <- struct{}{}:
-			defer func() { <-t.writing }()
-		default:
-			busy = true
-		}
+	name := diskstore.NameOf(src.id)
+	if src.meta.NoStore {
+		t.store.Drop(name) // what is there may not be kept any more
+		return
 	}
-	if busy || src.meta.NoStore {
-		t.store.Drop(diskstore.NameOf(src.id)) // it is older than this one
+	select {
+	case t.writing <- struct{}{}:
+		defer func() { <-t.writing }()
+	default:
+		t.store.Drop(name) // it is older than this one
 		return
 	}
 	h, err := src.header()
@@ -159,5 +158,5 @@ func (src *source) keep() {
 		return
 	}
 	// What goes wrong the store counts and tells.
-	_ = t.store.Put(diskstore.NameOf(src.id), h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
+	_ = t.store.Put(name, h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
 }

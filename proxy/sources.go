@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"sync"
 	"time"
 
@@ -93,16 +92,15 @@ func (w wanted) id() string {
 // take gives the source, known to be right by the rules of HTTP and of purging.
 // The caller leaves it.
 func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, error) {
-	id := w.id()
 	for {
-		known := t.recall(id, w)
+		known := t.recall(w.id(), w)
 		if known.err == nil && w.own {
 			known.err = t.recall(w.url, w).err
 		}
 		if known.err != nil {
 			return nil, known.failure()
 		}
-		src, first, early := t.join(id, w, known.exclusive)
+		src, first, early := t.join(w, known.exclusive)
 		start := time.Now()
 		select {
 		case <-src.ready:
@@ -126,20 +124,23 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 // join finds the source among those in use, or starts to get it. early says that
 // it is just being got: what comes is as new as if it had been asked for now,
 // however short the time for which it is fresh.
-func (t *sources) join(id string, w wanted, exclusive bool) (src *source, first, early bool) {
+func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if src = t.open[id]; src != nil && !exclusive && (src.getting() && src.seq >= max(w.hard, w.soft) || !src.getting() && src.serves(w)) {
-		src.users++
-		t.stats.Shared++
-		return src, false, src.getting()
+	if src = t.open[w.id()]; src != nil && !exclusive {
+		early = src.getting()
+		if early && src.seq >= max(w.hard, w.soft) || !early && src.serves(w) {
+			src.users++
+			t.stats.Shared++
+			return src, false, early
+		}
 	}
-	src = newSource(t, id, w)
+	src = newSource(t, w)
 	if !exclusive {
-		t.open[id] = src
+		t.open[src.id] = src
 	}
 	t.running.Add(1)
-	go src.get(w)
+	go src.get()
 	return src, true, false
 }
 
@@ -177,7 +178,7 @@ func (k knownSource) failure() error {
 func (t *sources) remember(src *source) {
 	id := sha256.Sum256([]byte(src.id))
 	k := knownSource{until: t.s.now(), seq: src.seq, err: src.err, info: src.info}
-	if own := (*ownError)(nil); errors.As(src.err, &own) {
+	if isOwn(src.err) {
 		id = sha256.Sum256([]byte(src.wanted.url))
 	}
 	switch {
