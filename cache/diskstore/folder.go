@@ -45,22 +45,13 @@ func OpenFolder(dir string) (*Folder, error) { return openFolder(dir, openPatien
 
 func openFolder(dir string, patience time.Duration) (*Folder, error) {
 	f := &Folder{path: filepath.Join(dir, below), patience: patience}
-	done := make(chan struct{})
-	var err error
-	go func() {
-		defer close(done)
-		if err = f.open(dir); err != nil {
+	err := soon(patience, func() error {
+		err := f.open(dir)
+		if err != nil {
 			_ = f.Close() // the first error tells more
 		}
-	}()
-	if !before(done, patience) {
-		go func() { // whoever started goes without it
-			if <-done; err == nil {
-				_ = f.Close()
-			}
-		}()
-		return nil, fmt.Errorf("open the cache folder %s: %w", f.path, ErrHangs)
-	}
+		return err
+	}, func() { _ = f.Close() }) // whoever started goes without it
 	if err != nil {
 		return nil, fmt.Errorf("open the cache folder %s: %w", f.path, err)
 	}

@@ -142,16 +142,23 @@ func TestADiskThatBecomesReadOnly(t *testing.T) {
 // freeze makes whoever changes a file of a disk wait, as one does that hangs.
 func freeze(t *testing.T, dir string) (thaw func()) {
 	t.Helper()
-	if out, err := exec.Command("fsfreeze", "-f", dir).CombinedOutput(); err != nil {
-		t.Skipf("file systems cannot be frozen here: %v: %s", err, out)
+	return doUntil(t, "file systems cannot be frozen here", []string{"fsfreeze", "-f", dir}, []string{"fsfreeze", "-u", dir})
+}
+
+// doUntil runs a program that changes something, and another one that changes
+// it back by the end of the test. Where it cannot be changed the test is skipped.
+func doUntil(t *testing.T, cannot string, do, undo []string) (end func()) {
+	t.Helper()
+	if out, err := exec.Command(do[0], do[1:]...).CombinedOutput(); err != nil {
+		t.Skipf("%s: %v: %s", cannot, err, out)
 	}
-	thaw = sync.OnceFunc(func() {
-		if out, err := exec.Command("fsfreeze", "-u", dir).CombinedOutput(); err != nil {
-			t.Errorf("fsfreeze -u: %v: %s", err, out)
+	end = sync.OnceFunc(func() {
+		if out, err := exec.Command(undo[0], undo[1:]...).CombinedOutput(); err != nil {
+			t.Errorf("%v: %v: %s", undo, err, out)
 		}
 	})
-	t.Cleanup(thaw)
-	return thaw
+	t.Cleanup(end)
+	return end
 }
 
 // Nobody waits for a disk that hangs, but for those who were with it when it

@@ -115,6 +115,26 @@ func before(done <-chan struct{}, d time.Duration) bool {
 	}
 }
 
+// soon calls f and gives its error, or ErrHangs where it takes longer than that.
+// late is called when it has gone well after that.
+func soon(d time.Duration, f func() error, late func()) error {
+	done := make(chan struct{})
+	var result error
+	go func() {
+		defer close(done)
+		result = f()
+	}()
+	if before(done, d) {
+		return result
+	}
+	go func() {
+		if <-done; result == nil {
+			late()
+		}
+	}()
+	return ErrHangs
+}
+
 // giveUp counts a call that hangs, alone or with the store, until it returns.
 func (s *Store) giveUp(done <-chan struct{}, late func(), alone bool) {
 	s.hang.mu.Lock()

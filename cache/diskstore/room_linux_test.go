@@ -94,16 +94,7 @@ func TestALargeRecordIsGivenRoomBitByBit(t *testing.T) {
 // pin makes a file one that even root cannot remove.
 func pin(t *testing.T, file string) (unpin func()) {
 	t.Helper()
-	if out, err := exec.Command("chattr", "+i", file).CombinedOutput(); err != nil {
-		t.Skipf("files cannot be made immutable here: %v: %s", err, out)
-	}
-	unpin = sync.OnceFunc(func() {
-		if out, err := exec.Command("chattr", "-i", file).CombinedOutput(); err != nil {
-			t.Errorf("chattr -i: %v: %s", err, out)
-		}
-	})
-	t.Cleanup(unpin)
-	return unpin
+	return doUntil(t, "files cannot be made immutable here", []string{"chattr", "+i", file}, []string{"chattr", "-i", file})
 }
 
 // One file that cannot be removed is in nobody's way; where none can be, that

@@ -133,16 +133,8 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if cfg.Patience <= 0 {
 		cfg.Patience = time.Second
 	}
-	made := make(chan error, 1)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		made <- f.root.Mkdir(name, 0o700)
-	}()
-	if !before(done, f.patience) {
-		return nil, fmt.Errorf("open the store %s: %w", name, ErrHangs)
-	}
-	if err := <-made; err != nil && !errors.Is(err, fs.ErrExist) {
+	err := soon(f.patience, func() error { return f.root.Mkdir(name, 0o700) }, func() {})
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open the store %s: %w", name, err)
 	}
 	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex(), verifying: map[Name]*verification{}}
