@@ -148,7 +148,7 @@ func formats(t *testing.T, e *edge) {
 // RFC 9111 §5.2.2.5: no error is kept.
 func errorsAreNotKept(t *testing.T, e *edge) {
 	path := e.photo(t, "errors", "", "w:60")
-	for bad, status := range map[string]int{"/A" + path[2:]: 403, signed(t, "/nosuch:1/plain/x@jpg"): 404, signed(t, "/plain/"+e.URL+"/missing.jpg"): 404} {
+	for bad, status := range map[string]int{missigned(path): 403, signed(t, "/nosuch:1/plain/x@jpg"): 404, signed(t, "/plain/"+e.URL+"/missing.jpg"): 404} {
 		for range 3 {
 			if a := e.get(t, bad); a.status != status || a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Cache") == "HIT" {
 				t.Errorf("want %d, not kept: %v", status, a)
