@@ -4,8 +4,10 @@ GO ?= go
 ARGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
-# All but the two packages that need libvips.
+# All but the packages that need libvips, and of these all but the end-to-end tests.
 PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
+UNIT = $(shell $(GO) list ./... | grep -v /cmd/pictor/e2e)
+E2E = ./cmd/pictor/e2e
 
 .PHONY: run test calibrate soak build bench docs fuzz lint help setup setup-test
 
@@ -18,16 +20,17 @@ run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS a
 build: setup ## build bin/pictor
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pictor ./cmd/pictor
 
-test: setup-test ## run every test: without cgo, then all with the race detector
-	CGO_ENABLED=0 $(GO) test $(PURE)
+test: setup-test ## run every test: without cgo, with the race detector, then end to end
+	CGO_ENABLED=0 $(GO) test -timeout 30m $(PURE)
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(UNIT)
+	CGO_ENABLED=1 $(GO) test -timeout 90m $(E2E)
 
 calibrate: setup-test ## hold the memory estimate against the real peak of every kind of picture (minutes)
-	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^(TestWorkingSetHoldsWhatJobsTake|TestRandomJobsStayWithinTheirEstimate)$$' ./cmd/pictor
+	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^(TestWorkingSetHoldsWhatJobsTake|TestRandomJobsStayWithinTheirEstimate)$$' $(E2E)
 
 soak: setup-test ## burst upon burst in a memory cgroup, and whether memory comes back (ten minutes); draws docs/memory.svg
-	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^TestSoak' ./cmd/pictor
+	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^TestSoak' $(E2E)
 
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...

@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"cmd/docs":              {"transform", "transform/vips", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config",
 		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
+	"cmd/pictor/e2e": {},
 }
 
 // onlyIn says where a library has its place.

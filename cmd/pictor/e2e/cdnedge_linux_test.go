@@ -1,0 +1,217 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// edge is a cache before a pictor of its own, by the recipe in docs/cdn.
+type edge struct {
+	name, url string
+	// purge makes it let go of a picture, of which pictor said these tags.
+	purge  func(t *testing.T, path string, tags []string)
+	pictor *server
+	*originals
+}
+
+// photo puts a picture at the origin, and signs a path for it.
+func (e *edge) photo(t *testing.T, name, control, options string) string {
+	t.Helper()
+	src := e.put("/"+name+".jpg", original{body: photo(120, 80+len(name)), control: control})
+	return signed(t, "/"+options+"/plain/"+src+"@jpg")
+}
+
+func (e *edge) get(t *testing.T, path string, header ...string) answer {
+	t.Helper()
+	return e.ask(t, http.MethodGet, path, header...)
+}
+
+func (e *edge) ask(t *testing.T, method, path string, header ...string) answer {
+	t.Helper()
+	a, err := (&server{t: t, url: e.url}).try(method, path, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// cached wants an answer that the edge had, fresh.
+func (e *edge) cached(t *testing.T, path string, header ...string) answer {
+	t.Helper()
+	a := e.get(t, path, header...)
+	if a.status != http.StatusOK || a.header.Get("X-Cache") != "HIT" {
+		t.Errorf("not fresh in the edge's cache: %v", a)
+	}
+	return a
+}
+
+// known wants an answer of the edge itself, which need not be a 200.
+func (e *edge) known(t *testing.T, path string, header ...string) answer {
+	t.Helper()
+	a := e.get(t, path, header...)
+	if a.header.Get("X-Cache") != "HIT" {
+		t.Errorf("not from the edge's cache: %v", a)
+	}
+	return a
+}
+
+// originals are an origin whose pictures say how long they hold.
+type originals struct {
+	*httptest.Server
+	mu    sync.Mutex
+	files map[string]original
+}
+
+type original struct {
+	body          []byte
+	status        int
+	control, tags string
+	changed       time.Time
+}
+
+func newOriginals(t *testing.T) *originals {
+	o := &originals{files: map[string]original{}}
+	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.mu.Lock()
+		f, ok := o.files[r.URL.Path]
+		o.mu.Unlock()
+		if !ok || f.status != http.StatusOK {
+			http.Error(w, "no picture", max(f.status, http.StatusNotFound))
+			return
+		}
+		w.Header().Set("Cache-Control", f.control)
+		w.Header().Set("Cache-Tag", f.tags)
+		w.Header().Set("Etag", fmt.Sprintf(`"%x"`, crc32.ChecksumIEEE(f.body)))
+		http.ServeContent(w, r, "", f.changed, bytes.NewReader(f.body))
+	}))
+	t.Cleanup(o.Close)
+	return o
+}
+
+func (o *originals) put(path string, f original) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f.status == 0 {
+		f.status, f.changed = http.StatusOK, time.Now().Add(-time.Hour)
+	}
+	o.files[path] = f
+	return o.URL + path
+}
+
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// recipe writes a file of docs/cdn with some of its texts replaced. All of them
+// must be there.
+func recipe(t *testing.T, name, into string, replace ...string) {
+	b, err := os.ReadFile("../../../docs/cdn/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for i := 0; i+1 < len(replace); i += 2 {
+		if !strings.Contains(text, replace[i]) {
+			t.Fatalf("%s has no %q", name, replace[i])
+		}
+		text = strings.Replace(text, replace[i], replace[i+1], 1)
+	}
+	if err := os.WriteFile(into, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runAt starts a program that serves at a port, and ends it with the test.
+func runAt(t *testing.T, port string, cmd *exec.Cmd) {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			cmd.Process.Kill()
+			<-ended
+		}
+		if t.Failed() {
+			t.Logf("%s said:\n%s", cmd.Args[0], out.String())
+		}
+	})
+	waitFor(t, cmd.Args[0], 10*time.Second, func() bool {
+		select {
+		case <-ended:
+			t.Fatalf("%s ended: %s", cmd.Args[0], out.String())
+		default:
+		}
+		c, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+}
+
+func startNginx(t *testing.T, pictor string) *edge {
+	needs(t, "nginx")
+	dir, port := t.TempDir(), freePort(t)
+	// What packages put into folders of root's.
+	own := "http { access_log off;"
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		own += fmt.Sprintf(" %s_temp_path %s/%s;", kind, dir, kind)
+	}
+	conf := filepath.Join(dir, "nginx.conf")
+	recipe(t, "nginx.conf", conf, "127.0.0.1:8080", pictor, "listen 80;", "listen 127.0.0.1:"+port+";", "/var/cache/nginx/pictor", dir+"/cache", "http {", own)
+	global := "daemon off; pid " + dir + "/pid;"
+	if os.Getuid() == 0 {
+		global += " user root;"
+	}
+	runAt(t, port, exec.Command("nginx", "-p", dir, "-c", conf, "-e", "stderr", "-g", global))
+	e := &edge{url: "http://127.0.0.1:" + port}
+	e.purge = func(t *testing.T, path string, _ []string) { e.get(t, path, "X-Refresh", "a-secret") }
+	return e
+}
+
+func startVarnish(t *testing.T, pictor string) *edge {
+	needs(t, "varnishd")
+	dir, port := t.TempDir(), freePort(t)
+	host, at, _ := net.SplitHostPort(pictor)
+	vcl := filepath.Join(dir, "pictor.vcl")
+	recipe(t, "varnish.vcl", vcl, `.host = "127.0.0.1"`, `.host = "`+host+`"`, `.port = "8080"`, `.port = "`+at+`"`)
+	if out, err := exec.Command("varnishd", "-C", "-j", "none", "-n", filepath.Join(dir, "check"), "-f", vcl).CombinedOutput(); err != nil {
+		if !bytes.Contains(out, []byte("VMOD xkey")) {
+			t.Fatalf("varnish.vcl: %s", out)
+		}
+		needs(t, "xkey of varnish-modules")
+	}
+	runAt(t, port, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", "127.0.0.1:"+port,
+		"-f", vcl, "-T", "none", "-s", "malloc,16m", "-p", "http_resp_hdr_len=16k"))
+	e := &edge{url: "http://127.0.0.1:" + port}
+	e.purge = func(t *testing.T, _ string, tags []string) {
+		if a := e.ask(t, "PURGE", "/", "X-Purge-Secret", "a-secret", "X-Purge-Tags", strings.Join(tags, " ")); a.status != http.StatusOK {
+			t.Errorf("PURGE: %v", a)
+		}
+	}
+	return e
+}

@@ -1,0 +1,392 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/proxy"
+)
+
+// program is the real pictor, built once for all tests of the package.
+var program string
+
+func TestMain(m *testing.M) {
+	if ballast() {
+		return
+	}
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "pictor-e2e-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if err := os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		program = filepath.Join(dir, "pictor")
+		build := exec.Command("go", "build", "-o", program, "..")
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// The key and salt of the tests: "secret" and "hello".
+const keyHex, saltHex = "736563726574", "68656C6C6F"
+
+// server is a running pictor.
+type server struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	url string
+	// admin is the address of the admin port, empty where it is off.
+	admin string
+	done  chan struct{}
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+var (
+	listening = regexp.MustCompile(`msg=listening.* url=(http://\S+)`)
+	adminAt   = regexp.MustCompile(`msg=admin url=(http://\S+)/ `)
+)
+
+// serve starts pictor on a free port, and stops it when the test ends.
+func serve(t testing.TB, args ...string) *server {
+	t.Helper()
+	return start(t, exec.Command(program), args...)
+}
+
+// start is serve by a command that leads to pictor, with more arguments.
+func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, cmd: cmd, done: make(chan struct{})}
+	s.cmd.Args = append(append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "debug"), args...)
+	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	// A pipe of our own: the workers inherit standard error, and os/exec's
+	// would keep Wait from returning for as long as one lives.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = w
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	found := make(chan string, 1)
+	go s.read(r, found)
+	go func() { s.cmd.Wait(); close(s.done) }()
+	t.Cleanup(s.stop)
+	select {
+	case s.url = <-found:
+		// It is told of before.
+		if m := adminAt.FindStringSubmatch(s.logged()); m != nil {
+			s.admin = m[1]
+		}
+	case <-s.done:
+		t.Fatalf("pictor ended: %s", s.logged())
+	case <-time.After(20 * time.Second):
+		t.Fatalf("pictor does not listen: %s", s.logged())
+	}
+	waitFor(t, "readiness", 20*time.Second, func() bool { return s.get("/health/ready").status == http.StatusOK })
+	return s
+}
+
+func (s *server) read(r *os.File, found chan<- string) {
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		s.mu.Lock()
+		fmt.Fprintln(&s.log, lines.Text())
+		s.mu.Unlock()
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			found <- m[1]
+		}
+	}
+}
+
+func (s *server) logged() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+func (s *server) stop() {
+	s.nothingLeft()
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.done:
+	case <-time.After(40 * time.Second):
+		s.cmd.Process.Kill()
+		s.t.Errorf("SIGTERM did not end pictor: %s", s.logged())
+	}
+	if s.t.Failed() {
+		s.t.Logf("log of pictor:\n%s", s.logged())
+	}
+}
+
+// nothingLeft waits until nothing is under way, and fails where something
+// stays: bytes that nobody gives back, or a source that nobody closes.
+func (s *server) nothingLeft() {
+	if s.admin == "" {
+		return
+	}
+	left := "?"
+	for end := time.Now().Add(10 * time.Second); left != "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-s.done:
+			return
+		default:
+		}
+		m, err := s.memory()
+		if err != nil {
+			continue // it is ending
+		}
+		left = ""
+		for _, a := range m.Accounts {
+			if a.InUse != 0 || a.Waiting != 0 {
+				left += fmt.Sprintf("%+v ", a)
+			}
+		}
+		if m.Sources.Count != 0 {
+			left += fmt.Sprintf("%d sources", m.Sources.Count)
+		}
+	}
+	if left != "" && left != "?" {
+		s.t.Errorf("something is left in the end: %s", left)
+	}
+}
+
+// memory is the server's own ledger.
+func (s *server) memory() (m proxy.Memory, err error) {
+	resp, err := client.Get(s.admin + "/debug/memory")
+	if err != nil {
+		return m, err
+	}
+	defer resp.Body.Close()
+	return m, json.NewDecoder(resp.Body).Decode(&m)
+}
+
+// answer is a whole HTTP answer.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) String() string {
+	body := a.body
+	if len(body) > 200 {
+		body = body[:200]
+	}
+	return fmt.Sprintf("%d %v %q", a.status, a.header, body)
+}
+
+func (s *server) get(path string, header ...string) answer {
+	s.t.Helper()
+	a, err := s.try(http.MethodGet, path, header...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}}
+
+func (s *server) try(method, path string, header ...string) (answer, error) {
+	req, err := http.NewRequest(method, s.url+path, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, body}, err
+}
+
+// workers are the process ids of pictor's children.
+func (s *server) workers() []int { return children(s.cmd.Process.Pid) }
+
+// children are the process ids of all that have this parent.
+func children(parent int) []int {
+	var out []int
+	dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, d := range dirs {
+		b, err := os.ReadFile(d)
+		if err != nil {
+			continue
+		}
+		// pid (name) state parent …
+		i := bytes.LastIndexByte(b, ')')
+		fields := strings.Fields(string(b[i+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(d)))
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// status reads a figure of /proc/PID/status, in bytes.
+func procStatus(t testing.TB, pid int, name string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb << 10
+		}
+	}
+	t.Fatalf("no %s in %s", name, b)
+	return 0
+}
+
+// site is an origin that counts. It has each file under ever new names, too:
+// /v/ANYTHING/file is /file.
+type site struct {
+	*httptest.Server
+	mu    sync.Mutex
+	files map[string][]byte
+	asked map[string]int
+	// hold, if set, is called before a file is sent.
+	hold func(path string)
+}
+
+func newSite(t testing.TB) *site {
+	s := &site{files: map[string][]byte{}, asked: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.asked[r.URL.Path]++
+		path := r.URL.Path
+		if rest, ok := strings.CutPrefix(path, "/v/"); ok {
+			_, name, _ := strings.Cut(rest, "/")
+			path = "/" + name
+		}
+		b, ok := s.files[path]
+		hold := s.hold
+		s.mu.Unlock()
+		if hold != nil {
+			hold(r.URL.Path)
+		}
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+		w.Write(b)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *site) put(path string, b []byte) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[path] = b
+	return s.URL + path
+}
+
+func (s *site) count(path string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[path]
+}
+
+// pictor runs the program to its end.
+func pictor(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+var keys = []string{"--key", keyHex, "--salt", saltHex}
+
+// serveLocal is serve for sources on this machine.
+func serveLocal(t testing.TB, args ...string) *server {
+	t.Helper()
+	return serve(t, append(append([]string{"--allow-networks", "127.0.0.0/8"}, keys...), args...)...)
+}
+
+// needs skips where a program is missing, but fails where tests must be whole.
+func needs(t testing.TB, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", program)
+		}
+		t.Skipf("%s is not installed", program)
+	}
+}
+
+// missigned is a signed path with one character of its signature changed.
+func missigned(path string) string {
+	other := "/A"
+	if strings.HasPrefix(path, other) { // as one in 64 does
+		other = "/B"
+	}
+	return other + path[2:]
+}
+
+// signed signs a path by openssl: code that is not ours says what is right.
+func signed(t testing.TB, path string) string {
+	t.Helper()
+	needs(t, "openssl")
+	salt, err := unhex(saltHex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:"+keyHex, "-binary")
+	cmd.Stdin = io.MultiReader(bytes.NewReader(salt), strings.NewReader(path))
+	sum, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := exec.Command("openssl", "base64", "-A")
+	b64.Stdin = bytes.NewReader(sum)
+	text, err := b64.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "/" + strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(string(text)) + path
+}
