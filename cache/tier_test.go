@@ -49,9 +49,13 @@ func tiers(t *testing.T) map[string]Tier {
 	return all
 }
 
+// testsBegan is one time for all entries of full: two of them are equal also
+// where a second passes between them.
+var testsBegan = time.Now().Truncate(time.Second).UTC()
+
 // full is an entry with something in all of its fields.
 func full(key Key, body string) *Entry {
-	now := time.Now().Truncate(time.Second).UTC()
+	now := testsBegan
 	return &Entry{Key: key, Body: []byte(body), ContentType: "image/webp", ETag: ETag([]byte(body)), LastModified: now.Add(-time.Hour),
 		Stored: now, Expires: now.Add(time.Hour), Refresh: now.Add(time.Minute), StaleWhile: time.Minute, StaleError: time.Hour, Keep: time.Hour,
 		Immutable: true, Source: "https://example.com/a.jpg", Version: "v1", Tags: []string{"a", "b"}, Seq: 7, Pixels: 3, mark: &mark{}}
