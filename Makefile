@@ -4,12 +4,13 @@ GO ?= go
 ARGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
-# All but the packages that need libvips, and of these all but the end-to-end tests.
+# PURE needs no cgo. RACE is what has goroutines of its own: the pipeline over libvips
+# does one image at a time, and the end-to-end tests run programs built without the detector.
 PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
-UNIT = $(shell $(GO) list ./... | grep -v /cmd/pictor/e2e)
+RACE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cmd/pictor/e2e)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test calibrate soak build bench docs fuzz lint help setup setup-test
+.PHONY: run test check calibrate soak build bench docs fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,11 +21,16 @@ run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS a
 build: setup ## build bin/pictor
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pictor ./cmd/pictor
 
-test: setup-test ## run every test: without cgo, with the race detector, then end to end
+# One package at a time in the last line: they measure, and need the machine to themselves.
+# The timeouts are for what hangs; no honest run reaches them.
+test: setup-test ## run every test: without cgo, with the race detector, then the pipeline and end to end
 	CGO_ENABLED=0 $(GO) test -timeout 30m $(PURE)
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor
-	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(UNIT)
-	CGO_ENABLED=1 $(GO) test -timeout 90m $(E2E)
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(RACE)
+	CGO_ENABLED=1 $(GO) test -p 1 -timeout 90m ./transform/vips ./cmd/docs $(E2E)
+
+check: setup lint ## lint, and the tests without load, kills and calibration: for the loop of a developer
+	CGO_ENABLED=1 $(GO) test -short -timeout 15m ./...
 
 calibrate: setup-test ## hold the memory estimate against the real peak of every kind of picture (minutes)
 	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 60m -v -run '^(TestWorkingSetHoldsWhatJobsTake|TestRandomJobsStayWithinTheirEstimate)$$' $(E2E)

@@ -32,19 +32,18 @@ func TestAHundredThousandRecords(t *testing.T) {
 		t.Logf("the index takes %d bytes a record", per)
 	}
 	end()
-	opened, found := time.Hour, time.Hour
-	for range 3 { // or the machine was busy with something else
-		o, f := reopen(t, dir, cfg, many)
-		opened, found = min(opened, o), min(found, f)
-		if opened <= time.Second/5 && found <= time.Second/2 {
+	// A machine that is busy with something else may let the counting overtake.
+	for range 5 {
+		if foundBeforeCounted(t, dir, cfg, many) {
 			return
 		}
 	}
-	t.Errorf("open in %v, a record found in %v, at best", opened, found)
+	t.Error("no record was found before all were counted")
 }
 
-// reopen says how long it takes until a store is there, and a record found.
-func reopen(t *testing.T, dir string, cfg Config, many int) (opened, found time.Duration) {
+// foundBeforeCounted opens a store, and says whether a record was found while
+// the store still counted what is there.
+func foundBeforeCounted(t *testing.T, dir string, cfg Config, many int) (found bool) {
 	t.Helper()
 	start := time.Now()
 	f, err := OpenFolder(dir)
@@ -57,15 +56,20 @@ func reopen(t *testing.T, dir string, cfg Config, many int) (opened, found time.
 		t.Fatal(err)
 	}
 	defer s.Close()
-	opened = time.Since(start)
+	opened := time.Since(start)
 	want(t, s, "777", "small")
-	found = time.Since(start)
+	select {
+	case <-s.Ready():
+	default:
+		found = true
+	}
+	after := time.Since(start)
 	<-s.Ready()
-	t.Logf("open in %v, a record found in %v, all counted in %v", opened, found, time.Since(start))
+	t.Logf("open in %v, a record found in %v, all counted in %v", opened, after, time.Since(start))
 	if st := s.Stats(); st.Records != many {
 		t.Errorf("%+v", st)
 	}
-	return opened, found
+	return found
 }
 
 func BenchmarkGet(b *testing.B) {

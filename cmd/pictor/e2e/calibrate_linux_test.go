@@ -54,6 +54,7 @@ func (c charge) ratio() float64 { return float64(c.estimate) / float64(max(c.act
 // The real peak of every job stays within its estimate, and the estimate near
 // the peak.
 func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
+	long(t, "calibration")
 	needs(t, "vips")
 	cases := someCases()
 	switch os.Getenv(calibrateAll) {
@@ -100,6 +101,7 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 
 // The memory that a photograph of 29 megapixels takes is that of its width.
 func TestALargePhotographTakesLittle(t *testing.T) {
+	long(t, "calibration")
 	needs(t, "vips")
 	c := newPictures(t).measure(calibration{megapixels("jpeg", 29), toJPEG})
 	t.Logf("%s takes %.1f MiB over the idle worker", c.name, mebi(c.actual))

@@ -17,6 +17,7 @@ var edges = map[string]func(t *testing.T, pictor string) *edge{"nginx": startNgi
 // TestCDN is of what goes through a cache before pictor: nginx and Varnish, run
 // by the recipes of docs/cdn.md.
 func TestCDN(t *testing.T) {
+	long(t, "caches before pictor")
 	for name, start := range edges {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each has its own pictor, and waits for clocks
@@ -170,14 +171,14 @@ func freshness(t *testing.T, e *edge) {
 	if got := first.header.Get("Cache-Control"); !regexp.MustCompile("^(public, max-age=[0-3]|no-cache)$").MatchString(got) {
 		t.Errorf("Cache-Control: %s", got)
 	}
-	waitFor(t, "a question whether it is the same", 20*time.Second, func() bool {
+	waitFor(t, "a question whether it is the same", func() bool {
 		if a := e.get(t, path); a.status != http.StatusOK || !bytes.Equal(a.body, first.body) {
 			t.Fatal(a)
 		}
 		return e.notModified(t) > saved
 	})
 	e.put("/fresh.jpg", original{body: photo(80, 120), control: short})
-	waitFor(t, "what is new", 20*time.Second, func() bool {
+	waitFor(t, "what is new", func() bool {
 		a := e.get(t, path)
 		if a.status != http.StatusOK {
 			t.Fatal(a)
@@ -211,7 +212,7 @@ func endOfURL(t *testing.T, e *edge) {
 	if a := e.get(t, path); a.status != http.StatusOK {
 		t.Fatal(a)
 	}
-	waitFor(t, "the end", 30*time.Second, func() bool {
+	waitFor(t, "the end", func() bool {
 		left := end - time.Now().Unix()
 		a := e.get(t, path)
 		control := strings.Replace(a.header.Get("Cache-Control"), "no-cache", "public, max-age=0", 1)
@@ -301,7 +302,7 @@ func purges(t *testing.T, e *edge) {
 		if is("softly", a, true); a.header.Get("X-Cache") != "STALE" {
 			t.Error(a)
 		}
-		waitFor(t, "the new one", 20*time.Second, func() bool { return !bytes.Equal(e.get(t, path).body, before) })
+		waitFor(t, "the new one", func() bool { return !bytes.Equal(e.get(t, path).body, before) })
 	}
 }
 
@@ -313,7 +314,7 @@ func purgeOfWhatIsGone(t *testing.T, e *edge) {
 	e.put("/gone.jpg", original{status: http.StatusGone})
 	e.purge(t, path, e.purgeSource(t, "gone"))
 	if e.name == "nginx" {
-		waitFor(t, "the end of its freshness", 20*time.Second, func() bool { return e.get(t, path).status == http.StatusNotFound })
+		waitFor(t, "the end of its freshness", func() bool { return e.get(t, path).status == http.StatusNotFound })
 	}
 	for range 3 {
 		if a := e.get(t, path); a.status != http.StatusNotFound {
@@ -362,7 +363,7 @@ const lenient = "max-age=3, stale-while-revalidate=0, stale-if-error=600"
 func (e *edge) stale(t *testing.T, path string, body []byte) {
 	t.Helper()
 	n := 0
-	waitFor(t, "what is stale", 20*time.Second, func() bool {
+	waitFor(t, "what is stale", func() bool {
 		a := e.get(t, path)
 		if a.status != http.StatusOK || !bytes.Equal(a.body, body) {
 			t.Fatal(a)
@@ -389,11 +390,11 @@ func pictorFails(t *testing.T, e *edge) {
 	}
 	e.stale(t, path, body)
 	if e.name == "varnish" {
-		waitFor(t, "the error", 20*time.Second, func() bool { return e.get(t, strict).status == http.StatusBadGateway })
+		waitFor(t, "the error", func() bool { return e.get(t, strict).status == http.StatusBadGateway })
 	}
 	e.put("/lenient.jpg", original{body: photo(80, 120), control: lenient})
 	e.purgeSource(t, "lenient") // pictor remembers for a while that it could not be had
-	waitFor(t, "what is new", 30*time.Second, func() bool { return !bytes.Equal(e.get(t, path).body, body) })
+	waitFor(t, "what is new", func() bool { return !bytes.Equal(e.get(t, path).body, body) })
 }
 
 // RFC 5861 §4: the same where there is no pictor at all.

@@ -159,7 +159,7 @@ func runAt(t *testing.T, port string, cmd *exec.Cmd) {
 			t.Logf("%s said:\n%s", cmd.Args[0], out.String())
 		}
 	})
-	waitFor(t, cmd.Args[0], 10*time.Second, func() bool {
+	waitFor(t, cmd.Args[0], func() bool {
 		select {
 		case <-ended:
 			t.Fatalf("%s ended: %s", cmd.Args[0], out.String())

@@ -25,6 +25,7 @@ type cgroup struct {
 // newCgroup makes a cgroup with a limit below the one of this process, or skips.
 func newCgroup(t testing.TB, limit int64) *cgroup {
 	t.Helper()
+	long(t, "load in a memory cgroup")
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		t.Skip("no cgroups here: ", err)

@@ -13,10 +13,13 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
+// startSlow asks for an AVIF of the given width, which takes seconds, and
+// returns when a worker is in the middle of it, with the answer to come.
 func startSlow(t *testing.T, s *server, site *site, width int) (worker int, result chan answer) {
 	t.Helper()
+	long(t, "a job that takes seconds, and kills")
 	src := site.put("/slow.jpg", photo(2725, 2225))
-	warm := s.get(signed(t, "/w:50/plain/"+src))
+	warm := s.get(signed(t, "/w:50/plain/"+site.put("/warm.jpg", photo(60, 40))))
 	if warm.status != http.StatusOK {
 		t.Fatal(warm)
 	}
@@ -34,7 +37,7 @@ func startSlow(t *testing.T, s *server, site *site, width int) (worker int, resu
 		}
 		result <- a
 	}()
-	waitFor(t, "the encode to begin", 10*time.Second, func() bool { return cpuTime(t, pids[0])-before > 300*time.Millisecond })
+	waitFor(t, "the encode to begin", func() bool { return cpuTime(t, pids[0])-before > 300*time.Millisecond })
 	return pids[0], result
 }
 
@@ -60,7 +63,7 @@ func TestKilledWorkerIsReplacedAndItsJobRetried(t *testing.T) {
 }
 
 func TestWorkerKilledForItsDeadlineIsNotRetried(t *testing.T) {
-	site, s := newSite(t), serveLocal(t, "--workers", "1", "--request-timeout", "3s", "--fetch-timeout", "3s")
+	site, s := newSite(t), serveLocal(t, "--workers", "1", "--request-timeout", "4s", "--fetch-timeout", "4s")
 	_, result := startSlow(t, s, site, 8000)
 	if a := <-result; a.status != http.StatusGatewayTimeout {
 		t.Error(a)
@@ -68,7 +71,7 @@ func TestWorkerKilledForItsDeadlineIsNotRetried(t *testing.T) {
 	if strings.Contains(s.logged(), "trying once more") {
 		t.Error("it was retried")
 	}
-	waitFor(t, "the worker to be gone", 2*time.Second, func() bool { return len(s.workers()) == 0 })
+	waitFor(t, "the worker to be gone", func() bool { return len(s.workers()) == 0 })
 }
 
 func TestKilledServerLeavesNoWorker(t *testing.T) {
@@ -77,7 +80,7 @@ func TestKilledServerLeavesNoWorker(t *testing.T) {
 	pids := s.workers()
 	s.cmd.Process.Kill()
 	<-s.done
-	waitFor(t, "the worker to be gone", time.Second, func() bool {
+	waitFor(t, "the worker to be gone", func() bool {
 		for _, pid := range pids {
 			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 			// A dead one may wait for its new parent to collect it.
@@ -98,7 +101,7 @@ func TestSIGTERMDrains(t *testing.T) {
 	}
 	select {
 	case <-s.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it did not end")
 	}
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {

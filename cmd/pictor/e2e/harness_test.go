@@ -72,6 +72,14 @@ var (
 	adminAt   = regexp.MustCompile(`msg=admin url=(http://\S+)/ `)
 )
 
+// patiently are the settings of a server that answers also on a machine that
+// does five other things: a test that is not about timeouts must not meet one.
+// Later flags win, so a test that is about them sets its own.
+var patiently = []string{"--fetch-timeout", "2m", "--request-timeout", "4m", "--queue-wait", "4m"}
+
+// promptly are the timeouts that serve has by default.
+var promptly = []string{"--fetch-timeout", "10s", "--request-timeout", "30s", "--queue-wait", "20s"}
+
 // serve starts pictor on a free port, and stops it when the test ends.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
@@ -82,7 +90,8 @@ func serve(t testing.TB, args ...string) *server {
 func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, cmd: cmd, done: make(chan struct{})}
-	s.cmd.Args = append(append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "debug"), args...)
+	s.cmd.Args = append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "debug")
+	s.cmd.Args = append(append(s.cmd.Args, patiently...), args...)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	// A pipe of our own: the workers inherit standard error, and os/exec's
 	// would keep Wait from returning for as long as one lives.
@@ -107,10 +116,10 @@ func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
 		}
 	case <-s.done:
 		t.Fatalf("pictor ended: %s", s.logged())
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("pictor does not listen: %s", s.logged())
 	}
-	waitFor(t, "readiness", 20*time.Second, func() bool { return s.get("/health/ready").status == http.StatusOK })
+	waitFor(t, "readiness", func() bool { return s.get("/health/ready").status == http.StatusOK })
 	return s
 }
 
@@ -138,7 +147,7 @@ func (s *server) stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.done:
-	case <-time.After(40 * time.Second):
+	case <-time.After(patience):
 		s.cmd.Process.Kill()
 		s.t.Errorf("SIGTERM did not end pictor: %s", s.logged())
 	}
@@ -154,7 +163,7 @@ func (s *server) nothingLeft() {
 		return
 	}
 	left := "?"
-	for end := time.Now().Add(10 * time.Second); left != "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); left != "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-s.done:
 			return
@@ -213,7 +222,7 @@ func (s *server) get(path string, header ...string) answer {
 	return a
 }
 
-var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}}
+var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}}
 
 func (s *server) try(method, path string, header ...string) (answer, error) {
 	req, err := http.NewRequest(method, s.url+path, nil)
@@ -346,6 +355,15 @@ var keys = []string{"--key", keyHex, "--salt", saltHex}
 func serveLocal(t testing.TB, args ...string) *server {
 	t.Helper()
 	return serve(t, append(append([]string{"--allow-networks", "127.0.0.0/8"}, keys...), args...)...)
+}
+
+// long skips what takes its time in a short run (make check): load, kills,
+// calibration, caches before pictor.
+func long(t testing.TB, what string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: ", what)
+	}
 }
 
 // needs skips where a program is missing, but fails where tests must be whole.

@@ -89,7 +89,7 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	if looks < 20 || agree*10 < looks*8 || !reserved {
 		t.Errorf("the ledger is what the cgroup counts in %d of %d looks; reserved and real bytes of jobs are shown: %v", agree, looks, reserved)
 	}
-	waitFor(t, "rest", 10*time.Second, func() bool { m, err := s.memory(); return err == nil && m.Transforms.Reserved == 0 })
+	waitFor(t, "rest", func() bool { m, err := s.memory(); return err == nil && m.Transforms.Reserved == 0 })
 	compare("afterwards")
 }
 
@@ -113,12 +113,13 @@ func TestAFreshTreeIsSmall(t *testing.T) {
 	if a := s.get("/insecure/w:300/plain/" + origin.URL + "/a.jpg@webp"); a.status != http.StatusOK {
 		t.Fatal(a)
 	}
-	waitFor(t, "quiet", 15*time.Second, func() bool { return s.tree() < 60*mib && len(s.workers()) == 1 })
+	waitFor(t, "quiet", func() bool { return s.tree() < 60*mib && len(s.workers()) == 1 })
 	t.Logf("%d KiB", s.tree()>>10)
 }
 
 // What a burst took comes back: all of it, but for what the cache keeps.
 func TestMemoryComesBackAfterABurst(t *testing.T) {
+	long(t, "load in a memory cgroup")
 	origin := newSite(t)
 	mixedPictures(t) // for both
 	for _, cache := range []string{"on", "off"} {

@@ -42,7 +42,7 @@ func (s *server) burst(clients, n int, path func(i int) string) load {
 	l := load{status: map[int]int{}}
 	transport := &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 2 * time.Minute}
+	client := &http.Client{Transport: transport, Timeout: patience}
 	var next atomic.Int64
 	var mu sync.Mutex
 	var wg sync.WaitGroup

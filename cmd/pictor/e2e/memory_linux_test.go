@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
@@ -24,9 +23,9 @@ func serveIn(t testing.TB, g *cgroup, args ...string) *server {
 }
 
 // under checks what must hold of every load: all were answered, by a picture
-// or by a 503 that says when to come back, in time, with the memory under its
-// ceiling and nobody killed.
-func under(t testing.TB, g *cgroup, l load, peak, limit int64, deadline time.Duration) {
+// or by a 503 that says when to come back, with the memory under its ceiling
+// and nobody killed.
+func under(t testing.TB, g *cgroup, l load, peak, limit int64) {
 	t.Helper()
 	t.Logf("at %d MiB: %v; anonymous and shared memory at most %d MiB", limit/mib, l, peak/mib)
 	if n := g.oomKills(); n != 0 {
@@ -35,8 +34,8 @@ func under(t testing.TB, g *cgroup, l load, peak, limit int64, deadline time.Dur
 	if peak > limit/10*9 || peak < 20*mib {
 		t.Errorf("%d MiB of %d were in use", peak/mib, limit/mib)
 	}
-	if l.failed > 0 || l.silent > 0 || l.percentile(1) > deadline {
-		t.Errorf("%d without an answer, %d told to go and not when to come back, the longest took %v", l.failed, l.silent, l.percentile(1))
+	if l.failed > 0 || l.silent > 0 {
+		t.Errorf("%d without an answer, %d told to go and not when to come back", l.failed, l.silent)
 	}
 	for status := range l.status {
 		if status != http.StatusOK && status != http.StatusServiceUnavailable {
@@ -47,6 +46,7 @@ func under(t testing.TB, g *cgroup, l load, peak, limit int64, deadline time.Dur
 
 // What is larger than the share of all jobs runs alone, also while others ask.
 func TestLargePicturesAreServedAlone(t *testing.T) {
+	long(t, "load in a memory cgroup")
 	const limit = 256 * mib
 	origin := newSite(t)
 	origin.put("/12mp.avif", saved(t, picturetest.JPEG(picturetest.Photo(4032, 3024, 4), 90), "avif", "effort=0"))
@@ -69,7 +69,7 @@ func TestLargePicturesAreServedAlone(t *testing.T) {
 		}
 		return mixed(i)
 	})
-	under(t, g, l, watch(), limit, 40*time.Second)
+	under(t, g, l, watch(), limit)
 	if l.status[http.StatusOK] != 40 {
 		t.Errorf("among others: %v", l)
 	}
@@ -91,12 +91,12 @@ func TestLimitIsFoundAndFollowed(t *testing.T) {
 	planned := func(limit string) func() bool {
 		return func() bool { return strings.Contains(s.logged(), "split.limit="+limit+" split.from=cgroup ") }
 	}
-	waitFor(t, "the limit of the outer group", time.Second, planned("256MiB"))
+	waitFor(t, "the limit of the outer group", planned("256MiB"))
 	for _, n := range []int64{512, 192} {
 		if err := g.limit(n * mib); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, "the new limit", 20*time.Second, planned(fmt.Sprint(n, "MiB")))
+		waitFor(t, "the new limit", planned(fmt.Sprint(n, "MiB")))
 	}
 	if a := s.get("/health/ready"); a.status != http.StatusOK {
 		t.Error(a)

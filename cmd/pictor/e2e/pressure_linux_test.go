@@ -83,6 +83,7 @@ func hitRatio(t testing.TB, s *server, n int, path func(i int) string) float64 {
 // that takes memory in the same cgroup: the cache gives way, nobody is killed,
 // and afterwards hits are as many as before.
 func TestTheCacheGivesWayAndRecovers(t *testing.T) {
+	long(t, "load in a memory cgroup")
 	const limit = 256 * mib
 	origin := newSite(t)
 	origin.put("/small.jpg", photo(800, 600))
@@ -119,7 +120,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	l := burst(8, 24, false)
 	rising := burst(32, 64, true)
 	aloneLeast := least()
-	under(t, g, rising, watch(), limit, 40*time.Second)
+	under(t, g, rising, watch(), limit)
 	if l.status[http.StatusOK] != 24 || aloneLeast > full.Cache.Bytes*3/4 {
 		t.Errorf("%v; the cache had at least %d KiB", l, aloneLeast>>10)
 	}
@@ -138,7 +139,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 		t.Errorf("%d OOM kills; %v; cache at least %d KiB", g.oomKills(), pressed, pressedLeast>>10)
 	}
 
-	waitFor(t, "all shares in force again", 30*time.Second, func() bool {
+	waitFor(t, "all shares in force again", func() bool {
 		m, err := s.memory()
 		return err == nil && m.Pressure.Level == 1 && m.Cache.Max == full.Cache.Max
 	})

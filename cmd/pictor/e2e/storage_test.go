@@ -123,6 +123,7 @@ func TestWithoutAFolderThereIsNoDisk(t *testing.T) {
 // A server that is killed again and again, while it writes: what it answers is
 // right, and what it keeps within the bound.
 func TestAServerIsKilledWhileItWrites(t *testing.T) {
+	long(t, "kills")
 	const times, pictures, bound = 8, 60, 200 << 10
 	site, dir := newSite(t), t.TempDir()
 	src := site.put("/photo.jpg", photo(300, 200))
@@ -192,6 +193,7 @@ func onDisk(t *testing.T, dir string) (n int64) {
 }
 
 func TestAHundredThousandRecordsAtTheStart(t *testing.T) {
+	long(t, "100,000 records")
 	const many = 100_000
 	dir := t.TempDir()
 	f, err := diskstore.OpenFolder(filepath.Join(dir, "cache"))
@@ -210,28 +212,30 @@ func TestAHundredThousandRecordsAtTheStart(t *testing.T) {
 	}
 	store.Close()
 	f.Close()
-	site := newSite(t)
+	site, others := newSite(t), watchContention(t)
 	src := site.put("/photo.jpg", photo(60, 40))
+	// A start that counted them first would take as long as the counting does;
+	// one with no record to count is what it is compared with, in turns.
+	empty := t.TempDir()
+	least := map[string]time.Duration{dir: time.Hour, empty: time.Hour}
 	var s *server
-	took := time.Hour
-	for i := range 3 { // or the machine was busy with something else
-		if s != nil {
-			s.stop()
-		}
-		p := signed(t, fmt.Sprintf("/w:%d/plain/%s", 10+i, src)) // another one that is not on disk
-		start := time.Now()
-		s = serveLocal(t, append(storedIn(dir), "--memory-limit", "2GiB", "--cache-disk", "2GiB")...)
-		if a := s.get(p); a.status != http.StatusOK {
-			t.Error(a)
-		}
-		this := time.Since(start)
-		t.Logf("the first picture came %v after the start", this)
-		if took = min(took, this); took <= time.Second {
-			break
+	for i := range 3 {
+		for _, folder := range []string{empty, dir} {
+			if s != nil {
+				s.stop()
+			}
+			p := signed(t, fmt.Sprintf("/w:%d/plain/%s", 10+i, src)) // another one that is not on disk
+			start := time.Now()
+			s = serveLocal(t, append(storedIn(folder), "--memory-limit", "2GiB", "--cache-disk", "2GiB")...)
+			if a := s.get(p); a.status != http.StatusOK {
+				t.Error(a)
+			}
+			least[folder] = min(least[folder], time.Since(start))
 		}
 	}
-	if took > time.Second {
-		t.Errorf("the first picture came %v after the start, at best", took)
+	t.Logf("the first picture came %v after the start, without records %v", least[dir], least[empty])
+	if quiet := others.quiet(); quiet && least[dir] > 4*least[empty] {
+		t.Errorf("with %d records the start takes %v, without %v", many, least[dir], least[empty])
 	}
 	counted := func() string {
 		resp, err := client.Get(s.admin + "/metrics")
@@ -243,7 +247,7 @@ func TestAHundredThousandRecordsAtTheStart(t *testing.T) {
 		b.ReadFrom(resp.Body)
 		return b.String()
 	}
-	waitFor(t, "all records to be counted", 2*time.Minute, func() bool {
+	waitFor(t, "all records to be counted", func() bool {
 		// And the pictures', if they came after the counting.
 		return strings.Contains(counted(), "pictor_disk_records{store=\"results\"} 10000")
 	})
