@@ -176,3 +176,62 @@ func TestAnEntryFromTheFuture(t *testing.T) {
 		}
 	}
 }
+
+// heldTier keeps a Drop back.
+type heldTier struct {
+	Tier
+	dropping, release chan struct{}
+}
+
+func (h heldTier) Drop(k Key) {
+	close(h.dropping)
+	<-h.release
+	h.Tier.Drop(k)
+}
+
+// A refresh that shows that an entry is to go is a flight until the entry is
+// gone: Stats says so, and no other refresh is started meanwhile.
+func TestAFlightLastsUntilWhatItEndsIsGone(t *testing.T) {
+	for name, fill := range map[string]Fill{
+		"no-store": makes(&Entry{Key: "k", NoStore: true}),
+		"an error": func(context.Context, func() error, *Entry) (*Entry, error) { return nil, errTruth },
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			c, tier := below(t, Config{Now: func() time.Time { return now }, Classify: classes})
+			held := heldTier{tier, make(chan struct{}), make(chan struct{})}
+			c.cfg.Lower[0] = held
+			e := newEntry("k", "old", time.Minute)
+			e.StaleWhile = time.Hour
+			tier.Put(e)
+			now = now.Add(2 * time.Minute)
+			get := func() Outcome {
+				t.Helper()
+				e, outcome, err := c.Get(t.Context(), "k", fill)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.Close()
+				return outcome
+			}
+			if o := get(); o != Stale {
+				t.Errorf("%v", o)
+			}
+			<-held.dropping
+			if o := get(); o != Stale {
+				t.Errorf("while it is dropped: %v", o)
+			}
+			if st := c.Stats(); st.Flights != 1 || st.Refreshes != 1 {
+				t.Errorf("while it is dropped: %+v", st)
+			}
+			close(held.release)
+			c.running.Wait()
+			if st := c.Stats(); st.Flights != 0 {
+				t.Errorf("%+v", st)
+			}
+			if _, ok := tier.Get("k"); ok {
+				t.Error("it is there still")
+			}
+		})
+	}
+}

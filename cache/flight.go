@@ -146,7 +146,8 @@ func sound(key Key, e *Entry, err error) (*Entry, error) {
 // land lets those go who wait, then stores. The flight stays in the table in
 // between, so that whoever comes next finds the entry there. Of an entry whose
 // bytes are in a lower tier they find nothing before its facts are there, too,
-// so it is the other way round.
+// so it is the other way round. A flight that shows that an entry is to go is in
+// the table until that is gone from all tiers.
 func (c *Cache) land(key Key, f *flight) {
 	c.mu.Lock()
 	keep := f.err == nil && !f.entry.NoStore && c.judge(f.entry) > gone && !c.overtaken(key, f)
@@ -163,8 +164,6 @@ func (c *Cache) land(key Key, f *flight) {
 		c.flights[key] = f
 		write = c.stats.PendingBytes <= writeBehind
 		c.stats.PendingBytes += f.entry.Cost()
-	} else if c.flights[key] == f {
-		delete(c.flights, key)
 	}
 	c.mu.Unlock()
 	if keep && f.entry.Body == nil {
@@ -173,20 +172,30 @@ func (c *Cache) land(key Key, f *flight) {
 	if f.old != nil && c.ends(f) {
 		c.drop(key)
 	}
-	close(f.done)
 	if !keep {
+		c.mu.Lock()
+		c.forgetFlight(key, f)
+		c.mu.Unlock()
+		close(f.done)
 		return
 	}
+	close(f.done)
 	if f.entry.Body != nil {
 		c.store(f.entry, write)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.PendingBytes -= f.entry.Cost()
+	c.forgetFlight(key, f)
+	c.landingsOf(key).Add(1)
+}
+
+// forgetFlight takes a flight out of the table, unless another one has its
+// place. The lock is held.
+func (c *Cache) forgetFlight(key Key, f *flight) {
 	if c.flights[key] == f {
 		delete(c.flights, key)
 	}
-	c.landingsOf(key).Add(1)
 }
 
 // ends says whether a flight shows that what there was is no answer any more:
@@ -266,7 +275,5 @@ func (c *Cache) leave(key Key, f *flight, goOn bool) {
 		return
 	}
 	f.cancel()
-	if c.flights[key] == f {
-		delete(c.flights, key)
-	}
+	c.forgetFlight(key, f)
 }
