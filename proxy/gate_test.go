@@ -41,7 +41,7 @@ func newGateRig(t *testing.T, most int) *gateRig {
 	t.Cleanup(func() {
 		s.Close()
 		<-done
-		for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(slow); ; time.Sleep(time.Millisecond) {
 			r.gate.mu.Lock()
 			open, idle, places := r.gate.open, r.gate.idle.Len(), len(r.gate.place)
 			r.gate.mu.Unlock()
@@ -62,7 +62,7 @@ func (r *gateRig) dial() net.Conn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(slow))
 	return c
 }
 
@@ -79,7 +79,7 @@ func ask(c net.Conn, path string) (int, http.Header) {
 
 // idle waits until so many connections are idle.
 func (r *gateRig) idle(n int) {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(slow); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		r.gate.mu.Lock()
 		found := r.gate.idle.Len()
 		r.gate.mu.Unlock()

@@ -9,13 +9,13 @@ import (
 
 func TestIdleWorkerThatDiedHarmsNoJob(t *testing.T) {
 	p := newPool(t, 1)
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Fatal(err)
 	}
 	w := p.idle[0]
 	w.cmd.Process.Kill()
 	<-w.ended
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Error(err)
 	}
 	if s := p.Stats(); s.Retried != 0 || s.Crashed != 1 {
@@ -26,7 +26,7 @@ func TestIdleWorkerThatDiedHarmsNoJob(t *testing.T) {
 func TestWornWorkersAreReplaced(t *testing.T) {
 	p := newPoolOf(t, Config{Size: 1, MaxJobs: 3})
 	for range 7 {
-		if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+		if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -37,7 +37,7 @@ func TestWornWorkersAreReplaced(t *testing.T) {
 		return
 	}
 	p = newPoolOf(t, Config{Size: 1})
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", retain)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", retain)); err != nil {
 		t.Fatal(err)
 	}
 	if s := p.Stats(); s.Replaced != 1 || s.Workers != 0 {
@@ -51,7 +51,7 @@ func threeIdle(t *testing.T, idleTime time.Duration) *Pool {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			if _, err := do(within(t, 20*time.Second), p, newJob(t, "x", pause)); err != nil {
+			if _, err := do(within(t, patience), p, newJob(t, "x", pause)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -82,14 +82,14 @@ func TestIdleWorkersAreLetGoAtOnceOnRequest(t *testing.T) {
 		t.Errorf("%d are gone, %+v", gone, s)
 	}
 	p.LetGo() // the last one stays
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil || p.Stats().Started != 3 {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil || p.Stats().Started != 3 {
 		t.Errorf("%v, %+v", err, p.Stats())
 	}
 }
 
 func TestIdleWorkersAreLetGoAllButOne(t *testing.T) {
 	p := threeIdle(t, 200*time.Millisecond)
-	for end := time.Now().Add(10 * time.Second); p.Stats().Workers > 1 && time.Now().Before(end); {
+	for end := time.Now().Add(patience); p.Stats().Workers > 1 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // processes end in their own time
 	}
 	if s := p.Stats(); s.Workers != 1 || s.Idle != 1 || s.Crashed != 0 {
@@ -107,7 +107,7 @@ func TestIdleWorkersAreLetGoInTime(t *testing.T) {
 	}
 	p.mu.Unlock()
 	p.letGo() // too early for all of them
-	for end := time.Now().Add(10 * time.Second); p.Stats().Workers > 1 && time.Now().Before(end); {
+	for end := time.Now().Add(patience); p.Stats().Workers > 1 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // processes end in their own time
 	}
 	if s := p.Stats(); s.Workers != 1 || s.Idle != 1 {

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -21,7 +20,7 @@ func TestOverrunningJobIsEndedAndNotRetried(t *testing.T) {
 	p := newPool(t, 1)
 	job := newJob(t, "x", hog)
 	job.Memory = 16 << 20
-	if _, err := do(within(t, 20*time.Second), p, job); !errors.Is(err, transform.ErrMemory) {
+	if _, err := do(within(t, patience), p, job); !errors.Is(err, transform.ErrMemory) {
 		t.Errorf("got %v", err)
 	}
 	if s := p.Stats(); s.Overran != 1 || s.Retried != 0 || s.Workers != 0 {
@@ -29,7 +28,7 @@ func TestOverrunningJobIsEndedAndNotRetried(t *testing.T) {
 	}
 	job = newJob(t, "x", draw)
 	job.Memory = 16 << 20
-	if _, err := do(within(t, 20*time.Second), p, job); err != nil {
+	if _, err := do(within(t, patience), p, job); err != nil {
 		t.Errorf("the next job: %v", err)
 	}
 }
@@ -49,7 +48,7 @@ func TestDataLimitIsSetForEachJob(t *testing.T) {
 		if (untouched > 0) != (tc.format == transform.WebP) {
 			t.Fatalf("a %v maps %d bytes for nothing", tc.format, untouched)
 		}
-		if _, err := do(within(t, 10*time.Second), p, job); err != nil {
+		if _, err := do(within(t, patience), p, job); err != nil {
 			t.Fatal(err)
 		}
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.idle[0].cmd.Process.Pid))
@@ -80,7 +79,7 @@ func TestEveryThreadOfAWorkerHasLowPriority(t *testing.T) {
 		t.Skip("reads /proc")
 	}
 	p := newPool(t, 1)
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Fatal(err)
 	}
 	pid := p.idle[0].cmd.Process.Pid

@@ -182,6 +182,10 @@ func newJob(t testing.TB, body string, what ...int) transform.Job {
 	return job
 }
 
+// patience is longer than any job takes, also on a machine that does five other
+// things. No test judges by it.
+const patience = 5 * time.Minute
+
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	t.Cleanup(cancel)
@@ -203,7 +207,7 @@ func do(ctx context.Context, p *Pool, job transform.Job) (map[int]int, error) {
 func TestJobsShareAWorker(t *testing.T) {
 	p := newPool(t, 2)
 	for range 5 {
-		got, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw, draw, draw))
+		got, err := do(within(t, patience), p, newJob(t, "x", draw, draw, draw))
 		if err != nil || len(got) != 3 || got[2] != 12 {
 			t.Fatalf("%v, %v", got, err)
 		}
@@ -218,7 +222,7 @@ func TestLook(t *testing.T) {
 	for what, want := range map[int]error{draw: nil, die: transform.ErrCrashed, lieAboutSize: transform.ErrCrashed, refuse: transform.ErrMalformed} {
 		job := newJob(t, "x")
 		job.Outputs = []transform.Params{{Trim: transform.Trim{On: true, Threshold: float64(what)}}}
-		got, err := p.Look(within(t, 10*time.Second), job)
+		got, err := p.Look(within(t, patience), job)
 		if !errors.Is(err, want) || err == nil && got != (transform.Rect{Left: 1, Top: 2, Width: 3, Height: 4}) {
 			t.Errorf("%d: %+v, %v, want %v", what, got, err, want)
 		}
@@ -230,11 +234,11 @@ func TestWatermarkReachesTheWorker(t *testing.T) {
 	p := newPool(t, 1)
 	job, other := newJob(t, "x", readMark), newJob(t, "the mark")
 	job.Watermark, job.WatermarkInfo = other.Source, transform.Info{Format: transform.PNG, Width: 8, Height: 8}
-	if got, err := do(within(t, 10*time.Second), p, job); err != nil || len(got) != 1 {
+	if got, err := do(within(t, patience), p, job); err != nil || len(got) != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
 	job.Watermark = nil
-	if _, err := do(within(t, 10*time.Second), p, job); err == nil {
+	if _, err := do(within(t, patience), p, job); err == nil {
 		t.Error("a job without a watermark has one")
 	}
 }
@@ -244,7 +248,7 @@ func TestPoolIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 12 {
 		wg.Go(func() {
-			if _, err := do(within(t, 20*time.Second), p, newJob(t, "x", draw)); err != nil {
+			if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -257,7 +261,7 @@ func TestPoolIsBounded(t *testing.T) {
 
 func TestDeadlineEndsTheWorkerAndIsNotRetried(t *testing.T) {
 	p := newPool(t, 1)
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Fatal(err) // the worker is warm: what follows is about the deadline alone
 	}
 	_, err := do(within(t, 200*time.Millisecond), p, newJob(t, "x", hang))
@@ -267,7 +271,7 @@ func TestDeadlineEndsTheWorkerAndIsNotRetried(t *testing.T) {
 	if s := p.Stats(); s.Killed != 1 || s.Retried != 0 || s.Crashed != 0 || s.Workers != 0 {
 		t.Errorf("%+v", s)
 	}
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Errorf("the next job: %v", err)
 	}
 }
@@ -288,14 +292,14 @@ func TestCrashIsRetriedOnce(t *testing.T) {
 	p := newPool(t, 1)
 	mark := t.TempDir() + "/crashed"
 	// The first output is delivered by the worker that dies on the second.
-	got, err := do(within(t, 10*time.Second), p, newJob(t, mark, draw, dieOnce, draw))
+	got, err := do(within(t, patience), p, newJob(t, mark, draw, dieOnce, draw))
 	if err != nil || len(got) != 3 {
 		t.Errorf("%v, %v", got, err)
 	}
 	if s := p.Stats(); s.Retried != 1 || s.Crashed != 1 || s.Started != 2 {
 		t.Errorf("%+v", s)
 	}
-	_, err = do(within(t, 10*time.Second), p, newJob(t, "x", die))
+	_, err = do(within(t, patience), p, newJob(t, "x", die))
 	if !errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("a picture that always crashes: %v", err)
 	}
@@ -311,7 +315,7 @@ func TestNothingAWorkerSaysIsBelieved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(t, 1)
-			if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", q)); !errors.Is(err, transform.ErrCrashed) {
+			if _, err := do(within(t, patience), p, newJob(t, "x", q)); !errors.Is(err, transform.ErrCrashed) {
 				t.Errorf("got %v", err)
 			}
 			if s := p.Stats(); s.Workers != 0 {
@@ -323,7 +327,7 @@ func TestNothingAWorkerSaysIsBelieved(t *testing.T) {
 
 func TestWorkerThatGoesOnAfterItsLastOutputIsDropped(t *testing.T) {
 	p := newPool(t, 1)
-	got, err := do(within(t, 10*time.Second), p, newJob(t, "x", sendTwice))
+	got, err := do(within(t, patience), p, newJob(t, "x", sendTwice))
 	if err != nil || len(got) != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -334,7 +338,7 @@ func TestWorkerThatGoesOnAfterItsLastOutputIsDropped(t *testing.T) {
 
 func TestRefusalKeepsItsMeaningAndTheWorker(t *testing.T) {
 	p := newPool(t, 1)
-	_, err := do(within(t, 10*time.Second), p, newJob(t, "x", refuse))
+	_, err := do(within(t, patience), p, newJob(t, "x", refuse))
 	var f *Failure
 	if !errors.Is(err, transform.ErrMalformed) || !errors.As(err, &f) || !strings.Contains(f.Details(), "ugly") {
 		t.Errorf("got %v", err)
@@ -342,7 +346,7 @@ func TestRefusalKeepsItsMeaningAndTheWorker(t *testing.T) {
 	if strings.Contains(err.Error(), "ugly") {
 		t.Errorf("a worker's words reach people: %v", err)
 	}
-	if _, err = do(within(t, 10*time.Second), p, newJob(t, "x", fail)); !errors.Is(err, errWorker) || errors.Is(err, transform.ErrCrashed) {
+	if _, err = do(within(t, patience), p, newJob(t, "x", fail)); !errors.Is(err, errWorker) || errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("got %v", err)
 	}
 	if s := p.Stats(); s.Started != 1 || s.Idle != 1 || s.Retried != 0 {
@@ -351,7 +355,7 @@ func TestRefusalKeepsItsMeaningAndTheWorker(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	c, err := newPool(t, 1).Probe(within(t, 10*time.Second))
+	c, err := newPool(t, 1).Probe(within(t, patience))
 	if err != nil || c.Version != "test" || len(c.Missing()) != len(transform.Formats)-1 {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -372,7 +376,7 @@ func TestWorkerHasNoEnvironmentAndNoStrayDescriptors(t *testing.T) {
 		t.Fatal(errno)
 	}
 	p := newPool(t, 1)
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Fatal(err)
 	}
 	proc := fmt.Sprintf("/proc/%d/", p.idle[0].cmd.Process.Pid)
@@ -416,7 +420,7 @@ func TestClosedPoolRefuses(t *testing.T) {
 // threeIdle is a pool with three workers that have nothing to do.
 func TestWorkerThatDoesNotStartIsNoFaultOfThePicture(t *testing.T) {
 	p := newPoolOf(t, Config{Command: []string{"/bin/false"}})
-	_, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw))
+	_, err := do(within(t, patience), p, newJob(t, "x", draw))
 	if err == nil || errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("got %v", err)
 	}
@@ -428,10 +432,10 @@ func TestJobThatCannotBeWrittenIsNoFaultOfThePicture(t *testing.T) {
 	p := newPool(t, 1)
 	job := newJob(t, "x", draw)
 	job.Outputs[0].Blur = math.NaN() // JSON has no such number
-	if _, err := do(within(t, 10*time.Second), p, job); err == nil || errors.Is(err, transform.ErrCrashed) {
+	if _, err := do(within(t, patience), p, job); err == nil || errors.Is(err, transform.ErrCrashed) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := do(within(t, 10*time.Second), p, newJob(t, "x", draw)); err != nil {
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Error(err)
 	}
 	if s := p.Stats(); s.Started != 1 || s.Retried != 0 {
