@@ -13,17 +13,31 @@ type healthCmd struct {
 	config.File `embed:""`
 
 	Listen  string        `help:"Address of the server, as given to its --listen." default:":8080"`
-	Timeout time.Duration `help:"How long to wait for an answer." default:"4s"`
+	Timeout time.Duration `help:"How long to wait for a response." default:"4s"`
+	Wait    time.Duration `help:"Keep asking for this long until the server is ready, for scripts that have just started it." placeholder:"30s"`
 }
 
+// healthInterval is the pause between two requests of --wait.
+const healthInterval = 100 * time.Millisecond
+
 func (cmd healthCmd) Run() error {
-	req, err := http.NewRequest(http.MethodGet, "/health/ready", nil)
-	if err == nil {
-		_, err = ask("--listen", cmd.Listen, cmd.Timeout, req)
+	err := cmd.ready()
+	for end := time.Now().Add(cmd.Wait); err != nil && time.Now().Before(end); err = cmd.ready() {
+		time.Sleep(healthInterval)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Println("ok")
 	return nil
+}
+
+// ready asks once.
+func (cmd healthCmd) ready() error {
+	req, err := http.NewRequest(http.MethodGet, "/health/ready", nil)
+	if err != nil {
+		return err
+	}
+	_, err = ask("--listen", cmd.Listen, cmd.Timeout, req)
+	return err
 }

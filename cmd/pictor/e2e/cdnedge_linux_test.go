@@ -109,16 +109,6 @@ func (o *originals) put(path string, f original) string {
 	return o.URL + path
 }
 
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // recipe writes a file of docs/cdn with some of its texts replaced. All of them
 // must be there.
 func recipe(t *testing.T, name, into string, replace ...string) {

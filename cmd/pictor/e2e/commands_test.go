@@ -92,6 +92,20 @@ func TestVersionAndHealth(t *testing.T) {
 	if out, stderr, code := pictor(t, []string{"PICTOR_LISTEN=" + address}, "health"); code != 0 || !strings.Contains(out, "ok") {
 		t.Errorf("%d: %q %q", code, out, stderr)
 	}
+	// A script that starts a server waits for it: here for one that comes late.
+	port := freePort(t)
+	waited := make(chan int)
+	go func() {
+		_, _, code := pictor(t, nil, "health", "--listen", "127.0.0.1:"+port, "--wait", patience.String())
+		waited <- code
+	}()
+	serve(t, "--insecure", "--listen", "127.0.0.1:"+port)
+	if code := <-waited; code != 0 {
+		t.Errorf("health --wait: %d", code)
+	}
+	if _, _, code := pictor(t, nil, "health", "--listen", "127.0.0.1:1", "--wait", "300ms"); code == 0 {
+		t.Error("health --wait is content without a server")
+	}
 	if _, stderr, code := pictor(t, nil, "health", "--listen", "127.0.0.1:1"); code == 0 || stderr == "" {
 		t.Errorf("no server, and health says %d, %q", code, stderr)
 	}
