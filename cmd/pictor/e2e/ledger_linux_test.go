@@ -66,14 +66,14 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	if !compare("at rest") {
 		t.Error("at rest the ledger is not what the cgroup counts")
 	}
-	end := make(chan load)
-	go func() { end <- s.burst(16, 60, mixedPaths(t, s, origin)) }()
+	end, requests := make(chan load), loadFor(t, 60)
+	go func() { end <- s.burst(16, requests, mixedPaths(t, s, origin)) }()
 	looks, agree, reserved := 0, 0, false
 	for done := false; !done; time.Sleep(50 * time.Millisecond) {
 		select {
 		case l := <-end:
 			done = true
-			if l.status[http.StatusOK] != 60 {
+			if l.status[http.StatusOK] != requests {
 				t.Errorf("%v", l)
 			}
 		default:
@@ -135,9 +135,10 @@ func TestMemoryComesBackAfterABurst(t *testing.T) {
 			s.burst(16, 30, paths)
 			time.Sleep(12 * time.Second) // rest: workers but one go after ten
 			idle := s.tree()
-			l := s.burst(64, 105, func(i int) string { return paths(i + 1000) })
+			requests := loadFor(t, 105)
+			l := s.burst(64, requests, func(i int) string { return paths(i + 1000) })
 			m, err := s.memory()
-			if err != nil || l.status[http.StatusOK] < 50 {
+			if err != nil || l.status[http.StatusOK] < requests/2 {
 				t.Fatal(l, err)
 			}
 			top := s.tree()

@@ -63,14 +63,15 @@ func TestLargePicturesAreServedAlone(t *testing.T) {
 		t.Error("neither had to run alone")
 	}
 	mixed := mixedPaths(t, s, origin)
-	l = s.burst(16, 40, func(i int) string {
+	requests := loadFor(t, 40)
+	l = s.burst(16, requests, func(i int) string {
 		if i%10 == 5 {
 			return "/insecure/w:721/plain/" + origin.URL + "/v/" + strconv.Itoa(i) + "/" + names[i/10%2] + "@jpg"
 		}
 		return mixed(i)
 	})
 	under(t, g, l, watch(), limit)
-	if l.status[http.StatusOK] != 40 {
+	if l.status[http.StatusOK] != requests {
 		t.Errorf("among others: %v", l)
 	}
 }

@@ -118,7 +118,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	watch := g.watch()
 	least := s.watchCache()
 	l := burst(8, 24, false)
-	rising := burst(32, 64, true)
+	rising := burst(32, loadFor(t, 64), true)
 	aloneLeast := least()
 	under(t, g, rising, watch(), limit)
 	if l.status[http.StatusOK] != 24 || aloneLeast > full.Cache.Bytes*3/4 {
@@ -127,7 +127,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 
 	watch, least = g.watch(), s.watchCache()
 	stop := g.ballast(90)
-	pressed := burst(64, 120, true)
+	pressed := burst(64, loadFor(t, 120), true)
 	peak, pressedLeast := watch(), least()
 	m, err := s.memory()
 	if err != nil {
