@@ -27,7 +27,10 @@ func (s *Server) Admin(token string) http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\n")
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setRequestID(w, r)
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // withToken compares digests, whose length tells nothing about the token's.

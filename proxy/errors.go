@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -138,14 +137,13 @@ func (s *Server) writeError(err error, c echo.Context) {
 	}
 	f := classify(err)
 	s.answers.WithLabelValues(f.code).Inc()
-	id := rand.Text()[:12]
+	id := requestIDOf(c.Response())
 	h := c.Response().Header()
 	noStore(h)
 	h.Set("Cache-Status", errorStatus(f, err))
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("X-Request-Id", id)
 	if f.status == http.StatusServiceUnavailable {
 		// Spread over a few seconds, so that those who come back do not come together.
 		h.Set("Retry-After", strconv.Itoa(1+mathrand.IntN(5)))

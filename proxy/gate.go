@@ -175,13 +175,15 @@ func (g *gate) forget(c *gated) {
 	}
 }
 
-// fullText is what a client without a place is told. It is written without
-// having read the request, which may come or not.
-var fullText = func() string {
-	const body = "shed: The server has as many clients as it can hold. Try again shortly.\n"
+// fullText is the response to a client that there is no room for. It is written
+// without having read the request, which may come or not, so the id is always a
+// new one.
+func fullText(id string) string {
+	body := "shed: The server has as many clients as it can hold. Try again shortly. (request " + id + ")\n"
 	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + strconv.Itoa(len(body)) +
-		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" + body
-}()
+		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: " + id +
+		"\r\nConnection: close\r\n\r\n" + body
+}
 
 // refuse tells a client that there is no room. Closing a connection with
 // something unread in it would make the kernel throw away what was written,
@@ -198,7 +200,7 @@ func (g *gate) refuse(c net.Conn) {
 		defer func() { <-g.refusing }()
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(time.Second)) // where it fails so does all that follows
-		if _, err := io.WriteString(c, fullText); err != nil {
+		if _, err := io.WriteString(c, fullText(newRequestID())); err != nil {
 			return
 		}
 		if half, ok := c.(interface{ CloseWrite() error }); ok {

@@ -121,7 +121,7 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 		<-r.waiting
 	}
 	status, header := ask(r.dial(), "/")
-	if status != 503 || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" {
+	if status != 503 || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" || !isRequestID(header.Get("X-Request-Id")) {
 		t.Errorf("%d %v", status, header)
 	}
 	// One that says nothing is told, too, and not waited for.

@@ -186,6 +186,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setRequestID(w, r)
 	if r.ContentLength != 0 {
 		// net/http reads an announced body before it answers on a connection
 		// that is to be kept, and a client may announce one and send none.

@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	mathrand "math/rand/v2"
+	"net/http"
+	"strings"
+)
+
+// maxRequestID is the longest id that is taken over, in bytes.
+const maxRequestID = 128
+
+// setRequestID gives a response the id of its request: the X-Request-Id of the
+// client or of the CDN before it, else the trace id of a W3C traceparent, else a
+// new one. It is the first thing done about a request, so that every response has
+// one; the header is not part of any cache entry.
+func setRequestID(w http.ResponseWriter, r *http.Request) {
+	w.Header()["X-Request-Id"] = requestID(r.Header)
+}
+
+// requestIDOf is the id that a response was given.
+func requestIDOf(w http.ResponseWriter) string {
+	if ids := w.Header()["X-Request-Id"]; len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
+}
+
+// requestID is the value of the response's header. A header that is there twice
+// names no request: which of the two would be right cannot be known. A request's
+// own value is shared with it, as this is on the path of hits; neither is
+// written to.
+func requestID(h http.Header) []string {
+	if ids := h["X-Request-Id"]; len(ids) == 1 && isRequestID(ids[0]) {
+		return ids[:1:1]
+	}
+	if parents := h["Traceparent"]; len(parents) == 1 {
+		if id, ok := traceID(parents[0]); ok {
+			return []string{id}
+		}
+	}
+	return []string{newRequestID()}
+}
+
+// isRequestID says whether an id can be taken over. It goes into headers, log
+// lines and error texts, so it has neither blanks nor control characters, nor
+// what quotes, escapes, lists and templates are made of; what UUIDs, base64 and
+// trace ids consist of is there.
+func isRequestID(s string) bool {
+	if s == "" || len(s) > maxRequestID {
+		return false
+	}
+	for i := range len(s) {
+		if !requestIDBytes[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var requestIDBytes = func() (table [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~:/+=@|") {
+		table[c] = true
+	}
+	return table
+}()
+
+// newRequestID is 60 random bits in letters and digits. They need not be secret.
+func newRequestID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	var id [12]byte
+	bits := mathrand.Uint64()
+	for i := range id {
+		id[i] = alphabet[bits%32]
+		bits /= 32
+	}
+	return string(id[:])
+}
+
+// The form of version 00 of a traceparent: "00-TRACEID-PARENTID-FLAGS", all of
+// it in lower-case hexadecimal.
+const (
+	traceIDAt, traceIDEnd   = 3, 35
+	parentIDAt, parentIDEnd = 36, 52
+	flagsAt, traceparentLen = 53, 55
+)
+
+// traceID is the trace id of a traceparent (W3C Trace Context, "traceparent
+// Header Field Values"). Later versions than 00 may only append fields, so the
+// same part of them is read ("Versioning of traceparent"). Version ff and ids of
+// zeros are invalid.
+func traceID(s string) (id string, ok bool) {
+	if len(s) < traceparentLen || s[2] != '-' || s[traceIDEnd] != '-' || s[parentIDEnd] != '-' {
+		return "", false
+	}
+	version, parent, flags := s[:2], s[parentIDAt:parentIDEnd], s[flagsAt:traceparentLen]
+	id = s[traceIDAt:traceIDEnd]
+	for _, field := range []string{version, id, parent, flags} {
+		if !isLowerHex(field) {
+			return "", false
+		}
+	}
+	if version == "ff" || isZero(id) || isZero(parent) {
+		return "", false
+	}
+	if rest := s[traceparentLen:]; rest != "" && (version == "00" || rest[0] != '-') {
+		return "", false
+	}
+	return id, true
+}
+
+func isLowerHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+func isZero(s string) bool { return strings.Trim(s, "0") == "" }
