@@ -153,7 +153,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		text += fmt.Sprintf("cause: %v %s\n", err, details(err))
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
-	s.logError(c, f, id, err)
+	s.logError(c.Request(), f, id, err)
 	c.Response().WriteHeader(f.status)
 	if c.Request().Method != http.MethodHead {
 		_, _ = c.Response().Write([]byte(text)) // the client may have left
@@ -167,37 +167,4 @@ func errorStatus(f failure, err error) string {
 		return "pictor; hit; detail=" + f.code
 	}
 	return "pictor; fwd=miss; detail=" + f.code
-}
-
-// logError tells the operator what the client is not told.
-func (s *Server) logError(c echo.Context, f failure, id string, err error) {
-	level := s.log.Debug
-	switch {
-	case f.status == http.StatusInternalServerError:
-		level = s.log.Error
-	case f.status > http.StatusInternalServerError:
-		level = s.log.Warn
-	}
-	attrs := []any{"status", f.status, "code", f.code, "request", id, "target", clip(c.Request().RequestURI), "err", err}
-	if d := details(err); d != "" {
-		attrs = append(attrs, "detail", d)
-	}
-	level("request failed", attrs...)
-}
-
-// details is what an error knows and does not say: a codec's words, a
-// network's. It is for the operator alone.
-func details(err error) string {
-	var d interface{ Details() string }
-	if errors.As(err, &d) {
-		return d.Details()
-	}
-	return ""
-}
-
-func clip(s string) string {
-	if len(s) > 500 {
-		return s[:500] + "…"
-	}
-	return s
 }

@@ -22,6 +22,9 @@ type gate struct {
 	changed func()
 	// limit, unless nil, is how many others allow for now.
 	limit func() int
+	// refusal, unless nil, is called with the request id of each client that is
+	// told so.
+	refusal func(id string)
 	// spare is for how long an idle connection keeps its place all the same:
 	// between two requests of somebody who goes on asking.
 	spare time.Duration
@@ -199,8 +202,12 @@ func (g *gate) refuse(c net.Conn) {
 	go func() {
 		defer func() { <-g.refusing }()
 		defer c.Close()
+		id := newRequestID()
+		if g.refusal != nil {
+			g.refusal(id)
+		}
 		_ = c.SetDeadline(time.Now().Add(time.Second)) // where it fails so does all that follows
-		if _, err := io.WriteString(c, fullText(newRequestID())); err != nil {
+		if _, err := io.WriteString(c, fullText(id)); err != nil {
 			return
 		}
 		if half, ok := c.(interface{ CloseWrite() error }); ok {

@@ -19,10 +19,13 @@ type gateRig struct {
 	// waiting gets a token for each request to /wait, which is answered when
 	// release is closed.
 	waiting, release chan struct{}
+	// told gets the request id of each client that was refused.
+	told chan string
 }
 
 func newGateRig(t *testing.T, most int) *gateRig {
-	r := &gateRig{t: t, gate: newGate(most), waiting: make(chan struct{}, 100), release: make(chan struct{})}
+	r := &gateRig{t: t, gate: newGate(most), waiting: make(chan struct{}, 100), release: make(chan struct{}), told: make(chan string, 100)}
+	r.gate.refusal = func(id string) { r.told <- id }
 	r.gate.spare = 0
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -121,7 +124,10 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 		<-r.waiting
 	}
 	status, header := ask(r.dial(), "/")
-	if status != 503 || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" || !isRequestID(header.Get("X-Request-Id")) {
+	if id := <-r.told; !isRequestID(id) || header.Get("X-Request-Id") != id {
+		t.Errorf("%q is logged of %v", id, header)
+	}
+	if status != 503 || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", status, header)
 	}
 	// One that says nothing is told, too, and not waited for.

@@ -93,10 +93,12 @@ type Server struct {
 	accounts accounts
 	shares   shares
 	log      *slog.Logger
-	now      func() time.Time
-	echo     *echo.Echo
-	gate     *gate
-	line     line
+	// errorLines bounds the log lines of errors.
+	errorLines *logSampler
+	now        func() time.Time
+	echo       *echo.Echo
+	gate       *gate
+	line       line
 	// clientsBeside is how many may be connected while a job runs alone; 0
 	// where none does.
 	clientsBeside atomic.Int64
@@ -148,6 +150,7 @@ func New(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.errorLines = newLogSampler(s.now)
 	s.poison = newPoison(s.now, cfg.Clock)
 	if s.sources, err = newSources(s, cfg.Sources, cfg.Clock); err != nil {
 		return nil, err
@@ -156,7 +159,7 @@ func New(cfg Config) (*Server, error) {
 	s.group, _ = ledger.FindGroup() // without one its figures are missing
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_answers_total", Help: "Answers for pictures, by ok, not-modified, or the code of the error."}, []string{"code"})
 	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_sent_bytes_total", Help: "Bytes of pictures sent, by what the cache did and where it had them."}, []string{"outcome", "tier"})
-	s.gate.changed, s.gate.limit = s.clientsChanged, s.clientLimit
+	s.gate.changed, s.gate.limit, s.gate.refusal = s.clientsChanged, s.clientLimit, s.logRefusal
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {
 		return nil, err

@@ -1,0 +1,129 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// logRate bounds the lines of one error code: so many at once, and so many a
+// second after that.
+type logRate struct{ burst, perSecond float64 }
+
+var (
+	// Any client can cause as many of these as it likes.
+	clientErrorRate = logRate{burst: 10, perSecond: 1}
+	// Only a flood causes more of these than that. Of an overloaded server each
+	// line takes time that it does not have.
+	serverErrorRate = logRate{burst: 100, perSecond: 20}
+)
+
+// logSampler keeps a flood of errors from flooding the log. Codes are few, so the
+// table is bounded.
+type logSampler struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	codes map[string]*logBucket
+}
+
+// logBucket is a token bucket, and the lines left out since the last one written.
+type logBucket struct {
+	tokens     float64
+	filled     time.Time
+	suppressed int
+}
+
+func newLogSampler(now func() time.Time) *logSampler {
+	return &logSampler{now: now, codes: map[string]*logBucket{}}
+}
+
+// allow says whether a line of a code may be written, and how many were left out
+// before it.
+func (l *logSampler) allow(code string, rate logRate) (suppressed int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, b := l.now(), l.codes[code]
+	if b == nil {
+		b = &logBucket{tokens: rate.burst, filled: now}
+		l.codes[code] = b
+	}
+	passed := max(now.Sub(b.filled), 0) // the clock may have been set back
+	b.tokens, b.filled = min(b.tokens+passed.Seconds()*rate.perSecond, rate.burst), now
+	if b.tokens < 1 {
+		b.suppressed++
+		return 0, false
+	}
+	b.tokens--
+	suppressed, b.suppressed = b.suppressed, 0
+	return suppressed, true
+}
+
+// logError tells the operator what the client is not told.
+func (s *Server) logError(r *http.Request, f failure, id string, err error) {
+	s.logSampled("request failed", f, id, func() []any {
+		attrs := []any{"target", clip(r.RequestURI), "err", clip(err.Error())}
+		if d := details(err); d != "" {
+			attrs = append(attrs, "detail", clip(d))
+		}
+		return attrs
+	})
+}
+
+// logRefusal tells of a client that there was no room for.
+func (s *Server) logRefusal(id string) {
+	shed := failure{status: http.StatusServiceUnavailable, code: "shed"}
+	s.logSampled("client refused: too many connections", shed, id, func() []any {
+		return []any{"clients", s.gate.connected()}
+	})
+}
+
+// logSampled writes a line of an error, or counts it for the next line of its
+// code. At debug level every line is written.
+func (s *Server) logSampled(msg string, f failure, id string, more func() []any) {
+	level, rate := slog.LevelInfo, clientErrorRate
+	switch {
+	case f.status == http.StatusInternalServerError:
+		level, rate = slog.LevelError, serverErrorRate
+	case f.status > http.StatusInternalServerError:
+		level, rate = slog.LevelWarn, serverErrorRate
+	}
+	ctx, suppressed := context.Background(), 0
+	switch {
+	case !s.log.Enabled(ctx, level):
+		return
+	case !s.log.Enabled(ctx, slog.LevelDebug):
+		var ok bool
+		if suppressed, ok = s.errorLines.allow(f.code, rate); !ok {
+			return
+		}
+	}
+	attrs := append([]any{"status", f.status, "code", f.code, "request", id}, more()...)
+	if suppressed > 0 {
+		attrs = append(attrs, "suppressed", suppressed)
+	}
+	s.log.Log(ctx, level, msg, attrs...)
+}
+
+// details is what an error knows and does not say: a codec's words, a
+// network's. It is for the operator alone.
+func details(err error) string {
+	var d interface{ Details() string }
+	if errors.As(err, &d) {
+		return d.Details()
+	}
+	return ""
+}
+
+// clip bounds a text whose length others choose.
+func clip(s string) string {
+	const most = 500
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
