@@ -96,3 +96,42 @@ func TestDialectOfTheServer(t *testing.T) {
 		t.Error("health is below the prefix")
 	}
 }
+
+// Paths as generateImageInfoUrl of @imgproxy/imgproxy-node 1.1.0 makes them.
+func TestThereIsNoInfoEndpoint(t *testing.T) {
+	open, err := signedurl.New(signedurl.Config{Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := thumborDialect(t, thumbor.Config{Keys: []string{"secret"}})
+	for name, change := range map[string]func(*Config){
+		"signed": nil, "insecure": func(c *Config) { c.Keyring = open },
+		"prefix":  func(c *Config) { c.PathPrefix = "/img" },
+		"thumbor": func(c *Config) { c.Thumbor, c.ThumborPath = d, "/" },
+	} {
+		r := newRig(t, change)
+		for _, path := range []string{
+			"/info/yd1HlrRT0RhUOAYj9jB5nPkQAprN2bYOIaQO4FC4iVA/aHR0cHM6Ly9leGFtcGxlLmNvbS9hLmpwZw",
+			"/info/ZjwXwF1ELLLcv3wzopRP5REbRsNm_LfFHP_xjTQ9OSk/f:t/s:t/aHR0cHM6Ly9leGFtcGxlLmNvbS9hLmpwZw",
+			"/info/rgPbopbfJNAMnnPGqj_XX57l42tgdbHmtPtr57qZuyY/plain/https://example.com/a.jpg",
+			"/info/8B_VGIT_fLyp2JC8g2X7T1Bu-BW096UzUCqH6yRCJOs/f:t/s:t/plain/https://example.com/a.jpg?a=b",
+			"/info/insecure/aHR0cHM6Ly9leGFtcGxlLmNvbS9hLmpwZw",
+		} {
+			resp, body := r.must(r.cfg.PathPrefix + path)
+			if resp.StatusCode != 404 || !strings.HasPrefix(body, "malformed-path: There is no info endpoint in pictor yet") {
+				t.Errorf("%s: %s: %d %q", name, path, resp.StatusCode, body)
+			}
+		}
+		if name == "insecure" { // where any word is a signature
+			if resp, body := r.must("/info/w:10/plain/" + r.site.URL + "/a.png"); resp.StatusCode != 200 {
+				t.Errorf("an image whose signature is not looked at: %d %q", resp.StatusCode, body)
+			}
+			continue
+		}
+		for _, path := range []string{"/information/w:10/plain/https://example.com/a.jpg", "/inf/x"} {
+			if resp, body := r.must(r.cfg.PathPrefix + path); resp.StatusCode != 403 {
+				t.Errorf("%s: %s: %d %q", name, path, resp.StatusCode, body)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -15,6 +16,12 @@ import (
 
 // errExpired: the URL was good until a time that has passed.
 var errExpired = errors.New("expired")
+
+// errNoInfo: a path of imgproxy Pro's info endpoint, /info/SIGNATURE/…, that some
+// client libraries make. No signature is "info", but with --insecure any word is
+// one, so such a path counts as one only where it is wrong.
+var errNoInfo = fmt.Errorf("%w: there is no info endpoint in pictor yet; paths that begin with /info/ are imgproxy Pro's",
+	signedurl.ErrMalformed)
 
 // asked is a request and what its parts are known by to the caches.
 type asked struct {
@@ -158,7 +165,16 @@ func (s *Server) read(target string) (signedurl.Request, error) {
 		}
 		// At the root the path may be of the native dialect.
 	}
-	path, err := s.cfg.Keyring.Verify(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
+	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
+	req, err := s.readNative(own)
+	if err != nil && strings.HasPrefix(signedurl.PathOf(own), "/info/") {
+		return signedurl.Request{}, errNoInfo
+	}
+	return req, err
+}
+
+func (s *Server) readNative(target string) (signedurl.Request, error) {
+	path, err := s.cfg.Keyring.Verify(target)
 	if err != nil {
 		return signedurl.Request{}, err
 	}
