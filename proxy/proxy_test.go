@@ -262,9 +262,18 @@ func TestReadiness(t *testing.T) {
 
 func TestASourceThatIsNotAllowedIsNotFetched(t *testing.T) {
 	r := newRig(t, nil)
-	path := "/plain/file:///etc/passwd"
-	if resp, body := r.must("/" + ring.Sign(path) + path); resp.StatusCode != 403 || !strings.HasPrefix(body, "source-not-allowed: ") {
-		t.Errorf("%d %q", resp.StatusCode, body)
+	for path, want := range map[string]string{
+		"/plain/file:///etc/passwd":      "403 source-not-allowed: The scheme of the source is not supported; ",
+		"/plain/s3://bucket/a.jpg":       "403 source-not-allowed: S3, GCS, Azure and Swift buckets are not supported yet; ",
+		"/plain//dunes.jpg":              "404 bad-source: The source has no scheme: it must be a full URL such as ",
+		"/w:100/L2R1bmVzLmpwZw.webp":     "404 bad-source: The source has no scheme: it must be a full URL such as ",
+		"/plain/dunes.jpg@webp":          "404 bad-source: The source has no scheme: it must be a full URL such as ",
+		"/plain/http://me:you%40x/a.jpg": "404 bad-source: The source must not contain a user name or a password.",
+	} {
+		resp, body := r.must("/" + ring.Sign(path) + path)
+		if !strings.HasPrefix(fmt.Sprintf("%d %s", resp.StatusCode, body), want) {
+			t.Errorf("%s: %d %q", path, resp.StatusCode, body)
+		}
 	}
 }
 

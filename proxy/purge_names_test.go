@@ -118,9 +118,9 @@ func TestPurgeOfPrefixes(t *testing.T) {
 		}
 	}
 	for prefix, why := range map[string]string{
-		"htps://example.com/": "scheme is not http", "https://me@example.com/": "user name", "https://example.com/a%2": "percent-encoded", "https://exam": "scheme://host/",
+		"htps://example.com/": "sources are http://", "https://me@example.com/": "user name", "https://example.com/a%2": "percent-encoded", "https://exam": "scheme://host/",
 		"https://h/a?X-Amz-Date=1": "X-Amz-Date", "https://h/a?v=1&X-Amz-": "source-key-ignore", "https://h/a?sig=": "sig", "https://h/a?x%2Damz%2Ddate=1&v=": "source-key-ignore",
-		"https://h/a?sig&v": "sig", "https://h/#a": "no part of a source", "local:///a/../b": "neither . nor ..",
+		"https://h/a?sig&v": "sig", "https://h/#a": "must not contain a #", "local:///a/../b": "no . and .. segments",
 	} {
 		if _, err := r.server.targets(PurgeRequest{Prefixes: []string{prefix}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", prefix, err)

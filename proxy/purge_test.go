@@ -260,7 +260,7 @@ func TestPurgeOverHTTP(t *testing.T) {
 		{"nothing", open, `{}`, nil, 400, "names nothing"},
 		{"mode", open, `{"all": true, "mode": "gentle"}`, nil, 400, "hard or soft"},
 		{"no picture's URL", open, `{"urls": ["/x/nosuch:1/plain/a"]}`, nil, 400, "no URL of a picture here"},
-		{"no source", open, `{"sources": ["a.jpg"]}`, nil, 400, "it has no scheme"},
+		{"no source", open, `{"sources": ["a.jpg"]}`, nil, 400, "the source has no scheme"},
 		{"prefix without a host", open, `{"prefixes": ["https://exam"]}`, nil, 400, "scheme://host/"},
 		{"a host with a path", open, `{"hosts": ["example.com/a"]}`, nil, 400, "example.com:8080"},
 		{"a tag with a blank", open, `{"tags": ["a b"]}`, nil, 400, "blanks"},

@@ -59,11 +59,11 @@ func prefixURL(text string) (string, error) {
 	end := strings.IndexAny(rest, "/?#\\")
 	switch n := len(text); {
 	case !ok || end < 0 || rest[end] != '/':
-		return "", fmt.Errorf("%w: it does not begin with scheme://host/", ErrBadSource)
+		return "", fmt.Errorf("%w: it must begin with scheme://host/", ErrBadSource)
 	case strings.Contains(rest, "#"):
-		return "", fmt.Errorf("%w: what follows a # is no part of a source", ErrBadSource)
+		return "", fmt.Errorf("%w: it must not contain a #, as fragments are not part of a source", ErrBadSource)
 	case text[n-1] == '%' || text[n-2] == '%' && isHex(text[n-1]):
-		return "", fmt.Errorf("%w: it ends within a percent-encoded byte", ErrBadSource)
+		return "", fmt.Errorf("%w: it must not end in the middle of a percent-encoded byte", ErrBadSource)
 	}
 	// The last segment is not whole: .. may become ..a.jpg.
 	tail := ""
@@ -80,13 +80,13 @@ func prefixURL(text string) (string, error) {
 
 func (f *Fetcher) prefixLocal(rest string) (string, error) {
 	if f.cfg.Local == nil {
-		return "", fmt.Errorf("%w: local sources need local-root", ErrSourceNotAllowed)
+		return "", errNoRoot
 	}
 	name, ok := strings.CutPrefix(rest, "///")
 	folder := name[:strings.LastIndexByte(name, '/')+1]
 	whole := strings.TrimSuffix(folder, "/")
 	if !ok || strings.ContainsAny(name, "\\\x00") || folder != "" && (whole == "." || !fs.ValidPath(whole)) {
-		return "", fmt.Errorf("%w: a local source begins with local:///, and has neither . nor .. in it", ErrBadSource)
+		return "", fmt.Errorf("%w: a local source begins with local:/// and has no . and .. segments", ErrBadSource)
 	}
 	return "local:///" + name, nil
 }
@@ -99,14 +99,14 @@ func (f *Fetcher) HostName(text string) (string, error) {
 		text = "[" + text + "]"
 	}
 	if strings.ContainsAny(text, "/?#@\\") {
-		return "", fmt.Errorf("%w: it is more than a host", ErrBadSource)
+		return "", fmt.Errorf("%w: it must be a host only", ErrBadSource)
 	}
 	u, err := parseURL("http://"+text+"/", url.Parse)
 	if err != nil {
 		return "", err
 	}
 	if name := u.Hostname(); !strings.Contains(name, ":") && !isName(name) {
-		return "", fmt.Errorf("%w: its host is no domain name", ErrBadSource)
+		return "", fmt.Errorf("%w: it is not a valid domain name", ErrBadSource)
 	}
 	return u.Host, nil
 }

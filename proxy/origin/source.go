@@ -22,10 +22,24 @@ func (f *Fetcher) parse(source string) (u *url.URL, file string, err error) {
 		file, err = f.localName(source[len("local:"):])
 		return nil, file, err
 	case "":
-		return nil, "", fmt.Errorf("%w: it has no scheme; say https://", ErrBadSource)
+		return nil, "", errNoScheme
+	case "s3", "gs", "abs", "swift": // imgproxy's buckets
+		return nil, "", errBucket
 	}
-	return nil, "", fmt.Errorf("%w: its scheme is not http, https or local", ErrSourceNotAllowed)
+	return nil, "", errScheme
 }
+
+const served = "sources are http://, https:// and, with --local-root, local:///"
+
+var (
+	errNoScheme = fmt.Errorf("%w: the source has no scheme: it must be a full URL such as https://example.com/a.jpg, "+
+		"as pictor has no base URL setting yet", ErrBadSource)
+	errBucket = fmt.Errorf("%w: S3, GCS, Azure and Swift buckets are not supported yet; %s, and a presigned https:// URL of the object works",
+		ErrSourceNotAllowed, served)
+	errScheme = fmt.Errorf("%w: the scheme of the source is not supported; %s", ErrSourceNotAllowed, served)
+	errNoRoot = fmt.Errorf("%w: local:/// sources need --local-root", ErrSourceNotAllowed)
+	errNotURL = fmt.Errorf("%w: the source is not a valid URL", ErrBadSource)
+)
 
 // scheme is what stands before the first colon (RFC 3986 §3.1), in lower case.
 // A dot is allowed in one, but none is known that has it: example.com:80 is a
@@ -45,11 +59,11 @@ func scheme(source string) string {
 // it is: what was percent-encoded in the outer URL is decoded by now.
 func (f *Fetcher) localName(rest string) (string, error) {
 	if f.cfg.Local == nil {
-		return "", fmt.Errorf("%w: local sources need local-root", ErrSourceNotAllowed)
+		return "", errNoRoot
 	}
 	name, ok := strings.CutPrefix(rest, "///")
 	if !ok || !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
-		return "", fmt.Errorf("%w: a local source is local:///path/to/file, without . or .. in it", ErrBadSource)
+		return "", fmt.Errorf("%w: a local source must look like local:///path/to/file, without . and .. segments", ErrBadSource)
 	}
 	return name, nil
 }
@@ -65,14 +79,14 @@ func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	}
 	u, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it cannot be read as a URL", ErrBadSource)
+		return nil, errNotURL
 	}
 	u.Fragment, u.RawFragment = "", ""
 	if given := u.EscapedPath(); withoutDots(given) != given {
 		// The encoded path is what is asked for.
 		u.RawPath = withoutDots(given)
 		if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
-			return nil, fmt.Errorf("%w: it cannot be read as a URL", ErrBadSource)
+			return nil, errNotURL
 		}
 	}
 	return u, canonicalHost(u)
@@ -110,23 +124,23 @@ func canonicalHost(u *url.URL) error {
 	host, port := u.Hostname(), u.Port()
 	switch {
 	case u.User != nil:
-		return fmt.Errorf("%w: it holds a user name or a password", ErrBadSource)
+		return fmt.Errorf("%w: the source must not contain a user name or a password", ErrBadSource)
 	case host == "":
-		return fmt.Errorf("%w: it has no host", ErrBadSource)
+		return fmt.Errorf("%w: the source has no host", ErrBadSource)
 	case strings.Contains(host, "%"):
-		return fmt.Errorf("%w: its address names a zone", ErrBadSource)
+		return fmt.Errorf("%w: the IPv6 address of the source must not have a zone", ErrBadSource)
 	}
 	if port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return fmt.Errorf("%w: its port is not one of 1 to 65535", ErrBadSource)
+			return fmt.Errorf("%w: the port of the source must be 1 to 65535", ErrBadSource)
 		}
 		port = strconv.FormatUint(n, 10)
 	}
 	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
 		ascii, err := idna.Lookup.ToASCII(host)
 		if err != nil {
-			return fmt.Errorf("%w: its host is no domain name", ErrBadSource)
+			return fmt.Errorf("%w: the host of the source is not a valid domain name", ErrBadSource)
 		}
 		host = ascii
 	}
@@ -134,7 +148,7 @@ func canonicalHost(u *url.URL) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		host = ip.String()
 	} else if numeric(host) || strings.Contains(host, ":") {
-		return fmt.Errorf("%w: its host is a number but no IP address", ErrBadSource)
+		return fmt.Errorf("%w: the host of the source is a number but not a valid IP address", ErrBadSource)
 	}
 	switch {
 	case port != "":

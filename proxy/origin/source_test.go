@@ -49,6 +49,29 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// People who come from imgproxy have sources that it serves and pictor does not.
+func TestSourcesThatAreNotServedSayWhatIs(t *testing.T) {
+	f := newFetcher(t, Config{})
+	for _, tc := range []struct {
+		sources []string
+		want    string
+	}{
+		{[]string{"/dunes.jpg", "dunes.jpg", "//example.com/dunes.jpg", "a/dunes.jpg", "example.com:80/dunes.jpg", ""},
+			"a full URL such as https://example.com/a.jpg, as pictor has no base URL setting yet"},
+		{[]string{"s3://bucket/dunes.jpg", "gs://b/d", "abs://b/d", "swift://b/d", "S3://b/d"},
+			"buckets are not supported yet; sources are http://, https:// and, with --local-root, local:///"},
+		{[]string{"ftp://example.com/dunes.jpg", "data:image/png;base64,xx", "s4://b/d"},
+			"not supported; sources are http://, https:// and, with --local-root, local:///"},
+		{[]string{"local:///dunes.jpg"}, "need --local-root"},
+	} {
+		for _, source := range tc.sources {
+			if err := f.Check(source); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%q: %v", source, err)
+			}
+		}
+	}
+}
+
 func TestWhatAnOriginIsAskedFor(t *testing.T) {
 	asked := make(chan string, 1)
 	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r.RequestURI })
