@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	mathrand "math/rand/v2"
 	"net/http"
 	"strconv"
@@ -43,6 +44,8 @@ const (
 	settling = time.Minute
 	passing  = 3 * time.Second
 )
+
+const methodNotAllowed = "method-not-allowed"
 
 const unreachable = "The source could not be fetched."
 
@@ -112,7 +115,7 @@ func classify(err error) failure {
 	if errors.As(err, &he) {
 		switch he.Code {
 		case http.StatusMethodNotAllowed:
-			return failure{status: he.Code, code: "method-not-allowed", text: "Pictures are asked for by GET or HEAD."}
+			return failure{status: he.Code, code: methodNotAllowed, text: "Pictures are asked for by GET or HEAD."}
 		case http.StatusNotFound:
 			return failure{status: he.Code, code: "malformed-path", text: "There is nothing at this path."}
 		}
@@ -137,13 +140,20 @@ func (s *Server) writeError(err error, c echo.Context) {
 	}
 	f := classify(err)
 	s.answers.WithLabelValues(f.code).Inc()
-	id := requestIDOf(c.Response())
 	h := c.Response().Header()
-	noStore(h)
 	h.Set("Cache-Status", errorStatus(f, err))
+	h.Set("Access-Control-Allow-Origin", "*")
+	s.writeFailure(c.Response(), c.Request(), f, err)
+}
+
+// writeFailure answers with an error, in the form that all have on both ports,
+// and logs it.
+func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure, err error) {
+	id := requestIDOf(w)
+	h := w.Header()
+	noStore(h)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Access-Control-Allow-Origin", "*")
 	if f.status == http.StatusServiceUnavailable {
 		// Spread over a few seconds, so that those who come back do not come together.
 		h.Set("Retry-After", strconv.Itoa(1+mathrand.IntN(5)))
@@ -153,10 +163,10 @@ func (s *Server) writeError(err error, c echo.Context) {
 		text += fmt.Sprintf("cause: %v %s\n", err, details(err))
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
-	s.logError(c.Request(), f, id, err)
-	c.Response().WriteHeader(f.status)
-	if c.Request().Method != http.MethodHead {
-		_, _ = c.Response().Write([]byte(text)) // the client may have left
+	s.logError(r, f, id, err)
+	w.WriteHeader(f.status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, text) // the client may have left
 	}
 }
 

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -57,43 +55,49 @@ const (
 var errPurge = errors.New("bad purge")
 
 // purge answers POST /purge.
-func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
+func (s *Server) purge(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
+	ask, err := readPurge(w, r)
+	if err != nil {
+		return err
+	}
+	answer, err := s.Purge(ask)
+	switch {
+	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
+		return badPurge(sentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
+	case err != nil:
+		f := internal
+		f.text = "The purge could not be written to the purge log, so nothing was purged. See the server's log."
+		return &adminError{f, fmt.Errorf("purge failed, nothing was purged: %w", err)}
+	}
+	s.log.Info("purged", "sequence", answer.Sequence, "mode", answer.Mode, "targets", len(answer.CDNTags))
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // fails where the client has left
+	return nil
+}
+
+// readPurge reads the body of POST /purge.
+func readPurge(w http.ResponseWriter, r *http.Request) (ask PurgeRequest, err error) {
 	// A page in an operator's browser can send text without asking, JSON not.
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		http.Error(w, "bad-argument: Send JSON, as Content-Type: application/json.", http.StatusUnsupportedMediaType)
-		return
+		return ask, refuse(http.StatusUnsupportedMediaType, "bad-argument", "Send JSON, with Content-Type: application/json.")
 	}
-	var ask PurgeRequest
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPurgeBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&ask); err != nil {
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
-			http.Error(w, "too-large: A purge has at most 1 MiB; send several.", http.StatusRequestEntityTooLarge)
-			return
+			return ask, refuse(http.StatusRequestEntityTooLarge, "too-large", "A purge has at most 1 MiB. Send several purges.")
 		}
-		http.Error(w, "bad-argument: The body is not JSON such as {\"sources\": [\"https://example.com/a.jpg\"]}: "+err.Error()+".", http.StatusBadRequest)
-		return
+		return ask, badPurge(`The body must be JSON such as {"sources": ["https://example.com/a.jpg"]}: ` + err.Error() + ".")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		http.Error(w, "bad-argument: There is something behind the JSON.", http.StatusBadRequest)
-		return
+		return ask, badPurge("The body must be one JSON object, with nothing after it.")
 	}
-	answer, err := s.Purge(ask)
-	switch {
-	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
-		http.Error(w, "bad-argument: "+sentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")), http.StatusBadRequest)
-		return
-	case err != nil:
-		s.log.Error("purge failed: nothing was purged", "err", err)
-		http.Error(w, "internal: The purge could not be written to its log, so nothing was purged; see the server's log.", http.StatusInternalServerError)
-		return
-	}
-	s.log.Info("purged", "sequence", answer.Sequence, "mode", answer.Mode, "targets", len(answer.CDNTags))
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer) // fails where the client has left
+	return ask, nil
 }
+
+func badPurge(text string) error { return refuse(http.StatusBadRequest, "bad-argument", text) }
 
 // Purge purges. When it returns nothing of what is named is served any more,
 // be it in a tier or on its way there.
@@ -127,23 +131,4 @@ func (ask PurgeRequest) mode() (purge.Mode, error) {
 		return purge.Soft, nil
 	}
 	return 0, fmt.Errorf("%w: mode is hard or soft", errPurge)
-}
-
-// fromHere lets only those in who name the server by an address of this
-// machine: a page that an operator looks at could otherwise have its own name
-// lead here, and be taken by the browser for the same site.
-func fromHere(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
-			noStore(w.Header())
-			http.Error(w, "wrong-host: Without a token the admin port is used as localhost or 127.0.0.1; set --admin-token to use it by another name.", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

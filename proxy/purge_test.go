@@ -254,9 +254,9 @@ func TestPurgeOverHTTP(t *testing.T) {
 		status int
 		text   string
 	}{
-		{"no JSON", open, "sources", nil, 400, "bad-argument: The body is not JSON"},
+		{"no JSON", open, "sources", nil, 400, "bad-argument: The body must be JSON such as "},
 		{"unknown field", open, `{"source": []}`, nil, 400, "bad-argument"},
-		{"two", open, good + good, nil, 400, "behind the JSON"},
+		{"two", open, good + good, nil, 400, "one JSON object"},
 		{"nothing", open, `{}`, nil, 400, "names nothing"},
 		{"mode", open, `{"all": true, "mode": "gentle"}`, nil, 400, "hard or soft"},
 		{"no picture's URL", open, `{"urls": ["/x/nosuch:1/plain/a"]}`, nil, 400, "no URL of a picture here"},

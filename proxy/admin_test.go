@@ -1,0 +1,137 @@
+package proxy
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// adminErrors are requests that the admin port refuses; "secret" is its token,
+// where it has one.
+var adminErrors = []struct {
+	name, method, path, token string
+	header                    []string
+	status                    int
+	code, allow               string
+}{
+	{"no such path", "GET", "/nothing", "", nil, 404, "not-found", ""},
+	{"no such path", "POST", "/nothing", "", nil, 404, "not-found", ""},
+	{"below a path", "GET", "/metrics/", "", nil, 404, "not-found", ""},
+	{"a path that is not clean", "GET", "//metrics", "", nil, 404, "not-found", ""},
+	{"an image's path", "GET", "/x/w:10/plain/http://example.com/a.jpg", "", nil, 404, "not-found", ""},
+	{"reading a purge", "GET", "/purge", "", nil, 405, "method-not-allowed", "POST"},
+	{"reading a purge", "HEAD", "/purge", "", nil, 405, "method-not-allowed", "POST"},
+	{"asking for methods", "OPTIONS", "/purge", "", nil, 405, "method-not-allowed", "POST"},
+	{"an unknown method", "POS", "/purge", "", nil, 405, "method-not-allowed", "POST"},
+	{"before the token", "GET", "/purge", "secret", nil, 405, "method-not-allowed", "POST"},
+	{"writing metrics", "POST", "/metrics", "", nil, 405, "method-not-allowed", "GET, HEAD"},
+	{"writing memory", "PUT", "/debug/memory", "", nil, 405, "method-not-allowed", "GET, HEAD"},
+	{"writing the index", "DELETE", "/", "", nil, 405, "method-not-allowed", "GET, HEAD"},
+	{"a form", "GET", "/debug/memory?format=xml", "", nil, 400, "bad-argument", ""},
+	{"no body", "POST", "/purge", "", []string{"Content-Type", "application/json"}, 400, "bad-argument", ""},
+	{"no type", "POST", "/purge", "", nil, 415, "bad-argument", ""},
+	{"no token", "GET", "/debug/memory", "secret", nil, 401, "unauthorized", ""},
+	{"no token", "POST", "/purge", "secret", nil, 401, "unauthorized", ""},
+	{"another scheme", "GET", "/debug/memory", "secret", []string{"Authorization", "Basic secret"},
+		401, "unauthorized", ""},
+	{"another name", "GET", "/debug/memory", "", []string{"Host", "evil.example"}, 403, "wrong-host", ""},
+}
+
+// Errors of the admin port have the form that all errors have.
+func TestErrorsOfTheAdminPort(t *testing.T) {
+	var l errorLog
+	r := newRig(t, logged(&l, slog.LevelDebug, &watch{}))
+	for _, tc := range adminErrors {
+		req := httptest.NewRequest(tc.method, "http://127.0.0.1:8081"+tc.path, nil)
+		req.Header.Set("X-Request-Id", "the-id")
+		for i := 0; i+1 < len(tc.header); i += 2 {
+			req.Header.Set(tc.header[i], tc.header[i+1])
+			if tc.header[i] == "Host" {
+				req.Host = tc.header[i+1]
+			}
+		}
+		w := httptest.NewRecorder()
+		r.server.Admin(tc.token).ServeHTTP(w, req)
+		what := tc.name + ": " + tc.method + " " + tc.path
+		h, body := w.Header(), w.Body.String()
+		whole := strings.HasPrefix(body, tc.code+": ") && strings.HasSuffix(body, ". (request the-id)\n")
+		if w.Code != tc.status || tc.method == "HEAD" && body != "" || tc.method != "HEAD" && !whole {
+			t.Errorf("%s: %d %q", what, w.Code, body)
+		}
+		authenticate := map[int]string{401: "Bearer"}[tc.status]
+		for name, want := range map[string]string{
+			"Allow": tc.allow, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"Content-Type": "text/plain; charset=utf-8", "WWW-Authenticate": authenticate,
+			"Access-Control-Allow-Origin": "", // pages of other sites must not read this port
+		} {
+			if h.Get(name) != want {
+				t.Errorf("%s: %s: %q", what, name, h.Get(name))
+			}
+		}
+		lines := l.lines(t, failed)
+		if last := lines[len(lines)-1]; last["request"] != "the-id" || last["code"] != tc.code || last["level"] != "INFO" {
+			t.Errorf("%s: %v", what, last)
+		}
+	}
+	if n := r.cfg.Clock.Applied(); n != 0 {
+		t.Errorf("%d purges", n)
+	}
+}
+
+func TestTheAdminPortAnswers(t *testing.T) {
+	r := newRig(t, nil)
+	for _, path := range []string{"/", "/metrics", "/debug/memory", "/debug/memory?format=table"} {
+		for _, method := range []string{"GET", "HEAD"} {
+			w := httptest.NewRecorder()
+			r.server.Admin("").ServeHTTP(w, httptest.NewRequest(method, "http://127.0.0.1:8081"+path, nil))
+			if w.Code != 200 || w.Header().Get("Content-Type") == "" {
+				t.Errorf("%s %s: %d %v", method, path, w.Code, w.Header())
+			}
+		}
+	}
+}
+
+func TestAPurgeThatCannotBeKeptIsAnError(t *testing.T) {
+	var l errorLog
+	r := newRig(t, logged(&l, slog.LevelInfo, &watch{}))
+	if err := r.cfg.Clock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8081/purge", strings.NewReader(`{"all": true}`))
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	r.server.Admin("").ServeHTTP(w, req)
+	lines := l.lines(t, failed)
+	const text, cause = "internal: The purge could not be written to the purge log", "purge failed, nothing was purged: "
+	if w.Code != 500 || !strings.HasPrefix(w.Body.String(), text) || len(lines) != 1 {
+		t.Fatalf("%d %q, %v", w.Code, w.Body, lines)
+	}
+	if got, _ := lines[0]["err"].(string); lines[0]["level"] != "ERROR" || !strings.HasPrefix(got, cause) {
+		t.Errorf("%v", lines[0])
+	}
+}
+
+func TestScrapesAreBounded(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	h := atMost(1, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { entered <- struct{}{}; <-release }))
+	ask := func() error { return h(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)) }
+	first := make(chan error)
+	go func() { first <- ask() }()
+	<-entered
+	r := newRig(t, nil)
+	w := httptest.NewRecorder()
+	r.server.writeAdminError(w, httptest.NewRequest(http.MethodGet, "/metrics", nil), ask())
+	if w.Code != 503 || !strings.HasPrefix(w.Body.String(), "shed: ") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
+	}
+	release <- struct{}{}
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	go func() { <-entered; release <- struct{}{} }()
+	if err := ask(); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
