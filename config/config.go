@@ -61,7 +61,7 @@ type Serve struct {
 
 	StaleWhileRevalidate time.Duration `help:"How long after that a result is still served while it is made anew, where the origin says nothing." default:"1h" group:"Freshness"`
 	StaleIfError         time.Duration `help:"How long after that a result is still served where it cannot be made anew, where the origin says nothing." default:"168h" group:"Freshness"`
-	CDN                  string        `name:"cdn" help:"What stands before the server, for its headers: cloudflare, fastly, cloudfront or varnish." placeholder:"NAME" group:"Freshness"`
+	CDN                  string        `name:"cdn" help:"CDN or cache in front of the server, which decides its headers: cloudflare, fastly, cloudfront, nginx or varnish." placeholder:"NAME" group:"Freshness"`
 	BrowserTTL           time.Duration `name:"browser-ttl" help:"With --cdn, how long browsers may keep a result, which cannot be purged there." default:"5m" group:"Freshness"`
 
 	AllowNetworks Prefixes `help:"Networks (CIDR) or addresses that sources may be fetched from although they are private." placeholder:"CIDR,..." group:"Sources"`

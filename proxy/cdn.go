@@ -24,11 +24,13 @@ type CDN struct {
 }
 
 // profiles are the CDNs by name, as their documents have it. Cloudflare takes
-// s-maxage for a word against stale answers, so it gets none.
+// s-maxage for a word against stale answers, so it gets none. nginx follows
+// Cache-Control, and has the tags for those who purge its files by a script.
 var profiles = map[string]CDN{
 	"cloudflare": {control: "Cdn-Cache-Control", tags: "Cache-Tag", between: ","},
 	"fastly":     {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
 	"cloudfront": {shared: true, tags: "Cache-Tag", between: ","},
+	"nginx":      {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
 	"varnish":    {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
 }
 

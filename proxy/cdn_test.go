@@ -21,6 +21,7 @@ func TestWhatIsSaidToEachCDN(t *testing.T) {
 		{"", "fresh", "w:10", "", "public, max-age=3600", "", ""},
 		{"cloudflare", "fresh", "w:10", "", "public, max-age=300", "CDN-Cache-Control", "max-age=3600" + day},
 		{"fastly", "fresh", "w:10", "", "public, max-age=300", "Surrogate-Control", "max-age=3600" + day},
+		{"nginx", "fresh", "w:10", "", "public, max-age=300", "Surrogate-Control", "max-age=3600" + day},
 		{"varnish", "fresh", "w:10", "", "public, max-age=300", "Surrogate-Control", "max-age=3600" + day},
 		{"cloudfront", "fresh", "w:10", "", "public, max-age=300, s-maxage=3600" + day, "", ""},
 		{"cloudflare", "short", "w:10", "max-age=60", "public, max-age=60", "CDN-Cache-Control", "max-age=60" + day},
@@ -67,7 +68,8 @@ func TestWhatIsSaidToEachCDN(t *testing.T) {
 
 func TestTagsForTheCDN(t *testing.T) {
 	for name, want := range map[string]struct{ header, between string }{
-		"cloudflare": {"Cache-Tag", ","}, "cloudfront": {"Cache-Tag", ","}, "fastly": {"Surrogate-Key", " "}, "varnish": {"Surrogate-Key", " "}, "": {},
+		"cloudflare": {"Cache-Tag", ","}, "cloudfront": {"Cache-Tag", ","}, "fastly": {"Surrogate-Key", " "},
+		"nginx": {"Surrogate-Key", " "}, "varnish": {"Surrogate-Key", " "}, "": {},
 	} {
 		r := newRig(t, func(c *Config) { c.CDN, _ = ParseCDN(name) })
 		r.header.Set("Cache-Tag", "Origin")

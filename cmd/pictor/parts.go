@@ -105,7 +105,7 @@ func (p *parts) settings(cfg *config.Serve, plan config.Plan, ring *signedurl.Ke
 	if cfg.CDN != "" {
 		var ok bool
 		if settings.CDN, ok = proxy.ParseCDN(cfg.CDN); !ok {
-			return settings, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront or varnish, or leave it out", cfg.CDN)
+			return settings, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront, nginx or varnish, or leave it out", cfg.CDN)
 		}
 	}
 	var err error
