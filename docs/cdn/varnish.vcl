@@ -129,11 +129,21 @@ sub vcl_deliver {
     unset resp.http.Surrogate-Control;
     unset resp.http.Surrogate-Key;
     unset resp.http.xkey;
+    # Each cache appends its member to Cache-Status (RFC 9211): what pictor said when Varnish fetched the image comes first.
+    if (resp.http.Cache-Status) {
+        set resp.http.Cache-Status = resp.http.Cache-Status + ", ";
+    }
     if (obj.hits == 0) {
         set resp.http.X-Cache = "MISS";
+        set resp.http.Cache-Status = resp.http.Cache-Status + "varnish; fwd=miss";
     } else if (obj.ttl > 0s) {
         set resp.http.X-Cache = "HIT";
+        set resp.http.Cache-Status = resp.http.Cache-Status + "varnish; hit; ttl=" + std.integer(duration = obj.ttl, fallback = 0);
+    } else if (req.http.X-Ask == "nobody") {
+        set resp.http.X-Cache = "STALE";
+        set resp.http.Cache-Status = resp.http.Cache-Status + "varnish; fwd=stale; detail=served-stale";
     } else {
         set resp.http.X-Cache = "STALE";
+        set resp.http.Cache-Status = resp.http.Cache-Status + "varnish; hit; ttl=" + std.integer(duration = obj.ttl, fallback = 0);
     }
 }

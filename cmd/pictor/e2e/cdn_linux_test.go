@@ -21,7 +21,7 @@ func TestCDN(t *testing.T) {
 	for name, start := range edges {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each has its own pictor, and waits for clocks
-			o, s := newOriginals(t), serveLocal(t, "--cdn", "varnish")
+			o, s := newOriginals(t), serveLocal(t, "--cdn", name)
 			e := start(t, strings.TrimPrefix(s.url, "http://"))
 			e.name, e.pictor, e.originals = name, s, o
 			for _, c := range []struct {
@@ -31,7 +31,8 @@ func TestCDN(t *testing.T) {
 				{"conditions", conditions}, {"heads", heads}, {"ranges", ranges}, {"formats", formats}, {"errors", errorsAreNotKept},
 				{"freshness", freshness}, {"end of a URL", endOfURL}, {"many tags", manyTags},
 				{"purge", purges}, {"purge of what is gone", purgeOfWhatIsGone}, {"strangers", strangers},
-				{"pictor fails", pictorFails}, {"pictor is gone", pictorIsGone}, // the last: it ends pictor
+				{"pictor fails", pictorFails}, {"pictor is gone", pictorIsGone}, // it ends pictor
+				{"Cache-Status", everyCacheStatus},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.run(t, e) })
 			}
@@ -251,19 +252,6 @@ func manyTags(t *testing.T, e *edge) {
 			t.Errorf("%s goes out: %v", name, a)
 		}
 	}
-}
-
-var tagsNext = regexp.MustCompile(`purge these tags next: (.*)`)
-
-// purgeSource purges in pictor, and gives the tags to purge next.
-func (e *edge) purgeSource(t *testing.T, name string) []string {
-	t.Helper()
-	out, errs, code := pictor(t, nil, "purge", "--source", e.URL+"/"+name+".jpg", "--admin-listen", strings.TrimPrefix(e.pictor.admin, "http://"))
-	m := tagsNext.FindStringSubmatch(out)
-	if code != 0 || m == nil {
-		t.Fatalf("%d %q %q", code, out, errs)
-	}
-	return strings.Fields(m[1])
 }
 
 // The order that docs/cdn.md tells: pictor, then the edge. The other one is of no use.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,8 @@ import (
 // edge is a cache before a pictor of its own, by the recipe in docs/cdn.
 type edge struct {
 	name, url string
+	// seen are the texts of X-Cache so far, each with its member of Cache-Status.
+	seen sync.Map
 	// purge makes it let go of a picture, of which pictor said these tags.
 	purge  func(t *testing.T, path string, tags []string)
 	pictor *server
@@ -43,7 +46,46 @@ func (e *edge) ask(t *testing.T, method, path string, header ...string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if kind := a.header.Get("X-Cache"); kind != "" { // else it is the edge's own answer, as to a purge
+		e.checkCacheStatus(t, kind, a)
+	}
 	return a
+}
+
+// members are those of the edge in Cache-Status by what X-Cache says.
+var members = map[string]map[string]string{
+	"nginx": {
+		"HIT": `nginx; hit`, "MISS": `nginx; fwd=miss`, "BYPASS": `nginx; fwd=bypass`, "EXPIRED": `nginx; fwd=stale`,
+		"REVALIDATED": `nginx; fwd=stale; fwd-status=304`, "STALE": `nginx; fwd=stale; detail=served-stale`,
+	},
+	"varnish": {
+		"HIT": `varnish; hit; ttl=\d+`, "MISS": `varnish; fwd=miss`,
+		"STALE": `varnish; (hit; ttl=(-\d+|0)|fwd=stale; detail=served-stale)`,
+	},
+}
+
+// checkCacheStatus wants pictor's member of Cache-Status first and the edge's
+// behind it (RFC 9211 §2: the cache closest to the origin is the first).
+func (e *edge) checkCacheStatus(t *testing.T, kind string, a answer) {
+	t.Helper()
+	want, ok := members[e.name][kind]
+	if !ok {
+		t.Errorf("X-Cache is %q", kind)
+	}
+	list := strings.Join(a.header.Values("Cache-Status"), ", ")
+	if !regexp.MustCompile(`^pictor; [^,]+, ` + want + `$`).MatchString(list) {
+		t.Errorf("Cache-Status is %q, want pictor's and then %s: %v", list, want, a)
+	}
+	e.seen.Store(kind, want)
+}
+
+// everyCacheStatus wants all of the edge's members to have been seen by now.
+func everyCacheStatus(t *testing.T, e *edge) {
+	for kind := range members[e.name] {
+		if _, ok := e.seen.Load(kind); !ok {
+			t.Errorf("no answer with X-Cache: %s, so its Cache-Status is not tested", kind)
+		}
+	}
 }
 
 // cached wants an answer that the edge had, fresh.
@@ -64,6 +106,19 @@ func (e *edge) known(t *testing.T, path string, header ...string) answer {
 		t.Errorf("not from the edge's cache: %v", a)
 	}
 	return a
+}
+
+var tagsNext = regexp.MustCompile(`purge these tags next: (.*)`)
+
+// purgeSource purges in pictor, and gives the tags to purge next.
+func (e *edge) purgeSource(t *testing.T, name string) []string {
+	t.Helper()
+	out, errs, code := pictor(t, nil, "purge", "--source", e.URL+"/"+name+".jpg", "--admin-listen", strings.TrimPrefix(e.pictor.admin, "http://"))
+	m := tagsNext.FindStringSubmatch(out)
+	if code != 0 || m == nil {
+		t.Fatalf("%d %q %q", code, out, errs)
+	}
+	return strings.Fields(m[1])
 }
 
 // originals are an origin whose pictures say how long they hold.
@@ -165,20 +220,9 @@ func runAt(t *testing.T, port string, cmd *exec.Cmd) {
 
 func startNginx(t *testing.T, pictor string) *edge {
 	needs(t, "nginx")
-	dir, port := t.TempDir(), freePort(t)
-	// What packages put into folders of root's.
-	own := "http { access_log off;"
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		own += fmt.Sprintf(" %s_temp_path %s/%s;", kind, dir, kind)
-	}
-	conf := filepath.Join(dir, "nginx.conf")
-	recipe(t, "nginx.conf", conf, "127.0.0.1:8080", pictor, "listen 80;", "listen 127.0.0.1:"+port+";", "/var/cache/nginx/pictor", dir+"/cache", "http {", own)
-	global := "daemon off; pid " + dir + "/pid;"
-	if os.Getuid() == 0 {
-		global += " user root;"
-	}
-	runAt(t, port, exec.Command("nginx", "-p", dir, "-c", conf, "-e", "stderr", "-g", global))
-	e := &edge{url: "http://127.0.0.1:" + port}
+	s := newNginxSite(t, pictor, "127.0.0.1")
+	runAt(t, s.port, exec.Command("nginx", "-p", s.dir, "-c", s.conf, "-e", "stderr", "-g", "daemon off;"))
+	e := &edge{url: "http://127.0.0.1:" + s.port}
 	e.purge = func(t *testing.T, path string, _ []string) { e.get(t, path, "X-Refresh", "a-secret") }
 	return e
 }
