@@ -1,7 +1,7 @@
 vcl 4.1;
 
-# Varnish before pictor. Start pictor with --cdn varnish, and varnishd with -p http_resp_hdr_len=16k where pictures have
-# many tags. xkey is of the package varnish-modules. What to change: the address of pictor, who may purge, and the secret.
+# Varnish in front of pictor. Start pictor with --cdn varnish, and varnishd with -p http_resp_hdr_len=16k if images have
+# many tags. xkey is in the package varnish-modules. Change: the address of pictor, who may purge, and the secret.
 import std;
 import xkey;
 
@@ -19,8 +19,8 @@ backend pictor {
     }
 }
 
-# Not enough by itself: behind a TLS terminator (hitch, nginx) on this machine everybody comes from 127.0.0.1, unless it
-# speaks the PROXY protocol.
+# The address alone is not enough: behind a TLS terminator (hitch, nginx) on this machine all clients come from 127.0.0.1,
+# unless it uses the PROXY protocol.
 acl purgers {
     "127.0.0.1";
     "::1";
@@ -38,10 +38,10 @@ sub vcl_recv {
         }
         return (synth(200, "Purged " + req.http.X-Purged));
     }
-    # A query is not looked at by pictor, and cookies are none of its business.
+    # pictor ignores the query and cookies.
     set req.url = regsub(req.url, "\?.*$", "");
     unset req.http.Cookie;
-    # Three kinds of clients instead of as many as there are Accept headers.
+    # Three classes of clients instead of one for each Accept header.
     if (req.http.Accept ~ "image/avif") {
         set req.http.Accept = "image/avif,image/webp";
     } else if (req.http.Accept ~ "image/webp") {
@@ -49,18 +49,18 @@ sub vcl_recv {
     } else {
         unset req.http.Accept;
     }
-    # Set by vcl_hit and vcl_synth, which begin anew then.
+    # X-Ask is set by vcl_hit and vcl_synth before they restart the request.
     if (req.restarts == 0) {
         unset req.http.X-Ask;
     } else if (req.http.X-Ask == "pictor") {
         set req.grace = 0s;
     } else {
-        set req.grace = 365d; # as much as there is
+        set req.grace = 365d; # no limit but that of the object
     }
 }
 
-# What is stale is served while it is fetched anew for as long as stale-while-revalidate says. After that pictor is asked
-# first, if it is well; what is stale is there still, for the case that it fails.
+# A stale image is served for the time of stale-while-revalidate, while Varnish fetches a new one in the background. After
+# that Varnish asks a healthy pictor first, and keeps the stale image in case pictor fails.
 sub vcl_hit {
     if (obj.ttl <= 0s && !req.http.X-Ask && std.healthy(req.backend_hint) &&
         obj.ttl + std.duration(regsub(obj.http.Surrogate-Control, "^.*stale-while-revalidate=([0-9]+).*$", "\1s"), 0s) <= 0s) {
@@ -70,33 +70,33 @@ sub vcl_hit {
 }
 
 sub vcl_backend_fetch {
-    # It has just been asked.
+    # pictor has just been asked, and failed.
     if (bereq.http.X-Ask == "nobody") {
         return (abandon);
     }
 }
 
 sub vcl_backend_response {
-    # What is there already is better than an error. Whatever is delivered takes its place, an error, too: so a picture that
-    # pictor has no more (404) is gone here.
+    # A stale image is better than a 5xx, and a response that is delivered replaces the cached image. A 404 may do so: the
+    # image is deleted here, too.
     if (beresp.status >= 500 && (bereq.is_bgfetch || bereq.http.X-Ask)) {
         return (abandon);
     }
-    # Errors are not kept, nor is what pictor says nothing about.
+    # Errors are not cached, nor are responses without Surrogate-Control.
     if (beresp.status >= 400 || !beresp.http.Surrogate-Control) {
         set beresp.ttl = 0s;
         set beresp.grace = 0s;
         set beresp.uncacheable = true;
         return (deliver);
     }
-    # Varnish does not know this header by itself. Where a directive is missing, the text is no duration, so it is 0s.
+    # Varnish does not read this header by itself. If a directive is missing, the text is no duration, and 0s is used.
     if (beresp.http.Surrogate-Control ~ "max-age=") {
         set beresp.ttl = std.duration(regsub(beresp.http.Surrogate-Control, "^.*max-age=([0-9]+).*$", "\1s"), 0s);
         set beresp.grace = std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-while-revalidate=([0-9]+).*$", "\1s"), 0s);
         if (std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-if-error=([0-9]+).*$", "\1s"), 0s) > beresp.grace) {
             set beresp.grace = std.duration(regsub(beresp.http.Surrogate-Control, "^.*stale-if-error=([0-9]+).*$", "\1s"), 0s);
         }
-        set beresp.keep = 1d; # for asking whether it is still the same
+        set beresp.keep = 1d; # for revalidation
     }
     set beresp.http.xkey = beresp.http.Surrogate-Key;
 }
@@ -107,7 +107,7 @@ sub vcl_backend_error {
     }
 }
 
-# pictor was asked first and failed: better what is stale.
+# pictor was asked first and failed: serve the stale image.
 sub vcl_synth {
     if (resp.status == 503 && req.http.X-Ask == "pictor") {
         set req.http.X-Ask = "nobody";
@@ -116,7 +116,7 @@ sub vcl_synth {
 }
 
 sub vcl_deliver {
-    # max-age is for browsers, from now on, so there is no Age; but it is never more than what is left here.
+    # max-age is for browsers and counts from now on, so there is no Age. It is at most the freshness that is left here.
     if (resp.http.Surrogate-Control && resp.http.Cache-Control ~ "max-age=") {
         unset resp.http.Age;
         if (obj.ttl <= 0s) {
@@ -125,7 +125,7 @@ sub vcl_deliver {
             set resp.http.Cache-Control = "public, max-age=" + std.integer(duration = obj.ttl, fallback = 0);
         }
     }
-    # These were for Varnish.
+    # These headers were for Varnish.
     unset resp.http.Surrogate-Control;
     unset resp.http.Surrogate-Key;
     unset resp.http.xkey;
