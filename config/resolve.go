@@ -24,11 +24,15 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 			return err
 		}
 		s := &sources{table: table, env: env, origins: Origins{}}
+		remarks := &Remarks{table: table, origins: s.origins, bare: map[string]string{}}
 		for _, option := range []kong.Option{
 			kong.KindMapper(reflect.Bool, boolMapper{}),
+			kong.TypeMapper(reflect.TypeFor[Bytes](), sizeMapper{remarks}),
+			kong.TypeMapper(reflect.TypeFor[CacheSize](), sizeMapper{remarks}),
 			kong.ValueFormatter(s.help),
 			kong.WithBeforeResolve(s.open),
 			kong.Bind(s.origins),
+			kong.Bind(remarks),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err

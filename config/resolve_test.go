@@ -164,7 +164,7 @@ func TestSwitchesReadOnAndOff(t *testing.T) {
 }
 
 func TestBadValueIsRefusedWithItsPlace(t *testing.T) {
-	config := write(t, "c.yaml", "\nmax-source-size: 64M\n")
+	config := write(t, "c.yaml", "\nmax-source-size: 64m\n")
 	for _, c := range []struct {
 		env  environment
 		args []string

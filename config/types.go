@@ -12,22 +12,43 @@ import (
 // Bytes is a number of bytes, never negative when parsed.
 type Bytes int64
 
-// byteUnits are the suffixes Bytes reads. One letter alone is not among them:
-// to some it means 1000, to others 1024.
+// byteUnits are the suffixes Bytes reads. One letter alone is decimal, as in
+// Kubernetes; a small m, g or t is refused, see parseBytes.
 var byteUnits = []unit{
 	{"", 1}, {"B", 1},
 	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
+	{"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
 	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
 	{"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {"Ti", 1 << 40},
+}
+
+// parseBytes reads a size. A small m, g or t is refused: to Docker 512m is
+// binary, to Kubernetes m is a thousandth. The small k is everywhere 1000.
+func parseBytes(text, hint string) (int64, error) {
+	trimmed := strings.TrimSpace(text)
+	if number := strings.TrimRight(trimmed, "mgt"); len(trimmed)-len(number) == 1 {
+		number = strings.TrimSpace(number)
+		short := number + strings.ToUpper(trimmed[len(trimmed)-1:])
+		if isDecimal(number) {
+			return 0, fmt.Errorf("%w: %q could mean two things; write %siB (binary) or %s (decimal)", errQuantity, text, short, short)
+		}
+	}
+	return parseQuantity(trimmed, byteUnits, hint)
+}
+
+// isBareNumber: a size is given without a unit. Zero needs none.
+func isBareNumber(text string) bool {
+	text = strings.TrimSpace(text)
+	return isDecimal(text) && strings.Trim(text, "0.") != "" && strings.Trim(text, "0123456789.") == ""
 }
 
 // binaryUnits are what String writes, large to small.
 var binaryUnits = []unit{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
 
-// UnmarshalText reads 256MiB, 1.5GiB, 64MB, 512 kib, 1000000. It implements
-// encoding.TextUnmarshaler.
+// UnmarshalText reads 256MiB, 256Mi, 1.5GiB, 64MB, 64M, 512 kib, 1000000. It
+// implements encoding.TextUnmarshaler.
 func (b *Bytes) UnmarshalText(text []byte) error {
-	n, err := parseQuantity(string(text), byteUnits, "write it like 256MiB (binary), 256MB (decimal) or 1000000")
+	n, err := parseBytes(string(text), "write it like 256MiB or 256Mi (binary), 256MB or 256M (decimal)")
 	if err != nil {
 		return err
 	}
@@ -81,7 +102,7 @@ func (c *CacheSize) UnmarshalText(text []byte) error {
 		*c = CacheOff
 		return nil
 	}
-	n, err := parseQuantity(string(text), byteUnits, "write it like 64MiB, or off")
+	n, err := parseBytes(string(text), "write it like 64MiB or 64Mi (binary), 64MB or 64M (decimal), or off")
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,27 @@ func TestBytesReadsUnitsAndRefusesTheRest(t *testing.T) {
 		{"9999999TiB", 0, false},
 		{"-1MiB", 0, false},
 		{"+1MiB", 0, false},
-		{"256M", 0, false},
+		{"512M", 512e6, true},
+		{"512Mi", 512 << 20, true},
+		{"512MiB", 512 << 20, true},
+		{"512MB", 512e6, true},
+		{"1G", 1e9, true},
+		{"1Gi", 1 << 30, true},
+		{"1T", 1e12, true},
+		{"1Ti", 1 << 40, true},
+		{"64K", 64e3, true},
+		{"64k", 64e3, true},
+		{"64Ki", 64 << 10, true},
+		{"64ki", 64 << 10, true},
+		{"64KB", 64e3, true},
+		{"64kB", 64e3, true},
+		{"64KiB", 64 << 10, true},
+		{"1.5 G", 15e8, true},
+		{"512m", 0, false},
+		{"1g", 0, false},
+		{"1 t", 0, false},
+		{"512mm", 0, false},
+		{"m", 0, false},
 		{"", 0, false},
 		{"MiB", 0, false},
 		{".5MiB", 0, false},
@@ -51,6 +71,34 @@ func TestBytesReadsUnitsAndRefusesTheRest(t *testing.T) {
 		err := got.UnmarshalText([]byte(c.text))
 		if (err == nil) != c.ok || got != c.want {
 			t.Errorf("%q: got %d, %v; want %d, ok %v", c.text, got, err, c.want, c.ok)
+		}
+	}
+}
+
+// What Docker and Kubernetes read differently is refused with both spellings.
+func TestSmallUnitLettersAreRefusedWithWhatToWrite(t *testing.T) {
+	for text, want := range map[string]string{
+		"512m":  "write 512MiB (binary) or 512M (decimal)",
+		"1.5 g": "write 1.5GiB (binary) or 1.5G (decimal)",
+		"2t":    "write 2TiB (binary) or 2T (decimal)",
+	} {
+		var b Bytes
+		var c CacheSize
+		for _, err := range []error{b.UnmarshalText([]byte(text)), c.UnmarshalText([]byte(text))} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v does not say %s", text, err, want)
+			}
+		}
+	}
+}
+
+func TestBareNumbers(t *testing.T) {
+	for text, want := range map[string]bool{
+		"10": true, " 1000000 ": true, "1.5": true,
+		"0": false, "0.0": false, "": false, "off": false, "10B": false, "10 MiB": false, "-1": false, ".": false,
+	} {
+		if got := isBareNumber(text); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }
@@ -201,7 +249,9 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 }
 
 func FuzzBytes(f *testing.F) {
-	for _, seed := range []string{"256MiB", "1.5 gb", "1000000", "-1", "99999999999999999999TiB", "1/2", "0.0000001KiB", "512\u212Aib"} {
+	for _, seed := range []string{
+		"256MiB", "1.5 gb", "1000000", "-1", "99999999999999999999TiB", "1/2", "0.0000001KiB", "512\u212Aib", "512m", "1G", "64k",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

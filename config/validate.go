@@ -15,6 +15,12 @@ import (
 const (
 	maxWorkers = 256
 	maxSide    = 65535
+
+	// Below these a size or a number of pixels is a forgotten unit: caches that
+	// hold next to nothing, and sources smaller than any photograph.
+	leastCache        = 1 << 20
+	leastSource       = 1 << 10
+	leastSourcePixels = 10_000
 )
 
 // Validate joins everything that keeps the server from starting, a line each
@@ -117,6 +123,20 @@ func (s *Serve) memory() []error {
 	if s.Workers < 0 || s.Workers > maxWorkers {
 		problems = append(problems, fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, maxWorkers))
 	}
+	for _, cache := range []struct {
+		flag string
+		size CacheSize
+		like string
+	}{
+		{"--cache-memory", s.CacheMemory, "64MiB"},
+		{"--cache-disk", s.CacheDisk, "10GiB"},
+		{"--cache-sources", s.CacheSources, "1GiB"},
+	} {
+		if cache.size > 0 && cache.size < leastCache {
+			problems = append(problems, fmt.Errorf("%s is %d bytes, too small for a cache: set it to %s or more, like %s, or to off",
+				cache.flag, int64(cache.size), Bytes(leastCache), cache.like))
+		}
+	}
 	return problems
 }
 
@@ -146,6 +166,14 @@ func (s *Serve) sourceLimits() []error {
 	var problems []error
 	if err := checkFolder(s.LocalRoot); err != nil {
 		problems = append(problems, err)
+	}
+	if n := s.MaxSourceSize; n > 0 && n < leastSource {
+		problems = append(problems, fmt.Errorf("--max-source-size is %d bytes, too small for an image: set it to %s or more, like 64MiB",
+			int64(n), Bytes(leastSource)))
+	}
+	if n := s.MaxSourcePixels; n > 0 && n < leastSourcePixels {
+		problems = append(problems, fmt.Errorf("--max-source-pixels is %d pixels, too few for an image: set it to %d or more, like 100MP",
+			int64(n), int64(leastSourcePixels)))
 	}
 	for _, limit := range []struct {
 		flag       string

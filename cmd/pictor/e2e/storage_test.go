@@ -124,21 +124,26 @@ func TestWithoutAFolderThereIsNoDisk(t *testing.T) {
 // right, and what it keeps within the bound.
 func TestAServerIsKilledWhileItWrites(t *testing.T) {
 	long(t, "kills")
-	const times, pictures, bound = 8, 60, 200 << 10
+	const times, pictures, bound = 8, 60, 1 << 20
 	site, dir := newSite(t), t.TempDir()
-	src := site.put("/photo.jpg", photo(300, 200))
+	src := site.put("/photo.jpg", photo(900, 600))
 	paths, right := make([]string, pictures), make([][]byte, pictures)
 	plain := serveLocal(t, "--cache-disk", "off")
+	all := 0
 	for i := range paths {
-		paths[i] = signed(t, fmt.Sprintf("/w:%d/plain/%s", 20+i, src))
+		paths[i] = signed(t, fmt.Sprintf("/w:%d/plain/%s", 300+5*i, src))
 		right[i] = plain.get(paths[i]).body
+		all += len(right[i])
 	}
 	plain.stop()
+	if all < bound { // results have less than that: half of it is for sources
+		t.Fatalf("%d bytes of results fill no disk of %d", all, bound)
+	}
 	fromDisk := 0
 	// On a machine that stands still a server may be killed before it has
 	// written anything: then there are more of them.
 	for round := 0; round < times || fromDisk == 0 && round < 5*times; round++ {
-		s := serveLocal(t, append(storedIn(dir), "--cache-disk", "200KiB", "--cache-memory", "off")...)
+		s := serveLocal(t, append(storedIn(dir), "--cache-disk", "1MiB", "--cache-memory", "off")...)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		for range 4 {
