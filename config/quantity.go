@@ -54,7 +54,7 @@ func parseQuantity(text string, units []unit, hint string) (int64, error) {
 
 // isDecimal: digits with at most one point, which stands between digits.
 func isDecimal(number string) bool {
-	if number == "" || len(number) > maxNumber {
+	if number == "" || len(number) > maxNumber || strings.Trim(number, "0123456789.") != "" {
 		return false
 	}
 	return strings.Count(number, ".") <= 1 && number[0] != '.' && number[len(number)-1] != '.'

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -27,6 +28,7 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 		remarks := &Remarks{table: table, origins: s.origins, bare: map[string]string{}}
 		for _, option := range []kong.Option{
 			kong.KindMapper(reflect.Bool, boolMapper{}),
+			kong.TypeMapper(reflect.TypeFor[time.Duration](), durationMapper{}),
 			kong.TypeMapper(reflect.TypeFor[Bytes](), sizeMapper{remarks}),
 			kong.TypeMapper(reflect.TypeFor[CacheSize](), sizeMapper{remarks}),
 			kong.ValueFormatter(s.help),

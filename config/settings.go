@@ -16,6 +16,7 @@ type setting struct {
 	// secret says that the value may also come from a file, which the setting
 	// name+fileSuffix names.
 	secret bool
+	kind   reflect.Type
 }
 
 const (
@@ -46,6 +47,7 @@ func readSettings() (settings, error) {
 			name:   flag.Name,
 			isBool: flag.IsBool(),
 			secret: flag.Target.Type() == reflect.TypeFor[Secret](),
+			kind:   flag.Target.Type(),
 		}
 	}
 	return table, nil

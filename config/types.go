@@ -39,7 +39,7 @@ func parseBytes(text, hint string) (int64, error) {
 // isBareNumber: a size is given without a unit. Zero needs none.
 func isBareNumber(text string) bool {
 	text = strings.TrimSpace(text)
-	return isDecimal(text) && strings.Trim(text, "0.") != "" && strings.Trim(text, "0123456789.") == ""
+	return isDecimal(text) && strings.Trim(text, "0.") != ""
 }
 
 // binaryUnits are what String writes, large to small.

@@ -55,6 +55,7 @@ func TestBytesReadsUnitsAndRefusesTheRest(t *testing.T) {
 		{"1g", 0, false},
 		{"1 t", 0, false},
 		{"512mm", 0, false},
+		{"1,5m", 0, false},
 		{"m", 0, false},
 		{"", 0, false},
 		{"MiB", 0, false},
