@@ -61,6 +61,28 @@ func TestFileWithoutSettingsSetsNothing(t *testing.T) {
 	}
 }
 
+func TestFileTakesPresetsAsAMapping(t *testing.T) {
+	for text, want := range map[string]string{
+		"presets: {card: \"rs:fill:300:200/q:80\"}":                    "card=rs:fill:300:200/q:80",
+		"presets:\n  card: rs:fill:300:200/q:80\n  default: q:70\n":    "card=rs:fill:300:200/q:80,default=q:70",
+		"presets:\n  card: &c rs:fit:5:5\n  same: *c\n":                "card=rs:fit:5:5,same=rs:fit:5:5",
+		"presets: &p {card: w:1}\n":                                    "card=w:1",
+		"presets: {}":                                                  "",
+		"presets: card=rs:fill:300:200/q:80,small=w:100":               "card=rs:fill:300:200/q:80,small=w:100",
+		"presets: [\"card=rs:fill:300:200\", \"small=w:100\"]":         "card=rs:fill:300:200,small=w:100",
+		"presets: {wide: \"fq:jpeg:70:avif:40\", \" a b \": \"w:1 \"}": "wide=fq:jpeg:70:avif:40,a b=w:1",
+	} {
+		values, err := parseFile([]byte(text), tableOf(t))
+		if err != nil || values["presets"].text != want {
+			t.Errorf("%q: %q, %v; want %q", text, values["presets"].text, err, want)
+			continue
+		}
+		if _, err := (&URLs{Presets: want}).PresetList(); err != nil {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+}
+
 func TestFileRefusesWhatIsNoSetting(t *testing.T) {
 	for _, c := range []struct {
 		text string
@@ -74,6 +96,15 @@ func TestFileRefusesWhatIsNoSetting(t *testing.T) {
 		{"help: true", []string{`unknown setting "help"`}},
 		{"ttl: 1h\nttl: 2h", []string{"line 2: ttl is there twice"}},
 		{"ttl: {min: 1h}", []string{"ttl: a value must be"}},
+		{"presets:\n  card: {rs: fill}", []string{"line 2: presets: a preset is a name and a text"}},
+		{"presets:\n  card: [rs:fill, q:80]", []string{"line 2: presets: a preset is a name and a text"}},
+		{"presets:\n  [a]: w:1", []string{"line 2: presets: a preset is a name and a text"}},
+		{"presets:\n  card:", []string{`line 2: presets: preset "card" has no name or no options`}},
+		{"presets: {\"\": w:1}", []string{"has no name"}},
+		{"presets: {a=b: w:1}", []string{`preset "a=b" cannot hold`}},
+		{"presets: {\"a,b\": w:1}", []string{`preset "a,b" cannot hold`}},
+		{"presets:\n  card: w:1,h:2", []string{`line 2: presets: the options of preset "card" cannot hold a comma`, "--presets-file"}},
+		{"presets-file: {card: w:1}", []string{"presets-file: a value must be"}},
 		{"key: [[aa]]", []string{"key: a value must be"}},
 		{"key: ['aa,bb']", []string{"cannot hold a comma"}},
 		{"[1, 2]: x", []string{"a key must be the name"}},
@@ -141,7 +172,7 @@ func TestEverySettingIsAKeyOfTheFile(t *testing.T) {
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
 		"listen: :9000\nkey: [aa, bb]\n", "a: &a [*a]\n", "ttl: *x", "? [a]\n: b", "---\n...\n---\n", "<<: *a", "key: !!binary aGk=",
-		"key: &k aa\nsalt: *k\nallow-networks: [*k, *k]", "{ttl: 1h, ttl: 1h}", "\xff\xfe", "[[[[[[[[",
+		"key: &k aa\nsalt: *k\nallow-networks: [*k, *k]", "presets: {card: w:1, <<: *x}", "presets: &p {a: *p}", "{ttl: 1h, ttl: 1h}", "\xff\xfe", "[[[[[[[[",
 	} {
 		f.Add([]byte(seed))
 	}

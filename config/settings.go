@@ -23,6 +23,8 @@ const (
 	envPrefix  = "PICTOR_"
 	fileSuffix = "-file"
 	configName = "config"
+	// presetsName is the setting that may be a mapping in the file.
+	presetsName = "presets"
 	// maxName is longer than any name of a setting, with a typing error.
 	maxName = 40
 )
