@@ -41,8 +41,8 @@ func (b Background) Under(f Format) (c Color, opaque bool) {
 var backgroundOption = Option{
 	Usage: Usage{
 		Names: []string{"background", "bg"}, Args: "red:green:blue", Most: 3, Default: "none",
-		Text: "The colour behind transparent parts: three or six hexadecimal digits, or three numbers from 0 to 255; empty turns it off. " +
-			"A format without transparency has white where none is given.",
+		Text: "The colour behind transparent parts: three or six hexadecimal digits, or three numbers from 0 to 255. " +
+			"Empty turns it off. Without it, transparent parts become white in a format without transparency.",
 		Example: "w:120/pd:12/bg:d08050",
 	},
 	Set: setBackground,
@@ -80,7 +80,8 @@ func setBackground(p *Params, args []string) error {
 var backgroundAlphaOption = Option{
 	Usage: Usage{
 		Names: []string{"background_alpha", "bga"}, Args: "alpha", Most: 1, Default: "1",
-		Text:    "How opaque the background is, 0 to 1. It needs `background`; a format without transparency has it opaque.",
+		Text: "Opacity of `background`, 0 to 1. Without `background` it does nothing. In a format without transparency " +
+			"the background is always opaque.",
 		Example: "w:120/pd:12/bg:d08050/bga:0.4",
 	},
 	Set: func(p *Params, args []string) error {

@@ -8,7 +8,7 @@ const maxBlur = 1000
 var blurOption = Option{
 	Usage: Usage{
 		Names: []string{"blur", "bl"}, Args: "sigma", Most: 1, Default: "0",
-		Text:    "Gaussian blur, in pixels of the result, 0 to 1000.",
+		Text:    "Gaussian blur. The standard deviation in pixels of the result, 0 to 1000.",
 		Example: "w:160/bl:4",
 	},
 	Set:  func(p *Params, args []string) error { return decimalTo(&p.Blur, 0, maxBlur)(args[0]) },

@@ -70,9 +70,10 @@ func clampSide(v float64, side int) int { return int(math.Max(1, math.Min(v, flo
 
 var cropOption = Option{
 	Usage: Usage{
-		Names: []string{"crop", "c"}, Args: "width:height:gravity:x:y", Most: 5, Default: "all of it",
-		Text: "The part of the source that is worked on, cut out before the resize: pixels from 1 on, shares of the source below 1, 0 for all. " +
-			"Without a gravity of its own it has that of `gravity`.",
+		Names: []string{"crop", "c"}, Args: "width:height:gravity:x:y", Most: 5, Default: "the whole source",
+		Text: "Cuts an area out of the source before the resize. A width or height of 1 or more is in pixels, below 1 " +
+			"it is a fraction of the source, and 0 means all of it. Without its own gravity, the area is placed by " +
+			"[`gravity`](#gravity).",
 		Example: "c:0.5:0.5:nowe/w:160",
 	},
 	Set: func(p *Params, args []string) error {
@@ -106,8 +107,9 @@ const maxRatio = MaxDimension
 var cropRatioOption = Option{
 	Usage: Usage{
 		Names: []string{"crop_aspect_ratio", "car", "crop_ar"}, Args: "ratio:enlarge", Most: 2, Default: "none",
-		Text: "Brings the crop (all of the source where there is no `crop`) to this width over height, up to 65535, by cutting; " +
-			"with a 1 behind it by taking more of the source, as far as there is.",
+		Text: "Aspect ratio of the cropped area: width divided by height, up to 65535. Without `crop` it applies to " +
+			"the whole source. The area is made smaller. With `enlarge` 1 it is made larger instead, up to the edges of " +
+			"the source.",
 		Example: "car:1/w:120",
 	},
 	Set: func(p *Params, args []string) error {

@@ -14,7 +14,8 @@ type JPEGOptions struct {
 var jpegOption = Option{
 	Usage: Usage{
 		Names: []string{"jpeg_options", "jpgo"}, Args: "progressive:no_subsample", Most: 2, Default: "0:0",
-		Text: "A JPEG of several scans, from coarse to fine; colour at full size, which it has anyway from quality 90 on.",
+		Text: "`progressive` 1 writes a progressive JPEG. `no_subsample` 1 keeps colour at full resolution; from " +
+			"quality 90 on that is always so.",
 	},
 	Set: func(p *Params, args []string) error {
 		return setters{boolTo(&p.JPEG.Progressive), boolTo(&p.JPEG.FullChroma)}.read(args)
@@ -50,7 +51,11 @@ type PNGOptions struct {
 var pngOption = Option{
 	Usage: Usage{
 		Names: []string{"png_options", "pngo"}, Args: "interlaced:quantize:colors:effort", Most: 4, Default: "0:0:256:6",
-		Text:    "A PNG of seven passes, from coarse to fine; one of a palette of up to 2, 4, 16 or 256 colours; how hard to compress, 1 to 9.",
+		Text: "Settings of the PNG encoder.\n\n" +
+			"- `interlaced`: 1 writes an interlaced PNG (Adam7).\n" +
+			"- `quantize`: 1 reduces the image to a palette.\n" +
+			"- `colors`: size of the palette, 2 to 256, rounded up to 2, 4, 16 or 256.\n" +
+			"- `effort`: compression level, 1 to 9. Higher is slower and smaller.",
 		Example: "w:160/f:png/pngo:0:1:8",
 	},
 	Set: func(p *Params, args []string) error {
@@ -133,8 +138,11 @@ const defaultWebPEffort = 4
 var webpOption = Option{
 	Usage: Usage{
 		Names: []string{"webp_options", "webpo"}, Args: "compression:smart_subsample:preset:effort", Most: 4, Default: "lossy:0:default:4",
-		Text: "`lossy`, `near_lossless` or `lossless`; sharper edges of colour; tuned for a kind of picture (`default`, `picture`, `photo`, `drawing`, `icon`, `text`); " +
-			"how hard to compress, 0 to 6.",
+		Text: "Settings of the WebP encoder.\n\n" +
+			"- `compression`: `lossy`, `near_lossless` or `lossless`.\n" +
+			"- `smart_subsample`: 1 gives sharper colour edges and takes more time.\n" +
+			"- `preset`: the kind of image to tune for: `default`, `picture`, `photo`, `drawing`, `icon` or `text`.\n" +
+			"- `effort`: 0 to 6. Higher is slower and smaller.",
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.WebP
@@ -187,7 +195,10 @@ const defaultAVIFEffort = 1
 var avifOption = Option{
 	Usage: Usage{
 		Names: []string{"avif_options", "avifo"}, Args: "subsample:effort:lossless", Most: 3, Default: "auto:1:0",
-		Text: "Colour at half size: `on`, `off`, or `auto`, which is below quality 90; how hard to compress, 0 to 9; without loss.",
+		Text: "Settings of the AVIF encoder.\n\n" +
+			"- `subsample`: colour at half resolution: `on`, `off`, or `auto`, which means below quality 90.\n" +
+			"- `effort`: 0 to 9. Higher is slower and smaller.\n" +
+			"- `lossless`: 1 encodes without loss.",
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.AVIF

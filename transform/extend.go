@@ -47,8 +47,9 @@ func (e Extend) text() string {
 var extendOption = Option{
 	Usage: Usage{
 		Names: []string{"extend", "ex"}, Args: "switch:gravity:x:y", Most: 4, Default: "0",
-		Text: "1 lays a result that is smaller than width and height on a canvas of that size, at a gravity (all but `sm`). " +
-			"The canvas is transparent, or of the background's colour (white where a format has no transparency).",
+		Text: "1 places a result that is smaller than `width` and `height` on a canvas of that size. `gravity`, `x` " +
+			"and `y` are its place on the canvas, as in [`gravity`](#gravity) but without `sm`. The canvas has the colour " +
+			"of `background`. Without `background` it is transparent, or white if the format has no transparency.",
 		Example: "s:160:160/ex:1:no/bg:446688",
 	},
 	Set:  func(p *Params, args []string) error { return setExtend(&p.Extend, args) },
@@ -58,7 +59,8 @@ var extendOption = Option{
 var extendRatioOption = Option{
 	Usage: Usage{
 		Names: []string{"extend_aspect_ratio", "exar", "extend_ar"}, Args: "switch:gravity:x:y", Most: 4, Default: "0",
-		Text:    "1 lays the result on a canvas of the proportions of width and height, however large it is itself.",
+		Text: "Like `extend`, but the canvas has only the aspect ratio of `width` and `height`: it is no larger than " +
+			"the result requires.",
 		Example: "s:120:160/exar:1/bg:446688",
 	},
 	Set:  func(p *Params, args []string) error { return setExtend(&p.ExtendRatio, args) },

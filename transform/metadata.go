@@ -1,23 +1,25 @@
 package transform
 
 var stripMetadataOption = switchOption(Usage{Names: []string{"strip_metadata", "sm"}, Args: "switch",
-	Text: "0 keeps EXIF, XMP and IPTC."}, true, func(p *Params) *bool { return &p.KeepMetadata })
+	Text: "0 keeps EXIF, XMP and IPTC. 1 removes them, except what `keep_copyright` keeps."},
+	true, func(p *Params) *bool { return &p.KeepMetadata })
 
 var keepCopyrightOption = switchOption(Usage{Names: []string{"keep_copyright", "kcr"}, Args: "switch",
-	Text: "0 strips also who made the picture and whose it is: EXIF's Artist and Copyright, the creator, credit and rights of IPTC and XMP."},
+	Text: "0 also removes the copyright: Artist and Copyright of EXIF, and creator, credit and rights of IPTC and " +
+		"XMP. 1 keeps them."},
 	true, func(p *Params) *bool { return &p.DropCopyright })
 
 var stripProfileOption = switchOption(Usage{Names: []string{"strip_color_profile", "scp"}, Args: "switch",
-	Text: "0 keeps the colours in the picture's own profile, and wide gamuts wide, where the format can hold one (all but GIF). " +
-		"1 converts to sRGB. CMYK is always converted."},
+	Text: "1 converts to sRGB. 0 keeps the colour profile of the source, and with it a wide gamut, if the format " +
+		"supports profiles (all except GIF). CMYK is always converted."},
 	true, func(p *Params) *bool { return &p.KeepProfile })
 
 var preserveHDROption = switchOption(Usage{Names: []string{"preserve_hdr", "ph"}, Args: "switch",
-	Text: "1 keeps 16 bits a channel of a PNG in a PNG, and 10 or 12 bits in an AVIF."},
+	Text: "1 keeps more than 8 bits per channel, if the source has them: 16 bits in a PNG, 12 bits in an AVIF."},
 	false, func(p *Params) *bool { return &p.PreserveHDR })
 
 var enforceThumbnailOption = switchOption(Usage{Names: []string{"enforce_thumbnail", "eth"}, Args: "switch",
-	Text: "1 works on the thumbnail inside of an AVIF, if there is one, instead of the picture."},
+	Text: "1 processes the thumbnail embedded in an AVIF instead of the image itself, if there is one."},
 	false, func(p *Params) *bool { return &p.EnforceThumbnail })
 
 // Deep says whether a result has more than eight bits a channel.

@@ -20,7 +20,8 @@ func (m Monochrome) normalize() Monochrome {
 var monochromeOption = Option{
 	Usage: Usage{
 		Names: []string{"monochrome", "mc"}, Args: "intensity:color", Most: 2, Default: "0",
-		Text:    "Shades of one colour (`b3b3b3` where none is given), mixed in by an intensity of 0 to 1.",
+		Text: "Shades of one colour. `intensity` is how much of them is mixed in, 0 to 1. `color` is `b3b3b3` by " +
+			"default.",
 		Example: "w:160/mc:1:f0d0a0",
 	},
 	Set: func(p *Params, args []string) error {

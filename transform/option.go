@@ -2,7 +2,7 @@ package transform
 
 import "strings"
 
-// Usage tells people about an option of the native dialect.
+// Usage documents an option of the native dialect.
 type Usage struct {
 	// Names are the long name and then the short ones.
 	Names []string
@@ -10,12 +10,13 @@ type Usage struct {
 	Args string
 	// Most is how many arguments it takes at the most; at least one is given.
 	Most int
-	// Default says what holds where the option is not given.
+	// Default is what applies without the option, in Markdown.
 	Default string
-	// Text says what it does, with its ranges.
+	// Text says what the option does, with its ranges, in Markdown: sentences,
+	// then perhaps a list.
 	Text string
-	// Example is what docs/options.md shows a picture of; empty where there
-	// is nothing to see.
+	// Example is what docs/options.md shows the result of; empty if there is
+	// nothing to see.
 	Example string
 }
 

@@ -6,17 +6,19 @@ import (
 )
 
 var autoRotateOption = switchOption(Usage{Names: []string{"auto_rotate", "ar"}, Args: "switch",
-	Text: "0 leaves the camera's orientation unapplied."}, true, func(p *Params) *bool { return &p.IgnoreOrientation })
+	Text: "0 ignores the EXIF orientation. 1 turns the image upright."},
+	true, func(p *Params) *bool { return &p.IgnoreOrientation })
 
 var rotateOption = turnOption(Usage{
 	Names: []string{"rotate", "rot"}, Args: "degrees",
-	Text:    "Turns clockwise by a multiple of 90 degrees, after the camera's orientation. Width and height are those of the turned picture.",
+	Text: "Rotates clockwise by a multiple of 90 degrees, after the EXIF orientation. `width` and `height` apply to " +
+		"the rotated image.",
 	Example: "rot:90/h:140",
 }, func(p *Params) *int { return &p.Rotate })
 
 var lateRotateOption = turnOption(Usage{
 	Names: []string{"late_rotate", "lrot"}, Args: "degrees",
-	Text:    "Turns clockwise by a multiple of 90 degrees when width and height have been met, padding included.",
+	Text:    "Rotates clockwise by a multiple of 90 degrees after `width`, `height` and `padding` have been applied.",
 	Example: "w:140/lrot:90",
 }, func(p *Params) *int { return &p.LateRotate })
 
@@ -39,7 +41,8 @@ func turnOption(u Usage, field func(*Params) *int) Option {
 var flipOption = Option{
 	Usage: Usage{
 		Names: []string{"flip", "fl"}, Args: "horizontal:vertical", Most: 2, Default: "0:0",
-		Text:    "Mirrors left and right, top and bottom, after all turns.",
+		Text: "`horizontal` 1 mirrors left and right, `vertical` 1 top and bottom. After `rotate`, before " +
+			"`late_rotate`.",
 		Example: "w:160/fl:1",
 	},
 	Set: func(p *Params, args []string) error {

@@ -3,7 +3,7 @@ package transform
 var pixelateOption = Option{
 	Usage: Usage{
 		Names: []string{"pixelate", "pix"}, Args: "size", Most: 1, Default: "0",
-		Text:    "Squares of this many pixels of the result, 0 to 65535.",
+		Text:    "Side of the squares in pixels of the result, 0 to 65535. 0 and 1 turn it off.",
 		Example: "w:160/pix:8",
 	},
 	Set: func(p *Params, args []string) error { return wholeTo(&p.Pixelate, MaxDimension)(args[0]) },

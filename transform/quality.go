@@ -6,7 +6,8 @@ import (
 )
 
 var qualityOption = wholeOption(Usage{Names: []string{"quality", "q"}, Args: "percent",
-	Text: "1 to 100; 0 means `format_quality`, else 80 for JPEG, 79 for WebP, 63 for AVIF.", Example: "w:160/q:10"},
+	Text:    "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 79 for WebP and 63 for AVIF.",
+	Example: "w:160/q:10"},
 	100, func(p *Params) *int { return &p.Quality })
 
 // Qualities are by Format, 0 for the default.
@@ -15,7 +16,7 @@ type Qualities [len(formatTable)]uint8
 var formatQualityOption = Option{
 	Usage: Usage{
 		Names: []string{"format_quality", "fq"}, Args: "format:percent:…", Most: 2 * len(Formats), Default: "",
-		Text: "Qualities by format, 0 to 100, where `quality` says none.",
+		Text: "Quality for each format, 0 to 100, used if `quality` is 0.",
 	},
 	Set: func(p *Params, args []string) error {
 		if len(args)%2 != 0 {
@@ -70,8 +71,9 @@ const LeastQuality = 10
 var maxBytesOption = Option{
 	Usage: Usage{
 		Names: []string{"max_bytes", "mb"}, Args: "bytes", Most: 1, Default: "0",
-		Text: "Lowers the quality of a JPEG, WebP or AVIF to the highest that makes it no larger than this, down to 10. " +
-			"What is larger even then is served as it is. 0 means any size.",
+		Text: "Lowers the quality of a JPEG, WebP or AVIF until the result is no larger than this. Takes the highest " +
+			"quality that fits, but none below 10. If no quality fits, the smallest result is served. Does not apply to " +
+			"lossless results. 0 means no limit.",
 		Example: "w:160/mb:900",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },

@@ -42,7 +42,7 @@ func number0(n int) string {
 var resizeOption = Option{
 	Usage: Usage{
 		Names: []string{"resize", "rs"}, Args: "type:width:height:enlarge:extend:gravity:x:y", Most: 8, Default: "",
-		Text:    "`resizing_type`, `width`, `height`, `enlarge` and `extend` in one. What is left empty stays as it is.",
+		Text:    "Sets `resizing_type`, `width`, `height`, `enlarge` and `extend` at once.",
 		Example: "rs:fill:160:100",
 	},
 	Set: func(p *Params, args []string) error {
@@ -58,7 +58,7 @@ var resizeOption = Option{
 var sizeOption = Option{
 	Usage: Usage{
 		Names: []string{"size", "s"}, Args: "width:height:enlarge:extend:gravity:x:y", Most: 7, Default: "",
-		Text:    "`width`, `height`, `enlarge` and `extend` in one. What is left empty stays as it is.",
+		Text:    "Sets `width`, `height`, `enlarge` and `extend` at once.",
 		Example: "s:120:120",
 	},
 	Set: setSize,
@@ -79,8 +79,14 @@ func setSize(p *Params, args []string) error {
 var modeOption = Option{
 	Usage: Usage{
 		Names: []string{"resizing_type", "rt"}, Args: "type", Most: 1, Default: "`fit`",
-		Text: "How the picture meets width and height. `fit` stays inside; `fill` covers and crops what sticks out; `fill-down` is `fill`, " +
-			"and of a smaller source keeps the proportions; `force` stretches; `cover` covers and crops nothing; `auto` is `fill` where source and box are both portrait or both landscape, else `fit`.",
+		Text: "How the image is resized to the box of `width` and `height`.\n\n" +
+			"- `fit`: keeps the aspect ratio and stays inside the box.\n" +
+			"- `fill`: keeps the aspect ratio, covers the box and crops the rest (see `gravity`).\n" +
+			"- `fill-down`: like `fill`, but a source smaller than the box is cropped to the aspect ratio of the box.\n" +
+			"- `force`: stretches the image to the box.\n" +
+			"- `cover`: resizes to cover the box without cropping.\n" +
+			"- `auto`: `fill` if source and box are both portrait or both landscape, else `fit`.\n\n" +
+			"No type makes the image larger than its source, unless `enlarge` is set.",
 		Example: "rt:force/w:120/h:160",
 	},
 	Set: func(p *Params, args []string) error { return wordTo(&p.Mode, resizeModes)(args[0]) },
@@ -123,23 +129,27 @@ func switchOption(u Usage, inverted bool, field func(*Params) *bool) Option {
 }
 
 var adaptiveOption = switchOption(Usage{Names: []string{"adaptive", "ada"}, Args: "switch",
-	Text:    "1 exchanges width and height where the one is of a portrait and the source of a landscape, or the reverse.",
+	Text:    "1 swaps `width` and `height` if one of box and source is portrait and the other is landscape.",
 	Example: "rs:fill:100:160/ada:1"}, false, func(p *Params) *bool { return &p.Adaptive })
 
 var widthOption = wholeOption(Usage{Names: []string{"width", "w"}, Args: "pixels",
-	Text: "Width of the result, 0 to 65535; 0 means by proportion (with `force`: as it is).", Example: "w:120"},
+	Text: "Width of the box to resize to, 0 to 65535. 0 means: from the height by the aspect ratio (with `force`: " +
+		"the width of the source).", Example: "w:120"},
 	MaxDimension, func(p *Params) *int { return &p.Width })
 
 var heightOption = wholeOption(Usage{Names: []string{"height", "h"}, Args: "pixels",
-	Text: "Height of the result, 0 to 65535; 0 means by proportion (with `force`: as it is).", Example: "h:80"},
+	Text: "Height of the box to resize to, 0 to 65535. 0 means: from the width by the aspect ratio (with `force`: " +
+		"the height of the source).", Example: "h:80"},
 	MaxDimension, func(p *Params) *int { return &p.Height })
 
 var minWidthOption = wholeOption(Usage{Names: []string{"min-width", "mw"}, Args: "pixels",
-	Text:    "The picture is made at least this wide, 0 to 65535, enlarged if it must be; what is then over `width` and `height` is cropped.",
+	Text: "Minimum width of the resized image, 0 to 65535. The image is enlarged if needed, then cropped to `width` " +
+		"and `height`.",
 	Example: "s:160:60/mw:160"}, MaxDimension, func(p *Params) *int { return &p.MinWidth })
 
 var minHeightOption = wholeOption(Usage{Names: []string{"min-height", "mh"}, Args: "pixels",
-	Text:    "The picture is made at least this high, 0 to 65535, enlarged if it must be; what is then over `width` and `height` is cropped.",
+	Text: "Minimum height of the resized image, 0 to 65535. The image is enlarged if needed, then cropped to " +
+		"`width` and `height`.",
 	Example: "s:100:160/mh:140"}, MaxDimension, func(p *Params) *int { return &p.MinHeight })
 
 // maxZoom is as far as DPR goes.
@@ -148,7 +158,8 @@ const maxZoom = MaxDPR
 var zoomOption = Option{
 	Usage: Usage{
 		Names: []string{"zoom", "z"}, Args: "x:y", Most: 2, Default: "1",
-		Text:    "Multiplies width and height, above 0 and up to 100; one number is for both. Offsets and padding stay.",
+		Text: "Multiplies `width` and `height`. Above 0, up to 100. One number applies to both. Offsets and padding do " +
+			"not change.",
 		Example: "s:120:80/z:0.5",
 	},
 	Set: func(p *Params, args []string) error {
@@ -187,8 +198,9 @@ func orOne(f float64) float64 {
 var dprOption = Option{
 	Usage: Usage{
 		Names: []string{"dpr"}, Args: "ratio", Most: 1, Default: "1",
-		Text: "Multiplies width and height, offsets, padding, corners and the watermark's offsets for dense screens, above 0 and up to 100. " +
-			"Without `enlarge` it stops where the source ends.",
+		Text: "Device pixel ratio, above 0, up to 100. Multiplies `width`, `height`, offsets, `padding`, the radius of " +
+			"`round_corners` and the offsets of the watermark. Without `enlarge` it is lowered until the result is no " +
+			"larger than the source.",
 		Example: "s:60:40/dpr:2",
 	},
 	Set: func(p *Params, args []string) (err error) {
@@ -204,12 +216,14 @@ var dprOption = Option{
 }
 
 var enlargeOption = switchOption(Usage{Names: []string{"enlarge", "el"}, Args: "switch",
-	Text: "1 lets a result be bigger than its source.", Example: "c:90:60:nowe:1043:375/w:160/el:1"}, false, func(p *Params) *bool { return &p.Enlarge })
+	Text: "1 allows a result larger than its source.", Example: "c:90:60:nowe:1043:375/w:160/el:1"},
+	false, func(p *Params) *bool { return &p.Enlarge })
 
 var maxSideOption = Option{
 	Usage: Usage{
 		Names: []string{"max_result_dimension", "mrd"}, Args: "pixels", Most: 1, Default: "none",
-		Text:    "Makes a result smaller whose longer side would be longer than this. Needs `--allow-security-options`, else 403.",
+		Text: "Scales the result down so that its longer side is at most this long. Needs `--allow-security-options`, " +
+			"else the response is a 403.",
 		Example: "w:160/mrd:80",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxSide, MaxDimension)(args[0]) },

@@ -6,7 +6,7 @@ const maxSharpen = 10
 var sharpenOption = Option{
 	Usage: Usage{
 		Names: []string{"sharpen", "sh"}, Args: "sigma", Most: 1, Default: "0",
-		Text:    "Sharpens edges of about this size, in pixels of the result, 0 to 10.",
+		Text:    "Sharpens edges of about this size in pixels of the result, 0 to 10.",
 		Example: "w:160/sh:2",
 	},
 	Set:  func(p *Params, args []string) error { return decimalTo(&p.Sharpen, 0, maxSharpen)(args[0]) },

@@ -31,8 +31,10 @@ func parseFormat(s string) (Format, error) {
 
 var formatOption = Option{
 	Usage: Usage{
-		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1, Default: "the source's",
-		Text: "`jpg`, `png`, `webp`, `gif` or `avif`; `auto` for AVIF or WebP, where the client's `Accept` names them; also as `@ext` behind a plain source, `.ext` behind a base64 one.",
+		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1, Default: "format of the source",
+		Text: "Format of the result: `jpg`, `png`, `webp`, `gif`, `avif` or `auto`. `auto` takes AVIF or WebP if the " +
+			"client accepts it (`Accept`), else a format that all clients read. The format can also be written after the " +
+			"source: `@webp` after a plain source, `.webp` after a base64 source. That takes precedence over this option.",
 	},
 	Set: func(p *Params, args []string) (err error) {
 		p.Format, err = parseFormat(args[0])
@@ -44,7 +46,8 @@ var formatOption = Option{
 var skipOption = Option{
 	Usage: Usage{
 		Names: []string{"skip_processing", "skp", "sp"}, Args: "format:…", Most: len(Formats), Default: "none",
-		Text: "Sources of these formats are given as they are, unless another format is asked for. Said several times it adds up.",
+		Text: "Sources in these formats are served unchanged, unless the URL asks for another format. Several of these " +
+			"options add up.",
 	},
 	Set: func(p *Params, args []string) error {
 		for _, arg := range args {
@@ -68,7 +71,8 @@ var skipOption = Option{
 }
 
 var rawOption = switchOption(Usage{Names: []string{"raw"}, Args: "switch",
-	Text: "1 gives the source as it is, if it is a picture, whatever else is asked; an extension is not looked at then."},
+	Text: "1 serves the source unchanged, if it is an image. All other options that change the image, and an " +
+		"extension, are ignored."},
 	false, func(p *Params) *bool { return &p.Raw })
 
 // AsItIs says whether a source is given as it is: it is asked for raw, or

@@ -63,7 +63,7 @@ func (e errBrightness) Error() string {
 var adjustOption = Option{
 	Usage: Usage{
 		Names: []string{"adjust", "a"}, Args: "brightness:contrast:saturation", Most: 3, Default: "",
-		Text:    "`brightness`, `contrast` and `saturation` in one. What is left empty stays as it is.",
+		Text:    "Sets `brightness`, `contrast` and `saturation` at once.",
 		Example: "w:160/a:20:1.2:1.5",
 	},
 	Set: func(p *Params, args []string) error {
@@ -74,7 +74,7 @@ var adjustOption = Option{
 var brightnessOption = Option{
 	Usage: Usage{
 		Names: []string{"brightness", "br"}, Args: "value", Most: 1, Default: "0",
-		Text:    "Added to each channel, -255 to 255, after the contrast.",
+		Text:    "Whole number from -255 to 255, added to each channel after `contrast`.",
 		Example: "w:160/br:60",
 	},
 	Set: func(p *Params, args []string) error { return brightnessTo(&p.Brightness)(args[0]) },
@@ -89,7 +89,7 @@ var brightnessOption = Option{
 var shiftOption = Option{
 	Usage: Usage{
 		Names: []string{"rgb"}, Args: "red:green:blue", Most: 3, Default: "0:0:0",
-		Text:    "Added to each of the channels, -255 to 255.",
+		Text:    "Whole numbers from -255 to 255, added to the red, green and blue channel after `contrast`.",
 		Example: "w:160/rgb:40:0:-40",
 	},
 	Set: func(p *Params, args []string) error {
@@ -106,7 +106,7 @@ var shiftOption = Option{
 var contrastOption = Option{
 	Usage: Usage{
 		Names: []string{"contrast", "co"}, Args: "factor", Most: 1, Default: "1",
-		Text:    "Multiplies the distance from mid-grey, 0 to 255.",
+		Text:    "Multiplies the distance from mid-grey. 0 to 255.",
 		Example: "w:160/co:1.6",
 	},
 	Set:  func(p *Params, args []string) error { return factorTo(&p.Contrast)(args[0]) },
@@ -116,7 +116,7 @@ var contrastOption = Option{
 var saturationOption = Option{
 	Usage: Usage{
 		Names: []string{"saturation", "sa"}, Args: "factor", Most: 1, Default: "1",
-		Text:    "Multiplies the distance from grey of the same lightness, 0 (grey) to 255.",
+		Text:    "Multiplies the distance from grey of the same lightness. 0 (greyscale) to 255.",
 		Example: "w:160/sa:2",
 	},
 	Set:  func(p *Params, args []string) error { return factorTo(&p.Saturation)(args[0]) },

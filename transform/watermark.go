@@ -37,9 +37,13 @@ var watermarkAnchors = slices.Concat(anchorsOf(SouthWest), []string{anchors[Repl
 var watermarkOption = Option{
 	Usage: Usage{
 		Names: []string{"watermark", "wm"}, Args: "opacity:position:x:y:scale", Most: 5, Default: "0",
-		Text: "Lays the picture of `--watermark` over the result. Opacity 0 to 1. Position: `ce`, `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe` with " +
-			"offsets from the edges (from 1 on in pixels, below 1 as shares), or `re` for copies all over with offsets between them. Scale: its size as a share " +
-			"of the result's, up to 10; 0 for its own size.",
+		Text: "Draws the image of `--watermark` over the result.\n\n" +
+			"- `opacity`: 0 to 1. 0 turns it off.\n" +
+			"- `position`: `ce`, `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe`, or `re` for copies all over the " +
+			"result.\n" +
+			"- `x`, `y`: offsets from the edges; for `re` the space between the copies. A value of 1 or more is in " +
+			"pixels, below 1 it is a fraction of the side.\n" +
+			"- `scale`: size as a fraction of the result, up to 10. 0 keeps the size of the watermark.",
 		Example: "w:160/wm:0.8:soea:6:6:0.3",
 	},
 	Set: func(p *Params, args []string) error {

@@ -1,6 +1,6 @@
-// Command docs makes docs/options.md and its pictures from the options
-// themselves: `make docs` runs it in the root of the repository. A test fails
-// where what it makes is not what is there.
+// Command docs generates docs/options.md and its images from the declarations
+// of the options. `make docs` runs it in the root of the repository. A test
+// fails if the committed page differs from the generated one.
 package main
 
 import (
@@ -14,7 +14,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Pictures of options that are gone go, too.
+	// Images of removed options are removed, too.
 	if err := os.RemoveAll("docs/options"); err != nil {
 		log.Fatal(err)
 	}

@@ -188,8 +188,8 @@ func (r *Request) auto(name string) bool {
 }
 
 // presetUsage is of the option that a Dialect does itself.
-var presetUsage = transform.Usage{Names: []string{"preset", "pr"}, Args: "name:…", Default: "`default`, where there is one",
-	Text: "Options that the server has by a name (`--presets`), as if they stood here."}
+var presetUsage = transform.Usage{Names: []string{"preset", "pr"}, Args: "name:…", Default: "`default`, if it exists",
+	Text: "Applies named sets of options from the settings of the server (`--presets`), as if they were written here."}
 
 // named applies presets by their names.
 func (d *Dialect) named(r *Request, names, within []string) error {

@@ -63,7 +63,8 @@ var setters = func() map[string]setter {
 
 var cacheBusterOption = option{
 	Usage: transform.Usage{Names: []string{"cachebuster", "cb"}, Args: "text", Most: 1, Default: "none",
-		Text: "Any text: another one is another entry of the cache, kept for a year."},
+		Text: "Any text. Another text is another cache entry. Results with a cachebuster are fresh for a year and are " +
+			"sent as `immutable`."},
 	set: func(r *Request, args []string) error {
 		r.CacheBuster = args[0]
 		return nil
@@ -75,7 +76,8 @@ const maxTags, maxTag = 16, 64
 
 var tagsOption = option{
 	Usage: transform.Usage{Names: []string{"cache_tags", "ct"}, Args: "tag:tag:…", Most: maxTags, Default: "none",
-		Text: fmt.Sprintf("Up to %d names that the result can be purged by, each of up to %d letters, digits, `.`, `_` and `-`.", maxTags, maxTag)},
+		Text: fmt.Sprintf("Up to %d tags by which the result can be purged, each of up to %d letters, digits, `.`, `_` "+
+			"and `-`. Upper and lower case are the same.", maxTags, maxTag)},
 	set: func(r *Request, args []string) error {
 		var tags []string
 		for _, t := range args {
@@ -94,7 +96,7 @@ var tagsOption = option{
 
 var expiresOption = option{
 	Usage: transform.Usage{Names: []string{"expires", "exp"}, Args: "seconds", Most: 1, Default: "never",
-		Text: "Unix seconds after which the URL is 404."},
+		Text: "Unix time in seconds. After it the URL returns a 404."},
 	set: func(r *Request, args []string) error {
 		n, err := strconv.ParseInt(args[0], 10, 64)
 		if err != nil || n < 0 {
@@ -110,8 +112,9 @@ var expiresOption = option{
 const maxFilename = 255
 
 var filenameOption = option{
-	Usage: transform.Usage{Names: []string{"filename", "fn"}, Args: "name:encoded", Most: 2, Default: "the source's",
-		Text: "The name under which a browser saves the picture, up to 255 bytes; the format's extension is added. With a 1 behind it the name is in base64url."},
+	Usage: transform.Usage{Names: []string{"filename", "fn"}, Args: "name:encoded", Most: 2, Default: "name of the source",
+		Text: "Name under which browsers save the image, up to 255 bytes. The extension of the format is appended. " +
+			"`encoded` 1 means that the name is in base64url."},
 	set: func(r *Request, args []string) error {
 		name := args[0]
 		if len(args) > 1 && args[1] != "" {
@@ -143,7 +146,7 @@ var filenameOption = option{
 
 var attachmentOption = option{
 	Usage: transform.Usage{Names: []string{"return_attachment", "att"}, Args: "switch", Most: 1, Default: "0",
-		Text: "1 makes browsers save the picture instead of showing it."},
+		Text: "1 makes browsers save the image instead of displaying it."},
 	set: func(r *Request, args []string) (err error) {
 		r.Attachment, err = transform.ParseBool(args[0])
 		return err
@@ -156,32 +159,32 @@ var attachmentOption = option{
 	},
 }
 
-const needsPermission = " Needs `--allow-security-options`, else 403."
+const needsPermission = " Needs `--allow-security-options`, else the response is a 403."
 
 var maxPixelsOption = option{
 	Usage: transform.Usage{Names: []string{"max_src_resolution", "msr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
-		Text: "Bounds width times height of the source." + needsPermission},
+		Text: "Most megapixels of the source (width × height), instead of `--max-source-pixels`." + needsPermission},
 	set:  func(r *Request, args []string) error { return megapixels(&r.Limits.SourcePixels, args[0]) },
 	text: func(r Request) string { return inMegapixels(r.Limits.SourcePixels) },
 }
 
 var maxBytesOption = option{
 	Usage: transform.Usage{Names: []string{"max_src_file_size", "msfs"}, Args: "bytes", Most: 1, Default: "`--max-source-size`",
-		Text: "Bounds the source's file, up to `--max-source-size`." + needsPermission},
+		Text: "Largest source file. A value above `--max-source-size` has no effect." + needsPermission},
 	set:  func(r *Request, args []string) error { return positive(&r.Limits.SourceBytes, args[0]) },
 	text: func(r Request) string { return integer(r.Limits.SourceBytes) },
 }
 
 var maxFramesOption = option{
 	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1, Default: "`--max-frames`",
-		Text: "Bounds the frames of an animation." + needsPermission},
+		Text: "Most frames of a source, instead of `--max-frames`." + needsPermission},
 	set:  func(r *Request, args []string) error { return positive(&r.Limits.Frames, args[0]) },
 	text: func(r Request) string { return integer(r.Limits.Frames) },
 }
 
 var maxFramePixelsOption = option{
 	Usage: transform.Usage{Names: []string{"max_animation_frame_resolution", "mafr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
-		Text: "Bounds width times height of an animation's frame." + needsPermission},
+		Text: "Most megapixels of a frame, if the source has several frames." + needsPermission},
 	set:  func(r *Request, args []string) error { return megapixels(&r.Limits.FramePixels, args[0]) },
 	text: func(r Request) string { return inMegapixels(r.Limits.FramePixels) },
 }
