@@ -42,9 +42,12 @@ func someCases() []calibration {
 			calibration{source{"png-alpha", 1500, 1000}, transform.Params{Width: 720, Format: f}},
 			calibration{source{"jpeg", 1500, 1000}, transform.Params{Format: f}})
 	}
-	out = append(out, effects(1.5, someEffectOptions)...)
-	return append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}})
+	out = append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}})
+	return append(out, someEffects()...)
 }
+
+// someEffects are the last of someCases: options that take something of their own.
+func someEffects() []calibration { return effects(1.5, someEffectOptions) }
 
 // allCases are every form at every size, and what can be asked of some.
 // Between 29 and 80 megapixels nothing is new, so the largest size is for one

@@ -18,6 +18,7 @@ var edges = map[string]func(t *testing.T, pictor string) *edge{"nginx": startNgi
 // by the recipes of docs/cdn.md.
 func TestCDN(t *testing.T) {
 	long(t, "caches before pictor")
+	t.Parallel() // it waits for clocks
 	for name, start := range edges {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each has its own pictor, and waits for clocks

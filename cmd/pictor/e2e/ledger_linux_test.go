@@ -120,11 +120,12 @@ func TestAFreshTreeIsSmall(t *testing.T) {
 // What a burst took comes back: all of it, but for what the cache keeps.
 func TestMemoryComesBackAfterABurst(t *testing.T) {
 	long(t, "load in a memory cgroup")
+	t.Parallel() // it waits for memory to come back
 	origin := newSite(t)
 	mixedPictures(t) // for both
 	for _, cache := range []string{"on", "off"} {
 		t.Run("cache "+cache, func(t *testing.T) {
-			t.Parallel() // they mostly wait
+			t.Parallel()
 			var args []string
 			if cache == "off" {
 				args = []string{"--cache-memory", "off"}

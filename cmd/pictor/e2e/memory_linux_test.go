@@ -79,6 +79,7 @@ func TestLargePicturesAreServedAlone(t *testing.T) {
 // The limit counts that holds, whatever level of the hierarchy has it, and
 // also when it changes.
 func TestLimitIsFoundAndFollowed(t *testing.T) {
+	t.Parallel() // it waits for the server to look again
 	g := newCgroup(t, 256*mib)
 	if g.scope > 0 {
 		t.Skip("systemd has the cgroups here")
