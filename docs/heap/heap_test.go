@@ -24,7 +24,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// What is freed is not there any more.
+// Memory is returned to the system by debug.FreeOSMemory.
 func TestFreeOSMemoryGivesBack(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there is no /proc here")
@@ -45,10 +45,10 @@ func TestFreeOSMemoryGivesBack(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		if f := strings.Fields(line); len(f) == 13 && f[0] == "1s" {
 			if rss, err := strconv.Atoi(f[7]); err != nil || rss > 30 {
-				t.Errorf("%s MB are left, %v", f[7], err)
+				t.Errorf("%s MB are still resident, %v", f[7], err)
 			}
 			return
 		}
 	}
-	t.Errorf("no line of the first second in\n%s", out)
+	t.Errorf("no line for the first second in\n%s", out)
 }

@@ -16,7 +16,8 @@ import (
 type figures struct {
 	inuse, idle, released int64 // runtime.MemStats
 	rss, peak             int64 // VmRSS and VmHWM
-	// lazy is part of rss: given back by MADV_FREE, and not yet taken.
+	// lazy is the part of rss that was released with MADV_FREE and that the
+	// kernel has not reclaimed yet.
 	lazy int64
 }
 
@@ -49,15 +50,15 @@ func readInto(file string, into map[string]*int64) error {
 		}
 	}
 	if found < len(into) {
-		return fmt.Errorf("%s lacks a figure", file)
+		return fmt.Errorf("%s: a field is missing", file)
 	}
 	return nil
 }
 
 const pressAfter, pressFor = 30 * time.Second, 20 * time.Second
 
-// pressure starts a second process in a while, which takes memory and ends by
-// itself.
+// pressure starts a second process after pressAfter. It uses memory for
+// pressFor, then exits.
 func (o options) pressure() (stop func(), err error) {
 	if o.press == 0 {
 		return func() {}, nil
@@ -72,7 +73,7 @@ func (o options) pressure() (stop func(), err error) {
 		cmd := exec.Command(self, "-size", fmt.Sprintf("%dMB", o.press/1e6), "-hold", pressFor.String())
 		cmd.Env = append(os.Environ(), "GOMEMLIMIT=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "heap: the process that presses: %v %s\n", err, out)
+			fmt.Fprintf(os.Stderr, "heap: second process: %v %s\n", err, out)
 		}
 	})
 	return func() {
@@ -82,7 +83,8 @@ func (o options) pressure() (stop func(), err error) {
 	}, nil
 }
 
-// enterGroup makes a memory cgroup (version 1, or 2 where it may) and goes in.
+// enterGroup creates a memory cgroup, of version 1 or else 2, and moves this
+// process into it.
 func enterGroup(limit int64) (leave func(), err error) {
 	root, file := "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
 	if _, err := os.Stat(root); err != nil {
@@ -90,7 +92,7 @@ func enterGroup(limit int64) (leave func(), err error) {
 	}
 	group := filepath.Join(root, "pictor-heap-"+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(group, 0o755); err != nil {
-		return nil, fmt.Errorf("make a memory cgroup (as root, or run it in a container with a limit): %w", err)
+		return nil, fmt.Errorf("create a memory cgroup (as root; else run without -limit, in a container): %w", err)
 	}
 	write := func(folder, name, text string) error {
 		return os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644)
@@ -105,7 +107,7 @@ func enterGroup(limit int64) (leave func(), err error) {
 		return nil, err
 	}
 	return func() {
-		_ = write(root, "cgroup.procs", pid) // the group is empty then, and can go
+		_ = write(root, "cgroup.procs", pid) // an empty cgroup can be removed
 		os.Remove(group)
 	}, nil
 }

@@ -1,11 +1,12 @@
-// Command heap shows what a Go program's memory does after its work: it fills
-// a large array several times in a function that returns, and then only looks
-// on. docs/memory.md tells what there is to see. Linux only: it reads /proc.
+// Command heap shows what the memory of a Go program does after its work. It
+// fills a large array several times in a function that returns, then prints
+// its memory for some minutes. docs/memory.md explains the output. Linux only:
+// it reads /proc.
 //
 //	go run ./docs/heap                       # 3.2 GB, ten times, five minutes
 //	go run ./docs/heap -size 400MB -free     # with debug.FreeOSMemory
 //	GODEBUG=madvdontneed=0 go run ./docs/heap -size 400MB
-//	go run ./docs/heap -matrix -size 400MB   # many settings, one table
+//	go run ./docs/heap -matrix -size 400MB   # ten settings, one table; as root
 package main
 
 import (
@@ -19,15 +20,15 @@ import (
 	"time"
 )
 
-// options are what a run is told.
+// options are the flags of a run.
 type options struct {
 	size  int64 // bytes
 	times int
 	watch time.Duration
 	// free calls debug.FreeOSMemory after the work.
 	free bool
-	// press is what a second process takes for a while, limit that of a memory
-	// cgroup around both, in bytes; 0 means none.
+	// press is the memory that a second process uses for a while, limit the
+	// limit of a memory cgroup around both, in bytes. 0 means none.
 	press, limit int64
 }
 
@@ -42,20 +43,21 @@ func run(args []string) error {
 	var o options
 	flags := flag.NewFlagSet("heap", flag.ContinueOnError)
 	o.size = 3_200_000_000
-	flags.Func("size", "of the array, like 400MB (default 3.2GB)", bytesInto(&o.size))
-	flags.IntVar(&o.times, "times", 10, "how often it is filled")
-	flags.DurationVar(&o.watch, "watch", 5*time.Minute, "how long to look on")
+	flags.Func("size", "size of the array, such as 400MB (default 3.2GB)", bytesInto(&o.size))
+	flags.IntVar(&o.times, "times", 10, "how many times the array is filled")
+	flags.DurationVar(&o.watch, "watch", 5*time.Minute, "how long to print memory after the work")
 	flags.BoolVar(&o.free, "free", false, "call debug.FreeOSMemory after the work")
-	flags.Func("press", "what a second process takes from the 30th to the 50th second, like 600MB", bytesInto(&o.press))
-	flags.Func("limit", "run inside a memory cgroup with this limit, like 900MB (as root)", bytesInto(&o.limit))
-	matrix := flags.Bool("matrix", false, "run many settings, and print one table")
-	hold := flags.Duration("hold", 0, "only take -size, for so long (what -press starts)")
+	flags.Func("press", "memory that a second process uses from the 30th to the 50th second, such as 600MB",
+		bytesInto(&o.press))
+	flags.Func("limit", "run in a memory cgroup with this limit, such as 900MB (as root)", bytesInto(&o.limit))
+	matrix := flags.Bool("matrix", false, "run with ten settings of the Go runtime and print one table (as root)")
+	hold := flags.Duration("hold", 0, "only use -size for this long (the process that -press starts)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch {
 	case o.size <= 0 || o.times <= 0 || o.watch <= 0:
-		return fmt.Errorf("-size, -times and -watch are more than 0")
+		return fmt.Errorf("-size, -times and -watch must be more than 0")
 	case *hold > 0:
 		fill(o.size)
 		time.Sleep(*hold)
@@ -73,11 +75,15 @@ func run(args []string) error {
 	return o.experiment()
 }
 
-// moments are when to look, after the work.
-var moments = []time.Duration{0, time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, 45 * time.Second, time.Minute, 2 * time.Minute, 3 * time.Minute, 5 * time.Minute}
+// moments are the times after the work at which memory is printed.
+var moments = []time.Duration{
+	0, time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, 45 * time.Second,
+	time.Minute, 2 * time.Minute, 3 * time.Minute, 5 * time.Minute,
+}
 
 func (o options) experiment() error {
-	fmt.Printf("%s, GOGC=%s GOMEMLIMIT=%s GODEBUG=%s: %s, %d times\n", runtime.Version(), os.Getenv("GOGC"), os.Getenv("GOMEMLIMIT"), os.Getenv("GODEBUG"), inMB(o.size), o.times)
+	fmt.Printf("%s, GOGC=%s GOMEMLIMIT=%s GODEBUG=%s: %s, %d times\n", runtime.Version(),
+		os.Getenv("GOGC"), os.Getenv("GOMEMLIMIT"), os.Getenv("GODEBUG"), inMB(o.size), o.times)
 	for range o.times {
 		fill(o.size)
 	}
@@ -89,7 +95,7 @@ func (o options) experiment() error {
 		return err
 	}
 	defer stop()
-	fmt.Println("after      HeapInuse   HeapIdle  HeapReleased        RSS  of it lazily free   peak RSS")
+	fmt.Println("after      HeapInuse   HeapIdle  HeapReleased        RSS           LazyFree   peak RSS")
 	start := time.Now()
 	for _, at := range moments {
 		if at > o.watch {
@@ -100,13 +106,14 @@ func (o options) experiment() error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-9v %10s %10s %13s %10s %18s %10s\n", at, inMB(f.inuse), inMB(f.idle), inMB(f.released), inMB(f.rss), inMB(f.lazy), inMB(f.peak))
+		fmt.Printf("%-9v %10s %10s %13s %10s %18s %10s\n", at,
+			inMB(f.inuse), inMB(f.idle), inMB(f.released), inMB(f.rss), inMB(f.lazy), inMB(f.peak))
 	}
 	return nil
 }
 
-// fill makes an array, writes to all of it, and returns: nothing of it is
-// reachable any more.
+// fill allocates an array, writes to all of it and returns. After that the
+// array is unreachable.
 //
 //go:noinline
 func fill(size int64) byte {
@@ -117,7 +124,7 @@ func fill(size int64) byte {
 	return array[size/2]
 }
 
-// bytesInto parses sizes in powers of ten, or of two as MiB and GiB.
+// bytesInto parses a size: MB and GB are powers of ten, MiB and GiB of two.
 func bytesInto(into *int64) func(string) error {
 	return func(s string) error {
 		for _, unit := range []struct {
@@ -133,7 +140,7 @@ func bytesInto(into *int64) func(string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("write it like 400MB or 1.5GiB")
+		return fmt.Errorf("write a size such as 400MB or 1.5GiB")
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// setting is one row of the matrix.
+// setting is one row of the table.
 type setting struct {
 	name string
 	env  []string
@@ -24,21 +24,21 @@ func settings(size int64) []setting {
 	press := append(append([]string{}, tight...), "-press", mb(size*3/2))
 	lazy := "GODEBUG=madvdontneed=0"
 	return []setting{
-		{name: "as it is"},
+		{name: "defaults"},
 		{name: "`GOGC=50`", env: []string{"GOGC=50"}},
 		{name: "`GOGC=400`", env: []string{"GOGC=400"}},
-		{name: "`GOMEMLIMIT` half of the array", env: []string{limit(size / 2)}},
-		{name: "`GOMEMLIMIT` three arrays", env: []string{limit(size * 3)}},
-		{name: "`GOGC=off`, `GOMEMLIMIT` three arrays", env: []string{"GOGC=off", limit(size * 3)}},
+		{name: "`GOMEMLIMIT` of half an array", env: []string{limit(size / 2)}},
+		{name: "`GOMEMLIMIT` of three arrays", env: []string{limit(size * 3)}},
+		{name: "`GOGC=off`, `GOMEMLIMIT` of three arrays", env: []string{"GOGC=off", limit(size * 3)}},
 		{name: "`debug.FreeOSMemory`", args: []string{"-free"}},
 		{name: "`madvdontneed=0`", env: []string{lazy}},
-		{name: "`madvdontneed=0`, `FreeOSMemory`", env: []string{lazy}, args: append([]string{"-free"}, tight...)},
-		{name: "the same, pressed by another process", env: []string{lazy}, args: append([]string{"-free"}, press...)},
+		{name: "`madvdontneed=0`, `debug.FreeOSMemory`", env: []string{lazy}, args: append([]string{"-free"}, tight...)},
+		{name: "the same, and another process needs memory", env: []string{lazy}, args: append([]string{"-free"}, press...)},
 	}
 }
 
-// runMatrix runs all settings. One after the other does its work; they look
-// on together.
+// runMatrix runs all settings, each in a process. The processes work one after
+// the other, so that they do not compete, and are watched at the same time.
 func runMatrix(o options, w io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -48,7 +48,8 @@ func runMatrix(o options, w io.Writer) error {
 	list := settings(o.size)
 	tables := make([]string, len(list))
 	for i, s := range list {
-		cmd := exec.Command(self, append([]string{"-size", fmt.Sprintf("%dMB", o.size/1e6), "-times", fmt.Sprint(o.times), "-watch", o.watch.String()}, s.args...)...)
+		args := []string{"-size", fmt.Sprintf("%dMB", o.size/1e6), "-times", fmt.Sprint(o.times), "-watch", o.watch.String()}
+		cmd := exec.Command(self, append(args, s.args...)...)
 		cmd.Env = append(os.Environ(), s.env...)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
@@ -87,17 +88,18 @@ func runMatrix(o options, w io.Writer) error {
 	return nil
 }
 
-// shown are the moments that the matrix has columns for.
+// shown are the moments that the table has columns for.
 var shown = []string{"0s", "15s", "45s", "1m0s", "2m0s", "3m0s", "5m0s"}
 
-// rows turns each setting's table into a line of RSS, a heading first.
+// rows makes the table: a header, then one row of RSS for each setting, from
+// the output of its process.
 func rows(list []setting, tables []string) []string {
-	out := []string{"| setting | peak | " + strings.Join(shown, " | ") + " | released in the end |"}
+	out := []string{"| RSS in MB | peak | " + strings.Join(shown, " | ") + " | released at the end |"}
 	for i, s := range list {
 		at, peak, released := map[string]string{}, "", ""
 		for line := range strings.Lines(tables[i]) {
-			// after, then pairs of number and unit: in use, idle, released,
-			// RSS, lazily free, peak.
+			// The time, then pairs of number and unit: in use, idle,
+			// released, RSS, lazy, peak.
 			f := strings.Fields(line)
 			if len(f) != 13 || f[2] != "MB" {
 				continue
