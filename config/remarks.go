@@ -19,9 +19,10 @@ type Remarks struct {
 	bare map[string]string
 }
 
-// Warnings are sentences on sizes without a unit.
-func (r *Remarks) Warnings() []string {
-	var warnings []string
+// Warnings are sentences on variables of a process's environment ("NAME=value")
+// that are no settings, and on sizes without a unit.
+func (r *Remarks) Warnings(environ []string) []string {
+	warnings := r.table.unknownVariables(environ)
 	for _, name := range slices.Sorted(maps.Keys(r.bare)) {
 		var size Bytes
 		if size.UnmarshalText([]byte(r.bare[name])) != nil {

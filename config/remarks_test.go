@@ -20,7 +20,7 @@ func remarked(t *testing.T, env environment, args ...string) []string {
 		t.Fatal(err)
 	}
 	var warnings []string
-	if _, err := ctx.Call(func(r *Remarks) { warnings = r.Warnings() }); err != nil {
+	if _, err := ctx.Call(func(r *Remarks) { warnings = r.Warnings(nil) }); err != nil {
 		t.Fatal(err)
 	}
 	return warnings

@@ -68,16 +68,22 @@ func (t settings) inFile(name string) bool {
 }
 
 // nearest is the key of the YAML file that name was probably meant to be, or
-// nothing: at most a third of it may differ.
+// nothing.
 func (t settings) nearest(name string) string {
-	if len(name) > maxName {
-		return ""
-	}
 	names := make([]string, 0, len(t))
 	for known := range t {
 		if t.inFile(known) {
 			names = append(names, known)
 		}
+	}
+	return nearestOf(name, names)
+}
+
+// nearestOf is the one of names that name was probably meant to be, or
+// nothing: at most a third of it may differ.
+func nearestOf(name string, names []string) string {
+	if len(name) > maxName {
+		return ""
 	}
 	slices.Sort(names)
 	best, least := "", len(name)/3+1
