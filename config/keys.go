@@ -41,7 +41,7 @@ func (k *Keys) Pairs() ([]KeyPair, error) {
 
 // Validate joins everything that is wrong with the keys; no keys at all are
 // not wrong. Kong calls it at the end of parsing a command that embeds Keys.
-func (k *Keys) Validate() error { return errors.Join(k.problems()...) }
+func (k *Keys) Validate() error { return Invalid(errors.Join(k.problems()...)) }
 
 func (k *Keys) problems() []error {
 	var problems []error

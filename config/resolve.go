@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -35,6 +36,7 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 			kong.WithBeforeResolve(s.open),
 			kong.Bind(s.origins),
 			kong.Bind(remarks),
+			kong.PostBuild(func(k *kong.Kong) error { markSettings(k.Model.Node, table); return nil }),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err
@@ -45,13 +47,19 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 }
 
 // Parse is k.Parse, except that a setting given empty on the command line
-// (--listen= or --listen "") counts as not given.
+// (--listen= or --listen "") counts as not given. Errors are ErrSetting where a
+// setting is wrong, and ErrUsage, with the *kong.ParseError, where the command
+// line is.
 func Parse(k *kong.Kong, args []string) (*kong.Context, error) {
 	table, err := readSettings()
 	if err != nil {
 		return nil, err
 	}
-	return k.Parse(dropEmpty(args, table))
+	ctx, err := k.Parse(dropEmpty(args, table))
+	if err != nil && !errors.Is(err, ErrSetting) {
+		err = mark(err, ErrUsage)
+	}
+	return ctx, err
 }
 
 func dropEmpty(args []string, table settings) []string {
@@ -120,7 +128,7 @@ func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.table)) {
 		if s.table[name].secret && l.has(name) && l.has(name+fileSuffix) {
-			return errBoth("--"+name, "--"+name+fileSuffix)
+			return Invalid(errBoth("--"+name, "--"+name+fileSuffix))
 		}
 	}
 	l.levels = []level{{
@@ -132,7 +140,7 @@ func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
 	}}
 	file, err := s.openFile(ctx, l.given[configName])
 	if err != nil {
-		return err
+		return Invalid(err)
 	}
 	l.levels = append(l.levels, file...)
 	ctx.AddResolver(l)
@@ -207,13 +215,13 @@ func (l *lookup) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 	}
 	text, label, err := find(flag.Name)
 	if err != nil || label == "" {
-		return nil, err
+		return nil, Invalid(err)
 	}
 	// Kong's own error would not say where the value came from.
 	trial := reflect.New(flag.Target.Type()).Elem()
 	token := kong.Token{Type: kong.FlagValueToken, Value: text}
 	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: kong.ScanFromTokens(token)}, trial); err != nil {
-		return nil, fmt.Errorf("%s: %w", label, err)
+		return nil, Invalid(fmt.Errorf("%s: %w", label, err))
 	}
 	l.origins[flag.Name] = label
 	return text, nil
@@ -278,7 +286,7 @@ func (boolMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	case "false", "0", "no", "off":
 		target.SetBool(false)
 	default:
-		return fmt.Errorf("expected on or off but got %q", text)
+		return Invalid(fmt.Errorf("expected on or off but got %q", text))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -186,6 +187,42 @@ func TestBadValueIsRefusedWithItsPlace(t *testing.T) {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%v %v: %q does not say %s", c.env, c.args, err, want)
 			}
+		}
+	}
+}
+
+func TestErrorsAreOfUsageOrOfSettings(t *testing.T) {
+	bad := write(t, "bad.yaml", "ttl: soon\n")
+	for _, c := range []struct {
+		env  environment
+		args []string
+		want error
+	}{
+		{nil, nil, ErrUsage},
+		{nil, []string{"server"}, ErrUsage},
+		{nil, []string{"serve", "--insecure", "--listn=:1"}, ErrUsage},
+		{nil, []string{"serve", "--insecure", "extra"}, ErrUsage},
+		{nil, []string{"serve", "--insecure", "--ttl"}, ErrUsage},
+		{nil, []string{"serve", "--ttl", "--insecure"}, ErrUsage},
+		{nil, []string{"sign", "a", "b"}, ErrUsage},
+		{nil, []string{"serve"}, ErrSetting},
+		{nil, []string{"serve", "--insecure", "--ttl=soon"}, ErrSetting},
+		{nil, []string{"serve", "--insecure", "--workers=two"}, ErrSetting},
+		{nil, []string{"serve", "--insecure", "--cache-disk=10"}, ErrSetting},
+		{nil, []string{"serve", "--insecure", "--allow-networks=x"}, ErrSetting},
+		{nil, []string{"serve", "--insecure=maybe"}, ErrSetting},
+		{nil, []string{"serve", "--insecure", "--config", bad}, ErrSetting},
+		{nil, []string{"serve", "--insecure", "--config", bad + "x"}, ErrSetting},
+		{nil, []string{"serve", "--key-file", bad + "x"}, ErrSetting},
+		{nil, []string{"serve", "--key=aa", "--key-file", bad}, ErrSetting},
+		{nil, []string{"sign", "--key=aa"}, ErrSetting},
+		{environment{"PICTOR_TTL": "soon"}, []string{"serve", "--insecure"}, ErrSetting},
+		{environment{"PICTOR_INSECURE": "maybe"}, []string{"serve"}, ErrSetting},
+		{environment{"PICTOR_CONFIG": bad + "x"}, []string{"serve", "--insecure"}, ErrSetting},
+	} {
+		_, err := parse(t, c.env, c.args...)
+		if !errors.Is(err, c.want) || errors.Is(err, ErrUsage) == errors.Is(err, ErrSetting) {
+			t.Errorf("%v %q: %v is not %v", c.env, c.args, err, c.want)
 		}
 	}
 }

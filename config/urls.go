@@ -136,7 +136,7 @@ func (u *URLs) Validate() error {
 	if strings.ContainsAny(u.PathPrefix, "?#% ") {
 		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
 	}
-	return errors.Join(presets, key, prefix)
+	return Invalid(errors.Join(presets, key, prefix))
 }
 
 // list splits at commas; nil where nothing is in it.

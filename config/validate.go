@@ -31,7 +31,7 @@ func (s *Serve) Validate() error {
 	for _, check := range []func() []error{s.signing, s.urls, s.address, s.admin, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
 		problems = append(problems, check()...)
 	}
-	return errors.Join(problems...)
+	return Invalid(errors.Join(problems...))
 }
 
 // Warnings are sentences on what works but is probably not meant, or weak.
