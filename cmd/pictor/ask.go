@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/pictor-proxy/pictor/config"
 )
 
 // maxAnswer bounds what is read of a server's answer, in bytes. The longest is
@@ -30,7 +32,7 @@ var (
 func ask(flag, listen string, timeout time.Duration, req *http.Request) ([]byte, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return nil, fmt.Errorf("%s %q is not host:port", flag, listen)
+		return nil, config.Invalid(fmt.Errorf("%s %q is not host:port", flag, listen))
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"

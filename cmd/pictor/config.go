@@ -29,7 +29,7 @@ func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
 	for _, flag := range ctx.Flags() {
-		if flag.Name == "help" || flag.Name == "from-imgproxy" || flag.Hidden {
+		if flag.Name == "help" || flag.Name == "version" || flag.Name == "from-imgproxy" || flag.Hidden {
 			continue
 		}
 		from := origins.Of(flag.Name)

@@ -32,7 +32,7 @@ type explainCmd struct {
 // Validate is the Keys' and the URLs'.
 func (cmd *explainCmd) Validate() error {
 	if (cmd.URL == "") == (cmd.Batch == "") {
-		return errors.New("explain takes a URL, or --batch with a file of them")
+		return errors.New("takes a URL, or --batch with a file of them, and not both")
 	}
 	return errors.Join(cmd.Keys.Validate(), cmd.URLs.Validate())
 }

@@ -2,29 +2,28 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/pictor-proxy/pictor/config"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/proxy/thumbor"
 )
 
 // cli is the command line. Each command wires parts together and decides
 // nothing itself.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Serve pictures."`
-	Sign    signCmd    `cmd:"" help:"Mint a signed path for a source and options."`
-	Explain explainCmd `cmd:"" help:"Tell what a URL means, what it costs, and what is wrong with it."`
-	Config  configCmd  `cmd:"" help:"Print the settings that serve would have, and where each comes from."`
-	Purge   purgeCmd   `cmd:"" help:"Purge pictures from a running server's cache."`
+	Serve   serveCmd   `cmd:"" help:"Serve images."`
+	Sign    signCmd    `cmd:"" help:"Sign the path of a source image and options."`
+	Explain explainCmd `cmd:"" help:"Show what a URL means, what it costs, and what is wrong with it."`
+	Config  configCmd  `cmd:"" help:"Print the settings that serve would use, and where each comes from."`
+	Purge   purgeCmd   `cmd:"" help:"Purge images from the cache of a running server."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
-	Health  healthCmd  `cmd:"" help:"Ask a running server whether it can serve; fails if not."`
-	Version versionCmd `cmd:"" help:"Tell versions, and the formats that work here."`
-	Worker  workerCmd  `cmd:"" hidden:"" help:"Do a server's picture work. Started by serve."`
+	Health  healthCmd  `cmd:"" help:"Check whether a running server is ready. Fails if it is not."`
+	Version versionCmd `cmd:"" help:"Print versions, and the formats that work here."`
+	Worker  workerCmd  `cmd:"" hidden:"" help:"Process images for a server. Started by serve."`
+
+	ShowVersion versionFlag `name:"version" short:"v" help:"Print the version and exit."`
 }
 
 // workerCmd is a worker process; see worker_cgo.go.
@@ -36,12 +35,17 @@ func main() {
 		kong.Name("pictor"),
 		kong.Description("A caching image proxy and CDN origin that stays within its memory limit."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(help),
 		config.Sources(os.LookupEnv),
 	)
 	if err != nil {
 		fail(err)
 	}
-	ctx, err := config.Parse(k, os.Args[1:])
+	args := os.Args[1:]
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := config.Parse(k, args)
 	if err == nil {
 		err = ctx.Run()
 	}
@@ -51,54 +55,15 @@ func main() {
 }
 
 func fail(err error) {
-	fmt.Fprintln(os.Stderr, "pictor:", err)
-	os.Exit(1)
+	fmt.Fprintf(os.Stderr, "pictor: %v%s\n", err, hint(err))
+	os.Exit(exitCode(err))
 }
 
-// dialect is how the settings have paths read.
-func dialect(u *config.URLs) (*signedurl.Dialect, error) {
-	presets, err := u.PresetList()
-	if err != nil {
-		return nil, err
+// help is kong's, with the exit codes where it is of all commands.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
+		return err
 	}
-	key, err := u.SourceKeyBytes()
-	if err != nil {
-		return nil, err
-	}
-	return signedurl.NewDialect(signedurl.DialectConfig{
-		Presets: presets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(), Ignored: u.IgnoredOptions(),
-		Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
-	})
-}
-
-// thumborDialect is nil where it is not served.
-func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
-	if !t.ThumborOn() {
-		return nil, nil
-	}
-	flavor, ok := thumbor.ParseFlavor(t.ThumborFlavor)
-	if !ok {
-		return nil, fmt.Errorf("--thumbor-flavor is %q: set it to thumbor or imagor", t.ThumborFlavor)
-	}
-	d, err := thumbor.New(thumbor.Config{Keys: t.ThumborKeys(), Hash: t.ThumborHash, Truncate: t.ThumborTruncate, Unsafe: t.ThumborUnsafe, Flavor: flavor})
-	if err != nil {
-		return nil, fmt.Errorf("--thumbor-…: %w", err)
-	}
-	return d, nil
-}
-
-// keyring makes the ring of the configured keys.
-func keyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {
-	pairs, err := k.Pairs()
-	if err != nil {
-		return nil, err
-	}
-	if len(pairs) == 0 && !insecure {
-		return nil, errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` for a fresh pair)")
-	}
-	cfg := signedurl.Config{Size: k.SignatureSize, Insecure: insecure, Trusted: trusted}
-	for _, p := range pairs {
-		cfg.Pairs = append(cfg.Pairs, signedurl.Pair{Key: p.Key, Salt: p.Salt})
-	}
-	return signedurl.New(cfg)
+	_, err := fmt.Fprint(ctx.Stdout, exitHelp)
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -28,8 +26,6 @@ type parts struct {
 	cache   *cache.Cache
 	pool    *worker.Pool
 	server  *proxy.Server
-	// watermark is nil where none is configured.
-	watermark *proxy.Watermark
 	// notReady is why the server cannot serve; nil when it can.
 	notReady atomic.Pointer[error]
 }
@@ -37,18 +33,13 @@ type parts struct {
 var errStarting = errors.New("starting: no worker has answered yet")
 
 // newParts makes them from the ground up, each by its share of the plan.
-func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log *slog.Logger) (*parts, error) {
-	p := &parts{log: log}
+func newParts(cfg *config.Serve, plan config.Plan, in *inputs, log *slog.Logger) (p *parts, err error) {
+	p = &parts{log: log}
 	p.notReady.Store(&errStarting)
-	local, err := localFiles(cfg)
-	if err != nil {
-		return nil, err
-	}
-	p.origin, err = origin.New(origin.Config{
+	if p.origin, err = origin.New(origin.Config{
 		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout,
-		AllowNetworks: networks(cfg), Local: local, UserAgent: "pictor/" + version,
-	})
-	if err != nil {
+		AllowNetworks: networks(cfg), Local: in.local, UserAgent: "pictor/" + version,
+	}); err != nil {
 		return nil, err
 	}
 	if p.storage, err = openStorage(cfg, plan, log); err != nil {
@@ -67,10 +58,7 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 	if p.pool, err = worker.New(worker.Config{Size: most, Retain: config.Retain, Log: log}); err != nil {
 		return nil, err
 	}
-	if p.watermark, err = loadWatermark(cfg.Watermark); err != nil {
-		return nil, err
-	}
-	settings, err := p.settings(cfg, plan, ring)
+	settings, err := p.settings(cfg, plan, in)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +67,10 @@ func newParts(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring, log 
 }
 
 // settings are the server's, over the other parts.
-func (p *parts) settings(cfg *config.Serve, plan config.Plan, ring *signedurl.Keyring) (proxy.Config, error) {
-	settings := proxy.Config{
-		Keyring: ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+func (p *parts) settings(cfg *config.Serve, plan config.Plan, in *inputs) (settings proxy.Config, err error) {
+	settings = proxy.Config{
+		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
+		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources, SourceKeyIgnore: cfg.IgnoredParameters(),
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
@@ -89,7 +78,9 @@ func (p *parts) settings(cfg *config.Serve, plan config.Plan, ring *signedurl.Ke
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
 		},
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
-		Watermark:            p.watermark,
+		AutoFormats:          in.formats,
+		Watermark:            in.watermark,
+		CDN:                  in.cdn,
 
 		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax, StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
 		BrowserTTL:     cfg.BrowserTTL,
@@ -99,46 +90,10 @@ func (p *parts) settings(cfg *config.Serve, plan config.Plan, ring *signedurl.Ke
 		FullErrors:     cfg.Dev,
 		Log:            p.log,
 	}
-	if err := readURLs(cfg, &settings); err != nil {
-		return settings, err
-	}
-	if cfg.CDN != "" {
-		var ok bool
-		if settings.CDN, ok = proxy.ParseCDN(cfg.CDN); !ok {
-			return settings, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront, nginx or varnish, or leave it out", cfg.CDN)
-		}
-	}
-	var err error
 	if cfg.Dev {
-		settings.Home, err = playground.Page(ring)
+		settings.Home, err = playground.Page(in.ring)
 	}
 	return settings, err
-}
-
-// autoFormats reads --auto-formats.
-func autoFormats(names []string) ([]transform.Format, error) {
-	var out []transform.Format
-	for _, name := range names {
-		f, ok := transform.ParseFormat(name)
-		if !ok {
-			return nil, fmt.Errorf("--auto-formats: %q is no format: name some of jpg, png, webp, gif, avif", name)
-		}
-		out = append(out, f)
-	}
-	return out, nil
-}
-
-// readURLs sets how paths are read and what they leave open.
-func readURLs(cfg *config.Serve, settings *proxy.Config) (err error) {
-	settings.PathPrefix, settings.ThumborPath = cfg.Prefix(), cfg.ThumborRoot()
-	if settings.Dialect, err = dialect(&cfg.URLs); err != nil {
-		return err
-	}
-	if settings.Thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
-		return err
-	}
-	settings.AutoFormats, err = autoFormats(cfg.AutoFormatNames())
-	return err
 }
 
 func (p *parts) ready() error {
@@ -182,7 +137,4 @@ func (p *parts) close() {
 	p.storage.close()
 	p.pool.Close()
 	p.origin.Close()
-	if p.watermark != nil {
-		p.watermark.Source.Close()
-	}
 }

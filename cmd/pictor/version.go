@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -14,8 +16,23 @@ var version = "unknown"
 // versionCmd tells versions, and the formats that really work here.
 type versionCmd struct{}
 
+// versionLine is the first line of `pictor version`.
+func versionLine() string {
+	return fmt.Sprintf("pictor %s, %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// versionFlag prints versionLine instead of running a command.
+type versionFlag bool
+
+// BeforeReset is called by kong before it looks for a command.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	fmt.Fprintln(app.Stdout, versionLine())
+	app.Exit(0)
+	return nil
+}
+
 func (versionCmd) Run() error {
-	fmt.Printf("pictor %s, %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Println(versionLine())
 	c, err := capabilities()
 	if err != nil {
 		fmt.Println(err)

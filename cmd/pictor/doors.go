@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+)
+
+// doors are the ports of a server. Clients that come before it serves wait in
+// the backlog of the kernel.
+type doors struct {
+	public net.Listener
+	// admin is nil where it is off, or its address is in use and nobody asked for
+	// it in so many words.
+	admin net.Listener
+}
+
+// bind takes the ports. Its errors are errBind.
+func bind(cfg *config.Serve) (*doors, error) {
+	public, err := listen("--listen", cfg.Address())
+	if err != nil {
+		return nil, err
+	}
+	d := &doors{public: public}
+	address, must := cfg.AdminAddress()
+	if address == "" {
+		return d, nil
+	}
+	d.admin, err = listen("--admin-listen", address)
+	if err != nil && (must || !errors.Is(err, syscall.EADDRINUSE)) {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// close is for ports that nothing serves on, and does no harm to others.
+func (d *doors) close() {
+	d.public.Close()
+	if d.admin != nil {
+		d.admin.Close()
+	}
+}
+
+// serveAdmin serves metrics, purges and the ledger until stop is called.
+func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Logger) (stop func()) {
+	address, _ := cfg.AdminAddress()
+	switch {
+	case address == "":
+		return func() {}
+	case d.admin == nil:
+		log.Warn("admin address is in use: running without /metrics, /purge and /debug/memory. "+
+			"Set --admin-listen to another address, or to off.", "address", address)
+		return func() {}
+	}
+	s := &http.Server{
+		Handler:           server.Admin(string(cfg.AdminToken)),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go s.Serve(d.admin) // ends with Close
+	log.Info("admin", "url", "http://"+d.admin.Addr().String()+"/", "paths", "/metrics /purge /debug/memory")
+	return func() { s.Close() }
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/playground"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/thumbor"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// inputs are what settings of serve lead to beyond themselves: what is parsed by
+// the packages whose it is, and the files that they name.
+type inputs struct {
+	ring    *signedurl.Keyring
+	dialect *signedurl.Dialect
+	thumbor *thumbor.Dialect
+	formats []transform.Format
+	cdn     proxy.CDN
+	local   fs.FS
+	// watermark is nil where none is configured.
+	watermark *proxy.Watermark
+}
+
+// readInputs has no side effect but open files. Its errors are config.ErrSetting.
+func readInputs(cfg *config.Serve) (*inputs, error) {
+	in, err := parseInputs(cfg)
+	if err == nil {
+		in.local, err = localFiles(cfg)
+	}
+	if err == nil {
+		in.watermark, err = loadWatermark(cfg.Watermark)
+	}
+	return in, config.Invalid(err)
+}
+
+func parseInputs(cfg *config.Serve) (in *inputs, err error) {
+	in = &inputs{}
+	if in.ring, err = serveKeyring(cfg); err != nil {
+		return nil, err
+	}
+	if in.dialect, err = dialect(&cfg.URLs); err != nil {
+		return nil, err
+	}
+	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
+		return nil, err
+	}
+	if in.formats, err = autoFormats(cfg.AutoFormatNames()); err != nil {
+		return nil, err
+	}
+	if cfg.CDN != "" {
+		var ok bool
+		if in.cdn, ok = proxy.ParseCDN(cfg.CDN); !ok {
+			return nil, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront, nginx or varnish, or leave it out", cfg.CDN)
+		}
+	}
+	return in, nil
+}
+
+func (in *inputs) close() {
+	if in.watermark != nil {
+		in.watermark.Source.Close()
+	}
+}
+
+// dialect is how the settings have paths read.
+func dialect(u *config.URLs) (*signedurl.Dialect, error) {
+	presets, err := u.PresetList()
+	if err != nil {
+		return nil, err
+	}
+	key, err := u.SourceKeyBytes()
+	if err != nil {
+		return nil, err
+	}
+	return signedurl.NewDialect(signedurl.DialectConfig{
+		Presets: presets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(), Ignored: u.IgnoredOptions(),
+		Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
+	})
+}
+
+// thumborDialect is nil where it is not served.
+func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
+	if !t.ThumborOn() {
+		return nil, nil
+	}
+	flavor, ok := thumbor.ParseFlavor(t.ThumborFlavor)
+	if !ok {
+		return nil, fmt.Errorf("--thumbor-flavor is %q: set it to thumbor or imagor", t.ThumborFlavor)
+	}
+	d, err := thumbor.New(thumbor.Config{
+		Keys: t.ThumborKeys(), Hash: t.ThumborHash, Truncate: t.ThumborTruncate, Unsafe: t.ThumborUnsafe, Flavor: flavor,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--thumbor-…: %w", err)
+	}
+	return d, nil
+}
+
+// errNoKey: a command needs a key, and there is none.
+var errNoKey = errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` for a fresh pair)")
+
+// keyring makes the ring of the configured keys.
+func keyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {
+	pairs, err := k.Pairs()
+	if err != nil {
+		return nil, config.Invalid(err)
+	}
+	if len(pairs) == 0 && !insecure {
+		return nil, config.Invalid(errNoKey)
+	}
+	cfg := signedurl.Config{Size: k.SignatureSize, Insecure: insecure, Trusted: trusted}
+	for _, p := range pairs {
+		cfg.Pairs = append(cfg.Pairs, signedurl.Pair{Key: p.Key, Salt: p.Salt})
+	}
+	ring, err := signedurl.New(cfg)
+	return ring, config.Invalid(err)
+}
+
+// serveKeyring is the configured ring; in development one with a key that is
+// gone with the process, where none is configured.
+func serveKeyring(cfg *config.Serve) (*signedurl.Keyring, error) {
+	if cfg.Dev && cfg.Key == "" {
+		return signedurl.New(signedurl.Config{
+			Pairs:    []signedurl.Pair{{Key: randomBytes(), Salt: randomBytes()}},
+			Insecure: cfg.Insecure, Trusted: cfg.Trusted(),
+		})
+	}
+	return keyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
+}
+
+// autoFormats reads --auto-formats.
+func autoFormats(names []string) ([]transform.Format, error) {
+	var out []transform.Format
+	for _, name := range names {
+		f, ok := transform.ParseFormat(name)
+		if !ok {
+			return nil, fmt.Errorf("--auto-formats: %q is not a format: use some of jpg, png, webp, gif, avif", name)
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// networks are those that sources may live in although they are not public.
+func networks(cfg *config.Serve) config.Prefixes {
+	list := append(config.Prefixes(nil), cfg.AllowNetworks...)
+	if cfg.Dev {
+		list = append(list, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+	return list
+}
+
+// localFiles is where local:/// leads: the configured directory, out of which no
+// link leads, and in development the playground's samples before it.
+func localFiles(cfg *config.Serve) (fs.FS, error) {
+	var layers overlay
+	if cfg.Dev {
+		layers = append(layers, playground.Samples())
+	}
+	if cfg.LocalRoot != "" {
+		root, err := os.OpenRoot(cfg.LocalRoot)
+		if err != nil {
+			return nil, fmt.Errorf("--local-root cannot be opened: %w", err)
+		}
+		layers = append(layers, root.FS())
+	}
+	if len(layers) == 0 {
+		return nil, nil
+	}
+	return layers, nil
+}
+
+// overlay looks a file up in several places, the first one that has it counts.
+type overlay []fs.FS
+
+func (o overlay) Open(name string) (fs.File, error) {
+	err := error(&fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist})
+	for _, layer := range o {
+		var f fs.File
+		if f, err = layer.Open(name); !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return nil, err
+}
