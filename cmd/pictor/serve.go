@@ -30,6 +30,9 @@ const drainTime = 5 * time.Second
 // Run checks and binds before it opens, logs or starts anything, so that a
 // server that cannot be is one error, and leaves nothing behind.
 func (cmd *serveCmd) Run(remarks *config.Remarks) error {
+	if err := canTransform(); err != nil {
+		return err
+	}
 	plan, err := makePlan(&cmd.Serve)
 	if err != nil {
 		return config.Invalid(err)

@@ -13,5 +13,8 @@ func (workerCmd) Run() error {
 	return worker.Serve(func() worker.Engine { return vips.New() })
 }
 
+// canTransform: libvips is a part of this program.
+func canTransform() error { return nil }
+
 // capabilities tries out the libvips of this very process.
 func capabilities() (transform.Capabilities, error) { return vips.New().Probe(), nil }

@@ -35,4 +35,15 @@ func TestCommandsWithoutCgo(t *testing.T) {
 	if out := run("config"); !strings.Contains(out, "SETTING") {
 		t.Errorf("config: %s", out)
 	}
+	// To serve it would need it, and says so at once instead of listening.
+	for _, args := range [][]string{{"serve", "--dev", "--listen", "127.0.0.1:0"}, {"serve", "--listen", "127.0.0.1:0"}} {
+		cmd := exec.Command(bin, args...)
+		cmd.Env = append([]string{"HOME=" + t.TempDir()}, keysSet...)
+		out, err := cmd.Output()
+		said := stderrOf(err)
+		if cmd.ProcessState.ExitCode() != 1 || len(out) > 0 || strings.Count(said, "\n") != 1 ||
+			!strings.Contains(said, "built without libvips") || !strings.Contains(said, "make build") {
+			t.Errorf("%v: %v: %s%s", args, err, out, said)
+		}
+	}
 }
