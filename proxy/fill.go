@@ -72,7 +72,7 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	if err != nil {
 		return nil, err
 	}
-	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source bytes", src.meta.Size,
+	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.meta.Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
 	return f.entry(picture.Body, picture.Format.MIME()), nil
 }

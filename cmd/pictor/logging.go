@@ -11,7 +11,17 @@ import (
 func newLogger(cfg *config.Serve, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level()}
 	if strings.EqualFold(cfg.LogFormat, "json") {
+		options.ReplaceAttr = durationsWithUnits
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// durationsWithUnits writes a duration as 35s, as the text form does: in JSON it
+// would be a number of nanoseconds that says no unit.
+func durationsWithUnits(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

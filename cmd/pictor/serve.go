@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,12 +60,14 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err != nil {
 		return err
 	}
-	defer parts.close()
-	return cmd.serve(parts, doors, plan)
+	end, err := cmd.serve(parts, doors, plan)
+	parts.close()
+	end.log(log)
+	return err
 }
 
 // serve answers requests until the process is told to end.
-func (cmd *serveCmd) serve(parts *parts, doors *doors, plan config.Plan) error {
+func (cmd *serveCmd) serve(parts *parts, doors *doors, plan config.Plan) (ending, error) {
 	log := parts.log
 	defer doors.serveAdmin(&cmd.Serve, parts.server, log)()
 	watching, stopWatching := context.WithCancel(context.Background())
@@ -80,12 +83,43 @@ func (cmd *serveCmd) serve(parts *parts, doors *doors, plan config.Plan) error {
 	return run(doors.public, parts.server, cmd.RequestTimeout, log)
 }
 
+// ending is how a server came to its end.
+type ending struct {
+	// told is when it was told to; zero where it was not.
+	told time.Time
+	// cutOff are requests that did not finish in time.
+	cutOff int64
+}
+
+func (e ending) log(log *slog.Logger) {
+	switch {
+	case e.told.IsZero():
+	case e.cutOff > 0:
+		log.Warn("shutdown complete", "duration", time.Since(e.told).Round(time.Millisecond), "cut_off", e.cutOff)
+	default:
+		log.Info("shutdown complete", "duration", time.Since(e.told).Round(time.Millisecond))
+	}
+}
+
+// counted counts the requests under way.
+type counted struct {
+	http.Handler
+	underWay atomic.Int64
+}
+
+func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.underWay.Add(1)
+	defer c.underWay.Add(-1)
+	c.Handler.ServeHTTP(w, r)
+}
+
 // run serves until SIGINT or SIGTERM, then lets what is under way finish. A
 // second signal ends the process at once.
-func run(listener net.Listener, server *proxy.Server, timeout time.Duration, log *slog.Logger) error {
+func run(listener net.Listener, server *proxy.Server, timeout time.Duration, log *slog.Logger) (ending, error) {
 	drain := timeout + drainTime
+	handler := &counted{Handler: server}
 	s := &http.Server{
-		Handler:           server,
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		// A client that asks and does not read must not keep its place. A
 		// response's own deadline replaces this one, by its size.
@@ -103,18 +137,21 @@ func run(listener net.Listener, server *proxy.Server, timeout time.Duration, log
 	defer stop()
 	select {
 	case err := <-ended:
-		return err
+		return ending{}, err
 	case <-ctx.Done():
 	}
 	stop()
-	log.Info("ending: letting requests under way finish", "at most", drain)
+	end := ending{told: time.Now()}
+	log.Info("shutting down: draining requests", "at_most", drain)
 	server.Drain()
 	deadline, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if err := s.Shutdown(deadline); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("some requests did not finish in %v", drain)
+		end.cutOff = handler.underWay.Load()
+		_ = s.Close() // they are cut off either way
+		return end, fmt.Errorf("requests that did not finish in %v were cut off: %d", drain, end.cutOff)
 	}
-	return nil
+	return end, nil
 }
 
 // visible is an address that a browser on this machine can open.

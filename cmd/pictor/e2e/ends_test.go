@@ -107,4 +107,45 @@ func TestSIGTERMDrains(t *testing.T) {
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	lastLine(t, s, `level=INFO msg="shutdown complete" duration=`)
+	if strings.Contains(s.logged(), "cut_off") {
+		t.Error("a request is said to be cut off")
+	}
+}
+
+// lastLine: the end of a server is the last thing that it says, and draining is
+// what it said before.
+func lastLine(t *testing.T, s *server, want string) {
+	t.Helper()
+	waitFor(t, "the last line", func() bool { return strings.Contains(s.logged(), "shutdown complete") })
+	lines := strings.Split(strings.TrimSpace(s.logged()), "\n")
+	if last := lines[len(lines)-1]; !strings.Contains(last, want) {
+		t.Errorf("the last line is %s, want %s", last, want)
+	}
+	if !strings.Contains(s.logged(), `msg="shutting down: draining requests" at_most=`) {
+		t.Errorf("draining is not told of in\n%s", s.logged())
+	}
+}
+
+// A client that does not read what it asked for is cut off, and counted.
+func TestSIGTERMTellsOfRequestsThatItCutsOff(t *testing.T) {
+	site, s := newSite(t), serveLocal(t, "--request-timeout", "1s", "--fetch-timeout", "1s")
+	large := append(photo(600, 400), make([]byte, 40<<20)...) // more than sockets hold
+	resp, err := client.Get(s.url + signed(t, "/raw:1/plain/"+site.put("/large.jpg", large)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	<-s.done
+	if code := s.cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	waitFor(t, "its error", 5*time.Second, func() bool { return strings.Contains(s.logged(), "requests that did not finish in 6s were cut off: 1") })
+	if !strings.Contains(s.logged(), `level=WARN msg="shutdown complete" duration=`) || !strings.Contains(s.logged(), " cut_off=1\n") {
+		t.Error("it is not said")
+	}
 }
