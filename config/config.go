@@ -32,7 +32,7 @@ type Serve struct {
 	AdminListen    string `help:"Address and port of /metrics, /purge and /debug/memory, or off. 127.0.0.1:8081 if not set, and if that is free." placeholder:"127.0.0.1:8081" group:"Server"`
 	AdminToken     Secret `help:"What those who use --admin-listen have to send as a bearer token, for all but /metrics; needed where it is not on loopback." placeholder:"TEXT" group:"Server"`
 	AdminTokenFile string `help:"File that holds the token, instead of --admin-token." placeholder:"FILE" group:"Server"`
-	Dev            bool   `help:"Try pictor out: loopback only, a throw-away key, full errors, the playground." group:"Server"`
+	Dev            bool   `help:"Try pictor out: loopback only, a temporary key, full errors, the playground, and cache and state directories of its own." group:"Server"`
 
 	File
 
@@ -48,12 +48,12 @@ type Serve struct {
 
 	// CacheDir and StateDir are empty where they were not set; CacheFolder and
 	// StateFolder have the defaults.
-	CacheDir string `help:"Folder of the cache on disk, in which pictor-v1 is pictor's own. The user's cache folder if not set." placeholder:"DIR" group:"Disk"`
+	CacheDir string `help:"Directory of the disk cache. pictor uses only DIR/pictor-v1. Default: the user's cache directory, with --dev pictor-dev in it." placeholder:"DIR" group:"Disk"`
 	// CacheDisk is CacheOff for no cache on disk.
 	CacheDisk CacheSize `help:"Size of the cache on disk, sources included, like 10GiB, or off." default:"1GiB" placeholder:"1GiB" group:"Disk"`
 	// CacheSources is CacheShare for a half of CacheDisk.
 	CacheSources CacheSize `help:"How much of it sources may take, or off. A half if not set." placeholder:"SIZE" group:"Disk"`
-	StateDir     string    `help:"Folder of what must last, the log of purges; losing it empties the cache on disk. pictor in the user's state folder if not set." placeholder:"DIR" group:"Disk"`
+	StateDir     string    `help:"Directory of the purge log. If it is lost, the disk cache is discarded. Default: pictor, with --dev pictor-dev, in the user's state directory." placeholder:"DIR" group:"Disk"`
 
 	TTL    time.Duration `name:"ttl" help:"How long a result is fresh where the origin says nothing." default:"1h" group:"Freshness"`
 	TTLMin time.Duration `name:"ttl-min" help:"Shortest freshness taken from an origin." default:"0" group:"Freshness"`

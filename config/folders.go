@@ -7,37 +7,48 @@ import (
 	"runtime"
 )
 
+// devName is below which a trial keeps what a server of this user keeps in
+// the user's own directories, so that it takes nothing of it away.
+const devName = "pictor-dev"
+
 // CacheFolder is where the cache on disk is; "" where it is off. The error
-// says what to set where no folder is known.
+// says what to set where no directory is known.
 func (s *Serve) CacheFolder() (string, error) {
 	if s.CacheDisk == CacheOff || s.CacheDir != "" {
 		return s.CacheDir, nil
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", errors.New("there is no cache folder for this user: set --cache-dir, or --cache-disk to off")
+		return "", errors.New("this user has no cache directory: set --cache-dir, or --cache-disk to off")
+	}
+	if s.Dev {
+		return filepath.Join(dir, devName), nil
 	}
 	return dir, nil
 }
 
 // StateFolder is where what must last is: by the XDG Base Directory
 // Specification, on macOS where programs keep theirs. The error says what to
-// set where no folder is known.
+// set where no directory is known.
 func (s *Serve) StateFolder() (string, error) {
+	name := "pictor"
+	if s.Dev {
+		name = devName
+	}
 	if s.StateDir != "" {
 		return s.StateDir, nil
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) && runtime.GOOS != "darwin" {
-		return filepath.Join(dir, "pictor"), nil
+		return filepath.Join(dir, name), nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", errors.New("there is no state folder for this user: set --state-dir")
+		return "", errors.New("this user has no state directory: set --state-dir")
 	}
 	if runtime.GOOS == "darwin" {
-		return filepath.Join(home, "Library", "Application Support", "pictor"), nil
+		return filepath.Join(home, "Library", "Application Support", name), nil
 	}
-	return filepath.Join(home, ".local", "state", "pictor"), nil
+	return filepath.Join(home, ".local", "state", name), nil
 }
 
 // DiskShares are what results and sources may take of the cache on disk, in

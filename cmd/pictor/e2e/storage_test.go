@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -256,4 +257,23 @@ func TestAHundredThousandRecordsAtTheStart(t *testing.T) {
 		// And the pictures', if they came after the counting.
 		return strings.Contains(counted(), "pictor_disk_records{store=\"results\"} 10000")
 	})
+}
+
+// A trial leaves the directories of a server of the same user alone.
+func TestDevHasDirectoriesOfItsOwn(t *testing.T) {
+	s := serve(t, "--dev")
+	home := ""
+	for _, v := range s.cmd.Env {
+		if at, ok := strings.CutPrefix(v, "HOME="); ok {
+			home = at
+		}
+	}
+	for path, want := range map[string]bool{
+		".cache/pictor-dev/pictor-v1": true, ".local/state/pictor-dev": true, ".cache/pictor-v1": false, ".local/state/pictor": false,
+		"Library/Caches/pictor-v1": false, "Library/Application Support/pictor": false,
+	} {
+		if _, err := os.Stat(filepath.Join(home, path)); (err == nil) != want && runtime.GOOS == "linux" {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
+	}
 }
