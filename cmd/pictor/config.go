@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -19,54 +20,167 @@ type effective config.Serve
 type configCmd struct {
 	effective `embed:""`
 
-	FromImgproxy bool `help:"Print imgproxy's variables of this environment (IMGPROXY_*) as settings of pictor's YAML file, and what differs."`
+	FromImgproxy bool `help:"Translate the variables of imgproxy in this environment (IMGPROXY_*) to a YAML file, with a comment on each."`
 }
 
-func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins) error {
+func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins, remarks *config.Remarks) error {
 	if cmd.FromImgproxy {
 		return fromImgproxy()
 	}
+	cfg := (*config.Serve)(&cmd.effective)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
+	found := inForce(cfg)
 	for _, flag := range ctx.Flags() {
 		if flag.Name == "help" || flag.Name == "version" || flag.Name == "from-imgproxy" || flag.Hidden {
 			continue
 		}
-		from := origins.Of(flag.Name)
-		text := fmt.Sprint(ctx.FlagValue(flag))
-		if from == "default" && (text == "" || text == "0" || text == "false") {
-			text = "-"
+		text, from := fmt.Sprint(ctx.FlagValue(flag)), origins.Of(flag.Name)
+		if f, ok := found[flag.Name]; ok && f.value != "" {
+			text = f.value
+			if f.from != "" {
+				from = join(from, f.from)
+			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", flag.Name, text, from)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", flag.Name, shown(text), from)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return (*config.Serve)(&cmd.effective).Validate()
+	for _, warning := range remarks.Warnings(os.Environ()) {
+		fmt.Fprintln(os.Stderr, "pictor: warning:", warning)
+	}
+	return startable(cfg)
 }
 
-// fromImgproxy prints a YAML file: settings, and comments on the rest.
-func fromImgproxy() error {
-	moved := config.FromImgproxy(os.Environ())
-	if len(moved) == 0 {
-		return fmt.Errorf("there is no variable of imgproxy's in this environment (IMGPROXY_…)")
+// join says both where a setting is from and what became of it.
+func join(from, found string) string {
+	if from == "default" {
+		return found
 	}
-	for _, m := range moved {
-		if m.From != "" {
-			from, _, _ := strings.Cut(m.From, "\n")
-			fmt.Printf("# %s", from)
-			if m.Note != "" {
-				fmt.Printf(": %s", m.Note)
-			}
-			fmt.Println()
-		}
-		switch {
-		case m.Name == "":
-		case m.Secret:
-			fmt.Printf("# %s: set PICTOR_%s to the same text\n", m.Name, strings.ToUpper(strings.ReplaceAll(m.Name, "-", "_")))
-		default:
-			fmt.Printf("%s: %q\n", m.Name, m.Value)
+	return from + ", " + found
+}
+
+// shown is a value in a column.
+func shown(text string) string {
+	switch text {
+	case "":
+		return "none"
+	case "true":
+		return "on"
+	case "false":
+		return "off"
+	}
+	return text
+}
+
+// startable says what would keep serve from starting, but for ports,
+// directories and libvips.
+func startable(cfg *config.Serve) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if _, err := makePlan(cfg); err != nil {
+		return config.Invalid(err)
+	}
+	in, err := readInputs(cfg)
+	if err == nil {
+		in.close()
+	}
+	return err
+}
+
+// holds is what holds of a setting, and by what it was found.
+type holds struct{ value, from string }
+
+// inForce is what settings come to on this machine, by their names, where they
+// do not say so by themselves. A value is empty where it cannot be found out;
+// startable says why.
+func inForce(cfg *config.Serve) map[string]holds {
+	found := map[string]holds{
+		"listen":         {value: cfg.Address()},
+		"admin-listen":   {value: "off"},
+		"allow-networks": {value: networks(cfg).String()},
+	}
+	if address, must := cfg.AdminAddress(); address != "" {
+		found["admin-listen"] = holds{value: address}
+		if !must {
+			found["admin-listen"] = holds{address, "default, if it is free"}
 		}
 	}
-	return nil
+	if cfg.Separator == "" {
+		found["arguments-separator"] = holds{value: ":"}
+	}
+	if cfg.Dev {
+		found["listen"] = holds{cfg.Address(), "--dev"}
+		if cfg.Listen != "" {
+			found["listen"] = holds{value: cfg.Address()}
+		}
+		found["allow-networks"] = holds{networks(cfg).String(), "--dev"}
+		if cfg.Key == "" {
+			found["key"] = holds{"(temporary)", "--dev"}
+			found["salt"] = found["key"]
+		}
+	}
+	memoryInForce(cfg, found)
+	diskInForce(cfg, found)
+	return found
+}
+
+func memoryInForce(cfg *config.Serve, found map[string]holds) {
+	limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
+	if err != nil {
+		return
+	}
+	if from == "--memory-limit" {
+		from = ""
+	}
+	found["memory-limit"] = holds{size(limit), from}
+	plan, err := makePlan(cfg)
+	if err != nil {
+		return
+	}
+	if cfg.Workers == 0 {
+		found["workers"] = holds{strconv.Itoa(plan.Workers), "one per processor, as far as the memory limit allows"}
+	}
+	if cfg.CacheMemory == config.CacheShare {
+		found["cache-memory"] = holds{size(plan.Cache), "a share of the memory limit"}
+	}
+}
+
+func diskInForce(cfg *config.Serve, found map[string]holds) {
+	own := func(set string) string {
+		if cfg.Dev && set == "" {
+			return "--dev"
+		}
+		return ""
+	}
+	switch dir, err := cfg.CacheFolder(); {
+	case err != nil:
+	case dir == "":
+		found["cache-dir"] = holds{"none", "cache-disk is off"}
+	default:
+		found["cache-dir"] = holds{dir, own(cfg.CacheDir)}
+	}
+	if dir, err := cfg.StateFolder(); err == nil {
+		found["state-dir"] = holds{dir, own(cfg.StateDir)}
+	}
+	_, sources := cfg.DiskShares()
+	switch {
+	case cfg.CacheDisk == config.CacheOff:
+		found["cache-sources"] = holds{"off", "cache-disk is off"}
+	case cfg.CacheSources == config.CacheShare:
+		found["cache-sources"] = holds{size(sources), "half of cache-disk"}
+	case sources < int64(cfg.CacheSources):
+		found["cache-sources"] = holds{size(sources), "all of cache-disk"}
+	}
+}
+
+// size is for people, as the memory plan in the log has it.
+func size(n int64) string {
+	value, unit := float64(n)/(1<<20), "MiB"
+	if n >= 10<<30 {
+		value, unit = value/1024, "GiB"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + unit
 }

@@ -73,32 +73,3 @@ func TestSignBatchSrcsetAndExpiry(t *testing.T) {
 		t.Errorf("%d %s %s", code, out, stderr)
 	}
 }
-
-func TestConfigCommand(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pictor.yaml")
-	if err := os.WriteFile(file, []byte("ttl: 2h\nworkers: 2\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, stderr, code := pictor(t, append([]string{"PICTOR_WORKERS=3"}, keysSet...), "config", "--config", file, "--queue-wait", "5s")
-	for _, want := range []string{"ttl ", "2h0m0s", "pictor.yaml line 1", "PICTOR_WORKERS", "--queue-wait", "(secret)"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s", want, out)
-		}
-	}
-	if code != 0 || strings.Contains(out, keyHex) {
-		t.Errorf("%d %s", code, stderr)
-	}
-	out, stderr, code = pictor(t, nil, "config")
-	if code == 0 || !strings.Contains(stderr, "no signing key") || !strings.Contains(out, "SETTING") {
-		t.Errorf("without keys: %d %s", code, stderr)
-	}
-	out, stderr, code = pictor(t, []string{"IMGPROXY_KEY=" + keyHex, "IMGPROXY_TTL=60", "IMGPROXY_QUALITY=70", "IMGPROXY_NOTHING=1"}, "config", "--from-imgproxy")
-	for _, want := range []string{`ttl: "60s"`, `presets: "default=q:70"`, "IMGPROXY_NOTHING=1: pictor has nothing of the kind", "PICTOR_KEY"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s", want, out)
-		}
-	}
-	if code != 0 || strings.Contains(out, keyHex) {
-		t.Errorf("%d %s", code, stderr)
-	}
-}
