@@ -17,18 +17,19 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	e := emitter(out)
 	m := c.s.Memory()
-	e.gauge("memory_limit_bytes", "The limit that the plan splits.", m.Limit)
-	e.gauge("memory_total_bytes", "What all processes take, with the memory files of sources.", m.Total)
+	e.gauge("memory_limit_bytes", "Memory limit of all pictor processes together, in bytes.", m.Limit)
+	e.gauge("memory_total_bytes",
+		"Memory used by all pictor processes and by source images in memory files, in bytes.", m.Total)
 	for _, p := range m.Parts {
-		e.gauge("memory_part_bytes", "What the total consists of.", p.Bytes, "part", p.Name)
+		e.gauge("memory_part_bytes", "Memory used by pictor, by part, in bytes.", p.Bytes, "part", p.Name)
 	}
 	for _, p := range m.Plan {
-		e.gauge("memory_plan_bytes", "How the limit is split.", p.Bytes, "part", p.Name)
+		e.gauge("memory_plan_bytes", "Memory planned for each part of pictor, in bytes.", p.Bytes, "part", p.Name)
 	}
 	e.accounts(m.Accounts)
 	e.cache(c.s)
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle, "released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
-		e.gauge("heap_bytes", "Go's own memory.", n, "class", class)
+		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
 	}
 	kinds := map[string]Process{}
 	count := map[string]int64{"server": 0, "worker": 0}
@@ -39,27 +40,39 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		count[p.Kind]++
 	}
 	for kind, n := range count {
-		e.gauge("processes", "Processes that live.", n, "kind", kind)
+		e.gauge("processes", "Running pictor processes, by kind (server, worker).", n, "kind", kind)
 		for class, n := range map[string]int64{"anonymous": kinds[kind].Anon, "file": kinds[kind].File, "shared": kinds[kind].Shmem} {
-			e.gauge("process_bytes", "Proportional set size of all processes of a kind.", n, "kind", kind, "class", class)
+			e.gauge("process_bytes",
+				"Proportional set size of all pictor processes of a kind, by class of memory, in bytes.",
+				n, "kind", kind, "class", class)
 		}
 	}
-	e.gauge("transforms_reserved_bytes", "What jobs under way were admitted with.", m.Transforms.Reserved)
-	e.gauge("transforms_real_bytes", "What their workers hold above what they held when fresh.", m.Transforms.Real)
-	e.gauge("source_files", "Memory files of sources that are open.", int64(m.Sources.Count))
-	e.gauge("source_bytes", "Bytes in these.", m.Sources.Bytes)
+	e.gauge("transforms_reserved_bytes",
+		"Estimated memory of the transforms that are running, in bytes.", m.Transforms.Reserved)
+	e.gauge("transforms_real_bytes",
+		"Memory of busy workers above that of freshly started ones, in bytes.", m.Transforms.Real)
+	e.gauge("source_files", "Source images held in memory files.", int64(m.Sources.Count))
+	e.gauge("source_bytes", "Size of all source images held in memory files, in bytes.", m.Sources.Bytes)
 	if g := m.Cgroup; g != nil {
 		for class, n := range map[string]int64{"anonymous": g.Anon, "shared": g.Shmem, "file": g.File} {
-			e.gauge("cgroup_bytes", "What the kernel counts for the memory cgroup.", n, "class", class)
+			e.gauge("cgroup_bytes",
+				"Memory that the kernel counts for pictor's memory cgroup, by class, in bytes.", n, "class", class)
 		}
-		e.counter("cgroup_oom_kills_total", "Processes that the kernel ended for the cgroup's limit.", uint64(g.OOMKills))
+		e.counter("cgroup_oom_kills_total",
+			"Processes that the kernel killed because pictor's memory cgroup reached its limit.", uint64(g.OOMKills))
 	}
-	e.gauge("clients", "Connections of clients.", int64(m.Clients))
-	e.counter("clients_refused_total", "Connections that there was no room for.", c.s.gate.refused.Load())
-	e.send(prometheus.GaugeValue, "pressure_level", "Part of the shares in force; below 1 memory runs short.", m.Pressure.Level)
-	e.gauge("pressure_real_bytes", "Memory that the kernel cannot take back, of the cgroup where the limit is the cgroup's.", m.Pressure.Real)
-	e.gauge("pressure_others_bytes", "What of it other programs in the cgroup take.", m.Pressure.Others)
-	e.counter("pressure_tightened_total", "How often shares were tightened because memory ran short.", m.Pressure.Tightened)
+	e.gauge("clients", "Open client connections to the image port.", int64(m.Clients))
+	e.counter("clients_refused_total",
+		"Client connections refused because the maximum was open.", c.s.gate.refused.Load())
+	e.send(prometheus.GaugeValue, "pressure_level",
+		"Fraction of the cache and transform budgets in force; below 1 while memory is short.", m.Pressure.Level)
+	e.gauge("pressure_real_bytes",
+		"Anonymous and shared memory in use, in bytes: of the memory cgroup if the limit is a cgroup's, "+
+			"else of pictor.", m.Pressure.Real)
+	e.gauge("pressure_others_bytes",
+		"Anonymous and shared memory used by other programs in pictor's memory cgroup, in bytes.", m.Pressure.Others)
+	e.counter("pressure_tightened_total",
+		"Reductions of the cache and transform budgets because memory was short.", m.Pressure.Tightened)
 	e.pool(c.s)
 }
 
@@ -89,47 +102,61 @@ func (e emitter) counter(name, help string, v uint64, labels ...string) {
 
 func (e emitter) accounts(list []Account) {
 	for _, a := range list {
-		e.gauge("account_in_use", "What is dealt out: bytes; of fetches, workers and alone the number.", a.InUse, "account", a.Name)
-		e.gauge("account_capacity", "What may be dealt out.", a.Capacity, "account", a.Name)
-		e.gauge("account_waiting", "Who stands in line.", int64(a.Waiting), "account", a.Name)
-		e.gauge("account_waiting_bytes", "What those want.", a.WaitingBytes, "account", a.Name)
-		e.counter("account_granted_total", "How often it was granted.", a.Granted, "account", a.Name)
-		e.counter("account_shed_total", "How often there was no room in time.", a.Shed, "account", a.Name)
-		e.counter("account_too_large_total", "How often more was asked than the whole account.", a.TooLarge, "account", a.Name)
+		e.gauge("account_in_use",
+			"Budget in use, by account, in bytes; a count for fetches, workers and alone.", a.InUse, "account", a.Name)
+		e.gauge("account_capacity",
+			"Budget size, by account, in bytes; a count for fetches, workers and alone.", a.Capacity, "account", a.Name)
+		e.gauge("account_waiting", "Requests queued for a budget, by account.", int64(a.Waiting), "account", a.Name)
+		e.gauge("account_waiting_bytes",
+			"Budget that queued requests ask for, by account, in bytes; a count for fetches, workers and alone.",
+			a.WaitingBytes, "account", a.Name)
+		e.counter("account_granted_total",
+			"Requests for a budget that were granted, by account.", a.Granted, "account", a.Name)
+		e.counter("account_shed_total",
+			"Requests for a budget that were shed because the queue was full or the wait too long, by account.",
+			a.Shed, "account", a.Name)
+		e.counter("account_too_large_total",
+			"Requests for a budget that asked for more than its size, by account.", a.TooLarge, "account", a.Name)
 	}
 }
 
 func (e emitter) cache(s *Server) {
 	c := s.cfg.Cache.Stats()
-	e.gauge("cache_bytes", "What the entries of the RAM tier take.", c.Bytes)
-	e.gauge("cache_max_bytes", "What they may take now.", c.MaxBytes)
-	e.gauge("cache_entries", "Entries of the RAM tier.", c.Entries)
-	e.gauge("cache_flights", "Fills under way.", int64(c.Flights))
-	e.gauge("cache_pending_bytes", "Results that the tiers have not taken up yet.", c.PendingBytes)
+	e.gauge("cache_bytes", "Size of all entries in the RAM cache, in bytes.", c.Bytes)
+	e.gauge("cache_max_bytes", "Maximum size of the RAM cache at the moment, in bytes.", c.MaxBytes)
+	e.gauge("cache_entries", "Entries in the RAM cache.", c.Entries)
+	e.gauge("cache_flights",
+		"Cache fills that are running, or whose result no cache tier has stored yet.", int64(c.Flights))
+	e.gauge("cache_pending_bytes", "Size of the results that no cache tier has stored yet, in bytes.", c.PendingBytes)
 	for tier, n := range map[string]uint64{"memory": c.Hits - c.LowerHits, "disk": c.LowerHits} {
-		e.counter("cache_hits_total", "Fresh answers by where they were.", n, "tier", tier)
+		e.counter("cache_hits_total", "Cache hits, by the tier that held the entry (memory, disk).", n, "tier", tier)
 	}
 	for outcome, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses, "collapsed": c.Collapsed, "stale": c.Stale,
 		"stale-if-error": c.StaleErrors, "remembered-error": c.Remembered, "bypass": c.Bypassed} {
-		e.counter("cache_requests_total", "Requests by what the cache did.", n, "outcome", outcome)
+		e.counter("cache_requests_total", "Image requests, by cache outcome.", n, "outcome", outcome)
 	}
-	e.counter("cache_fills_total", "Fills that were run.", c.Fills)
-	e.counter("cache_fill_errors_total", "Fills that failed.", c.FillErrors)
-	e.counter("cache_refreshes_total", "Fills that nobody waited for at first.", c.Refreshes)
-	e.counter("cache_renewed_total", "Fills that found the bytes to be right as they are.", c.Renewed)
-	e.counter("cache_promoted_total", "Entries copied from disk into the RAM tier.", c.Promoted)
+	e.counter("cache_fills_total", "Cache fills that were started.", c.Fills)
+	e.counter("cache_fill_errors_total", "Cache fills that failed.", c.FillErrors)
+	e.counter("cache_refreshes_total",
+		"Cache fills that were started in the background to refresh an entry.", c.Refreshes)
+	e.counter("cache_renewed_total", "Cache fills that found an entry unchanged and extended its lifetime.", c.Renewed)
+	e.counter("cache_promoted_total", "Cache entries copied from the disk cache into the RAM cache.", c.Promoted)
 	for why, n := range map[string]uint64{"dropped": c.Dropped, "rejected": c.Rejected, "evicted": c.Evicted, "collision": c.Collisions,
 		"swept": c.Swept, "unwritten": c.Unwritten} {
-		e.counter("cache_lost_total", "Entries not taken, pushed out, hidden by another, purged, or not written to disk.", n, "why", why)
+		e.counter("cache_lost_total",
+			"Cache entries lost, by reason: not stored in RAM (dropped, rejected), removed from RAM (evicted, "+
+				"swept after a purge), hidden by the entry of another key (collision), not written to disk (unwritten).",
+			n, "why", why)
 	}
 	e.store("results", s.cfg.Disk)
 	e.store("sources", s.cfg.Sources)
 	e.sources(s.sources.statsNow())
 	p := s.cfg.Clock.Stats()
-	e.gauge("purge_sequence", "Number of the last purge that is in force.", int64(p.Sequence))
-	e.counter("purges_total", "Purges since the start.", p.Purges)
-	e.gauge("purge_targets", "What purges named and is remembered exactly.", int64(p.Targets+p.Prefixes))
-	e.gauge("purge_log_bytes", "Size of the log of purges.", p.LogBytes)
+	e.gauge("purge_sequence", "Sequence number of the last purge in force.", int64(p.Sequence))
+	e.counter("purges_total", "Purges since the server was started.", p.Purges)
+	e.gauge("purge_targets",
+		"Purged URLs, sources, tags, hosts and prefixes that the purge log holds exactly.", int64(p.Targets+p.Prefixes))
+	e.gauge("purge_log_bytes", "Size of the purge log, in bytes.", p.LogBytes)
 }
 
 // store tells of a store on disk, if there is one.
@@ -138,26 +165,29 @@ func (e emitter) store(name string, store *diskstore.Store) {
 		return
 	}
 	d := store.Stats()
-	e.gauge("disk_bytes", "What the records on disk take.", d.Bytes, "store", name)
-	e.gauge("disk_max_bytes", "What they may take.", d.MaxBytes, "store", name)
-	e.gauge("disk_records", "Records on disk.", int64(d.Records), "store", name)
+	e.gauge("disk_bytes", "Size of all records in a disk store, in bytes.", d.Bytes, "store", name)
+	e.gauge("disk_max_bytes", "Maximum size of a disk store, in bytes.", d.MaxBytes, "store", name)
+	e.gauge("disk_records", "Records in a disk store.", int64(d.Records), "store", name)
 	hangs := int64(0)
 	if d.Hangs {
 		hangs = 1
 	}
-	e.gauge("disk_hangs", "1 while the disk does not answer, and nothing is asked of it.", hangs, "store", name)
-	e.counter("disk_written_total", "Records written.", d.Written, "store", name)
+	e.gauge("disk_hangs",
+		"Whether a disk store is out of use because the disk stopped responding: 1 or 0.", hangs, "store", name)
+	e.counter("disk_written_total", "Records written to a disk store.", d.Written, "store", name)
 	for why, n := range map[string]uint64{"evicted": d.Evicted, "corrupt": d.Corrupt, "refused": d.Refused, "error": d.WriteErrors} {
-		e.counter("disk_lost_total", "Records not written or removed.", n, "store", name, "why", why)
+		e.counter("disk_lost_total",
+			"Records of a disk store not written or removed, by reason.", n, "store", name, "why", why)
 	}
 }
 
 func (e emitter) sources(st SourceStats) {
 	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored, "revalidated": st.Revalidated, "fetched": st.Fetched,
 		"failed": st.Failed, "remembered-error": st.Remembered} {
-		e.counter("sources_total", "Sources by how they were had.", n, "how", how)
+		e.counter("sources_total", "Source images that cache fills asked for, by how each was obtained.", n, "how", how)
 	}
-	e.counter("sources_fetched_bytes_total", "Bytes of sources that origins sent.", st.FetchedBytes)
+	e.counter("sources_fetched_bytes_total",
+		"Size of the source images received from origins, in bytes.", st.FetchedBytes)
 }
 
 func (e emitter) pool(s *Server) {
@@ -166,11 +196,14 @@ func (e emitter) pool(s *Server) {
 		return
 	}
 	st := p.Stats()
-	e.gauge("workers_idle", "Workers without work.", int64(st.Idle))
-	e.counter("workers_started_total", "Workers started.", st.Started)
-	e.counter("jobs_total", "Jobs given to workers.", st.Jobs)
-	e.counter("jobs_retried_total", "Jobs given to a second worker.", st.Retried)
+	e.gauge("workers_idle", "Worker processes that are idle.", int64(st.Idle))
+	e.counter("workers_started_total", "Worker processes started.", st.Started)
+	e.counter("jobs_total", "Transforms given to worker processes; one that is retried counts once.", st.Jobs)
+	e.counter("jobs_retried_total",
+		"Transforms given to a second worker process after the first one crashed.", st.Retried)
 	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran, "replaced": st.Replaced} {
-		e.counter("workers_ended_total", "Workers that ended before they were let go for want of work.", n, "why", why)
+		e.counter("workers_ended_total",
+			"Worker processes ended or replaced, other than idle ones, by reason: crashed, killed (deadline), overran "+
+				"(memory), replaced (age, or memory retained).", n, "why", why)
 	}
 }

@@ -157,8 +157,14 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.measure, s.shares.level = s.realMemory, 1
 	s.group, _ = ledger.FindGroup() // without one its figures are missing
-	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_answers_total", Help: "Answers for pictures, by ok, not-modified, or the code of the error."}, []string{"code"})
-	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_sent_bytes_total", Help: "Bytes of pictures sent, by what the cache did and where it had them."}, []string{"outcome", "tier"})
+	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pictor_answers_total",
+		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",
+	}, []string{"code"})
+	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pictor_sent_bytes_total",
+		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
+	}, []string{"outcome", "tier"})
 	s.gate.changed, s.gate.limit, s.gate.refusal = s.clientsChanged, s.clientLimit, s.logRefusal
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {
