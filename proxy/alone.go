@@ -77,7 +77,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *sou
 	s.aloneBytes.Store(need)
 	undo = append(undo, func() { s.aloneBytes.Store(0) })
 	admitted = true
-	s.log.Debug("a job runs alone", "reserved", need, "clients", clients, "sources", s.accounts.bodies.Stats().InUse)
+	s.log.Debug("job runs exclusively", "reserved", need, "clients", clients, "sources", s.accounts.bodies.Stats().InUse)
 	return release, nil
 }
 

@@ -145,10 +145,10 @@ func (s *Server) look(now time.Time) {
 	}
 	s.shares.mu.Unlock()
 	if level < before {
-		s.log.Warn("memory runs short: tightening the cache and the transforms", "level", level, "in_use", mebibytes(real))
+		s.log.Warn("memory is short: reducing the cache and transform budgets", "level", level, "in_use", mebibytes(real))
 	}
 	if level == 1 && before < 1 {
-		s.log.Info("memory is no longer short", "in_use", mebibytes(real))
+		s.log.Info("memory is no longer short: cache and transform budgets restored", "in_use", mebibytes(real))
 	}
 	if short && now.Sub(s.relieved) >= time.Second {
 		s.relieved = now

@@ -11,11 +11,11 @@ import (
 
 var (
 	// ErrInUse: another process has the folder.
-	ErrInUse = errors.New("the cache folder is in use by another process")
+	ErrInUse = errors.New("cache directory is in use by another process")
 	// ErrMemory: the folder is in memory, which the memory limit is for.
-	ErrMemory = errors.New("the cache folder is in memory")
+	ErrMemory = errors.New("cache directory is in memory (tmpfs)")
 	// ErrForeign: what has the folder's name is a link, or not this user's alone.
-	ErrForeign = errors.New("what is there is not a folder of this user")
+	ErrForeign = errors.New("cache directory is not private to this user")
 )
 
 const (
@@ -53,7 +53,7 @@ func openFolder(dir string, patience time.Duration) (*Folder, error) {
 		return err
 	}, func() { _ = f.Close() }) // whoever started goes without it
 	if err != nil {
-		return nil, fmt.Errorf("open the cache folder %s: %w", f.path, err)
+		return nil, fmt.Errorf("open cache directory %s: %w", f.path, err)
 	}
 	return f, nil
 }
@@ -100,7 +100,7 @@ func (f *Folder) enter(dir string) error {
 		return err
 	}
 	if !seen.IsDir() {
-		return fmt.Errorf("%w: it is no folder", ErrForeign)
+		return fmt.Errorf("%w: not a directory", ErrForeign)
 	}
 	if f.root, err = parent.OpenRoot(below); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (f *Folder) enter(dir string) error {
 	// Open follows links: it is what was seen, or somebody has put one there
 	// meanwhile.
 	if st, err := self.Stat(); err != nil || !os.SameFile(seen, st) {
-		return errors.Join(fmt.Errorf("%w: it is no folder", ErrForeign), err)
+		return errors.Join(fmt.Errorf("%w: not a directory", ErrForeign), err)
 	}
 	if err := ownAlone(self); err != nil {
 		return err

@@ -101,7 +101,7 @@ func (s *Store) missed(name Name, err error) {
 		s.mu.Lock()
 		s.stats.Corrupt++
 		s.mu.Unlock()
-		s.cfg.Log.Warn("a record of the disk cache was broken, and is dropped", "record", s.path(name))
+		s.cfg.Log.Warn("disk cache record is corrupt: dropped", "record", s.path(name))
 		s.drop(name)
 	}
 }

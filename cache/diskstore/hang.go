@@ -146,7 +146,7 @@ func (s *Store) giveUp(done <-chan struct{}, late func(), alone bool) {
 	first := !alone && s.hang.calls == 1
 	s.hang.mu.Unlock()
 	if first {
-		s.cfg.Log.Error("the disk of the cache hangs; nothing is asked of it until it answers", "store", s.name)
+		s.cfg.Log.Error("disk cache stopped responding: not used until the disk responds again", "store", s.name)
 	}
 	go func() {
 		<-done
@@ -173,7 +173,7 @@ func (s *Store) back() {
 			last := s.hang.calls == 0
 			s.hang.mu.Unlock()
 			if last {
-				s.cfg.Log.Info("the disk of the cache answers again", "store", s.name)
+				s.cfg.Log.Info("disk cache responds again", "store", s.name)
 			}
 			return
 		}

@@ -17,7 +17,7 @@ func ownAlone(folder *os.File) error {
 		return err
 	}
 	if sys, ok := st.Sys().(*syscall.Stat_t); !ok || int(sys.Uid) != os.Geteuid() {
-		return fmt.Errorf("%w: it has another owner", ErrForeign)
+		return fmt.Errorf("%w: owned by another user", ErrForeign)
 	}
 	if st.Mode().Perm()&others == 0 {
 		return nil
@@ -26,7 +26,7 @@ func ownAlone(folder *os.File) error {
 		return err
 	}
 	if st, err = folder.Stat(); err == nil && st.Mode().Perm()&others != 0 {
-		err = fmt.Errorf("%w: others may write to it", ErrForeign)
+		err = fmt.Errorf("%w: writable by other users", ErrForeign)
 	}
 	return err
 }

@@ -211,7 +211,7 @@ func (s *Store) failed(err error) {
 	s.paused = s.cfg.Now().Add(pauseFor)
 	if !s.failing {
 		s.failing = true
-		s.cfg.Log.Error("the disk cache cannot be written; it is tried again from time to time", "store", s.name, "err", err)
+		s.cfg.Log.Error("disk cache cannot be written: will be retried", "store", s.name, "err", err)
 	}
 	if full(err) {
 		s.giveWay()
@@ -222,7 +222,7 @@ func (s *Store) failed(err error) {
 func (s *Store) well() {
 	if s.failing {
 		s.failing = false
-		s.cfg.Log.Info("the disk cache can be written again", "store", s.name)
+		s.cfg.Log.Info("disk cache can be written again", "store", s.name)
 	}
 	if now := s.cfg.Now(); s.undone && !now.Before(s.retry) {
 		s.retry = now.Add(pauseFor)

@@ -37,7 +37,7 @@ var (
 	// errBroken: a file is no record, or not what it was.
 	errBroken = errors.New("broken record")
 	// errBody: what was to be written could not be read, which is not the disk's fault.
-	errBody = errors.New("the body cannot be read")
+	errBody = errors.New("record body cannot be read")
 )
 
 // area is the place for a header of so many bytes.
@@ -171,7 +171,7 @@ func write(f *os.File, head []byte, body io.Reader, size int64) error {
 		return err
 	}
 	if n != size {
-		return fmt.Errorf("%w: the body has not the %d bytes that it should have", errCaller, size)
+		return fmt.Errorf("%w: the body does not have %d bytes as declared", errCaller, size)
 	}
 	_, err = f.Write(binary.LittleEndian.AppendUint64(nil, d.Sum64()))
 	return err

@@ -100,7 +100,7 @@ func (s *Store) list(path string) (names []string) {
 
 func (s *Store) unreadable(path string, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
-		s.cfg.Log.Warn("part of the disk cache cannot be read", "folder", path, "err", err)
+		s.cfg.Log.Warn("part of the disk cache cannot be read", "dir", path, "err", err)
 	}
 }
 

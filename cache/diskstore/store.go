@@ -34,18 +34,18 @@ type Config struct {
 // Why Put does not keep a record, beside the file system's errors.
 var (
 	// ErrBusy: what was there at Open is not counted yet.
-	ErrBusy = errors.New("the store is being counted")
+	ErrBusy = errors.New("disk store is still being scanned")
 	// ErrTooLarge: it would take more than a quarter of the store.
-	ErrTooLarge = errors.New("the record is too large for the store")
+	ErrTooLarge = errors.New("record is too large for the disk store")
 	// ErrPaused: the disk failed a short while ago.
-	ErrPaused = errors.New("the disk failed a short while ago")
+	ErrPaused = errors.New("disk failed recently")
 	// ErrHangs: the disk does not answer.
-	ErrHangs = errors.New("the disk does not answer")
+	ErrHangs = errors.New("disk does not respond")
 	// errClosed and errCaller are bugs of the caller.
-	errClosed = errors.New("the store is closed")
+	errClosed = errors.New("disk store is closed")
 	errCaller = errors.New("not a record")
 	// errReplaced: a record is not what it was any more.
-	errReplaced = errors.New("the record was replaced or dropped")
+	errReplaced = errors.New("record was replaced or dropped")
 )
 
 const (
@@ -119,7 +119,7 @@ type Stats struct {
 // there: see Ready.
 func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if cfg.MaxBytes <= 0 {
-		return nil, errors.New("a store needs a bound")
+		return nil, errors.New("disk store without a maximum size")
 	}
 	if cfg.MaxRecords <= 0 {
 		cfg.MaxRecords = 100_000
@@ -135,7 +135,7 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	}
 	err := soon(f.patience, func() error { return f.root.Mkdir(name, 0o700) }, func() {})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("open the store %s: %w", name, err)
+		return nil, fmt.Errorf("open disk store %s: %w", name, err)
 	}
 	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex(), verifying: map[Name]*verification{}}
 	s.running.Add(1)

@@ -17,7 +17,7 @@ import (
 // ErrInUse: another clock has the log.
 var ErrInUse = errors.New("purge log is in use")
 
-var errClosed = errors.New("the clock was closed")
+var errClosed = errors.New("purge log is closed")
 
 // What a Clock remembers exactly unless its Config says otherwise. A purge of
 // many more than half of that at once would be folded by itself.
@@ -112,7 +112,7 @@ func Open(cfg Config) (*Clock, error) {
 	}
 	if err := c.open(); err != nil {
 		_ = c.Close() // the first error tells more
-		return nil, fmt.Errorf("open the purge log in %s: %w", cfg.Dir, err)
+		return nil, fmt.Errorf("open purge log in %s: %w", cfg.Dir, err)
 	}
 	return c, nil
 }
@@ -150,7 +150,7 @@ func (c *Clock) open() (err error) {
 }
 
 // errNone: there is neither a log nor a witness of one.
-var errNone = errors.New("there is none")
+var errNone = errors.New("there is no purge log")
 
 // restore reads the log and holds it against its witness. An error says why
 // they cannot be trusted.
@@ -161,7 +161,7 @@ func (c *Clock) restore() error {
 		if errors.Is(noWitness, fs.ErrNotExist) {
 			return errNone
 		}
-		return errors.New("the log is gone, and its witness is there")
+		return errors.New("the log is missing, but its witness exists")
 	}
 	if err != nil {
 		return err
@@ -174,9 +174,9 @@ func (c *Clock) restore() error {
 	case noWitness != nil:
 		err = noWitness
 	case w.id != id:
-		err = errors.New("the witness is one of another log")
+		err = errors.New("the witness belongs to another log")
 	case w.seq > r.last:
-		err = fmt.Errorf("the log ends with purge %d, and its witness saw %d", r.last, w.seq)
+		err = fmt.Errorf("the log ends with purge %d, but its witness recorded purge %d", r.last, w.seq)
 	}
 	if err != nil {
 		f.Close()
@@ -200,7 +200,7 @@ func (c *Clock) begin(why error) (err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		c.cfg.Log.Warn("purge log cannot be trusted: a new one is begun, and what is cached on disk is invalid",
+		c.cfg.Log.Warn("purge log cannot be trusted: starting a new one, all disk cache entries are invalid",
 			"log", name, "err", c.reason)
 	}
 	c.log, err = newJournal(c.cfg.Dir, c.id, nil, c.cfg.Now())

@@ -19,10 +19,10 @@ const (
 )
 
 var (
-	errTorn  = errors.New("ends too early")
-	errSeal  = errors.New("checksum is wrong")
-	errLine  = errors.New("cannot be understood")
-	errOrder = errors.New("sequence is out of order")
+	errTorn  = errors.New("unexpected end")
+	errSeal  = errors.New("checksum mismatch")
+	errLine  = errors.New("invalid entry")
+	errOrder = errors.New("sequence out of order")
 )
 
 // line is a target of a purge, as the log has it.

@@ -73,7 +73,7 @@ func (r *reader) header() (id string, snapshot int, err error) {
 		snapshot, err = strconv.Atoi(f[3])
 	}
 	if err != nil || snapshot < 0 || !isID(id) || header(id, snapshot) != string(body) {
-		return "", 0, errors.New("not the header of a log of this version")
+		return "", 0, errors.New("not a purge log of this version")
 	}
 	r.lines++
 	return id, snapshot, nil

@@ -12,7 +12,7 @@ import (
 // not have.
 const markName = "purge.missed"
 
-var errMissed = errors.New("something was purged while the log could not be used")
+var errMissed = errors.New("a purge happened while the log was unavailable")
 
 // disown makes sure that the log which a clock in memory stands in for is not
 // carried on by the next Open, as it will not have the purge. This is done for

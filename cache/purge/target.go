@@ -80,11 +80,11 @@ func check(mode Mode, targets []Target) error {
 		return fmt.Errorf("%w: unknown mode %d", ErrBadTarget, mode)
 	}
 	if len(targets) == 0 {
-		return fmt.Errorf("%w: there is none", ErrBadTarget)
+		return fmt.Errorf("%w: no target given", ErrBadTarget)
 	}
 	for i, t := range targets {
 		if why := t.fault(); why != "" {
-			return fmt.Errorf("%w: number %d: %s", ErrBadTarget, i+1, why)
+			return fmt.Errorf("%w: target %d: %s", ErrBadTarget, i+1, why)
 		}
 	}
 	return nil
@@ -104,7 +104,7 @@ func (t Target) fault() string {
 	case strings.ContainsFunc(t.Value, unicode.IsControl):
 		return t.Kind.String() + " with a control character"
 	case t.Kind == Prefix && siteOf(t.Value) == "":
-		return "prefix does not begin with scheme://host/ or local:///"
+		return "prefix must begin with scheme://host/ or local:///"
 	}
 	return ""
 }

@@ -23,7 +23,7 @@ func (w witness) line() []byte {
 	return b
 }
 
-var errNoWitness = errors.New("witness is not one")
+var errNoWitness = errors.New("not a valid witness file")
 
 // readWitness gives fs.ErrNotExist where there is none, as for an empty path.
 func readWitness(path string) (w witness, err error) {
@@ -88,12 +88,12 @@ func (c *Clock) testify(seq uint64) {
 	err := c.tellSoon(seq)
 	if err != nil && !errors.Is(err, errTelling) && !c.warned {
 		c.warned = true
-		c.cfg.Log.Warn("witness of the purge log cannot be written; further times are not logged", "err", err)
+		c.cfg.Log.Warn("purge log witness cannot be written; further failures are not logged", "err", err)
 	}
 }
 
 // errTelling: a witness that was told before has not answered yet.
-var errTelling = errors.New("its disk has not answered yet")
+var errTelling = errors.New("its disk has not responded yet")
 
 // tellSoon tells the witness, and gives up waiting for it after a while.
 func (c *Clock) tellSoon(seq uint64) error {
@@ -114,6 +114,6 @@ func (c *Clock) tellSoon(seq uint64) error {
 	case err := <-told:
 		return err
 	case <-late.C:
-		return errors.New("its disk does not answer")
+		return errors.New("its disk does not respond")
 	}
 }

@@ -62,20 +62,20 @@ func (r *assignment) answer(resp response, body []byte) (last bool, err error) {
 		return false, r.picture(resp, body)
 	case kindDone:
 		if len(r.missing) > 0 {
-			return true, fmt.Errorf("%w: done with %d outputs missing", errDied, len(r.missing))
+			return true, fmt.Errorf("%w: finished with %d outputs missing", errDied, len(r.missing))
 		}
 		return true, nil
 	case kindFailed:
 		return true, failure(resp)
 	}
-	return true, fmt.Errorf("%w: it said %q", errDied, clip(string(resp.Kind)))
+	return true, fmt.Errorf("%w: unexpected response %q", errDied, clip(string(resp.Kind)))
 }
 
 // picture checks a result against what was asked and delivers it: a worker
 // that was broken into must not be able to serve something else as a picture.
 func (r *assignment) picture(resp response, body []byte) error {
 	if resp.Index < 0 || resp.Index >= len(r.asked) {
-		return fmt.Errorf("%w: output %d of %d", errDied, resp.Index, len(r.asked))
+		return fmt.Errorf("%w: unexpected output %d of %d", errDied, resp.Index, len(r.asked))
 	}
 	i := r.asked[resp.Index]
 	at := -1
@@ -85,15 +85,15 @@ func (r *assignment) picture(resp response, body []byte) error {
 		}
 	}
 	if at < 0 {
-		return fmt.Errorf("%w: output %d twice", errDied, i)
+		return fmt.Errorf("%w: output %d was sent twice", errDied, i)
 	}
 	p, g := r.job.Outputs[i], transform.NewGeometry(r.job.Info, r.job.Outputs[i])
 	info, err := transform.Sniff(body)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: its result is no picture: %v", errDied, err)
+		return fmt.Errorf("%w: the result is not a valid image: %v", errDied, err)
 	case info.Format != p.Format || info.Width != g.Width || info.Height != g.Height:
-		return fmt.Errorf("%w: its result is a %v of %dx%d, asked was a %v of %dx%d", errDied,
+		return fmt.Errorf("%w: the result is a %v of %dx%d instead of a %v of %dx%d", errDied,
 			info.Format, info.Width, info.Height, p.Format, g.Width, g.Height)
 	}
 	r.missing = append(r.missing[:at], r.missing[at+1:]...)

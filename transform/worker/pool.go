@@ -125,7 +125,7 @@ func (p *Pool) Look(ctx context.Context, job transform.Job) (content transform.R
 			case resp.Kind == kindFailed:
 				return true, failure(resp)
 			case resp.Kind != kindLooked || resp.Content == nil || !resp.Content.In(used.Width, used.Height):
-				return true, fmt.Errorf("%w: it answered a look with %q", errDied, clip(string(resp.Kind)))
+				return true, fmt.Errorf("%w: unexpected response %q to a look", errDied, clip(string(resp.Kind)))
 			}
 			content, seen = *resp.Content, true
 			return true, nil
@@ -148,7 +148,7 @@ func (p *Pool) work(ctx context.Context, f func(*process) error, done func() boo
 	}
 	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil {
 		p.count(func(s *transform.PoolStats) { s.Retried++ })
-		p.log.Warn("worker died under a job; trying once more", "err", err)
+		p.log.Warn("worker crashed during a job: retrying once", "err", err)
 		err = p.with(ctx, f)
 	}
 	return err
@@ -164,7 +164,7 @@ func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
 	err := p.with(ctx, func(w *process) error {
 		return w.do(ctx, request{Kind: kindProbe}, nil, bounds{}, func(resp response, _ []byte) (bool, error) {
 			if resp.Kind != kindProbed || resp.Probe == nil {
-				return true, fmt.Errorf("%w: it answered a probe with %q", errDied, clip(string(resp.Kind)))
+				return true, fmt.Errorf("%w: unexpected response %q to a probe", errDied, clip(string(resp.Kind)))
 			}
 			c = *resp.Probe
 			return true, nil
@@ -242,7 +242,7 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 }
 
 // errStart: a worker ended before it was ready.
-var errStart = errors.New("a worker did not start; its own words are on standard error")
+var errStart = errors.New("worker failed to start (see stderr)")
 
 func (p *Pool) idleWorker() (*process, error) {
 	p.mu.Lock()

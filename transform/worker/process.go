@@ -30,7 +30,7 @@ const (
 )
 
 // errDied: the worker ended, or spoke nonsense, and nobody here had ended it.
-var errDied = fmt.Errorf("%w: its worker died", transform.ErrCrashed)
+var errDied = fmt.Errorf("%w: the worker process ended", transform.ErrCrashed)
 
 // process is one worker as the server sees it. It does one job at a time.
 type process struct {
@@ -163,11 +163,11 @@ func (p *process) guarded(ctx context.Context, f func() error) error {
 	case err == nil:
 		return nil
 	case p.overran.Load():
-		return fmt.Errorf("%w: more than its header lets expect", transform.ErrMemory)
+		return fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory)
 	}
 	if cause := ctx.Err(); cause != nil && p.killed.Load() {
 		if errors.Is(cause, context.DeadlineExceeded) {
-			return fmt.Errorf("%w: it took longer than its deadline allows", transform.ErrTimeout)
+			return fmt.Errorf("%w: deadline exceeded", transform.ErrTimeout)
 		}
 		return cause
 	}

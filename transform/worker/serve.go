@@ -158,7 +158,7 @@ type socketError struct{ error }
 // work does a job or a look and gives what there is to say at its end.
 func work(conn net.Conn, engine Engine, in incoming) (last response, err error) {
 	if len(in.files) == 0 {
-		return last, errors.New("a job came without its source")
+		return last, errors.New("job without a source")
 	}
 	var sources []*transform.Source
 	for _, f := range in.files {

@@ -54,7 +54,7 @@ func TestKilledWorkerIsReplacedAndItsJobRetried(t *testing.T) {
 	if info, err := transform.Sniff(a.body); err != nil || info.Format != transform.AVIF || info.Width != 2600 {
 		t.Errorf("%+v, %v", info, err)
 	}
-	if n := strings.Count(s.logged(), "trying once more"); n != 1 {
+	if n := strings.Count(s.logged(), "retrying once"); n != 1 {
 		t.Errorf("retried %d times", n)
 	}
 	if pids := s.workers(); len(pids) != 1 || pids[0] == pid {
@@ -68,7 +68,7 @@ func TestWorkerKilledForItsDeadlineIsNotRetried(t *testing.T) {
 	if a := <-result; a.status != http.StatusGatewayTimeout {
 		t.Error(a)
 	}
-	if strings.Contains(s.logged(), "trying once more") {
+	if strings.Contains(s.logged(), "retrying once") {
 		t.Error("it was retried")
 	}
 	waitFor(t, "the worker to be gone", func() bool { return len(s.workers()) == 0 })
@@ -144,7 +144,7 @@ func TestSIGTERMTellsOfRequestsThatItCutsOff(t *testing.T) {
 	if code := s.cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	waitFor(t, "its error", 5*time.Second, func() bool { return strings.Contains(s.logged(), "requests that did not finish in 6s were cut off: 1") })
+	waitFor(t, "its error", func() bool { return strings.Contains(s.logged(), "requests that did not finish in 6s were cut off: 1") })
 	if !strings.Contains(s.logged(), `level=WARN msg="shutdown complete" duration=`) || !strings.Contains(s.logged(), " cut_off=1\n") {
 		t.Error("it is not said")
 	}

@@ -59,7 +59,7 @@ func TestLargePicturesAreServedAlone(t *testing.T) {
 	if l.status[http.StatusOK] != 2 {
 		t.Errorf("by themselves: %v", l)
 	}
-	if !strings.Contains(s.logged(), "runs alone") {
+	if !strings.Contains(s.logged(), "runs exclusively") {
 		t.Error("neither had to run alone")
 	}
 	mixed := mixedPaths(t, s, origin)

@@ -94,7 +94,7 @@ func TestTheDiskOutlastsAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = serveLocal(t, storedIn(dir)...)
-	if got := s.detail(sizes[2]); got != "stored" || !strings.Contains(s.logged(), "what is cached on disk is invalid") {
+	if got := s.detail(sizes[2]); got != "stored" || !strings.Contains(s.logged(), "all disk cache entries are invalid") {
 		t.Errorf("without the log of purges: %s, %s", got, s.logged())
 	}
 }
