@@ -64,15 +64,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	e.gauge("clients", "Open client connections to the image port.", int64(m.Clients))
 	e.counter("clients_refused_total",
 		"Client connections refused because the maximum was open.", c.s.gate.refused.Load())
-	e.send(prometheus.GaugeValue, "pressure_level",
-		"Fraction of the cache and transform budgets in force; below 1 while memory is short.", m.Pressure.Level)
-	e.gauge("pressure_real_bytes",
-		"Anonymous and shared memory in use, in bytes: of the memory cgroup if the limit is a cgroup's, "+
-			"else of pictor.", m.Pressure.Real)
-	e.gauge("pressure_others_bytes",
-		"Anonymous and shared memory used by other programs in pictor's memory cgroup, in bytes.", m.Pressure.Others)
-	e.counter("pressure_tightened_total",
-		"Reductions of the cache and transform budgets because memory was short.", m.Pressure.Tightened)
+	e.pressure(m.Pressure)
 	e.pool(c.s)
 }
 
@@ -98,6 +90,18 @@ func (e emitter) gauge(name, help string, v int64, labels ...string) {
 
 func (e emitter) counter(name, help string, v uint64, labels ...string) {
 	e.send(prometheus.CounterValue, name, help, float64(v), labels...)
+}
+
+func (e emitter) pressure(p Pressure) {
+	e.send(prometheus.GaugeValue, "pressure_level",
+		"Fraction of the cache and transform budgets in force; below 1 while memory is short.", p.Level)
+	e.gauge("pressure_real_bytes",
+		"Anonymous and shared memory in use, in bytes: of the memory cgroup if the limit is a cgroup's, "+
+			"else of pictor.", p.Real)
+	e.gauge("pressure_others_bytes",
+		"Anonymous and shared memory used by other programs in pictor's memory cgroup, in bytes.", p.Others)
+	e.counter("pressure_tightened_total",
+		"Reductions of the cache and transform budgets because memory was short.", p.Tightened)
 }
 
 func (e emitter) accounts(list []Account) {
