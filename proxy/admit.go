@@ -43,7 +43,7 @@ func (s *Server) admit(ctx context.Context, wait *patience, src *source, need in
 		return shared.release, err
 	}
 	if total := need + src.held(); total > s.sharesNow().Alone {
-		return nil, fmt.Errorf("%w: this needs about %s to work on; ask for a smaller or simpler picture, or raise memory-limit to %s",
+		return nil, fmt.Errorf("%w: this image needs about %s of memory; request a smaller result, use a smaller source, or raise --memory-limit to %s",
 			budget.ErrTooLarge, mebibytes(need), mebibytes(s.cfg.LimitFor(total)))
 	}
 	return s.alone(ctx, wait, need, src)

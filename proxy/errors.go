@@ -52,19 +52,19 @@ const unreachable = "The source could not be fetched."
 // failures is the one place where an error becomes a status; the first row
 // that fits counts.
 var failures = []failure{
-	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not fit this path.", 0, false},
+	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not match the path; `pictor explain URL` shows why.", 0, false},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
 	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", "", 0, false},
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", "", 0, false},
 	{signedurl.ErrMalformed, http.StatusNotFound, "malformed-path", "", 0, false},
 	{errNotAllowed, http.StatusForbidden, "option-not-allowed", "", 0, false},
-	{errExpired, http.StatusNotFound, "expired", "This URL was good until a time that has passed.", 0, false},
+	{errExpired, http.StatusNotFound, "expired", "This URL has expired.", 0, false},
 
 	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", "", 0, false},
 	{origin.ErrBadSource, http.StatusNotFound, "bad-source", "", 0, false},
 	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist.", settling, false},
 	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", "", settling, false},
-	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to answer.", passing, true},
+	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to respond.", passing, true},
 	// One text for all of these: which addresses are refused, and how the
 	// ones that are not behave, is nobody's business.
 	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
@@ -79,17 +79,17 @@ var failures = []failure{
 	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", settling, true},
 	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", lasting, true},
 	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", lasting, false},
-	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This picture takes more memory to decode than its header lets expect.", 0, true},
-	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The picture took too long to make.", passing, true},
-	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This picture cannot be decoded: the decoder crashed on it, twice.", 0, true},
+	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This image needs more memory to decode than estimated from its header.", 0, true},
+	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The image took too long to process.", passing, true},
+	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This image cannot be decoded: the decoder crashed twice.", 0, true},
 
 	{errPoison, http.StatusUnprocessableEntity, "poison", "", 0, true},
 	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", settling, false},
-	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server has more to do than it can. Try again shortly.", 0, true},
-	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The picture was not ready in time.", 0, true},
+	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server is overloaded. Try again shortly.", 0, true},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The image was not ready in time. Try again shortly.", 0, true},
 }
 
-var internal = failure{nil, http.StatusInternalServerError, "internal", "Something went wrong in the server.", 0, true}
+var internal = failure{nil, http.StatusInternalServerError, "internal", "Internal error. The server's log has the cause.", 0, true}
 
 // Class is what an error means to the cache of the pictures that it is told
 // instead of: cache.Config.Classify.
@@ -115,7 +115,7 @@ func classify(err error) failure {
 	if errors.As(err, &he) {
 		switch he.Code {
 		case http.StatusMethodNotAllowed:
-			return failure{status: he.Code, code: methodNotAllowed, text: "Pictures are asked for by GET or HEAD."}
+			return failure{status: he.Code, code: methodNotAllowed, text: "Use GET or HEAD for images."}
 		case http.StatusNotFound:
 			return failure{status: he.Code, code: "malformed-path", text: "There is nothing at this path."}
 		}
@@ -160,7 +160,7 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	}
 	text := fmt.Sprintf("%s: %s (request %s)\n", f.code, f.text, id)
 	if s.cfg.FullErrors {
-		text += fmt.Sprintf("cause: %v %s\n", err, details(err))
+		text += cause(f, err)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	s.logError(r, f, id, err)
@@ -168,6 +168,22 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, text) // the client may have left
 	}
+}
+
+// cause is a line with what an error knows beyond its sentence; "" for nothing.
+func cause(f failure, err error) string {
+	text, more := err.Error(), details(err)
+	known := f.status < http.StatusInternalServerError
+	if f.is != nil {
+		known = text == f.is.Error() || sentence(strings.TrimPrefix(text, f.is.Error()+": ")) == f.text
+	}
+	switch {
+	case known && more == "":
+		return ""
+	case more != "":
+		text += ": " + more
+	}
+	return "cause: " + text + "\n"
 }
 
 // errorStatus says where an error is from (RFC 9211).

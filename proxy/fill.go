@@ -58,7 +58,7 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	// A source that comes without a length is reserved in whole steps, so that
 	// only now it is known.
 	if most := f.req.Limits.SourceBytes; most > 0 && src.meta.Size > most {
-		return nil, fmt.Errorf("%w: it has more than the %d bytes that max_src_file_size allows", origin.ErrTooLarge, most)
+		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows", origin.ErrTooLarge, most)
 	}
 	if f.req.Meta != "" {
 		b, err := facts(f.req, info)
@@ -99,7 +99,7 @@ func (s *Server) wanted(a asked) wanted {
 // bodyTooLarge says what can be done about a source that can never fit.
 func (s *Server) bodyTooLarge(err error, n int64) error {
 	if errors.Is(err, budget.ErrTooLarge) {
-		return fmt.Errorf("%w: the source has %s, and the server's memory limit leaves %s for sources; send a smaller file, or raise memory-limit to %s",
+		return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; use a smaller file, or raise --memory-limit to %s",
 			budget.ErrTooLarge, mebibytes(n), mebibytes(s.accounts.bodies.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
 	}
 	return err

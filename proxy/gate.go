@@ -182,7 +182,7 @@ func (g *gate) forget(c *gated) {
 // without having read the request, which may come or not, so the id is always a
 // new one.
 func fullText(id string) string {
-	body := "shed: The server has as many clients as it can hold. Try again shortly. (request " + id + ")\n"
+	body := "shed: The server has the maximum number of clients. Try again shortly. (request " + id + ")\n"
 	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + strconv.Itoa(len(body)) +
 		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: " + id +
 		"\r\nConnection: close\r\n\r\n" + body

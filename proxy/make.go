@@ -20,7 +20,7 @@ type Watermark struct {
 }
 
 // errNoWatermark: a URL asks for one, and none is configured.
-var errNoWatermark = fmt.Errorf("%w: wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
+var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
 
 // errNotAllowed: a URL sets limits, which it may not.
 var errNotAllowed = errors.New("option not allowed")
@@ -28,7 +28,7 @@ var errNotAllowed = errors.New("option not allowed")
 // permit refuses what a URL may not say here.
 func (s *Server) permit(req signedurl.Request) error {
 	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
-		return fmt.Errorf("%w: a URL may not set limits of its own here (allow-security-options)", errNotAllowed)
+		return fmt.Errorf("%w: this server does not let URLs set limits (--allow-security-options)", errNotAllowed)
 	}
 	if req.Params.Watermark.On() && s.cfg.Watermark == nil {
 		return errNoWatermark

@@ -70,14 +70,14 @@ func (p *poison) check(a asked) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	purged := p.purged(a)
-	what, left := "decoding this source", p.left(culpritSource(a.identity), purged)
+	what, left := "this source", p.left(culpritSource(a.identity), purged)
 	if left <= 0 {
-		what, left = "making this of its source", p.left(culpritResult(a.key), purged)
+		what, left = "this variant of the source", p.left(culpritResult(a.key), purged)
 	}
 	if left <= 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s has ended two workers; it is not tried again for %d s", errPoison, what, int(left.Seconds())+1)
+	return fmt.Errorf("%w: %s crashed or overloaded two workers; it is refused for another %d s", errPoison, what, int(left.Seconds())+1)
 }
 
 // purged is when it was last said that there is something else now.

@@ -69,7 +69,7 @@ func TestWhatIsHeldAgainstAResult(t *testing.T) {
 		t.Errorf("after one: %v", err)
 	}
 	p.blame(heavy, 0, transform.ErrTimeout, true)
-	if err := p.check(heavy); !errors.Is(err, errPoison) || !strings.Contains(err.Error(), "making this of its source") {
+	if err := p.check(heavy); !errors.Is(err, errPoison) || !strings.Contains(err.Error(), "this variant of the source") {
 		t.Errorf("after two: %v", err)
 	}
 	if err := p.check(thumbnail); err != nil {

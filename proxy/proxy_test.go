@@ -102,9 +102,9 @@ func TestWhatNeverFits(t *testing.T) {
 		change func(*Shares)
 		text   string
 	}{
-		"transform": {func(sh *Shares) { sh.Transforms = 1 << 20 }, "raise memory-limit to "},
-		"alone":     {func(sh *Shares) { sh.Transforms, sh.Alone = 1<<20, 2<<20 }, "raise memory-limit to "},
-		"body":      {func(sh *Shares) { sh.Bodies = 100 }, "leaves 1 MiB for sources"},
+		"transform": {func(sh *Shares) { sh.Transforms = 1 << 20 }, "raise --memory-limit to "},
+		"alone":     {func(sh *Shares) { sh.Transforms, sh.Alone = 1<<20, 2<<20 }, "raise --memory-limit to "},
+		"body":      {func(sh *Shares) { sh.Bodies = 100 }, "leaves 1 MiB for source files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { tc.change(&c.Shares) })
@@ -152,8 +152,19 @@ func TestErrorsTellNothingOfTheInside(t *testing.T) {
 func TestFullErrorsInDevelopment(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.FullErrors = true })
 	r.painter.fail = func(context.Context) error { return errors.New("the cause") }
-	if _, body := r.must(r.path("w:100")); !strings.Contains(body, "the cause") {
+	if _, body := r.must(r.path("w:100")); !strings.HasSuffix(body, "\ncause: the cause\n") {
 		t.Errorf("%q", body)
+	}
+	r.answers(func(w http.ResponseWriter) { w.WriteHeader(418) })
+	if _, body := r.must(r.pathOf("", "/b.png")); !strings.HasSuffix(body, "\ncause: source denied: 418 I'm a teapot\n") {
+		t.Errorf("%q", body)
+	}
+	// What the sentence says already is not said again.
+	wrong := strings.Replace(r.path("w:1"), "w:1", "w:2", 1)
+	for _, path := range []string{wrong, r.path("wat:1"), r.path("w:wide"), r.path("exp:1"), "/nothing"} {
+		if _, body := r.must(path); strings.Count(body, "\n") != 1 {
+			t.Errorf("%q", body)
+		}
 	}
 }
 

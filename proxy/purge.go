@@ -130,5 +130,5 @@ func (ask PurgeRequest) mode() (purge.Mode, error) {
 	case ask.Mode == "soft", ask.Mode == "":
 		return purge.Soft, nil
 	}
-	return 0, fmt.Errorf("%w: mode is hard or soft", errPurge)
+	return 0, fmt.Errorf("%w: mode must be hard or soft", errPurge)
 }

@@ -32,8 +32,8 @@ func (n *named) add(kind purge.Kind, value string) {
 }
 
 var (
-	errManyTargets  = fmt.Errorf("%w: it names more than %d things, with all formats of each URL; that is too much at once: send several purges", errPurge, maxPurgeTargets)
-	errManyPrefixes = fmt.Errorf("%w: it names more than %d prefixes, with those of hosts with port 80 or 443; that is too much at once: send several purges", errPurge, maxPurgePrefixes)
+	errManyTargets  = fmt.Errorf("%w: more than %d targets at once (each format of a URL counts); send several purges", errPurge, maxPurgeTargets)
+	errManyPrefixes = fmt.Errorf("%w: more than %d prefixes at once (a host with port 80 or 443 counts as one); send several purges", errPurge, maxPurgePrefixes)
 )
 
 // bounded refuses more than the clock can remember exactly at once.
@@ -52,13 +52,13 @@ func (s *Server) targets(ask PurgeRequest) ([]purge.Target, error) {
 	others := len(ask.URLs) + len(ask.Sources) + len(ask.Tags) + len(ask.Prefixes) + len(ask.Hosts)
 	switch {
 	case ask.All && others > 0:
-		return nil, fmt.Errorf("%w: all names everything; leave out the rest", errPurge)
+		return nil, fmt.Errorf("%w: all cannot be combined with other targets", errPurge)
 	case ask.All:
 		return []purge.Target{{Kind: purge.All}}, nil
 	case others > maxPurgeTargets: // before anything is made of them
 		return nil, errManyTargets
 	case others == 0:
-		return nil, fmt.Errorf("%w: it names nothing; say urls, sources, tags, prefixes, hosts, or all", errPurge)
+		return nil, fmt.Errorf("%w: nothing to purge; give urls, sources, tags, prefixes, hosts or all", errPurge)
 	}
 	n := &named{has: map[purge.Target]bool{}}
 	for _, kind := range []struct {
@@ -99,7 +99,7 @@ func (s *Server) nameSource(n *named, source string) error {
 
 func nameTag(n *named, tag string) error {
 	if strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
-		return fmt.Errorf("%w: tag %s: tags have neither blanks nor commas, and are ASCII", errPurge, transform.Quote(tag))
+		return fmt.Errorf("%w: tag %s: tags must be ASCII without blanks and commas", errPurge, transform.Quote(tag))
 	}
 	n.add(purge.Tag, strings.ToLower(tag))
 	return nil
@@ -111,7 +111,7 @@ func (s *Server) namePrefix(n *named, text string) error {
 		return fmt.Errorf("%w: prefix %s: %w", errPurge, transform.Quote(text), err)
 	}
 	if name, ok := s.ignoredIn(p); ok {
-		return fmt.Errorf("%w: prefix %s: no source is known by the parameter %s (source-key-ignore)", errPurge, transform.Quote(text), transform.Quote(name))
+		return fmt.Errorf("%w: prefix %s: sources are stored without the parameter %s (--source-key-ignore)", errPurge, transform.Quote(text), transform.Quote(name))
 	}
 	if len(s.cfg.SourceKeyIgnore) > 0 && !strings.HasPrefix(p, "local:") {
 		// What follows may be left out of an identity, and what leads to it then.
@@ -147,7 +147,7 @@ func (s *Server) ignoredIn(prefix string) (name string, ok bool) {
 func (s *Server) nameHost(n *named, text string) error {
 	host, err := s.cfg.Origin.HostName(text)
 	if err != nil {
-		return fmt.Errorf("%w: host %s: %w; name it as in example.com or example.com:8080", errPurge, transform.Quote(text), err)
+		return fmt.Errorf("%w: host %s: %w; write example.com or example.com:8080", errPurge, transform.Quote(text), err)
 	}
 	spellings := []string{host}
 	// With a dot at its end it is the same host, but for that an origin may tell
@@ -189,7 +189,7 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 		add(req)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: %s is no URL of a picture here: %w", errPurge, transform.Quote(target), err)
+		return nil, fmt.Errorf("%w: %s is not an image URL of this server: %w", errPurge, transform.Quote(target), err)
 	}
 	return keys, nil
 }
@@ -201,7 +201,7 @@ func (s *Server) unsigned(path string, parse func(string) (signedurl.Request, er
 	path = strings.TrimPrefix(path, "/")
 	first, rest, ok := strings.Cut(path, "/")
 	if !ok {
-		err = fmt.Errorf("%w: a picture's path is /SIGNATURE/OPTIONS/SOURCE", signedurl.ErrMalformed)
+		err = fmt.Errorf("%w: an image path looks like /SIGNATURE/OPTIONS/SOURCE", signedurl.ErrMalformed)
 	} else {
 		var signed signedurl.Request
 		if signed, err = s.permitted(parse(rest)); err == nil {

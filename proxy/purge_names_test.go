@@ -171,7 +171,7 @@ func TestPurgeOfTooMuch(t *testing.T) {
 			t.Errorf("%s: %d targets, %v", what, len(targets), err)
 		}
 	}
-	if _, err := r.server.targets(PurgeRequest{All: true, Tags: []string{"x"}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "leave out the rest") {
+	if _, err := r.server.targets(PurgeRequest{All: true, Tags: []string{"x"}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "cannot be combined") {
 		t.Errorf("all and a tag: %v", err)
 	}
 }

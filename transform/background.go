@@ -74,7 +74,7 @@ func setBackground(p *Params, args []string) error {
 		b.On = true
 		return nil
 	}
-	return errors.New("a colour is one argument of hexadecimal digits, or three numbers")
+	return errors.New("a colour must be one hexadecimal argument or three numbers")
 }
 
 var backgroundAlphaOption = Option{

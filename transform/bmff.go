@@ -47,7 +47,7 @@ func eachBox(b []byte, visit func(kind, body []byte) error) error {
 	for len(b) > 0 {
 		bx, rest, ok := nextBox(b)
 		if !ok || !bx.whole {
-			return broken("the AVIF has a box that leaves the one around it")
+			return broken("the AVIF has a box that is larger than the box around it")
 		}
 		if err := visit(bx.kind, bx.body); err != nil {
 			return err

@@ -63,7 +63,7 @@ var pngOption = Option{
 			return err
 		}
 		if p.PNG.Colors == 1 {
-			return fmt.Errorf("a palette has 2 to 256 colours")
+			return fmt.Errorf("a palette must have 2 to 256 colours")
 		}
 		if !p.PNG.Palette || p.PNG.Colors == 256 {
 			p.PNG.Colors = 0

@@ -9,9 +9,9 @@ var (
 	// ErrUnsupported: the bytes are not of a type that pictor reads.
 	ErrUnsupported = errors.New("unsupported type")
 	// ErrTruncated: the picture ends before its own structure says it does.
-	ErrTruncated = errors.New("truncated picture")
+	ErrTruncated = errors.New("truncated image")
 	// ErrMalformed: the picture contradicts its format, or cannot be decoded.
-	ErrMalformed = errors.New("broken picture")
+	ErrMalformed = errors.New("broken image")
 	// ErrLimit: the picture, or what was asked of it, is over a configured limit.
 	ErrLimit = errors.New("over a limit")
 	// ErrMemory: the work took more memory than was admitted for it.

@@ -88,7 +88,7 @@ func parseGravity(args []string, last Anchor) (Gravity, error) {
 	}
 	g.Anchor = Anchor(i)
 	if len(args) > 3 {
-		return g, fmt.Errorf("%s takes two offsets at most", g.Anchor)
+		return g, fmt.Errorf("%s takes at most two offsets", g.Anchor)
 	}
 	for i, to := range []*float64{&g.X, &g.Y} {
 		if len(args) <= i+1 || args[i+1] == "" {

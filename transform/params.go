@@ -112,17 +112,17 @@ const (
 func (p Params) Normalize() (Params, error) {
 	switch {
 	case p.Width < 0 || p.Width > MaxDimension:
-		return p, fmt.Errorf("width %d is not in 0..%d", p.Width, MaxDimension)
+		return p, fmt.Errorf("width must be 0 to %d, got %d", MaxDimension, p.Width)
 	case p.Height < 0 || p.Height > MaxDimension:
-		return p, fmt.Errorf("height %d is not in 0..%d", p.Height, MaxDimension)
+		return p, fmt.Errorf("height must be 0 to %d, got %d", MaxDimension, p.Height)
 	case p.DPR != 0 && !(p.DPR > 0 && p.DPR <= MaxDPR):
-		return p, fmt.Errorf("dpr %v is not in 0..%d", p.DPR, MaxDPR)
+		return p, fmt.Errorf("dpr must be above 0 and up to %d, got %v", MaxDPR, p.DPR)
 	case p.Quality < 0 || p.Quality > 100:
-		return p, fmt.Errorf("quality %d is not in 0..100", p.Quality)
+		return p, fmt.Errorf("quality must be 0 to 100, got %d", p.Quality)
 	case p.Rotate%90 != 0 || p.LateRotate%90 != 0:
-		return p, fmt.Errorf("rotation by %d and %d is not by multiples of 90", p.Rotate, p.LateRotate)
+		return p, fmt.Errorf("rotations must be multiples of 90 degrees, got %d and %d", p.Rotate, p.LateRotate)
 	case p.Extend.Gravity.Anchor == Smart || p.ExtendRatio.Gravity.Anchor == Smart:
-		return p, errors.New("extending has no smart gravity: there is nothing to see outside of the picture")
+		return p, errors.New("extend does not take smart gravity")
 	}
 	p.Rotate, p.LateRotate = (p.Rotate%360+360)%360, (p.LateRotate%360+360)%360
 	if p.Width == 0 && p.Height == 0 {

@@ -20,7 +20,7 @@ var formatQualityOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		if len(args)%2 != 0 {
-			return errors.New("it takes pairs of a format and its quality")
+			return errors.New("the arguments must be pairs of a format and a quality")
 		}
 		for i := 0; i < len(args); i += 2 {
 			f, err := parseFormat(args[i])

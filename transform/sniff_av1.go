@@ -15,13 +15,13 @@ func av1Sequences(b []byte, visit func(av1Sequence) error) error {
 		const sequenceHeader = 1
 		kind, body, rest, ok := nextOBU(b)
 		if !ok {
-			return broken("the AVIF has AV1 data that breaks off")
+			return broken("the AVIF has AV1 data that is cut off")
 		}
 		if kind == sequenceHeader {
 			r := bitReader{b: body}
 			s := readAV1Sequence(&r)
 			if r.short {
-				return broken("the AVIF has an AV1 header that breaks off")
+				return broken("the AVIF has an AV1 header that is cut off")
 			}
 			if err := visit(s); err != nil {
 				return err

@@ -49,7 +49,7 @@ func sniffAVIF(b []byte, info *Info) error {
 		switch string(bx.kind) {
 		case "meta":
 			if meta != nil {
-				return broken("the AVIF describes its picture twice")
+				return broken("the AVIF describes the image twice")
 			}
 			meta = bx.body
 		case "moov":
@@ -59,9 +59,9 @@ func sniffAVIF(b []byte, info *Info) error {
 	}
 	switch {
 	case meta == nil && moving && !short:
-		return notRead("this is an AVIF image sequence without a still picture")
+		return notRead("AVIF image sequences without a still image are not supported")
 	case meta == nil:
-		return cutShort("the AVIF ends before its picture is described")
+		return cutShort("the AVIF ends before the image is described")
 	}
 	if err := a.readMeta(meta); err != nil {
 		return err
@@ -70,7 +70,7 @@ func sniffAVIF(b []byte, info *Info) error {
 		return err
 	}
 	if short || !a.complete() {
-		return cutShort("the AVIF ends in the middle of its picture data")
+		return cutShort("the AVIF ends in the middle of the image data")
 	}
 	return a.verify(info)
 }
@@ -80,15 +80,15 @@ func (a *avif) describe(info *Info) error {
 	p := a.byID[a.primary]
 	switch {
 	case a.primary == 0 || p == nil:
-		return broken("the AVIF does not say which picture is its main one")
+		return broken("the AVIF does not name a primary image")
 	case p.kind == "hvc1", p.kind == "hev1":
-		return notRead("this is a HEIC picture")
+		return notRead("HEIC images are not supported")
 	case p.kind != "av01" && p.kind != "grid":
-		return notRead("this is an AVIF whose main picture is not AV1")
+		return notRead("AVIFs whose primary image is not AV1 are not supported")
 	case p.width == 0 || p.height == 0 || p.width > math.MaxInt32 || p.height > math.MaxInt32:
 		return broken("the AVIF has no width or no height")
 	case p.cropped:
-		return notRead("this is an AVIF that is cropped by its container (clap)")
+		return notRead("AVIFs that are cropped by the container (clap) are not supported")
 	}
 	a.relate()
 	info.Width, info.Height = int(p.width), int(p.height)
@@ -208,7 +208,7 @@ func (a *avif) verify(info *Info) error {
 			continue
 		}
 		if item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight {
-			return broken("the AVIF has a part that has no size or is larger than the whole")
+			return broken("the AVIF has a part without a size or larger than the image")
 		}
 		var err error
 		switch {
@@ -217,7 +217,7 @@ func (a *avif) verify(info *Info) error {
 		case item.kind == "grid" && !item.isTile:
 			err = a.verifyGrid(item)
 		default:
-			err = notRead("this is an AVIF whose parts are not AV1")
+			err = notRead("AVIFs whose parts are not AV1 are not supported")
 		}
 		if err != nil {
 			return err
@@ -232,13 +232,13 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 	const slack = 1 << 20
 	a.read += uint64(len(item.config)) + item.size()
 	if a.read > 4*uint64(len(a.file))+slack {
-		return broken("the AVIF has too many items of the same bytes")
+		return broken("the AVIF has too many items that share the same bytes")
 	}
 	headers := 0
 	visit := func(s av1Sequence) error {
 		headers++
 		if s.width > item.width || s.height > item.height {
-			return broken("the AVIF has AV1 data of a larger size than it declares")
+			return broken("the AVIF has AV1 data larger than declared")
 		}
 		if item.role != roleThumbnail {
 			info.Bits = max(info.Bits, s.bits)
@@ -256,7 +256,7 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 		}
 	}
 	if headers == 0 {
-		return broken("the AVIF has AV1 data without its header")
+		return broken("the AVIF has AV1 data without a header")
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 // verifyGrid reads the item data of a grid (ISO/IEC 23008-12 §6.6.2.3).
 func (a *avif) verifyGrid(item *avifItem) error {
 	if len(item.spans) != 1 {
-		return broken("the AVIF has a grid without its layout")
+		return broken("the AVIF has a grid without a layout")
 	}
 	data, _ := item.spans[0].of(a.holder(item))
 	f := bmffFields{b: data}
@@ -276,7 +276,7 @@ func (a *avif) verifyGrid(item *avifItem) error {
 	tiles := (f.uint(1) + 1) * (f.uint(1) + 1)
 	width, height := f.uint(size), f.uint(size)
 	if f.short || width != item.width || height != item.height || tiles != item.tiles {
-		return broken("the AVIF has a grid that contradicts its size or its tiles")
+		return broken("the AVIF has a grid that does not match its size or tiles")
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func (a *avif) readMeta(meta []byte) error {
 			return nil
 		}
 		if read == nil {
-			return broken("the AVIF describes its picture twice")
+			return broken("the AVIF describes the image twice")
 		}
 		readers[string(kind)] = nil
 		return read(body)
@@ -116,7 +116,7 @@ func (a *avif) readData(b []byte) error {
 
 func tooShort(f *bmffFields) error {
 	if f.short {
-		return broken("the AVIF has a table that breaks off")
+		return broken("the AVIF has a table that is cut off")
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (a *avif) readItems(b []byte) error {
 			return err
 		}
 		if it.kind != "" {
-			return broken("the AVIF has two items of one number")
+			return broken("the AVIF has two items with the same ID")
 		}
 		it.kind = string(e.b[:4])
 		return nil
@@ -176,7 +176,7 @@ func (a *avif) readPlaces(b []byte) error {
 		p.index = sizes & 15
 	}
 	if version > 2 || p.offset > 8 || p.length > 8 || p.base > 8 || p.index > 8 {
-		return broken("the AVIF has a table of places of an unknown kind")
+		return broken("the AVIF has an item location table of an unknown form")
 	}
 	count := uint64(f.id(version > 1))
 	for ; count > 0 && !f.short; count-- {
@@ -185,7 +185,7 @@ func (a *avif) readPlaces(b []byte) error {
 			return err
 		}
 		if it.placed {
-			return broken("the AVIF has an item in two places")
+			return broken("the AVIF has two locations for one item")
 		}
 		it.placed = true
 		if err := a.readPlace(&f, version, p, it); err != nil {
@@ -204,7 +204,7 @@ func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem
 		method = f.uint(2) & 15
 	}
 	if method > 1 {
-		return notRead("this is an AVIF with items inside of items")
+		return notRead("AVIFs with items inside other items are not supported")
 	}
 	it.inMeta = method == 1
 	f.uint(2) // data reference
@@ -302,7 +302,7 @@ func (i *avifItem) take(p avifProperty) error {
 	switch string(p.kind) {
 	case "ispe":
 		if i.width != 0 || i.height != 0 {
-			return broken("the AVIF has an item of two sizes")
+			return broken("the AVIF has an item with two sizes")
 		}
 		f.full()
 		i.width, i.height = f.uint(4), f.uint(4)
@@ -314,7 +314,7 @@ func (i *avifItem) take(p avifProperty) error {
 		}
 	case "av1C":
 		if i.hasConfig {
-			return broken("the AVIF has an item of two AV1 configurations")
+			return broken("the AVIF has an item with two AV1 configurations")
 		}
 		// AV1-ISOBMFF §2.3.3: marker and version, profile and level, flags.
 		const high, twelve, mono = 1 << 6, 1 << 5, 1 << 4

@@ -57,7 +57,7 @@ func sniffJPEG(b []byte, info *Info) error {
 		case jpegEOI:
 			return w.finish()
 		case jpegSOI:
-			return broken("a second JPEG begins inside the first")
+			return broken("a second JPEG starts inside the first")
 		}
 		segment, ok := w.segment()
 		if !ok {
@@ -115,9 +115,9 @@ func (w *jpegWalk) segment() ([]byte, bool) {
 
 func (w *jpegWalk) cut() error {
 	if w.info.Scans == 0 {
-		return cutShort("the JPEG ends before its picture data")
+		return cutShort("the JPEG ends before the image data")
 	}
-	return cutShort("the JPEG ends in the middle of its picture data")
+	return cutShort("the JPEG ends in the middle of the image data")
 }
 
 func (w *jpegWalk) visit(marker byte, segment []byte) error {
@@ -144,13 +144,13 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 		return nil
 	case marker == jpegDNL:
 		if w.info.Height == 0 {
-			return notRead("this is a JPEG that tells its height only after its picture data")
+			return notRead("JPEGs that declare the height after the image data (DNL) are not supported")
 		}
 		return nil
 	case marker == 0xDE, marker == 0xDF: // DHP, EXP
-		return notRead("this is a hierarchical JPEG")
+		return notRead("hierarchical JPEGs are not supported")
 	case marker == 0xF7:
-		return notRead("this is a JPEG-LS picture")
+		return notRead("JPEG-LS images are not supported")
 	}
 	return broken("the JPEG has an unknown marker")
 }
@@ -162,21 +162,21 @@ func (w *jpegWalk) start(marker byte, s []byte) error {
 	case len(w.parts) > 0:
 		return broken("the JPEG has more than one frame")
 	case marker == 0xC3:
-		return notRead("this is a lossless JPEG")
+		return notRead("lossless JPEGs are not supported")
 	case marker >= 0xC5 && marker <= 0xC7, marker >= 0xCD:
-		return notRead("this is a hierarchical JPEG")
+		return notRead("hierarchical JPEGs are not supported")
 	case marker == 0xCB:
-		return notRead("this is an arithmetic-coded lossless JPEG")
+		return notRead("arithmetic-coded lossless JPEGs are not supported")
 	case marker == 0xC8:
 		return broken("the JPEG has an unknown marker")
 	case marker > jpegSOF2:
-		return notRead("this is an arithmetic-coded JPEG")
+		return notRead("arithmetic-coded JPEGs are not supported")
 	case len(s) < 6 || len(s) != 6+3*int(s[5]) || s[5] == 0:
 		return broken("the JPEG has a frame header of the wrong length")
 	case s[0] != 8:
-		return notRead(fmt.Sprintf("this is a JPEG of %d bits a sample", s[0]))
+		return notRead(fmt.Sprintf("JPEGs with %d bits per sample are not supported", s[0]))
 	case s[5] != 1 && s[5] != 3 && s[5] != 4:
-		return notRead(fmt.Sprintf("this is a JPEG of %d colour components", s[5]))
+		return notRead(fmt.Sprintf("JPEGs with %d colour components are not supported", s[5]))
 	}
 	w.info.Height = int(binary.BigEndian.Uint16(s[1:]))
 	w.info.Width = int(binary.BigEndian.Uint16(s[3:]))
@@ -198,7 +198,7 @@ func (w *jpegWalk) start(marker byte, s []byte) error {
 // scan reads a scan header (T.81 B.2.3).
 func (w *jpegWalk) scan(s []byte) error {
 	if len(w.parts) == 0 {
-		return broken("the JPEG has picture data before its frame header")
+		return broken("the JPEG has image data before its frame header")
 	}
 	if len(s) < 1 || s[0] < 1 || s[0] > 4 || len(s) != 4+2*int(s[0]) {
 		return broken("the JPEG has a scan header of the wrong length")
@@ -253,11 +253,11 @@ func (w *jpegWalk) coefficients() int64 {
 func (w *jpegWalk) finish() error {
 	switch {
 	case w.info.Scans == 0:
-		return broken("the JPEG has no picture data")
+		return broken("the JPEG has no image data")
 	case w.info.Height == 0:
 		return broken("the JPEG has no height")
 	case !w.complete(w.carried):
-		return broken("the JPEG lacks the data of one of its colours")
+		return broken("the JPEG has no data for one of the colour components")
 	}
 	return nil
 }

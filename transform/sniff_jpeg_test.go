@@ -76,8 +76,8 @@ func jpegSamples() []sample {
 func TestSniffRefusesBrokenAndForeignJPEGs(t *testing.T) {
 	sof, scan := jpegSOF(0xC0, 100, 50, 0x11, 0x11, 0x11), jpegScan(1, 2, 3)
 	all := []refusal{
-		{"no picture", jpegFile(jpegEnd), ErrMalformed, "no picture data"},
-		{"no scan", jpegFile(sof, jpegEnd), ErrMalformed, "no picture data"},
+		{"no picture", jpegFile(jpegEnd), ErrMalformed, "no image data"},
+		{"no scan", jpegFile(sof, jpegEnd), ErrMalformed, "no image data"},
 		{"scan first", jpegFile(scan, sof, jpegEnd), ErrMalformed, "before its frame header"},
 		{"two frames", jpegFile(sof, sof, scan, jpegEnd), ErrMalformed, "more than one frame"},
 		{"frame after scan", jpegFile(sof, scan, sof, jpegEnd), ErrMalformed, "more than one frame"},
@@ -85,7 +85,7 @@ func TestSniffRefusesBrokenAndForeignJPEGs(t *testing.T) {
 		{"no width", jpegFile(jpegSOF(0xC0, 0, 50, 0x11), jpegScan(1), jpegEnd), ErrMalformed, "no width"},
 		{"no height", jpegFile(jpegSOF(0xC0, 100, 0, 0x11), jpegScan(1), jpegEnd), ErrMalformed, "no height"},
 		{"height afterwards", jpegFile(jpegSOF(0xC0, 100, 0, 0x11), jpegScan(1), jpegSegment(0xDC, 0, 50), jpegEnd), ErrUnsupported, "height"},
-		{"colour missing", jpegFile(sof, jpegScan(1, 2), jpegEnd), ErrMalformed, "lacks the data"},
+		{"colour missing", jpegFile(sof, jpegScan(1, 2), jpegEnd), ErrMalformed, "no data for one"},
 		{"unknown component", jpegFile(sof, jpegScan(9), jpegEnd), ErrMalformed, "unknown component"},
 		{"component twice", jpegFile(sof, jpegScan(1, 1, 2), jpegEnd), ErrMalformed, "unknown component"},
 		{"scan of none", jpegFile(sof, jpegScan(), jpegEnd), ErrMalformed, "scan header"},
@@ -104,7 +104,7 @@ func TestSniffRefusesBrokenAndForeignJPEGs(t *testing.T) {
 		{"hierarchical", jpegFile(jpegSegment(0xDE, 0), sof, scan, jpegEnd), ErrUnsupported, "hierarchical"},
 	}
 	for marker, name := range map[byte]string{
-		0xC3: "a lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical",
+		0xC3: "lossless JPEGs", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical",
 		0xC9: "arithmetic-coded", 0xCA: "arithmetic-coded", 0xCB: "arithmetic-coded lossless",
 		0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical",
 	} {

@@ -27,10 +27,10 @@ var pngBands = map[byte]struct {
 func sniffPNG(b []byte, info *Info) error {
 	rest := b[len(pngSignature):]
 	if hasMagic(rest, 4, "CgBI") {
-		return notRead("this is a PNG that Xcode changed for iOS (CgBI)")
+		return notRead("PNGs that Xcode converted for iOS (CgBI) are not supported")
 	}
 	if len(rest) >= 8 && (binary.BigEndian.Uint32(rest) != 13 || string(rest[4:8]) != "IHDR") {
-		return broken("the PNG does not begin with its header")
+		return broken("the PNG does not start with a header")
 	}
 	const headerChunk = 13 + 12
 	if len(rest) < headerChunk {
@@ -91,7 +91,7 @@ func pngChunks(rest []byte, info *Info) error {
 		switch string(name) {
 		case "IEND":
 			if !hasData {
-				return broken("the PNG has no picture data")
+				return broken("the PNG has no image data")
 			}
 			return nil
 		case "IDAT":
@@ -115,9 +115,9 @@ func pngChunks(rest []byte, info *Info) error {
 
 func pngCut(hasData bool) error {
 	if !hasData {
-		return cutShort("the PNG ends before its picture data")
+		return cutShort("the PNG ends before the image data")
 	}
-	return cutShort("the PNG ends in the middle of its picture data")
+	return cutShort("the PNG ends in the middle of the image data")
 }
 
 // isChunkName: four letters, so that a walk that lost its way is noticed.

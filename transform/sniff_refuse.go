@@ -12,19 +12,19 @@ var magics = [...]struct {
 	magic, name string
 }{
 	{0, "%PDF-", "a PDF document"},
-	{0, "II*\x00", "a TIFF picture"},
-	{0, "MM\x00*", "a TIFF picture"},
-	{0, "II+\x00", "a TIFF picture"},
-	{0, "MM\x00+", "a TIFF picture"},
+	{0, "II*\x00", "a TIFF image"},
+	{0, "MM\x00*", "a TIFF image"},
+	{0, "II+\x00", "a TIFF image"},
+	{0, "MM\x00+", "a TIFF image"},
 	{0, "\x00\x00\x01\x00", "an ICO icon"},
 	{0, "\x00\x00\x02\x00", "a CUR cursor"},
-	{0, "\xff\x0a", "a JPEG XL picture"},
-	{4, "JXL \r\n\x87\n", "a JPEG XL picture"},
-	{0, "\xff\x4f\xff\x51", "a JPEG 2000 picture"},
-	{4, "jP  \r\n\x87\n", "a JPEG 2000 picture"},
-	{0, "8BPS", "a Photoshop picture"},
-	{0, "\x76\x2f\x31\x01", "an OpenEXR picture"},
-	{0, "qoif", "a QOI picture"},
+	{0, "\xff\x0a", "a JPEG XL image"},
+	{4, "JXL \r\n\x87\n", "a JPEG XL image"},
+	{0, "\xff\x4f\xff\x51", "a JPEG 2000 image"},
+	{4, "jP  \r\n\x87\n", "a JPEG 2000 image"},
+	{0, "8BPS", "a Photoshop image"},
+	{0, "\x76\x2f\x31\x01", "an OpenEXR image"},
+	{0, "qoif", "a QOI image"},
 	{0, "PK\x03\x04", "a ZIP archive"},
 	{0, "PK\x05\x06", "a ZIP archive"},
 	{0, "\x1f\x8b", "gzip-compressed data"},
@@ -37,6 +37,9 @@ var magics = [...]struct {
 	{0, "GIF8", "a GIF of an unknown version"},
 }
 
+// readable says what a source can be.
+const readable = "; supported are JPEG, PNG, WebP, GIF and AVIF"
+
 // refuse says by name what b is not.
 func refuse(b []byte) error {
 	if len(b) == 0 {
@@ -44,20 +47,20 @@ func refuse(b []byte) error {
 	}
 	for _, m := range magics {
 		if hasMagic(b, m.at, m.magic) {
-			return notRead("this is " + m.name)
+			return notRead("this is " + m.name + readable)
 		}
 	}
 	if hasMagic(b, 4, "ftyp") {
-		return notRead("this is " + mediaName(b))
+		return notRead("this is " + mediaName(b) + readable)
 	}
 	// "BM" alone would take text for a picture: the reserved bytes are zero.
 	if hasMagic(b, 0, "BM") && hasMagic(b, 6, "\x00\x00\x00\x00") {
-		return notRead("this is a BMP picture")
+		return notRead("this is a BMP image" + readable)
 	}
 	if name := textName(b); name != "" {
-		return notRead("this is " + name + ", not a picture")
+		return notRead("this is " + name + readable)
 	}
-	return notRead("this is not a picture of a known type")
+	return notRead("this is not an image of a known type" + readable)
 }
 
 // mediaName names a file of the ISO base media family by its major brand.
@@ -67,17 +70,17 @@ func mediaName(b []byte) string {
 	}
 	switch string(b[8:12]) {
 	case "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs":
-		return "a HEIC picture"
+		return "a HEIC image"
 	case "mif1", "msf1", "mif2":
-		return "a HEIF picture"
+		return "a HEIF image"
 	case "avis":
 		return "an AVIF image sequence"
 	case "jxl ":
-		return "a JPEG XL picture"
+		return "a JPEG XL image"
 	case "jp2 ", "jpx ", "jpm ":
-		return "a JPEG 2000 picture"
+		return "a JPEG 2000 image"
 	case "crx ":
-		return "a Canon raw picture"
+		return "a Canon raw image"
 	case "qt  ":
 		return "a QuickTime video"
 	case "M4A ", "M4B ":
@@ -102,7 +105,7 @@ func textName(b []byte) string {
 	case holds("<!doctype html"), holds("<html"), starts("<head"), starts("<body"), starts("<script"):
 		return "an HTML page"
 	case holds("<svg") && starts("<"):
-		return "an SVG drawing"
+		return "an SVG image"
 	case starts("<?xml"):
 		return "an XML document"
 	case starts("{"), starts("["):

@@ -67,9 +67,9 @@ func sniffWebP(b []byte, info *Info) error {
 
 func (w *webpWalk) cut() error {
 	if w.images == 0 {
-		return cutShort("the WebP ends before its picture data")
+		return cutShort("the WebP ends before the image data")
 	}
-	return cutShort("the WebP ends in the middle of its picture data")
+	return cutShort("the WebP ends in the middle of the image data")
 }
 
 func (w *webpWalk) chunks(b []byte) error {
@@ -97,7 +97,7 @@ func (w *webpWalk) chunk(c riffChunk, first bool) error {
 			return w.header(c)
 		case "VP8 ", "VP8L":
 		default:
-			return broken("the WebP does not begin with a picture")
+			return broken("the WebP does not start with an image")
 		}
 	} else if !w.extended {
 		// Nothing may follow the picture of a simple file, and decoders look
@@ -166,10 +166,10 @@ func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 // still takes the only picture of a file without animation.
 func (w *webpWalk) still(c riffChunk) error {
 	if w.animated {
-		return broken("the WebP has a picture outside of the frames of its animation")
+		return broken("the WebP has an image outside of the animation frames")
 	}
 	if w.images > 0 {
-		return broken("the WebP has more than one picture")
+		return broken("the WebP has more than one image")
 	}
 	width, height, err := w.image(c)
 	if err != nil {
@@ -178,7 +178,7 @@ func (w *webpWalk) still(c riffChunk) error {
 	if !w.extended {
 		w.info.Width, w.info.Height = width, height
 	} else if width != w.info.Width || height != w.info.Height {
-		return broken("the WebP has a picture of another size than its canvas")
+		return broken("the WebP has an image that does not have the size of the canvas")
 	}
 	return nil
 }
@@ -213,11 +213,11 @@ func (w *webpWalk) frame(c riffChunk) error {
 				return err
 			}
 			if fw != width || fh != height {
-				return broken("the WebP has a frame whose picture is of another size")
+				return broken("the WebP has a frame whose image has another size")
 			}
 		}
 		if !in.whole {
-			return broken("the WebP has a chunk that leaves its frame")
+			return broken("the WebP has a chunk that is larger than the frame around it")
 		}
 		b = in.rest
 	}
@@ -225,7 +225,7 @@ func (w *webpWalk) frame(c riffChunk) error {
 		return nil
 	}
 	if w.images != before+1 {
-		return broken("the WebP has a frame that is not of one picture")
+		return broken("the WebP has a frame with no image or more than one")
 	}
 	w.info.Frames = w.images
 	return nil
@@ -243,7 +243,7 @@ func (w *webpWalk) image(c riffChunk) (width, height int, err error) {
 		}
 		bits := binary.LittleEndian.Uint32(c.data[1:])
 		if c.data[0] != signature || bits>>29 != 0 {
-			return 0, 0, broken("the WebP has a lossless picture without its signature")
+			return 0, 0, broken("the WebP has a lossless image without its signature")
 		}
 		w.info.Lossless = true
 		w.info.Alpha = w.info.Alpha || bits&alpha != 0
@@ -256,7 +256,7 @@ func (w *webpWalk) image(c riffChunk) (width, height int, err error) {
 		return 0, 0, w.tooSmall(c)
 	}
 	if c.data[0]&interframe != 0 || string(c.data[3:6]) != "\x9d\x01\x2a" {
-		return 0, 0, broken("the WebP has a picture that is no VP8 key frame")
+		return 0, 0, broken("the WebP has an image that is not a VP8 key frame")
 	}
 	width = int(binary.LittleEndian.Uint16(c.data[6:])) & mask14
 	height = int(binary.LittleEndian.Uint16(c.data[8:])) & mask14

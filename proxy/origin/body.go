@@ -108,7 +108,7 @@ func (r *unzip) Read(b []byte) (n int, err error) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return n, fail(ErrTruncated, "in the middle of gzip")
 	}
-	return n, fail(fmt.Errorf("%w: its gzip is broken", ErrEncoding), err.Error())
+	return n, fail(fmt.Errorf("%w: invalid gzip data", ErrEncoding), err.Error())
 }
 
 // decode undoes the encoding of a body. What is decoded has no declared length.
@@ -119,11 +119,11 @@ func decode(body *wire, size int64, h http.Header) (io.Reader, int64, error) {
 		case "", "identity":
 		case "gzip", "x-gzip": // RFC 9110 §8.4.1.3
 			if zipped {
-				return nil, 0, fmt.Errorf("%w: twice", ErrEncoding)
+				return nil, 0, fmt.Errorf("%w: more than once", ErrEncoding)
 			}
 			zipped = true
 		default:
-			return nil, 0, fail(fmt.Errorf("%w: with what was not asked for", ErrEncoding), encoding)
+			return nil, 0, fail(fmt.Errorf("%w: unexpected Content-Encoding", ErrEncoding), encoding)
 		}
 	}
 	if zipped {

@@ -110,7 +110,7 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.R
 			return nil, Meta{}, err
 		}
 		if way.hops >= f.cfg.MaxRedirects {
-			return nil, Meta{}, fmt.Errorf("%w: more than %d", ErrRedirects, max(0, f.cfg.MaxRedirects))
+			return nil, Meta{}, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
 		}
 		if u, err = follow(u, resp.Header.Get("Location")); err != nil {
 			return nil, Meta{}, err

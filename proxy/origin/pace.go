@@ -121,14 +121,14 @@ func (p *pace) arm() {
 
 // end is when the fetch is over if no more bytes come, and why.
 func (p *pace) end() (time.Time, error) {
-	end, why := p.start.Add(p.timeout), fmt.Errorf("%w: it took longer than %v", ErrTimeout, p.timeout)
+	end, why := p.start.Add(p.timeout), fmt.Errorf("%w: the source took longer than %v", ErrTimeout, p.timeout)
 	if p.body.IsZero() || p.minRate <= 0 {
 		return end, why
 	}
 	// Beyond the timeout it makes no difference, and so it cannot overflow.
 	good := min(float64(p.read)/float64(p.minRate), p.timeout.Seconds())
 	if slow := p.body.Add(max(grace, time.Duration(good*float64(time.Second)))); slow.Before(end) {
-		return slow, fmt.Errorf("%w: it sends less than %d bytes a second", ErrTimeout, p.minRate)
+		return slow, fmt.Errorf("%w: the source sends less than %d bytes per second", ErrTimeout, p.minRate)
 	}
 	return end, why
 }

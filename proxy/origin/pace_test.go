@@ -58,13 +58,13 @@ func TestSlowOrigins(t *testing.T) {
 		after  time.Duration
 	}{
 		{"no answer", Config{}, hours, "longer than 10s", 10 * time.Second},
-		{"no body", Config{}, func(w io.Writer) { fmt.Fprintf(w, declared, 9); hours(w) }, "8192 bytes a second", 2 * time.Second},
-		{"trickle", Config{}, drip(1, 100*time.Millisecond), "8192 bytes a second", 2 * time.Second},
+		{"no body", Config{}, func(w io.Writer) { fmt.Fprintf(w, declared, 9); hours(w) }, "8192 bytes per second", 2 * time.Second},
+		{"trickle", Config{}, drip(1, 100*time.Millisecond), "8192 bytes per second", 2 * time.Second},
 		// 160 KiB at once are good for 20 s at 8 KiB/s; the timeout comes first.
 		{"stall after a good start", Config{}, drip(160<<10, time.Hour), "longer than 10s", 10 * time.Second},
-		{"stall after a fair start", Config{}, drip(32<<10, time.Hour), "8192 bytes a second", 4 * time.Second},
+		{"stall after a fair start", Config{}, drip(32<<10, time.Hour), "8192 bytes per second", 4 * time.Second},
 		{"fast enough, but long", Config{}, drip(9<<10, time.Second), "longer than 10s", 10 * time.Second},
-		{"a rate of its own", Config{MinRate: 16 << 10}, drip(9<<10, time.Second), "16384 bytes a second", 2 * time.Second},
+		{"a rate of its own", Config{MinRate: 16 << 10}, drip(9<<10, time.Second), "16384 bytes per second", 2 * time.Second},
 		{"no rate", Config{MinRate: -1, Timeout: time.Minute}, drip(1, time.Second), "longer than 1m0s", time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

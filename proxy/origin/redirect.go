@@ -16,9 +16,9 @@ func follow(from *url.URL, location string) (*url.URL, error) {
 	to, err := parseURL(location, from.Parse)
 	switch {
 	case err != nil:
-		return nil, fail(fmt.Errorf("%w: to a bad URL", ErrRedirects), err.Error())
+		return nil, fail(fmt.Errorf("%w: to an invalid URL", ErrRedirects), err.Error())
 	case to.Scheme != "http" && to.Scheme != "https":
-		return nil, fmt.Errorf("%w: away from http", ErrRedirects)
+		return nil, fmt.Errorf("%w: away from http and https", ErrRedirects)
 	case from.Scheme == "https" && to.Scheme != "https":
 		return nil, fmt.Errorf("%w: from https to http", ErrRedirects)
 	}

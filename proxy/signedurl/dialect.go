@@ -57,19 +57,19 @@ const defaultPreset = "default"
 func NewDialect(cfg DialectConfig) (*Dialect, error) {
 	d := &Dialect{cfg: cfg, presets: map[string]Request{}, ignored: map[string]bool{}}
 	if cfg.OnlyPresets && len(cfg.Presets) == 0 {
-		return nil, errors.New("there are no presets, and nothing but presets is to be taken")
+		return nil, errors.New("only presets are accepted, but there are no presets")
 	}
 	if s := cfg.Separator; strings.ContainsAny(s, "/%?#@.") || s != "" && strings.TrimSpace(s) == "" {
-		return nil, fmt.Errorf("an argument separator of %s would end an option or a source", transform.Quote(s))
+		return nil, fmt.Errorf("the argument separator %s cannot be used: it would end an option or a source", transform.Quote(s))
 	}
 	switch len(cfg.SourceKey) {
 	case 0, 16, 24, 32:
 	default:
-		return nil, fmt.Errorf("a key for sources has 16, 24 or 32 bytes, not %d", len(cfg.SourceKey))
+		return nil, fmt.Errorf("a source key must have 16, 24 or 32 bytes, got %d", len(cfg.SourceKey))
 	}
 	for _, name := range cfg.Ignored {
 		if _, ok := paid[name]; !ok {
-			return nil, fmt.Errorf("%s is not an option that can be ignored: those are %s", transform.Quote(name), strings.Join(Ignorable(), ", "))
+			return nil, fmt.Errorf("option %s cannot be ignored; these can: %s", transform.Quote(name), strings.Join(Ignorable(), ", "))
 		}
 		for _, same := range paid[name] {
 			d.ignored[same] = true
@@ -83,7 +83,7 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 				long = presetUsage.Names[0]
 			}
 			if long == "" {
-				return nil, fmt.Errorf("%s is no option, so it cannot be allowed", transform.Quote(name))
+				return nil, fmt.Errorf("there is no option %s to allow", transform.Quote(name))
 			}
 			d.allowed[long] = true
 		}
@@ -94,7 +94,7 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 func (d *Dialect) checkPresets() error {
 	for name := range d.cfg.Presets {
 		if name == "" || strings.ContainsAny(name, "/"+d.separator()) {
-			return fmt.Errorf("preset %s: a name has no slash and no separator", transform.Quote(name))
+			return fmt.Errorf("preset %s: a name must not be empty or contain a slash or the separator", transform.Quote(name))
 		}
 		var r Request
 		if err := d.preset(&r, name, nil); err != nil {
@@ -121,7 +121,7 @@ func (d *Dialect) preset(r *Request, name string, within []string) error {
 	case !ok:
 		return fmt.Errorf("%w: there is no preset %s", ErrUnknownPreset, transform.Quote(name))
 	case slices.Contains(within, name):
-		return fmt.Errorf("%w: preset %s names itself", ErrBadArgument, transform.Quote(name))
+		return fmt.Errorf("%w: preset %s includes itself", ErrBadArgument, transform.Quote(name))
 	}
 	within = append(within, name)
 	for segment := range strings.SplitSeq(strings.Trim(options, "/"), "/") {
@@ -152,15 +152,15 @@ func (d *Dialect) option(r *Request, segment string, within []string) error {
 	case within == nil && d.allowed != nil && !d.allowed[o.long]:
 		return notAllowed(name)
 	case len(args) == 0:
-		return fmt.Errorf("%w: %s needs an argument", ErrBadArgument, name)
+		return fmt.Errorf("%w: option %s needs an argument", ErrBadArgument, name)
 	case len(args) > o.most:
-		return fmt.Errorf("%w: %s takes at most %d, got %d", ErrBadArgument, name, o.most, len(args))
+		return fmt.Errorf("%w: option %s takes at most %d arguments, got %d", ErrBadArgument, name, o.most, len(args))
 	}
 	for i, a := range args {
 		// Some client libraries encode their arguments as URL components.
 		decoded, err := url.PathUnescape(a)
 		if err != nil {
-			return fmt.Errorf("%w: the percent-encoding in %s is broken", ErrBadArgument, transform.Quote(segment))
+			return fmt.Errorf("%w: invalid percent-encoding in option %s", ErrBadArgument, transform.Quote(segment))
 		}
 		args[i] = decoded
 	}
@@ -170,7 +170,7 @@ func (d *Dialect) option(r *Request, segment string, within []string) error {
 		}
 	}
 	if err := o.set(r, args); err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrBadArgument, name, err)
+		return fmt.Errorf("%w: option %s: %v", ErrBadArgument, name, err)
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (d *Dialect) named(r *Request, names, within []string) error {
 }
 
 func notAllowed(name string) error {
-	return fmt.Errorf("%w: %s may not be used here", ErrUnknownOption, transform.Quote(name))
+	return fmt.Errorf("%w: option %s is not allowed on this server (--allow-options)", ErrUnknownOption, transform.Quote(name))
 }
 
 // Parse reads the signed part of a path, as Verify returns it. Errors wrap
@@ -228,7 +228,11 @@ func (d *Dialect) Parse(path string) (Request, error) {
 	if ext != "" && !r.Params.Raw && !r.auto(ext) { // the extension speaks last
 		f, ok := transform.ParseFormat(ext)
 		if !ok {
-			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif", ErrBadArgument, transform.Quote(ext))
+			hint := ""
+			if strings.Contains(ext, "/") { // plain/https://me@example.com/a.jpg
+				hint = "; write %40 for an @ in the source URL"
+			}
+			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif%s", ErrBadArgument, transform.Quote(ext), hint)
 		}
 		r.Params.Format = f
 	}
@@ -241,7 +245,7 @@ func (d *Dialect) Parse(path string) (Request, error) {
 // options reads what stands before the source and gives the rest: the first
 // segment without a separator begins the source.
 func (d *Dialect) options(r *Request, rest string) (string, error) {
-	noSource := fmt.Errorf("%w: there is no source behind the options", ErrMalformed)
+	noSource := fmt.Errorf("%w: the source is missing after the options", ErrMalformed)
 	if d.cfg.OnlyPresets {
 		names, tail, more := strings.Cut(rest, "/")
 		if !more {
@@ -253,7 +257,8 @@ func (d *Dialect) options(r *Request, rest string) (string, error) {
 		segment, tail, more := strings.Cut(rest, "/")
 		if !strings.Contains(segment, d.separator()) {
 			if first && slices.Contains([]string{"fit", "fill", "fill-down", "force", "auto", "crop"}, segment) && more {
-				return "", fmt.Errorf("%w: paths of the form /SIGNATURE/%s/WIDTH/HEIGHT/… are imgproxy's basic ones, which it has given up, too; write rs:%s:WIDTH:HEIGHT", ErrMalformed, segment, segment)
+				return "", fmt.Errorf("%w: imgproxy's basic URL format (/SIGNATURE/%s/WIDTH/HEIGHT/…) is not supported; use rs:%s:WIDTH:HEIGHT",
+					ErrMalformed, segment, segment)
 			}
 			return rest, nil
 		}

@@ -89,10 +89,10 @@ func TestDialect(t *testing.T) {
 		{DialectConfig{Presets: presets, OnlyPresets: true}, "/card:small/" + src, "rs:fill:100:200/q:80/f:webp", nil},
 		{DialectConfig{Presets: presets, OnlyPresets: true}, "/card/plain/http://x/a.jpg@avif", "rs:fill:300:200/q:80/f:avif", nil},
 		{DialectConfig{Presets: presets, OnlyPresets: true}, "/w:100/" + src, "no preset", ErrUnknownPreset},
-		{DialectConfig{Presets: presets, OnlyPresets: true}, "/card", "no source", ErrMalformed},
+		{DialectConfig{Presets: presets, OnlyPresets: true}, "/card", "source is missing", ErrMalformed},
 		{DialectConfig{Allowed: []string{"width", "q"}}, "/w:100/quality:50/" + src, "w:100/q:50", nil},
-		{DialectConfig{Allowed: []string{"width"}}, "/rs:fill:100:100/" + src, `"rs" may not`, ErrUnknownOption},
-		{DialectConfig{Allowed: []string{"width"}, Presets: presets}, "/w:1/pr:card/" + src, `"pr" may not`, ErrUnknownOption},
+		{DialectConfig{Allowed: []string{"width"}}, "/rs:fill:100:100/" + src, `"rs" is not allowed`, ErrUnknownOption},
+		{DialectConfig{Allowed: []string{"width"}, Presets: presets}, "/w:1/pr:card/" + src, `"pr" is not allowed`, ErrUnknownOption},
 		{DialectConfig{Allowed: []string{"pr"}, Presets: map[string]string{"card": "h:5"}}, "/pr:card/" + src, "h:5", nil},
 		{DialectConfig{Separator: ","}, "/rs,fill,300,200/g,no,1,2/" + src, "rs:fill:300:200/g:no:1:2", nil},
 		{DialectConfig{Separator: ","}, "/rs:fill:300:200/" + src, "base64url", ErrMalformed},
@@ -100,13 +100,13 @@ func TestDialect(t *testing.T) {
 		{DialectConfig{Filename: true}, "/w:1/" + src + ".webp", "w:1/f:webp", nil},
 		{DialectConfig{SourceKey: key}, "/w:1/enc/" + enc + ".webp", "w:1/f:webp", nil},
 		{DialectConfig{SourceKey: key, Filename: true}, "/w:1/enc/" + enc + ".webp/summer.webp", "w:1/f:webp", nil},
-		{DialectConfig{SourceKey: key}, "/w:1/enc/" + enc[:len(enc)-2], "cannot be read", ErrMalformed},
-		{DialectConfig{SourceKey: key}, "/w:1/enc/AAAA", "cannot be read", ErrMalformed},
+		{DialectConfig{SourceKey: key}, "/w:1/enc/" + enc[:len(enc)-2], "cannot be decrypted", ErrMalformed},
+		{DialectConfig{SourceKey: key}, "/w:1/enc/AAAA", "cannot be decrypted", ErrMalformed},
 		{DialectConfig{Ignored: []string{"autoquality", "dpi"}}, "/aq:size:1000/dpi:300/w:1/" + src, "w:1", nil},
 		{DialectConfig{}, "/aq:size:1000/" + src, "ignore-options autoquality", ErrUnknownOption},
-		{DialectConfig{}, "/wmt:aGk/" + src, "paid edition", ErrUnknownOption},
+		{DialectConfig{}, "/wmt:aGk/" + src, "imgproxy Pro", ErrUnknownOption},
 		{DialectConfig{}, "/fill/300/200/" + src, "rs:fill:WIDTH:HEIGHT", ErrMalformed},
-		{DialectConfig{}, "/w/" + src, "no URL does", ErrMalformed},
+		{DialectConfig{}, "/w/" + src, "control characters", ErrMalformed},
 	} {
 		got, err := newDialect(t, tc.cfg).Parse(tc.path)
 		if tc.is != nil {
@@ -124,15 +124,15 @@ func TestDialect(t *testing.T) {
 
 func TestNewDialectRefuses(t *testing.T) {
 	for text, cfg := range map[string]DialectConfig{
-		"nothing but presets": {OnlyPresets: true},
+		"only presets":        {OnlyPresets: true},
 		"separator":           {Separator: "/"},
 		"16, 24 or 32":        {SourceKey: []byte("short")},
-		"cannot be allowed":   {Allowed: []string{"colour"}},
-		"can be ignored":      {Ignored: []string{"watermark_url"}},
+		"to allow":            {Allowed: []string{"colour"}},
+		"cannot be ignored":   {Ignored: []string{"watermark_url"}},
 		`"a": unknown option`: {Presets: map[string]string{"a": "colour:1"}},
 		`no preset "b"`:       {Presets: map[string]string{"a": "pr:b"}},
-		"names itself":        {Presets: map[string]string{"a": "pr:b", "b": "pr:a"}},
-		"no slash":            {Presets: map[string]string{"a:b": "w:1"}},
+		"includes itself":     {Presets: map[string]string{"a": "pr:b", "b": "pr:a"}},
+		"contain a slash":     {Presets: map[string]string{"a:b": "w:1"}},
 		"gravity":             {Presets: map[string]string{"a": "ex:1:sm"}},
 	} {
 		if _, err := NewDialect(cfg); err == nil || !strings.Contains(err.Error(), text) && text != "gravity" {

@@ -14,7 +14,7 @@ const encPrefix = "enc/"
 
 // errCipher is one text for all that can be wrong with an encrypted source:
 // which it was is nobody's business.
-var errCipher = fmt.Errorf("%w: the encrypted source cannot be read", ErrMalformed)
+var errCipher = fmt.Errorf("%w: the encrypted source cannot be decrypted", ErrMalformed)
 
 // EncryptSource is the segment of a source that only key can read: AES-CBC
 // with PKCS #7 padding (RFC 5652 §6.3), the initialisation vector first, in
@@ -27,7 +27,7 @@ var errCipher = fmt.Errorf("%w: the encrypted source cannot be read", ErrMalform
 func EncryptSource(key []byte, source string) (string, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return "", errors.New("a key for sources has 16, 24 or 32 bytes")
+		return "", errors.New("a source key must have 16, 24 or 32 bytes")
 	}
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("pictor enc " + source))

@@ -94,11 +94,11 @@ func (k *Keyring) mac(p Pair, path string) []byte {
 func (k *Keyring) Verify(target string) (path string, err error) {
 	target = PathOf(target)
 	if !strings.HasPrefix(target, "/") {
-		return "", fmt.Errorf("%w: it does not start with a slash", ErrMalformed)
+		return "", fmt.Errorf("%w: the path must start with a slash", ErrMalformed)
 	}
 	end := strings.IndexByte(target[1:], '/')
 	if end < 0 {
-		return "", fmt.Errorf("%w: a picture's path is /SIGNATURE/OPTIONS/SOURCE", ErrMalformed)
+		return "", fmt.Errorf("%w: an image path looks like /SIGNATURE/OPTIONS/SOURCE", ErrMalformed)
 	}
 	signature, path := target[1:1+end], target[1+end:]
 	repaired := Repair(path)

@@ -83,7 +83,7 @@ var tagsOption = option{
 		for _, t := range args {
 			t = strings.ToLower(t)
 			if t == "" || len(t) > maxTag || strings.Trim(t, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
-				return fmt.Errorf("%s is not a tag: up to %d letters, digits, ., _ and -", transform.Quote(t), maxTag)
+				return fmt.Errorf("tag %s must be 1 to %d letters, digits, ., _ or -", transform.Quote(t), maxTag)
 			}
 			tags = append(tags, t)
 		}
@@ -125,13 +125,13 @@ var filenameOption = option{
 			if encoded {
 				b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(name, "="))
 				if err != nil {
-					return errors.New("the name is not base64url")
+					return errors.New("the file name is not base64url")
 				}
 				name = string(b)
 			}
 		}
 		if len(name) > maxFilename || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
-			return fmt.Errorf("the name is not up to %d bytes of UTF-8 without control characters", maxFilename)
+			return fmt.Errorf("the file name must be UTF-8 without control characters, at most %d bytes", maxFilename)
 		}
 		r.Filename = name
 		return nil

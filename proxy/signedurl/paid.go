@@ -46,13 +46,13 @@ func Ignorable() []string {
 func unknownOption(name string) error {
 	for long, names := range paid {
 		if slices.Contains(names, name) {
-			return fmt.Errorf("%w: %s is one of imgproxy's paid edition; the server can be told to pass over it (ignore-options %s)", ErrUnknownOption, transform.Quote(name), long)
+			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have; --ignore-options %s makes the server ignore it", ErrUnknownOption, transform.Quote(name), long)
 		}
 	}
 	for _, names := range refused {
 		if slices.Contains(names, name) {
-			return fmt.Errorf("%w: %s is one of imgproxy's paid edition, which pictor does not have", ErrUnknownOption, transform.Quote(name))
+			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have", ErrUnknownOption, transform.Quote(name))
 		}
 	}
-	return fmt.Errorf("%w: %s is not one that pictor knows", ErrUnknownOption, transform.Quote(name))
+	return fmt.Errorf("%w: there is no option %s", ErrUnknownOption, transform.Quote(name))
 }

@@ -25,10 +25,10 @@ func (d *Dialect) source(r *Request, s string) (ext string, err error) {
 		return "", err
 	}
 	if r.Source == "" {
-		return "", fmt.Errorf("%w: there is no source in it", ErrMalformed)
+		return "", fmt.Errorf("%w: the source is empty", ErrMalformed)
 	}
 	if !utf8.ValidString(r.Source) || strings.ContainsFunc(r.Source, isControl) {
-		return "", fmt.Errorf("%w: the source's URL holds bytes that no URL does", ErrMalformed)
+		return "", fmt.Errorf("%w: the source URL contains control characters or is not UTF-8", ErrMalformed)
 	}
 	return ext, nil
 }
@@ -57,11 +57,11 @@ func (d *Dialect) encryptedSource(s string) (source, ext string, err error) {
 func plainSource(s string) (source, ext string, err error) {
 	s, ext, ok := cutExtension(s, "@")
 	if !ok {
-		return "", "", fmt.Errorf("%w: the source has more than one @; one inside its URL is written %%40", ErrMalformed)
+		return "", "", fmt.Errorf("%w: the source has more than one @; write %%40 for an @ in the source URL", ErrMalformed)
 	}
 	source, err = url.PathUnescape(s)
 	if err != nil {
-		return "", "", fmt.Errorf("%w: the source's percent-encoding is broken; a %% in its URL is written %%25", ErrMalformed)
+		return "", "", fmt.Errorf("%w: invalid percent-encoding in the source; write %%25 for a %% in the source URL", ErrMalformed)
 	}
 	return source, ext, nil
 }
@@ -74,7 +74,7 @@ func base64Source(s string) (source, ext string, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
-		return "", "", fmt.Errorf("%w: the source %s is neither plain/URL nor base64url, nor is it an option", ErrMalformed, transform.Quote(s))
+		return "", "", fmt.Errorf("%w: %s is neither an option nor a source (plain/URL or base64url)", ErrMalformed, transform.Quote(s))
 	}
 	return string(b), ext, nil
 }

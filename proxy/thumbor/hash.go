@@ -106,7 +106,7 @@ func (d *Dialect) mac(key, rest string) string {
 func (d *Dialect) Verify(path string) (rest string, err error) {
 	first, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok || rest == "" {
-		return "", fmt.Errorf("%w: a path of this dialect is /HASH/OPTIONS/IMAGE", signedurl.ErrMalformed)
+		return "", fmt.Errorf("%w: a thumbor path looks like /HASH/OPTIONS/IMAGE", signedurl.ErrMalformed)
 	}
 	if d.cfg.Unsafe {
 		switch first {

@@ -204,14 +204,14 @@ func (p *parser) image() error {
 	if encoded, ok := strings.CutPrefix(s, "b64:"); ok && p.flavor == Imagor {
 		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
 		if err != nil {
-			return fmt.Errorf("%w: the image behind b64: is not base64url", signedurl.ErrMalformed)
+			return fmt.Errorf("%w: the source after b64: is not base64url", signedurl.ErrMalformed)
 		}
 		s = string(b)
 	} else if decoded, err := url.PathUnescape(s); err == nil {
 		s = decoded
 	}
 	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-		return fmt.Errorf("%w: there is no image behind the options, or its URL holds bytes that no URL does", signedurl.ErrMalformed)
+		return fmt.Errorf("%w: the source is missing after the options, or its URL contains control characters or is not UTF-8", signedurl.ErrMalformed)
 	}
 	// Proxies fold the slashes behind a scheme.
 	for _, scheme := range []string{"http", "https"} {

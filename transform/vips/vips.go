@@ -136,13 +136,13 @@ func failure(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
 	if outOfMemory(detail) {
-		return &Error{Err: fmt.Errorf("%w: more than its header lets expect", transform.ErrMemory), Detail: detail}
+		return &Error{Err: fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory), Detail: detail}
 	}
 	switch status {
 	case C.PICTOR_MISMATCH:
-		return &Error{Err: fmt.Errorf("%w: its header and its data disagree about its size", transform.ErrMalformed), Detail: detail}
+		return &Error{Err: fmt.Errorf("%w: the header and the image data disagree about the size", transform.ErrMalformed), Detail: detail}
 	case C.PICTOR_BROKEN:
-		return &Error{Err: fmt.Errorf("%w: its data cannot be decoded", transform.ErrMalformed), Detail: detail}
+		return &Error{Err: fmt.Errorf("%w: the image data cannot be decoded", transform.ErrMalformed), Detail: detail}
 	}
 	return &Error{Err: errInternal, Detail: detail}
 }

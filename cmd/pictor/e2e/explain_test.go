@@ -60,7 +60,7 @@ func TestExplainBatch(t *testing.T) {
 	if err := os.WriteFile(file, []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	explained(t, true, []string{"--batch", file}, "      3  ok", "      1  wrong-signature: there is no signature", "      1  not a picture", "paid edition", "      7  in all")
+	explained(t, true, []string{"--batch", file}, "      3  ok", "      1  wrong-signature: there is no signature", "      1  not a picture", "imgproxy Pro", "      7  in all")
 }
 
 func TestSignBatchSrcsetAndExpiry(t *testing.T) {
