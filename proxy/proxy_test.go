@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -168,21 +170,65 @@ func TestFullErrorsInDevelopment(t *testing.T) {
 	}
 }
 
-// Every code is documented, and no code has two meanings.
-func TestEveryErrorIsDocumented(t *testing.T) {
+// documented are the rows of a section of docs/errors.md: "code status".
+func documented(t *testing.T, heading string) map[string]bool {
+	t.Helper()
 	b, err := os.ReadFile("../docs/errors.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, status := string(b), map[string]int{}
+	_, section, _ := strings.Cut(string(b), "\n## "+heading+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	rows := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ([0-9]{3}) \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(section, -1) {
+		rows[m[1]+" "+m[2]] = true
+	}
+	return rows
+}
+
+// Every code is documented with its status, nothing else is, and no code of the
+// image port has two statuses.
+func TestEveryErrorIsDocumented(t *testing.T) {
+	has, status := map[string]bool{}, map[string]int{}
 	for _, f := range append(failures, internal, classify(echo.ErrMethodNotAllowed), classify(echo.ErrNotFound)) {
-		if !strings.Contains(doc, "`"+f.code+"`") {
-			t.Errorf("%s is not in docs/errors.md", f.code)
-		}
+		has[fmt.Sprint(f.code, " ", f.status)] = true
 		if before, ok := status[f.code]; ok && before != f.status {
 			t.Errorf("%s is %d and %d", f.code, before, f.status)
 		}
 		status[f.code] = f.status
+	}
+	if rows := documented(t, "Image port"); !maps.Equal(rows, has) {
+		t.Errorf("docs/errors.md has %v, the code %v", rows, has)
+	}
+	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true} // each with a test of its own
+	for _, tc := range adminErrors {
+		has[fmt.Sprint(tc.code, " ", tc.status)] = true
+	}
+	if rows := documented(t, "Admin port"); !maps.Equal(rows, has) {
+		t.Errorf("docs/errors.md has %v, the admin port %v", rows, has)
+	}
+}
+
+// What docs/errors.md says of how long errors are remembered is what is done.
+func TestHowLongErrorsLastIsDocumented(t *testing.T) {
+	b, err := os.ReadFile("../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (`+"`[^|]+`"+`) \| (\d+ \w+) \|$`).FindAllStringSubmatch(string(b), -1) {
+		for code := range strings.SplitSeq(m[1], ", ") {
+			said[strings.Trim(code, "`")] = m[2]
+		}
+	}
+	does := map[string]string{}
+	for _, f := range failures {
+		if f.lasts > 0 {
+			does[f.code] = map[time.Duration]string{lasting: "5 minutes", settling: "1 minute", passing: "3 seconds"}[f.lasts]
+		}
+	}
+	if !maps.Equal(said, does) {
+		t.Errorf("docs/errors.md says %v, the code %v", said, does)
 	}
 }
 
