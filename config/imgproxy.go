@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,7 +11,8 @@ import (
 
 // Moved is one of imgproxy's variables as pictor has it.
 type Moved struct {
-	// From is the variable with its value.
+	// From is the variable, with its value where pictor has the like and it is no
+	// secret.
 	From string
 	// Name and Value are pictor's setting; Name is empty where there is none.
 	Name, Value string
@@ -31,6 +33,11 @@ type move struct {
 	secret bool
 }
 
+const (
+	noBuckets = "pictor has no bucket sources yet"
+	ofWorkers = "pictor's workers are processes, at most as many as the memory limit allows"
+)
+
 // moves are by the variable's name without IMGPROXY_. The defaults of both are
 // much the same; what is not is in docs/migrating.md.
 var moves = map[string]move{
@@ -39,19 +46,19 @@ var moves = map[string]move{
 	"SOURCE_URL_ENCRYPTION_KEY": {name: "source-key", secret: true},
 	"BIND":                      {name: "listen"}, "PATH_PREFIX": {name: "path-prefix"},
 	"TIMEOUT": {name: "request-timeout", value: seconds}, "DOWNLOAD_TIMEOUT": {name: "fetch-timeout", value: seconds},
-	"TTL":                    {name: "ttl", value: seconds, note: "holds where the origin says nothing; imgproxy sends it always unless told otherwise"},
-	"WORKERS":                {name: "workers", note: "processes here, and at most what the memory limit affords"},
+	"TTL":                    {name: "ttl", value: seconds, note: "applies where the origin sends no lifetime; imgproxy always sends it unless told otherwise"},
+	"WORKERS":                {name: "workers", note: ofWorkers},
 	"MAX_SRC_RESOLUTION":     {name: "max-source-pixels", value: suffixed("MP")},
-	"MAX_SRC_FILE_SIZE":      {name: "max-source-size"},
-	"MAX_ANIMATION_FRAMES":   {name: "max-frames", note: "a source with more is refused here, and animations give their first frame"},
-	"MAX_RESULT_DIMENSION":   {name: "max-output-side", note: "a larger result is refused here, not made smaller; mrd in a URL makes it smaller"},
-	"ALLOW_SECURITY_OPTIONS": {name: "allow-security-options"},
-	"PRESETS":                {name: "presets"}, "PRESETS_PATH": {name: "presets-file"}, "ONLY_PRESETS": {name: "only-presets"},
+	"MAX_SRC_FILE_SIZE":      {name: "max-source-size", value: suffixed("B")},
+	"MAX_ANIMATION_FRAMES":   {name: "max-frames", note: "pictor refuses a source with more, and serves the first frame of an animation"},
+	"MAX_RESULT_DIMENSION":   {name: "max-output-side", note: "pictor refuses a larger result instead of making it smaller; mrd in a URL makes it smaller"},
+	"ALLOW_SECURITY_OPTIONS": {name: "allow-security-options", value: onOff},
+	"PRESETS":                {name: "presets"}, "PRESETS_PATH": {name: "presets-file"}, "ONLY_PRESETS": {name: "only-presets", value: onOff},
 	"ALLOWED_PROCESSING_OPTIONS": {name: "allow-options"}, "ARGUMENTS_SEPARATOR": {name: "arguments-separator"},
-	"BASE64_URL_INCLUDES_FILENAME": {name: "source-name"}, "LOCAL_FILESYSTEM_ROOT": {name: "local-root"},
-	"WATERMARK_PATH": {name: "watermark"}, "LOG_LEVEL": {name: "log-level"}, "LOG_FORMAT": {name: "log-format", value: logFormat},
-	"PROMETHEUS_BIND":                 {name: "admin-listen", note: "other things than metrics are there, too; not on loopback it needs --admin-token"},
-	"ALLOW_PRIVATE_SOURCE_ADDRESSES":  {name: "allow-networks", value: private, note: "name the networks that are meant instead of all private ones"},
+	"BASE64_URL_INCLUDES_FILENAME": {name: "source-name", value: onOff}, "LOCAL_FILESYSTEM_ROOT": {name: "local-root"},
+	"WATERMARK_PATH": {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel}, "LOG_FORMAT": {name: "log-format", value: logFormat},
+	"PROMETHEUS_BIND":                 {name: "admin-listen", note: "it also serves /purge and /debug/memory"},
+	"ALLOW_PRIVATE_SOURCE_ADDRESSES":  {name: "allow-networks", value: private, note: "better name the networks that are meant than all private ones"},
 	"ALLOW_LOOPBACK_SOURCE_ADDRESSES": {name: "allow-networks", value: ifTrue("127.0.0.0/8,::1/128")},
 
 	"QUALITY": {preset: "q"}, "FORMAT_QUALITY": {preset: "fq", value: formatQuality},
@@ -59,71 +66,131 @@ var moves = map[string]move{
 	"ENFORCE_THUMBNAIL": {preset: "eth"}, "RETURN_ATTACHMENT": {preset: "att"}, "PRESERVE_HDR": {preset: "ph"},
 	"JPEG_PROGRESSIVE": {preset: "jpgo"}, "PNG_INTERLACED": {preset: "pngo"}, "AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
 
-	"SECRET":      {note: "there is no second secret: keep strangers out by signatures"},
-	"MAX_CLIENTS": {note: "connections are a part of the memory plan"},
-	"CONCURRENCY": {name: "workers", note: "processes here, and at most what the memory limit affords"},
-	"USE_ETAG":    {note: "every picture has a strong ETag"},
-	"AUTO_WEBP":   {note: "auto-formats: those that are meant, such as avif,webp"}, "AUTO_AVIF": {note: "auto-formats: those that are meant, such as avif,webp"},
-	"ENFORCE_WEBP": {note: "a format in a URL goes over what is negotiated"}, "ENFORCE_AVIF": {note: "a format in a URL goes over what is negotiated"},
-	"USE_S3": {note: "buckets are not there yet"}, "USE_GCS": {note: "buckets are not there yet"}, "USE_ABS": {note: "buckets are not there yet"},
-	"FREE_MEMORY_INTERVAL": {note: "memory comes back by itself"}, "DOWNLOAD_BUFFER_SIZE": {note: "sources are not in buffers here"},
+	"SECRET":       {note: "pictor has no second secret: signatures keep strangers out"},
+	"MAX_CLIENTS":  {note: "the memory plan limits connections"},
+	"CONCURRENCY":  {name: "workers", note: ofWorkers},
+	"USE_ETAG":     {note: "every response has a strong ETag"},
+	"AUTO_WEBP":    {note: "set auto-formats to the formats that are meant, such as avif,webp"},
+	"AUTO_AVIF":    {note: "set auto-formats to the formats that are meant, such as avif,webp"},
+	"ENFORCE_WEBP": {note: "a format in a URL beats negotiation"}, "ENFORCE_AVIF": {note: "a format in a URL beats negotiation"},
+	"USE_S3": {note: noBuckets}, "USE_GCS": {note: noBuckets}, "USE_ABS": {note: noBuckets},
+	"FREE_MEMORY_INTERVAL": {note: "pictor gives memory back by itself"}, "DOWNLOAD_BUFFER_SIZE": {note: "pictor does not buffer sources on the heap"},
+}
+
+// ImgproxyVariables are those that FromImgproxy knows, sorted.
+func ImgproxyVariables() []string {
+	var names []string
+	for name := range moves {
+		names = append(names, imgproxyPrefix+name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // FromImgproxy translates a process's environment ("NAME=value"), sorted by
-// variable. Options that URLs have come together in the default preset.
-func FromImgproxy(environ []string) []Moved {
-	const prefix = "IMGPROXY_"
+// variable. Options that URLs have come together in the default preset, but for
+// those that option does not take. Each setting is there at most once.
+func FromImgproxy(environ []string, option func(segment string) error) []Moved {
+	separator := ":"
+	for _, entry := range environ {
+		if s, ok := strings.CutPrefix(entry, imgproxyPrefix+"ARGUMENTS_SEPARATOR="); ok && s != "" {
+			separator = s
+		}
+	}
 	var out []Moved
-	var presets []string
-	sorted := slices.Sorted(slices.Values(environ))
-	for _, entry := range sorted {
+	var defaults []string
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(entry, "=")
-		bare, ok := strings.CutPrefix(name, prefix)
-		if !ok || strings.TrimSpace(value) == "" {
+		bare, ok := strings.CutPrefix(name, imgproxyPrefix)
+		if value = strings.TrimSpace(value); !ok || value == "" {
 			continue
 		}
-		m, known := moves[bare]
-		moved := Moved{From: name + "=" + value, Note: m.note, Secret: m.secret}
-		if m.secret {
-			moved.From = name
-		}
-		switch {
-		case !known:
-			moved.Note = "pictor has nothing of the kind"
-		case m.name == "" && m.preset == "":
-		default:
-			var err error
-			if m.value != nil {
-				value, err = m.value(value)
+		moved, options := translate(name, value, moves[bare])
+		for _, segment := range options {
+			if err := option(segment); err != nil {
+				moved.Note += fmt.Sprintf("; without %s: %v", segment, err)
+				continue
 			}
-			switch {
-			case err != nil:
-				moved.Note = err.Error()
-			case m.preset != "":
-				presets = append(presets, m.preset+":"+value)
-				moved.Note = "in the default preset"
-			default:
-				moved.Name, moved.Value = m.name, value
-			}
+			defaults = append(defaults, strings.ReplaceAll(segment, ":", separator))
 		}
 		out = append(out, moved)
 	}
-	if len(presets) > 0 {
-		out = addDefaultPreset(out, strings.Join(presets, "/"))
+	out = once(out)
+	if len(defaults) > 0 {
+		out = addDefaultPreset(out, strings.Join(defaults, "/"))
 	}
 	return out
+}
+
+const imgproxyPrefix = "IMGPROXY_"
+
+// translate gives a setting, or options of the default preset.
+func translate(variable, value string, m move) (moved Moved, options []string) {
+	moved = Moved{From: variable + "=" + value, Note: m.note, Secret: m.secret}
+	switch {
+	case m.secret:
+		moved.From = variable
+	case m.name == "" && m.preset == "":
+		moved.From = variable // perhaps a secret
+		if m.note == "" {
+			moved.Note = "pictor has nothing like it"
+		}
+		return moved, nil
+	}
+	if m.value != nil {
+		var err error
+		if value, err = m.value(value); err != nil {
+			moved.Note = err.Error()
+			return moved, nil
+		}
+	}
+	if m.preset == "" {
+		moved.Name, moved.Value = m.name, value
+		return moved, nil
+	}
+	moved.Note = "in the default preset"
+	for part := range strings.SplitSeq(value, ",") {
+		options = append(options, m.preset+":"+part)
+	}
+	return moved, options
+}
+
+// once joins lists that several variables make, and lets the last variable set
+// what is no list, WORKERS rather than CONCURRENCY: a YAML file has a key once.
+func once(all []Moved) []Moved {
+	at := map[string]int{}
+	for i := range all {
+		m := &all[i]
+		first, twice := at[m.Name]
+		switch {
+		case m.Name == "":
+		case !twice:
+			at[m.Name] = i
+		case m.Name == "allow-networks":
+			all[first].Value += "," + m.Value
+			m.Note = strings.TrimPrefix(m.Note+"; in allow-networks above", "; ")
+			m.Name, m.Value = "", ""
+		default:
+			from, _, _ := strings.Cut(m.From, "=")
+			all[first].Note = fmt.Sprintf("left out, as %s sets %s", from, m.Name)
+			all[first].Name, all[first].Value = "", ""
+			at[m.Name] = i
+		}
+	}
+	return all
 }
 
 // addDefaultPreset puts options before those that a default preset has.
 func addDefaultPreset(out []Moved, options string) []Moved {
 	for i, m := range out {
-		if m.Name != "presets" {
+		if m.Name != presetsName {
 			continue
 		}
 		entries := strings.Split(m.Value, ",")
 		for j, e := range entries {
-			if after, ok := strings.CutPrefix(e, "default="); ok {
-				entries[j] = "default=" + options + "/" + after
+			name, after, _ := strings.Cut(e, "=")
+			if strings.TrimSpace(name) == "default" && options != "" {
+				entries[j] = "default=" + options + "/" + strings.TrimSpace(after)
 				options = ""
 			}
 		}
@@ -133,7 +200,7 @@ func addDefaultPreset(out []Moved, options string) []Moved {
 		out[i].Value = strings.Join(entries, ",")
 		return out
 	}
-	return append(out, Moved{Name: "presets", Value: "default=" + options})
+	return append(out, Moved{Name: presetsName, Value: "default=" + options})
 }
 
 func seconds(s string) (string, error) {
@@ -151,7 +218,7 @@ func suffixed(unit string) func(string) (string, error) {
 func ifTrue(value string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if on, err := strconv.ParseBool(s); err != nil || !on {
-			return "", fmt.Errorf("off here, too, unless networks are named")
+			return "", errors.New("off here, too, unless allow-networks names some")
 		}
 		return value, nil
 	}
@@ -162,15 +229,33 @@ func private(s string) (string, error) {
 }
 
 func logFormat(s string) (string, error) {
-	if s == "json" {
-		return s, nil
+	if s == "json" || s == "gcp" {
+		return "json", nil
 	}
 	return "text", nil
 }
 
-// formatQuality is jpeg=70,avif=40 there and jpeg:70:avif:40 here.
+// logLevel: there are two more levels there.
+func logLevel(s string) (string, error) {
+	switch s = strings.ToLower(s); s {
+	case "fatal", "panic":
+		return "error", nil
+	}
+	return s, nil
+}
+
+// onOff is a switch as Go's strconv reads it there.
+func onOff(s string) (string, error) {
+	on, err := strconv.ParseBool(s)
+	if err != nil {
+		return "", fmt.Errorf("%q is neither on nor off", s)
+	}
+	return strconv.FormatBool(on), nil
+}
+
+// formatQuality is jpeg=70,avif=40 there and jpeg:70 and avif:40 here.
 func formatQuality(s string) (string, error) {
-	return strings.NewReplacer("=", ":", ",", ":", " ", "").Replace(s), nil
+	return strings.NewReplacer("=", ":", " ", "").Replace(s), nil
 }
 
 // avifSpeed is 0 to 9 there, and effort the other way round here.

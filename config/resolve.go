@@ -27,23 +27,50 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 		}
 		s := &sources{table: table, env: env, origins: Origins{}}
 		remarks := &Remarks{table: table, origins: s.origins, bare: map[string]string{}}
-		for _, option := range []kong.Option{
-			kong.KindMapper(reflect.Bool, boolMapper{}),
-			kong.TypeMapper(reflect.TypeFor[time.Duration](), durationMapper{}),
-			kong.TypeMapper(reflect.TypeFor[Bytes](), sizeMapper{remarks}),
-			kong.TypeMapper(reflect.TypeFor[CacheSize](), sizeMapper{remarks}),
+		for _, option := range append(mappers(remarks),
 			kong.ValueFormatter(s.help),
 			kong.WithBeforeResolve(s.open),
 			kong.Bind(s.origins),
 			kong.Bind(remarks),
 			kong.PostBuild(func(k *kong.Kong) error { markSettings(k.Model.Node, table); return nil }),
-		} {
+		) {
 			if err := option.Apply(k); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// mappers read the values of settings.
+func mappers(remarks *Remarks) []kong.Option {
+	return []kong.Option{
+		kong.KindMapper(reflect.Bool, boolMapper{}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), durationMapper{}),
+		kong.TypeMapper(reflect.TypeFor[Bytes](), sizeMapper{remarks}),
+		kong.TypeMapper(reflect.TypeFor[CacheSize](), sizeMapper{remarks}),
+	}
+}
+
+// Load reads the text of a YAML file as serve would with no flags and
+// variables. An error is ErrSetting.
+func Load(data []byte) (*Serve, error) {
+	table, err := readSettings()
+	if err != nil {
+		return nil, err
+	}
+	values, err := parseFile(data, table)
+	if err != nil {
+		return nil, Invalid(err)
+	}
+	s := &Serve{}
+	l := &lookup{table: table, given: map[string]string{}, origins: Origins{}, levels: []level{fileLevel("", values)}}
+	remarks := &Remarks{table: table, origins: l.origins, bare: map[string]string{}}
+	k, err := kong.New(s, append(mappers(remarks), kong.NoDefaultHelp(), kong.Resolvers(l))...)
+	if err == nil {
+		_, err = k.Parse(nil)
+	}
+	return s, Invalid(err)
 }
 
 // Parse is k.Parse, except that a setting given empty on the command line
@@ -164,7 +191,11 @@ func (s *sources) openFile(ctx *kong.Context, path string) ([]level, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", configName, err)
 	}
-	return []level{{
+	return []level{fileLevel(path, values)}, nil
+}
+
+func fileLevel(path string, values map[string]fileValue) level {
+	return level{
 		get: func(name string) (string, bool) {
 			value, ok := values[name]
 			return value.text, ok
@@ -172,7 +203,7 @@ func (s *sources) openFile(ctx *kong.Context, path string) ([]level, error) {
 		label: func(name string) string {
 			return fmt.Sprintf("%s line %d, %s", path, values[name].line, name)
 		},
-	}}, nil
+	}
 }
 
 // errBoth names the two places that set one secret.

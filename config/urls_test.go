@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,19 +40,53 @@ func TestPrefixAndThumborRoot(t *testing.T) {
 	}
 }
 
+// everyOption takes any.
+func everyOption(string) error { return nil }
+
+func TestFromImgproxySetsEachSettingOnce(t *testing.T) {
+	moved := FromImgproxy([]string{"IMGPROXY_ALLOW_LOOPBACK_SOURCE_ADDRESSES=1", "IMGPROXY_ALLOW_PRIVATE_SOURCE_ADDRESSES=t",
+		"IMGPROXY_WORKERS=2", "IMGPROXY_CONCURRENCY=3", "IMGPROXY_PRESETS=card=w:1", "IMGPROXY_ARGUMENTS_SEPARATOR=_",
+		"IMGPROXY_QUALITY=70", "IMGPROXY_FORMAT_QUALITY=jpeg=80,jxl=77"}, func(segment string) error {
+		if strings.Contains(segment, "jxl") {
+			return errors.New("no such format")
+		}
+		return nil
+	})
+	got, notes := map[string][]string{}, ""
+	for _, m := range moved {
+		notes += m.From + ": " + m.Note + "\n"
+		if m.Name != "" {
+			got[m.Name] = append(got[m.Name], m.Value)
+		}
+	}
+	for name, want := range map[string]string{
+		"allow-networks": "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
+		"workers":        "2", "presets": "card=w:1,default=fq_jpeg_80/q_70", "arguments-separator": "_",
+	} {
+		if len(got[name]) != 1 || got[name][0] != want {
+			t.Errorf("%s: %q, want %q once", name, got[name], want)
+		}
+	}
+	for _, want := range []string{"CONCURRENCY=3: left out, as IMGPROXY_WORKERS sets workers", "without fq:jxl:77: no such format"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no %q in\n%s", want, notes)
+		}
+	}
+}
+
 func TestFromImgproxy(t *testing.T) {
 	moved := FromImgproxy([]string{"IMGPROXY_KEY=aabb", "IMGPROXY_MAX_SRC_RESOLUTION=50", "IMGPROXY_AVIF_SPEED=8", "IMGPROXY_FORMAT_QUALITY=jpeg=70,avif=40",
-		"IMGPROXY_PRESETS=default=w:1,card=h:2", "IMGPROXY_TIMEOUT=x", "IMGPROXY_EMPTY=", "OTHER=1", "IMGPROXY_ALLOW_PRIVATE_SOURCE_ADDRESSES=true", "IMGPROXY_SECRET=s"})
+		"IMGPROXY_PRESETS=default=w:1,card=h:2", "IMGPROXY_TIMEOUT=x", "IMGPROXY_EMPTY=", "OTHER=1", "IMGPROXY_ALLOW_PRIVATE_SOURCE_ADDRESSES=true", "IMGPROXY_SECRET=s3cret", "IMGPROXY_NEW_RELIC_KEY=s3cret"}, everyOption)
 	got := map[string]string{}
 	for _, m := range moved {
 		if m.Name != "" {
 			got[m.Name] = m.Value
 		}
-		if strings.Contains(m.From, "aabb") {
+		if strings.Contains(m.From, "aabb") || strings.Contains(m.From, "s3cret") {
 			t.Error("a secret is shown")
 		}
 	}
-	for name, want := range map[string]string{"max-source-pixels": "50MP", "presets": "default=avifo::1/fq:jpeg:70:avif:40/w:1,card=h:2", "key": "aabb"} {
+	for name, want := range map[string]string{"max-source-pixels": "50MP", "presets": "default=avifo::1/fq:jpeg:70/fq:avif:40/w:1,card=h:2", "key": "aabb"} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}

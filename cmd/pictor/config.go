@@ -25,7 +25,9 @@ type configCmd struct {
 
 func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins, remarks *config.Remarks) error {
 	if cmd.FromImgproxy {
-		return fromImgproxy()
+		file, err := fromImgproxy(os.Environ())
+		fmt.Print(file)
+		return err
 	}
 	cfg := (*config.Serve)(&cmd.effective)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 func TestConfigCommand(t *testing.T) {
@@ -29,13 +31,39 @@ func TestConfigCommand(t *testing.T) {
 		t.Errorf("without keys: %d %s", code, stderr)
 	}
 	out, stderr, code = pictor(t, []string{"IMGPROXY_KEY=" + keyHex, "IMGPROXY_TTL=60", "IMGPROXY_QUALITY=70", "IMGPROXY_NOTHING=1"}, "config", "--from-imgproxy")
-	for _, want := range []string{`ttl: "60s"`, `presets: "default=q:70"`, "IMGPROXY_NOTHING=1: pictor has nothing of the kind", "PICTOR_KEY"} {
+	for _, want := range []string{`ttl: "60s"`, `presets: "default=q:70"`, "IMGPROXY_NOTHING: pictor has nothing like it", "PICTOR_KEY"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
 	if code != 0 || strings.Contains(out, keyHex) {
 		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+// What imgproxy's variables become is a file that a server starts with, once the
+// keys are in its environment.
+func TestAServerStartsWithWhatImgproxyHad(t *testing.T) {
+	root, file := t.TempDir(), filepath.Join(t.TempDir(), "pictor.yaml")
+	if err := os.WriteFile(filepath.Join(root, "a.jpg"), photo(60, 40), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := pictor(t, []string{
+		"IMGPROXY_KEY=" + keyHex, "IMGPROXY_SALT=" + saltHex, "IMGPROXY_PROMETHEUS_BIND=:9090", "IMGPROXY_TTL=60",
+		"IMGPROXY_PRESETS=card=rs:fill:30:20", "IMGPROXY_FORMAT_QUALITY=webp=70,jxl=60", "IMGPROXY_LOCAL_FILESYSTEM_ROOT=" + root,
+		"IMGPROXY_MAX_SRC_FILE_SIZE=0", "IMGPROXY_LOG_LEVEL=warn",
+	}, "config", "--from-imgproxy")
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("env", append(keysSet, program)...)
+	s := start(t, cmd, "--config", file)
+	a := s.get(signed(t, "/pr:card/plain/local:///a.jpg@webp"))
+	if info, err := transform.Sniff(a.body); err != nil || info.Width != 30 || info.Height != 20 || info.Format != transform.WebP {
+		t.Errorf("%v: %+v, %v", a, info, err)
 	}
 }
 
