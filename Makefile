@@ -41,7 +41,7 @@ soak: setup-test ## burst upon burst in a memory cgroup, and whether memory come
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
 
-docs: setup ## make docs/options.md and its pictures from the options
+docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs
 
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each

@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"docs/heap":             {},
 	"proxy/ledger":          {},
 	"proxy":                 {"transform", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor"},
-	"cmd/docs":              {"transform", "transform/vips", "proxy/signedurl"},
+	"cmd/docs":              {"config", "transform", "transform/vips", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config",
 		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
 	"cmd/pictor/e2e": {},

@@ -1,6 +1,7 @@
 // Command docs generates docs/options.md and its images from the declarations
-// of the options. `make docs` runs it in the root of the repository. A test
-// fails if the committed page differs from the generated one.
+// of the options, and docs/settings.md from the settings. `make docs` runs it in
+// the root of the repository. A test fails if a committed page differs from the
+// generated one.
 package main
 
 import (
@@ -12,6 +13,9 @@ import (
 func main() {
 	files, err := build(".")
 	if err != nil {
+		log.Fatal(err)
+	}
+	if files["docs/settings.md"], err = settingsPage(); err != nil {
 		log.Fatal(err)
 	}
 	// Images of removed options are removed, too.
