@@ -317,6 +317,20 @@ func TestReadiness(t *testing.T) {
 	want("/health/live", 200)
 }
 
+func TestTheHomePageHasAnIcon(t *testing.T) {
+	home := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "home of ", r.URL.Path) })
+	r := newRig(t, func(c *Config) { c.Home = home })
+	for _, path := range []string{"/", "/favicon.ico"} {
+		if resp, body := r.must(path); resp.StatusCode != 200 || body != "home of "+path {
+			t.Errorf("%s: %d %q", path, resp.StatusCode, body)
+		}
+	}
+	r = newRig(t, nil)
+	if resp, body := r.must("/favicon.ico"); resp.StatusCode != 404 || !strings.HasPrefix(body, "malformed-path: ") {
+		t.Errorf("without a page: %d %q", resp.StatusCode, body)
+	}
+}
+
 func TestASourceThatIsNotAllowedIsNotFetched(t *testing.T) {
 	r := newRig(t, nil)
 	for path, want := range map[string]string{

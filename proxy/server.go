@@ -74,7 +74,7 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Ready tells what keeps the server from serving; nil means nothing ever does.
 	Ready func() error
-	// Home answers GET /; nil means a quiet 200.
+	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
 	Home http.Handler
 	// FullErrors shows causes to the client (--dev).
 	FullErrors bool
@@ -181,6 +181,7 @@ func (s *Server) routes() {
 	s.echo.Logger.SetOutput(discard{})
 	both := []string{http.MethodGet, http.MethodHead}
 	s.echo.Match(both, "/", s.home)
+	s.echo.Match(both, "/favicon.ico", s.favicon)
 	s.echo.Match(both, "/robots.txt", s.robots)
 	s.echo.Match(both, "/health", s.live)
 	s.echo.Match(both, "/health/live", s.live)
@@ -218,6 +219,14 @@ func (s *Server) home(c echo.Context) error {
 		return nil
 	}
 	return c.String(http.StatusOK, "pictor\n")
+}
+
+// favicon is the home page's. Without such a page it is a path as any other.
+func (s *Server) favicon(c echo.Context) error {
+	if s.cfg.Home != nil {
+		return s.home(c)
+	}
+	return s.picture(c)
 }
 
 func (s *Server) robots(c echo.Context) error {

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"strings"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -23,44 +24,66 @@ var samples embed.FS
 //go:embed page.html
 var page string
 
+//go:embed icon.svg
+var icon []byte
+
 // Samples holds samples/dunes.jpg, samples/harbour.jpg and samples/lights.jpg,
 // to be sources under local:///samples/.
 func Samples() fs.FS { return samples }
 
-// shot is one picture on the page.
+// shot is one image on the page.
 type shot struct {
-	// Title is what a reader sees, Options what the URL says.
-	Title, Options string
-	URL            string
-	Width, Height  int
+	// Title is the caption, and Alt what the image shows. Options are the
+	// segments of the path that make it what it is, and Rest stands for the rest.
+	Title, Alt    string
+	Options       []string
+	Rest, URL     string
+	Width, Height int
+	Transparent   bool
 }
 
 // sample is a shot without its URL: what is made of samples/name.jpg.
 type sample struct {
-	title, name   string
-	width, height int
-	params        transform.Params
+	title, alt, name string
+	width, height    int
+	params           transform.Params
 }
 
 var shown = []sample{
-	{"Dunes", "dunes", 480, 320, transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.WebP}},
-	{"Harbour", "harbour", 480, 320, transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.JPEG}},
-	{"Lights", "lights", 213, 320, transform.Params{Height: 320, DPR: 2, Format: transform.WebP}},
+	{"Dunes", "Dunes at sunset", "dunes", 480, 320,
+		transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.WebP}},
+	{"Harbour", "A harbour town by night, with its reflection", "harbour", 480, 320,
+		transform.Params{Mode: transform.Fill, Width: 480, Height: 320, DPR: 2, Format: transform.JPEG}},
+	{"Lights", "Coloured lights out of focus", "lights", 213, 320,
+		transform.Params{Height: 320, DPR: 2, Format: transform.WebP}},
 }
 
 var more = []sample{
-	{"fit into a box", "dunes", 150, 100, transform.Params{Width: 150, Height: 150, Format: transform.JPEG}},
-	{"fill a square", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Format: transform.JPEG}},
-	{"fill, keep the east", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Gravity: transform.At(transform.East), Format: transform.JPEG}},
-	{"turn by 90 degrees", "harbour", 100, 150, transform.Params{Width: 100, Rotate: 90, Format: transform.JPEG}},
-	{"blur", "harbour", 150, 100, transform.Params{Width: 150, Blur: 4, Format: transform.JPEG}},
-	{"a circle", "dunes", 150, 150, transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Mask: transform.Circle, Format: transform.WebP}},
-	{"less colour", "lights", 100, 150, transform.Params{Width: 100, Saturation: transform.Factor{On: true, By: 0.2}, Format: transform.JPEG}},
-	{"as AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
-	{"JPEG at quality 10", "lights", 100, 150, transform.Params{Width: 100, Quality: 10, Format: transform.JPEG}},
+	{"Fit into a box", "The dunes, the whole image", "dunes", 150, 100,
+		transform.Params{Width: 150, Height: 150, Format: transform.JPEG}},
+	{"Fill a square", "The dunes, cropped to a square around the centre", "dunes", 150, 150,
+		transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Format: transform.JPEG}},
+	{"Fill, keep the east", "The dunes, cropped to a square at the right edge", "dunes", 150, 150,
+		transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Gravity: transform.At(transform.East),
+			Format: transform.JPEG}},
+	{"Rotate by 90 degrees", "The harbour, turned clockwise", "harbour", 100, 150,
+		transform.Params{Width: 100, Rotate: 90, Format: transform.JPEG}},
+	{"Blur", "The harbour, blurred", "harbour", 150, 100, transform.Params{Width: 150, Blur: 4, Format: transform.JPEG}},
+	{"Circle", "The dunes, cropped to a circle with transparent corners", "dunes", 150, 150,
+		transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Mask: transform.Circle, Format: transform.WebP}},
+	{"Less saturation", "The lights, almost grey", "lights", 100, 150,
+		transform.Params{Width: 100, Saturation: transform.Factor{On: true, By: 0.2}, Format: transform.JPEG}},
+	{"AVIF", "The harbour as an AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
+	{"JPEG, quality 10", "The lights with visible JPEG blocks", "lights", 100, 150,
+		transform.Params{Width: 100, Quality: 10, Format: transform.JPEG}},
 }
 
-// Page makes the page once, with URLs signed by ring, and serves it.
+// policy lets the page show this server's images, and do nothing else.
+const policy = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Page makes the page once, with URLs signed by ring, and serves it, with its
+// icon at /favicon.ico.
 func Page(ring *signedurl.Keyring) (http.Handler, error) {
 	t, err := template.New("page").Parse(page)
 	if err != nil {
@@ -71,13 +94,18 @@ func Page(ring *signedurl.Keyring) (http.Handler, error) {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
+		h, body := w.Header(), b.Bytes()
 		h.Set("Content-Type", "text/html; charset=utf-8")
+		if r.URL.Path == "/favicon.ico" {
+			body = icon
+			h.Set("Content-Type", "image/svg+xml")
+		}
 		// The key is thrown away with the process, and the URLs with it.
 		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'")
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodHead {
-			_, _ = w.Write(b.Bytes()) // the browser may have left
+			_, _ = w.Write(body) // the browser may have left
 		}
 	}), nil
 }
@@ -86,7 +114,13 @@ func shots(ring *signedurl.Keyring, samples []sample) []shot {
 	var out []shot
 	for _, s := range samples {
 		req := signedurl.Request{Source: "local:///samples/" + s.name + ".jpg", Params: s.params}
-		out = append(out, shot{Title: s.title, Options: s.params.String(), URL: ring.SignedPath(req, true), Width: s.width, Height: s.height})
+		options := s.params
+		options.Format = transform.FormatUnknown // the path has it behind the source
+		out = append(out, shot{
+			Title: s.title, Alt: s.alt, URL: ring.SignedPath(req, true), Width: s.width, Height: s.height,
+			Options: strings.Split(options.String(), "/"), Rest: "…@" + s.params.Format.Ext(),
+			Transparent: s.params.Mask == transform.Circle,
+		})
 	}
 	return out
 }
