@@ -72,8 +72,11 @@ var failures = []failure{
 	{origin.ErrDenied, http.StatusBadGateway, "source-unreachable", unreachable, passing, false},
 	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
-	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	// Only an origin that sent a 200 comes this far: its texts tell nothing more
+	// of a network than an image would.
+	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", "", passing, true},
+	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, true}, // RFC 9110 §15.5.16
 
 	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, true},
 	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", settling, true},

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"net/http"
@@ -147,6 +148,40 @@ func TestWhatAnOriginAnswersInsteadOfAPicture(t *testing.T) {
 				r.wantStatus("back for good", r.path("w:10"), inMemory)
 			}
 		})
+	}
+}
+
+// What is wrong with a success is told, as it is nothing of the network.
+func TestASuccessThatIsNoImageSaysWhy(t *testing.T) {
+	coded := func(coding, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", coding)
+			fmt.Fprint(w, body)
+		}
+	}
+	var zipped strings.Builder
+	z := gzip.NewWriter(&zipped)
+	z.Write(gray(40, 30))
+	z.Close()
+	for name, tc := range map[string]struct {
+		answer func(http.ResponseWriter)
+		status int
+		text   string
+	}{
+		"br":              {coded("br", "\x1b\x1e\x00"), 415, "unsupported-type: The source has the content coding br, "},
+		"three codings":   {coded("gzip,gzip,gzip", ""), 415, "unsupported-type: The source has more than 2 content "},
+		"no gzip":         {coded("gzip", "some text of theirs"), 502, "source-unreachable: The source says Content-Encoding: gzip, but "},
+		"a gzipped image": {coded("gzip", zipped.String()), 200, ""},
+		"a plain image":   {coded("br", string(gray(40, 30))), 200, ""},
+		"an image":        {coded("aws-chunked", string(gray(40, 30))), 200, ""},
+	} {
+		r := newRig(t, nil)
+		r.answers(tc.answer)
+		resp, body := r.must(r.path("w:10"))
+		told := tc.text == "" || strings.HasPrefix(body, tc.text)
+		if resp.StatusCode != tc.status || !told || strings.Contains(body, "theirs") {
+			t.Errorf("%s: %d %.200q", name, resp.StatusCode, body)
+		}
 	}
 }
 

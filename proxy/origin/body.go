@@ -1,13 +1,9 @@
 package origin
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
-	"strings"
 )
 
 // step is what is reserved at a time where the length is not known. Most
@@ -61,16 +57,20 @@ func (f *Fetcher) copy(w io.Writer, body io.Reader, size int64, reserve func(int
 	}
 }
 
-// wire reads the body of an answer as it comes. It keeps the pace, bounds what
+// wire reads the body of a response as it comes. It keeps the pace, bounds what
 // comes, because gzip can make nothing of very much, and says what an error is.
 type wire struct {
 	f    *Fetcher
 	ctx  context.Context
 	pace *pace
 	body io.Reader
+	// size is the declared length, -1 for none.
+	size int64
 	read int64
 	err  error
 }
+
+func (r *wire) failed() error { return r.err }
 
 func (r *wire) Read(b []byte) (int, error) {
 	n, err := r.body.Read(b)
@@ -85,49 +85,4 @@ func (r *wire) Read(b []byte) (int, error) {
 		r.err = blame(r.ctx, ErrTruncated, err)
 	}
 	return n, r.err
-}
-
-// unzip reads what a server compressed unasked; some do.
-type unzip struct {
-	wire *wire
-	gz   *gzip.Reader
-}
-
-func (r *unzip) Read(b []byte) (n int, err error) {
-	if r.gz == nil {
-		r.gz, err = gzip.NewReader(r.wire)
-	}
-	if err == nil {
-		n, err = r.gz.Read(b)
-	}
-	switch {
-	case err == nil, r.gz != nil && errors.Is(err, io.EOF):
-		return n, err
-	case r.wire.err != nil:
-		return n, r.wire.err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return n, fail(ErrTruncated, "in the middle of gzip")
-	}
-	return n, fail(fmt.Errorf("%w: invalid gzip data", ErrEncoding), err.Error())
-}
-
-// decode undoes the encoding of a body. What is decoded has no declared length.
-func decode(body *wire, size int64, h http.Header) (io.Reader, int64, error) {
-	zipped := false
-	for encoding := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
-		switch strings.ToLower(strings.TrimSpace(encoding)) {
-		case "", "identity":
-		case "gzip", "x-gzip": // RFC 9110 §8.4.1.3
-			if zipped {
-				return nil, 0, fmt.Errorf("%w: more than once", ErrEncoding)
-			}
-			zipped = true
-		default:
-			return nil, 0, fail(fmt.Errorf("%w: unexpected Content-Encoding", ErrEncoding), encoding)
-		}
-	}
-	if zipped {
-		return &unzip{wire: body}, -1, nil
-	}
-	return body, size, nil
 }

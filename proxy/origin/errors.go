@@ -32,8 +32,10 @@ var (
 	ErrStatus = errors.New("source answered with an error")
 	// ErrRedirects: too many, or to where none may lead.
 	ErrRedirects = errors.New("bad redirect")
-	// ErrEncoding: a Content-Encoding that is not undone, or not what it says.
-	ErrEncoding = errors.New("source is encoded")
+	// ErrCoding: a content coding that cannot be undone here.
+	ErrCoding = errors.New("content coding not supported")
+	// ErrEncoding: a body that is not what its Content-Encoding says.
+	ErrEncoding = errors.New("content coding broken")
 	// ErrTimeout: too slow, as a whole or while it was read.
 	ErrTimeout = errors.New("source too slow")
 	// ErrTooLarge: more bytes than are allowed.

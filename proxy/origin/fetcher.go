@@ -14,8 +14,8 @@ import (
 
 // Config configures a Fetcher. Zero fields mean the defaults.
 type Config struct {
-	// MaxBytes bounds a body as it is read, and what gzip makes of it; default
-	// 64 MiB.
+	// MaxBytes bounds a body as it is read, and what each of its content codings
+	// makes of it; default 64 MiB.
 	MaxBytes int64
 	// Timeout bounds what an origin takes, redirects and body included;
 	// default 10 s. To wait for a connection or for a reservation is not the

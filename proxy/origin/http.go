@@ -58,7 +58,7 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w 
 		return meta, false, nil
 	}
 	p.begin()
-	body, size, err := decode(&wire{f: f, ctx: ctx, pace: p, body: resp.Body}, resp.ContentLength, resp.Header)
+	body, size, err := f.decode(&wire{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength}, resp.Header)
 	if err != nil {
 		return Meta{}, false, err
 	}
@@ -166,7 +166,9 @@ func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
 			"User-Agent": {f.cfg.UserAgent},
 			// No type by name: an origin that negotiates would send a WebP or
 			// an AVIF of its own making instead of the picture it was given.
-			"Accept":          {"image/*,*/*;q=0.8"},
+			"Accept": {"image/*,*/*;q=0.8"},
+			// Images do not get smaller by gzip: it would cost the origin's time and
+			// the declared length. What comes coded all the same is decoded.
 			"Accept-Encoding": {"identity"},
 			"Via":             {Via},
 		},
