@@ -73,8 +73,9 @@ var failures = []failure{
 	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
-	// Only an origin that sent a 200 comes this far: its texts tell nothing more
-	// of a network than an image would.
+	// Only an origin that sent a success comes this far: these texts tell nothing
+	// more of a network than an image would.
+	{origin.ErrPartial, http.StatusBadGateway, "source-unreachable", "", passing, true},
 	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", "", passing, true},
 	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, true}, // RFC 9110 §15.5.16
 

@@ -159,6 +159,14 @@ func TestASuccessThatIsNoImageSaysWhy(t *testing.T) {
 			fmt.Fprint(w, body)
 		}
 	}
+	success := func(code int, contentRange string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Range", contentRange)
+			w.WriteHeader(code)
+			w.Write(gray(40, 30))
+		}
+	}
+	all := len(gray(40, 30))
 	var zipped strings.Builder
 	z := gzip.NewWriter(&zipped)
 	z.Write(gray(40, 30))
@@ -173,6 +181,10 @@ func TestASuccessThatIsNoImageSaysWhy(t *testing.T) {
 		"no gzip":         {coded("gzip", "some text of theirs"), 502, "source-unreachable: The source says Content-Encoding: gzip, but "},
 		"a gzipped image": {coded("gzip", zipped.String()), 200, ""},
 		"a plain image":   {coded("br", string(gray(40, 30))), 200, ""},
+		"203":             {success(203, ""), 200, ""},
+		"all of it":       {success(206, fmt.Sprintf("bytes 0-%d/%d", all-1, all)), 200, ""},
+		"a part":          {success(206, fmt.Sprintf("bytes 0-%d/999", all-1)), 502, "source-unreachable: The origin sent a part "},
+		"202":             {success(202, ""), 502, "source-unreachable: The origin sent 202 Accepted instead of "},
 		"an image":        {coded("aws-chunked", string(gray(40, 30))), 200, ""},
 	} {
 		r := newRig(t, nil)

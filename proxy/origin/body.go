@@ -3,6 +3,7 @@ package origin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -64,7 +65,7 @@ type wire struct {
 	ctx  context.Context
 	pace *pace
 	body io.Reader
-	// size is the declared length, -1 for none.
+	// size is the declared length, which must come exactly, -1 for none.
 	size int64
 	read int64
 	err  error
@@ -79,6 +80,9 @@ func (r *wire) Read(b []byte) (int, error) {
 	switch {
 	case r.read > r.f.cfg.MaxBytes:
 		r.err = r.f.tooLarge()
+	case errors.Is(err, io.EOF) && r.size >= 0 && r.read != r.size:
+		// net/http looks after a Content-Length, but not after a Content-Range.
+		r.err = fail(ErrTruncated, fmt.Sprintf("%d of %d bytes", r.read, r.size))
 	case errors.Is(err, io.EOF):
 		return n, io.EOF
 	case err != nil:

@@ -27,9 +27,11 @@ var (
 	// ErrDenied: another 4xx, by which an origin says that it does not give the
 	// source, and not that it is not well.
 	ErrDenied = errors.New("source denied")
-	// ErrStatus: any other status but 200. So are the 4xx that say "not now":
-	// 408, 425 and 429.
+	// ErrStatus: any other status that is no success. So are the 4xx that say "not
+	// now": 408, 425 and 429.
 	ErrStatus = errors.New("source answered with an error")
+	// ErrPartial: a success that has not the whole source, such as 204 and 206.
+	ErrPartial = errors.New("source not sent")
 	// ErrRedirects: too many, or to where none may lead.
 	ErrRedirects = errors.New("bad redirect")
 	// ErrCoding: a content coding that cannot be undone here.

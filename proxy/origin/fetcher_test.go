@@ -137,7 +137,7 @@ func TestBadAnswers(t *testing.T) {
 	})
 	f := newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: 1 << 20})
 	for path, want := range map[string]error{
-		"/404": ErrNotFound, "/410": ErrNotFound, "/451": ErrNotFound, "/500": ErrStatus, "/204": ErrStatus, "/206": ErrStatus,
+		"/404": ErrNotFound, "/410": ErrNotFound, "/451": ErrNotFound, "/500": ErrStatus, "/204": ErrPartial, "/206": ErrPartial,
 		"/400": ErrDenied, "/401": ErrDenied, "/403": ErrDenied, "/408": ErrStatus, "/425": ErrStatus, "/429": ErrStatus, "/503": ErrStatus,
 		"/300": ErrStatus, "/302": ErrStatus, "/304": ErrStatus,
 		"/declared": ErrTooLarge, "/chunked": ErrTooLarge, "/bomb": ErrTooLarge, "/hollow": ErrTooLarge,

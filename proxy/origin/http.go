@@ -84,8 +84,9 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 	return meta
 }
 
-// get asks until the answer is a 200, or a 304 where that was asked for; the
-// Meta is also of the redirects that led there.
+// get asks until the response has the whole source, of which ContentLength then
+// is the size, or is a 304 where that was asked for. The Meta is also of the
+// redirects that led there.
 func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.Response, Meta, error) {
 	var way trail
 	for {
@@ -102,8 +103,14 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.R
 			discard(resp)
 			have = Validators{}
 			continue
-		case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusNotModified && conditional:
+		case resp.StatusCode == http.StatusNotModified && conditional:
 			return resp, way.end(f.metaOf(resp.Header)), nil
+		case 200 <= resp.StatusCode && resp.StatusCode < 300:
+			if resp.ContentLength, err = whole(resp); err == nil {
+				return resp, way.end(f.metaOf(resp.Header)), nil
+			}
+			discard(resp)
+			return nil, Meta{}, err
 		}
 		discard(resp)
 		if err := refusal(resp); err != nil {
@@ -119,8 +126,8 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.R
 	}
 }
 
-// refusal is what an answer means that is neither the source nor a redirect to
-// it; nil for a redirect. What tells of the source is told apart from what only
+// refusal is what an answer means that is neither a success nor a redirect to the
+// source; nil for a redirect. What tells of the source is told apart from what only
 // tells that the origin is not well, or wants to be left alone (RFC 5861 §4).
 func refusal(resp *http.Response) error {
 	switch code := resp.StatusCode; code {
