@@ -89,8 +89,10 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 // redirects that led there.
 func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.Response, Meta, error) {
 	var way trail
+	var jar cookies
 	for {
 		req := f.request(ctx, u)
+		jar.send(req)
 		conditional := have.URL == way.at && have.set(req.Header)
 		resp, err := f.transport.RoundTrip(req)
 		if err != nil {
@@ -119,6 +121,7 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.R
 		if way.hops >= f.cfg.MaxRedirects {
 			return nil, Meta{}, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
 		}
+		jar.keep(u, resp)
 		if u, err = follow(u, resp.Header.Get("Location")); err != nil {
 			return nil, Meta{}, err
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // Redirects are followed by hand: each hop is a request of its own, with our
-// headers and no trace of the hop before.
+// headers and no trace of the hop before but the cookies that it set.
 
 // follow judges a redirect like a source of its own. The guard judges its
 // address again when it is dialled.
