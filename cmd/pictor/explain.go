@@ -23,10 +23,10 @@ type explainCmd struct {
 	config.Keys `embed:""`
 	config.URLs `embed:""`
 
-	URL      string `arg:"" optional:"" help:"URL or path of a picture."`
-	Batch    string `help:"File of URLs, paths or lines of an access log; - for standard input. Counts what they are, with an example each." placeholder:"FILE"`
-	Source   string `help:"A local copy of the source, for sizes and memory; else a JPEG of 4000x3000 is assumed." placeholder:"FILE"`
-	Insecure bool   `help:"As of a server that accepts any signature."`
+	URL      string `arg:"" optional:"" help:"URL or path of an image."`
+	Batch    string `help:"File of URLs, paths or access log lines, or - for standard input. Counts them by result, each with an example." placeholder:"FILE"`
+	Source   string `help:"A local copy of the source image, for sizes and memory. Default: a JPEG of 4000x3000." placeholder:"FILE"`
+	Insecure bool   `help:"Explain as a server with --insecure does, which accepts any signature."`
 }
 
 // Validate is the Keys' and the URLs'.
@@ -50,7 +50,9 @@ func (cmd *explainCmd) Run() error {
 
 // explainer reads URLs as a server with the same settings does.
 type explainer struct {
+	// ring is nil where there is no key to check signatures with.
 	ring        *signedurl.Keyring
+	size        int // of a signature, in bytes
 	dialect     *signedurl.Dialect
 	thumbor     *thumbor.Dialect
 	thumborRoot string
@@ -61,17 +63,19 @@ type explainer struct {
 }
 
 func (cmd *explainCmd) explainer() (*explainer, error) {
-	e := &explainer{prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(), insecure: cmd.Insecure, assumed: cmd.Source == "",
+	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(), insecure: cmd.Insecure, assumed: cmd.Source == "",
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3, Bits: 8, Scans: 1}}
 	var err error
 	if e.thumbor, err = thumborDialect(&cmd.Thumbor); err != nil {
-		return nil, err
+		return nil, config.Invalid(err)
 	}
-	if e.ring, err = keyring(cmd.Keys, cmd.Trusted(), cmd.Insecure || e.thumbor != nil && cmd.Key == ""); err != nil {
-		return nil, err
+	if cmd.Key != "" || cmd.Insecure {
+		if e.ring, err = keyring(cmd.Keys, cmd.Trusted(), cmd.Insecure); err != nil {
+			return nil, err
+		}
 	}
 	if e.dialect, err = dialect(&cmd.URLs); err != nil {
-		return nil, err
+		return nil, config.Invalid(err)
 	}
 	if cmd.Source == "" {
 		return e, nil
@@ -85,11 +89,32 @@ func (cmd *explainCmd) explainer() (*explainer, error) {
 
 // verdict is what a URL comes to.
 type verdict struct {
-	// code is the server's, "ok" for a picture; "not-a-picture" for other paths.
+	// code is the server's, "ok" for an image.
 	code string
 	diag signedurl.Diagnosis
-	req  signedurl.Request
-	err  error
+	// unchecked says that there is no key for the signature.
+	unchecked bool
+	req       signedurl.Request
+	// err is what is wrong with options or source, whatever the signature is, and
+	// errCode the code that it has.
+	err     error
+	errCode string
+}
+
+// judgeRest adds what options and source come to.
+func (v *verdict) judgeRest(parse func(string) (signedurl.Request, error)) {
+	if v.diag.Signed == "" {
+		return
+	}
+	if v.req, v.err = parse(v.diag.Signed); v.err != nil {
+		v.errCode = codeOf(v.err)
+	} else if v.req.Expired(time.Now()) {
+		v.err = fmt.Errorf("it was good until %s", time.Unix(v.req.Expires, 0).UTC().Format(time.RFC3339))
+		v.errCode = "expired"
+	}
+	if v.code == "ok" && v.err != nil {
+		v.code = v.errCode
+	}
 }
 
 func (e *explainer) judge(target string) verdict {
@@ -101,16 +126,16 @@ func (e *explainer) judge(target string) verdict {
 			}
 		}
 	}
-	v := verdict{code: "ok", diag: e.ring.Diagnose(strings.TrimSpace(target), e.prefix)}
+	v := verdict{code: "ok", unchecked: e.ring == nil}
+	if v.unchecked {
+		v.diag = signedurl.DiagnoseForm(strings.TrimSpace(target), e.prefix, e.size)
+	} else {
+		v.diag = e.ring.Diagnose(strings.TrimSpace(target), e.prefix)
+	}
 	if !v.diag.Valid {
 		v.code = "wrong-signature"
-		return v
 	}
-	if v.req, v.err = e.dialect.Parse(v.diag.Signed); v.err != nil {
-		v.code = codeOf(v.err)
-	} else if v.req.Expired(time.Now()) {
-		v.code = "expired"
-	}
+	v.judgeRest(e.dialect.Parse)
 	return v
 }
 
@@ -121,12 +146,14 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 			return verdict{}, false // perhaps a native one
 		}
 		first, after, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		return verdict{code: "wrong-signature", err: err, diag: signedurl.Diagnosis{Signed: after, Want: e.thumbor.Sign(after), Mistakes: []string{fmt.Sprintf("%s is not the hash of what follows it", first)}}}, true
+		v := verdict{code: "wrong-signature", diag: signedurl.Diagnosis{
+			Signed: after, Want: e.thumbor.Sign(after), Mistakes: []string{first + " is not the hash of what follows it"},
+		}}
+		v.judgeRest(e.thumbor.Parse)
+		return v, true
 	}
 	v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest}}
-	if v.req, v.err = e.thumbor.Parse(rest); v.err != nil {
-		v.code = codeOf(v.err)
-	}
+	v.judgeRest(e.thumbor.Parse)
 	return v, true
 }
 
@@ -140,6 +167,8 @@ func codeOf(err error) string {
 	return "internal"
 }
 
+var errWrongSignature = errors.New("the signature does not match this path")
+
 // one tells all of a URL. A wrong one is also an error, for scripts.
 func (e *explainer) one(target string, out io.Writer) error {
 	v := e.judge(target)
@@ -150,26 +179,48 @@ func (e *explainer) one(target string, out io.Writer) error {
 	}
 	say("signed part", v.diag.Signed)
 	say("damage", v.diag.Damage)
-	if v.code == "wrong-signature" {
+	wrong := e.signature(v, say)
+	switch {
+	case v.err != nil && v.errCode != "expired":
+		say("wrong", v.err.Error())
+	case v.diag.Signed != "":
+		e.request(v.req, say)
+	}
+	return both(wrong, v.err)
+}
+
+// both joins two errors in one line.
+func both(a, b error) error {
+	if a != nil && b != nil {
+		return fmt.Errorf("%w, and %w", a, b)
+	}
+	return errors.Join(a, b)
+}
+
+// signature tells of it, and gives the error that a wrong one is.
+func (e *explainer) signature(v verdict, say func(label, text string)) error {
+	mistakes := v.diag.Mistakes
+	switch {
+	case v.code == "wrong-signature":
 		say("signature", "wrong")
-		for i, m := range v.diag.Mistakes {
-			say(map[bool]string{true: "why", false: "and"}[i == 0], m)
+		if len(mistakes) == 0 {
+			mistakes = []string{"it is none of the usual mistakes: another key, or a path that was changed after it was signed"}
 		}
-		if len(v.diag.Mistakes) == 0 {
-			say("why", "none of the usual mistakes: another key, or a path that was changed after it was signed")
-		}
-		say("right", v.diag.Want)
-		return errors.New("the signature does not fit this path")
+	case v.unchecked:
+		say("signature", "not checked: there is no key (set --key and --salt, or PICTOR_KEY and PICTOR_SALT)")
+		return nil
+	case e.insecure:
+		say("signature", "any passes (--insecure)")
+		return nil
+	default:
+		say("signature", "right")
+		return nil
 	}
-	say("signature", map[bool]string{true: "any passes (--insecure)", false: "right"}[e.insecure])
-	if v.err != nil {
-		return v.err
+	for i, m := range mistakes {
+		say(map[bool]string{true: "why", false: "and"}[i == 0], m)
 	}
-	e.request(v.req, say)
-	if v.code == "expired" {
-		return fmt.Errorf("it was good until %s", time.Unix(v.req.Expires, 0).UTC().Format(time.RFC3339))
-	}
-	return nil
+	say("right", v.diag.Want)
+	return errWrongSignature
 }
 
 // request tells what is asked for, and what it will cost.
@@ -180,7 +231,7 @@ func (e *explainer) request(req signedurl.Request, say func(label, text string))
 		say("until", time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))
 	}
 	say("cache key", req.Canonical())
-	out, why := req.Params, "asked for"
+	out, why := req.Params, "requested"
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"
 	}
@@ -191,12 +242,13 @@ func (e *explainer) request(req signedurl.Request, say func(label, text string))
 		what = fmt.Sprintf("of this %s of %dx%d", e.info.Format, e.info.Width, e.info.Height)
 	}
 	if out.AsItIs(e.info) {
-		say("result", what+": the source as it is")
+		say("result", what+": the source unchanged")
 		return
 	}
 	say("result", fmt.Sprintf("%s: %dx%d", what, g.Width, g.Height))
 	need := transform.WorkingSet(e.info, g, out)
-	say("memory", fmt.Sprintf("%s: %.0f MiB to work on, at the most; %.0f MiB for the result", what, float64(need)/(1<<20), float64(transform.ResultBytes(e.info, g, out))/(1<<20)))
+	say("memory", fmt.Sprintf("%s: at most %.0f MiB to process, %.0f MiB for the result",
+		what, float64(need)/(1<<20), float64(transform.ResultBytes(e.info, g, out))/(1<<20)))
 }
 
 // requestLine finds the target in a line of an access log, common or combined,
@@ -245,19 +297,30 @@ func (e *explainer) batch(name string, out io.Writer) error {
 	return lines.Err()
 }
 
-// others are paths that are no pictures.
+// others are paths that are no images.
 var others = []string{"/", "/favicon.ico", "/robots.txt", "/health", "/health/live", "/health/ready"}
 
 func (e *explainer) verdictOf(target string) string {
 	if slices.Contains(others, signedurl.PathOf(target)) {
-		return "not a picture"
+		return "not an image"
 	}
 	v := e.judge(target)
 	switch {
-	case v.code == "wrong-signature" && len(v.diag.Mistakes) > 0:
-		return v.code + ": " + strings.Join(v.diag.Mistakes, "; ")
+	case v.code == "wrong-signature":
+		text := v.code
+		if len(v.diag.Mistakes) > 0 {
+			text += ": " + strings.Join(v.diag.Mistakes, "; ")
+		}
+		if v.err != nil {
+			text += fmt.Sprintf("; %s: %v", v.errCode, v.err)
+		}
+		return text
+	case v.errCode == "expired":
+		return v.code // each at another time
 	case v.err != nil:
 		return fmt.Sprintf("%s: %v", v.code, v.err)
+	case v.unchecked:
+		return v.code + ", signature not checked (no key)"
 	}
 	return v.code
 }

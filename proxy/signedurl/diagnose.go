@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -26,31 +27,133 @@ type Diagnosis struct {
 }
 
 // Diagnose looks for the mistake behind a signature that does not verify. It
-// needs the keys, so it is for whoever has them: a server that told strangers
-// would help them along. prefix is the server's path prefix.
+// needs the keys, so it is for operators: a server that told strangers would
+// help them along. prefix is the server's path prefix.
 func (k *Keyring) Diagnose(target, prefix string) Diagnosis {
-	path := WithoutPrefix(target, prefix)
-	if prefix != "" && path == "" {
-		return Diagnosis{Mistakes: []string{fmt.Sprintf("the path does not begin with the server's prefix %s", prefix)}}
+	path, wrong := pathBehind(target, prefix)
+	if path == "" {
+		return Diagnosis{Mistakes: []string{wrong}}
 	}
-	path = PathOf(path)
-	signature, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	rest = "/" + rest
-	if !ok || strings.Contains(signature, ":") || signature == "plain" {
-		signed := "/" + strings.TrimPrefix(path, "/")
-		return Diagnosis{Signed: signed, Want: k.Sign(signed), Mistakes: []string{"there is no signature: the first segment of the path must be one, or any text where the server runs with --insecure"}}
-	}
-	d := Diagnosis{Signed: Repair(rest)}
-	d.Want = k.Sign(d.Signed)
-	if d.Signed != rest {
-		d.Damage = "a proxy or CDN on the way changed the path: " + damage(rest)
-	}
-	if _, err := k.Verify(path); err == nil {
-		d.Valid = true
+	if _, err := k.Verify(path); err == nil && !unsigned(path) {
+		d := splits(path)[0].diagnosis()
+		d.Want, d.Valid = k.Sign(d.Signed), true
 		return d
 	}
-	d.Mistakes = k.mistakes(signature, rest, query(target), prefix)
+	var best Diagnosis
+	for _, s := range splits(path) {
+		mistakes := k.mistakes(s.signature, s.rest, query(target), prefix)
+		if len(mistakes) > 0 && (best.Mistakes == nil || len(mistakes) < len(best.Mistakes)) {
+			best = s.diagnosis()
+			best.Mistakes = mistakes
+		}
+	}
+	if best.Mistakes == nil {
+		best = byForm(path, k.size)
+	}
+	best.Want = k.Sign(best.Signed)
+	return best
+}
+
+// DiagnoseForm is Diagnose without a key: a signature of the right form is Valid
+// whatever it signs. size is how many bytes signatures have.
+func DiagnoseForm(target, prefix string, size int) Diagnosis {
+	path, wrong := pathBehind(target, prefix)
+	if path == "" {
+		return Diagnosis{Mistakes: []string{wrong}}
+	}
+	d := byForm(path, size)
+	d.Valid = len(d.Mistakes) == 0
 	return d
+}
+
+func pathBehind(target, prefix string) (path, wrong string) {
+	path = WithoutPrefix(target, prefix)
+	if prefix != "" && path == "" {
+		return "", fmt.Sprintf("the path does not begin with the server's prefix %s", prefix)
+	}
+	return "/" + strings.TrimPrefix(PathOf(path), "/"), ""
+}
+
+// unsigned: the path begins with options or a source.
+func unsigned(path string) bool {
+	first, _, more := strings.Cut(path[1:], "/")
+	return !more || strings.Contains(first, ":") || first == strings.TrimSuffix(plainPrefix, "/")
+}
+
+const missing = "there is no signature: the first segment of the path must be one, " +
+	"or any text where the server runs with --insecure"
+
+// byForm is what can be said of a signature by its form.
+func byForm(path string, size int) Diagnosis {
+	if unsigned(path) {
+		return Diagnosis{Signed: path, Mistakes: []string{missing}}
+	}
+	all := splits(path)
+	s := all[0]
+	if len(all) > 1 && len(misformed(s.signature, size)) > 0 {
+		for _, other := range all[1:] {
+			if len(bare(other.signature)) == base64.RawURLEncoding.EncodedLen(size) {
+				s = other
+			}
+		}
+	}
+	d := s.diagnosis()
+	d.Mistakes = misformed(s.signature, size)
+	return d
+}
+
+// split is a way to cut a path in two. rest begins with its slash.
+type split struct{ signature, rest string }
+
+func (s split) diagnosis() Diagnosis {
+	d := Diagnosis{Signed: Repair(s.rest)}
+	if d.Signed != s.rest {
+		d.Damage = "a proxy or CDN on the way changed the path: " + damage(s.rest)
+	}
+	return d
+}
+
+// splits are the cut at the first slash, and those at later ones that have a
+// signature in base64's standard alphabet, with slashes in it, before them.
+func splits(path string) []split {
+	path = path[1:]
+	var all []split
+	for i := range len(path) {
+		if path[i] != '/' {
+			continue
+		}
+		s := split{path[:i], path[i:]}
+		n := len(bare(s.signature))
+		standard := n >= shortest && strings.Trim(unescape(s.signature), standardAlphabet) == ""
+		if len(all) == 0 || standard {
+			all = append(all, s)
+		}
+		if n > longest {
+			break
+		}
+	}
+	if len(all) == 0 {
+		return []split{{path, ""}}
+	}
+	return all
+}
+
+const (
+	standardAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+	// shortest and longest are how many characters 8 and 32 bytes have.
+	shortest, longest = 11, 43
+)
+
+func unescape(signature string) string {
+	if s, err := url.PathUnescape(signature); err == nil {
+		return s
+	}
+	return signature
+}
+
+// bare is a signature in the alphabet of URLs and without padding.
+func bare(signature string) string {
+	return strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(unescape(signature)), "=")
 }
 
 func damage(path string) string {
@@ -86,7 +189,7 @@ func (k *Keyring) mistakes(signature, path, query, prefix string) []string {
 				continue
 			}
 			var all []string
-			for _, mistake := range []string{m.mistake, p.mistake, how} {
+			for _, mistake := range append([]string{m.mistake, p.mistake}, how...) {
 				if mistake != "" {
 					all = append(all, mistake)
 				}
@@ -98,6 +201,9 @@ func (k *Keyring) mistakes(signature, path, query, prefix string) []string {
 	}
 	return best
 }
+
+// placeholders stand where the signature does in examples.
+var placeholders = []string{"/unsafe", "/insecure", "/signature", "/_"}
 
 func pathGuesses(path, query, prefix string) []guess {
 	repaired := Repair(path)
@@ -121,7 +227,7 @@ func pathGuesses(path, query, prefix string) []guess {
 		add("the server's path prefix was signed: begin at the slash behind the signature", prefix+path)
 	}
 	add("the path was signed without its first slash", strings.TrimPrefix(path, "/"))
-	for _, word := range []string{"/unsafe", "/insecure", "/signature", "/_"} {
+	for _, word := range placeholders {
 		add("a placeholder for the signature was signed: begin at the slash behind it", word+path)
 	}
 	return all
@@ -168,32 +274,70 @@ func (k *Keyring) macGuesses() []macGuess {
 	return all
 }
 
-// writtenAs says how a signature was written, if it is of a sum.
-func (k *Keyring) writtenAs(signature string, sum []byte) (mistake string, ok bool) {
-	full, want := base64.RawURLEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum[:k.size])
-	unescaped, err := url.PathUnescape(signature)
-	if err != nil {
-		unescaped = signature
-	}
-	standard := strings.NewReplacer("+", "-", "/", "_").Replace(unescaped)
-	bare := strings.TrimRight(standard, "=")
+const (
+	inHex     = "it is in hexadecimal: write it in base64url"
+	inPadding = "the padding was kept: the signature ends before the ="
+)
+
+// inStandard are the mistakes of a signature that is right in another way of
+// writing base64.
+func inStandard(signature string) (mistakes []string) {
+	text := unescape(signature)
 	switch {
-	case signature == want:
-		return "", true
-	case bare == want && strings.HasSuffix(unescaped, "="):
-		return "the padding was kept: the signature ends before the =", true
-	case bare == want:
-		return "it is in base64's standard alphabet: + is - and / is _ in a URL", true
-	case unescaped == hex.EncodeToString(sum), unescaped == hex.EncodeToString(sum[:k.size]):
-		return "it is in hexadecimal: write it in base64url", true
-	case len(bare) >= 8 && bare == full:
-		return fmt.Sprintf("all 32 bytes of it were kept: this server's signatures have %d (--signature-size)", k.size), true
-	case len(bare) >= 8 && strings.HasPrefix(full, bare):
-		return fmt.Sprintf("it was cut to %d characters: cut the bytes to %d before encoding them", len(bare), k.size), true
-	case len(bare) >= 8 && cutBytes(bare, sum):
-		return fmt.Sprintf("it was cut to another number of bytes: this server's signatures have %d (--signature-size)", k.size), true
+	case strings.Contains(signature, "/"):
+		mistakes = append(mistakes, "it is in base64's standard alphabet, and its / splits the path: + is - and / is _ in a URL")
+	case strings.ContainsAny(text, "+/"):
+		mistakes = append(mistakes, "it is in base64's standard alphabet: + is - and / is _ in a URL")
 	}
-	return "", false
+	if strings.HasSuffix(text, "=") {
+		mistakes = append(mistakes, inPadding)
+	}
+	return mistakes
+}
+
+// misformed says what is wrong with a signature whatever it signs.
+func misformed(signature string, size int) []string {
+	mistakes := inStandard(signature)
+	text := bare(signature)
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	_, notHex := hex.DecodeString(text)
+	switch {
+	case slices.Contains(placeholders, "/"+signature):
+		mistakes = append(mistakes, "it is a placeholder: only a server with --insecure takes one")
+	case notHex == nil && (len(text) == 2*sha256.Size || len(text) == 2*size):
+		mistakes = append(mistakes, inHex)
+	case err != nil:
+		mistakes = append(mistakes, "it is not base64url")
+	case len(b) != size:
+		mistakes = append(mistakes, fmt.Sprintf("it has %d bytes: signatures of this server have %d (--signature-size)", len(b), size))
+	}
+	return mistakes
+}
+
+// writtenAs says how a signature was written, if it is of a sum.
+func (k *Keyring) writtenAs(signature string, sum []byte) (mistakes []string, ok bool) {
+	full, want := base64.RawURLEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum[:k.size])
+	text, written := bare(signature), strings.ToLower(unescape(signature))
+	if signature == want {
+		return nil, true
+	}
+	mistakes = inStandard(signature)
+	switch {
+	case text == want:
+	case written == hex.EncodeToString(sum), written == hex.EncodeToString(sum[:k.size]):
+		mistakes = append(mistakes, inHex)
+	case len(text) < 8:
+		return nil, false
+	case text == full:
+		mistakes = append(mistakes, fmt.Sprintf("all 32 bytes of it were kept: this server's signatures have %d (--signature-size)", k.size))
+	case strings.HasPrefix(full, text):
+		mistakes = append(mistakes, fmt.Sprintf("it was cut to %d characters: cut the bytes to %d before encoding them", len(text), k.size))
+	case cutBytes(text, sum):
+		mistakes = append(mistakes, fmt.Sprintf("it was cut to another number of bytes: this server's signatures have %d (--signature-size)", k.size))
+	default:
+		return nil, false
+	}
+	return mistakes, true
 }
 
 // cutBytes says whether a text is the beginning of a sum, by whole bytes.

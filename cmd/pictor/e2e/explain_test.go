@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +11,14 @@ import (
 var keysSet = []string{"PICTOR_KEY=" + keyHex, "PICTOR_SALT=" + saltHex}
 
 // explained runs explain and wants words in what it says.
-func explained(t *testing.T, good bool, args []string, words ...string) {
+func explained(t *testing.T, good bool, args []string, words ...string) (all string) {
 	t.Helper()
-	out, stderr, code := pictor(t, keysSet, append([]string{"explain"}, args...)...)
+	return explainedWith(t, keysSet, good, args, words...)
+}
+
+func explainedWith(t *testing.T, env []string, good bool, args []string, words ...string) (all string) {
+	t.Helper()
+	out, stderr, code := pictor(t, env, append([]string{"explain"}, args...)...)
 	if (code == 0) != good {
 		t.Errorf("%v: code %d, %s", args, code, stderr)
 	}
@@ -21,27 +27,85 @@ func explained(t *testing.T, good bool, args []string, words ...string) {
 			t.Errorf("%v: no %q in\n%s%s", args, w, out, stderr)
 		}
 	}
+	return out + stderr
 }
 
 func TestExplain(t *testing.T) {
 	const path = "/rs:fill:300:200/plain/https://example.com/a.jpg@webp"
 	url := "https://img.example.com" + signed(t, path)
-	explained(t, true, []string{url}, "right", "https://example.com/a.jpg", "rt:fill/w:300/h:200/f:webp", "webp, asked for", "300x200", "MiB to work on", "cache key")
+	hash := func(size string) []string {
+		return []string{"--thumbor-key", "my-security-key", "/thumbor/8ammJH8D-7tXy6kU3lTvoXlhu4o=/" + size + "/my.server.com/some/path/to/image.jpg"}
+	}
+	explained(t, true, []string{url}, "right", "https://example.com/a.jpg", "rt:fill/w:300/h:200/f:webp", "webp, requested",
+		"300x200", "MiB to process", "cache key")
 	explained(t, true, []string{strings.Replace(url, "plain/https://", "plain/https:/", 1)}, "right", "damage")
 	explained(t, false, []string{url + "x"}, "wrong", "right        ")
 	explained(t, false, []string{"https://img.example.com" + path}, "there is no signature")
 	explained(t, false, []string{strings.TrimSuffix(signed(t, path), path) + "=" + path}, "padding was kept")
-	explained(t, false, []string{signed(t, "/blurr:1/plain/x")}, `"blurr"`)
-	explained(t, false, []string{signed(t, "/exp:5/plain/x")}, "it was good until 1970")
-	explained(t, true, []string{"--thumbor-key", "my-security-key", "/thumbor/8ammJH8D-7tXy6kU3lTvoXlhu4o=/300x200/my.server.com/some/path/to/image.jpg"},
-		"http://my.server.com/some/path/to/image.jpg", "rt:fill/w:300/h:200/el:1")
-	explained(t, false, []string{"--thumbor-key", "my-security-key", "/thumbor/8ammJH8D-7tXy6kU3lTvoXlhu4o=/301x200/my.server.com/some/path/to/image.jpg"}, "not the hash")
+	explained(t, false, []string{signed(t, "/blurr:1/plain/x")}, `"blurr"`, "signature    right")
+	explained(t, false, []string{signed(t, "/exp:5/plain/x")}, "it was good until 1970", "source       x")
+	explained(t, true, hash("300x200"), "http://my.server.com/some/path/to/image.jpg", "rt:fill/w:300/h:200/el:1")
+	explained(t, false, hash("301x200"), "not the hash", "http://my.server.com/some/path/to/image.jpg", "w:301")
 	source := filepath.Join(t.TempDir(), "a.jpg")
 	if err := os.WriteFile(source, photo(600, 400), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	explained(t, true, []string{"--source", source, signed(t, "/w:300/plain/x")}, "this jpeg of 600x400: 300x200", "jpeg, the source's")
 	explained(t, false, nil, "takes a URL")
+	explained(t, false, []string{"--path-prefix", "/images", url}, "does not begin with the server's prefix /images")
+}
+
+// A wrong signature hides nothing else that is wrong, nor what is right.
+func TestExplainGoesOnWhereTheSignatureIsWrong(t *testing.T) {
+	for path, words := range map[string][]string{
+		"/rs:fill:300:200/plain/https://example.com/a.jpg@webp": {"https://example.com/a.jpg", "rt:fill/w:300/h:200/f:webp", "300x200"},
+		"/blurr:1/plain/https://example.com/a.jpg":              {`wrong        unknown option`, `"blurr"`, "match this path, and unknown option"},
+		"/w:abc/plain/https://example.com/a.jpg":                {`"abc" is not a whole number`},
+		"/w:100/!!!":                                            {"base64url"},
+		"/exp:5/w:9/plain/x":                                    {"w:9", "match this path, and it was good until 1970"},
+	} {
+		for _, target := range []string{missigned(signed(t, path)), path} {
+			all := explained(t, false, []string{target}, append(words, "signature    wrong", "right        ", "the signature does not match this path")...)
+			if strings.Count(all, "pictor:") != 1 {
+				t.Errorf("%s: not one error: %s", target, all)
+			}
+		}
+	}
+}
+
+func TestExplainFindsStandardBase64(t *testing.T) {
+	for i := range 1000 {
+		path := fmt.Sprintf("/w:%d/plain/https://example.com/a.jpg", i+1)
+		right := strings.TrimSuffix(signed(t, path), path)
+		if !strings.Contains(right, "_") || !strings.Contains(right, "-") {
+			continue
+		}
+		standard := "/" + strings.NewReplacer("-", "+", "_", "/").Replace(right[1:])
+		want := []string{"its / splits the path", "right        " + right[1:] + "\n", fmt.Sprintf("options      w:%d\n", i+1)}
+		explained(t, false, []string{"https://img.example.com" + standard + path}, want...)
+		explained(t, false, []string{standard + "=" + path}, append(want, "and          the padding was kept")...)
+		explainedWith(t, nil, false, []string{standard + "=" + path}, "its / splits the path", "the padding was kept", want[2])
+		return
+	}
+	t.Fatal("no signature has both characters")
+}
+
+func TestExplainWithoutAKey(t *testing.T) {
+	const path = "/rs:fill:300:200/plain/https://example.com/a.jpg@webp"
+	good := signed(t, path)
+	for _, target := range []string{good, missigned(good), "https://img.example.com" + good + "?x=1"} {
+		explainedWith(t, nil, true, []string{target}, "signature    not checked: there is no key (set --key and --salt",
+			"https://example.com/a.jpg", "rt:fill/w:300/h:200/f:webp", "300x200", "cache key")
+	}
+	explainedWith(t, nil, false, []string{signed(t, "/blurr:1/plain/x")}, "not checked", `"blurr"`)
+	explainedWith(t, nil, false, []string{path}, "there is no signature", "https://example.com/a.jpg")
+	explainedWith(t, nil, false, []string{good[:20] + path}, "signature    wrong", "it has 14 bytes: signatures of this server have 32")
+	explainedWith(t, nil, true, []string{"--insecure", "/any" + path}, "any passes (--insecure)")
+	file := filepath.Join(t.TempDir(), "urls")
+	if err := os.WriteFile(file, []byte(good+"\n"+missigned(good)+"\n"+path), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	explainedWith(t, nil, true, []string{"--batch", file}, "      2  ok, signature not checked (no key)", "      1  wrong-signature: there is no signature")
 }
 
 func TestExplainBatch(t *testing.T) {
@@ -60,7 +124,7 @@ func TestExplainBatch(t *testing.T) {
 	if err := os.WriteFile(file, []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	explained(t, true, []string{"--batch", file}, "      3  ok", "      1  wrong-signature: there is no signature", "      1  not a picture", "imgproxy Pro", "      7  in all")
+	explained(t, true, []string{"--batch", file}, "      3  ok", "      1  wrong-signature: there is no signature", "      1  not an image", "imgproxy Pro", "      7  in all")
 }
 
 func TestSignBatchSrcsetAndExpiry(t *testing.T) {
