@@ -13,20 +13,20 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
-// signCmd mints the signed path of a source and options.
+// signCmd signs the path of a source and options.
 type signCmd struct {
 	config.File `embed:""`
 	config.Keys `embed:""`
 
 	SourceKey     config.Secret `help:"Encrypt sources with this key in hexadecimal (enc/)." placeholder:"HEX"`
-	SourceKeyFile string        `help:"File that holds the key of encrypted sources, instead of --source-key." placeholder:"FILE"`
+	SourceKeyFile string        `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE"`
 
-	Source  string        `arg:"" help:"URL of the source picture, or - to read one per line from standard input."`
-	Options []string      `arg:"" optional:"" help:"Options as they stand in a path, such as rs:fill:300:200, f:webp or pr:card."`
+	Source  string        `arg:"" help:"URL of the source image, or - to read one per line from standard input."`
+	Options []string      `arg:"" optional:"" help:"Options as in a path, such as rs:fill:300:200, f:webp or pr:card."`
 	Plain   bool          `help:"Leave the source readable instead of encoding it as base64url."`
-	URL     string        `name:"url" help:"Server to put in front of the path, such as https://img.example.com." placeholder:"URL"`
-	Expires time.Duration `help:"How long the URL holds, at least; rounded up so that URLs stay the same for a while." placeholder:"24h"`
-	Srcset  []int         `help:"Widths in pixels of an <img> element with a srcset, which is printed instead of the URL." placeholder:"W,..."`
+	URL     string        `name:"url" help:"Server to put before the path, such as https://img.example.com. Without it the path alone is printed." placeholder:"URL"`
+	Expires time.Duration `help:"How long the URL is valid, at least. Rounded up so that repeated runs give the same URL for a while." placeholder:"24h"`
+	Srcset  []int         `help:"Print an <img> element with a srcset of these widths in pixels instead of the URL. Use it with --url: without, the paths belong to the host of the page." placeholder:"W,..."`
 	Sizes   string        `help:"The sizes attribute of that element." default:"100vw" placeholder:"100vw"`
 	Alt     string        `help:"The alt attribute of that element." placeholder:"TEXT"`
 }
@@ -39,6 +39,10 @@ func (cmd signCmd) Run() error {
 	key, err := (&config.URLs{SourceKey: cmd.SourceKey}).SourceKeyBytes()
 	if err != nil {
 		return err
+	}
+	if len(cmd.Srcset) > 0 && cmd.URL == "" {
+		fmt.Fprintln(os.Stderr, "pictor: hint: without --url the paths belong to the host of the page. "+
+			"Add --url with the address of pictor, such as --url https://img.example.com.")
 	}
 	b := &signedurl.Builder{Keyring: ring, Server: cmd.URL, Plain: cmd.Plain, SourceKey: key}
 	if cmd.Source == "-" {
@@ -65,8 +69,7 @@ func (cmd signCmd) mint(b *signedurl.Builder, source string) (string, error) {
 	return u.URL()
 }
 
-// batch mints a URL for each line. A line that is wrong is told, and the rest
-// goes on.
+// batch signs a URL for each line. A wrong line is reported and skipped.
 func (cmd signCmd) batch(b *signedurl.Builder, in io.Reader, out io.Writer) error {
 	wrong := 0
 	lines := bufio.NewScanner(in)
@@ -84,7 +87,7 @@ func (cmd signCmd) batch(b *signedurl.Builder, in io.Reader, out io.Writer) erro
 		fmt.Fprintln(out, text)
 	}
 	if wrong > 0 {
-		return errors.Join(lines.Err(), fmt.Errorf("%d of the sources are wrong", wrong))
+		return errors.Join(lines.Err(), fmt.Errorf("%d sources could not be signed", wrong))
 	}
 	return lines.Err()
 }

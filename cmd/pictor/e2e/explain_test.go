@@ -132,6 +132,22 @@ func TestSignBatchSrcsetAndExpiry(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(out, `<img src="https://img.example.com/`) || !strings.Contains(out, ` 320w, https://`) || !strings.Contains(out, `alt="a &#34;b&#34;"`) || !strings.Contains(out, "/exp:") {
 		t.Errorf("%d %s %s", code, out, stderr)
 	}
+	if stderr != "" {
+		t.Errorf("with --url there is a hint: %s", stderr)
+	}
+	// Without --url the paths are the page's own: said beside what is printed.
+	for _, source := range []string{"https://example.com/a.jpg", "-"} {
+		out, stderr, code = pictor(t, keysSet, "sign", source, "--srcset", "320,640")
+		if code != 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "hint: without --url") || strings.Contains(out, "hint") {
+			t.Errorf("%s: %d %q %q", source, code, out, stderr)
+		}
+		if source != "-" && !strings.HasPrefix(out, `<img src="/`) {
+			t.Errorf("%s: %q", source, out)
+		}
+	}
+	if _, stderr, _ = pictor(t, keysSet, "sign", "https://example.com/a.jpg"); stderr != "" {
+		t.Errorf("a path alone needs no hint: %s", stderr)
+	}
 	out, stderr, code = pictor(t, keysSet, "sign", "--source-key", strings.Repeat("ab", 16), "https://example.com/secret.jpg", "w:5")
 	if code != 0 || !strings.Contains(out, "/w:5/enc/") || strings.Contains(out, "secret") {
 		t.Errorf("%d %s %s", code, out, stderr)
