@@ -131,7 +131,7 @@ func checkKey(key *yaml.Node, seen map[string]bool, table settings) error {
 	case key.Kind != yaml.ScalarNode:
 		return errors.New("a key must be the name of a setting")
 	case seen[key.Value]:
-		return fmt.Errorf("%s is there twice", key.Value)
+		return fmt.Errorf("%s is set twice", key.Value)
 	case key.Value == configName:
 		return errors.New("config cannot be set in the file itself")
 	case table.inFile(key.Value):

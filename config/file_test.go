@@ -94,7 +94,7 @@ func TestFileRefusesWhatIsNoSetting(t *testing.T) {
 		{"quality: 80\nlistn: x", []string{`line 1: unknown setting "quality"`, `did you mean "listen"?`}},
 		{"config: other.yaml", []string{"config cannot be set in the file itself"}},
 		{"help: true", []string{`unknown setting "help"`}},
-		{"ttl: 1h\nttl: 2h", []string{"line 2: ttl is there twice"}},
+		{"ttl: 1h\nttl: 2h", []string{"line 2: ttl is set twice"}},
 		{"ttl: {min: 1h}", []string{"ttl: a value must be"}},
 		{"presets:\n  card: {rs: fill}", []string{"line 2: presets: a preset is a name and a text"}},
 		{"presets:\n  card: [rs:fill, q:80]", []string{"line 2: presets: a preset is a name and a text"}},

@@ -12,33 +12,33 @@ import (
 // URLs are the settings that say how paths are read; commands that read or
 // mint them embed them too.
 type URLs struct {
-	Presets       string `help:"Options by a name: name=options, several separated by commas, as in card=rs:fill:300:200/q:80. The one called default is applied to every picture first." placeholder:"NAME=OPTIONS,..." group:"URLs"`
-	PresetsFile   string `help:"File with a preset in each line, and # before comments; beside --presets." placeholder:"FILE" group:"URLs"`
-	OnlyPresets   bool   `help:"Take names of presets where options stand, and no options." group:"URLs"`
-	AllowOptions  string `help:"Options that a path may name; all if not set. Presets may name others." placeholder:"NAME,..." group:"URLs"`
-	IgnoreOptions string `help:"Options of imgproxy's paid edition to pass over instead of refusing them." placeholder:"NAME,..." group:"URLs"`
+	Presets       string `help:"Named options, name=options, comma-separated, as in card=rs:fill:300:200/q:80. The preset called default is applied to every image first. In the YAML file also a mapping." placeholder:"NAME=OPTIONS,..." group:"URLs"`
+	PresetsFile   string `help:"File with one preset per line, and comments after #. Added to --presets." placeholder:"FILE" group:"URLs"`
+	OnlyPresets   bool   `help:"Accept names of presets instead of options." group:"URLs"`
+	AllowOptions  string `help:"Options that a URL may use. Presets may use others. Default: all." placeholder:"NAME,..." group:"URLs"`
+	IgnoreOptions string `help:"Options of imgproxy's paid edition to ignore instead of refusing them." placeholder:"NAME,..." group:"URLs"`
 	// Separator is empty where it was not set: a colon.
-	Separator     string `name:"arguments-separator" help:"What stands between an option and its arguments, a colon if not set." placeholder:":" group:"URLs"`
-	PathPrefix    string `help:"What stands before the signature in each path, such as /images." placeholder:"/PATH" group:"URLs"`
-	SourceName    bool   `name:"source-name" help:"The last part of a base64 source is a name for search engines, and not looked at." group:"URLs"`
+	Separator     string `name:"arguments-separator" help:"Separator between an option and its arguments." placeholder:":" group:"URLs"`
+	PathPrefix    string `help:"Prefix of each path, before the signature, such as /images." placeholder:"/PATH" group:"URLs"`
+	SourceName    bool   `name:"source-name" help:"Ignore the last segment of a base64 source, which is a file name for search engines." group:"URLs"`
 	SourceKey     Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs"`
-	SourceKeyFile string `help:"File that holds the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
+	SourceKeyFile string `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
 	Thumbor
-	TrustedSignatures Secret `help:"Signatures that pass with any path: whoever knows one can ask for anything." placeholder:"TEXT,..." group:"Signing"`
+	TrustedSignatures Secret `help:"Signatures that are accepted with any path. Treat them like passwords." placeholder:"TEXT,..." group:"Signing"`
 	// TrustedSignaturesFile is as Keys.KeyFile.
-	TrustedSignaturesFile string `help:"File that holds the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
+	TrustedSignaturesFile string `help:"File with the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
 }
 
 // Thumbor are the settings of thumbor's and imagor's dialect, which is on where
 // there is a key or its paths may be unsafe.
 type Thumbor struct {
-	ThumborKey      Secret `help:"Keys of thumbor's dialect, comma-separated texts. The first one signs, all of them verify." placeholder:"TEXT,..." group:"URLs"`
-	ThumborKeyFile  string `help:"File that holds the keys of thumbor's dialect, instead of --thumbor-key." placeholder:"FILE" group:"URLs"`
-	ThumborUnsafe   bool   `help:"Accept unsafe/ instead of a hash in thumbor's dialect: anyone can ask for any picture." group:"URLs"`
-	ThumborPath     string `help:"Where paths of thumbor's dialect begin; / for the root." default:"/thumbor/" placeholder:"/thumbor/" group:"URLs"`
-	ThumborFlavor   string `help:"Whose filters: thumbor or imagor." default:"thumbor" placeholder:"thumbor" group:"URLs"`
-	ThumborHash     string `help:"Hash of thumbor's dialect: sha1, sha256 or sha512." default:"sha1" placeholder:"sha1" group:"URLs"`
-	ThumborTruncate int    `help:"Characters of a hash that are kept, at least 17; 0 for all." default:"0" placeholder:"N" group:"URLs"`
+	ThumborKey      Secret `help:"Keys of thumbor URLs, comma-separated texts. The first one signs, all of them verify." placeholder:"TEXT,..." group:"URLs"`
+	ThumborKeyFile  string `help:"File with the keys of thumbor URLs, instead of --thumbor-key." placeholder:"FILE" group:"URLs"`
+	ThumborUnsafe   bool   `help:"Accept unsafe/ instead of a hash in thumbor URLs: anyone can request any image." group:"URLs"`
+	ThumborPath     string `help:"Where thumbor URLs begin. / for the root." default:"/thumbor/" placeholder:"/thumbor/" group:"URLs"`
+	ThumborFlavor   string `help:"Meaning of filters in thumbor URLs: thumbor or imagor." default:"thumbor" placeholder:"thumbor" group:"URLs"`
+	ThumborHash     string `help:"Hash of thumbor URLs: sha1, sha256 or sha512." default:"sha1" placeholder:"sha1" group:"URLs"`
+	ThumborTruncate int    `help:"Characters of the hash in thumbor URLs, at least 17. 0: all." default:"0" placeholder:"N" group:"URLs"`
 }
 
 // ThumborOn says whether the dialect is served.
@@ -91,7 +91,7 @@ func addPreset(all map[string]string, entry string) error {
 	case !ok || name == "" || options == "":
 		return fmt.Errorf("%q is not name=options", entry)
 	case all[name] != "":
-		return fmt.Errorf("preset %q is there twice", name)
+		return fmt.Errorf("preset %q is set twice", name)
 	}
 	all[name] = options
 	return nil

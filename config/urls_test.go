@@ -19,7 +19,7 @@ func TestPresetList(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	for text, u := range map[string]URLs{
-		"not name=options": {Presets: "card"}, "there twice": {Presets: "a=w:1,a=w:2"}, "--presets-file": {PresetsFile: file + "x"},
+		"not name=options": {Presets: "card"}, "set twice": {Presets: "a=w:1,a=w:2"}, "--presets-file": {PresetsFile: file + "x"},
 		"--source-key": {SourceKey: "abc"}, "--path-prefix": {PathPrefix: "/a?b"},
 	} {
 		if err := u.Validate(); err == nil || !strings.Contains(err.Error(), text) {

@@ -39,26 +39,26 @@ func (s *Serve) Warnings() []string {
 	warnings := s.Keys.Warnings()
 	switch {
 	case s.Insecure && s.Key != "":
-		warnings = append(warnings, "--insecure: every signature passes, the keys only sign")
+		warnings = append(warnings, "--insecure: any signature is accepted, the keys are only used to sign")
 	case s.Insecure:
-		warnings = append(warnings, "--insecure: anyone who reaches this server can make it fetch and transform any picture")
+		warnings = append(warnings, "--insecure: anyone who can reach this server can make it fetch and transform any image")
 	}
 	for _, network := range s.AllowNetworks {
 		if network.Bits() == 0 {
-			warnings = append(warnings, fmt.Sprintf("--allow-networks %s: sources may be fetched from every private address", network))
+			warnings = append(warnings, fmt.Sprintf("--allow-networks %s: source images may be fetched from every private address", network))
 		}
 	}
 	if s.Insecure && s.SourceKey != "" {
-		warnings = append(warnings, "--source-key with --insecure: whoever may change an encrypted source can read it by trying")
+		warnings = append(warnings, "--source-key with --insecure: anyone who can change an encrypted source can find out its text by trying")
 	}
 	if s.Insecure && s.SourceKeyIgnore != "" {
-		warnings = append(warnings, "--source-key-ignore with --insecure: anyone gets what is cached of a source without the parameters that its origin asks for")
+		warnings = append(warnings, "--source-key-ignore with --insecure: anyone gets cached results of a source without the parameters that its origin requires")
 	}
 	if s.ThumborUnsafe {
-		warnings = append(warnings, "--thumbor-unsafe: anyone who reaches this server can make it fetch and transform any picture")
+		warnings = append(warnings, "--thumbor-unsafe: anyone who can reach this server can make it fetch and transform any image")
 	}
 	if s.QueueWait > s.RequestTimeout {
-		warnings = append(warnings, "--queue-wait is longer than --request-timeout, which ends the wait first")
+		warnings = append(warnings, "--queue-wait is longer than --request-timeout, which ends the request first")
 	}
 	return warnings
 }
@@ -66,7 +66,7 @@ func (s *Serve) Warnings() []string {
 func (s *Serve) signing() []error {
 	problems := s.Keys.problems()
 	if s.Key == "" && s.Salt == "" && !s.Insecure && !s.Dev {
-		problems = append(problems, errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to accept any signature, or --dev to try it out"))
+		problems = append(problems, errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to accept any signature, or --dev to try pictor out"))
 	}
 	return problems
 }
@@ -105,7 +105,7 @@ func (s *Serve) admin() []error {
 	case err != nil:
 		return []error{fmt.Errorf("--admin-listen is %q: write it like 127.0.0.1:8081, or off", s.AdminListen)}
 	case !isLoopback(host) && s.AdminToken == "":
-		return []error{fmt.Errorf("--admin-listen %s can be reached by others: set --admin-token, or use a loopback address such as %s", s.AdminListen, defaultAdminListen)}
+		return []error{fmt.Errorf("--admin-listen %s is not a loopback address: set --admin-token, or use a loopback address such as %s", s.AdminListen, defaultAdminListen)}
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (s *Serve) freshness() []error {
 		}
 	}
 	if s.TTLMax < s.TTLMin {
-		problems = append(problems, fmt.Errorf("--ttl-max (%s) is less than --ttl-min (%s): raise the one or lower the other", s.TTLMax, s.TTLMin))
+		problems = append(problems, fmt.Errorf("--ttl-max (%s) is less than --ttl-min (%s): raise one or lower the other", s.TTLMax, s.TTLMin))
 	}
 	return problems
 }
@@ -194,18 +194,18 @@ func (s *Serve) sourceLimits() []error {
 	return problems
 }
 
-// checkFolder: path is unset or a folder that is there.
+// checkFolder: path is unset or a directory that is there.
 func checkFolder(path string) error {
 	if path == "" {
 		return nil
 	}
 	switch info, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("--local-root %s does not exist: make the folder, or correct the path", path)
+		return fmt.Errorf("--local-root %s does not exist: create the directory, or correct the path", path)
 	case err != nil:
 		return fmt.Errorf("--local-root cannot be used: %w", err)
 	case !info.IsDir():
-		return fmt.Errorf("--local-root %s is a file: name the folder that holds the pictures", path)
+		return fmt.Errorf("--local-root %s is a file: set it to the directory with the images", path)
 	}
 	return nil
 }
@@ -225,7 +225,7 @@ func (s *Serve) timeouts() []error {
 		}
 	}
 	if s.FetchTimeout > s.RequestTimeout && s.RequestTimeout > 0 {
-		problems = append(problems, fmt.Errorf("--fetch-timeout (%s) is longer than --request-timeout (%s): raise the one or lower the other", s.FetchTimeout, s.RequestTimeout))
+		problems = append(problems, fmt.Errorf("--fetch-timeout (%s) is longer than --request-timeout (%s): raise one or lower the other", s.FetchTimeout, s.RequestTimeout))
 	}
 	return problems
 }

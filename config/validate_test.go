@@ -169,8 +169,8 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"short key", func(s *Serve) { s.Key = "736563726574" }, "key 1 is only 6 bytes long"},
 		{"short signature", func(s *Serve) { s.SignatureSize = 15 }, "signatures of 15 bytes"},
-		{"insecure", func(s *Serve) { s.Key, s.Salt, s.Insecure = "", "", true }, "anyone who reaches this server"},
-		{"insecure with keys", func(s *Serve) { s.Insecure = true }, "the keys only sign"},
+		{"insecure", func(s *Serve) { s.Key, s.Salt, s.Insecure = "", "", true }, "anyone who can reach this server"},
+		{"insecure with keys", func(s *Serve) { s.Insecure = true }, "the keys are only used to sign"},
 		{"all networks", func(s *Serve) { _ = s.AllowNetworks.UnmarshalText([]byte("::/0")) }, "every private address"},
 		{"long wait", func(s *Serve) { s.QueueWait = time.Minute }, "--queue-wait is longer"},
 	} {
@@ -186,7 +186,7 @@ func TestWarnings(t *testing.T) {
 func TestPresignedSourcesForAnybody(t *testing.T) {
 	s := valid(t)
 	s.Insecure, s.SourceKeyIgnore = true, "X-Amz-*"
-	if got := s.Warnings(); len(got) != 2 || !strings.Contains(got[1], "anyone gets what is cached") {
+	if got := s.Warnings(); len(got) != 2 || !strings.Contains(got[1], "anyone gets cached results") {
 		t.Errorf("%q", got)
 	}
 }

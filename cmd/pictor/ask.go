@@ -12,17 +12,17 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 )
 
-// maxAnswer bounds what is read of a server's answer, in bytes. The longest is
-// that to a purge of 1 MiB of tags, of which JSON makes six times that at most.
+// maxAnswer bounds what is read of a response, in bytes. The longest is that
+// to a purge of 1 MiB of tags, of which JSON makes six times that at most.
 const maxAnswer = 16 << 20
 
 var (
-	// errNoServer: nobody could be asked.
-	errNoServer = errors.New("no server answers")
+	// errNoServer: no request could be sent.
+	errNoServer = errors.New("cannot reach the server")
 	// errUnsure: the request was sent, maybe, and what came of it is not known.
-	errUnsure = errors.New("no good answer")
-	// errLongAnswer is errUnsure: an answer has more than maxAnswer bytes.
-	errLongAnswer = fmt.Errorf("%w: it has more than %d MiB", errUnsure, maxAnswer>>20)
+	errUnsure = errors.New("no valid response")
+	// errLongAnswer is errUnsure: a response has more than maxAnswer bytes.
+	errLongAnswer = fmt.Errorf("%w: it is larger than %d MiB", errUnsure, maxAnswer>>20)
 )
 
 // ask sends a request to a running server on this machine, listen being what it

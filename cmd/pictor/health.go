@@ -12,7 +12,7 @@ import (
 type healthCmd struct {
 	config.File `embed:""`
 
-	Listen  string        `help:"Address of the server, as given to its --listen." default:":8080"`
+	Listen  string        `help:"Address of the server, as in its --listen." default:":8080"`
 	Timeout time.Duration `help:"How long to wait for a response." default:"4s"`
 	Wait    time.Duration `help:"Keep asking for this long until the server is ready, for scripts that have just started it." placeholder:"30s"`
 }

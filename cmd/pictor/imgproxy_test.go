@@ -108,7 +108,7 @@ func TestWhatImgproxysVariablesBecomeStarts(t *testing.T) {
 
 func TestWhatIsLeftOutSaysWhy(t *testing.T) {
 	for ask, want := range map[string]string{
-		"PROMETHEUS_BIND=:9090":        "# left out: --admin-listen :9090 can be reached by others: set --admin-token",
+		"PROMETHEUS_BIND=:9090":        "# left out: --admin-listen :9090 is not a loopback address: set --admin-token",
 		"SIGNATURE_SIZE=4":             "# left out: --signature-size is 4",
 		"MAX_SRC_FILE_SIZE=0":          "# left out: --max-source-size is 0",
 		"WATERMARK_PATH=/not/there":    "# left out: --watermark cannot be read",

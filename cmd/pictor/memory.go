@@ -60,16 +60,16 @@ func (p *parts) followLimit(cfg *config.Serve, plan config.Plan) {
 		if errors.Is(err, config.ErrLimit) {
 			// There is no stopping now that requests are under way: the
 			// least that can be done is to take as little as possible.
-			p.log.Error("the memory limit has become too small; going on as if it were the smallest that works", "err", err)
+			p.log.Error("memory limit is now too small: continuing with the smallest plan that works", "err", err)
 			in.Limit = in.Least()
 			plan, err = config.NewPlan(in)
 		}
 		if err != nil {
-			p.log.Error("the memory limit has changed, and cannot be split", "err", err)
+			p.log.Error("memory limit has changed and cannot be split: keeping the previous plan", "err", err)
 			continue
 		}
 		if err := p.server.Resize(shares(plan)); err != nil {
-			p.log.Error("the memory limit has changed, and cannot be put in force", "err", err)
+			p.log.Error("memory limit has changed and cannot be applied: keeping the previous plan", "err", err)
 			continue
 		}
 		debug.FreeOSMemory()

@@ -30,7 +30,7 @@ type parts struct {
 	notReady atomic.Pointer[error]
 }
 
-var errStarting = errors.New("starting: no worker has answered yet")
+var errStarting = errors.New("starting: no worker is ready yet")
 
 // newParts makes them from the ground up, each by its share of the plan.
 func newParts(cfg *config.Serve, plan config.Plan, in *inputs, log *slog.Logger) (p *parts, err error) {
@@ -124,7 +124,7 @@ func (p *parts) probe() {
 			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(names(c.Save), " ", ","))
 			return
 		}
-		p.log.Error("not ready; trying again", "err", err, "in", pause)
+		p.log.Error("not ready, trying again", "err", err, "in", pause)
 		p.notReady.Store(&err)
 		time.Sleep(pause)
 	}

@@ -17,19 +17,19 @@ import (
 type purgeCmd struct {
 	config.File `embed:""`
 
-	AdminListen    string        `help:"Address of the server's admin port." default:"127.0.0.1:8081" placeholder:"127.0.0.1:8081"`
-	AdminToken     config.Secret `help:"The server's admin token." placeholder:"TEXT"`
-	AdminTokenFile string        `help:"File that holds the token, instead of --admin-token." placeholder:"FILE"`
+	AdminListen    string        `help:"Address of the admin port of the server." default:"127.0.0.1:8081" placeholder:"127.0.0.1:8081"`
+	AdminToken     config.Secret `help:"Admin token of the server." placeholder:"TEXT"`
+	AdminTokenFile string        `help:"File with the token, instead of --admin-token." placeholder:"FILE"`
 
-	URL     []string      `arg:"" optional:"" name:"url" help:"URLs or paths of pictures, in any spelling and with any signature."`
-	Source  []string      `sep:"none" help:"URL of a source: all that was made of it. May be repeated, as all of these." placeholder:"URL"`
-	Tag     []string      `sep:"none" help:"Tag, of URLs (ct:) or of origins." placeholder:"TAG"`
-	Prefix  []string      `sep:"none" help:"What URLs of sources begin with." placeholder:"URL"`
-	Host    []string      `sep:"none" help:"Host of sources, with or without its port." placeholder:"HOST"`
-	All     bool          `help:"All there is; soft unless --hard is given."`
-	Soft    bool          `help:"Leave them to be served while they are made anew." xor:"mode"`
-	Hard    bool          `help:"Do not serve them any more; what is done unless --all is given." xor:"mode"`
-	Timeout time.Duration `help:"How long to wait for an answer." default:"10s"`
+	URL     []string      `arg:"" optional:"" name:"url" help:"URLs or paths of images, in any spelling and with any signature."`
+	Source  []string      `sep:"none" help:"URL of a source image: purges all results made of it. Can be repeated, like the next four." placeholder:"URL"`
+	Tag     []string      `sep:"none" help:"Tag, from URLs (ct:) or from origins." placeholder:"TAG"`
+	Prefix  []string      `sep:"none" help:"Beginning of source URLs." placeholder:"URL"`
+	Host    []string      `sep:"none" help:"Host of source URLs, with or without a port." placeholder:"HOST"`
+	All     bool          `help:"Everything. A soft purge unless --hard is given."`
+	Soft    bool          `help:"Keep serving the purged images while they are revalidated." xor:"mode"`
+	Hard    bool          `help:"Stop serving the purged images at once. The default unless --all is given." xor:"mode"`
+	Timeout time.Duration `help:"How long to wait for a response." default:"10s"`
 }
 
 func (cmd *purgeCmd) Run() error {
@@ -72,7 +72,7 @@ func (cmd *purgeCmd) send(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, e
 		}
 	}
 	if errors.Is(err, errUnsure) {
-		err = fmt.Errorf("%w; it may have been purged all the same, and purging it again does no harm", err)
+		err = fmt.Errorf("%w; images may have been purged all the same, and repeating the purge does no harm", err)
 	}
 	return answer, err
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 )
 
-// storage is what outlasts the process: the log of purges, and the cache on
-// disk. What of it there is no use for is missing, and said in the log.
+// storage is what outlasts the process: the purge log and the disk cache. A part
+// that cannot be used is missing, and the log says why.
 type storage struct {
 	folder *diskstore.Folder
 	clock  *purge.Clock
@@ -20,8 +20,8 @@ type storage struct {
 	results, sources *diskstore.Store
 }
 
-// openStorage goes without whatever cannot be had: a picture is better served
-// from memory than not at all.
+// openStorage goes without a part that cannot be opened: an image is better
+// served from memory than not at all.
 func openStorage(cfg *config.Serve, plan config.Plan, log *slog.Logger) (*storage, error) {
 	st := &storage{}
 	st.openFolder(cfg, log)
@@ -45,7 +45,7 @@ func openStorage(cfg *config.Serve, plan config.Plan, log *slog.Logger) (*storag
 		}
 		store, err := st.folder.Open(s.name, diskstore.Config{MaxBytes: s.bytes, MaxRecords: s.records, Log: log})
 		if err != nil {
-			log.Error("no cache on disk for "+s.name, "err", err)
+			log.Error("disk cache of "+s.name+" cannot be opened: running without it", "err", err)
 			continue
 		}
 		*s.into = store
@@ -63,18 +63,20 @@ func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
 	}
 	switch {
 	case errors.Is(err, diskstore.ErrInUse):
-		log.Warn("no cache on disk: another process has it; give each its own --cache-dir", "folder", dir)
+		log.Warn("cache directory is in use by another process: running without a disk cache. "+
+			"Set --cache-dir to a directory of its own.", "directory", dir)
 	case errors.Is(err, diskstore.ErrMemory):
-		log.Warn("no cache on disk: the folder is in memory (tmpfs), which the memory limit is for; set --cache-dir to a disk", "folder", dir)
+		log.Warn("cache directory is in memory (tmpfs) and would use up the memory limit: running without a disk cache. "+
+			"Set --cache-dir to a directory on a disk.", "directory", dir)
 	case err != nil:
-		log.Warn("no cache on disk", "err", err)
+		log.Warn("cache directory cannot be used: running without a disk cache", "err", err)
 	default:
-		log.Info("cache on disk", "folder", st.folder.Path(), "size", cfg.CacheDisk.String())
+		log.Info("disk cache", "directory", st.folder.Path(), "size", cfg.CacheDisk.String())
 	}
 }
 
-// openClock opens the log of purges, or keeps purges in memory. As these are not
-// in the log, the first of them makes it one that is not believed any more.
+// openClock opens the purge log, or keeps purges in memory. As these are not in
+// the log, the first of them makes it one that is not believed any more.
 func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	in := purge.Config{Log: log}
 	if st.folder != nil {
@@ -86,11 +88,13 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	if err == nil {
 		return nil
 	}
-	const lost = "what is put on disk now is of no use after the next start, and after a purge nothing is that is there"
+	const lost = "Disk cache entries written now will not survive a restart, and a purge now discards older ones, too. "
 	if errors.Is(err, purge.ErrInUse) {
-		log.Warn("purges are kept in memory alone, as another process has the log: "+lost+"; give each its own --state-dir", "folder", in.Dir)
+		log.Warn("purge log is in use by another process: running without it. "+lost+
+			"Set --state-dir to a directory of its own.", "directory", in.Dir)
 	} else {
-		log.Warn("purges are kept in memory alone: "+lost, "err", err)
+		log.Warn("purge log cannot be used: running without it. "+lost+
+			"Set --state-dir to a directory that pictor can write to.", "err", err)
 	}
 	in.Dir, in.StandsIn = "", in.Dir
 	st.clock, err = purge.Open(in)

@@ -114,7 +114,7 @@ func TestStorageWithoutItsStateForARun(t *testing.T) {
 			t.Fatal(err)
 		}
 		k = keep(t, state, dir)
-		if said := k.said.String(); !strings.Contains(said, "purges are kept in memory alone") || strings.Contains(said, "another process") {
+		if said := k.said.String(); !strings.Contains(said, "purge log cannot be used: running without it") || strings.Contains(said, "another process") {
 			t.Error(said)
 		}
 		if purged {
@@ -145,7 +145,7 @@ func TestStorageOfTwoProcesses(t *testing.T) {
 	first := keep(t, state, dir)
 	first.put()
 	second := keep(t, state, dir)
-	if said := second.said.String(); second.tiers() != nil || !strings.Contains(said, "another process has the log") || !strings.Contains(said, "--state-dir") {
+	if said := second.said.String(); second.tiers() != nil || !strings.Contains(said, "purge log is in use by another process: running without it") || !strings.Contains(said, "--state-dir") {
 		t.Error(said)
 	}
 	second.purge()

@@ -13,7 +13,7 @@ import (
 // version is set by the linker.
 var version = "unknown"
 
-// versionCmd tells versions, and the formats that really work here.
+// versionCmd prints versions, and the formats that really work here.
 type versionCmd struct{}
 
 // versionLine is the first line of `pictor version`.

@@ -34,7 +34,7 @@ func loadWatermark(name string) (*proxy.Watermark, error) {
 
 func newWatermark(b []byte) (*proxy.Watermark, error) {
 	if len(b) > maxWatermark {
-		return nil, fmt.Errorf("--watermark: the file has more than %d bytes; make it smaller", maxWatermark)
+		return nil, fmt.Errorf("--watermark: the file has more than %d bytes: make it smaller", maxWatermark)
 	}
 	info, err := transform.Sniff(b)
 	if err != nil {

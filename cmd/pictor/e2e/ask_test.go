@@ -28,12 +28,12 @@ func TestPurgeWithoutAGoodAnswer(t *testing.T) {
 		want   []string
 		not    string
 	}{
-		"nobody there":     {nil, []string{"no server answers at " + gone, "refused"}, unsure},
-		"too slow":         {func(http.ResponseWriter) { <-release }, []string{unsure, "Timeout"}, "no server"},
-		"hangs up":         {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, []string{unsure, "EOF"}, "no server"},
-		"breaks off":       {func(w http.ResponseWriter) { w.Header().Set("Content-Length", "9"); w.Write([]byte("{")) }, []string{unsure, "unexpected EOF"}, "no server"},
-		"an endless one":   {func(w http.ResponseWriter) { w.Write(make([]byte, 16<<20+1)) }, []string{unsure, "more than 16 MiB"}, "JSON"},
-		"something else":   {func(w http.ResponseWriter) { w.Write([]byte("<html>")) }, []string{unsure, "invalid character"}, "no server"},
+		"nobody there":     {nil, []string{"cannot reach the server at " + gone, "refused"}, unsure},
+		"too slow":         {func(http.ResponseWriter) { <-release }, []string{unsure, "Timeout"}, "cannot reach"},
+		"hangs up":         {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, []string{unsure, "EOF"}, "cannot reach"},
+		"breaks off":       {func(w http.ResponseWriter) { w.Header().Set("Content-Length", "9"); w.Write([]byte("{")) }, []string{unsure, "unexpected EOF"}, "cannot reach"},
+		"an endless one":   {func(w http.ResponseWriter) { w.Write(make([]byte, 16<<20+1)) }, []string{unsure, "larger than 16 MiB"}, "JSON"},
+		"something else":   {func(w http.ResponseWriter) { w.Write([]byte("<html>")) }, []string{unsure, "invalid character"}, "cannot reach"},
 		"a refusal":        {func(w http.ResponseWriter) { http.Error(w, "bad-argument: No.", 400) }, []string{"bad-argument: No."}, unsure},
 		"a failure of its": {func(w http.ResponseWriter) { http.Error(w, "internal: Nothing was purged.", 500) }, []string{"internal: Nothing"}, unsure},
 	} {

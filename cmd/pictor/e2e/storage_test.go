@@ -56,8 +56,10 @@ func TestTheDiskOutlastsAServer(t *testing.T) {
 		}
 	}
 	second := serveLocal(t, storedIn(dir)...)
-	if log := second.logged(); !strings.Contains(log, "another process has it") || !strings.Contains(log, "purges are kept in memory alone") {
-		t.Errorf("a second server in the same folders: %s", log)
+	log := second.logged()
+	if !strings.Contains(log, "cache directory is in use by another process: running without a disk cache") ||
+		!strings.Contains(log, "purge log is in use by another process: running without it") {
+		t.Errorf("a second server in the same directories: %s", log)
 	}
 	if got := second.detail(sizes[0]); got != "stored" {
 		t.Errorf("the second server: %s", got)
@@ -107,7 +109,7 @@ func TestWithoutAFolderThereIsNoDisk(t *testing.T) {
 	site := newSite(t)
 	src := site.put("/photo.jpg", photo(60, 40))
 	s := serveLocal(t, "--cache-dir", file, "--state-dir", file)
-	if log := s.logged(); !strings.Contains(log, `level=WARN msg="no cache on disk"`) {
+	if log := s.logged(); !strings.Contains(log, `level=WARN msg="cache directory cannot be used: running without a disk cache"`) {
 		t.Error(log)
 	}
 	p := signed(t, "/w:10/plain/"+src)
@@ -116,7 +118,7 @@ func TestWithoutAFolderThereIsNoDisk(t *testing.T) {
 	}
 	s.stop()
 	s = serveLocal(t, "--cache-disk", "off")
-	if log := s.logged(); strings.Contains(log, "cache on disk") {
+	if log := s.logged(); strings.Contains(log, "disk cache") || strings.Contains(log, "cache directory") {
 		t.Error(log)
 	}
 }
