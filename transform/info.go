@@ -45,6 +45,14 @@ type Info struct {
 // Pixels is Width times Height, of one frame.
 func (i Info) Pixels() int64 { return int64(i.Width) * int64(i.Height) }
 
+// Colour says whether there are samples of colour, and not of grey alone.
+func (i Info) Colour() bool {
+	if i.Alpha {
+		return i.Bands > 2
+	}
+	return i.Bands > 1
+}
+
 // Used is what p works on: the picture, or its thumbnail.
 func (i Info) Used(p Params) Info {
 	if p.EnforceThumbnail && i.ThumbWidth > 0 && i.ThumbHeight > 0 {

@@ -109,6 +109,16 @@ func av1Of(avif []byte) av1 {
 // and imir, ISO/IEC 23008-12 §6.5.10 and §6.5.12), and with a thumbnail, if
 // there is one. Both are AVIFs of one item without alpha.
 func AVIF(picture []byte, o int, thumbnail []byte) []byte {
+	return avif(picture, o, thumbnail)
+}
+
+// WithAVIFProfile lays a picture out anew, as AVIF does, with a profile.
+func WithAVIFProfile(picture, profile []byte) []byte {
+	return avif(picture, 1, nil, box("colr", []byte("prof"), profile))
+}
+
+// avif gives the picture more properties.
+func avif(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 	items := []av1{av1Of(picture)}
 	if thumbnail != nil {
 		items = append(items, av1Of(thumbnail))
@@ -116,6 +126,10 @@ func AVIF(picture []byte, o int, thumbnail []byte) []byte {
 	properties := [][]byte{items[0].config, items[0].size}
 	turn := map[int]byte{3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}[o] // quarters anti-clockwise
 	associated := []byte{0x81, 2}
+	for _, p := range more {
+		properties = append(properties, p)
+		associated = append(associated, byte(len(properties)))
+	}
 	if turn != 0 {
 		properties = append(properties, box("irot", []byte{turn}))
 		associated = append(associated, 0x80|byte(len(properties)))

@@ -38,11 +38,15 @@ pictor_hold(PictorChain *chain)
 int
 pictor_rgb(PictorChain *chain)
 {
-	VipsInterpretation now = vips_image_guess_interpretation(chain->image);
+	VipsInterpretation now;
 	VipsInterpretation want = vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT
 		? VIPS_INTERPRETATION_RGB16
 		: VIPS_INTERPRETATION_sRGB;
 
+	// A profile of grey says nothing of the three channels to come.
+	if (vips_image_get_bands(chain->image) < 3 && vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) && pictor_to_srgb(chain))
+		return PICTOR_BROKEN;
+	now = vips_image_guess_interpretation(chain->image);
 	if (vips_image_get_bands(chain->image) < 3)
 		PICTOR_DO(chain, vips_colourspace(chain->image, &out, want, "source_space", now, NULL));
 	return PICTOR_OK;

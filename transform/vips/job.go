@@ -57,6 +57,7 @@ func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
 		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: flag(used != info),
+		bits:      C.int(max(info.Bits, 8)), grey: flag(info.Format == transform.AVIF && !info.Colour()),
 	}
 }
 

@@ -56,6 +56,8 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	if (failed)
 		return PICTOR_BROKEN;
 	pictor_push(chain, image);
+	chain->bits = source->bits;
+	chain->grey = source->grey;
 	return check_size(source, image);
 }
 

@@ -38,6 +38,8 @@ typedef struct {
 	int shrink;        // JPEG: 1, 2, 4 or 8
 	double scale;      // WebP: 0 to 1
 	int thumbnail;     // AVIF: the one inside
+	int bits;          // of a sample: 8, 10, 12 or 16
+	int grey;          // AVIF: without colour, though it is decoded to RGB
 } PictorSource;
 
 typedef struct {
@@ -112,6 +114,7 @@ typedef struct {
 	int held;         // rows are in memory, or come of such: read as you like
 	VipsImage *memory; // the last image that was laid there
 	int converted;    // to sRGB: its own profile says nothing any more
+	int bits, grey;   // of the source that was loaded last
 	int strip;        // nothing of the metadata is left
 	VipsImage *made[PICTOR_STEPS];
 	int count;
@@ -137,7 +140,9 @@ int pictor_hold(PictorChain *chain);
 int pictor_hold_here(PictorChain *chain);
 // pictor_keep lays it in memory in any case, to be read more than once.
 int pictor_keep(PictorChain *chain);
-// pictor_rgb makes grey into colour.
+// pictor_to_srgb goes through the profile of the image, in which it is still.
+int pictor_to_srgb(PictorChain *chain);
+// pictor_rgb makes grey into colour, out of its profile if it is still in one.
 int pictor_rgb(PictorChain *chain);
 // pictor_alpha adds an opaque alpha where there is none.
 int pictor_alpha(PictorChain *chain);

@@ -67,8 +67,6 @@ blend(PictorChain *chain)
 	VipsImage *picture, *mark;
 	gboolean alpha;
 
-	if (pictor_rgb(chain))
-		return PICTOR_BROKEN;
 	picture = chain->image;
 	alpha = vips_image_hasalpha(picture);
 	format = vips_image_get_format(picture);
@@ -89,12 +87,14 @@ blend(PictorChain *chain)
 int
 pictor_watermark(PictorChain *chain)
 {
-	int held = chain->held;
-	int converted = chain->converted;
-	int status;
+	int held, converted, status;
 
 	if (!chain->job->mark.bytes)
 		return PICTOR_OK;
+	if (pictor_rgb(chain))
+		return PICTOR_BROKEN;
+	held = chain->held;
+	converted = chain->converted;
 	status = blend(chain);
 	chain->held = held; // these are of the picture
 	chain->converted = converted;
