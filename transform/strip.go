@@ -14,7 +14,7 @@ import (
 func (p Params) Changes(info Info, g Geometry) bool {
 	whole := Rect{0, 0, info.Width, info.Height}
 	same := g.Cut == whole && g.Crop == whole && g.ScaledWidth == info.Width && g.ScaledHeight == info.Height &&
-		!g.Turns() && !g.Extends() && info.Frames == 1 && p.Format == info.Format
+		!g.Turns() && !p.TurnsUpright(info) && !g.Extends() && info.Frames == 1 && p.Format == info.Format
 	_, opaque := p.Background.Under(p.Format)
 	covered := info.Alpha && (opaque || p.Background.On)
 	recoloured := info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)

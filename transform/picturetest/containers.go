@@ -29,6 +29,21 @@ func exifBlock(o int, copyright string) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
+// EXIF is an EXIF block that says orientation o.
+func EXIF(o int) []byte { return exifBlock(o, "") }
+
+// WithRIFFChunk puts a chunk at the end of an extended WebP, and XMP among its
+// flags.
+func WithRIFFChunk(webp []byte, name string, data []byte) []byte {
+	const flags, xmp = 20, 0x04
+	out := append(slices.Clone(webp), name...)
+	out = append(binary.LittleEndian.AppendUint32(out, uint32(len(data))), data...)
+	out = append(out, make([]byte, len(data)&1)...)
+	out[flags] |= xmp
+	binary.LittleEndian.PutUint32(out[4:], uint32(len(out)-8))
+	return out
+}
+
 // WithSegment puts an application segment (T.81 B.2.4.6) behind a JPEG's start
 // marker: n is its number, 1 for APP1.
 func WithSegment(jpg []byte, n byte, data []byte) []byte {

@@ -33,8 +33,14 @@ func newJob(source []byte, task transform.Job, p transform.Params) (job C.Pictor
 		watermark(&job, mark, task.WatermarkInfo, g, p)
 	}
 	job.keep_metadata, job.keep_copyright = flag(p.KeepMetadata), flag(!p.DropCopyright)
-	if !p.KeepMetadata && !p.DropCopyright && info.AncillaryBytes > 0 {
-		free = copyright(&job)
+	// An AVIF is turned by its container: its EXIF and XMP are no longer true once it is decoded.
+	job.turned = flag(g.Turns() || p.TurnsUpright(info) || info.Format == transform.AVIF)
+	switch {
+	case info.AncillaryBytes == 0:
+	case p.KeepMetadata && job.turned != 0:
+		free = rewritten(&job, transform.UprightXMP, func([]byte) []byte { return nil })
+	case !p.KeepMetadata && !p.DropCopyright:
+		free = rewritten(&job, transform.CopyrightXMP, transform.CopyrightIPTC)
 	}
 	return job, free, nil
 }
@@ -128,9 +134,9 @@ func encoder(job *C.PictorJob, p transform.Params) {
 	}
 }
 
-// copyright puts into the job what the source says in XMP and IPTC of who made
-// it and whose it is. A source that does not even open fails in the run.
-func copyright(job *C.PictorJob) (free func()) {
+// rewritten puts into the job what takes the place of the source's XMP and
+// IPTC. A source that does not even open fails in the run.
+func rewritten(job *C.PictorJob, newXMP, newIPTC func([]byte) []byte) (free func()) {
 	var xmp, iptc unsafe.Pointer
 	var xmpSize, iptcSize C.size_t
 	if C.pictor_blobs(&job.source, &xmp, &xmpSize, &iptc, &iptcSize) != C.PICTOR_OK {
@@ -140,8 +146,8 @@ func copyright(job *C.PictorJob) (free func()) {
 	defer C.g_free(C.gpointer(xmp))
 	defer C.g_free(C.gpointer(iptc))
 	kept := [2][]byte{
-		transform.CopyrightXMP(unsafe.Slice((*byte)(xmp), int(xmpSize))),
-		transform.CopyrightIPTC(unsafe.Slice((*byte)(iptc), int(iptcSize))),
+		newXMP(unsafe.Slice((*byte)(xmp), int(xmpSize))),
+		newIPTC(unsafe.Slice((*byte)(iptc), int(iptcSize))),
 	}
 	job.xmp, job.xmp_size = C.CBytes(kept[0]), C.size_t(len(kept[0]))
 	job.iptc, job.iptc_size = C.CBytes(kept[1]), C.size_t(len(kept[1]))

@@ -61,12 +61,12 @@ pictor_metadata(PictorChain *chain)
 	image = chain->image;
 	if (!profile)
 		vips_image_remove(image, VIPS_META_ICC_NAME);
-	if (job->angle || job->flip)
-		vips_image_remove(image, VIPS_META_ORIENTATION);
-	if (job->keep_metadata)
-		return PICTOR_OK;
-	kept.exif = job->keep_copyright && has_copyright(image);
-	vips_image_map(image, remove_field, &kept);
+	if (job->turned)
+		vips_autorot_remove_angle(image);
+	if (!job->keep_metadata) {
+		kept.exif = job->keep_copyright && has_copyright(image);
+		vips_image_map(image, remove_field, &kept);
+	}
 	if (job->xmp_size > 0) {
 		vips_image_set_blob_copy(image, VIPS_META_XMP_NAME, job->xmp, job->xmp_size);
 		kept.left = TRUE;
@@ -76,6 +76,6 @@ pictor_metadata(PictorChain *chain)
 		kept.left = TRUE;
 	}
 	// Told to strip, encoders do not make up an EXIF of their own.
-	chain->strip = !kept.left;
+	chain->strip = !job->keep_metadata && !kept.left;
 	return PICTOR_OK;
 }

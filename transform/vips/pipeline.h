@@ -82,7 +82,8 @@ typedef struct {
 	int mask;
 
 	int keep_metadata, keep_copyright;
-	const void *xmp, *iptc; // what is kept of them for copyright
+	int turned;             // the source's orientation is no longer true
+	const void *xmp, *iptc; // what takes the place of the source's, if anything
 	size_t xmp_size, iptc_size;
 
 	int format; // of the result
