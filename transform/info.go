@@ -33,6 +33,11 @@ type Info struct {
 	AncillaryBytes int64
 	// Profile says that there is a colour profile inside.
 	Profile bool `json:",omitzero"`
+	// Normalized says that the pipeline changes what the samples mean, whatever
+	// is asked for: a JPEG of inks or of RGB instead of YCbCr, and a profile that
+	// does not fit the samples and is ignored. Such a source is never served as
+	// it is where a result was asked for.
+	Normalized bool `json:",omitzero"`
 	// ThumbWidth and ThumbHeight are of the thumbnail inside of an AVIF, 0
 	// where there is none.
 	ThumbWidth  int `json:",omitzero"`

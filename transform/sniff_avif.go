@@ -118,6 +118,13 @@ func (a *avif) describe(info *Info) error {
 	if p.channels == 1 || (p.channels == 0 && p.mono) {
 		info.Bands = 1
 	}
+	spaces := []string{"RGB ", "GRAY"} // grey is decoded to RGB, and may be either
+	if info.Bands > 1 {
+		spaces = spaces[:1]
+	}
+	for _, profile := range a.profiles {
+		info.Normalized = info.Normalized || !profileFits(profile, spaces...)
+	}
 	if info.Alpha {
 		info.Bands++
 	}

@@ -200,7 +200,7 @@ func avifSamples() []sample {
 		{"avif/upsideDown", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{2}))}}.bytes(), base},
 		{"avif/notCropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(40, 30))}}.bytes(), base},
 		{"avif/exifIsNotOrientation", avifBuild{parts: []avifPart{av1Part(40, 30, profile), exif}}.bytes(),
-			with(base, func(i *Info) { i.AncillaryBytes, i.Profile = 104+int64(len(exif.data)), true })},
+			with(base, func(i *Info) { i.AncillaryBytes, i.Profile, i.Normalized = 104+int64(len(exif.data)), true, true })},
 		{"avif/alpha", avifBuild{parts: []avifPart{av1Part(40, 30), alphaOf(1)}}.bytes(), with(base, withAlpha)},
 		{"avif/alphaOfAnother", avifBuild{parts: []avifPart{av1Part(40, 30), alphaOf(3), av1Part(40, 30)}}.bytes(), base},
 		{"avif/mono", avifBuild{parts: []avifPart{mono}}.bytes(), with(base, func(i *Info) { i.Bands = 1 })},

@@ -11,6 +11,7 @@ type avif struct {
 	// properties are those of ipco; associations count from 1.
 	properties   []avifProperty
 	profileBytes uint64
+	profiles     [][]byte
 	spans        int
 	given        int // associations of a property with an item
 	read         uint64
@@ -258,6 +259,7 @@ func (a *avif) readProperties(b []byte) error {
 				a.properties = append(a.properties, avifProperty{kind: kind, body: body})
 				if string(kind) == "colr" && (hasMagic(body, 0, "prof") || hasMagic(body, 0, "rICC")) {
 					a.profileBytes += uint64(len(body))
+					a.profiles = append(a.profiles, body[4:])
 				}
 				return nil
 			})

@@ -8,23 +8,24 @@ import (
 
 // Markers of ITU-T T.81 table B.1, the byte after 0xFF.
 const (
-	jpegTEM  = 0x01
-	jpegSOF0 = 0xC0
-	jpegSOF2 = 0xC2
-	jpegDHT  = 0xC4
-	jpegDAC  = 0xCC
-	jpegRST0 = 0xD0
-	jpegRST7 = 0xD7
-	jpegSOI  = 0xD8
-	jpegEOI  = 0xD9
-	jpegSOS  = 0xDA
-	jpegDQT  = 0xDB
-	jpegDNL  = 0xDC
-	jpegDRI  = 0xDD
-	jpegAPP0 = 0xE0
-	jpegAPP1 = 0xE1
-	jpegAPPF = 0xEF
-	jpegCOM  = 0xFE
+	jpegTEM   = 0x01
+	jpegSOF0  = 0xC0
+	jpegSOF2  = 0xC2
+	jpegDHT   = 0xC4
+	jpegDAC   = 0xCC
+	jpegRST0  = 0xD0
+	jpegRST7  = 0xD7
+	jpegSOI   = 0xD8
+	jpegEOI   = 0xD9
+	jpegSOS   = 0xDA
+	jpegDQT   = 0xDB
+	jpegDNL   = 0xDC
+	jpegDRI   = 0xDD
+	jpegAPP0  = 0xE0
+	jpegAPP1  = 0xE1
+	jpegAPP14 = 0xEE
+	jpegAPPF  = 0xEF
+	jpegCOM   = 0xFE
 )
 
 // iccPrefix stands before each part of a colour profile (ICC.1:2022 §B.4).
@@ -41,6 +42,7 @@ type jpegWalk struct {
 	// carried has bit n set once a scan has carried parts[n].
 	carried uint
 	hasEXIF bool
+	colour  jpegColour
 }
 
 // jpegPart is a component of the frame: its identifier and sampling factors.
@@ -140,6 +142,9 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 		}
 		if marker == jpegAPP0+2 && hasMagic(segment, 0, iccPrefix) {
 			w.info.Profile = true
+		}
+		if w.info.Scans == 0 {
+			w.colour.read(marker, segment)
 		}
 		return nil
 	case marker == jpegDNL:
@@ -259,5 +264,6 @@ func (w *jpegWalk) finish() error {
 	case !w.complete(w.carried):
 		return broken("the JPEG has no data for one of the colour components")
 	}
+	w.info.Normalized = w.normalized()
 	return nil
 }

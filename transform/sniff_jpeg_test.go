@@ -46,7 +46,7 @@ func jpegScan(components ...byte) []byte {
 
 func jpegSamples() []sample {
 	info := func(w, h, bands, scans int, coefficients, ancillary int64) Info {
-		return Info{Format: JPEG, Width: w, Height: h, Orientation: 1, Frames: 1, Bands: bands, Bits: 8,
+		return Info{Format: JPEG, Width: w, Height: h, Orientation: 1, Frames: 1, Bands: bands, Normalized: bands == 4, Bits: 8,
 			Scans: scans, CoefficientBytes: coefficients, AncillaryBytes: ancillary}
 	}
 	sof420 := jpegSOF(0xC0, 100, 50, 0x22, 0x11, 0x11)

@@ -148,6 +148,11 @@ func pngAncillary(name, data []byte, hasData bool, info *Info) error {
 		return nil
 	case "iCCP":
 		info.Profile = true
+		space := "RGB "
+		if !info.Colour() {
+			space = "GRAY"
+		}
+		info.Normalized = info.Normalized || !profileFits(pngProfile(data), space)
 	case "tRNS":
 		// Beside an alpha channel it is not allowed, and decoders ignore it.
 		if !info.Alpha && !hasData {

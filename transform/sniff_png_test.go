@@ -63,7 +63,7 @@ func TestSniffReadsTheChunksOfAPNG(t *testing.T) {
 		"animation of none": {pngFile(rgb, pngChunk("acTL", 0, 0, 0, 0, 0, 0, 0, 0), data, end), func(*Info) {}},
 		"late animation":    {pngFile(rgb, data, pngChunk("acTL", 0, 0, 0, 9, 0, 0, 0, 0), end), func(*Info) {}},
 		"metadata": {pngFile(rgb, pngChunk("iCCP", 1), pngChunk("tEXt", 1), pngChunk("zTXt", 1), data, pngChunk("iTXt", 1), pngChunk("xyZw"), end),
-			func(i *Info) { i.AncillaryBytes, i.Profile = 4*13+12, true }},
+			func(i *Info) { i.AncillaryBytes, i.Profile, i.Normalized = 4*13+12, true, true }},
 		"palette is no metadata": {pngFile(rgb, pngChunk("PLTE", 1, 2, 3), data, end), func(*Info) {}},
 		"orientation of the first": {pngFile(rgb, pngChunk("eXIf", exifBlock(binary.LittleEndian, 5)...), pngChunk("eXIf", exifBlock(binary.BigEndian, 6)...), data, end),
 			func(i *Info) { i.Orientation, i.AncillaryBytes = 5, 2*(38+12) }},

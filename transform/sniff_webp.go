@@ -118,6 +118,7 @@ func (w *webpWalk) chunk(c riffChunk, first bool) error {
 		return broken("the WebP has more than one header")
 	case "ICCP":
 		w.info.Profile = true
+		w.info.Normalized = w.info.Normalized || !profileFits(c.data, "RGB ")
 		w.info.AncillaryBytes += int64(len(c.data)) + riffHeader
 	case "EXIF":
 		if w.hasEXIF && c.whole {

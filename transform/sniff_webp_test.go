@@ -82,7 +82,7 @@ func webpSamples() []sample {
 		{"webp/exifUnannounced", riffFile(webpHeader(0, 40, 30), webpLossy(40, 30), exif),
 			but(func(i *Info) { i.AncillaryBytes = int64(len(exif)) })},
 		{"webp/metadata", riffFile(webpHeader(0, 40, 30), webpChunk("ICCP", 1, 2), webpLossy(40, 30), webpChunk("XMP ", 1, 2), webpChunk("what")),
-			but(func(i *Info) { i.AncillaryBytes, i.Profile = 10+10+8, true })},
+			but(func(i *Info) { i.AncillaryBytes, i.Profile, i.Normalized = 10+10+8, true, true })},
 		{"webp/animated", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole, whole), but(func(i *Info) { i.Frames = 2 })},
 		{"webp/animatedOneLossless", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole, webpFrame(0, 0, 40, 30, webpLossless(40, 30, false), webpChunk("what"))),
 			but(func(i *Info) { i.Frames, i.Lossless = 2, true })},

@@ -17,7 +17,7 @@ func (p Params) Changes(info Info, g Geometry) bool {
 		!g.Turns() && !p.TurnsUpright(info) && !g.Extends() && info.Frames == 1 && p.Format == info.Format
 	_, opaque := p.Background.Under(p.Format)
 	covered := info.Alpha && (opaque || p.Background.On)
-	recoloured := info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)
+	recoloured := info.Normalized || info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)
 	p.Format, p.Quality, p.FormatQuality, p.MaxBytes = FormatUnknown, 0, Qualities{}, 0
 	encoded := p.JPEG != JPEGOptions{} || p.PNG != PNGOptions{} || p.WebP != WebPOptions{} || p.AVIF != AVIFOptions{}
 	painted := p.Brightness != 0 || p.Shift != [3]int{} || p.Contrast.On || p.Saturation.On || p.Monochrome.Intensity > 0 ||
@@ -109,7 +109,7 @@ const xmpPrefix = "http://ns.adobe.com/xap/1.0/\x00"
 
 func (s *stripper) jpegSegment(marker byte, segment []byte) (keep, ok bool) {
 	switch {
-	case marker == jpegAPP0, marker == 0xEE: // JFIF, Adobe
+	case marker == jpegAPP0, marker == jpegAPP14: // JFIF, Adobe
 		return true, true
 	case marker == jpegAPP0+2 && hasMagic(segment, 0, iccPrefix):
 		return s.profile, true
