@@ -176,8 +176,9 @@ func (g *Geometry) planLoad(info Info, area Rect) {
 		g.LoadHeight = (info.Height + g.Shrink - 1) / g.Shrink
 	case WebP:
 		// Frames of an animation may be smaller than the canvas, and then
-		// the decoder refuses to scale.
-		if factor > 1 && info.Frames == 1 {
+		// the decoder refuses to scale. Of a lossy image it scales colours and
+		// alpha apart, so that what nobody sees comes into the edges.
+		if factor > 1 && info.Frames == 1 && (info.Lossless || !info.Alpha) {
 			g.Scale = 1 / factor
 			g.LoadWidth = scaled(info.Width, g.Scale)
 			g.LoadHeight = scaled(info.Height, g.Scale)
