@@ -42,6 +42,10 @@ type Info struct {
 	// where there is none.
 	ThumbWidth  int `json:",omitzero"`
 	ThumbHeight int `json:",omitzero"`
+	// End is how many bytes hold the whole image where its end mark is missing,
+	// wrong or behind junk, and 0 where all is in its place. Repair then makes
+	// of these bytes what a decoder takes.
+	End int64 `json:",omitzero"`
 	// Content is what Look found inside of a border; without an area where
 	// nobody looked. It is no part of the header.
 	Content Rect `json:",omitzero"`

@@ -10,6 +10,8 @@ import (
 // to the end of the picture, so that a source that was cut anywhere is refused
 // here; libvips notices a cut only when it reads that far. What follows the
 // end of the picture is ignored, because phones append second pictures there.
+// A picture whose data is whole is taken though its end mark is missing: then
+// Info.End is set, and Repair makes of it what decoders take.
 //
 // b is only read, in time linear to its length whatever it holds. Apart from
 // the tables of an AVIF, which are bounded, nothing is allocated by its size.

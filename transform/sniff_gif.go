@@ -16,6 +16,12 @@ type gifWalk struct {
 	rest   []byte
 	info   *Info
 	frames int
+	// whole is how much was left behind the last whole frame.
+	whole int
+	// first is the data of the first frame, from the size of its codes, and
+	// pixels what it should give.
+	first  []byte
+	pixels int64
 	// transparent is what the graphic control of the next frame says.
 	transparent bool
 }
@@ -32,7 +38,30 @@ func sniffGIF(b []byte, info *Info) error {
 	if !w.skipColours(s[4]) {
 		return w.cut()
 	}
-	return w.blocks()
+	err := w.blocks()
+	if err == nil {
+		return nil
+	}
+	// Only the first frame is used: it is shown where it is whole.
+	if stop := w.end(b); stop.end > 0 {
+		info.End = int64(stop.end)
+		return nil
+	}
+	return err
+}
+
+// end is where the whole frames of a GIF end that breaks off or goes on with
+// something else. Its end is 0 where there is none.
+func (w *gifWalk) end(b []byte) gifStop {
+	if w.frames > 0 {
+		return gifStop{end: len(b) - w.whole}
+	}
+	stop := gifDataEnd(w.first, w.pixels)
+	if stop.end > 0 {
+		from := len(b) - len(w.first)
+		stop.end, stop.block = from+stop.end, from+stop.block
+	}
+	return stop
 }
 
 // gifCanvas is the size from which libnsgif, the reader of libvips, starts: it
@@ -54,7 +83,7 @@ func (w *gifWalk) cut() error {
 	if w.frames == 0 {
 		return cutShort("the GIF ends before its first frame is complete")
 	}
-	return cutShort("the GIF ends before its last frame and its end mark")
+	return cutShort("the GIF ends in the middle of its blocks")
 }
 
 func (w *gifWalk) blocks() error {
@@ -76,6 +105,7 @@ func (w *gifWalk) blocks() error {
 				return w.cut()
 			}
 			w.frames++
+			w.whole = len(w.rest)
 			w.info.Frames = w.frames
 		case 0:
 			// Old encoders end the last frame twice.
@@ -134,9 +164,13 @@ func (w *gifWalk) image() bool {
 		at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
 		w.info.Width = max(w.info.Width, at(0)+at(4))
 		w.info.Height = max(w.info.Height, at(2)+at(6))
+		w.pixels = int64(at(4)) * int64(at(6))
 	}
 	if !w.skipColours(d[8]) || len(w.rest) == 0 {
 		return false
+	}
+	if w.frames == 0 {
+		w.first = w.rest
 	}
 	w.rest = w.rest[1:] // the size of the first LZW code
 	return w.skipSubBlocks()

@@ -80,7 +80,9 @@ func TestSniffReadsTheBlocksOfAGIF(t *testing.T) {
 			t.Errorf("%s: %+v, %v\nwant %+v", name, got, err, want)
 		}
 		for n := range tc.b {
-			if got, err := Sniff(tc.b[:n]); !isRefusal(err) {
+			// The first frame is used: behind it nothing has to be whole.
+			whole := 19 + bytes.Index(tc.b[19:], frame) + len(frame)
+			if got, err := Sniff(tc.b[:n]); isRefusal(err) != (n < whole) {
 				t.Errorf("%s cut to %d of %d bytes: %+v, %v", name, n, len(tc.b), got, err)
 			}
 		}
@@ -91,11 +93,37 @@ func TestSniffRefusesBrokenGIFs(t *testing.T) {
 	frame := gifRect(0, 0, 10, 8)
 	wantRefusals(t, []refusal{
 		{"no frame", gifFile(10, 8, gifEnd), ErrMalformed, "no frame"},
-		{"unknown block", gifFile(10, 8, frame, []byte("?"), gifEnd), ErrMalformed, "unknown block"},
-		{"zeros between frames", gifFile(10, 8, frame, []byte{0, 0}, frame, gifEnd), ErrMalformed, "unknown block"},
+		{"unknown block", gifFile(10, 8, []byte("?"), frame, gifEnd), ErrMalformed, "unknown block"},
 		{"empty extension", gifFile(10, 8, []byte("!\xf9\x00"), frame, gifEnd), ErrMalformed, "empty extension"},
-		{"no end", gifFile(10, 8, frame), ErrTruncated, "end mark"},
-		{"zeros instead of an end", gifFile(10, 8, frame, make([]byte, 1<<20)), ErrTruncated, "end mark"},
+		{"no pixel and no end", gifFile(10, 8, frame[:len(frame)-1]), ErrTruncated, "first frame"},
 		{"no frame and no end", gifFile(10, 8), ErrTruncated, "first frame"},
 	})
+}
+
+// Whatever stands behind whole frames, they are there.
+func TestSniffTakesTheWholeFramesOfAGIF(t *testing.T) {
+	frame := gifRect(0, 0, 10, 8)
+	head := gifFile(10, 8)
+	for name, tc := range map[string]struct {
+		b      []byte
+		frames int
+	}{
+		"no end":                  {gifFile(10, 8, frame, frame), 2},
+		"zeros instead of an end": {gifFile(10, 8, frame, make([]byte, 1<<20)), 1},
+		"unknown block":           {gifFile(10, 8, frame, frame, []byte("?"), frame, gifEnd), 2},
+		"zeros between frames":    {gifFile(10, 8, frame, []byte{0, 0}, frame, gifEnd), 1},
+		"line end between frames": {gifFile(10, 8, frame, []byte("\r\n"), frame), 1},
+		"empty extension":         {gifFile(10, 8, frame, []byte("!\xf9\x00"), frame, gifEnd), 1},
+		"extension cut":           {gifFile(10, 8, frame, []byte("!\xfe\x09abc")), 1},
+		"second frame cut":        {gifFile(10, 8, frame, frame[:len(frame)-1]), 1},
+	} {
+		got, err := Sniff(tc.b)
+		if end := len(head) + tc.frames*len(frame); err != nil || got.Frames != tc.frames || got.End != int64(end) {
+			t.Errorf("%s: %+v, %v, want %d frames and the end at %d", name, got, err, tc.frames, end)
+		}
+		r, ok := NewRepair(tc.b, got)
+		if whole, err := Sniff(r.Apply(tc.b)); !ok || err != nil || whole.End != 0 || whole.Frames != tc.frames {
+			t.Errorf("%s repaired: %+v, %v", name, whole, err)
+		}
+	}
 }

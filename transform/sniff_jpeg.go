@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -41,6 +42,8 @@ type jpegWalk struct {
 	progressive bool
 	// carried has bit n set once a scan has carried parts[n].
 	carried uint
+	// last is the header of the latest scan.
+	last    []byte
 	hasEXIF bool
 	colour  jpegColour
 }
@@ -48,8 +51,23 @@ type jpegWalk struct {
 // jpegPart is a component of the frame: its identifier and sampling factors.
 type jpegPart struct{ id, h, v int64 }
 
+// sniffJPEG asks for the end mark, or for all that goes before it: libjpeg
+// shows an image as soon as its data is there.
 func sniffJPEG(b []byte, info *Info) error {
 	w := jpegWalk{b: b, at: 2, info: info}
+	err := w.toEnd()
+	if err == nil || errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	if end, ok := w.dataEnd(); ok {
+		info.End = int64(end)
+		return nil
+	}
+	return err
+}
+
+// toEnd walks to EOI.
+func (w *jpegWalk) toEnd() error {
 	for {
 		marker, ok := w.marker()
 		if !ok {
@@ -218,6 +236,7 @@ func (w *jpegWalk) scan(s []byte) error {
 	}
 	w.info.Scans++
 	w.carried |= carried
+	w.last = s
 	if w.progressive || w.info.Scans > 1 || !w.complete(carried) {
 		w.info.CoefficientBytes = w.coefficients()
 	}

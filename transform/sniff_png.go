@@ -2,6 +2,7 @@ package transform
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"math"
 )
@@ -39,7 +40,17 @@ func sniffPNG(b []byte, info *Info) error {
 	if err := pngHeader(rest[:headerChunk], info); err != nil {
 		return err
 	}
-	return pngChunks(rest[headerChunk:], info)
+	at, err := pngChunks(b, len(pngSignature)+headerChunk, info)
+	if err == nil || errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	// Without its end, or with junk before it, the image is whole where all of
+	// its rows are.
+	if data := pngData(b); data.whole {
+		info.End = int64(at)
+		return nil
+	}
+	return err
 }
 
 func pngHeader(chunk []byte, info *Info) error {
@@ -70,34 +81,35 @@ func pngHeader(chunk []byte, info *Info) error {
 	return nil
 }
 
-// pngChunks walks what follows the header (PNG 3rd edition §5.3).
-func pngChunks(rest []byte, info *Info) error {
+// pngChunks walks what follows the header (PNG 3rd edition §5.3). Besides an
+// error it gives the place up to which all was well.
+func pngChunks(b []byte, at int, info *Info) (int, error) {
 	const overhead = 12
 	var hasData, hasEXIF bool
 	for {
+		rest := b[at:]
 		if len(rest) < overhead {
-			return pngCut(hasData)
+			return pngCutAt(b, at), pngCut(hasData)
 		}
 		n := binary.BigEndian.Uint32(rest)
 		name := rest[4:8]
 		if n > math.MaxInt32 || !isChunkName(name) {
-			return broken("the PNG has a chunk of an impossible length or name")
+			return at, broken("the PNG has a chunk of an impossible length or name")
 		}
 		if int64(n) > int64(len(rest)-overhead) {
-			return pngCut(hasData)
+			return pngCutAt(b, at), pngCut(hasData)
 		}
 		data := rest[8 : 8+n]
-		rest = rest[int(n)+overhead:]
 		switch string(name) {
 		case "IEND":
 			if !hasData {
-				return broken("the PNG has no image data")
+				return at, broken("the PNG has no image data")
 			}
-			return nil
+			return at, nil
 		case "IDAT":
 			hasData = true
 		case "IHDR":
-			return broken("the PNG has more than one header")
+			return at, broken("the PNG has more than one header")
 		case "eXIf":
 			// The first one counts, and only before the data (§11.3.4.6).
 			if !hasData && !hasEXIF {
@@ -107,10 +119,20 @@ func pngChunks(rest []byte, info *Info) error {
 			info.AncillaryBytes += int64(n) + overhead
 		default:
 			if err := pngAncillary(name, data, hasData, info); err != nil {
-				return err
+				return at, err
 			}
 		}
+		at += int(n) + overhead
 	}
+}
+
+// pngCutAt is where the chunks end if the one at at is cut: image data counts
+// as far as it goes.
+func pngCutAt(b []byte, at int) int {
+	if hasMagic(b, at+4, "IDAT") {
+		return len(b)
+	}
+	return at
 }
 
 func pngCut(hasData bool) error {

@@ -128,6 +128,9 @@ func TestSniffRefusesEveryCut(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			for n := range s.b {
 				got, err := Sniff(s.b[:n])
+				if err == nil && got.End > 0 && got.End <= int64(n) {
+					continue // only marks are missing: see TestACutImage
+				}
 				if !isRefusal(err) {
 					t.Fatalf("cut to %d of %d bytes: %+v, %v", n, len(s.b), got, err)
 				}
@@ -145,7 +148,7 @@ func TestSniffRefusesEveryCut(t *testing.T) {
 func TestSniffKeepsWhatItReadOfACutPicture(t *testing.T) {
 	for _, s := range samples(t) {
 		got, err := Sniff(s.b[:len(s.b)-1])
-		if !errors.Is(err, ErrTruncated) {
+		if got.End == 0 && !errors.Is(err, ErrTruncated) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 		if got.Format != s.want.Format || got.Width != s.want.Width || got.Height != s.want.Height {

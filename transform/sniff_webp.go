@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 )
 
 // webpWalk follows the chunks of a WebP to the end of its RIFF container
@@ -42,7 +43,48 @@ func nextRIFFChunk(b []byte) (riffChunk, bool) {
 	return c, true
 }
 
+// sniffWebP believes the size of the container, and where that does not fit,
+// the chunks.
 func sniffWebP(b []byte, info *Info) error {
+	again := *info
+	err := sniffRIFF(b, info)
+	if !errors.Is(err, ErrTruncated) {
+		return err
+	}
+	w := webpWalk{info: &again}
+	if end, ok := w.wholeChunks(b); ok {
+		again.End = int64(end)
+		*info = again
+		return nil
+	}
+	return err
+}
+
+// wholeChunks walks the chunks that are all there, whatever the container's
+// size. ok says that they have the image and what it announces.
+func (w *webpWalk) wholeChunks(b []byte) (end int, ok bool) {
+	const form = 12
+	for end = form; len(b)-end >= riffHeader; {
+		c, _ := nextRIFFChunk(b[end:])
+		if n := int64(binary.LittleEndian.Uint32(b[end+4:])); int64(len(c.data)) == n {
+			c.whole = true // the byte that makes it even may be missing
+		}
+		if !c.whole || w.chunk(c, end == form) != nil {
+			break
+		}
+		end = len(b) - len(c.rest)
+		if !w.extended {
+			break
+		}
+	}
+	if w.info.Bands = 3; w.info.Alpha {
+		w.info.Bands = 4
+	}
+	// An orientation that was cut off would show the image another way up.
+	return end, w.images > 0 && !w.hasEXIF
+}
+
+func sniffRIFF(b []byte, info *Info) error {
 	const form = 4 // "WEBP", which the container's size counts
 	size := int64(binary.LittleEndian.Uint32(b[4:]))
 	if size < form {

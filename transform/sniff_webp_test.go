@@ -113,8 +113,8 @@ func TestSniffRefusesBrokenWebPs(t *testing.T) {
 		{"header alone", riffFile(header), ErrTruncated, "before the image data"},
 		{"no picture", riffFile(header, webpChunk("EXIF", 1, 2)), ErrTruncated, "before the image data"},
 		{"no frame", riffFile(animated, webpChunk("ANIM", 0, 0, 0, 0, 0, 0)), ErrTruncated, "before the image data"},
-		{"container past the end", long, ErrTruncated, "in the middle"},
-		{"chunk past the container", append(riffFile(header, lossy[:len(lossy)-2]), lossy...), ErrTruncated, "in the middle"},
+		{"container and chunk past the end", long[:len(long)-4], ErrTruncated, "in the middle"},
+		{"chunk past the container", riffFile(header, lossy[:len(lossy)-2]), ErrTruncated, "in the middle"},
 		{"container of 3 bytes", append([]byte("RIFF\x03\x00\x00\x00WEBP"), lossy...), ErrMalformed, "length"},
 		{"other chunk first", riffFile(webpChunk("ALPH", 1), lossy), ErrMalformed, "start with an image"},
 		{"two headers", riffFile(header, header, lossy), ErrMalformed, "more than one header"},
@@ -139,5 +139,47 @@ func TestSniffRefusesBrokenWebPs(t *testing.T) {
 		{"frame of two pictures", riffFile(animated, webpFrame(0, 0, 40, 30, lossy, lossy)), ErrMalformed, "no image or more than one"},
 		{"chunk leaves its frame", riffFile(animated, leaving), ErrMalformed, "larger than the frame around it"},
 		{"junk in a frame", riffFile(animated, webpFrame(0, 0, 40, 30, lossy, []byte{1, 2})), ErrMalformed, "too small"},
+	})
+}
+
+// The size of the container may be wrong, where the chunks are whole.
+func TestSniffTakesTheWholeChunksOfAWebP(t *testing.T) {
+	lossy, odd := webpLossy(40, 30), webpLossless(40, 30, false)
+	header, exif := webpHeader(webpWithEXIF, 40, 30), webpChunk("EXIF", exifBlock(binary.BigEndian, 6)...)
+	anim := webpHeader(webpAnimated, 40, 30)
+	frame := webpFrame(0, 0, 40, 30, lossy)
+	resized := func(by int, chunks ...[]byte) []byte {
+		b := riffFile(chunks...)
+		binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-8+by))
+		return b
+	}
+	for name, tc := range map[string]struct {
+		b                   []byte
+		end                 int // from the end of the file
+		orientation, frames int
+	}{
+		"size too large":              {resized(7, lossy), 0, 1, 1},
+		"size far too large":          {resized(1<<30, lossy), 0, 1, 1},
+		"size too small":              {resized(-5, lossy), 0, 1, 1},
+		"no padding":                  {resized(0, odd)[:12+8+7], 0, 1, 1},
+		"size too small for metadata": {resized(-3, header, lossy, exif), 0, 6, 1},
+		"junk behind":                 {append(resized(9, lossy), "junk"...), 4, 1, 1},
+		"unknown chunk cut":           {resized(0, webpHeader(0, 40, 30), lossy, webpChunk("what", 1, 2, 3, 4))[:12+18+len(lossy)+10], 10, 1, 1},
+		"second frame cut":            {resized(0, anim, frame, frame)[:12+18+2*len(frame)-3], len(frame) - 3, 1, 1},
+	} {
+		got, err := Sniff(tc.b)
+		if err != nil || got.End != int64(len(tc.b)-tc.end) || got.Orientation != tc.orientation || got.Frames != tc.frames || got.Width != 40 {
+			t.Errorf("%s: %+v, %v, want the end at %d", name, got, err, len(tc.b)-tc.end)
+			continue
+		}
+		r, ok := NewRepair(tc.b, got)
+		whole, err := Sniff(r.Apply(tc.b))
+		if got.End = 0; !ok || err != nil || whole != got {
+			t.Errorf("%s repaired: %+v, %v", name, whole, err)
+		}
+	}
+	wantRefusals(t, []refusal{
+		{"orientation cut", riffFile(header, lossy, exif)[:12+18+len(lossy)+20], ErrTruncated, "in the middle"},
+		{"first frame cut", riffFile(anim, frame)[:12+18+len(frame)-3], ErrTruncated, "image data"},
 	})
 }

@@ -30,6 +30,9 @@ func (p Params) Changes(info Info, g Geometry) bool {
 // with metadata, and a source that says whose it is where p keeps that and
 // nothing else.
 func StripSource(b []byte, info Info, p Params) (out []byte, ok bool) {
+	if info.End > 0 {
+		return nil, false // it is no use to those who insist on its end
+	}
 	if p.KeepMetadata || info.AncillaryBytes == 0 {
 		return bytes.Clone(b), true
 	}

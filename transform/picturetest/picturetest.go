@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"math"
@@ -205,4 +206,20 @@ func Distance(a, b image.Image) float64 {
 		}
 	}
 	return sum / 257 / 3 / float64(w*h)
+}
+
+// GIFStill is a GIF of one frame, w by h, of a Chart's colours and grain.
+func GIFStill(w, h int) []byte {
+	m := image.NewPaletted(image.Rect(0, 0, w, h), color.Palette{Red, Green, Blue, Yellow, Grey})
+	draw.Draw(m, m.Bounds(), Chart(w, h), image.Point{}, draw.Src)
+	for i := range m.Pix {
+		if i*i%7 == 3 {
+			m.Pix[i] = uint8(i % 5)
+		}
+	}
+	var b bytes.Buffer
+	if err := gif.Encode(&b, m, nil); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }

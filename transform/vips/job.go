@@ -24,25 +24,27 @@ func newJob(source []byte, task transform.Job, p transform.Params) (job C.Pictor
 	effects(&job, p)
 	canvas(&job, g, p)
 	encoder(&job, p)
-	free = func() {}
+	closeMark := func() {}
 	if p.Watermark.On() && task.Watermark != nil {
-		mark, err := task.Watermark.Bytes()
+		mark, err := openDecodable(task.Watermark, task.WatermarkInfo)
 		if err != nil {
 			return job, nil, err
 		}
-		watermark(&job, mark, task.WatermarkInfo, g, p)
+		closeMark = mark.close
+		watermark(&job, mark.b, task.WatermarkInfo, g, p)
 	}
 	job.keep_metadata, job.keep_copyright = flag(p.KeepMetadata), flag(!p.DropCopyright)
 	// An AVIF is turned by its container: its EXIF and XMP are no longer true once it is decoded.
 	job.turned = flag(g.Turns() || p.TurnsUpright(info) || info.Format == transform.AVIF)
+	unneeded := func() {}
 	switch {
 	case info.AncillaryBytes == 0:
 	case p.KeepMetadata && job.turned != 0:
-		free = rewritten(&job, transform.UprightXMP, func([]byte) []byte { return nil })
+		unneeded = rewritten(&job, transform.UprightXMP, func([]byte) []byte { return nil })
 	case !p.KeepMetadata && !p.DropCopyright:
-		free = rewritten(&job, transform.CopyrightXMP, transform.CopyrightIPTC)
+		unneeded = rewritten(&job, transform.CopyrightXMP, transform.CopyrightIPTC)
 	}
-	return job, free, nil
+	return job, func() { unneeded(); closeMark() }, nil
 }
 
 func flag(b bool) C.int {

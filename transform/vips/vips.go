@@ -49,18 +49,22 @@ func (e *Engine) Transform(ctx context.Context, job transform.Job, deliver func(
 // Run is Transform without the copy: a delivered Body is C memory, gone when
 // deliver returns. An error of deliver ends the run and is returned as it is.
 func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, transform.Picture) error) error {
-	source, err := job.Source.Bytes()
+	if job.Source.Size() == 0 {
+		return fmt.Errorf("%w: the source is empty", transform.ErrMalformed)
+	}
+	source, err := openDecodable(job.Source, job.Info)
 	if err != nil {
 		return err
 	}
-	if len(source) == 0 {
-		return fmt.Errorf("%w: the source is empty", transform.ErrMalformed)
-	}
+	defer source.close()
 	for i, p := range job.Outputs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.output(source, job, p, func(p transform.Picture) error { return deliver(i, p) }); err != nil {
+		err := source.try(func(b []byte) error {
+			return e.output(b, job, p, func(p transform.Picture) error { return deliver(i, p) })
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -96,10 +100,23 @@ func (e *Engine) output(source []byte, task transform.Job, p transform.Params, d
 // Look finds what lies inside of a border of one colour. Where nothing does,
 // the whole picture is its content.
 func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
-	source, err := job.Source.Bytes()
-	if err != nil || len(job.Outputs) != 1 {
-		return transform.Rect{}, errors.Join(err, errInternal)
+	if len(job.Outputs) != 1 {
+		return transform.Rect{}, errInternal
 	}
+	source, err := openDecodable(job.Source, job.Info)
+	if err != nil {
+		return transform.Rect{}, err
+	}
+	defer source.close()
+	var content transform.Rect
+	err = source.try(func(b []byte) (err error) {
+		content, err = e.look(b, job)
+		return err
+	})
+	return content, err
+}
+
+func (e *Engine) look(source []byte, job transform.Job) (transform.Rect, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer C.vips_thread_shutdown()
@@ -127,6 +144,8 @@ func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, err
 	return content, nil
 }
 
+var errBroken = fmt.Errorf("%w: the image data cannot be decoded", transform.ErrMalformed)
+
 // errInternal is a mistake of ours, not of the picture.
 var errInternal = errors.New("no such step in the pipeline")
 
@@ -142,7 +161,7 @@ func failure(status C.int) error {
 	case C.PICTOR_MISMATCH:
 		return &Error{Err: fmt.Errorf("%w: the header and the image data disagree about the size", transform.ErrMalformed), Detail: detail}
 	case C.PICTOR_BROKEN:
-		return &Error{Err: fmt.Errorf("%w: the image data cannot be decoded", transform.ErrMalformed), Detail: detail}
+		return &Error{Err: errBroken, Detail: detail}
 	}
 	return &Error{Err: errInternal, Detail: detail}
 }

@@ -92,6 +92,8 @@ func (r *assignment) picture(resp response, body []byte) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: the result is not a valid image: %v", errDied, err)
+	case info.End > 0:
+		return fmt.Errorf("%w: its result has no end", errDied)
 	case info.Format != p.Format || info.Width != g.Width || info.Height != g.Height:
 		return fmt.Errorf("%w: the result is a %v of %dx%d instead of a %v of %dx%d", errDied,
 			info.Format, info.Width, info.Height, p.Format, g.Width, g.Height)
