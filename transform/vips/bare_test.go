@@ -115,6 +115,9 @@ func againstBare(t testing.TB, f transform.Format, runs int) (ratio float64, our
 // of builds with the race detector, which would be what they measure; make test
 // runs this one alone.
 func TestCPUAgainstBareLibvips(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures")
+	}
 	for _, f := range []transform.Format{transform.JPEG, transform.WebP} {
 		ratio, ours := againstBare(t, f, 8)
 		t.Logf("%v: %.2f times the CPU time of bare libvips calls, %v", f, ratio, ours)

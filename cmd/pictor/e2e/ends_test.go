@@ -129,7 +129,8 @@ func lastLine(t *testing.T, s *server, want string) {
 
 // A client that does not read what it asked for is cut off, and counted.
 func TestSIGTERMTellsOfRequestsThatItCutsOff(t *testing.T) {
-	site, s := newSite(t), serveLocal(t, "--request-timeout", "1s", "--fetch-timeout", "1s")
+	long(t, "waits for the whole time of draining")
+	site, s := newSite(t), serveLocal(t, "--request-timeout", "4s", "--fetch-timeout", "4s")
 	large := append(photo(600, 400), make([]byte, 40<<20)...) // more than sockets hold
 	resp, err := client.Get(s.url + signed(t, "/raw:1/plain/"+site.put("/large.jpg", large)))
 	if err != nil {
@@ -144,7 +145,7 @@ func TestSIGTERMTellsOfRequestsThatItCutsOff(t *testing.T) {
 	if code := s.cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	waitFor(t, "its error", func() bool { return strings.Contains(s.logged(), "requests that did not finish in 6s were cut off: 1") })
+	waitFor(t, "its error", func() bool { return strings.Contains(s.logged(), "requests that did not finish in 9s were cut off: 1") })
 	if !strings.Contains(s.logged(), `level=WARN msg="shutdown complete" duration=`) || !strings.Contains(s.logged(), " cut_off=1\n") {
 		t.Error("it is not said")
 	}

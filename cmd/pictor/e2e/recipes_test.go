@@ -27,6 +27,7 @@ const (
 // needsFrontend skips where a package is missing, but fails where tests must be whole.
 func needsFrontend(t *testing.T, name string) {
 	t.Helper()
+	long(t, "builds a site")
 	needs(t, "node")
 	if _, err := os.Stat(filepath.Join(frontends, name, "package.json")); err != nil {
 		if os.Getenv("CI") == "true" {
