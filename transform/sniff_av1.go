@@ -9,16 +9,19 @@ type av1Sequence struct {
 	full bool
 }
 
-// av1Sequences visits the sequence headers in a run of whole OBUs.
-func av1Sequences(b []byte, visit func(av1Sequence) error) error {
-	for len(b) > 0 {
-		const sequenceHeader = 1
-		kind, body, rest, ok := nextOBU(b)
+// av1Sequences visits the sequence headers in a run of whole OBUs, which may be
+// in pieces.
+func av1Sequences(p pieces, visit func(av1Sequence) error) error {
+	const sequenceHeader = 1
+	var space [maxAV1Header]byte
+	for left := p.size(); left > 0; {
+		kind, head, size, ok := obuHead(p.peek(space[:]), left)
 		if !ok {
 			return broken("the AVIF has AV1 data that is cut off")
 		}
+		p.skip(head)
 		if kind == sequenceHeader {
-			r := bitReader{b: body}
+			r := bitReader{b: p.peek(space[:min(size, maxAV1Header)])}
 			s := readAV1Sequence(&r)
 			if r.short {
 				return broken("the AVIF has an AV1 header that is cut off")
@@ -27,32 +30,83 @@ func av1Sequences(b []byte, visit func(av1Sequence) error) error {
 				return err
 			}
 		}
-		b = rest
+		p.skip(size)
+		left -= head + size
 	}
 	return nil
 }
 
-// nextOBU splits the first OBU off b, which is not empty (AV1 §5.3). Without
-// a size of its own it takes the rest.
-func nextOBU(b []byte) (kind byte, body, rest []byte, ok bool) {
+// maxAV1Header is more than a sequence header can have up to its colour: 32
+// operating points of 87 bits each are most of it (AV1 §5.5.1).
+const maxAV1Header = 512
+
+// obuHead reads the header of an OBU (AV1 §5.3) of which b is the beginning,
+// not empty, and left what there is of all. Without a size of its own the OBU
+// takes the rest.
+func obuHead(b []byte, left uint64) (kind byte, head, size uint64, ok bool) {
 	const extension, hasSize = 1 << 2, 1 << 1
 	flags := b[0]
-	kind, b = flags>>3&15, b[1:]
+	kind, head = flags>>3&15, 1
 	if flags&extension != 0 {
-		if len(b) == 0 {
-			return 0, nil, nil, false
-		}
-		b = b[1:]
+		head++
+	}
+	if head > left {
+		return 0, 0, 0, false
 	}
 	if flags&hasSize == 0 {
-		return kind, b, nil, true
+		return kind, head, left - head, true
 	}
-	size, n := leb128(b)
-	if n == 0 || size > uint64(len(b)-n) {
-		return 0, nil, nil, false
+	size, n := leb128(b[head:])
+	head += uint64(n)
+	return kind, head, size, n > 0 && size <= left-head
+}
+
+// pieces are bytes that belong one behind the other, from at of the first.
+type pieces struct {
+	list [][]byte // none is empty
+	at   int
+}
+
+func (p *pieces) add(b []byte) {
+	if len(b) > 0 {
+		p.list = append(p.list, b)
 	}
-	b = b[n:]
-	return kind, b[:size], b[size:], true
+}
+
+func (p *pieces) size() uint64 {
+	n := -p.at
+	for _, b := range p.list {
+		n += len(b)
+	}
+	return uint64(n)
+}
+
+// peek gives the first bytes, in space if they are in several pieces: as many
+// as fit into it, if there are so many.
+func (p *pieces) peek(space []byte) []byte {
+	if len(p.list) == 0 {
+		return nil
+	}
+	first := p.list[0][p.at:]
+	if len(p.list) == 1 || len(first) >= len(space) {
+		return first[:min(len(first), len(space))]
+	}
+	n := copy(space, first)
+	for _, b := range p.list[1:] {
+		if n += copy(space[n:], b); n == len(space) {
+			break
+		}
+	}
+	return space[:n]
+}
+
+// skip drops n bytes, of which there are so many.
+func (p *pieces) skip(n uint64) {
+	for len(p.list) > 0 && n >= uint64(len(p.list[0])-p.at) {
+		n -= uint64(len(p.list[0]) - p.at)
+		p.list, p.at = p.list[1:], 0
+	}
+	p.at += int(n)
 }
 
 // leb128 reads a number of up to eight bytes (AV1 §4.10.5) and says how many

@@ -226,7 +226,7 @@ func TestAV1UnitsAreSplitByTheirSizes(t *testing.T) {
 		"header breaks off":      {append([]byte{1<<3 | 2, 5}, header[:5]...), 0, false},
 	} {
 		seen := 0
-		err := av1Sequences(tc.b, func(s av1Sequence) error {
+		err := av1Sequences(pieces{list: [][]byte{tc.b}}, func(s av1Sequence) error {
 			if s != (av1Sequence{5, 4, 8, false, false}) {
 				return fmt.Errorf("%+v", s)
 			}
@@ -243,7 +243,7 @@ func FuzzAV1Sequences(f *testing.F) {
 	f.Add(av1Data(av1Still(5, 4, 12, true)))
 	f.Add([]byte{1 << 3, 0x00, 0x80, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = av1Sequences(b, func(s av1Sequence) error {
+		_ = av1Sequences(pieces{list: [][]byte{b}}, func(s av1Sequence) error {
 			if s.width < 1 || s.width > 1<<16 || s.height < 1 || s.height > 1<<16 || !slices.Contains([]int{8, 10, 12}, s.bits) {
 				t.Fatalf("%+v", s)
 			}

@@ -176,7 +176,10 @@ func (a *avif) relate() {
 		}
 		from.tiles++
 		to.isTile = true
-		if to.role == roleNone {
+		switch {
+		case from.role == roleThumbnail && to.role == roleNone:
+			to.role = roleThumbnailTile
+		case from.role != roleThumbnail && (to.role == roleNone || to.role == roleThumbnailTile):
 			to.role = roleTile
 		}
 	}
@@ -202,29 +205,31 @@ func (a *avif) holder(item *avifItem) []byte {
 	return a.file
 }
 
+// data is what the spans of an item, one behind the other, make of bytes that
+// are all there (ISO/IEC 14496-12 §8.11.3).
+func (a *avif) data(item *avifItem) (p pieces) {
+	for _, s := range item.spans {
+		b, _ := s.of(a.holder(item))
+		p.add(b)
+	}
+	return p
+}
+
 // verify holds what is declared against what will be decoded. The declared
 // size decides whether there is memory for the picture, so AV1 data that is
 // larger than its item says, a grid that makes another size, or a tile or
-// alpha far larger than the picture are refused: libheif decodes them first.
+// alpha far larger than the picture are refused: libheif decodes them first. A
+// thumbnail is decoded only if it is asked for, and one that does not hold is
+// none.
 func (a *avif) verify(info *Info) error {
-	const small = 512 // a tile may be this large beside a smaller picture
-	p := a.byID[a.primary]
-	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
 	for _, item := range a.items {
 		if item.role == roleNone {
 			continue
 		}
-		if item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight {
-			return broken("the AVIF has a part without a size or larger than the image")
-		}
-		var err error
-		switch {
-		case item.kind == "av01":
-			err = a.verifyAV1(item, info)
-		case item.kind == "grid" && !item.isTile:
-			err = a.verifyGrid(item)
-		default:
-			err = notRead("AVIFs whose parts are not AV1 are not supported")
+		err := a.verifyItem(item, info)
+		if err != nil && (item.role == roleThumbnail || item.role == roleThumbnailTile) {
+			info.ThumbWidth, info.ThumbHeight = 0, 0 // then nobody decodes it
+			err = nil
 		}
 		if err != nil {
 			return err
@@ -233,10 +238,28 @@ func (a *avif) verify(info *Info) error {
 	return nil
 }
 
+func (a *avif) verifyItem(item *avifItem, info *Info) error {
+	const small = 512 // a tile may be this large beside a smaller picture
+	p := a.byID[a.primary]
+	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
+	switch {
+	case item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight:
+		return broken("the AVIF has a part without a size or larger than the image")
+	case item.kind == "av01":
+		return a.verifyAV1(item, info)
+	case item.kind == "grid" && !item.isTile:
+		return a.verifyGrid(item)
+	}
+	return notRead("AVIFs whose parts are not AV1 are not supported")
+}
+
 // verifyAV1 visits every sequence header of an item. Items may share bytes, so
 // what is read in all is bounded: more than a few times the file is malice.
 func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 	const slack = 1 << 20
+	if item.badConfig != nil {
+		return item.badConfig
+	}
 	a.read += uint64(len(item.config)) + item.size()
 	if a.read > 4*uint64(len(a.file))+slack {
 		return broken("the AVIF has too many items that share the same bytes")
@@ -247,17 +270,15 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 		if s.width > item.width || s.height > item.height {
 			return broken("the AVIF has AV1 data larger than declared")
 		}
-		if item.role != roleThumbnail {
+		if item.role != roleThumbnail && item.role != roleThumbnailTile {
 			info.Bits = max(info.Bits, s.bits)
 			info.FullChroma = info.FullChroma || s.full
 		}
 		return nil
 	}
-	if err := av1Sequences(item.config, visit); err != nil {
-		return err
-	}
-	for _, s := range item.spans {
-		data, _ := s.of(a.holder(item))
+	var config pieces
+	config.add(item.config)
+	for _, data := range []pieces{config, a.data(item)} {
 		if err := av1Sequences(data, visit); err != nil {
 			return err
 		}
@@ -270,11 +291,9 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 
 // verifyGrid reads the item data of a grid (ISO/IEC 23008-12 §6.6.2.3).
 func (a *avif) verifyGrid(item *avifItem) error {
-	if len(item.spans) != 1 {
-		return broken("the AVIF has a grid without a layout")
-	}
-	data, _ := item.spans[0].of(a.holder(item))
-	f := bmffFields{b: data}
+	var space [4 + 2*4]byte
+	data := a.data(item)
+	f := bmffFields{b: data.peek(space[:])}
 	f.uint(1) // version
 	size := 2
 	if f.uint(1)&1 != 0 {

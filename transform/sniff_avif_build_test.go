@@ -44,6 +44,23 @@ type avifPart struct {
 	inMeta bool
 	props  [][]byte
 	refs   []testRef
+	// piece, if not 0, is the length of the extents that data lies in, the last
+	// of them first.
+	piece int
+}
+
+// stored is the data as the file has it, and the extents, from its start, in
+// their order.
+func (p avifPart) stored() (b []byte, extents [][2]uint64) {
+	if p.piece == 0 {
+		return p.data, [][2]uint64{{0, uint64(len(p.data))}}
+	}
+	for at := 0; at < len(p.data); at += p.piece {
+		piece := p.data[at:min(at+p.piece, len(p.data))]
+		b = append(slices.Clone(piece), b...)
+		extents = append(extents, [2]uint64{uint64(len(p.data) - at - len(piece)), uint64(len(piece))})
+	}
+	return b, extents
 }
 
 type testRef struct {
@@ -77,7 +94,8 @@ func (a avifBuild) bytes() []byte {
 	var data []byte
 	for _, p := range a.parts {
 		if !p.inMeta {
-			data = append(data, p.data...)
+			b, _ := p.stored()
+			data = append(data, b...)
 		}
 	}
 	return slices.Concat(b, bmffBox("mdat", data), a.tail)
@@ -139,15 +157,24 @@ func (a avifBuild) places(mdat uint64) (iloc, idat []byte) {
 		at, method := mdat, uint64(0)
 		if p.inMeta {
 			at, method = uint64(len(idat)), 1
-			idat = append(idat, p.data...)
+			b, _ := p.stored()
+			idat = append(idat, b...)
 		} else {
 			mdat += size
 		}
+		_, extents := p.stored()
 		if a.wide {
 			// A base of 4 bytes, an index of 4, offsets and lengths of 8.
-			iloc = append(iloc, be(4, id, 2, method, 2, 0, 4, at, 2, 1, 4, 0, 8, 0, 8, size)...)
+			iloc = append(iloc, be(4, id, 2, method, 2, 0, 4, at, 2, uint64(len(extents)))...)
 		} else {
-			iloc = append(iloc, be(2, id, 2, 0, 2, 1, 4, at, 4, size)...)
+			iloc = append(iloc, be(2, id, 2, 0, 2, uint64(len(extents)))...)
+		}
+		for _, e := range extents {
+			if a.wide {
+				iloc = append(iloc, be(4, 0, 8, e[0], 8, e[1])...)
+			} else {
+				iloc = append(iloc, be(4, at+e[0], 4, e[1])...)
+			}
 		}
 	}
 	return iloc, idat

@@ -34,6 +34,7 @@ const (
 	roleAlpha
 	roleThumbnail
 	roleTile
+	roleThumbnailTile
 )
 
 // avifItem is a picture, a part of one, or a piece of metadata, with those of
@@ -47,7 +48,8 @@ type avifItem struct {
 	width, height uint64 // ispe; 0 where there is none
 	config        []byte // OBUs of av1C
 	hasConfig     bool
-	bits          int // by av1C
+	badConfig     error // matters only where the item is decoded
+	bits          int   // by av1C
 	mono          bool
 	channels      int // by pixi
 	channelBits   int
@@ -315,21 +317,8 @@ func (i *avifItem) take(p avifProperty) error {
 			i.channelBits = max(i.channelBits, int(f.uint(1)))
 		}
 	case "av1C":
-		if i.hasConfig {
-			return broken("the AVIF has an item with two AV1 configurations")
-		}
-		// AV1-ISOBMFF §2.3.3: marker and version, profile and level, flags.
-		const high, twelve, mono = 1 << 6, 1 << 5, 1 << 4
-		f.uint(2)
-		flags := f.uint(1)
-		f.uint(1)
-		i.hasConfig, i.config, i.mono = true, f.b, flags&mono != 0
-		switch {
-		case flags&high != 0 && flags&twelve != 0:
-			i.bits = 12
-		case flags&high != 0:
-			i.bits = 10
-		}
+		i.takeConfig(&f)
+		return nil
 	case "irot":
 		i.turns += int(f.uint(1) & 3)
 	case "auxC":
@@ -340,6 +329,27 @@ func (i *avifItem) take(p avifProperty) error {
 		return i.takeCrop(&f)
 	}
 	return tooShort(&f)
+}
+
+// takeConfig reads av1C (AV1-ISOBMFF §2.3.3): marker and version, profile and
+// level, flags.
+func (i *avifItem) takeConfig(f *bmffFields) {
+	const high, twelve, mono = 1 << 6, 1 << 5, 1 << 4
+	if i.hasConfig {
+		i.badConfig = broken("the AVIF has an item with two AV1 configurations")
+		return
+	}
+	f.uint(2)
+	flags := f.uint(1)
+	f.uint(1)
+	i.hasConfig, i.config, i.mono = true, f.b, flags&mono != 0
+	switch {
+	case flags&high != 0 && flags&twelve != 0:
+		i.bits = 12
+	case flags&high != 0:
+		i.bits = 10
+	}
+	i.badConfig = tooShort(f)
 }
 
 // takeCrop tells a clean aperture (ISO/IEC 14496-12 §12.1.4) that keeps the

@@ -116,8 +116,6 @@ func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
 		p.refs = []testRef{{"auxl", []uint64{1}}}
 		return []avifPart{av1Part(40, 30), p}
 	}
-	thumbnail := av1Part(40, 3000)
-	thumbnail.refs = []testRef{{"thmb", []uint64{1}}}
 	tile, huge := av1Part(32, 32), av1Part(4000, 32)
 	grid := func(data []byte, tiles ...avifPart) []byte {
 		g := gridPart(1, 2, 40, 30, 2, 3)
@@ -150,7 +148,6 @@ func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
 		{"alpha", file(alpha(av1Part(40, 3000))...), ErrMalformed, "larger than the image"},
 		{"alpha without a size", file(alpha(avifPart{kind: "av01", props: [][]byte{}})...), ErrMalformed, "larger than the image"},
 		{"alpha data", file(alpha(sized(av1Part(40, 30), av1Part(40, 3000)))...), ErrMalformed, "larger than declared"},
-		{"thumbnail", file(av1Part(40, 30), thumbnail), ErrMalformed, "larger than the image"},
 		{"tile", grid(nil, tile, huge), ErrMalformed, "larger than the image"},
 		{"tile data", grid(nil, tile, sized(tile, huge)), ErrMalformed, "larger than declared"},
 		{"tile of another kind", grid(nil, tile, notAV1), ErrUnsupported, "not AV1"},
@@ -160,19 +157,59 @@ func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
 		{"more tiles than the grid", file(extraTiles, tile, tile), ErrMalformed, "does not match"},
 		{"grid in a grid", file(gridPart(1, 1, 40, 30, 2), inner, tile), ErrUnsupported, "not AV1"},
 		{"grid in itself", file(gridPart(1, 1, 40, 30, 1)), ErrUnsupported, "not AV1"},
-		{"grid without a layout", avifBuild{parts: []avifPart{noSpan, tile, tile}, instead: map[string][]byte{"iloc": nil}}.bytes(), ErrMalformed, "layout"},
+		{"grid without a layout", avifBuild{parts: []avifPart{noSpan, tile, tile}, instead: map[string][]byte{"iloc": nil}}.bytes(), ErrMalformed, "does not match its size"},
 	})
 }
 
-// Thumbnails that all are the whole file would make the work quadratic.
+// A thumbnail that does not hold what it says is none: it is not decoded, and
+// the image itself is whole.
+func TestSniffTakesNoThumbnailThatIsBroken(t *testing.T) {
+	part := func(change func(*avifPart)) avifPart {
+		p := av1Part(10, 8)
+		change(&p)
+		p.refs = append(p.refs, testRef{"thmb", []uint64{1}})
+		return p
+	}
+	tile := av1Part(32, 32)
+	hugeTile := tile
+	hugeTile.data = av1Part(4000, 32).data
+	grid := part(func(p *avifPart) { *p = gridPart(1, 2, 40, 30, 3, 4) })
+	for name, tc := range map[string]struct {
+		parts []avifPart
+		want  int // its width
+	}{
+		"whole":                    {[]avifPart{part(func(*avifPart) {})}, 10},
+		"whole grid":               {[]avifPart{grid, tile, tile}, 40},
+		"larger than the image":    {[]avifPart{part(func(p *avifPart) { *p = av1Part(40, 3000) })}, 0},
+		"larger data":              {[]avifPart{part(func(p *avifPart) { p.data = av1Part(4000, 8).data })}, 0},
+		"larger in configuration":  {[]avifPart{part(func(p *avifPart) { p.props[1] = av1C(0, av1Data(av1Still(4000, 8, 8, false))...) })}, 0},
+		"configuration breaks off": {[]avifPart{part(func(p *avifPart) { p.props[1] = bmffBox("av1C", []byte{0x81}) })}, 0},
+		"OBU there breaks off":     {[]avifPart{part(func(p *avifPart) { p.props[1] = av1C(0, 1<<3|2, 100) })}, 0},
+		"two configurations":       {[]avifPart{part(func(p *avifPart) { p.props = append(p.props, av1C(0)) })}, 0},
+		"no header":                {[]avifPart{part(func(p *avifPart) { p.data = []byte{6 << 3, 1, 2} })}, 0},
+		"not AV1":                  {[]avifPart{part(func(p *avifPart) { p.kind = "jpeg" })}, 0},
+		"grid of a larger tile":    {[]avifPart{grid, tile, hugeTile}, 0},
+		"grid without a tile":      {[]avifPart{grid, tile}, 0},
+	} {
+		got, err := Sniff(avifBuild{wide: true, parts: append([]avifPart{av1Part(40, 30)}, tc.parts...)}.bytes())
+		if err != nil || got.Width != 40 || got.Height != 30 || got.ThumbWidth != tc.want || (got.ThumbHeight == 0) != (tc.want == 0) {
+			t.Errorf("%s: %+v, %v, want a thumbnail %d wide", name, got, err, tc.want)
+		}
+	}
+	// A tile that the image itself has too counts as the image's.
+	shared := avifBuild{wide: true, parts: []avifPart{gridPart(1, 2, 40, 30, 3, 4), grid, tile, hugeTile}}.bytes()
+	wantRefusals(t, []refusal{{"shared tile", shared, ErrMalformed, "larger than declared"}})
+}
+
+// Items that all are the whole file would make the work quadratic.
 func TestSniffReadsTheBytesOfAnAVIFAFewTimesAtMost(t *testing.T) {
 	first := av1Part(40, 30)
 	const lastUnit = 3
 	head := first.data[:len(first.data)-lastUnit]
 	first.data = append(slices.Clip(head), bytes.Repeat([]byte{15<<3 | 2, 0}, 1<<19)...)
-	thumbnail := av1Part(40, 30)
-	thumbnail.data, thumbnail.refs = nil, []testRef{{"thmb", []uint64{1}}}
-	build := avifBuild{parts: []avifPart{first, thumbnail, thumbnail, thumbnail, thumbnail, thumbnail}}
+	alpha := av1Part(40, 30, auxAlpha)
+	alpha.data, alpha.refs = nil, []testRef{{"auxl", []uint64{1}}}
+	build := avifBuild{parts: []avifPart{first, alpha, alpha, alpha, alpha, alpha}}
 	at := uint64(bytes.Index(build.bytes(), first.data))
 	places := be(4, 0, 2, 0x4400, 2, 6)
 	for id := range uint64(6) {
@@ -206,8 +243,43 @@ func TestSniffFollowsAnAVIFItemInPieces(t *testing.T) {
 	}
 	wantRefusals(t, []refusal{
 		{"second piece cut", file(at, n-lastUnit, lastUnit+1), ErrTruncated, "in the middle"},
-		{"pieces of one unit", file(at, n-lastUnit-1, lastUnit+1), ErrMalformed, "is cut off"},
 	})
+}
+
+// Where the seams of an item lie makes no difference: OBUs, their headers and
+// the layout of a grid may go across.
+func TestSniffReadsAnAVIFItemAcrossItsSeams(t *testing.T) {
+	alpha := av1Part(40, 30, auxAlpha)
+	alpha.refs = []testRef{{"auxl", []uint64{1}}}
+	tile := av1Part(32, 32)
+	large := tile
+	large.data = av1Part(4000, 32).data
+	for name, tc := range map[string]struct {
+		parts []avifPart
+		says  string
+	}{
+		"item":          {[]avifPart{av1Part(40, 30)}, ""},
+		"item in meta":  {[]avifPart{withData(av1Part(40, 30), true)}, ""},
+		"alpha":         {[]avifPart{av1Part(40, 30), alpha}, ""},
+		"grid":          {[]avifPart{gridPart(1, 2, 40, 30, 2, 3), tile, tile}, ""},
+		"grid in file":  {[]avifPart{withData(gridPart(1, 2, 40, 30, 2, 3), false), withData(tile, true), tile}, ""},
+		"tile too wide": {[]avifPart{gridPart(1, 2, 40, 30, 2, 3), tile, large}, "larger than declared"},
+	} {
+		whole, _ := Sniff(avifBuild{wide: true, parts: tc.parts}.bytes())
+		for piece := 1; piece < 40; piece++ {
+			for i := range tc.parts {
+				tc.parts[i].piece = piece
+			}
+			b := avifBuild{wide: true, parts: tc.parts}.bytes()
+			if tc.says != "" {
+				wantRefusals(t, []refusal{{name, b, ErrMalformed, tc.says}})
+				continue
+			}
+			if got, err := Sniff(b); err != nil || got != whole {
+				t.Errorf("%s in pieces of %d: %+v, %v\nwant %+v", name, piece, got, err, whole)
+			}
+		}
+	}
 }
 
 func TestSniffReadsAVIFBoxesOfEveryLength(t *testing.T) {
