@@ -34,10 +34,13 @@ type Info struct {
 	// Profile says that there is a colour profile inside.
 	Profile bool `json:",omitzero"`
 	// Normalized says that the pipeline changes what the samples mean, whatever
-	// is asked for: a JPEG of inks or of RGB instead of YCbCr, and a profile that
-	// does not fit the samples and is ignored. Such a source is never served as
+	// is asked for: a JPEG of inks or of RGB instead of YCbCr, a profile that
+	// does not fit the samples and is ignored, and a declared colour space. Such a source is never served as
 	// it is where a result was asked for.
 	Normalized bool `json:",omitzero"`
+	// Declared is the colour space that is told without a profile, or goes before
+	// the profile that there is.
+	Declared ColourSpace `json:",omitzero"`
 	// ThumbWidth and ThumbHeight are of the thumbnail inside of an AVIF, 0
 	// where there is none.
 	ThumbWidth  int `json:",omitzero"`
@@ -60,6 +63,13 @@ func (i Info) Colour() bool {
 		return i.Bands > 2
 	}
 	return i.Bands > 1
+}
+
+// declare takes a colour space, which the pipeline leads to sRGB or keeps as a
+// profile. One that is not read is lost in a result.
+func (i *Info) declare(s ColourSpace, unread bool) {
+	i.Declared = s
+	i.Normalized = i.Normalized || unread || s != ColourSpace{}
 }
 
 // Used is what p works on: the picture, or its thumbnail.

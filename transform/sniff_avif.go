@@ -128,6 +128,9 @@ func (a *avif) describe(info *Info) error {
 	if info.Alpha {
 		info.Bands++
 	}
+	if !info.Profile {
+		info.declare(p.code.space())
+	}
 	return nil
 }
 

@@ -54,6 +54,7 @@ type avifItem struct {
 	channels      int // by pixi
 	channelBits   int
 	turns         int // quarter turns of irot
+	code          avifCode
 	alpha         bool
 	cropped       bool
 
@@ -325,6 +326,8 @@ func (i *avifItem) take(p avifProperty) error {
 		f.full()
 		i.alpha = hasMagic(f.b, 0, "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\x00") ||
 			hasMagic(f.b, 0, "urn:mpeg:hevc:2015:auxid:1\x00")
+	case "colr":
+		i.code.read(p.body)
 	case "clap":
 		return i.takeCrop(&f)
 	}

@@ -86,6 +86,9 @@ func pngHeader(chunk []byte, info *Info) error {
 func pngChunks(b []byte, at int, info *Info) (int, error) {
 	const overhead = 12
 	var hasData, hasEXIF bool
+	var colour pngColour
+	// Also where an end is missing: the data may be whole all the same.
+	defer func() { info.declare(colour.declared(info.Profile, info.Colour()), colour.unread) }()
 	for {
 		rest := b[at:]
 		if len(rest) < overhead {
@@ -118,6 +121,9 @@ func pngChunks(b []byte, at int, info *Info) (int, error) {
 			}
 			info.AncillaryBytes += int64(n) + overhead
 		default:
+			if !hasData {
+				colour.read(string(name), data)
+			}
 			if err := pngAncillary(name, data, hasData, info); err != nil {
 				return at, err
 			}

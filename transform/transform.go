@@ -5,7 +5,7 @@ import "context"
 // PixelVersion is raised by hand whenever the same job would give pixels or
 // bytes that are better, or right where they were wrong. Results of another
 // version are still served while they are made anew.
-const PixelVersion = 1
+const PixelVersion = 2
 
 // Picture is a finished result: encoded bytes and what they are.
 type Picture struct {

@@ -132,6 +132,12 @@ func WithAVIFProfile(picture, profile []byte) []byte {
 	return avif(picture, 1, nil, box("colr", []byte("prof"), profile))
 }
 
+// WithAVIFCode lays a picture out anew, as AVIF does, with the code points of
+// its primaries, transfer and matrix (nclx), and in full range.
+func WithAVIFCode(picture []byte, primaries, transfer, matrix int) []byte {
+	return avif(picture, 1, nil, box("colr", []byte("nclx"), be16(primaries, transfer, matrix), []byte{0x80}))
+}
+
 // avif gives the picture more properties.
 func avif(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 	items := []av1{av1Of(picture)}

@@ -85,7 +85,8 @@ pictor_to_srgb(PictorChain *chain)
 	VipsImage *out = NULL;
 	int depth = chain->job->deep ? 16 : 8;
 
-	if (vips_icc_transform(chain->image, &out, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_PERCEPTUAL, "depth", depth, NULL)) {
+	if (vips_icc_transform(chain->image, &out, "srgb", "embedded", TRUE,
+			"intent", VIPS_INTENT_PERCEPTUAL, "depth", depth, NULL)) {
 		vips_error_clear();
 		return drop_profile(chain);
 	}
@@ -110,8 +111,8 @@ convert(PictorChain *chain)
 	VipsInterpretation want;
 	VipsBandFormat format = wanted_format(job);
 
-	if (vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) && vips_image_get_coding(chain->image) == VIPS_CODING_NONE &&
-			!(job->keep_profile && (is_grey(now) || is_rgb(now))) && pictor_to_srgb(chain))
+	if (vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) &&
+			vips_image_get_coding(chain->image) == VIPS_CODING_NONE && !(job->keep_profile && (is_grey(now) || is_rgb(now))) && pictor_to_srgb(chain))
 		return PICTOR_BROKEN;
 	now = vips_image_guess_interpretation(chain->image);
 	if (is_grey(now))

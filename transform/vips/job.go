@@ -61,12 +61,16 @@ func rect(r transform.Rect) C.PictorRect {
 // file is a file at its full size, or the thumbnail in it.
 func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 	used := info.Used(p)
-	return C.PictorSource{
+	source := C.PictorSource{
 		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
 		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: flag(used != info),
 		bits:      C.int(max(info.Bits, 8)), grey: flag(info.Format == transform.AVIF && !info.Colour()),
 	}
+	// Decoders of AVIF give colour, even of grey.
+	profile := info.Declared.Profile(info.Colour() || info.Format == transform.AVIF)
+	source.profile_size = C.size_t(copy(unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile)), profile))
+	return source
 }
 
 func geometry(job *C.PictorJob, g transform.Geometry) {

@@ -56,9 +56,13 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	if (failed)
 		return PICTOR_BROKEN;
 	pictor_push(chain, image);
+	if (source->profile_size > 0) {
+		PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
+		vips_image_set_blob_copy(chain->image, VIPS_META_ICC_NAME, source->profile, source->profile_size);
+	}
 	chain->bits = source->bits;
 	chain->grey = source->grey;
-	return check_size(source, image);
+	return check_size(source, chain->image);
 }
 
 static void *

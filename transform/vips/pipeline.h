@@ -38,6 +38,8 @@ typedef struct {
 	int shrink;        // JPEG: 1, 2, 4 or 8
 	double scale;      // WebP: 0 to 1
 	int thumbnail;     // AVIF: the one inside
+	char profile[1024]; // instead of its own, if profile_size is not 0
+	size_t profile_size;
 	int bits;          // of a sample: 8, 10, 12 or 16
 	int grey;          // AVIF: without colour, though it is decoded to RGB
 } PictorSource;

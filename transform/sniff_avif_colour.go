@@ -1,0 +1,33 @@
+package transform
+
+// avifCode are the code points of a colr box of kind nclx (ISO/IEC 23091-2).
+type avifCode struct {
+	primaries, transfer int
+	given               bool
+}
+
+// read takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
+func (c *avifCode) read(body []byte) {
+	f := bmffFields{b: body}
+	if !hasMagic(body, 0, "nclx") {
+		return
+	}
+	f.uint(4)
+	primaries, transfer := int(f.uint(2)), int(f.uint(2))
+	if !f.short {
+		*c = avifCode{primaries, transfer, true}
+	}
+}
+
+// space is the zero value for sRGB and for code points that are not read. The
+// matrix and the range are the decoder's business.
+func (c avifCode) space() (s ColourSpace, unread bool) {
+	if !c.given {
+		return ColourSpace{}, false
+	}
+	s, ok := cicp(c.primaries, c.transfer)
+	if !ok {
+		return ColourSpace{}, true
+	}
+	return s.unlessSRGB(), false
+}
