@@ -4,10 +4,11 @@ GO ?= go
 ARGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
-# PURE needs no cgo. RACE is what has goroutines of its own: the pipeline over libvips
-# does one image at a time, and the end-to-end tests run programs built without the detector.
+# PURE needs no cgo. RACE is whose tests have goroutines: those of settings and commands have none,
+# the pipeline over libvips does one image at a time, and the end-to-end tests run programs
+# built without the detector.
 PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
-RACE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cmd/pictor/e2e)
+RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
 .PHONY: run test check calibrate soak build bench docs fuzz lint help setup setup-test
@@ -21,13 +22,14 @@ run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS a
 build: setup ## build bin/pictor
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pictor ./cmd/pictor
 
-# One package at a time in the last line: they measure, and need the machine to themselves.
+# One package at a time in the last line: they measure, and need the machine to themselves. What is
+# parallel in them mostly waits, so that there may be more of it than processors.
 # The timeouts are for what hangs; no honest run reaches them.
 test: setup-test ## run every test: without cgo, with the race detector, then the pipeline and end to end
 	CGO_ENABLED=0 $(GO) test -timeout 30m $(PURE)
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(RACE)
-	CGO_ENABLED=1 $(GO) test -p 1 -timeout 90m ./transform/vips ./cmd/docs $(E2E)
+	CGO_ENABLED=1 $(GO) test -p 1 -parallel 8 -timeout 90m ./transform/vips ./cmd/docs ./cmd/pictor $(E2E)
 
 check: setup lint ## lint, and the tests without load, kills and calibration: for the loop of a developer
 	CGO_ENABLED=1 $(GO) test -short -timeout 15m ./...

@@ -130,6 +130,7 @@ func lastLine(t *testing.T, s *server, want string) {
 // A client that does not read what it asked for is cut off, and counted.
 func TestSIGTERMTellsOfRequestsThatItCutsOff(t *testing.T) {
 	long(t, "waits for the whole time of draining")
+	t.Parallel()
 	site, s := newSite(t), serveLocal(t, "--request-timeout", "4s", "--fetch-timeout", "4s")
 	large := append(photo(600, 400), make([]byte, 40<<20)...) // more than sockets hold
 	resp, err := client.Get(s.url + signed(t, "/raw:1/plain/"+site.put("/large.jpg", large)))

@@ -133,10 +133,10 @@ func TestMemoryComesBackAfterABurst(t *testing.T) {
 			g := newCgroup(t, 256*mib)
 			s := serveIn(t, g, args...)
 			paths := mixedPaths(t, s, origin)
-			s.burst(16, 30, paths)
+			s.burst(16, 14, paths)
 			time.Sleep(12 * time.Second) // rest: workers but one go after ten
 			idle := s.tree()
-			requests := loadFor(t, 105)
+			requests := loadFor(t, 56)
 			l := s.burst(64, requests, func(i int) string { return paths(i + 1000) })
 			m, err := s.memory()
 			if err != nil || l.status[http.StatusOK] < requests/2 {

@@ -155,6 +155,7 @@ const playground = "set -a; . ./.env; set +a\nbin/pictor serve --dev & bin/picto
 func TestShellBlocksOfThePages(t *testing.T) {
 	long(t, "builds a clone")
 	needs(t, "curl")
+	t.Parallel() // while others wait
 	dir := clone(t)
 	for _, file := range pages(t) {
 		text, err := os.ReadFile(file)

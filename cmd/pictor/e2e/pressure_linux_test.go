@@ -119,7 +119,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	watch := g.watch()
 	least := s.watchCache()
 	l := burst(8, 24, false)
-	rising := burst(32, loadFor(t, 64), true)
+	rising := burst(32, loadFor(t, 48), true)
 	aloneLeast := least()
 	under(t, g, rising, watch(), limit)
 	if l.status[http.StatusOK] != 24 || aloneLeast > full.Cache.Bytes*3/4 {
@@ -128,7 +128,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 
 	watch, least = g.watch(), s.watchCache()
 	stop := g.ballast(90)
-	pressed := burst(64, loadFor(t, 120), true)
+	pressed := burst(64, loadFor(t, 96), true)
 	// The other program takes nine seconds to grow, and is seen under load only.
 	var m proxy.Memory
 	waitFor(t, "the other program to be seen", func() bool {

@@ -42,6 +42,7 @@ var astroUnchanged = map[string]string{
 // leads to an image of the right size.
 func TestRecipeAstro(t *testing.T) {
 	needsFrontend(t, "astro")
+	t.Parallel() // while others wait
 	pictor, sources := serveLocal(t), newSite(t)
 	b, err := os.ReadFile(dunes)
 	if err != nil {

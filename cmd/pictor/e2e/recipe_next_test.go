@@ -21,6 +21,7 @@ type nextSite struct {
 // only what the lists in its code let through.
 func TestRecipeNext(t *testing.T) {
 	needsFrontend(t, "next")
+	t.Parallel() // while others wait
 	pictor, port := serveLocal(t), freePort(t)
 	s := &nextSite{url: "http://127.0.0.1:" + port, sources: newSite(t), client: &http.Client{
 		Timeout:       time.Minute,
