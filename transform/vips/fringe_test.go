@@ -27,6 +27,9 @@ func disc(side int) image.Image {
 // White over white is white, however transparent: black that no pixel shows must
 // not come into the edges, whatever makes the image smaller.
 func TestShrinkingLeavesNoFringe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep of seconds")
+	}
 	const side = 600
 	in := picturetest.PNG(disc(side))
 	sources := map[string][]byte{"PNG": in, "deep PNG": deepened(in)}

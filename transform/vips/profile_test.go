@@ -145,6 +145,9 @@ func written(c color.NRGBA, f transform.Format) color.NRGBA {
 // is ignored and dropped anywhere else. Values are by hand, from what the
 // profiles say.
 func TestProfileCountsWhereItFits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep of seconds")
+	}
 	profiles := map[string][]byte{"cut": picturetest.Profile("mntr", "RGB ")[:100]}
 	for _, space := range []string{"GRAY", "RGB ", "Lab "} {
 		profiles[space] = picturetest.Profile("spac", space)

@@ -11,6 +11,9 @@ import (
 // Whatever is asked of a picture of next to no pixels, it comes out in the
 // planned size.
 func TestEveryOptionOfTinyPictures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep of seconds")
+	}
 	var all []string
 	for _, o := range transform.Options() {
 		if o.Example != "" {
