@@ -1,5 +1,13 @@
 package transform
 
+// maxWalked is the longest image without its end of which the data is walked, in
+// bytes. Sniff runs in the server, where nothing ends it: a megabyte takes some
+// 60 ms.
+const maxWalked = 16 << 20
+
+// walkable says whether the data of an image without its end may be walked.
+func walkable(b []byte) bool { return len(b) <= maxWalked }
+
 // maxPrefixBits is the longest code of JPEG (T.81 annex C); DEFLATE has 15.
 const maxPrefixBits = 16
 

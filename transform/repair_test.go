@@ -5,10 +5,13 @@ import (
 	"compress/flate"
 	"compress/lzw"
 	"compress/zlib"
+	"errors"
 	"io"
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 // A repaired view has the source's bytes but for the patches, whatever part of
@@ -172,4 +175,25 @@ func FuzzJPEGData(f *testing.F) {
 			t.Fatalf("cut at its end %d: %+v, %v", info.End, cut, err)
 		}
 	})
+}
+
+// Above a size nothing is walked: an image without its end is refused then.
+func TestLongImagesWithoutAnEndAreRefused(t *testing.T) {
+	jpeg := picturetest.JPEG(picturetest.Photo(60, 40, 1), 80)
+	comment := append([]byte{0xff, 0xfe, 0xff, 0xff}, make([]byte, 0xffff-2)...)
+	const segment = 2 + 0xffff
+	long := func(n int) []byte {
+		b := append([]byte(nil), jpeg[:2]...)
+		for range n {
+			b = append(b, comment...)
+		}
+		return append(b, jpeg[2:len(jpeg)-2]...)
+	}
+	most := (maxWalked - len(jpeg)) / segment
+	if info, err := Sniff(long(most)); err != nil || info.End == 0 {
+		t.Errorf("%d bytes: %v", most*segment, err)
+	}
+	if _, err := Sniff(long(most + 1)); !errors.Is(err, ErrTruncated) {
+		t.Errorf("%d bytes: %v", (most+1)*segment, err)
+	}
 }

@@ -56,6 +56,9 @@ func (w *gifWalk) end(b []byte) gifStop {
 	if w.frames > 0 {
 		return gifStop{end: len(b) - w.whole}
 	}
+	if !walkable(w.first) {
+		return gifStop{}
+	}
 	stop := gifDataEnd(w.first, w.pixels)
 	if stop.end > 0 {
 		from := len(b) - len(w.first)

@@ -56,7 +56,7 @@ type jpegPart struct{ id, h, v int64 }
 func sniffJPEG(b []byte, info *Info) error {
 	w := jpegWalk{b: b, at: 2, info: info}
 	err := w.toEnd()
-	if err == nil || errors.Is(err, ErrUnsupported) {
+	if err == nil || errors.Is(err, ErrUnsupported) || !walkable(b) {
 		return err
 	}
 	if end, ok := w.dataEnd(); ok {

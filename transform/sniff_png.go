@@ -41,7 +41,7 @@ func sniffPNG(b []byte, info *Info) error {
 		return err
 	}
 	at, err := pngChunks(b, len(pngSignature)+headerChunk, info)
-	if err == nil || errors.Is(err, ErrUnsupported) {
+	if err == nil || errors.Is(err, ErrUnsupported) || !walkable(b) {
 		return err
 	}
 	// Without its end, or with junk before it, the image is whole where all of
