@@ -90,6 +90,7 @@ pictor_look(const PictorJob *job, double threshold, const double *given, int las
 	double colour[3];
 	int status = PICTOR_OK;
 
+	vips_error_clear();
 	if (!given) {
 		status = corner(job, last, colour);
 		given = colour;

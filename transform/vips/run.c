@@ -37,8 +37,11 @@ int
 pictor_run(const PictorJob *job, PictorResult *result)
 {
 	PictorChain chain = { .job = job };
-	int status = pictor_load(&chain, &job->source);
+	int status;
 
+	// A job that went well leaves texts, too: libheif's loader does.
+	vips_error_clear();
+	status = pictor_load(&chain, &job->source);
 	for (size_t i = 0; !status && i < G_N_ELEMENTS(steps); i++)
 		status = steps[i](&chain);
 	if (!status)
