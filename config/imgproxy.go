@@ -50,7 +50,7 @@ var moves = map[string]move{
 	"WORKERS":                {name: "workers", note: ofWorkers},
 	"MAX_SRC_RESOLUTION":     {name: "max-source-pixels", value: suffixed("MP")},
 	"MAX_SRC_FILE_SIZE":      {name: "max-source-size", value: suffixed("B")},
-	"MAX_ANIMATION_FRAMES":   {name: "max-frames", note: "pictor refuses a source with more, and serves the first frame of an animation"},
+	"MAX_ANIMATION_FRAMES":   {name: "max-frames", note: "results of pictor have one frame, the first"},
 	"MAX_RESULT_DIMENSION":   {name: "max-output-side", note: "pictor refuses a larger result instead of making it smaller; mrd in a URL makes it smaller"},
 	"ALLOW_SECURITY_OPTIONS": {name: "allow-security-options", value: onOff},
 	"PRESETS":                {name: "presets"}, "PRESETS_PATH": {name: "presets-file"}, "ONLY_PRESETS": {name: "only-presets", value: onOff},

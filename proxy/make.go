@@ -46,9 +46,6 @@ func (s *Server) limits(req signedurl.Request) transform.Limits {
 	if n := req.Limits.SourcePixels; n > 0 {
 		l.MaxPixels = n
 	}
-	if n := req.Limits.Frames; n > 0 {
-		l.MaxFrames = int(n)
-	}
 	l.MaxFramePixels = req.Limits.FramePixels
 	return l
 }

@@ -3,6 +3,7 @@ package transform
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -200,7 +201,7 @@ func TestGeometryIsSound(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	l := Limits{MaxPixels: 100e6, MaxFrames: 2, MaxOutputSide: 8192}
+	l := Limits{MaxPixels: 100e6, MaxOutputSide: 8192}
 	for _, tc := range []struct {
 		info Info
 		ok   bool
@@ -209,7 +210,10 @@ func TestLimits(t *testing.T) {
 		{jpegInfo(10000, 10001, 1), false},
 		{jpegInfo(65500, 65500, 1), false},
 		{jpegInfo(1, 15_000_000, 1), false},
-		{Info{Format: GIF, Width: 1, Height: 1, Frames: 3}, false},
+		{Info{Format: GIF, Width: 1, Height: 1, Frames: 5_000_000}, true},
+		{Info{Format: PNG, Width: 1, Height: 1, Frames: math.MaxInt32}, true},
+		{Info{Format: WebP, Width: 1, Height: 1, Frames: maxWebPFrames}, true},
+		{Info{Format: WebP, Width: 1, Height: 1, Frames: maxWebPFrames + 1}, false},
 	} {
 		if err := l.CheckSource(tc.info); errors.Is(err, ErrLimit) == tc.ok {
 			t.Errorf("%dx%d, %d frames: %v", tc.info.Width, tc.info.Height, tc.info.Frames, err)

@@ -45,7 +45,7 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 			streaming += share(w)
 		}
 	}
-	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
+	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
 }
 
 // ResultBytes estimates, from above for photographs, the bytes of an encoded
@@ -176,6 +176,16 @@ func loadPixels(g Geometry) float64 { return float64(g.LoadWidth) * float64(g.Lo
 // metadataBytes is for profiles and the like: libjpeg and libvips each keep a
 // copy (twice the file's bytes were measured), and who uses it makes a third.
 func metadataBytes(info Info) float64 { return 3 * float64(info.AncillaryBytes) }
+
+// frameBytes is what libwebp and libvips keep of each frame of a WebP that is
+// not decoded.
+func frameBytes(info Info) float64 {
+	const each = 160
+	if info.Format != WebP {
+		return 0
+	}
+	return each * float64(info.Frames-1)
+}
 
 // decodeBytes is what the decoder takes until its first row is ready, and what
 // it holds from then on besides rows.

@@ -75,7 +75,7 @@ func (p *parts) settings(cfg *config.Serve, plan config.Plan, in *inputs) (setti
 		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
-			MaxPixels: int64(cfg.MaxSourcePixels), MaxFrames: cfg.MaxFrames, MaxOutputSide: cfg.MaxOutputSide,
+			MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,
 		},
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
 		AutoFormats:          in.formats,

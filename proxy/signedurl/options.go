@@ -177,7 +177,7 @@ var maxBytesOption = option{
 
 var maxFramesOption = option{
 	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1, Default: "`--max-frames`",
-		Text: "Most frames of a source, instead of `--max-frames`." + needsPermission},
+		Text: "Most frames of an animation that are used. It has no effect: results have one frame, and sources with more are not refused." + needsPermission},
 	set:  func(r *Request, args []string) error { return positive(&r.Limits.Frames, args[0]) },
 	text: func(r Request) string { return integer(r.Limits.Frames) },
 }
