@@ -8,27 +8,24 @@ import (
 // isAVIF looks at the brands of an ftyp box (AVIF 1.1 §6): "avif" for a still
 // picture, or "avis" of a sequence that holds a still picture as well.
 func isAVIF(b []byte) bool {
+	return hasBrand(b, "avif") || hasBrand(b, "avis") && hasBrand(b, "mif1")
+}
+
+// hasBrand looks for a brand in an ftyp box, major or compatible.
+func hasBrand(b []byte, name string) bool {
 	const header, brand, maxBrands = 8, 4, 256
 	if !hasMagic(b, 4, "ftyp") {
 		return false
 	}
 	size := int64(binary.BigEndian.Uint32(b))
 	end := min(size, int64(len(b)), header+brand*maxBrands)
-	var sequence, still bool
 	for at := header; int64(at+brand) <= end; at += brand {
-		if at == header+brand {
-			continue // the minor version
-		}
-		switch string(b[at : at+brand]) {
-		case "avif":
+		// Behind the first is the minor version.
+		if at != header+brand && string(b[at:at+brand]) == name {
 			return true
-		case "avis":
-			sequence = true
-		case "mif1":
-			still = true
 		}
 	}
-	return sequence && still
+	return false
 }
 
 // sniffAVIF reads the tables of the meta box and checks that all they point at

@@ -63,18 +63,20 @@ func refuse(b []byte) error {
 	return notRead("this is not an image of a known type" + readable)
 }
 
-// mediaName names a file of the ISO base media family by its major brand.
+// mediaName names a file of the ISO base media family by its major brand. Image
+// sequences have that of any video.
 func mediaName(b []byte) string {
 	if len(b) < 12 {
 		return "a media file"
+	}
+	if hasBrand(b, "avis") {
+		return "an AVIF image sequence"
 	}
 	switch string(b[8:12]) {
 	case "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs":
 		return "a HEIC image"
 	case "mif1", "msf1", "mif2":
 		return "a HEIF image"
-	case "avis":
-		return "an AVIF image sequence"
 	case "jxl ":
 		return "a JPEG XL image"
 	case "jp2 ", "jpx ", "jpm ":

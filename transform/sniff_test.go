@@ -274,6 +274,7 @@ func TestSniffNamesWhatItRefuses(t *testing.T) {
 		"\x00\x00\x00\x14ftypheic\x00\x00\x00\x00mif1": "this is a HEIC image",
 		"\x00\x00\x00\x14ftypmif1\x00\x00\x00\x00miaf": "this is a HEIF image",
 		"\x00\x00\x00\x14ftypavis\x00\x00\x00\x00msf1": "this is an AVIF image sequence",
+		"\x00\x00\x00\x14ftypiso8\x00\x00\x00\x00avis": "this is an AVIF image sequence",
 		"\x00\x00\x00\x14ftypisom\x00\x00\x00\x00mp42": "this is an MP4 video",
 		"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00qt  ": "this is a QuickTime video",
 		"\x00\x00\x00\x14ftypisom\x61\x76\x69\x66isom": "this is an MP4 video", // "avif" as a version

@@ -59,3 +59,20 @@ func TestAThumbnailOfABrokenConfigurationIsNotInTheWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantPixels(t, b, want) })
 	}
 }
+
+// Chromium looks for the brand of AVIF among all of them, and shows an image
+// whose first brand is that of a video (libavif's avifPeekCompatibleFileType).
+func TestAnAVIFThatBeginsLikeAVideo(t *testing.T) {
+	b := run(t, picturetest.PNG(picturetest.Chart(32, 32)), transform.Params{Format: transform.AVIF}).Body
+	want := pixels(t, run(t, b, transform.Params{Format: transform.PNG}))
+	for _, major := range []string{"isom", "iso8", "mp41", "mp42", "qt  ", "heic"} {
+		video := slices.Clone(b)
+		copy(video[8:], major)
+		if at := bytes.Index(video[16:], []byte("avif")); at < 0 || at > 32 {
+			t.Fatalf("%q has no second brand", video[:48])
+		}
+		if d := picturetest.Distance(want, pixels(t, run(t, video, transform.Params{Format: transform.PNG}))); d != 0 {
+			t.Errorf("%s: off by %v", major, d)
+		}
+	}
+}
