@@ -101,6 +101,9 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 			return nil, known.failure()
 		}
 		src, first, early := t.join(w, known.exclusive)
+		if src == nil {
+			continue // its end was noted since it was looked for
+		}
 		start := time.Now()
 		select {
 		case <-src.ready:
@@ -123,7 +126,9 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 
 // join finds the source among those in use, or starts to get it. early says that
 // it is just being got: what comes is as new as if it had been asked for now,
-// however short the time for which it is fresh.
+// however short the time for which it is fresh. There is none where an error was
+// noted since the caller looked: a source is noted before it leaves the table, so
+// that a look with the lock held misses none.
 func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,6 +139,9 @@ func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool
 			t.stats.Shared++
 			return src, false, early
 		}
+	}
+	if t.remembered(w.id(), w).err != nil || w.own && t.remembered(w.url, w).err != nil {
+		return nil, false, false
 	}
 	src = newSource(t, w)
 	if !exclusive {
@@ -148,6 +156,15 @@ func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool
 // has ended. Any purge ends what is told of a source, which may have tags that
 // nobody knows; that an origin is not well only one that names it.
 func (t *sources) recall(id string, w wanted) knownSource {
+	k := t.remembered(id, w)
+	if k.err != nil {
+		t.count(func(s *SourceStats) { s.Remembered++ })
+	}
+	return k
+}
+
+// remembered is recall that counts nothing.
+func (t *sources) remembered(id string, w wanted) knownSource {
 	k, ok := t.known.Get(sha256.Sum256([]byte(id)))
 	if !ok || !t.s.now().Before(k.until) {
 		return knownSource{}
@@ -159,9 +176,6 @@ func (t *sources) recall(id string, w wanted) knownSource {
 	}
 	if k.seq < last {
 		return knownSource{}
-	}
-	if k.err != nil {
-		t.count(func(s *SourceStats) { s.Remembered++ })
 	}
 	return k
 }
