@@ -174,3 +174,20 @@ func TestContentDisposition(t *testing.T) {
 		t.Errorf("%d jobs", n)
 	}
 }
+
+// What stands behind a raw question mark is not signed, and does not reach the
+// origin; behind an escaped one it is the source's.
+func TestQueriesAreNoPartOfTheSource(t *testing.T) {
+	var asked []string
+	r := newRig(t, nil)
+	r.gate = func(req *http.Request) { asked = append(asked, req.URL.RawQuery) }
+	plain, own := r.pathOf("w:10", "/a.png"), r.pathOf("w:10", "/a.png%3Fv=1")
+	r.wantStatus("a query", plain+"?v=1", missed)
+	r.wantStatus("another query", plain+"?utm_source=x", inMemory)
+	r.wantStatus("none", plain, inMemory)
+	r.wantStatus("the source's own", own, missed)
+	r.wantStatus("one more", own+"?v=2", inMemory)
+	if want := ",v=1"; strings.Join(asked, ",") != want {
+		t.Errorf("the origin was asked for %q", asked)
+	}
+}
