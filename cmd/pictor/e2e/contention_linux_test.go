@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -96,27 +94,15 @@ func machineTicks(t testing.TB) (sum int64) {
 func treeTicks(t testing.TB) (sum int64) {
 	t.Helper()
 	parents, ticks := map[int]int{}, map[int]int64{}
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // the process has just ended
+	for pid, fields := range processes() {
+		parents[pid], _ = strconv.Atoi(fields[statParent])
+		for _, text := range fields[statCPU : statCPU+4] {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ticks[pid] += n
 		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		// state ppid … utime(14) stime cutime cstime, behind "pid (name)"
-		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		var parent int
-		var n [4]int64
-		if _, err := fmt.Sscan(fields[1], &parent); err != nil {
-			continue
-		}
-		for i := range n {
-			fmt.Sscan(fields[11+i], &n[i])
-		}
-		parents[pid], ticks[pid] = parent, n[0]+n[1]+n[2]+n[3]
 	}
 	for pid, n := range ticks {
 		for p := pid; p > 1; p = parents[p] {

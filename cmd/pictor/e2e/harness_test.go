@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -247,21 +248,38 @@ func (s *server) workers() []int { return children(s.cmd.Process.Pid) }
 // children are the process ids of all that have this parent.
 func children(parent int) []int {
 	var out []int
-	dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, d := range dirs {
-		b, err := os.ReadFile(d)
-		if err != nil {
-			continue
-		}
-		// pid (name) state parent …
-		i := bytes.LastIndexByte(b, ')')
-		fields := strings.Fields(string(b[i+1:]))
-		if len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(d)))
+	for pid, fields := range processes() {
+		if fields[statParent] == strconv.Itoa(parent) {
 			out = append(out, pid)
 		}
 	}
+	slices.Sort(out)
 	return out
+}
+
+// Fields of processes.
+const (
+	statParent = 1
+	statCPU    = 11 // user and system time, then those of children waited for
+	statFields = statCPU + 4
+)
+
+// processes are the fields of /proc/PID/stat behind the name (proc(5)), from the
+// state on, of all that run.
+func processes() map[int][]string {
+	all := map[int][]string{}
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // the process has just ended
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])); len(fields) >= statFields {
+			all[pid] = fields
+		}
+	}
+	return all
 }
 
 // status reads a figure of /proc/PID/status, in bytes.
