@@ -174,11 +174,11 @@ func (s *Server) read(target string) (signedurl.Request, error) {
 }
 
 func (s *Server) readNative(target string) (signedurl.Request, error) {
-	path, err := s.cfg.Keyring.Verify(target)
+	verified, err := s.cfg.Keyring.Verify(target)
 	if err != nil {
 		return signedurl.Request{}, err
 	}
-	return s.cfg.Dialect.Parse(path)
+	return s.cfg.Dialect.Parse(verified)
 }
 
 // ofThumbor is the path of a target behind that of thumbor's dialect.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -174,24 +175,40 @@ func (s *Server) nameHost(n *named, text string) error {
 // signature: one that holds no more, or that was cut off, names the picture
 // all the same.
 func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
-	add := func(req signedurl.Request) {
-		for _, variant := range s.variants(req) {
-			keys = append(keys, s.identify(variant).key)
-		}
-	}
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	reqs, err := s.unsigned(own, func(path string) (signedurl.Request, error) { return s.cfg.Dialect.Parse(signedurl.Repair("/" + path)) })
+	reqs, err := s.unsignedAny(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), func(path string) (signedurl.Request, error) {
+		return s.cfg.Dialect.ParseUnsigned("/" + path)
+	})
 	if path, ok := s.ofThumbor(target); ok {
 		more, failed := s.unsigned(path, s.cfg.Thumbor.Parse)
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
 	}
 	for _, req := range reqs {
-		add(req)
+		for _, variant := range s.variants(req) {
+			keys = append(keys, s.identify(variant).key)
+		}
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: %s is not an image URL of this server: %w", errPurge, transform.Quote(target), err)
 	}
 	return keys, nil
+}
+
+// unsignedAny is what is read of any spelling of a path: without a signature that
+// holds, nothing says which of them was signed. The error is the first one's.
+func (s *Server) unsignedAny(spellings []string, parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
+	for i, path := range spellings {
+		more, failed := s.unsigned(path, parse)
+		if i == 0 {
+			err = failed
+		}
+		for _, req := range more {
+			if !slices.Contains(reqs, req) {
+				reqs = append(reqs, req)
+			}
+		}
+	}
+	return reqs, err
 }
 
 // unsigned reads a path behind its first segment, and also as a whole: there

@@ -73,7 +73,7 @@ func load(file []byte) (*transform.Source, transform.Info, error) {
 
 // picture is what options make of the sample that suits the option of a name.
 func (b *bench) picture(name, options string) ([]byte, error) {
-	req, err := signedurl.Parse("/" + options + "/plain/x")
+	req, err := signedurl.ParseUnsigned("/" + options + "/plain/x")
 	if err != nil {
 		return nil, err
 	}

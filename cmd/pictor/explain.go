@@ -135,7 +135,7 @@ func (e *explainer) judge(target string) verdict {
 	if !v.diag.Valid {
 		v.code = "wrong-signature"
 	}
-	v.judgeRest(e.dialect.Parse)
+	v.judgeRest(e.dialect.ParseUnsigned)
 	return v
 }
 

@@ -15,7 +15,7 @@ import (
 // environment: settings, and comments on the rest.
 func fromImgproxy(environ []string) (file string, err error) {
 	moved := config.FromImgproxy(environ, func(segment string) error {
-		_, err := (&signedurl.Dialect{}).Parse("/" + segment + "/plain/x")
+		_, err := (&signedurl.Dialect{}).ParseUnsigned("/" + segment + "/plain/x")
 		return err
 	})
 	if len(moved) == 0 {

@@ -45,12 +45,13 @@ func TestImagesOfThePage(t *testing.T) {
 	}
 	for i, m := range all {
 		href, src, alt, attributes, caption := html.UnescapeString(m[1]), html.UnescapeString(m[2]), m[3], m[4], m[6]
-		path, err := ring.Verify(src)
+		verified, err := ring.Verify(src)
 		if err != nil || href != src || names[alt] {
 			t.Fatalf("%s: %s, %v", alt, href, err)
 		}
 		names[alt] = true
-		req, err := signedurl.Parse(path)
+		path := verified.String()
+		req, err := (&signedurl.Dialect{}).Parse(verified)
 		if err != nil {
 			t.Fatalf("%s: %v", alt, err)
 		}

@@ -168,7 +168,7 @@ func (u URL) Path() (string, error) {
 	for _, name := range u.presets {
 		d.cfg.Presets[name] = "q:0"
 	}
-	if _, err := d.Parse(path); err != nil {
+	if _, err := d.ParseUnsigned(path); err != nil {
 		return "", err
 	}
 	return "/" + u.b.Keyring.Sign(path) + path, nil

@@ -34,8 +34,11 @@ func (k *Keyring) Diagnose(target, prefix string) Diagnosis {
 	if path == "" {
 		return Diagnosis{Mistakes: []string{wrong}}
 	}
-	if _, err := k.Verify(path); err == nil && !unsigned(path) {
+	if v, err := k.Verify(path); err == nil && !unsigned(path) {
 		d := splits(path)[0].diagnosis()
+		if v.path != d.Signed {
+			d.Signed, d.Damage = v.path, "" // signed as it came
+		}
 		d.Want, d.Valid = k.Sign(d.Signed), true
 		return d
 	}

@@ -208,9 +208,13 @@ func notAllowed(name string) error {
 	return fmt.Errorf("%w: option %s is not allowed on this server (--allow-options)", ErrUnknownOption, transform.Quote(name))
 }
 
-// Parse reads the signed part of a path, as Verify returns it. Errors wrap
-// ErrMalformed, ErrUnknownOption, ErrUnknownPreset or ErrBadArgument.
-func (d *Dialect) Parse(path string) (Request, error) {
+// Parse reads the signed part of a path. Errors wrap ErrMalformed,
+// ErrUnknownOption, ErrUnknownPreset or ErrBadArgument.
+func (d *Dialect) Parse(v Verified) (Request, error) { return d.ParseUnsigned(v.path) }
+
+// ParseUnsigned reads such a path without regard to a signature: for tools, and
+// for what gives nobody an image. A request for one is read by Verify and Parse.
+func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 	var r Request
 	if _, ok := d.cfg.Presets[defaultPreset]; ok {
 		if err := d.preset(&r, defaultPreset, nil); err != nil {
@@ -243,7 +247,8 @@ func (d *Dialect) Parse(path string) (Request, error) {
 }
 
 // options reads what stands before the source and gives the rest: the first
-// segment without a separator begins the source.
+// segment without a separator begins the source. A segment whose colons are all
+// escaped is an option, too: a client may have signed them so.
 func (d *Dialect) options(r *Request, rest string) (string, error) {
 	noSource := fmt.Errorf("%w: the source is missing after the options", ErrMalformed)
 	if d.cfg.OnlyPresets {
@@ -251,10 +256,13 @@ func (d *Dialect) options(r *Request, rest string) (string, error) {
 		if !more {
 			return "", noSource
 		}
-		return tail, d.named(r, strings.Split(names, d.separator()), nil)
+		return tail, d.named(r, strings.Split(d.withColons(names), d.separator()), nil)
 	}
 	for first := true; ; first = false {
 		segment, tail, more := strings.Cut(rest, "/")
+		if !strings.Contains(segment, d.separator()) && isEscapedOption(segment) {
+			segment = d.withColons(segment)
+		}
 		if !strings.Contains(segment, d.separator()) {
 			if first && slices.Contains([]string{"fit", "fill", "fill-down", "force", "auto", "crop"}, segment) && more {
 				return "", fmt.Errorf("%w: imgproxy's basic URL format (/SIGNATURE/%s/WIDTH/HEIGHT/…) is not supported; use rs:%s:WIDTH:HEIGHT",
@@ -270,4 +278,13 @@ func (d *Dialect) options(r *Request, rest string) (string, error) {
 		}
 		rest = tail
 	}
+}
+
+// withColons is a segment whose colons are not escaped, if it has none that
+// are not and they are what separates.
+func (d *Dialect) withColons(segment string) string {
+	if d.separator() != ":" || strings.Contains(segment, ":") {
+		return segment
+	}
+	return colons.Replace(segment)
 }

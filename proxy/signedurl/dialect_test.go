@@ -39,8 +39,8 @@ func TestVectors(t *testing.T) {
 		if got := k.Sign(v.Path); got != v.Signature {
 			t.Errorf("%s: signed %s, want %s", v.Path, got, v.Signature)
 		}
-		if path, err := k.Verify("/" + v.Signature + v.Path); err != nil || path != v.Path {
-			t.Errorf("%s: %q, %v", v.Path, path, err)
+		if got, err := k.Verify("/" + v.Signature + v.Path); err != nil || got.String() != v.Path {
+			t.Errorf("%s: %q, %v", v.Path, got, err)
 		}
 	}
 	for _, v := range readVectors(t).Encrypted {
@@ -108,14 +108,14 @@ func TestDialect(t *testing.T) {
 		{DialectConfig{}, "/fill/300/200/" + src, "rs:fill:WIDTH:HEIGHT", ErrMalformed},
 		{DialectConfig{}, "/w/" + src, "control characters", ErrMalformed},
 	} {
-		got, err := newDialect(t, tc.cfg).Parse(tc.path)
+		got, err := newDialect(t, tc.cfg).ParseUnsigned(tc.path)
 		if tc.is != nil {
 			if !errors.Is(err, tc.is) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%s: %v, want %v with %q", tc.path, err, tc.is, tc.want)
 			}
 			continue
 		}
-		want, wrong := Parse("/" + tc.want + "/plain/http://x/a.jpg")
+		want, wrong := ParseUnsigned("/" + tc.want + "/plain/http://x/a.jpg")
 		if err != nil || wrong != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q, %v", tc.path, got.Canonical(), err, want.Canonical(), wrong)
 		}
@@ -155,13 +155,59 @@ func TestRepairs(t *testing.T) {
 		"/plain/http%3A%2F%2Fx%2Fa.jpg":             {"/plain/http%3A%2F%2Fx%2Fa.jpg"},
 	} {
 		for _, path := range sent {
-			if _, err := k.Verify("/" + k.Sign(signed) + path); err != nil {
-				t.Errorf("%s sent as %s: %v", signed, path, err)
+			v, err := k.Verify("/" + k.Sign(signed) + path)
+			if err != nil || v.String() != signed {
+				t.Errorf("%s sent as %s: %q, %v", signed, path, v, err)
 			}
 		}
 	}
 	if got := Repair("/w:1/plain/ftp:/x"); got != "/w:1/plain/ftp:/x" {
 		t.Error(got)
+	}
+}
+
+// A client may sign what looks damaged. What it signed is read, and means what it
+// would have meant before the damage.
+func TestSignedAsItLooksDamaged(t *testing.T) {
+	k := ring(t, Config{Pairs: []Pair{{[]byte("k"), []byte("s")}}})
+	presets := newDialect(t, DialectConfig{Presets: map[string]string{"a": "w:1", "b": "h:2"}, OnlyPresets: true})
+	var d Dialect
+	for signed, want := range map[string]struct {
+		d    *Dialect
+		want string
+	}{
+		"/cb:a%3Ab/plain/http://x/a.jpg":                       {&d, "/cb:a%3Ab/aHR0cDovL3gvYS5qcGc"},
+		"/cb:a%3Ab/w%3A300/plain/http:/x/a.jpg":                {&d, "/cb:a%3Ab/w:300/aHR0cDovL3gvYS5qcGc"},
+		"/fn:a%3ab/plain/http://x/a.jpg":                       {&d, "/fn:a%3Ab/aHR0cDovL3gvYS5qcGc"},
+		"/rs%3Afill%3a300%3A200/aHR0cDovL3gvYS5qcGc":           {&d, "/rs:fill:300:200/aHR0cDovL3gvYS5qcGc"},
+		"/rs:fill%3A300:200/plain/http://x/a.jpg":              {&d, ""}, // an argument of its own: fill:300
+		"/w:300/plain/local:/a.jpg":                            {&d, "/w:300/plain/local:///a.jpg"},
+		"/w:300/plain/https:/x/a.jpg@webp":                     {&d, "/w:300/plain/https://x/a.jpg@webp"},
+		"/a%3Ab/plain/http://x/a.jpg":                          {presets, "/w:1/h:2/plain/http://x/a.jpg"},
+		"/w:300/plain/http%3A%2F%2Fx/a.jpg":                    {&d, "/w:300/plain/http://x/a.jpg"},
+		"/w:300/plain/http:%2Fx/a.jpg":                         {&d, "/w:300/aHR0cDoveC9hLmpwZw"}, // escaped: so meant
+		(Request{Source: "http:/x/a.jpg"}).Path(true):          {&d, "/aHR0cDoveC9hLmpwZw"},
+		(Request{Source: "local:/x/a.jpg"}).Path(true):         {&d, (Request{Source: "local:/x/a.jpg"}).Path(false)},
+		(Request{CacheBuster: "a:b/", Source: "x"}).Path(true): {&d, "/cb:a%3Ab%2F/eA"},
+	} {
+		v, err := k.Verify("/" + k.Sign(signed) + signed)
+		if err != nil || v.String() != signed {
+			t.Errorf("%s: %q, %v", signed, v, err)
+			continue
+		}
+		got, err := want.d.Parse(v)
+		if want.want == "" {
+			if !errors.Is(err, ErrBadArgument) {
+				t.Errorf("%s: %+v, %v", signed, got, err)
+			}
+			continue
+		}
+		if want, wrong := ParseUnsigned(want.want); err != nil || wrong != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q, %v", signed, got.Canonical(), err, want.Canonical(), wrong)
+		}
+		if d := k.Diagnose("/"+k.Sign(signed)+signed, ""); !d.Valid || d.Signed != signed || d.Damage != "" || d.Want != k.Sign(signed) {
+			t.Errorf("%s: %+v", signed, d)
+		}
 	}
 }
 
@@ -232,12 +278,12 @@ func TestBuilder(t *testing.T) {
 	b := &Builder{Keyring: k, Server: "https://img.example.com/", Now: func() time.Time { return now }}
 	u := b.Source("https://example.com/a.jpg").Fill(300, 200).Quality(70).Format(transform.WebP).Gravity(transform.At(transform.North)).DPR(2)
 	target := strings.TrimPrefix(u.String(), "https://img.example.com")
-	path, err := k.Verify(target)
+	verified, err := k.Verify(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Parse(path)
-	want, _ := Parse("/rs:fill:300:200/q:70/g:no/dpr:2/plain/https://example.com/a.jpg@webp")
+	r, err := (&Dialect{}).Parse(verified)
+	want, _ := ParseUnsigned("/rs:fill:300:200/q:70/g:no/dpr:2/plain/https://example.com/a.jpg@webp")
 	if err != nil || r != want {
 		t.Errorf("%q, %v", r.Canonical(), err)
 	}
@@ -275,11 +321,11 @@ func TestBuilder(t *testing.T) {
 	if again != hidden {
 		t.Error("the same source has two URLs")
 	}
-	path, err = k.Verify(hidden)
+	verified, err = k.Verify(hidden)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err = newDialect(t, DialectConfig{SourceKey: secret.SourceKey}).Parse(path)
+	r, err = newDialect(t, DialectConfig{SourceKey: secret.SourceKey}).Parse(verified)
 	if err != nil || r.Source != "https://example.com/secret.jpg" || r.Params.Width != 100 || r.Params.Format != transform.AVIF {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -301,11 +347,11 @@ func FuzzDialect(f *testing.F) {
 		}
 		_ = k.Diagnose(path, "/p")
 		_ = k.Diagnose(path, "")
-		r, err := d.Parse(path)
+		r, err := d.ParseUnsigned(path)
 		if err != nil {
 			return
 		}
-		if again, err := Parse(r.Path(true)); err != nil || again != r {
+		if again, err := ParseUnsigned(r.Path(true)); err != nil || again != r {
 			t.Fatalf("%q: %+v becomes %+v, %v", path, r, again, err)
 		}
 	})

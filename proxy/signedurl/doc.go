@@ -7,7 +7,8 @@
 // A backend imports it to mint URLs, the server to read them: both share one
 // code path. It needs the standard library and package transform only, no cgo.
 //
-// What it guarantees: Keyring.Verify looks at authentic bytes or at none, so
-// parsing never sees what was not signed; Parse and Path are inverse to each
-// other; equal requests in different spellings parse to equal Requests.
+// What it guarantees: Keyring.Verify looks at authentic bytes or at none, and
+// Dialect.Parse reads the very text that a signature was found to be of;
+// ParseUnsigned and Path are inverse to each other; equal requests in different
+// spellings parse to equal Requests.
 package signedurl

@@ -83,37 +83,54 @@ func (k *Keyring) mac(p Pair, path string) []byte {
 	return h.Sum(nil)[:k.size]
 }
 
+// Verified is the signed part of a path: behind the signature, with its leading
+// slash and without a query, in the spelling that the signature is of. Only
+// Keyring.Verify makes one, so that nothing else can be parsed for a request.
+type Verified struct{ path string }
+
+// String is the path.
+func (v Verified) String() string { return v.path }
+
 // Verify checks a request target as it was sent (http.Request.RequestURI,
-// never a cleaned or decoded path) and returns the signed part of it: the path
-// behind the signature, with its leading slash and without a query, and with
-// Repair's repairs, as what was signed is the path before it was damaged. The
-// error wraps ErrMalformed where there is no signature segment, else
-// ErrSignature.
+// never a cleaned or decoded path). The signature may be of any of the
+// Spellings, as a path may be damaged on its way and a client may have signed
+// what looks damaged; Verified is the one that it is of. Where any signature
+// passes, it is the repaired one. The error wraps ErrMalformed where there is no
+// signature segment, else ErrSignature.
 //
 // Every key is tried, whichever fits, and compared in constant time.
-func (k *Keyring) Verify(target string) (path string, err error) {
+func (k *Keyring) Verify(target string) (Verified, error) {
 	target = PathOf(target)
 	if !strings.HasPrefix(target, "/") {
-		return "", fmt.Errorf("%w: the path must start with a slash", ErrMalformed)
+		return Verified{}, fmt.Errorf("%w: the path must start with a slash", ErrMalformed)
 	}
 	end := strings.IndexByte(target[1:], '/')
 	if end < 0 {
-		return "", fmt.Errorf("%w: an image path looks like /SIGNATURE/OPTIONS/SOURCE", ErrMalformed)
+		return Verified{}, fmt.Errorf("%w: an image path looks like /SIGNATURE/OPTIONS/SOURCE", ErrMalformed)
 	}
-	signature, path := target[1:1+end], target[1+end:]
-	repaired := Repair(path)
+	signature, spellings := target[1:1+end], Spellings(target[1+end:])
 	if k.insecure || k.trusts(signature) {
-		return repaired, nil
+		return Verified{spellings[0]}, nil
 	}
 	sum, err := decodeSignature(signature)
 	if err != nil || len(sum) != k.size {
-		return "", ErrSignature
+		return Verified{}, ErrSignature
 	}
-	// A client may have signed what looks damaged.
-	if !k.fits(sum, repaired) && (repaired == path || !k.fits(sum, path)) {
-		return "", ErrSignature
+	for _, path := range spellings {
+		if k.fits(sum, path) {
+			return Verified{path}, nil
+		}
 	}
-	return repaired, nil
+	return Verified{}, ErrSignature
+}
+
+// Spellings are what a client may have signed that sent a path: what Repair
+// makes of it, and the path as it came, if that is another.
+func Spellings(path string) []string {
+	if repaired := Repair(path); repaired != path {
+		return []string{repaired, path}
+	}
+	return []string{path}
 }
 
 func (k *Keyring) fits(sum []byte, path string) (fits bool) {

@@ -20,12 +20,15 @@ func Repair(path string) string {
 			if source == "" && !isEscapedOption(s) {
 				continue // perhaps a piece of a source
 			}
-			segments[i] = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(s)
+			segments[i] = colons.Replace(s)
 		}
 		options = strings.Join(segments, "/")
 	}
 	return options + repairSource(source)
 }
+
+// colons are what escaped ones were.
+var colons = strings.NewReplacer("%3A", ":", "%3a", ":")
 
 // isEscapedOption says whether a segment begins with a name and an escaped colon.
 func isEscapedOption(s string) bool {
@@ -42,13 +45,18 @@ func repairSource(s string) string {
 	if !ok {
 		return s
 	}
-	if after, ok := strings.CutPrefix(rest, "local:/"); ok && !strings.HasPrefix(after, "//") {
-		return head + "local:///" + strings.TrimLeft(after, "/")
+	return head + withSlashes(rest)
+}
+
+// withSlashes is a source with all slashes behind its scheme.
+func withSlashes(source string) string {
+	if after, ok := strings.CutPrefix(source, "local:/"); ok && !strings.HasPrefix(after, "//") {
+		return "local:///" + strings.TrimLeft(after, "/")
 	}
 	for _, scheme := range schemes {
-		if after, ok := strings.CutPrefix(rest, scheme+":/"); ok && !strings.HasPrefix(after, "/") {
-			return head + scheme + "://" + after
+		if after, ok := strings.CutPrefix(source, scheme+":/"); ok && !strings.HasPrefix(after, "/") {
+			return scheme + "://" + after
 		}
 	}
-	return s
+	return source
 }

@@ -97,10 +97,10 @@ func (r Request) Canonical() string {
 	return b.String()
 }
 
-// Parse is Dialect.Parse of the zero Dialect.
-func Parse(path string) (Request, error) {
+// ParseUnsigned is Dialect.ParseUnsigned of the zero Dialect.
+func ParseUnsigned(path string) (Request, error) {
 	var d Dialect
-	return d.Parse(path)
+	return d.ParseUnsigned(path)
 }
 
 // writeOwn writes the options that are about the request.
@@ -112,7 +112,7 @@ func (r Request) writeOwn(b *strings.Builder) {
 	}
 }
 
-// Path is the inverse of Parse: the signed part of a path for r. The source
+// Path is the inverse of ParseUnsigned: the signed part of a path for r. The source
 // is base64url, or plain for people to read; the format becomes an extension,
 // because CDNs decide by it.
 func (r Request) Path(plain bool) string {

@@ -57,9 +57,9 @@ func TestSignatureVectors(t *testing.T) {
 				"/" + tc.signature + tc.path + "?x=1",
 				"http://cdn.example:8080/" + tc.signature + tc.path,
 			} {
-				path, err := k.Verify(target)
-				if err != nil || path != tc.path {
-					t.Errorf("%s: %q, %v", target, path, err)
+				got, err := k.Verify(target)
+				if err != nil || got.String() != tc.path {
+					t.Errorf("%s: %q, %v", target, got, err)
 				}
 			}
 		})
@@ -116,9 +116,9 @@ func TestVerifyRefuses(t *testing.T) {
 }
 
 func TestInsecureTakesAnySegment(t *testing.T) {
-	path, err := ring(t, Config{Insecure: true}).Verify("/unsafe/w:1/plain/x")
-	if err != nil || path != "/w:1/plain/x" {
-		t.Errorf("%q, %v", path, err)
+	got, err := ring(t, Config{Insecure: true}).Verify("/unsafe/w:1/plain/x")
+	if err != nil || got.String() != "/w:1/plain/x" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestParse(t *testing.T) {
 		{"/dpr:1/q:0/rot:360/ar:1/sm:t/el:F/plain/" + src, Request{Source: src}},
 		{"/plain/local:///a/b.jpg", Request{Source: "local:///a/b.jpg"}},
 	} {
-		got, err := Parse(tc.path)
+		got, err := ParseUnsigned(tc.path)
 		if err != nil {
 			t.Errorf("%s: %v", tc.path, err)
 		} else if d := cmp.Diff(tc.want, got); d != "" {
@@ -205,7 +205,7 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		{"/plain", ErrMalformed, "base64url"},
 		{"/plain/", ErrMalformed, "base64url"},
 	} {
-		_, err := Parse(tc.path)
+		_, err := ParseUnsigned(tc.path)
 		if !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: got %v, want %v with %q", tc.path, err, tc.want, tc.text)
 		}
@@ -213,7 +213,7 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestEqualRequestsHaveOneCanonicalText(t *testing.T) {
-	want, err := Parse("/rs:fit:720:588/q:80/plain/http://a/b.jpg@webp")
+	want, err := ParseUnsigned("/rs:fit:720:588/q:80/plain/http://a/b.jpg@webp")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,17 +222,17 @@ func TestEqualRequestsHaveOneCanonicalText(t *testing.T) {
 		"/exp:99/s:720:588/q:80/aHR0cDovL2EvYi5qcGc.webp",
 		"/rt:fill/rt:fit/q:1/q:80/w:720/h:588/dpr:1/plain/http%3A//a/b.jpg@webp",
 	} {
-		r, err := Parse(path)
+		r, err := ParseUnsigned(path)
 		if err != nil || r.Canonical() != want.Canonical() {
 			t.Errorf("%s: %q, %v; want %q", path, r.Canonical(), err, want.Canonical())
 		}
 	}
-	other, _ := Parse("/rs:fit:720:588/q:80/cb:2/plain/http://a/b.jpg@webp")
+	other, _ := ParseUnsigned("/rs:fit:720:588/q:80/cb:2/plain/http://a/b.jpg@webp")
 	if other.Canonical() == want.Canonical() {
 		t.Error("a cache buster busts nothing")
 	}
-	one, _ := Parse("/w:100/plain/http://x/a.jpg")
-	two, _ := Parse("/plain/w:100/http://x/a.jpg")
+	one, _ := ParseUnsigned("/w:100/plain/http://x/a.jpg")
+	two, _ := ParseUnsigned("/plain/w:100/http://x/a.jpg")
 	if one.Canonical() == two.Canonical() {
 		t.Error("an option is taken for a part of the source")
 	}
@@ -255,22 +255,22 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		r, err := Parse(path)
+		r, err := ParseUnsigned(path)
 		if err != nil {
 			return
 		}
 		for _, plain := range []bool{false, true} {
-			again, err := Parse(r.Path(plain))
+			again, err := ParseUnsigned(r.Path(plain))
 			if err != nil || again != r {
 				t.Fatalf("%q: %+v became %q, then %+v, %v", path, r, r.Path(plain), again, err)
 			}
 		}
 		// Equal texts are equal requests, whatever the source looks like.
-		if again, err := Parse("/" + strings.TrimSuffix(r.Canonical(), r.Source) + escapePlain(r.Source)); err != nil || again.Canonical() != r.Canonical() {
+		if again, err := ParseUnsigned("/" + strings.TrimSuffix(r.Canonical(), r.Source) + escapePlain(r.Source)); err != nil || again.Canonical() != r.Canonical() {
 			t.Fatalf("%q: canonical %q, then %+v, %v", path, r.Canonical(), again, err)
 		}
 		// The canonical options are the inverse of parsing, too.
-		again, err := Parse("/" + strings.TrimPrefix(r.Params.String()+"/", "/") + "plain/x")
+		again, err := ParseUnsigned("/" + strings.TrimPrefix(r.Params.String()+"/", "/") + "plain/x")
 		if err != nil || again.Params != r.Params {
 			t.Fatalf("%q: %q parsed to %+v, %v", path, r.Params.String(), again.Params, err)
 		}
@@ -279,12 +279,23 @@ func FuzzParse(f *testing.F) {
 
 func FuzzVerify(f *testing.F) {
 	k := ring(f, Config{Pairs: []Pair{{[]byte("k"), []byte("s")}}})
-	f.Add(k.SignedPath(Request{Source: "http://a/b"}, false))
-	f.Add("http://h/x/y?z")
-	f.Fuzz(func(t *testing.T, target string) {
-		path, err := k.Verify(target)
-		if err == nil && !strings.HasPrefix(PathOf(target), "/"+k.Sign(path)) {
-			t.Fatalf("%q passed", target)
+	f.Add("", k.SignedPath(Request{Source: "http://a/b"}, false))
+	f.Add("", "http://h/x/y?z")
+	f.Add("/w:1/cb:a%3Ab/plain/http://x/a.jpg", "/w%3A1/cb:a:b/plain/http:/x/a.jpg?x")
+	f.Add("/pr:a/enc/AAAA/a.jpg", "/pr%3aa/enc/AAAA/a.jpg")
+	var d Dialect
+	f.Fuzz(func(t *testing.T, signed, sent string) {
+		if v, err := k.Verify(sent); err == nil && !strings.HasPrefix(PathOf(sent), "/"+k.Sign(v.String())+"/") {
+			t.Fatalf("%q passed", sent)
+		}
+		// What is accepted for a signed path is that path and no other.
+		v, err := k.Verify("/" + k.Sign(signed) + sent)
+		if err != nil {
+			return
+		}
+		got, err := d.Parse(v)
+		if want, wrong := ParseUnsigned(signed); v.String() != signed || got != want || (err == nil) != (wrong == nil) {
+			t.Fatalf("%q was signed and %q sent: %q, %+v, %v instead of %+v, %v", signed, sent, v, got, err, want, wrong)
 		}
 	})
 }

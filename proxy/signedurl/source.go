@@ -59,7 +59,8 @@ func plainSource(s string) (source, ext string, err error) {
 	if !ok {
 		return "", "", fmt.Errorf("%w: the source has more than one @; write %%40 for an @ in the source URL", ErrMalformed)
 	}
-	source, err = url.PathUnescape(s)
+	// A client may have signed folded slashes.
+	source, err = url.PathUnescape(withSlashes(s))
 	if err != nil {
 		return "", "", fmt.Errorf("%w: invalid percent-encoding in the source; write %%25 for a %% in the source URL", ErrMalformed)
 	}
@@ -104,7 +105,11 @@ func encodeSource(source, ext string, plain bool) string {
 // escapePlain escapes what would end or change a plain source, and what no
 // request line holds.
 func escapePlain(s string) string {
-	return escape(s, "%?@#\"<>\\^`{|} ")
+	escaped := escape(s, "%?@#\"<>\\^`{|} ")
+	if withSlashes(escaped) != escaped { // it has no more slashes
+		escaped = strings.Replace(escaped, ":/", ":%2F", 1)
+	}
+	return escaped
 }
 
 // escapeArgument escapes what would end an argument, too.

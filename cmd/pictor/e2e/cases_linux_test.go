@@ -147,7 +147,7 @@ func effects(mp float64, options []string) []calibration {
 	var out []calibration
 	for _, form := range []string{"jpeg", "png-alpha", "png-16"} {
 		for _, o := range options {
-			req, err := signedurl.Parse("/" + o + "/plain/x")
+			req, err := signedurl.ParseUnsigned("/" + o + "/plain/x")
 			if err != nil {
 				panic(err) // it is in this file
 			}
