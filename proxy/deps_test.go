@@ -184,3 +184,30 @@ func TestFunctionsFitAScreen(t *testing.T) {
 		}
 	})
 }
+
+// A request for an image is read from what Verify gives. Only tools, and purges,
+// which give nobody an image, may read a path that nothing vouches for.
+func TestOnlyToolsReadUnsignedPaths(t *testing.T) {
+	may := []string{"../proxy/purge_names.go", "../cmd/pictor/explain.go", "../cmd/pictor/imgproxy.go", "../cmd/docs/bench.go"}
+	found := map[string]bool{}
+	sources(t, func(path string, file *ast.File, _ *token.FileSet) {
+		dialect := slices.Contains([]string{"../proxy/signedurl", "../proxy/thumbor"}, filepath.Dir(path))
+		if strings.HasSuffix(path, "_test.go") || dialect {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "ParseUnsigned" {
+				found[path] = true
+			}
+			return true
+		})
+	})
+	for path := range found {
+		if !slices.Contains(may, path) {
+			t.Errorf("%s reads a path that nobody signed", path)
+		}
+	}
+	if len(found) != len(may) {
+		t.Errorf("%v read such paths, want %v", found, may)
+	}
+}

@@ -156,10 +156,10 @@ func (s *Server) request(target string) (signedurl.Request, error) {
 // read reads a target in the dialect whose path it has.
 func (s *Server) read(target string) (signedurl.Request, error) {
 	if path, ok := s.ofThumbor(target); ok {
-		rest, err := s.cfg.Thumbor.Verify(path)
+		verified, err := s.cfg.Thumbor.Verify(path)
 		switch {
 		case err == nil:
-			return s.cfg.Thumbor.Parse(rest)
+			return s.cfg.Thumbor.Parse(verified)
 		case s.cfg.ThumborPath != "/":
 			return signedurl.Request{}, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -180,7 +181,7 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 		return s.cfg.Dialect.ParseUnsigned("/" + path)
 	})
 	if path, ok := s.ofThumbor(target); ok {
-		more, failed := s.unsigned(path, s.cfg.Thumbor.Parse)
+		more, failed := s.unsignedAny(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
 	}
 	for _, req := range reqs {

@@ -101,12 +101,10 @@ type verdict struct {
 	errCode string
 }
 
-// judgeRest adds what options and source come to.
-func (v *verdict) judgeRest(parse func(string) (signedurl.Request, error)) {
-	if v.diag.Signed == "" {
-		return
-	}
-	if v.req, v.err = parse(v.diag.Signed); v.err != nil {
+// judgeRest adds what options and source come to, which were read with this
+// result.
+func (v *verdict) judgeRest(req signedurl.Request, err error) {
+	if v.req, v.err = req, err; err != nil {
 		v.errCode = codeOf(v.err)
 	} else if v.req.Expired(time.Now()) {
 		v.err = fmt.Errorf("it was good until %s", time.Unix(v.req.Expires, 0).UTC().Format(time.RFC3339))
@@ -135,12 +133,14 @@ func (e *explainer) judge(target string) verdict {
 	if !v.diag.Valid {
 		v.code = "wrong-signature"
 	}
-	v.judgeRest(e.dialect.ParseUnsigned)
+	if v.diag.Signed != "" {
+		v.judgeRest(e.dialect.ParseUnsigned(v.diag.Signed))
+	}
 	return v
 }
 
 func (e *explainer) judgeThumbor(path string) (verdict, bool) {
-	rest, err := e.thumbor.Verify(path)
+	verified, err := e.thumbor.Verify(path)
 	if err != nil {
 		if e.thumborRoot == "/" {
 			return verdict{}, false // perhaps a native one
@@ -149,11 +149,16 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 		v := verdict{code: "wrong-signature", diag: signedurl.Diagnosis{
 			Signed: after, Want: e.thumbor.Sign(after), Mistakes: []string{first + " is not the hash of what follows it"},
 		}}
-		v.judgeRest(e.thumbor.Parse)
+		if after != "" {
+			v.judgeRest(e.thumbor.ParseUnsigned(after))
+		}
 		return v, true
 	}
-	v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest}}
-	v.judgeRest(e.thumbor.Parse)
+	v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: verified.String()}}
+	if !strings.HasSuffix(path, verified.String()) {
+		v.diag.Damage = "the path was escaped after it was signed"
+	}
+	v.judgeRest(e.thumbor.Parse(verified))
 	return v, true
 }
 

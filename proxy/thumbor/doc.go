@@ -6,7 +6,8 @@
 // equal ones share a cache entry whatever they are written in.
 //
 // What it guarantees: nothing of a path is looked at before its hash holds,
-// unless paths may be unsafe; a path that its peers take is taken, and as
+// unless paths may be unsafe, and the spelling that the hash is of is the one
+// that is read; a path that its peers take is taken, and as
 // theirs a filter that is unknown or has wrong arguments is passed over in
 // silence.
 package thumbor

@@ -9,10 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"net/url"
-	"strings"
-
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
 // Flavor says whose meaning filters have where the two differ.
@@ -96,44 +92,4 @@ func (d *Dialect) mac(key, rest string) string {
 		s = s[:d.cfg.Truncate]
 	}
 	return s
-}
-
-// Verify checks a path behind the dialect's own prefix, as it was sent but for
-// its query, and gives the rest behind the hash. The error wraps
-// signedurl.ErrMalformed or signedurl.ErrSignature. A hash is compared in
-// constant time, with every key, over the path as it was sent and, as imagor
-// does, over its decoded form.
-func (d *Dialect) Verify(path string) (rest string, err error) {
-	first, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok || rest == "" {
-		return "", fmt.Errorf("%w: a thumbor path looks like /HASH/OPTIONS/IMAGE", signedurl.ErrMalformed)
-	}
-	if d.cfg.Unsafe {
-		switch first {
-		case "unsafe":
-			return rest, nil
-		case "meta": // as Pollexor writes it without a key
-			return first + "/" + rest, nil
-		}
-	}
-	given, err := url.PathUnescape(first) // its = may be escaped
-	if err != nil {
-		return "", signedurl.ErrSignature
-	}
-	forms := []string{rest}
-	if decoded, err := url.QueryUnescape(rest); err == nil && decoded != rest {
-		forms = append(forms, decoded)
-	}
-	fits := false
-	for _, form := range forms {
-		for _, key := range d.cfg.Keys {
-			if hmac.Equal([]byte(given), []byte(d.mac(key, form))) {
-				fits = true
-			}
-		}
-	}
-	if !fits {
-		return "", signedurl.ErrSignature
-	}
-	return rest, nil
 }

@@ -16,7 +16,11 @@ import (
 
 // Parse reads what Verify gives. Errors wrap signedurl.ErrMalformed or
 // signedurl.ErrBadArgument; filters that are not understood are no errors.
-func (d *Dialect) Parse(rest string) (signedurl.Request, error) {
+func (d *Dialect) Parse(v Verified) (signedurl.Request, error) { return d.ParseUnsigned(v.rest) }
+
+// ParseUnsigned reads a path without regard to a hash: for tools, and for what
+// gives nobody an image. A request for one is read by Verify and Parse.
+func (d *Dialect) ParseUnsigned(rest string) (signedurl.Request, error) {
 	p := parser{flavor: d.cfg.Flavor, rest: rest}
 	p.geometry()
 	filters := p.filters()

@@ -45,6 +45,7 @@ func TestExplain(t *testing.T) {
 	explained(t, false, []string{signed(t, "/blurr:1/plain/x")}, `"blurr"`, "signature    right")
 	explained(t, false, []string{signed(t, "/exp:5/plain/x")}, "it was good until 1970", "source       x")
 	explained(t, true, hash("300x200"), "http://my.server.com/some/path/to/image.jpg", "rt:fill/w:300/h:200/el:1")
+	explained(t, true, hash("300%78200"), "signed part  300x200/my", "escaped after it was signed", "rt:fill/w:300/h:200/el:1")
 	explained(t, false, hash("301x200"), "not the hash", "http://my.server.com/some/path/to/image.jpg", "w:301")
 	source := filepath.Join(t.TempDir(), "a.jpg")
 	if err := os.WriteFile(source, photo(600, 400), 0o600); err != nil {

@@ -1,0 +1,76 @@
+package thumbor
+
+import (
+	"crypto/hmac"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// Verified is a path behind its hash, in the spelling that the hash is of. Only
+// Verify makes one, so that nothing else can be parsed for a request.
+type Verified struct{ rest string }
+
+// String is the path, without a slash at its beginning.
+func (v Verified) String() string { return v.rest }
+
+// Spellings are what a client may have signed that sent a path: the path as it
+// came, and what it was before its escaping. A plus is itself there, or a blank
+// as imagor reads it.
+func Spellings(path string) []string {
+	all := []string{path}
+	for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
+		if decoded, err := decode(path); err == nil && !slices.Contains(all, decoded) {
+			all = append(all, decoded)
+		}
+	}
+	return all
+}
+
+// Verify checks a path behind the dialect's own prefix, as it was sent but for
+// its query. The error wraps signedurl.ErrMalformed or signedurl.ErrSignature.
+//
+// Clients sign what they send, or sign and then escape it (so do proxies and
+// crawlers, cshum/imagor#258), so that the hash may be of any of the Spellings.
+// The one that it is of is Verified: to parse another would let anybody change
+// the request by escaping a letter of it. A hash is compared in constant time,
+// with every key.
+func (d *Dialect) Verify(path string) (Verified, error) {
+	wellFormed := false
+	for _, spelling := range Spellings(strings.TrimPrefix(path, "/")) {
+		first, rest, ok := strings.Cut(spelling, "/")
+		if !ok || rest == "" {
+			continue
+		}
+		wellFormed = true
+		switch {
+		case d.cfg.Unsafe && first == "unsafe":
+			return Verified{rest}, nil
+		case d.cfg.Unsafe && first == "meta": // as Pollexor writes it without a key
+			return Verified{spelling}, nil
+		case d.fits(first, rest):
+			return Verified{rest}, nil
+		}
+	}
+	if !wellFormed {
+		return Verified{}, fmt.Errorf("%w: a thumbor path looks like /HASH/OPTIONS/IMAGE", signedurl.ErrMalformed)
+	}
+	return Verified{}, signedurl.ErrSignature
+}
+
+// fits says whether a hash, the = of which may be escaped, is one of rest.
+func (d *Dialect) fits(hash, rest string) (fits bool) {
+	given, err := url.PathUnescape(hash)
+	if err != nil {
+		return false
+	}
+	for _, key := range d.cfg.Keys {
+		if hmac.Equal([]byte(given), []byte(d.mac(key, rest))) {
+			fits = true
+		}
+	}
+	return fits
+}
