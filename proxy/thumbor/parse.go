@@ -16,7 +16,27 @@ import (
 
 // Parse reads what Verify gives. Errors wrap signedurl.ErrMalformed or
 // signedurl.ErrBadArgument; filters that are not understood are no errors.
-func (d *Dialect) Parse(v Verified) (signedurl.Request, error) { return d.ParseUnsigned(v.rest) }
+//
+// As imagor does, it reads an unsafe path decoded that makes no sense as it is
+// (cshum/imagor#258). A hash says which spelling is meant.
+func (d *Dialect) Parse(v Verified) (signedurl.Request, error) {
+	r, err := d.ParseUnsigned(v.rest)
+	if !v.unsafe || d.cfg.Flavor != Imagor || err == nil && isURL(r.Source) {
+		return r, err
+	}
+	if decoded, wrong := url.QueryUnescape(v.rest); wrong == nil {
+		if other, wrong := d.ParseUnsigned(decoded); wrong == nil && isURL(other.Source) {
+			return other, nil
+		}
+	}
+	return r, err
+}
+
+// isURL says whether a source could be one: "filters:fill(red)/a.png" could not.
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && u.Opaque == ""
+}
 
 // ParseUnsigned reads a path without regard to a hash: for tools, and for what
 // gives nobody an image. A request for one is read by Verify and Parse.

@@ -12,7 +12,11 @@ import (
 
 // Verified is a path behind its hash, in the spelling that the hash is of. Only
 // Verify makes one, so that nothing else can be parsed for a request.
-type Verified struct{ rest string }
+type Verified struct {
+	rest string
+	// unsafe says that there was no hash: any spelling may be meant.
+	unsafe bool
+}
 
 // String is the path, without a slash at its beginning.
 func (v Verified) String() string { return v.rest }
@@ -48,11 +52,11 @@ func (d *Dialect) Verify(path string) (Verified, error) {
 		wellFormed = true
 		switch {
 		case d.cfg.Unsafe && first == "unsafe":
-			return Verified{rest}, nil
+			return Verified{rest, true}, nil
 		case d.cfg.Unsafe && first == "meta": // as Pollexor writes it without a key
-			return Verified{spelling}, nil
+			return Verified{spelling, true}, nil
 		case d.fits(first, rest):
-			return Verified{rest}, nil
+			return Verified{rest, false}, nil
 		}
 	}
 	if !wellFormed {

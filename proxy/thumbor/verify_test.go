@@ -91,12 +91,37 @@ func TestVerifyGivesTheSpellingThatWasSigned(t *testing.T) {
 	}
 }
 
-// The vector is that of imagor's TestWithRetryQueryUnescape.
+// The hash and the paths are those of imagor's TestWithRetryQueryUnescape and of
+// cshum/imagor#258, but for their hosts.
 func TestEscapedPathsAreReadAsImagorDoes(t *testing.T) {
-	imagor := dialect(t, Config{Keys: []string{"1234"}, Flavor: Imagor})
-	v, err := imagor.Verify("/GSqGN9NrCj-DlGT38BaycScxM9g=/filters%3Afill%28red%29/gopher.png")
-	if err != nil || v.String() != "filters:fill(red)/gopher.png" {
-		t.Errorf("%q, %v", v, err)
+	imagor := dialect(t, Config{Keys: []string{"1234"}, Unsafe: true, Flavor: Imagor})
+	for sent, want := range map[string]string{
+		"GSqGN9NrCj-DlGT38BaycScxM9g=/filters%3Afill%28red%29/gopher.png": "bg:f00/plain/https://gopher.png",
+		"unsafe/filters%3Afill%28red%29/gopher.png":                       "bg:f00/plain/https://gopher.png",
+		"unsafe/filters%3Afill%28red%29/https://x/gopher.png":             "bg:f00/plain/https://x/gopher.png",
+		"unsafe/filters:fill%28red%29/https://x/gopher.png":               "bg:f00/plain/https://x/gopher.png",
+		"unsafe%2Ffilters:fill%28red%29%2Fhttps%3A%2F%2Fx%2Fgopher.png":   "bg:f00/plain/https://x/gopher.png",
+		"unsafe/https%3A%2F%2Fx%2F(a)%3Ab.png":                            "plain/https://x/(a):b.png",
+		"unsafe/https%253A%252F%252Fx%252Fa.png":                          "plain/https://x/a.png",
+		// What makes sense as it is is read as it is.
+		"unsafe/filters:%66ill(red)/https://x/a.png": "plain/https://x/a.png",
+		"unsafe/x%2Fa.png":                           "plain/https://x/a.png",
+		"unsafe/https://x/a%252Fb.png":               "plain/https://x/a%252Fb.png",
+	} {
+		v, err := imagor.Verify("/" + sent)
+		if err != nil {
+			t.Errorf("%s: %v", sent, err)
+			continue
+		}
+		got, err := imagor.Parse(v)
+		if want, wrong := signedurl.ParseUnsigned("/" + want); err != nil || wrong != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q, %v", sent, got.Canonical(), err, want.Canonical(), wrong)
+		}
+	}
+	// thumbor takes such a path for an image.
+	v, err := dialect(t, Config{Unsafe: true}).Verify("/unsafe/filters%3Afill%28red%29/gopher.png")
+	if r, wrong := dialect(t, Config{Unsafe: true}).Parse(v); err != nil || wrong != nil || r.Source != "http://filters:fill(red)/gopher.png" {
+		t.Errorf("%+v, %v, %v", r, err, wrong)
 	}
 	if _, err := imagor.Parse(Verified{}); !errors.Is(err, signedurl.ErrMalformed) {
 		t.Errorf("nothing that was verified: %v", err)
