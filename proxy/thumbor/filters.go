@@ -2,6 +2,7 @@ package thumbor
 
 import (
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,15 +15,30 @@ type call struct {
 	args []string
 }
 
-// filters takes the filters' segment. It ends at the bracket that closes the
-// last one, as arguments may hold slashes; brackets inside of arguments are
-// paired.
+// filters takes the filters' segment. thumbor decodes what it has cut out as
+// filters; imagor reads them as they stand.
 func (p *parser) filters() []call {
 	body, ok := strings.CutPrefix(p.rest, "filters:")
 	if !ok {
 		return nil
 	}
-	var calls []call
+	calls, rest, ok := cutCalls(body)
+	if !ok {
+		return nil
+	}
+	p.rest = rest
+	if decoded, err := url.PathUnescape(body[:len(body)-len(rest)]); err == nil && p.flavor == Thumbor {
+		if again, _, ok := cutCalls(decoded); ok {
+			return again
+		}
+	}
+	return calls
+}
+
+// cutCalls takes filters and the slash behind them. They end at the bracket that
+// closes the last one, as arguments may hold slashes; brackets inside of
+// arguments are paired.
+func cutCalls(body string) (calls []call, rest string, ok bool) {
 	for {
 		open := strings.IndexAny(body, "(/")
 		if open < 0 || body[open] != '(' {
@@ -30,7 +46,7 @@ func (p *parser) filters() []call {
 		}
 		end := closing(body, open)
 		if end < 0 {
-			return nil // not closed: it is no list of filters
+			return nil, "", false // not closed: it is no list of filters
 		}
 		name, _ := strings.CutPrefix(body[:open], ":")
 		calls = append(calls, call{name, arguments(body[open+1 : end])})
@@ -39,12 +55,8 @@ func (p *parser) filters() []call {
 			break
 		}
 	}
-	rest, ok := strings.CutPrefix(body, "/")
-	if !ok {
-		return nil
-	}
-	p.rest = rest
-	return calls
+	rest, ok = strings.CutPrefix(body, "/")
+	return calls, rest, ok
 }
 
 // closing finds the bracket that closes the one at open.
