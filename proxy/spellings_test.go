@@ -1,11 +1,18 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 )
 
@@ -123,3 +130,169 @@ func TestPurgeByTheSpellingThatWasSent(t *testing.T) {
 		}
 	}
 }
+
+// mutations change a target as clients, proxies and attackers do, at a byte that
+// pick gives.
+var mutations = map[string]func(target string, pick int) string{
+	"escape":         func(s string, i int) string { return spelled(s, i, "%%%02X") },
+	"escape, small":  func(s string, i int) string { return spelled(s, i, "%%%02x") },
+	"escape twice":   func(s string, i int) string { return spelled(s, i, "%%25%02X") },
+	"slash":          func(s string, i int) string { return s[:i] + "/" + s[i:] },
+	"dot segment":    func(s string, i int) string { return s[:i] + "/./" + s[i:] },
+	"parent segment": func(s string, i int) string { return s[:i] + "/../" + s[i:] },
+	"zero byte":      func(s string, i int) string { return s[:i] + "%00" + s[i:] },
+	"line break":     func(s string, i int) string { return s[:i] + "%0A" + s[i:] },
+	"query":          func(s string, i int) string { return s[:i] + "?" + s[i:] },
+	"parameter":      func(s string, i int) string { return s[:i] + ";" + s[i:] },
+	"fragment":       func(s string, i int) string { return s[:i] + "#" + s[i:] },
+	"plus":           func(s string, i int) string { return s[:i] + "+" + s[i:] },
+	"cut":            func(s string, i int) string { return s[:i] + s[i+1:] },
+	"fold":           func(s string, _ int) string { return strings.ReplaceAll(s, "//", "/") },
+	"plus to blank":  func(s string, _ int) string { return strings.ReplaceAll(s, "+", "%20") },
+	"blank to plus":  func(s string, _ int) string { return strings.ReplaceAll(s, "%20", "+") },
+	"colons":         func(s string, _ int) string { return strings.ReplaceAll(s, ":", "%3A") },
+	"brackets":       func(s string, _ int) string { return strings.NewReplacer("(", "%28", ")", "%29").Replace(s) },
+	"slashes":        func(s string, _ int) string { return s[:1] + strings.ReplaceAll(s[1:], "/", "%2F") },
+	"tildes":         func(s string, _ int) string { return strings.ReplaceAll(s, "~", "%7E") },
+	"decode": func(s string, i int) string {
+		if j := strings.IndexByte(s[i:], '%'); j >= 0 {
+			if decoded, err := url.PathUnescape(s[i+j : min(i+j+3, len(s))]); err == nil {
+				return s[:i+j] + decoded + s[min(i+j+3, len(s)):]
+			}
+		}
+		return s
+	},
+	"decode all": func(s string, _ int) string {
+		if decoded, err := url.PathUnescape(s); err == nil {
+			return decoded
+		}
+		return s
+	},
+	"case of escapes": func(s string, i int) string {
+		if j := strings.IndexByte(s[i:], '%'); j >= 0 && i+j+3 <= len(s) {
+			escape := s[i+j : i+j+3]
+			if lower := strings.ToLower(escape); lower != escape {
+				return s[:i+j] + lower + s[i+j+3:]
+			}
+			return s[:i+j] + strings.ToUpper(escape) + s[i+j+3:]
+		}
+		return s
+	},
+}
+
+// speller is a server that reads paths of one dialect, and what it signs.
+type speller struct {
+	server *Server
+	prefix string
+	// sign and verify are of what comes behind the signature's slash.
+	sign   func(rest string) string
+	verify func(target string) (rest string, err error)
+	// options and images are what rests are made of.
+	options, images []string
+}
+
+func spellers(t *testing.T) map[string]speller {
+	t.Helper()
+	sources := []string{"http://127.0.0.1/a%20b+c~d.jpg", "http:/127.0.0.1/a.jpg",
+		"http%3A%2F%2F127.0.0.1%2Fa%3Fb%3Dc%2526d", "http://127.0.0.1/100%25.jpg", "http://127.0.0.1/(a):b/w:5/%7Ee.jpg", "127.0.0.1//a/../b.jpg"}
+	native := []string{"w:10/", "w%3A10/", "rs:fill:30:20/", "cb:a%3Ab/", "cb:a+b%20c/", "q:7%30/", "exp:1900000000/",
+		"g:fp:0.5:0.5/", "bl:3/", "pr:card/"}
+	plain := []string{"aHR0cDovL3gvYS5qcGc", "aHR0c/DovL3gvYS5qcGc.png", "aHR0cDovL3gvYS5qcGc/name.jpg"}
+	for _, s := range sources {
+		plain = append(plain, "plain/"+s, "plain/"+s+"@webp")
+	}
+	key := []byte("0123456789abcdef")
+	hidden, err := signedurl.EncryptSource(key, "http://127.0.0.1/a.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	presets := map[string]string{"card": "w:80", "blurred": "bl:5"}
+	all := map[string]speller{}
+	for name, tc := range map[string]struct {
+		cfg     signedurl.DialectConfig
+		prefix  string
+		options []string
+	}{
+		"native": {signedurl.DialectConfig{Presets: presets}, "", native},
+		"prefix": {signedurl.DialectConfig{Presets: presets}, "/images", native},
+		"only presets": {signedurl.DialectConfig{Presets: presets, OnlyPresets: true}, "",
+			[]string{"card/", "card:blurred/", "card%3Ablurred/"}},
+		"separator": {signedurl.DialectConfig{Separator: ","}, "", []string{"w,10/", "rs,fill,30,20/", "w%2C10/", "w:10/"}},
+		"hidden":    {signedurl.DialectConfig{Presets: presets, SourceKey: key, Filename: true}, "", native},
+	} {
+		d, err := signedurl.NewDialect(tc.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, func(c *Config) { c.Dialect, c.PathPrefix = d, tc.prefix })
+		sign := func(rest string) string { return ring.Sign("/" + rest) }
+		verify := func(target string) (string, error) {
+			v, err := ring.Verify(signedurl.WithoutPrefix(target, tc.prefix))
+			return strings.TrimPrefix(v.String(), "/"), err
+		}
+		images := append([]string{"enc/" + hidden + ".webp"}, plain...)
+		all[name] = speller{r.server, tc.prefix + "/", sign, verify, tc.options, images}
+	}
+	filters := []string{"meta/", "trim/", "1x2:30x40/", "fit-in/", "50x40/", "50%7840/", "left/", "smart/",
+		"filters:blur(2):quality(60)/", "filters:%62lur(2)/", "filters:blur%282%29/", "filters:expire(1900000000000)/",
+		"filters:fill(%23f00)/", "filters:attachment(a+b%20c)/"}
+	for name, cfg := range map[string]thumbor.Config{
+		"thumbor": {}, "imagor": {Flavor: thumbor.Imagor},
+		"imagor, cut": {Flavor: thumbor.Imagor, Hash: "sha256", Truncate: 40},
+	} {
+		cfg.Keys = []string{"secret", "older"}
+		d := thumborDialect(t, cfg)
+		for _, root := range []string{"/thumbor/", "/"} {
+			r := newRig(t, func(c *Config) { c.Thumbor, c.ThumborPath = d, root })
+			verify := func(target string) (string, error) {
+				path, _ := r.server.ofThumbor(target)
+				v, err := d.Verify(path)
+				return v.String(), err
+			}
+			images := append([]string{"b64:aHR0cDovL3gvYS5qcGc"}, sources...)
+			all[name+" at "+root] = speller{r.server, root, d.Sign, verify, filters, images}
+		}
+	}
+	return all
+}
+
+// Whatever is done to a signed target, of any dialect, it is refused or read as
+// what was signed, and what is read has the signature that was sent.
+func TestAChangedTargetIsRefusedOrMeansTheSame(t *testing.T) {
+	noise := rapid.StringOfN(rapid.SampledFrom([]rune("ax1/:%2F3A()+~@.,=_-")), 0, 12, -1)
+	for name, s := range spellers(t) {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				rest := strings.Join(rapid.SliceOfN(rapid.SampledFrom(s.options), 0, 4).Draw(t, "options"), "") +
+					rapid.SampledFrom(s.images).Draw(t, "image")
+				if rapid.IntRange(0, 3).Draw(t, "noisy") == 0 {
+					at := rapid.IntRange(0, len(rest)).Draw(t, "noise at")
+					rest = rest[:at] + noise.Draw(t, "noise") + rest[at:]
+				}
+				signature := s.sign(rest)
+				signed := s.prefix + signature + "/" + rest
+				honest, wrong := s.server.request(signed)
+				if errors.Is(wrong, signedurl.ErrSignature) {
+					t.Fatalf("%s is not read as signed: %v", signed, wrong)
+				}
+				sent := signed
+				for _, how := range rapid.SliceOfN(rapid.SampledFrom(names(mutations)), 1, 3).Draw(t, "how") {
+					at := rapid.IntRange(len(s.prefix), max(len(s.prefix), len(sent)-1)).Draw(t, "at")
+					sent = mutations[how](sent, min(at, len(sent)-1))
+				}
+				if again, err := s.verify(sent); err == nil && s.sign(again) != signature {
+					t.Fatalf("signed %s\n sent %s: verified as %s, which has %s", signed, sent, again, s.sign(again))
+				}
+				got, err := s.server.request(sent)
+				switch {
+				case err == nil && wrong == nil && got != honest:
+					t.Fatalf("signed %s\n sent %s: %+v instead of %+v", signed, sent, got, honest)
+				case err == nil && wrong != nil:
+					t.Fatalf("signed %s\n sent %s: read, though what was signed is not: %v", signed, sent, wrong)
+				}
+			})
+		})
+	}
+}
+
+func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
