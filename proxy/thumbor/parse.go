@@ -32,6 +32,11 @@ func (d *Dialect) Parse(v Verified) (signedurl.Request, error) {
 	return r, err
 }
 
+// isText says that a text is UTF-8 without control characters.
+func isText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}
+
 // isURL says whether a source could be one: "filters:fill(red)/a.png" could not.
 func isURL(s string) bool {
 	u, err := url.Parse(s)
@@ -41,6 +46,9 @@ func isURL(s string) bool {
 // ParseUnsigned reads a path without regard to a hash: for tools, and for what
 // gives nobody an image. A request for one is read by Verify and Parse.
 func (d *Dialect) ParseUnsigned(rest string) (signedurl.Request, error) {
+	if !isText(rest) { // what was decoded may hold anything
+		return signedurl.Request{}, fmt.Errorf("%w: the path contains control characters or is not UTF-8", signedurl.ErrMalformed)
+	}
 	p := parser{flavor: d.cfg.Flavor, rest: rest}
 	p.geometry()
 	filters := p.filters()
@@ -234,7 +242,7 @@ func (p *parser) image() error {
 	} else if decoded, err := url.PathUnescape(s); err == nil {
 		s = decoded
 	}
-	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+	if s == "" || !isText(s) {
 		return fmt.Errorf("%w: the source is missing after the options, or its URL contains control characters or is not UTF-8", signedurl.ErrMalformed)
 	}
 	// Proxies fold the slashes behind a scheme.

@@ -2,6 +2,7 @@ package thumbor
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -116,6 +117,21 @@ func TestEscapedPathsAreReadAsImagorDoes(t *testing.T) {
 		got, err := imagor.Parse(v)
 		if want, wrong := signedurl.ParseUnsigned("/" + want); err != nil || wrong != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q, %v", sent, got.Canonical(), err, want.Canonical(), wrong)
+		}
+	}
+	// What is decoded may hold what no path does.
+	for _, sent := range []string{"filters%3Aattachment(a%0D%0Ab)/https://x/a.png", "filters%3Aattachment(a%FF)/https://x/a.png"} {
+		v, err := imagor.Verify("/unsafe/" + sent)
+		if r, wrong := imagor.Parse(v); err != nil || wrong == nil && isURL(r.Source) {
+			t.Errorf("%s: %+v, %v", sent, r, err)
+		}
+		signed, err := url.PathUnescape(sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err = imagor.Verify("/" + imagor.Sign(signed) + "/" + sent)
+		if r, wrong := imagor.Parse(v); err != nil || !errors.Is(wrong, signedurl.ErrMalformed) {
+			t.Errorf("signed %q: %+v, %v, %v", signed, r, err, wrong)
 		}
 	}
 	// thumbor takes such a path for an image.
