@@ -177,9 +177,8 @@ func (s *Server) nameHost(n *named, text string) error {
 // all the same.
 func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	reqs, err := s.unsignedAny(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), func(path string) (signedurl.Request, error) {
-		return s.cfg.Dialect.ParseUnsigned("/" + path)
-	})
+	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
+	reqs, err := s.unsignedAny(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
 	if path, ok := s.ofThumbor(target); ok {
 		more, failed := s.unsignedAny(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
@@ -197,7 +196,8 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 
 // unsignedAny is what is read of any spelling of a path: without a signature that
 // holds, nothing says which of them was signed. The error is the first one's.
-func (s *Server) unsignedAny(spellings []string, parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
+func (s *Server) unsignedAny(spellings []string,
+	parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
 	for i, path := range spellings {
 		more, failed := s.unsigned(path, parse)
 		if i == 0 {

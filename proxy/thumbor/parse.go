@@ -47,7 +47,8 @@ func isURL(s string) bool {
 // gives nobody an image. A request for one is read by Verify and Parse.
 func (d *Dialect) ParseUnsigned(rest string) (signedurl.Request, error) {
 	if !isText(rest) { // what was decoded may hold anything
-		return signedurl.Request{}, fmt.Errorf("%w: the path contains control characters or is not UTF-8", signedurl.ErrMalformed)
+		return signedurl.Request{}, fmt.Errorf("%w: the path contains control characters or is not UTF-8",
+			signedurl.ErrMalformed)
 	}
 	p := parser{flavor: d.cfg.Flavor, rest: rest}
 	p.geometry()
