@@ -145,9 +145,6 @@ func refusals(t *testing.T, s *server, way string, path func(string) string) int
 	return len(all)
 }
 
-var statusOf = map[string]int{"bad-source": 404, "malformed-path": 404, "source-not-allowed": 403,
-	"source-unreachable": 502}
-
 // documented says whether an error is the one that stands in docs/errors.md. In
 // other ways than a URL of its own a source can be relative to something, or be
 // refused one step earlier.
