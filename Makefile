@@ -11,7 +11,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test check calibrate soak build bench docs fuzz lint help setup setup-test
+.PHONY: run test check calibrate soak sweep build bench docs fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,12 @@ calibrate: setup-test ## hold the memory estimate against the real peak of every
 
 soak: setup-test ## burst upon burst in a memory cgroup, and whether memory comes back (ten minutes); draws docs/memory.svg
 	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^TestSoak' $(E2E)
+
+# Its numbers: SWEEP_FILES (at most so many), SWEEP_TIME (seconds), SWEEP_MEMORY (MiB).
+sweep: setup-test ## send every file of DIR through a server under a memory limit, and report what came of it
+	@[ -d "$(DIR)" ] || { echo "which files? make sweep DIR=/path/to/images"; exit 1; }
+	CGO_ENABLED=1 PICTOR_SWEEP=$(abspath $(DIR)) PICTOR_SWEEP_FILES=$(SWEEP_FILES) PICTOR_SWEEP_TIME=$(SWEEP_TIME) PICTOR_SWEEP_MEMORY=$(SWEEP_MEMORY) \
+		$(GO) test -count 1 -timeout 24h -v -run '^TestSweep$$' $(E2E)
 
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...

@@ -26,9 +26,19 @@ type cgroup struct {
 func newCgroup(t testing.TB, limit int64) *cgroup {
 	t.Helper()
 	long(t, "load in a memory cgroup")
+	g, err := tryCgroup(t, limit)
+	if err != nil {
+		t.Skip(err)
+	}
+	return g
+}
+
+// tryCgroup is newCgroup where a test can do without one.
+func tryCgroup(t testing.TB, limit int64) (*cgroup, error) {
+	t.Helper()
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		t.Skip("no cgroups here: ", err)
+		return nil, fmt.Errorf("no cgroups here: %w", err)
 	}
 	g := &cgroup{t: t}
 	var parent string
@@ -50,15 +60,15 @@ func newCgroup(t testing.TB, limit int64) *cgroup {
 	if err == nil {
 		if err = g.limit(limit); err == nil {
 			t.Cleanup(g.remove)
-			return g
+			return g, nil
 		}
 		g.remove()
 	}
 	if exec.Command(systemdRun[0], append(systemdRun[1:], "true")...).Run() != nil {
-		t.Skip("no memory cgroup can be made and limited here, by hand or by systemd-run: ", err)
+		return nil, fmt.Errorf("no memory cgroup can be made and limited here, by hand or by systemd-run: %w", err)
 	}
 	g.path, g.v2, g.scope = "", true, limit
-	return g
+	return g, nil
 }
 
 // systemdRun starts a program in a cgroup of its own where systemd has all of
