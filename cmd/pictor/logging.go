@@ -17,6 +17,13 @@ func newLogger(cfg *config.Serve, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
+// takeStandardLog makes lines of the standard logger debug lines of log. net/http
+// writes there what origins send unasked, as often as they like.
+func takeStandardLog(log *slog.Logger) {
+	slog.SetLogLoggerLevel(slog.LevelDebug)
+	slog.SetDefault(log)
+}
+
 // durationsWithUnits writes a duration as 35s, as the text form does: in JSON it
 // would be a number of nanoseconds that says no unit.
 func durationsWithUnits(_ []string, a slog.Attr) slog.Attr {

@@ -49,6 +49,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	}
 	defer doors.close()
 	log := newLogger(&cmd.Serve, os.Stderr)
+	takeStandardLog(log)
 	for _, w := range append(cmd.Warnings(), remarks.Warnings(os.Environ())...) {
 		log.Warn(w)
 	}
