@@ -163,7 +163,7 @@ func (w *sweep) run(t *testing.T, s *server, dir string, files []string, most ti
 }
 
 // killing are the codes of errors for which a worker ended.
-var killing = []string{"crashed", "overran", "poison", "transform-timeout"}
+var killing = []string{"crashed", "overran", "transform-timeout"}
 
 func (w *sweep) file(s *server, dir, name string) {
 	for _, op := range sweepOperations {
