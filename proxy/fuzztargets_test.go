@@ -1,0 +1,117 @@
+package proxy_test
+
+import (
+	"go/ast"
+	"go/token"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// parsers are the functions that read bytes of others: of clients, origins,
+// operators, workers, the kernel and the disk. A fuzz target of their package
+// calls each of them, so a new one needs a row here and a target there.
+var parsers = map[string][]string{
+	"cache":           {"decodeHeader"},
+	"cache/diskstore": {"get"},                  // a record
+	"cache/purge":     {"open", "parseWitness"}, // a log
+	"cmd/pictor":      {"starts", "verdictOf", "batch"},
+	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
+	"proxy": {"keysOf", "Admin", "weightsOf", "negotiate", "requestID", "traceID", "decodeSourceMeta", "ServeHTTP",
+		"disposition"},
+	"proxy/ledger": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
+	"proxy/origin": {"Check", "Identity", "Prefix", "freshness", "completeRange", "codings", "tags", "follow", "keep",
+		"metaOf", "whole", "refusal", "names"},
+	"proxy/signedurl": {"Parse", "Verify", "Diagnose", "decryptSource", "Repair"},
+	"proxy/thumbor":   {"Verify", "Parse"},
+	"transform": {"Sniff", "exifOrientation", "StripSource", "StripWebP", "CopyrightXMP", "CopyrightIPTC", "UprightXMP",
+		"pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair", "av1Sequences"},
+	"transform/worker": {"readFrame", "answer", "cleanMappings", "parseFigures"},
+}
+
+// fuzzTargets are all that there are, by the directory of their package, each with
+// the names of what it calls.
+func fuzzTargets(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	targets := map[string]map[string][]string{}
+	sources(t, func(path string, file *ast.File, _ *token.FileSet) {
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Fuzz") || !strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			var calls []string
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					calls = append(calls, n.Sel.Name)
+				case *ast.Ident:
+					calls = append(calls, n.Name)
+				}
+				return true
+			})
+			dir, _ := filepath.Rel("..", filepath.Dir(path))
+			if targets[dir] == nil {
+				targets[dir] = map[string][]string{}
+			}
+			targets[dir][f.Name.Name] = calls
+		}
+	})
+	return targets
+}
+
+// make fuzz finds every fuzz target by itself: here with a go that only writes
+// down what it is told.
+func TestMakeFuzzRunsEveryTarget(t *testing.T) {
+	told := filepath.Join(t.TempDir(), "told")
+	stub := filepath.Join(t.TempDir(), "go")
+	if err := os.WriteFile(stub, []byte("#!/bin/sh\necho \"$@\" >>"+told+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil || !strings.Contains(string(makefile), "\nfuzz: setup") || !strings.Contains(string(makefile), " .ci/fuzz\n") {
+		t.Fatal("make fuzz does not run .ci/fuzz: ", err)
+	}
+	cmd := exec.Command("bash", "../.ci/fuzz")
+	cmd.Env = append(os.Environ(), "GO="+stub, "FUZZTIME=7s")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b, err := os.ReadFile(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for dir, targets := range fuzzTargets(t) {
+		for name := range targets {
+			want = append(want, "test -run ^$ -fuzz ^"+name+"$ -fuzztime 7s ./"+dir)
+		}
+	}
+	got := strings.Split(strings.TrimSpace(string(b)), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) || len(want) < 40 {
+		t.Errorf("make fuzz runs\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestEveryParserHasAFuzzTarget(t *testing.T) {
+	targets := fuzzTargets(t)
+	for dir, names := range parsers {
+		calls := slices.Concat(slices.Collect(maps.Values(targets[dir]))...)
+		for _, name := range names {
+			if !slices.Contains(calls, name) {
+				t.Errorf("no fuzz target of %s calls %s", dir, name)
+			}
+		}
+	}
+	for dir := range targets {
+		if parsers[dir] == nil {
+			t.Errorf("%s has fuzz targets and no row", dir)
+		}
+	}
+}

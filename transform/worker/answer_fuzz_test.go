@@ -1,0 +1,44 @@
+package worker
+
+import (
+	"testing"
+
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// FuzzAnswer: whatever a worker that was broken into sends, only an image of the
+// format and size that was asked for is delivered, and each output once.
+func FuzzAnswer(f *testing.F) {
+	job := transform.Job{Info: transform.Info{Format: transform.PNG, Width: 8, Height: 6, Orientation: 1, Frames: 1,
+		Bands: 3, Bits: 8},
+		Outputs: []transform.Params{{Format: transform.PNG, Width: 4}, {Format: transform.PNG}}}
+	small, whole := picturetest.PNG(picturetest.Chart(4, 3)), picturetest.PNG(picturetest.Chart(8, 6))
+	f.Add(string(kindPicture), 0, 4, 3, small, "", "")
+	f.Add(string(kindPicture), 1, 8, 6, whole, "", "")
+	f.Add(string(kindPicture), 1, 8, 6, small, "", "")
+	f.Add(string(kindPicture), -1, 1, 1, []byte("x"), "", "")
+	f.Add(string(kindFailed), 0, 0, 0, []byte(nil), "memory", "text")
+	f.Add(string(kindDone), 9, 9, 9, whole, "x", "\x00")
+	f.Fuzz(func(t *testing.T, kind_ string, index, width, height int, body []byte, class, text string) {
+		delivered := map[int]int{}
+		a := newAssignment(job, func(i int, p transform.Picture) {
+			delivered[i]++
+			g := transform.NewGeometry(job.Info, job.Outputs[i])
+			info, err := transform.Sniff(p.Body)
+			if err != nil || info.Width != g.Width || info.Height != g.Height || info.Format != transform.PNG ||
+				delivered[i] > 1 {
+				t.Fatalf("output %d: %+v, %v, %d times", i, info, err, delivered[i])
+			}
+		})
+		a.request()
+		resp := response{Kind: kind(kind_), Index: index, Width: width, Height: height, Class: class, Text: text,
+			Detail: text}
+		for range 2 {
+			last, err := a.answer(resp, body)
+			if last && err == nil && len(delivered) != len(job.Outputs) {
+				t.Fatalf("%+v ends the job with %v", resp, delivered)
+			}
+		}
+	})
+}
