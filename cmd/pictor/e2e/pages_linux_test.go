@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,6 +206,8 @@ var (
 	pattern    = regexp.MustCompile(`-(?:run|bench) '?([^' ]+)'?`)
 	packageArg = regexp.MustCompile(`(?:^| )\./(\S+)`)
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark)\w*)\(`)
+	testName   = regexp.MustCompile(`\*((?:Test|Fuzz)\w+)\*`)
+	anyTest    = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\(`)
 	makeTarget = regexp.MustCompile("`make ([a-z-]+)")
 	flagName   = regexp.MustCompile("(?:^|[ `(])--([a-z][a-z0-9-]*)")
 )
@@ -215,7 +218,7 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := flagsThereAre(t)
+	known, tests := flagsThereAre(t), testsThereAre(t)
 	for _, file := range pages(t) {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -225,6 +228,11 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 		for _, m := range inlineTest.FindAllStringSubmatch(string(text), -1) {
 			for _, missing := range testsMissing(t, m[1]+m[2]) {
 				t.Errorf("%s: go test %s%s: there is no test %s", name, m[1], m[2], missing)
+			}
+		}
+		for _, m := range testName.FindAllStringSubmatch(string(text), -1) {
+			if !tests[m[1]] {
+				t.Errorf("%s: there is no test %s", name, m[1])
 			}
 		}
 		for _, m := range makeTarget.FindAllStringSubmatch(string(text), -1) {
@@ -273,6 +281,26 @@ func testsMissing(t testing.TB, command string) (missing []string) {
 		}
 	}
 	return missing
+}
+
+// testsThereAre are the tests and fuzz targets of all packages.
+func testsThereAre(t testing.TB) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, m := range anyTest.FindAllSubmatch(b, -1) {
+			found[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		t.Fatal("no tests: ", err)
+	}
+	return found
 }
 
 // flagsThereAre are those of all commands, and of other programs that pages show.
