@@ -12,13 +12,15 @@ import (
 const namespaceVar = "PICTOR_E2E_NAMESPACE"
 
 // everyAddress makes each address, of the internet too, one of this machine: a
-// connection to any of them succeeds and is seen.
+// connection to any of them succeeds and is seen. Names are asked of the test alone.
 const everyAddress = `set -e
 ip link set lo up
 ip route add local 0.0.0.0/0 dev lo
 ip -6 route add local ::/0 dev lo
 echo nameserver 127.0.0.1 >"$0/resolv.conf"
 mount --bind "$0/resolv.conf" /etc/resolv.conf
+echo hosts: files dns >"$0/nsswitch.conf"
+[ ! -e /etc/nsswitch.conf ] || mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf
 `
 
 // inNamespace runs the calling test again in a network namespace in which
