@@ -51,7 +51,7 @@ func TestUnknownVariables(t *testing.T) {
 
 // Every variable that a test of the module reads is known.
 func TestVariablesOfTheTestsAreKnown(t *testing.T) {
-	reads, found := regexp.MustCompile(`(?:Getenv\(|= )"(PICTOR_[A-Z_]+)"`), 0
+	reads, found := regexp.MustCompile(`(?:Getenv\(|= )"(PICTOR_[A-Z0-9_]+)"`), 0
 	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
