@@ -1,3 +1,7 @@
+//go:build !race
+
+// One goroutine does all of this: the race detector would only slow it down.
+
 package signedurl
 
 import (
