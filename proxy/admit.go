@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
@@ -64,73 +63,4 @@ func (s *Server) beside(ctx context.Context, wait *patience, need int64) (g gran
 		g = append(g, grant)
 	}
 	return g, nil
-}
-
-// perHost is how many fetches from one host take place at once, but no more
-// than half of all that may: a slow host must not hold up the others.
-const perHost = 32
-
-// turns lets fetches take place, first by host and then in all.
-type turns struct {
-	all *budget.Budget
-
-	mu    sync.Mutex
-	hosts map[string]*hostTurns
-}
-
-// hostTurns is in the table for as long as anybody is in it or before it.
-type hostTurns struct {
-	budget *budget.Budget
-	users  int
-}
-
-func newTurns(all *budget.Budget) *turns { return &turns{all: all, hosts: map[string]*hostTurns{}} }
-
-// take waits for a turn. A source without a host needs none.
-func (t *turns) take(ctx context.Context, wait *patience, host string) (release func(), err error) {
-	if host == "" {
-		return func() {}, nil
-	}
-	h, err := t.enter(host)
-	if err != nil {
-		return nil, err
-	}
-	var g grants
-	for _, b := range []*budget.Budget{h.budget, t.all} {
-		turn, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, 1) })
-		if err != nil {
-			g.release()
-			t.leave(host, h)
-			return nil, err
-		}
-		g = append(g, turn)
-	}
-	return func() {
-		g.release()
-		t.leave(host, h)
-	}, nil
-}
-
-func (t *turns) enter(host string) (*hostTurns, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h := t.hosts[host]
-	if h == nil {
-		b, err := budget.New(budget.Config{Capacity: max(min(perHost, t.all.Stats().Capacity/2), 1)})
-		if err != nil {
-			return nil, err
-		}
-		h = &hostTurns{budget: b}
-		t.hosts[host] = h
-	}
-	h.users++
-	return h, nil
-}
-
-func (t *turns) leave(host string, h *hostTurns) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if h.users--; h.users == 0 {
-		delete(t.hosts, host)
-	}
 }

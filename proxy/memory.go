@@ -119,7 +119,7 @@ const sourceFiles = "pictor-source"
 // of all processes, some milliseconds.
 func (s *Server) Memory() Memory {
 	sh := s.sharesNow()
-	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(), Clients: s.gate.connected(), Pressure: s.pressure.state()}
+	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(s.turns.waiting()), Clients: s.gate.connected(), Pressure: s.pressure.state()}
 	m.addProcesses(s.workers())
 	files, err := ledger.ReadFiles(sourceFiles)
 	m.note(err)
@@ -221,13 +221,18 @@ func readHeap() Heap {
 	return h
 }
 
-func (a accounts) list() []Account {
+// list is all accounts. So many fetches wait in the queue of the turns, and not
+// in their account's own.
+func (a accounts) list(forTurns int) []Account {
 	var out []Account
 	for _, b := range []struct {
 		name   string
 		budget *budget.Budget
 	}{{"fetches", a.fetches}, {"sources", a.bodies}, {"transforms", a.transforms}, {"workers", a.slots}, {"alone", a.turn}, {"sending", a.sending}} {
 		s := b.budget.Stats()
+		if b.budget == a.fetches {
+			s.Waiting, s.WaitingBytes = s.Waiting+forTurns, s.WaitingBytes+int64(forTurns)
+		}
 		out = append(out, Account{Name: b.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
 			WaitingBytes: s.WaitingBytes, Granted: s.Granted, Shed: s.Shed, TooLarge: s.TooLarge})
 	}

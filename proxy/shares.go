@@ -108,6 +108,7 @@ func (s *Server) Resize(sh Shares) error {
 	s.gate.resize(sh.Connections)
 	s.accounts.slots.Resize(int64(sh.Workers))
 	s.accounts.fetches.Resize(int64(sh.Fetches))
+	s.turns.serve()
 	s.accounts.bodies.Resize(sh.Bodies)
 	s.accounts.sending.Resize(sh.Sending)
 	s.settle()

@@ -1,0 +1,168 @@
+package proxy
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/pictor-proxy/pictor/proxy/budget"
+)
+
+// perHost is how many fetches from one host take place at once, but no more
+// than half of all that may: a slow host must not hold up the others.
+const perHost = 32
+
+// turns lets fetches take place, first by host and then in all. A host gets one
+// more turn only while it has less than half as many as are free: the first host
+// gets a third of all at most, the next one a third of what that leaves. So hosts
+// that never answer leave turns to others, however many fetches wait for them.
+type turns struct {
+	all *budget.Budget
+
+	mu    sync.Mutex
+	hosts map[string]*hostTurns
+	// queue are fetches that their host lets pass, of *queuedTurn, the first to
+	// come in front.
+	queue list.List
+}
+
+// hostTurns is in the table for as long as anybody is in it or before it.
+type hostTurns struct {
+	budget *budget.Budget
+	users  int
+	// running is how many of all turns the host has.
+	running int64
+}
+
+// queuedTurn is a fetch that waits for one of all turns.
+type queuedTurn struct {
+	host  *hostTurns
+	ready chan *budget.Grant // has room for the one grant
+}
+
+func newTurns(all *budget.Budget) *turns { return &turns{all: all, hosts: map[string]*hostTurns{}} }
+
+// take waits for a turn. A source without a host needs none.
+func (t *turns) take(ctx context.Context, wait *patience, host string) (release func(), err error) {
+	if host == "" {
+		return func() {}, nil
+	}
+	h, err := t.enter(host)
+	if err != nil {
+		return nil, err
+	}
+	own, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return h.budget.Acquire(ctx, 1) })
+	if err != nil {
+		t.leave(host, h)
+		return nil, err
+	}
+	turn, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return t.start(ctx, h) })
+	if err != nil {
+		own.Release()
+		t.leave(host, h)
+		return nil, err
+	}
+	return func() {
+		t.end(h, turn)
+		own.Release()
+		t.leave(host, h)
+	}, nil
+}
+
+func (t *turns) enter(host string) (*hostTurns, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.hosts[host]
+	if h == nil {
+		b, err := budget.New(budget.Config{Capacity: max(min(perHost, t.all.Stats().Capacity/2), 1)})
+		if err != nil {
+			return nil, err
+		}
+		h = &hostTurns{budget: b}
+		t.hosts[host] = h
+	}
+	h.users++
+	return h, nil
+}
+
+func (t *turns) leave(host string, h *hostTurns) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if h.users--; h.users == 0 {
+		delete(t.hosts, host)
+	}
+}
+
+// start waits for one of all turns; its error is ctx's cause.
+func (t *turns) start(ctx context.Context, h *hostTurns) (*budget.Grant, error) {
+	t.mu.Lock()
+	if ctx.Err() != nil {
+		t.mu.Unlock()
+		return nil, context.Cause(ctx)
+	}
+	if g := t.grant(h); g != nil {
+		t.mu.Unlock()
+		return g, nil
+	}
+	w := &queuedTurn{host: h, ready: make(chan *budget.Grant, 1)}
+	place := t.queue.PushBack(w)
+	t.mu.Unlock()
+	select {
+	case g := <-w.ready:
+		return g, nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case g := <-w.ready: // it came first
+		return g, nil
+	default:
+		t.queue.Remove(place)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// grant gives a host one more of all turns, if it may have one; else nil. The
+// lock is held.
+func (t *turns) grant(h *hostTurns) *budget.Grant {
+	if s := t.all.Stats(); 2*h.running >= s.Capacity-s.InUse {
+		return nil
+	}
+	g, err := t.all.TryAcquire(1)
+	if err != nil {
+		return nil
+	}
+	h.running++
+	return g
+}
+
+// end is a fetch that is over.
+func (t *turns) end(h *hostTurns, turn *budget.Grant) {
+	t.mu.Lock()
+	h.running--
+	turn.Release()
+	t.mu.Unlock()
+	t.serve()
+}
+
+// serve grants turns to those that wait, after there are more of them.
+func (t *turns) serve() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for e := t.queue.Front(); e != nil; {
+		next, w := e.Next(), e.Value.(*queuedTurn)
+		if g := t.grant(w.host); g != nil {
+			t.queue.Remove(e)
+			w.ready <- g
+		}
+		e = next
+	}
+}
+
+// waiting is how many fetches wait for one of all turns.
+func (t *turns) waiting() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.queue.Len()
+}

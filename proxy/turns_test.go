@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/proxy/budget"
+)
+
+// silentHost is an origin that never answers. ask asks a rig for so many of its
+// sources; the test waits for them at its end.
+func (r *rig) silentHost(n int) (ask func()) {
+	release := make(chan struct{})
+	host := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		<-release
+		panic(http.ErrAbortHandler)
+	}))
+	var wg sync.WaitGroup
+	r.t.Cleanup(func() {
+		close(release)
+		wg.Wait()
+		host.Close()
+	})
+	return func() {
+		for i := range n {
+			path := fmt.Sprintf("/plain/%s/%d.png", host.URL, i)
+			wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
+		}
+	}
+}
+
+// queuedForTurns is how many fetches have a turn or wait for one.
+func (r *rig) queuedForTurns() (n int) {
+	t := r.server.turns
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range t.hosts {
+		s := h.budget.Stats()
+		n += int(s.InUse) + s.Waiting
+	}
+	return n
+}
+
+// Finding 7 of the attacks, as a plan of 256 MiB has it: 64 fetches at once.
+func TestHostsThatNeverAnswerLeaveTurnsToOthers(t *testing.T) {
+	for _, hosts := range []int{2, 3, 6} {
+		t.Run(fmt.Sprint(hosts), func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Shares.Fetches = 64 })
+			for range hosts {
+				r.silentHost(40)()
+			}
+			r.until("all are in or wait", func() bool { return r.queuedForTurns() == 40*hosts })
+			for i := range 20 {
+				if resp, body := r.must(r.pathOf("w:100", fmt.Sprintf("/%d.png", i))); resp.StatusCode != 200 {
+					t.Fatalf("%d %q", resp.StatusCode, body)
+				}
+			}
+			m := r.server.Memory()
+			if a := m.Accounts[0]; a.Name != "fetches" || a.InUse == a.Capacity || a.Waiting == 0 {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}
+
+// grab gives a host all the turns that it can have.
+func grab(t *turns, h *hostTurns) (got []*budget.Grant) {
+	for {
+		t.mu.Lock()
+		g := t.grant(h)
+		t.mu.Unlock()
+		if g == nil {
+			return got
+		}
+		got = append(got, g)
+	}
+}
+
+// Hosts that come one after the other, and take all that they can, leave some to
+// the next one.
+func TestHostsLeaveTurnsToTheNextOne(t *testing.T) {
+	for _, tc := range []struct {
+		capacity int64
+		want     []int // for each host
+	}{
+		{64, []int{22, 14, 10, 6, 4, 3, 2, 1, 1, 1, 0}}, {256, []int{86, 57, 38, 25, 17}},
+		{8, []int{3, 2, 1, 1, 1, 0}}, {2, []int{1, 1, 0}}, {1, []int{1, 0}},
+	} {
+		all, err := budget.New(budget.Config{Capacity: tc.capacity})
+		if err != nil {
+			t.Fatal(err)
+		}
+		turns := newTurns(all)
+		var got []int
+		for range tc.want {
+			got = append(got, len(grab(turns, &hostTurns{})))
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("of %d: %v, want %v", tc.capacity, got, tc.want)
+		}
+	}
+}
+
+// Those that wait get turns as soon as there are some, by whatever means, and
+// leave nothing where they do not wait for it.
+func TestTurnsThatAreWaitedFor(t *testing.T) {
+	all, err := budget.New(budget.Config{Capacity: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	turns := newTurns(all)
+	take := func(ctx context.Context, host string) (func(), error) {
+		return turns.take(ctx, &patience{left: time.Minute}, host)
+	}
+	first, err := take(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := take(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queued := func(ctx context.Context, n int) chan error {
+		result := make(chan error, 1)
+		go func() {
+			release, err := take(ctx, "c")
+			if err == nil {
+				release()
+			}
+			result <- err
+		}()
+		for turns.waiting() != n {
+			time.Sleep(time.Millisecond)
+		}
+		return result
+	}
+	gone := errors.New("the client has left")
+	ctx, leave := context.WithCancelCause(t.Context())
+	result := queued(ctx, 1)
+	leave(gone)
+	if err := <-result; err != gone || turns.waiting() != 0 {
+		t.Errorf("%v, %d wait", err, turns.waiting())
+	}
+	result = queued(t.Context(), 1)
+	first()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	third, err := take(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	result = queued(t.Context(), 1)
+	all.Resize(3)
+	turns.serve()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	second()
+	third()
+	if n := all.Stats().InUse; n != 0 || len(turns.hosts) != 0 {
+		t.Errorf("%d are in use, %d hosts left", n, len(turns.hosts))
+	}
+}
