@@ -79,9 +79,11 @@ type Serve struct {
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Images"`
 
-	FetchTimeout   time.Duration `help:"Longest time to fetch one source image." default:"10s" group:"Timeouts"`
-	RequestTimeout time.Duration `help:"Longest time until a client gets a response." default:"30s" group:"Timeouts"`
-	QueueWait      time.Duration `help:"Longest wait in the queue for memory. Then the response is 503." default:"20s" group:"Timeouts"`
+	FetchTimeout time.Duration `help:"Longest time to fetch one source image." default:"10s" group:"Timeouts"`
+	// FetchFirstByteTimeout is 0 where it was not set; FirstByteTimeout has the default.
+	FetchFirstByteTimeout time.Duration `help:"Longest time until an origin begins its response. Default: half of --fetch-timeout." placeholder:"5s" group:"Timeouts"`
+	RequestTimeout        time.Duration `help:"Longest time until a client gets a response." default:"30s" group:"Timeouts"`
+	QueueWait             time.Duration `help:"Longest wait in the queue for memory. Then the response is 503." default:"20s" group:"Timeouts"`
 
 	LogFormat string `help:"Log format: text or json." default:"text" placeholder:"text" group:"Log"`
 	LogLevel  string `help:"Least severe level to log: debug, info, warn or error." default:"info" placeholder:"info" group:"Log"`
@@ -116,6 +118,14 @@ func (s *Serve) AdminAddress() (address string, must bool) {
 		return defaultAdminListen, false
 	}
 	return s.AdminListen, true
+}
+
+// FirstByteTimeout is how long an origin may take to begin its response.
+func (s *Serve) FirstByteTimeout() time.Duration {
+	if s.FetchFirstByteTimeout == 0 {
+		return s.FetchTimeout / 2
+	}
+	return s.FetchFirstByteTimeout
 }
 
 // AutoFormatNames are the formats to choose from, nil for none.

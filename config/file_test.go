@@ -157,7 +157,7 @@ func TestEverySettingIsAKeyOfTheFile(t *testing.T) {
 	for _, name := range []string{
 		"listen", "dev", "key", "key-file", "salt", "salt-file", "signature-size", "insecure", "memory-limit",
 		"workers", "cache-memory", "ttl", "ttl-min", "ttl-max", "allow-networks", "local-root", "max-source-size",
-		"max-source-pixels", "max-frames", "max-output-side", "fetch-timeout", "request-timeout", "queue-wait",
+		"max-source-pixels", "max-frames", "max-output-side", "fetch-timeout", "fetch-first-byte-timeout", "request-timeout", "queue-wait",
 		"log-format", "log-level",
 	} {
 		if !table.inFile(name) {

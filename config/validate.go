@@ -224,6 +224,12 @@ func (s *Serve) timeouts() []error {
 			problems = append(problems, fmt.Errorf("%s is %s: set it to more than 0, like 10s", limit.flag, limit.value))
 		}
 	}
+	switch first := s.FetchFirstByteTimeout; {
+	case first < 0:
+		problems = append(problems, fmt.Errorf("--fetch-first-byte-timeout is %s: set it to more than 0, like 5s, or leave it out", first))
+	case first > s.FetchTimeout && s.FetchTimeout > 0:
+		problems = append(problems, fmt.Errorf("--fetch-first-byte-timeout (%s) is longer than --fetch-timeout (%s): raise one or lower the other", first, s.FetchTimeout))
+	}
 	if s.FetchTimeout > s.RequestTimeout && s.RequestTimeout > 0 {
 		problems = append(problems, fmt.Errorf("--fetch-timeout (%s) is longer than --request-timeout (%s): raise one or lower the other", s.FetchTimeout, s.RequestTimeout))
 	}

@@ -103,6 +103,9 @@ var faults = []struct {
 	{"no request time", func(s *Serve) { s.RequestTimeout = 0 }, "--request-timeout is 0s"},
 	{"no wait", func(s *Serve) { s.QueueWait = -1 }, "--queue-wait is -1ns"},
 	{"fetch longer than request", func(s *Serve) { s.FetchTimeout = time.Minute }, "--fetch-timeout (1m0s) is longer"},
+	{"first byte below 0", func(s *Serve) { s.FetchFirstByteTimeout = -time.Second }, "--fetch-first-byte-timeout is -1s"},
+	{"first byte later than all", func(s *Serve) { s.FetchFirstByteTimeout = 11 * time.Second }, "--fetch-first-byte-timeout (11s) is longer"},
+	{"first byte as late as all", func(s *Serve) { s.FetchFirstByteTimeout = 10 * time.Second }, ""},
 	{"log format", func(s *Serve) { s.LogFormat = "xml" }, `--log-format is "xml"`},
 	{"log level", func(s *Serve) { s.LogLevel = "trace" }, `--log-level is "trace"`},
 	{"log in capitals", func(s *Serve) { s.LogFormat, s.LogLevel = "JSON", "WARN" }, ""},
@@ -207,6 +210,16 @@ func TestLevel(t *testing.T) {
 	for text, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "Warn": slog.LevelWarn, "error": slog.LevelError} {
 		if got := (&Serve{LogLevel: text}).Level(); got != want {
 			t.Errorf("%s: got %v", text, got)
+		}
+	}
+}
+
+func TestFirstByteTimeoutIsHalfOfTheFetch(t *testing.T) {
+	for _, tc := range []struct{ fetch, first, want time.Duration }{
+		{10 * time.Second, 0, 5 * time.Second}, {2 * time.Minute, 0, time.Minute}, {10 * time.Second, 7 * time.Second, 7 * time.Second},
+	} {
+		if got := (&Serve{FetchTimeout: tc.fetch, FetchFirstByteTimeout: tc.first}).FirstByteTimeout(); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
 		}
 	}
 }

@@ -110,6 +110,9 @@ func inForce(cfg *config.Serve) map[string]holds {
 			found["admin-listen"] = holds{address, "default, if it is free"}
 		}
 	}
+	if cfg.FetchFirstByteTimeout == 0 {
+		found["fetch-first-byte-timeout"] = holds{cfg.FirstByteTimeout().String(), "half of fetch-timeout"}
+	}
 	if cfg.Separator == "" {
 		found["arguments-separator"] = holds{value: ":"}
 	}

@@ -37,7 +37,7 @@ func newParts(cfg *config.Serve, plan config.Plan, in *inputs, log *slog.Logger)
 	p = &parts{log: log}
 	p.notReady.Store(&errStarting)
 	if p.origin, err = origin.New(origin.Config{
-		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout,
+		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
 		AllowNetworks: networks(cfg), Local: in.local, UserAgent: "pictor/" + version,
 	}); err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ type Config struct {
 	// origin's time; to make a connection takes 8 s at most. A local file has
 	// no bound but its context's.
 	Timeout time.Duration
+	// FirstByte bounds what an origin takes from when it is asked until its
+	// response begins, for each redirect anew; default half of Timeout.
+	FirstByte time.Duration
 	// MinRate is the least bytes a second in which a body must come, on
 	// average since its beginning and by the same clock, from its third second
 	// on; default 8 KiB, negative means none.
@@ -79,8 +82,8 @@ type Validators struct {
 
 // New makes a Fetcher. The caller must Close it.
 func New(cfg Config) (*Fetcher, error) {
-	if cfg.MaxBytes < 0 || cfg.Timeout < 0 {
-		return nil, errors.New("origin: neither MaxBytes nor Timeout may be negative")
+	if cfg.MaxBytes < 0 || cfg.Timeout < 0 || cfg.FirstByte < 0 {
+		return nil, errors.New("origin: neither MaxBytes nor Timeout nor FirstByte may be negative")
 	}
 	if strings.ContainsFunc(cfg.UserAgent, func(r rune) bool { return r < 0x20 || r >= 0x7f }) {
 		return nil, fmt.Errorf("origin: the user agent %q is not plain ASCII", cfg.UserAgent)
@@ -90,6 +93,9 @@ func New(cfg Config) (*Fetcher, error) {
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.FirstByte == 0 {
+		cfg.FirstByte = cfg.Timeout / 2
 	}
 	if cfg.MinRate == 0 {
 		cfg.MinRate = 8 << 10

@@ -47,9 +47,9 @@ func newTransport(g *guard) *http.Transport {
 }
 
 func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w io.Writer, reserve func(int64) error) (meta Meta, changed bool, err error) {
-	ctx, p := newPace(ctx, f.cfg.Timeout, f.cfg.MinRate)
+	ctx, p := newPace(ctx, f.cfg)
 	defer p.stop()
-	resp, meta, err := f.get(ctx, u, have)
+	resp, meta, err := f.get(ctx, p, u, have)
 	if err != nil {
 		return Meta{}, false, err
 	}
@@ -87,7 +87,7 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 // get asks until the response has the whole source, of which ContentLength then
 // is the size, or is a 304 where that was asked for. The Meta is also of the
 // redirects that led there.
-func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.Response, Meta, error) {
+func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, have Validators) (*http.Response, Meta, error) {
 	var way trail
 	var jar cookies
 	for {
@@ -95,6 +95,7 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, have Validators) (*http.R
 		jar.send(req)
 		conditional := have.URL == way.at && have.set(req.Header)
 		resp, err := f.transport.RoundTrip(req)
+		p.answered()
 		if err != nil {
 			return nil, Meta{}, blame(ctx, ErrUnreachable, err)
 		}

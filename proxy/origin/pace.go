@@ -11,37 +11,55 @@ import (
 // grace is how long a body may take to get going before its rate counts.
 const grace = 2 * time.Second
 
-// pace ends a fetch that takes too long, or whose body trickles. Its clock
-// stands still while the fetch waits for a connection, and while it is held:
-// neither is the origin's time. It has a timer and no goroutine.
+// pace ends a fetch that takes too long, whose response does not begin, or whose
+// body trickles. Its clock stands still while the fetch waits for a connection,
+// and while it is held: neither is the origin's time. It has a timer and no
+// goroutine.
 type pace struct {
-	cancel  context.CancelCauseFunc
-	timeout time.Duration
-	minRate int64 // bytes a second; not above 0 means none
+	cancel    context.CancelCauseFunc
+	timeout   time.Duration
+	firstByte time.Duration
+	minRate   int64 // bytes a second; not above 0 means none
 
 	mu      sync.Mutex
 	timer   *time.Timer
 	stopped time.Time // zero while the clock runs
 	over    bool
 	start   time.Time // moved on by the time that the clock stood still, like body
+	asked   time.Time // zero while no request waits for its response
 	body    time.Time // zero until the body begins
 	read    int64
 }
 
 // newPace makes a context that ends with ErrTimeout, and the pace that ends
 // it. stop must be called.
-func newPace(ctx context.Context, timeout time.Duration, minRate int64) (context.Context, *pace) {
+func newPace(ctx context.Context, cfg Config) (context.Context, *pace) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	now := time.Now()
-	p := &pace{cancel: cancel, timeout: timeout, minRate: minRate, start: now, stopped: now}
-	p.timer = time.AfterFunc(timeout, p.look)
+	p := &pace{cancel: cancel, timeout: cfg.Timeout, firstByte: cfg.FirstByte, minRate: cfg.MinRate, start: now, stopped: now}
+	p.timer = time.AfterFunc(p.timeout, p.look)
 	p.timer.Stop()
 	// A redirect takes another connection, and so does a request that met a
 	// connection as it was closed.
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { p.pause() },
-		GotConn: func(httptrace.GotConnInfo) { p.resume() },
+		GotConn: func(httptrace.GotConnInfo) { p.ask() },
 	}), p
+}
+
+// ask is a request that has got its connection.
+func (p *pace) ask() {
+	p.mu.Lock()
+	p.asked = time.Now()
+	p.mu.Unlock()
+	p.resume()
+}
+
+// answered is a response that has begun.
+func (p *pace) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = time.Time{}
 }
 
 func (p *pace) pause() {
@@ -122,6 +140,9 @@ func (p *pace) arm() {
 // end is when the fetch is over if no more bytes come, and why.
 func (p *pace) end() (time.Time, error) {
 	end, why := p.start.Add(p.timeout), fmt.Errorf("%w: the source took longer than %v", ErrTimeout, p.timeout)
+	if first := p.asked.Add(p.firstByte); !p.asked.IsZero() && first.Before(end) {
+		return first, fmt.Errorf("%w: the origin sent no response within %v", ErrTimeout, p.firstByte)
+	}
 	if p.body.IsZero() || p.minRate <= 0 {
 		return end, why
 	}

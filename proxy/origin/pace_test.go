@@ -57,7 +57,13 @@ func TestSlowOrigins(t *testing.T) {
 		want   string
 		after  time.Duration
 	}{
-		{"no answer", Config{}, hours, "longer than 10s", 10 * time.Second},
+		{"no answer", Config{}, hours, "no response within 5s", 5 * time.Second},
+		{"half of another time", Config{Timeout: 30 * time.Second}, hours, "no response within 15s", 15 * time.Second},
+		{"a limit of its own", Config{FirstByte: time.Second}, hours, "no response within 1s", time.Second},
+		{"a limit beyond the timeout", Config{FirstByte: time.Minute}, hours, "longer than 10s", 10 * time.Second},
+		{"a status line by letters", Config{}, func(w io.Writer) { io.WriteString(w, "HTTP/1.1 20"); hours(w) }, "no response", 5 * time.Second},
+		{"hints and no answer", Config{}, func(w io.Writer) { io.WriteString(w, "HTTP/1.1 103 Early Hints\r\n\r\n"); hours(w) },
+			"no response within 5s", 5 * time.Second},
 		{"no body", Config{}, func(w io.Writer) { fmt.Fprintf(w, declared, 9); hours(w) }, "8192 bytes per second", 2 * time.Second},
 		{"trickle", Config{}, drip(1, 100*time.Millisecond), "8192 bytes per second", 2 * time.Second},
 		// 160 KiB at once are good for 20 s at 8 KiB/s; the timeout comes first.
@@ -78,6 +84,30 @@ func TestSlowOrigins(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The time until a response begins is counted for each redirect anew, and stands
+// for what an origin takes, not for what the body takes after it.
+func TestAFirstByteInTimePasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		f := scripted(t, Config{}, func(w io.Writer) {
+			time.Sleep(4 * time.Second)
+			if asked++; asked == 1 {
+				io.WriteString(w, "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+				return
+			}
+			fmt.Fprintf(w, declared, 2)
+			io.WriteString(w, "a")
+			time.Sleep(1500 * time.Millisecond)
+			io.WriteString(w, "b")
+		})
+		start := time.Now()
+		body, _, err := fetch(t, f, "http://origin.example/")
+		if took := time.Since(start); err != nil || body != "ab" || took != 9500*time.Millisecond {
+			t.Errorf("%q, %v after %v", body, err, took)
+		}
+	})
 }
 
 func TestSlowButSteadyOriginsPass(t *testing.T) {
