@@ -50,6 +50,7 @@ var onlyIn = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus": {"proxy"},
 	"github.com/cespare/xxhash/v2":                   {"cache", "cache/diskstore", "cache/purge"},
 	"github.com/hashicorp/golang-lru/v2":             {"cache", "proxy"},
+	"github.com/hashicorp/golang-lru/v2/simplelru":   {"proxy", "proxy/origin"},
 	"github.com/h2non/bimg":                          {"transform/vips"},
 	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},
 	"code.dny.dev/ssrf":                              {"proxy/origin"},

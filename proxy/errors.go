@@ -158,9 +158,8 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	noStore(h)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if f.status == http.StatusServiceUnavailable {
-		// Spread over a few seconds, so that those who come back do not come together.
-		h.Set("Retry-After", strconv.Itoa(1+mathrand.IntN(5)))
+	if after := retryAfter(f, err); after > 0 {
+		h.Set("Retry-After", strconv.Itoa(after))
 	}
 	text := fmt.Sprintf("%s: %s (request %s)\n", f.code, f.text, id)
 	if s.cfg.FullErrors {
@@ -172,6 +171,19 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, text) // the client may have left
 	}
+}
+
+// retryAfter is when a client may come back, in seconds; 0 where nobody knows. It
+// is spread over a few seconds, so that those who come back do not come together.
+func retryAfter(f failure, err error) int {
+	var later interface{ RetryAfter() time.Duration }
+	switch {
+	case errors.As(err, &later):
+		return int(later.RetryAfter()/time.Second) + 1 + mathrand.IntN(3)
+	case f.status == http.StatusServiceUnavailable:
+		return 1 + mathrand.IntN(5)
+	}
+	return 0
 }
 
 // cause is a line with what an error knows beyond its sentence; "" for nothing.

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
 // collector is the ledger, and what was counted, for Prometheus. It keeps
@@ -155,6 +156,7 @@ func (e emitter) cache(s *Server) {
 	e.store("results", s.cfg.Disk)
 	e.store("sources", s.cfg.Sources)
 	e.sources(s.sources.statsNow())
+	e.origins(s.cfg.Origin.BreakerStats())
 	p := s.cfg.Clock.Stats()
 	e.gauge("purge_sequence", "Sequence number of the last purge in force.", int64(p.Sequence))
 	e.counter("purges_total", "Purges since the server was started.", p.Purges)
@@ -192,6 +194,18 @@ func (e emitter) sources(st SourceStats) {
 	}
 	e.counter("sources_fetched_bytes_total",
 		"Size of the source images received from origins, in bytes.", st.FetchedBytes)
+}
+
+func (e emitter) origins(st origin.BreakerStats) {
+	for state, n := range map[string]int{"open": st.Suspended, "half-open": st.Probing} {
+		e.gauge("origin_hosts",
+			"Hosts of source images whose circuit breaker is not closed, by its state: open (suspended), half-open.",
+			int64(n), "state", state)
+	}
+	e.counter("origin_suspensions_total",
+		"Suspensions of hosts of source images after failed fetches and failed probes.", st.Suspensions)
+	e.counter("origin_refused_total",
+		"Fetches of source images not made because the host was suspended.", st.Refused)
 }
 
 func (e emitter) pool(s *Server) {

@@ -216,6 +216,10 @@ func (src *source) ask(wait *patience, stored *storedSource) error {
 			stored.record.Close()
 		}
 	}()
+	// Before a turn is waited for: those of such a host may all be taken.
+	if err := t.s.cfg.Origin.Suspended(w.url); err != nil {
+		return err
+	}
 	done, err := t.s.turns.take(ctx, wait, t.s.cfg.Origin.Host(w.url))
 	if err != nil {
 		return err

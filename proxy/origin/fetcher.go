@@ -38,7 +38,7 @@ type Config struct {
 	MaxRedirects int
 	// UserAgent is what origins see; default "pictor".
 	UserAgent string
-	// Now is the clock that freshness is counted by; default time.Now.
+	// Now is the clock that freshness and suspensions are counted by; default time.Now.
 	Now func() time.Time
 }
 
@@ -46,6 +46,7 @@ type Config struct {
 type Fetcher struct {
 	cfg       Config
 	transport *http.Transport
+	breakers  *breakers
 }
 
 // Meta is what an origin says about a source.
@@ -113,7 +114,11 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fetcher{cfg: cfg, transport: newTransport(g)}, nil
+	b, err := newBreakers(cfg.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b}, nil
 }
 
 // Close lets idle connections go. Fetches that still run are not ended by it.
@@ -135,6 +140,20 @@ func (f *Fetcher) Host(source string) string {
 	}
 	return strings.ToLower(u.Host)
 }
+
+// Suspended is the error of a source whose host is suspended, because it failed
+// too often lately; nil for others. A fetch gives it by itself: this is for not
+// waiting in order to make one.
+func (f *Fetcher) Suspended(source string) error {
+	u, _, err := f.parse(source)
+	if err != nil || u == nil {
+		return nil
+	}
+	return f.breakers.suspended(u)
+}
+
+// BreakerStats is how many hosts are suspended, and were.
+func (f *Fetcher) BreakerStats() BreakerStats { return f.breakers.statsNow() }
 
 // Fetch writes a source to w. reserve, unless nil, is told how many more bytes
 // are about to be written, before they are: the whole length at once, before

@@ -49,10 +49,11 @@ func newTransport(g *guard) *http.Transport {
 func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w io.Writer, reserve func(int64) error) (meta Meta, changed bool, err error) {
 	ctx, p := newPace(ctx, f.cfg)
 	defer p.stop()
-	resp, meta, err := f.get(ctx, p, u, have)
+	resp, meta, attempt, err := f.get(ctx, p, u, have)
 	if err != nil {
 		return Meta{}, false, err
 	}
+	defer func() { attempt.end(err) }()
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNotModified {
 		return meta, false, nil
@@ -71,6 +72,23 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w 
 	return meta, true, nil
 }
 
+// ask makes a request, if its host is not suspended.
+func (f *Fetcher) ask(ctx context.Context, p *pace, req *http.Request) (*http.Response, *attempt, error) {
+	attempt, err := f.breakers.enter(req.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	resp, err := f.transport.RoundTrip(req)
+	p.answered()
+	if err != nil {
+		err = blame(ctx, ErrUnreachable, err)
+		attempt.end(err)
+		return nil, nil, err
+	}
+	attempt.answered(resp.StatusCode)
+	return resp, attempt, nil
+}
+
 // metaOf is what headers say of a source.
 func (f *Fetcher) metaOf(h http.Header) Meta {
 	meta := Meta{ETag: h.Get("ETag"), ContentType: h.Get("Content-Type"), Freshness: freshness(h, f.cfg.Now())}
@@ -86,45 +104,47 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 
 // get asks until the response has the whole source, of which ContentLength then
 // is the size, or is a 304 where that was asked for. The Meta is also of the
-// redirects that led there.
-func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, have Validators) (*http.Response, Meta, error) {
+// redirects that led there. The caller ends the attempt.
+func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, have Validators) (*http.Response, Meta, *attempt, error) {
 	var way trail
 	var jar cookies
 	for {
 		req := f.request(ctx, u)
 		jar.send(req)
 		conditional := have.URL == way.at && have.set(req.Header)
-		resp, err := f.transport.RoundTrip(req)
-		p.answered()
+		resp, attempt, err := f.ask(ctx, p, req)
 		if err != nil {
-			return nil, Meta{}, blame(ctx, ErrUnreachable, err)
+			return nil, Meta{}, nil, err
 		}
 		switch {
 		case resp.StatusCode == http.StatusNotModified && conditional && !have.names(resp.Header.Get("ETag")):
 			// It is about something else than what was asked about: it must not be
 			// taken for that (RFC 9111 §4.3.4).
+			attempt.end(nil)
 			discard(resp)
 			have = Validators{}
 			continue
 		case resp.StatusCode == http.StatusNotModified && conditional:
-			return resp, way.end(f.metaOf(resp.Header)), nil
+			return resp, way.end(f.metaOf(resp.Header)), attempt, nil
 		case 200 <= resp.StatusCode && resp.StatusCode < 300:
 			if resp.ContentLength, err = whole(resp); err == nil {
-				return resp, way.end(f.metaOf(resp.Header)), nil
+				return resp, way.end(f.metaOf(resp.Header)), attempt, nil
 			}
+			attempt.end(nil)
 			discard(resp)
-			return nil, Meta{}, err
+			return nil, Meta{}, nil, err
 		}
+		attempt.end(nil)
 		discard(resp)
 		if err := refusal(resp); err != nil {
-			return nil, Meta{}, err
+			return nil, Meta{}, nil, err
 		}
 		if way.hops >= f.cfg.MaxRedirects {
-			return nil, Meta{}, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
+			return nil, Meta{}, nil, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
 		}
 		jar.keep(u, resp)
 		if u, err = follow(u, resp.Header.Get("Location")); err != nil {
-			return nil, Meta{}, err
+			return nil, Meta{}, nil, err
 		}
 		way.pass(resp.StatusCode, f.metaOf(resp.Header), u)
 	}
