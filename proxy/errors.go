@@ -73,6 +73,7 @@ var failures = []failure{
 	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
 	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrLoop, http.StatusLoopDetected, origin.LoopDetail, "", 0, true},
 	// Only an origin that sent a success comes this far: these texts tell nothing
 	// more of a network than an image would.
 	{origin.ErrPartial, http.StatusBadGateway, "source-unreachable", "", passing, true},

@@ -91,7 +91,7 @@ func (f *fill) overLimit(err error) error {
 
 // wanted is the source of a request, as good as the purges of its result want.
 func (s *Server) wanted(a asked) wanted {
-	w := wanted{url: a.req.Source, identity: a.identity, buster: a.req.CacheBuster, own: a.own}
+	w := wanted{url: a.req.Source, identity: a.identity, buster: a.req.CacheBuster, own: a.own, hops: a.hops}
 	w.hard, w.soft = s.cfg.Clock.Last(a.scope())
 	return w
 }

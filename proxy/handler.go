@@ -11,6 +11,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
@@ -32,6 +33,8 @@ type asked struct {
 	key      cache.Key
 	// own says that the source's URL has parameters that identity leaves out.
 	own bool
+	// hops is the way that the request has come.
+	hops origin.Hops
 }
 
 // scope is what a purge may name a request's result by, before it is known what
@@ -51,9 +54,14 @@ func (s *Server) picture(c echo.Context) error {
 	if s.negotiate(&req, r.Header["Accept"]) {
 		c.Response().Header()["Vary"] = []string{"Accept"}
 	}
+	a := s.identify(req)
+	// Before anything else: a fill that the request joined could be waiting for it.
+	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	entry, outcome, end, err := s.answer(ctx, s.identify(req))
+	entry, outcome, end, err := s.answer(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -69,6 +77,9 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
 			return s.fill(ctx, commit, old, a)
 		})
+		if o == cache.Collapsed && a.hops.Elsewhere(err) {
+			continue
+		}
 		if err != nil {
 			return nil, o, nil, err
 		}

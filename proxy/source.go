@@ -231,7 +231,8 @@ func (src *source) ask(wait *patience, stored *storedSource) error {
 	hash := sha256.New()
 	// An answer is as old as its question (RFC 9111 §4.2.3).
 	asked := t.s.now()
-	meta, changed, err := t.s.cfg.Origin.Revalidate(ctx, w.url, stored.validators(), io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
+	meta, changed, err := t.s.cfg.Origin.Revalidate(ctx, w.url, w.hops, stored.validators(),
+		io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
 	if err != nil {
 		return err
 	}

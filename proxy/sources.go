@@ -11,6 +11,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -75,6 +76,9 @@ type wanted struct {
 	// own says that the URL has parameters that its identity has not: what the
 	// origin holds against them it does not hold against the source.
 	own bool
+	// hops is the way of the request that the source is for. Of those that share a
+	// source it is the first one's.
+	hops origin.Hops
 	// hard and soft are the newest purges that name the result: the source must
 	// have been fetched after hard, and be known to be right after soft.
 	hard, soft uint64
@@ -113,7 +117,7 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 		}
 		wait.left -= min(src.waited, time.Since(start))
 		switch {
-		case !first && src.failedAlone():
+		case !first && (src.failedAlone() || w.hops.Elsewhere(src.err)):
 		case src.err != nil:
 			src.leave()
 			return nil, src.err

@@ -122,16 +122,16 @@ func (b *breakers) pass(host string) (*breaker, error) {
 	return h, &suspension{host: host, failures: h.failures, last: h.last, left: max(left, 0)}
 }
 
-// answered is a response's status. A response that is neither a failure nor a
-// probe's is judged when its body has come, by end.
-func (a *attempt) answered(status int) {
-	switch status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+// answered is a response of which only the header has come. One that is neither a
+// failure nor a probe's is judged when its body has come, by end.
+func (a *attempt) answered(resp *http.Response) {
+	switch status := resp.StatusCode; {
+	case status == http.StatusServiceUnavailable,
+		// Of another pictor these two say that a host behind it does not work.
+		(status == http.StatusBadGateway || status == http.StatusGatewayTimeout) && !isPictor(resp):
 		a.failed(fail(ErrStatus, fmt.Sprint(status, " ", http.StatusText(status))))
-	default:
-		if a.probe != nil {
-			a.worked()
-		}
+	case a.probe != nil:
+		a.worked()
 	}
 }
 

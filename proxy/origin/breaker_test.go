@@ -31,6 +31,12 @@ func TestWhatSuspendsAHost(t *testing.T) {
 	status := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 	}
+	pictor := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Status", "pictor; fwd=miss; detail=source-timeout, CDN; fwd=miss")
+			w.WriteHeader(code)
+		}
+	}
 	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	stalled := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "9")
@@ -64,6 +70,9 @@ func TestWhatSuspendsAHost(t *testing.T) {
 		{"a body that stalls", stalled, path, ErrTimeout},
 		{"hanging up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, path, ErrUnreachable},
 
+		{"503 of a pictor", pictor(503), path, ErrUnreachable},
+		{"502 of a pictor", pictor(502), path, nil},
+		{"504 of a pictor", pictor(504), path, nil},
 		{"200", status(200), path, nil},
 		{"404", status(404), path, nil},
 		{"403", status(403), path, nil},

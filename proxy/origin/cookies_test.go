@@ -174,7 +174,7 @@ func TestRevalidateBehindCookies(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := Validators{ETag: meta.ETag, URL: meta.URL}
-	if _, changed, err := f.Revalidate(context.Background(), url, have, io.Discard, nil); changed || err != nil {
+	if _, changed, err := f.Revalidate(context.Background(), url, Hops{}, have, io.Discard, nil); changed || err != nil {
 		t.Errorf("changed %v, %v", changed, err)
 	}
 }

@@ -30,6 +30,9 @@ var (
 	// ErrStatus: any other status that is no success. So are the 4xx that say "not
 	// now": 408, 425 and 429.
 	ErrStatus = errors.New("source answered with an error")
+	// ErrLoop: the source leads back to the server that fetches it, or to another
+	// one that it was asked by.
+	ErrLoop = errors.New("loop detected")
 	// ErrPartial: a success that has not the whole source, such as 204 and 206.
 	ErrPartial = errors.New("source not sent")
 	// ErrRedirects: too many, or to where none may lead.

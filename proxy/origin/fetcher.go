@@ -36,6 +36,9 @@ type Config struct {
 	Local fs.FS
 	// MaxRedirects is how many are followed; default 5, negative means none.
 	MaxRedirects int
+	// ID is the pseudonym of this instance in the Via and CDN-Loop of its
+	// requests, a token; default a new one by chance.
+	ID string
 	// UserAgent is what origins see; default "pictor".
 	UserAgent string
 	// Now is the clock that freshness and suspensions are counted by; default time.Now.
@@ -107,6 +110,9 @@ func New(cfg Config) (*Fetcher, error) {
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "pictor"
 	}
+	if cfg.ID == "" {
+		cfg.ID = newID()
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -162,14 +168,16 @@ func (f *Fetcher) BreakerStats() BreakerStats { return f.breakers.statsNow() }
 // as it is; so are an error of w and the cause of ctx's end. A failed fetch may
 // have written a part.
 func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve func(n int64) error) (Meta, error) {
-	meta, _, err := f.Revalidate(ctx, source, Validators{}, w, reserve)
+	meta, _, err := f.Revalidate(ctx, source, Hops{}, Validators{}, w, reserve)
 	return meta, err
 }
 
 // Revalidate is Fetch of a source that the caller has a copy of: where the
 // origin says that it is still the same (RFC 9110 §15.4.5) nothing is written,
-// changed is false, and Meta has what was said anew.
-func (f *Fetcher) Revalidate(ctx context.Context, source string, have Validators, w io.Writer, reserve func(n int64) error) (meta Meta, changed bool, err error) {
+// changed is false, and Meta has what was said anew. hops is the way of the request
+// that it is for.
+func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have Validators, w io.Writer,
+	reserve func(n int64) error) (meta Meta, changed bool, err error) {
 	u, file, err := f.parse(source)
 	if err != nil {
 		return Meta{}, false, err
@@ -181,5 +189,5 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, have Validators
 		meta, err = f.fetchLocal(ctx, file, w, reserve)
 		return meta, true, err
 	}
-	return f.fetchHTTP(ctx, u, have, w, reserve)
+	return f.fetchHTTP(ctx, u, hops, have, w, reserve)
 }

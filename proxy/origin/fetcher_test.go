@@ -57,7 +57,7 @@ func fetch(t testing.TB, f *Fetcher, source string) (string, Meta, error) {
 func TestFetch(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		want := http.Header{
-			"User-Agent": {"pictor"}, "Accept": {"image/*,*/*;q=0.8"}, "Accept-Encoding": {"identity"}, "Via": {Via},
+			"User-Agent": {"pictor"}, "Accept": {"image/*,*/*;q=0.8"}, "Accept-Encoding": {"identity"}, "Via": {"1.1 me"}, "Cdn-Loop": {"me"},
 		}
 		if fmt.Sprint(r.Header) != fmt.Sprint(want) {
 			t.Errorf("headers %v", r.Header)
@@ -69,7 +69,7 @@ func TestFetch(t *testing.T) {
 		h.Set("Content-Type", "image/png")
 		io.WriteString(w, "picture")
 	})
-	f := newFetcher(t, Config{AllowNetworks: loopback})
+	f := newFetcher(t, Config{AllowNetworks: loopback, ID: "me"})
 	body, meta, err := fetch(t, f, url)
 	want := Meta{
 		ETag: `"v1"`, LastModified: time.Date(2015, 10, 21, 7, 28, 0, 0, time.UTC), ContentType: "image/png", Size: 7,

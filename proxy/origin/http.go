@@ -11,10 +11,6 @@ import (
 	"time"
 )
 
-// Via is what each request to an origin says in the header of this name
-// (RFC 9110 §7.6.3), so that an origin's log tells who asked.
-const Via = "1.1 pictor"
-
 // newTransport makes the one way out: through the address guard, with no
 // proxy of the environment, behind which the guard would see only the proxy.
 // How long an answer may take is pace's affair.
@@ -46,10 +42,11 @@ func newTransport(g *guard) *http.Transport {
 	}
 }
 
-func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, have Validators, w io.Writer, reserve func(int64) error) (meta Meta, changed bool, err error) {
+func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, hops Hops, have Validators, w io.Writer,
+	reserve func(int64) error) (meta Meta, changed bool, err error) {
 	ctx, p := newPace(ctx, f.cfg)
 	defer p.stop()
-	resp, meta, attempt, err := f.get(ctx, p, u, have)
+	resp, meta, attempt, err := f.get(ctx, p, u, hops, have)
 	if err != nil {
 		return Meta{}, false, err
 	}
@@ -85,7 +82,7 @@ func (f *Fetcher) ask(ctx context.Context, p *pace, req *http.Request) (*http.Re
 		attempt.end(err)
 		return nil, nil, err
 	}
-	attempt.answered(resp.StatusCode)
+	attempt.answered(resp)
 	return resp, attempt, nil
 }
 
@@ -105,11 +102,12 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 // get asks until the response has the whole source, of which ContentLength then
 // is the size, or is a 304 where that was asked for. The Meta is also of the
 // redirects that led there. The caller ends the attempt.
-func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, have Validators) (*http.Response, Meta, *attempt, error) {
+func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, hops Hops, have Validators) (*http.Response, Meta, *attempt, error) {
 	var way trail
 	var jar cookies
 	for {
 		req := f.request(ctx, u)
+		hops.set(req.Header, f.cfg.ID)
 		jar.send(req)
 		conditional := have.URL == way.at && have.set(req.Header)
 		resp, attempt, err := f.ask(ctx, p, req)
@@ -137,7 +135,7 @@ func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, have Validators)
 		attempt.end(nil)
 		discard(resp)
 		if err := refusal(resp); err != nil {
-			return nil, Meta{}, nil, err
+			return nil, Meta{}, nil, hops.blame(err)
 		}
 		if way.hops >= f.cfg.MaxRedirects {
 			return nil, Meta{}, nil, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
@@ -163,6 +161,11 @@ func refusal(resp *http.Response) error {
 		}
 		return nil
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return fail(ErrStatus, resp.Status)
+	case http.StatusLoopDetected:
+		if isLoop(resp) {
+			return fmt.Errorf("%w: the source leads back to a server that fetches it; use the URL of the original image as the source", ErrLoop)
+		}
 		return fail(ErrStatus, resp.Status)
 	default:
 		if 400 <= code && code < 500 {
@@ -201,7 +204,6 @@ func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
 			// Images do not get smaller by gzip: it would cost the origin's time and
 			// the declared length. What comes coded all the same is decoded.
 			"Accept-Encoding": {"identity"},
-			"Via":             {Via},
 		},
 	})
 	return req.WithContext(ctx)
