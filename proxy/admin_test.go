@@ -8,14 +8,30 @@ import (
 	"testing"
 )
 
-// adminErrors are requests that the admin port refuses; "secret" is its token,
-// where it has one.
-var adminErrors = []struct {
+// adminFailure is a request that the admin port refuses, and how.
+type adminFailure struct {
 	name, method, path, token string
 	header                    []string
 	status                    int
 	code, allow               string
-}{
+}
+
+// request is the request.
+func (f adminFailure) request() *http.Request {
+	req := httptest.NewRequest(f.method, "http://127.0.0.1:8081"+f.path, nil)
+	req.Header.Set("X-Request-Id", "the-id")
+	for i := 0; i+1 < len(f.header); i += 2 {
+		req.Header.Set(f.header[i], f.header[i+1])
+		if f.header[i] == "Host" {
+			req.Host = f.header[i+1]
+		}
+	}
+	return req
+}
+
+// adminErrors are requests that the admin port refuses; "secret" is its token,
+// where it has one.
+var adminErrors = []adminFailure{
 	{"no such path", "GET", "/nothing", "", nil, 404, "not-found", ""},
 	{"no such path", "POST", "/nothing", "", nil, 404, "not-found", ""},
 	{"below a path", "GET", "/metrics/", "", nil, 404, "not-found", ""},
@@ -44,16 +60,8 @@ func TestErrorsOfTheAdminPort(t *testing.T) {
 	var l errorLog
 	r := newRig(t, logged(&l, slog.LevelDebug, &watch{}))
 	for _, tc := range adminErrors {
-		req := httptest.NewRequest(tc.method, "http://127.0.0.1:8081"+tc.path, nil)
-		req.Header.Set("X-Request-Id", "the-id")
-		for i := 0; i+1 < len(tc.header); i += 2 {
-			req.Header.Set(tc.header[i], tc.header[i+1])
-			if tc.header[i] == "Host" {
-				req.Host = tc.header[i+1]
-			}
-		}
 		w := httptest.NewRecorder()
-		r.server.Admin(tc.token).ServeHTTP(w, req)
+		r.server.Admin(tc.token).ServeHTTP(w, tc.request())
 		what := tc.name + ": " + tc.method + " " + tc.path
 		h, body := w.Header(), w.Body.String()
 		whole := strings.HasPrefix(body, tc.code+": ") && strings.HasSuffix(body, ". (request the-id)\n")

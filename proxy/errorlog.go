@@ -8,27 +8,43 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// logRate bounds the lines of one error code: so many at once, and so many a
+// logRate bounds the lines of one series, which is an error code: so many at once, and so many a
 // second after that.
 type logRate struct{ burst, perSecond float64 }
 
 var (
-	// Any client can cause as many of these as it likes.
+	// Any client can cause as many of these as it likes, by what it sends or by the
+	// sources that it names.
 	clientErrorRate = logRate{burst: 10, perSecond: 1}
 	// Only a flood causes more of these than that. Of an overloaded server each
 	// line takes time that it does not have.
 	serverErrorRate = logRate{burst: 100, perSecond: 20}
 )
 
-// logSampler keeps a flood of errors from flooding the log. Codes are few, so the
+// logRateOf is the rate of an error's lines.
+func logRateOf(f failure) logRate {
+	switch f.status {
+	case http.StatusInternalServerError, http.StatusServiceUnavailable:
+		return serverErrorRate
+	case http.StatusGatewayTimeout:
+		if f.is != origin.ErrTimeout {
+			return serverErrorRate
+		}
+	}
+	return clientErrorRate
+}
+
+// logSampler keeps a flood of errors from flooding the log. Series are few, so the
 // table is bounded.
 type logSampler struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	codes map[string]*logBucket
+	mu     sync.Mutex
+	series map[string]*logBucket
 }
 
 // logBucket is a token bucket, and the lines left out since the last one written.
@@ -39,18 +55,18 @@ type logBucket struct {
 }
 
 func newLogSampler(now func() time.Time) *logSampler {
-	return &logSampler{now: now, codes: map[string]*logBucket{}}
+	return &logSampler{now: now, series: map[string]*logBucket{}}
 }
 
-// allow says whether a line of a code may be written, and how many were left out
+// allow says whether a line of a series may be written, and how many were left out
 // before it.
-func (l *logSampler) allow(code string, rate logRate) (suppressed int, ok bool) {
+func (l *logSampler) allow(series string, rate logRate) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, b := l.now(), l.codes[code]
+	now, b := l.now(), l.series[series]
 	if b == nil {
 		b = &logBucket{tokens: rate.burst, filled: now}
-		l.codes[code] = b
+		l.series[series] = b
 	}
 	passed := max(now.Sub(b.filled), 0) // the clock may have been set back
 	b.tokens, b.filled = min(b.tokens+passed.Seconds()*rate.perSecond, rate.burst), now
@@ -65,7 +81,11 @@ func (l *logSampler) allow(code string, rate logRate) (suppressed int, ok bool) 
 
 // logError tells the operator what the client is not told.
 func (s *Server) logError(r *http.Request, f failure, id string, err error) {
-	s.logSampled("request failed", f, id, func() []any {
+	series := f.code
+	if errors.Is(err, origin.ErrRefused) {
+		series = "refused address" // a flood of these must not hide hosts that are down
+	}
+	s.logSampled("request failed", series, f, id, func() []any {
 		attrs := []any{"target", clip(r.RequestURI), "err", clip(err.Error())}
 		if d := details(err); d != "" {
 			attrs = append(attrs, "detail", clip(d))
@@ -77,20 +97,20 @@ func (s *Server) logError(r *http.Request, f failure, id string, err error) {
 // logRefusal tells of a client that there was no room for.
 func (s *Server) logRefusal(id string) {
 	shed := failure{status: http.StatusServiceUnavailable, code: "shed"}
-	s.logSampled("client refused: too many connections", shed, id, func() []any {
+	s.logSampled("client refused: too many connections", shed.code, shed, id, func() []any {
 		return []any{"clients", s.gate.connected()}
 	})
 }
 
 // logSampled writes a line of an error, or counts it for the next line of its
-// code. At debug level every line is written.
-func (s *Server) logSampled(msg string, f failure, id string, more func() []any) {
-	level, rate := slog.LevelInfo, clientErrorRate
+// series. At debug level every line is written.
+func (s *Server) logSampled(msg, series string, f failure, id string, more func() []any) {
+	level := slog.LevelInfo
 	switch {
 	case f.status == http.StatusInternalServerError:
-		level, rate = slog.LevelError, serverErrorRate
+		level = slog.LevelError
 	case f.status > http.StatusInternalServerError:
-		level, rate = slog.LevelWarn, serverErrorRate
+		level = slog.LevelWarn
 	}
 	ctx, suppressed := context.Background(), 0
 	switch {
@@ -98,7 +118,7 @@ func (s *Server) logSampled(msg string, f failure, id string, more func() []any)
 		return
 	case !s.log.Enabled(ctx, slog.LevelDebug):
 		var ok bool
-		if suppressed, ok = s.errorLines.allow(f.code, rate); !ok {
+		if suppressed, ok = s.errorLines.allow(series, logRateOf(f)); !ok {
 			return
 		}
 	}

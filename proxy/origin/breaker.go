@@ -233,10 +233,12 @@ type suspension struct {
 
 func (e *suspension) Error() string { return e.Unwrap().Error() }
 
-// Unwrap is ErrTimeout or ErrUnreachable.
+// Unwrap is ErrTimeout, ErrRefused or ErrUnreachable.
 func (e *suspension) Unwrap() error {
-	if errors.Is(e.last, ErrTimeout) {
-		return ErrTimeout
+	for _, kind := range []error{ErrTimeout, ErrRefused} {
+		if errors.Is(e.last, kind) {
+			return kind
+		}
 	}
 	return ErrUnreachable
 }

@@ -164,7 +164,7 @@ func refusal(resp *http.Response) error {
 		return fail(ErrStatus, resp.Status)
 	case http.StatusLoopDetected:
 		if isLoop(resp) {
-			return fmt.Errorf("%w: the source leads back to a server that fetches it; use the URL of the original image as the source", ErrLoop)
+			return fmt.Errorf("%w: the source leads back to a server that fetches it; %s", ErrLoop, useOriginal)
 		}
 		return fail(ErrStatus, resp.Status)
 	default:

@@ -18,6 +18,8 @@ const maxHops = 2 << 10
 // the Fetcher's own ID behind it. Hops can be compared; zero for none.
 type Hops struct{ via, loop string }
 
+const useOriginal = "use the URL of the original image as the source"
+
 // newID is a pseudonym that no other instance has: behind one server there may be
 // others, in front of it as well, and a request that passes several is no loop.
 func newID() string { return fmt.Sprintf("pictor-%016x", rand.Uint64()) }
@@ -32,7 +34,7 @@ func (f *Fetcher) Hops(h http.Header) (Hops, error) {
 	hops := Hops{strings.Join(via, ", "), strings.Join(loop, ", ")}
 	switch {
 	case strings.Contains(hops.via, f.cfg.ID), strings.Contains(hops.loop, f.cfg.ID):
-		return Hops{}, fmt.Errorf("%w: this request comes from a fetch of this server; use the URL of the original image as the source", ErrLoop)
+		return Hops{}, fmt.Errorf("%w: this request comes from a fetch of this server; %s", ErrLoop, useOriginal)
 	case len(hops.via) > maxHops, len(hops.loop) > maxHops:
 		return Hops{}, fmt.Errorf("%w: this request has come through too many proxies", ErrLoop)
 	}

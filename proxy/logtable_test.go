@@ -1,0 +1,137 @@
+package proxy_test
+
+import (
+	"go/ast"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Why a line cannot be written as often as a client likes. What clients cause
+// directly goes through logSampled, which has no row here.
+const (
+	atStart    = "once, at the start or the end"
+	byOperator = "for what an operator does"
+	onChange   = "once for each change of a state that lasts"
+	atDebug    = "at debug level alone"
+	byDisk     = "for a file of the cache that is broken, once"
+	byProcess  = "for each worker process that died, which takes longer than the line"
+)
+
+// logLines are all messages in the program, and why they are bounded.
+var logLines = map[string]string{
+	"purge log witness cannot be written; further failures are not logged":                                   onChange,
+	"purge log cannot be trusted: starting a new one, all disk cache entries are invalid":                    atStart,
+	"purge log cannot be compacted":                                                                          byOperator,
+	"disk cache record is corrupt: dropped":                                                                  byDisk,
+	"disk cache stopped responding: not used until the disk responds again":                                  onChange,
+	"disk cache responds again":                                                                              onChange,
+	"disk cache cannot be written: will be retried":                                                          onChange,
+	"disk cache can be written again":                                                                        onChange,
+	"part of the disk cache cannot be read":                                                                  atStart,
+	"worker crashed during a job: retrying once":                                                             byProcess,
+	"memory limit is now too small: continuing with the smallest plan that works":                            onChange,
+	"memory limit has changed and cannot be split: keeping the previous plan":                                onChange,
+	"memory limit has changed and cannot be applied: keeping the previous plan":                              onChange,
+	"memory plan changed":                                                                                    onChange,
+	"disk cache of ":                                                                                         atStart,
+	"cache directory is in use by another process: running without a disk cache. ":                           atStart,
+	"cache directory is in memory (tmpfs) and would use up the memory limit: running without a disk cache. ": atStart,
+	"cache directory cannot be used: running without a disk cache":                                           atStart,
+	"disk cache": atStart,
+	"purge log is in use by another process: running without it. ": atStart,
+	"purge log cannot be used: running without it. ":               atStart,
+	"not ready":                        atStart,
+	"ready":                            atStart,
+	"not ready, trying again":          atStart,
+	"memory plan":                      atStart,
+	"listening":                        atStart,
+	"shutdown complete":                atStart,
+	"shutting down: draining requests": atStart,
+	"admin address is in use: running without /metrics, /purge and /debug/memory. ": atStart,
+	"admin": atStart,
+	"memory is short: reducing the cache and transform budgets":       onChange,
+	"memory is no longer short: cache and transform budgets restored": onChange,
+	"job runs exclusively": atDebug,
+	"filled":               atDebug,
+	"purged":               byOperator,
+}
+
+// Each line that the program can write is either sampled or known to be bounded.
+func TestEveryLogLineIsBounded(t *testing.T) {
+	seen, sampled := map[string]bool{}, 0
+	sources(t, func(path string, file *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"Debug", "Info", "Warn", "Error", "Log"}, method.Sel.Name) || !isLogger(method.X) {
+				return true
+			}
+			at := fset.Position(call.Pos())
+			where := at.Filename + ":" + strconv.Itoa(at.Line)
+			if filepath.Base(path) == "errorlog.go" {
+				sampled++ // logSampled itself
+				return true
+			}
+			if method.Sel.Name == "Log" || len(call.Args) == 0 {
+				t.Errorf("%s: a level that is not known here", where)
+				return true
+			}
+			msg, ok := message(call.Args[0])
+			if !ok && filepath.Base(path) == "serve.go" {
+				return true // the warnings about settings
+			}
+			seen[msg] = true
+			switch why := logLines[msg]; {
+			case why == "":
+				t.Errorf("%s: %q has no row: sample it, or say why it is bounded", where, msg)
+			case (why == atDebug) != (method.Sel.Name == "Debug"):
+				t.Errorf("%s: %q is logged by %s, but %s", where, msg, method.Sel.Name, why)
+			}
+			return true
+		})
+	})
+	for msg := range logLines {
+		if !seen[msg] {
+			t.Errorf("a row without a line: %q", msg)
+		}
+	}
+	if sampled != 1 {
+		t.Errorf("errorlog.go writes lines in %d places", sampled)
+	}
+}
+
+// isLogger says whether an expression is a *slog.Logger, by its name.
+func isLogger(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return x.Name == "log"
+	case *ast.SelectorExpr:
+		return x.Sel.Name == "log" || x.Sel.Name == "Log"
+	}
+	return false
+}
+
+// message is the first literal of a message.
+func message(x ast.Expr) (string, bool) {
+	for {
+		switch e := x.(type) {
+		case *ast.BinaryExpr:
+			x = e.X
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(e.Value)
+			return text, err == nil
+		default:
+			return "", false
+		}
+	}
+}
