@@ -60,6 +60,7 @@ type kind struct {
 var kinds = []kind{
 	{"admin-listen", func(s *Serve) any { return s.AdminListen }, "[::1]:1", "off", "127.0.0.1:3", ""},
 	{"admin-token", func(s *Serve) any { return string(s.AdminToken) }, "a", "b", "c", ""},
+	{"metrics-token", func(s *Serve) any { return string(s.MetricsToken) }, "a", "b", "c", ""},
 	{"listen", func(s *Serve) any { return s.Listen }, ":1", ":2", ":3", ""},
 	{"insecure", func(s *Serve) any { return s.Insecure }, "true", "false", "true", "false"},
 	{"dev", func(s *Serve) any { return s.Dev }, "false", "true", "false", "false"},

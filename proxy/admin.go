@@ -1,14 +1,10 @@
 package proxy
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,19 +47,19 @@ func refuse(status int, code, text string) error {
 // What the methods of a route are.
 const reading, writing = "GET, HEAD", "POST"
 
-// Admin is what operators see: GET /metrics in Prometheus' text format, for
-// anyone who can reach it, GET /debug/memory and POST /purge. Where token is not
-// empty all but /metrics ask for it (Authorization: Bearer, RFC 6750 §2.1);
-// where it is, they answer to names of this machine alone.
+// Admin is what operators see: GET /metrics in Prometheus' text format, GET
+// /debug/memory and POST /purge. Where token is not empty all paths ask for it
+// (Authorization: Bearer, RFC 6750 §2.1), /metrics for Config.MetricsToken or it;
+// where there is none, they answer to names of this machine alone.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, s.answers, s.sent,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	routes := map[string]adminRoute{
-		"/":             {reading, index},
-		"/metrics":      {reading, atMost(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))},
-		"/debug/memory": {reading, guarded(token, s.showMemory)},
-		"/purge":        {writing, guarded(token, s.purge)},
+		"/":             {reading, s.guarded(index, token)},
+		"/metrics":      {reading, s.guarded(atMost(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})), token, s.cfg.MetricsToken)},
+		"/debug/memory": {reading, s.guarded(s.showMemory, token)},
+		"/purge":        {writing, s.guarded(s.purge, token)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
@@ -116,43 +112,6 @@ func atMost(n int, next http.Handler) adminHandler {
 		}
 		next.ServeHTTP(w, r)
 		return nil
-	}
-}
-
-// guarded asks for a token, where there is one. Digests are compared, whose
-// length tells nothing about the token's.
-func guarded(token string, next adminHandler) adminHandler {
-	if token == "" {
-		return fromHere(next)
-	}
-	want := sha256.Sum256([]byte(token))
-	return func(w http.ResponseWriter, r *http.Request) error {
-		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(strings.TrimSpace(given)))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			return refuse(http.StatusUnauthorized, "unauthorized", "Send the admin token as `Authorization: Bearer TOKEN`.")
-		}
-		return next(w, r)
-	}
-}
-
-// fromHere lets only those in who name the server by an address of this
-// machine: a page that an operator looks at could otherwise have its own name
-// lead here, and be taken by the browser for the same site.
-func fromHere(next adminHandler) adminHandler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
-			return refuse(http.StatusForbidden, "wrong-host",
-				"Without a token the admin port answers to localhost and 127.0.0.1 only. "+
-					"Set --admin-token to use it by another name.")
-		}
-		return next(w, r)
 	}
 }
 

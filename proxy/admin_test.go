@@ -52,6 +52,7 @@ var adminErrors = []adminFailure{
 	{"no token", "POST", "/purge", "secret", nil, 401, "unauthorized", ""},
 	{"another scheme", "GET", "/debug/memory", "secret", []string{"Authorization", "Basic secret"},
 		401, "unauthorized", ""},
+	{"a page of another site", "POST", "/purge", "", []string{"Sec-Fetch-Site", "cross-site"}, 403, "cross-origin", ""},
 	{"another name", "GET", "/debug/memory", "", []string{"Host", "evil.example"}, 403, "wrong-host", ""},
 }
 
@@ -71,7 +72,7 @@ func TestErrorsOfTheAdminPort(t *testing.T) {
 		authenticate := map[int]string{401: "Bearer"}[tc.status]
 		for name, want := range map[string]string{
 			"Allow": tc.allow, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-			"Content-Type": "text/plain; charset=utf-8", "WWW-Authenticate": authenticate,
+			"Content-Type": "text/plain; charset=utf-8", "Content-Security-Policy": "default-src 'none'", "WWW-Authenticate": authenticate,
 			"Access-Control-Allow-Origin": "", // pages of other sites must not read this port
 		} {
 			if h.Get(name) != want {

@@ -12,21 +12,18 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// logRate bounds the lines of one series, which is an error code: so many at once, and so many a
-// second after that.
-type logRate struct{ burst, perSecond float64 }
-
+// How many lines there are of one series, which is an error code.
 var (
 	// Any client can cause as many of these as it likes, by what it sends or by the
 	// sources that it names.
-	clientErrorRate = logRate{burst: 10, perSecond: 1}
+	clientErrorRate = rate{burst: 10, perSecond: 1}
 	// Only a flood causes more of these than that. Of an overloaded server each
 	// line takes time that it does not have.
-	serverErrorRate = logRate{burst: 100, perSecond: 20}
+	serverErrorRate = rate{burst: 100, perSecond: 20}
 )
 
 // logRateOf is the rate of an error's lines.
-func logRateOf(f failure) logRate {
+func logRateOf(f failure) rate {
 	switch f.status {
 	case http.StatusInternalServerError, http.StatusServiceUnavailable:
 		return serverErrorRate
@@ -47,10 +44,10 @@ type logSampler struct {
 	series map[string]*logBucket
 }
 
-// logBucket is a token bucket, and the lines left out since the last one written.
+// logBucket has a token for each line, and counts the lines left out since the
+// last one written.
 type logBucket struct {
-	tokens     float64
-	filled     time.Time
+	bucket
 	suppressed int
 }
 
@@ -60,16 +57,15 @@ func newLogSampler(now func() time.Time) *logSampler {
 
 // allow says whether a line of a series may be written, and how many were left out
 // before it.
-func (l *logSampler) allow(series string, rate logRate) (suppressed int, ok bool) {
+func (l *logSampler) allow(series string, r rate) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, b := l.now(), l.series[series]
 	if b == nil {
-		b = &logBucket{tokens: rate.burst, filled: now}
+		b = &logBucket{bucket: newBucket(r, now)}
 		l.series[series] = b
 	}
-	passed := max(now.Sub(b.filled), 0) // the clock may have been set back
-	b.tokens, b.filled = min(b.tokens+passed.Seconds()*rate.perSecond, rate.burst), now
+	b.fill(r, now)
 	if b.tokens < 1 {
 		b.suppressed++
 		return 0, false

@@ -159,6 +159,7 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	noStore(h)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'")
 	if after := retryAfter(f, err); after > 0 {
 		h.Set("Retry-After", strconv.Itoa(after))
 	}

@@ -200,7 +200,8 @@ func TestEveryErrorIsDocumented(t *testing.T) {
 	if rows := documented(t, "Image port"); !maps.Equal(rows, has) {
 		t.Errorf("docs/errors.md has %v, the code %v", rows, has)
 	}
-	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true} // each with a test of its own
+	// Each of these has a test of its own.
+	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true, "too-many-attempts 429": true}
 	for _, tc := range adminErrors {
 		has[fmt.Sprint(tc.code, " ", tc.status)] = true
 	}

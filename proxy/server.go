@@ -76,6 +76,9 @@ type Config struct {
 	Ready func() error
 	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
 	Home http.Handler
+	// MetricsToken is good for the admin port's /metrics, and for nothing else; ""
+	// for none.
+	MetricsToken string
 	// FullErrors shows causes to the client (--dev).
 	FullErrors bool
 	// Quiet, unless nil, is called when work has ended for a while, beside
@@ -116,6 +119,7 @@ type Server struct {
 	answers  *prometheus.CounterVec
 	sent     *prometheus.CounterVec
 	poison   *poison
+	attempts *attempts
 	turns    *turns
 	sending  *sending
 	sources  *sources
@@ -152,6 +156,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.errorLines = newLogSampler(s.now)
 	s.poison = newPoison(s.now, cfg.Clock)
+	if s.attempts, err = newAttempts(s.now); err != nil {
+		return nil, err
+	}
 	if s.sources, err = newSources(s, cfg.Sources, cfg.Clock); err != nil {
 		return nil, err
 	}

@@ -88,6 +88,7 @@ func (p *parts) settings(cfg *config.Serve, plan config.Plan, in *inputs) (setti
 		Ready:          p.ready,
 		Quiet:          func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
+		MetricsToken:   string(cfg.MetricsToken),
 		Log:            p.log,
 	}
 	if cfg.Dev {

@@ -158,7 +158,7 @@ func TestMemoryComesBackAfterABurst(t *testing.T) {
 
 // The admin port answers those who may ask.
 func TestAdminPort(t *testing.T) {
-	s := serve(t, "--insecure", "--admin-token", "let me in")
+	s := serve(t, "--insecure", "--admin-token", "let me in", "--metrics-token", "let me look")
 	ask := func(path string, header ...string) answer {
 		t.Helper()
 		at := &server{t: t, url: s.admin}
@@ -183,7 +183,13 @@ func TestAdminPort(t *testing.T) {
 	if a := ask("/debug/memory?format=xml", bearer...); a.status != http.StatusBadRequest {
 		t.Error(a)
 	}
-	metrics := ask("/metrics")
+	scraper := []string{"Authorization", "Bearer let me look"}
+	for path, header := range map[string][]string{"/metrics": nil, "/debug/memory": scraper} {
+		if a := ask(path, header...); a.status != http.StatusUnauthorized {
+			t.Error(a)
+		}
+	}
+	metrics := ask("/metrics", scraper...)
 	for _, want := range []string{"pictor_memory_limit_bytes ", `pictor_memory_part_bytes{part="workers"} `, `pictor_account_in_use{account="transforms"} 0`, "pictor_pressure_level 1\n",
 		`pictor_processes{kind="worker"} 1`, "pictor_transforms_reserved_bytes 0", "go_goroutines ", "pictor_cache_bytes 0"} {
 		if metrics.status != http.StatusOK || !strings.Contains(string(metrics.body), want) {
