@@ -102,15 +102,6 @@ func boolTo(to *bool) func(string) error {
 	}
 }
 
-// notTo is for switches that are on by default, and stored by their opposite.
-func notTo(to *bool) func(string) error {
-	return func(s string) error {
-		on, err := ParseBool(s)
-		*to = !on
-		return err
-	}
-}
-
 // wordTo reads one of some words, by its place among them.
 func wordTo[T ~uint8](to *T, words []string) func(string) error {
 	return func(s string) error {
