@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -20,9 +21,9 @@ type Remarks struct {
 }
 
 // Warnings are sentences on variables of a process's environment ("NAME=value")
-// that are no settings, and on sizes without a unit.
+// that are no settings, on secrets that are flags, and on sizes without a unit.
 func (r *Remarks) Warnings(environ []string) []string {
-	warnings := r.table.unknownVariables(environ)
+	warnings := append(r.table.unknownVariables(environ), r.openSecrets()...)
 	for _, name := range slices.Sorted(maps.Keys(r.bare)) {
 		var size Bytes
 		if size.UnmarshalText([]byte(r.bare[name])) != nil {
@@ -36,6 +37,31 @@ func (r *Remarks) Warnings(environ []string) []string {
 			r.origins.Of(name), r.bare[name], write))
 	}
 	return warnings
+}
+
+// openSecrets is a sentence on the secrets that are flags. The environment of a
+// process can be read by its own user alone, its command line by all.
+func (r *Remarks) openSecrets() []string {
+	var flags, variables, files []string
+	for _, name := range slices.Sorted(maps.Keys(r.table)) {
+		if flag := "--" + name; r.table[name].secret && r.origins.Of(name) == flag {
+			flags, variables, files = append(flags, flag), append(variables, envName(name)), append(files, flag+fileSuffix)
+		}
+	}
+	if len(flags) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("every user of this machine can read %s in the list of processes: set %s in the environment, or use %s",
+		enumerated(flags), enumerated(variables), enumerated(files))}
+}
+
+// enumerated is a list for people: a, b and c.
+func enumerated(list []string) string {
+	last := len(list) - 1
+	if last < 1 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:last], ", ") + " and " + list[last]
 }
 
 // sizeMapper reads sizes and takes note of those without a unit.

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,5 +56,60 @@ func TestSizesWithoutAUnitAreRemarked(t *testing.T) {
 	}
 	if got := remarked(t, nil, "--cache-disk", "0", "--cache-memory=off", "--max-source-size", "1MB"); len(got) != 0 {
 		t.Errorf("%q", got)
+	}
+}
+
+// Each secret that is a flag is named, and none that comes from elsewhere; no
+// warning shows a secret.
+func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
+	values := map[string]string{
+		"key": "feedface", "salt": "cafec0de", "admin-token": "hush", "metrics-token": "hush", "thumbor-key": "hush",
+		"trusted-signatures": "hush", "source-key": strings.Repeat("ab", 16),
+	}
+	var all []string
+	for name, s := range tableOf(t) {
+		if s.secret {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	if known := slices.Sorted(maps.Keys(values)); !slices.Equal(all, known) {
+		t.Fatalf("secrets are %q, this test has %q", all, known)
+	}
+	// A key and its salt go together: the other one comes from the environment.
+	pair := environment{"PICTOR_KEY": "feedface", "PICTOR_SALT": "cafec0de"}
+	for name, value := range values {
+		want := fmt.Sprintf("every user of this machine can read --%s in the list of processes: set %s in the environment, or use --%[1]s-file",
+			name, envName(name))
+		for _, args := range [][]string{{"--" + name, value}, {"--" + name + "=" + value}} {
+			if got := remarked(t, pair, args...); len(got) != 1 || got[0] != want {
+				t.Errorf("%q: %q, want %q", args, got, want)
+			}
+		}
+		file := write(t, "secret", value)
+		rest, env, byFile := maps.Clone(pair), maps.Clone(pair), maps.Clone(pair)
+		delete(rest, envName(name))
+		delete(byFile, envName(name))
+		env[envName(name)], byFile[envName(name+"-file")] = value, file
+		for what, got := range map[string][]string{
+			"the environment":    remarked(t, env),
+			"a file":             remarked(t, rest, "--"+name+"-file", file),
+			"the YAML file":      remarked(t, rest, "--config", write(t, "c.yaml", name+": "+value+"\n")),
+			"an empty flag":      remarked(t, env, "--"+name+"="),
+			"a file by variable": remarked(t, byFile),
+		} {
+			if len(got) != 0 {
+				t.Errorf("%s from %s: %q", name, what, got)
+			}
+		}
+	}
+	got := remarked(t, nil, "--key", values["key"], "--salt", values["salt"], "--admin-token", values["admin-token"])
+	const want = "every user of this machine can read --admin-token, --key and --salt in the list of processes: " +
+		"set PICTOR_ADMIN_TOKEN, PICTOR_KEY and PICTOR_SALT in the environment, or use --admin-token-file, --key-file and --salt-file"
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("%q", got)
+	}
+	if got := remarked(t, pair); len(got) != 0 {
+		t.Errorf("keys from the environment: %q", got)
 	}
 }

@@ -154,14 +154,16 @@ func TestConfigTellsWhatServeWouldNotStartWith(t *testing.T) {
 	}
 }
 
-func TestConfigAndServeWarnOfVariablesAndSizes(t *testing.T) {
+func TestConfigAndServeWarnOfVariablesSecretsAndSizes(t *testing.T) {
 	vars := []string{"PICTOR_TTLL=5m", "PICTOR_CACHE_DISK=104857600"}
-	_, errs, code := pictor(t, append(vars, keysSet...), "config")
+	_, errs, code := pictor(t, append(vars, keysSet...), "config", "--metrics-token", "hush")
 	cmd := exec.Command("env", append(vars, program)...)
-	logged := start(t, cmd, "--insecure").logged()
+	logged := start(t, cmd, "--insecure", "--metrics-token", "hush").logged()
 	for _, want := range []string{
 		"PICTOR_TTLL is not a setting of pictor and has no effect; did you mean PICTOR_TTL?",
 		"PICTOR_CACHE_DISK is 104857600 without a unit, which counts bytes: write 100MiB if that is meant",
+		"every user of this machine can read --metrics-token in the list of processes: " +
+			"set PICTOR_METRICS_TOKEN in the environment, or use --metrics-token-file",
 	} {
 		if code != 0 || !strings.Contains(errs, "pictor: warning: "+want) {
 			t.Errorf("config: %d %s", code, errs)
