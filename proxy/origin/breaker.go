@@ -20,8 +20,9 @@ const (
 	breakerURLs     = 3
 	// breakerMemory is how long a failure counts.
 	breakerMemory = time.Minute
-	// The first suspension, and the longest. Each probe that fails doubles it.
-	firstSuspension, longestSuspension = 5 * time.Second, time.Minute
+	// The first suspension, and the longest: so long after a host is back it may
+	// still not be asked. Each probe that fails doubles it.
+	firstSuspension, longestSuspension = 5 * time.Second, 20 * time.Second
 	// maxBreakers bounds the hosts that are remembered, at some 300 bytes each.
 	// Only hosts that failed are.
 	maxBreakers = 1024
