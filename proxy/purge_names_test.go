@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"slices"
@@ -21,7 +22,7 @@ func namesRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
 	return newRig(t, func(c *Config) {
 		c.AutoFormats = []transform.Format{transform.AVIF, transform.WebP}
-		local, err := origin.New(origin.Config{Local: os.DirFS(t.TempDir())})
+		local, err := origin.New(origin.Config{Local: os.DirFS(t.TempDir()).(fs.StatFS)})
 		if err != nil {
 			t.Fatal(err)
 		}

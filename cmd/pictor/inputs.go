@@ -9,6 +9,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
@@ -23,7 +24,7 @@ type inputs struct {
 	thumbor *thumbor.Dialect
 	formats []transform.Format
 	cdn     proxy.CDN
-	local   fs.FS
+	local   fs.StatFS
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
 }
@@ -159,17 +160,17 @@ func networks(cfg *config.Serve) config.Prefixes {
 
 // localFiles is where local:/// leads: the configured directory, out of which no
 // link leads, and in development the playground's samples before it.
-func localFiles(cfg *config.Serve) (fs.FS, error) {
+func localFiles(cfg *config.Serve) (fs.StatFS, error) {
 	var layers overlay
 	if cfg.Dev {
-		layers = append(layers, playground.Samples())
+		layers = append(layers, embedded{playground.Samples()})
 	}
 	if cfg.LocalRoot != "" {
 		root, err := os.OpenRoot(cfg.LocalRoot)
 		if err != nil {
 			return nil, fmt.Errorf("--local-root cannot be opened: %w", err)
 		}
-		layers = append(layers, root.FS())
+		layers = append(layers, origin.RegularFiles(root))
 	}
 	if len(layers) == 0 {
 		return nil, nil
@@ -177,16 +178,30 @@ func localFiles(cfg *config.Serve) (fs.FS, error) {
 	return layers, nil
 }
 
+// embedded are files that are part of the program, which can be opened to look
+// at them.
+type embedded struct{ fs.FS }
+
+func (e embedded) Stat(name string) (fs.FileInfo, error) { return fs.Stat(e.FS, name) }
+
 // overlay looks a file up in several places, the first one that has it counts.
-type overlay []fs.FS
+// Its Stat is that of the layers: without one fs.Stat would open the file.
+type overlay []fs.StatFS
 
 func (o overlay) Open(name string) (fs.File, error) {
-	err := error(&fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist})
+	return inLayers(o, "open", name, fs.StatFS.Open)
+}
+
+func (o overlay) Stat(name string) (fs.FileInfo, error) {
+	return inLayers(o, "stat", name, fs.StatFS.Stat)
+}
+
+func inLayers[T any](o overlay, op, name string, find func(fs.StatFS, string) (T, error)) (found T, err error) {
+	err = &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	for _, layer := range o {
-		var f fs.File
-		if f, err = layer.Open(name); !errors.Is(err, fs.ErrNotExist) {
-			return f, err
+		if found, err = find(layer, name); !errors.Is(err, fs.ErrNotExist) {
+			return found, err
 		}
 	}
-	return nil, err
+	return found, err
 }

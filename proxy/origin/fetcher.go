@@ -20,7 +20,7 @@ type Config struct {
 	// Timeout bounds what an origin takes, redirects and body included;
 	// default 10 s. To wait for a connection or for a reservation is not the
 	// origin's time; to make a connection takes 8 s at most. A local file has
-	// no bound but its context's.
+	// no bound but its context's, which ends the wait also where a file system hangs.
 	Timeout time.Duration
 	// FirstByte bounds what an origin takes from when it is asked until its
 	// response begins, for each redirect anew; default half of Timeout.
@@ -32,8 +32,9 @@ type Config struct {
 	// AllowNetworks are exempt from the address guard.
 	AllowNetworks []netip.Prefix
 	// Local is where local:///path is looked up; nil means that no local
-	// source is served. (*os.Root).FS lets no link lead out of it, os.DirFS does.
-	Local fs.FS
+	// source is served. Its Stat must open nothing. RegularFiles lets no link
+	// lead out of its root, and opens regular files alone.
+	Local fs.StatFS
 	// MaxRedirects is how many are followed; default 5, negative means none.
 	MaxRedirects int
 	// ID is the pseudonym of this instance in the Via and CDN-Loop of its
@@ -50,6 +51,7 @@ type Fetcher struct {
 	cfg       Config
 	transport *http.Transport
 	breakers  *breakers
+	local     localIO
 }
 
 // Meta is what an origin says about a source.
@@ -124,7 +126,7 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b}, nil
+	return &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b, local: newLocalIO()}, nil
 }
 
 // Close lets idle connections go. Fetches that still run are not ended by it.

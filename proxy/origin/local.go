@@ -5,31 +5,71 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
+	"syscall"
 )
+
+// errIrregular: a name leads to something else than a file with bytes in it.
+var errIrregular = errors.New("not a regular file")
+
+// rootFiles are the regular files below a root.
+type rootFiles struct{ root *os.Root }
+
+// RegularFiles is the file system of a root for Config.Local. It follows links
+// only within the root, and opens nothing but regular files: to open a FIFO
+// would wait for its writer, and to open a device may do anything.
+func RegularFiles(root *os.Root) fs.StatFS { return rootFiles{root} }
+
+// Stat follows links within the root. It opens nothing.
+func (r rootFiles) Stat(name string) (fs.FileInfo, error) {
+	st, err := r.root.Stat(name)
+	if err == nil && !st.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errIrregular}
+	}
+	return st, err
+}
+
+// Open opens a regular file.
+func (r rootFiles) Open(name string) (fs.File, error) {
+	if _, err := r.Stat(name); err != nil {
+		return nil, err
+	}
+	return r.open(name)
+}
+
+// open is for what was a regular file just now. O_NONBLOCK keeps it from
+// waiting where a FIFO or a device has taken its place, and the file that is
+// open is looked at once more.
+func (r rootFiles) open(name string) (fs.File, error) {
+	f, err := r.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errIrregular}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
 
 // fetchLocal reads a file below the configured folder. Whatever is wrong with
 // it (missing, forbidden, no regular file, a link that leads out): from outside
 // it does not exist.
 func (f *Fetcher) fetchLocal(ctx context.Context, name string, w io.Writer, reserve func(int64) error) (Meta, error) {
-	// To open a pipe is to wait for its writer, so it is looked at first.
-	st, err := fs.Stat(f.cfg.Local, name)
-	if err != nil {
+	file, st, err := f.local.open(ctx, f.cfg.Local, name)
+	switch {
+	case context.Cause(ctx) != nil && err != nil:
+		return Meta{}, context.Cause(ctx)
+	case err != nil:
 		return Meta{}, fail(ErrNotFound, err.Error())
 	}
-	if !st.Mode().IsRegular() {
-		return Meta{}, fail(ErrNotFound, "not a regular file")
-	}
-	file, err := f.cfg.Local.Open(name)
-	if err != nil {
-		return Meta{}, fail(ErrNotFound, err.Error())
-	}
-	defer file.Close()
-	if st, err = file.Stat(); err != nil {
-		return Meta{}, fail(ErrNotFound, err.Error())
-	}
+	defer file.close()
 	// What is appended from here on is not of this picture.
-	body := &localBody{ctx: ctx, file: io.LimitReader(file, st.Size())}
-	n, err := f.copy(w, body, st.Size(), reserve)
+	n, err := f.copy(w, io.LimitReader(file, st.Size()), st.Size(), reserve)
 	if err != nil {
 		return Meta{}, err
 	}
@@ -37,21 +77,4 @@ func (f *Fetcher) fetchLocal(ctx context.Context, name string, w io.Writer, rese
 		return Meta{}, fail(ErrTruncated, "the file shrank while it was read")
 	}
 	return Meta{LastModified: st.ModTime(), Size: n}, nil
-}
-
-// localBody is a file that stops where its context ends.
-type localBody struct {
-	ctx  context.Context
-	file io.Reader
-}
-
-func (b *localBody) Read(p []byte) (int, error) {
-	if cause := context.Cause(b.ctx); cause != nil {
-		return 0, cause
-	}
-	n, err := b.file.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = blame(b.ctx, ErrUnreachable, err)
-	}
-	return n, err
 }

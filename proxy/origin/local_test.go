@@ -1,6 +1,8 @@
 package origin
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -50,7 +52,7 @@ func TestLinksDoNotLeadOutOfARoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	f := newFetcher(t, Config{Local: root.FS()})
+	f := newFetcher(t, Config{Local: RegularFiles(root)})
 	if body, _, err := fetch(t, f, "local:///in"); body != "picture" || err != nil {
 		t.Errorf("%q, %v", body, err)
 	}
@@ -60,31 +62,124 @@ func TestLinksDoNotLeadOutOfARoot(t *testing.T) {
 	}
 }
 
-// odd is a folder with one file, "a", that says it has 9 bytes.
+// odd is a folder with one file, "a", that says it has 9 bytes. Each of its
+// calls goes through at, unless that is nil.
 type odd struct {
 	read func(p []byte) (int, error)
+	at   func(call string)
 }
 
-func (o odd) Open(string) (fs.File, error) { return o, nil }
-func (o odd) Stat() (fs.FileInfo, error)   { return o, nil }
-func (o odd) Read(p []byte) (int, error)   { return o.read(p) }
-func (odd) Close() error                   { return nil }
-func (odd) Name() string                   { return "a" }
-func (odd) Size() int64                    { return 9 }
-func (odd) Mode() fs.FileMode              { return 0 }
-func (odd) ModTime() time.Time             { return time.Time{} }
-func (odd) IsDir() bool                    { return false }
-func (odd) Sys() any                       { return nil }
+func (o odd) call(name string) {
+	if o.at != nil {
+		o.at(name)
+	}
+}
+
+func (o odd) Stat(string) (fs.FileInfo, error) {
+	o.call("stat")
+	return oddFile{o}, nil
+}
+
+func (o odd) Open(string) (fs.File, error) {
+	o.call("open")
+	return oddFile{o}, nil
+}
+
+type oddFile struct{ odd }
+
+func (f oddFile) Stat() (fs.FileInfo, error) {
+	f.call("fstat")
+	return f, nil
+}
+
+func (f oddFile) Read(p []byte) (int, error) {
+	f.call("read")
+	return f.read(p)
+}
+
+func (f oddFile) Close() error {
+	f.call("close")
+	return nil
+}
+
+func (oddFile) Name() string       { return "a" }
+func (oddFile) Size() int64        { return 9 }
+func (oddFile) Mode() fs.FileMode  { return 0 }
+func (oddFile) ModTime() time.Time { return time.Time{} }
+func (oddFile) IsDir() bool        { return false }
+func (oddFile) Sys() any           { return nil }
 
 func TestFilesThatChangeWhileTheyAreRead(t *testing.T) {
-	endless := odd{func(p []byte) (int, error) { return len(p), nil }}
+	endless := odd{read: func(p []byte) (int, error) { return len(p), nil }}
 	if body, _, err := fetch(t, newFetcher(t, Config{Local: endless}), "local:///a"); len(body) != 9 || err != nil {
 		t.Errorf("grown: %d bytes, %v", len(body), err)
 	}
 	for want, end := range map[error]error{ErrTruncated: io.EOF, ErrUnreachable: &fs.PathError{Op: "read", Path: "/upstream", Err: fs.ErrInvalid}} {
-		f := newFetcher(t, Config{Local: odd{func([]byte) (int, error) { return 0, end }}})
+		f := newFetcher(t, Config{Local: odd{read: func([]byte) (int, error) { return 0, end }}})
 		if _, _, err := fetch(t, f, "local:///a"); !errors.Is(err, want) {
 			t.Errorf("%v: %v, want %v", end, err, want)
 		}
+	}
+}
+
+// A call to a file system that hangs is waited for until the context ends, and
+// holds one of a bounded number of places until it returns.
+func TestLocalFilesThatHang(t *testing.T) {
+	errEnded := errors.New("the client has left")
+	for _, hanging := range []string{"stat", "open", "fstat", "read", "close"} {
+		t.Run(hanging, func(t *testing.T) {
+			free := make(chan struct{})
+			reached := make(chan struct{}, maxLocal)
+			f := newFetcher(t, Config{Local: odd{
+				read: func(p []byte) (int, error) { return len(p), nil },
+				at: func(call string) {
+					if call == hanging {
+						reached <- struct{}{}
+						<-free
+					}
+				},
+			}})
+			for range maxLocal {
+				ctx, cancel := context.WithCancelCause(context.Background())
+				if hanging != "close" {
+					go func() {
+						<-reached
+						cancel(errEnded)
+					}()
+				}
+				var body bytes.Buffer
+				_, err := f.Fetch(ctx, "local:///a", &body, nil)
+				if hanging == "close" {
+					<-reached
+				}
+				if hanging == "close" && err != nil || hanging != "close" && !errors.Is(err, errEnded) {
+					t.Fatalf("while it hangs: %v", err)
+				}
+				cancel(nil)
+			}
+			ctx, cancel := context.WithCancelCause(context.Background())
+			late := make(chan error)
+			go func() {
+				_, err := f.Fetch(ctx, "local:///a", io.Discard, nil)
+				late <- err
+			}()
+			cancel(errEnded)
+			if err := <-late; !errors.Is(err, errEnded) {
+				t.Errorf("one more: %v", err)
+			}
+			if len(f.local) != maxLocal || len(reached) > 0 {
+				t.Errorf("%d places are taken, and %d calls more were made", len(f.local), len(reached))
+			}
+			close(free)
+			for range maxLocal { // each of them comes free
+				f.local <- struct{}{}
+			}
+			for range maxLocal {
+				<-f.local
+			}
+			if body, _, err := fetch(t, f, "local:///a"); len(body) != 9 || err != nil {
+				t.Errorf("afterwards: %d bytes, %v", len(body), err)
+			}
+		})
 	}
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+)
+
+// Through whatever layers a local source is looked up, nothing is opened that
+// is no regular file: to open a FIFO would hold a thread until somebody writes.
+func TestLocalLayersOpenRegularFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, err := range []error{
+		os.WriteFile(at("file"), []byte("picture"), 0o600), os.Mkdir(at("dir"), 0o700), os.Mkdir(at("samples"), 0o700),
+		os.Symlink("file", at("link")), os.Symlink("fifo", at("link-fifo")),
+		syscall.Mkfifo(at("fifo"), 0o600), syscall.Mkfifo(at("dir/fifo"), 0o600), syscall.Mkfifo(at("samples/fifo"), 0o600),
+		syscall.Mkfifo(at("samples/dunes.jpg"), 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, cfg := range map[string]config.Serve{
+		"root": {LocalRoot: dir}, "root below the samples": {LocalRoot: dir, Dev: true}, "samples": {Dev: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, err := localFiles(&cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := origin.New(origin.Config{Local: files})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			for source, is := range map[string]bool{
+				"file": cfg.LocalRoot != "", "link": cfg.LocalRoot != "", "samples/dunes.jpg": cfg.Dev,
+				"fifo": false, "link-fifo": false, "dir/fifo": false, "samples/fifo": false,
+				"dir": false, "samples": false, "nothing": false,
+			} {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				_, err := f.Fetch(ctx, "local:///"+source, &bytes.Buffer{}, nil)
+				cancel()
+				if is && err != nil || !is && !errors.Is(err, origin.ErrNotFound) {
+					t.Errorf("%s: %v", source, err)
+				}
+			}
+		})
+	}
+}
