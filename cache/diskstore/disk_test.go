@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -59,6 +60,7 @@ func open(t testing.TB, dir string, cfg Config) (*Store, func()) {
 func uncounted(t testing.TB, dir string, cfg Config) (s *Store, count func()) {
 	t.Helper()
 	cfg.MaxRecords, cfg.Now, cfg.Patience = max(cfg.MaxRecords, 10), time.Now, unhurried
+	cfg.Log, cfg.maxDoomed = slog.New(slog.DiscardHandler), max(cfg.maxDoomed, 1)
 	s = &Store{cfg: cfg, name: "s", index: newIndex(), verifying: map[Name]*verification{},
 		scanned: make(chan struct{}), ending: make(chan struct{})}
 	var err error

@@ -62,7 +62,7 @@ func (s *Store) get(name Name) (*Record, *verification) {
 	if at != nil {
 		seen = *at
 	}
-	if s.closed.Load() || at != nil && at.dropped || at == nil && s.counted {
+	if s.closed.Load() || at != nil && at.dropped || at == nil && (s.counted || s.void) {
 		s.mu.Unlock()
 		return nil, nil
 	}
@@ -135,7 +135,7 @@ func (s *Store) found(name Name, r *Record, made uint32) {
 	s.mu.Lock()
 	now := s.cfg.Now()
 	at := s.index.find(name)
-	if at == nil && !s.counted {
+	if at == nil && !s.counted && !s.void {
 		at = s.count(slot{name: name, blocks: uint32(blocksOf(r.length()))}, false)
 		made = at.made
 	}

@@ -27,6 +27,7 @@ const (
 	// maxErrands bounds what is done without anybody waiting for it.
 	maxErrands = 8
 	// maxDoomed is how many names are remembered that were dropped meanwhile.
+	// Beyond that all that the store has is dropped.
 	maxDoomed = 10_000
 )
 
@@ -36,8 +37,10 @@ type hang struct {
 	// calls are those that were given up on and have not returned, but for
 	// astray, which hang by themselves.
 	calls, astray int
-	// doomed are records to be dropped when they have.
+	// doomed are records to be dropped when they have; all: there were too many
+	// to remember, so that every record is.
 	doomed  map[Name]struct{}
+	all     bool
 	errands int
 }
 
@@ -168,21 +171,35 @@ func (s *Store) giveUp(done <-chan struct{}, late func(), alone bool) {
 func (s *Store) back() {
 	for {
 		s.hang.mu.Lock()
-		if s.hang.calls > 1 || len(s.hang.doomed) == 0 {
+		if s.hang.calls > 1 || len(s.hang.doomed) == 0 && !s.hang.all {
 			s.hang.calls--
 			last := s.hang.calls == 0
 			s.hang.mu.Unlock()
 			if last {
 				s.cfg.Log.Info("disk cache responds again", "store", s.name)
+				s.tidy()
 			}
 			return
 		}
-		doomed := s.hang.doomed
-		s.hang.doomed = nil
+		doomed, all := s.hang.doomed, s.hang.all
+		s.hang.doomed, s.hang.all = nil, false
 		s.hang.mu.Unlock()
+		if all {
+			s.dropAll()
+			continue
+		}
 		for name := range doomed {
 			s.drop(name)
 		}
+	}
+}
+
+// tidy has the files removed of records that were dropped and are still there.
+func (s *Store) tidy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.undone {
+		s.errand(s.catchUp)
 	}
 }
 
@@ -197,8 +214,11 @@ func (s *Store) doom(name Name) bool {
 	if s.hang.doomed == nil {
 		s.hang.doomed = map[Name]struct{}{}
 	}
-	if len(s.hang.doomed) < maxDoomed {
+	if !s.hang.all {
 		s.hang.doomed[name] = struct{}{}
+	}
+	if len(s.hang.doomed) > s.cfg.maxDoomed {
+		s.hang.doomed, s.hang.all = nil, true
 	}
 	return true
 }

@@ -3,6 +3,8 @@ package diskstore
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -195,5 +197,76 @@ func TestALentBody(t *testing.T) {
 	l.takeBack()
 	if n, err := l.Read(b); n != 0 || !errors.Is(err, ErrHangs) {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// stall has the disk hang until free is called.
+func stall(t *testing.T, s *Store) (free func()) {
+	t.Helper()
+	patience := s.cfg.Patience
+	s.cfg.Patience = time.Second / 50
+	stop := make(chan struct{})
+	if s.within(func() { <-stop }, nil) || !s.hangs() {
+		t.Fatal("it does not hang")
+	}
+	s.cfg.Patience = patience
+	return sync.OnceFunc(func() { close(stop) })
+}
+
+// What is dropped while the disk hangs is not found when it responds again, nor
+// by the next process, however much that was and whether the store was counted.
+func TestDropsWhileTheDiskHangs(t *testing.T) {
+	const most = 10
+	for _, dropped := range []int{0, 1, most, most + 1, 3 * most} {
+		for _, counted := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%d dropped, counted %v", dropped, counted), func(t *testing.T) {
+				dir, cfg := t.TempDir(), Config{MaxBytes: 1 << 20, maxDoomed: most}
+				s, end := open(t, dir, cfg)
+				for i := range 4 * most {
+					put(t, s, fmt.Sprint(i), "body")
+				}
+				count := func() {}
+				if !counted {
+					end()
+					cfg.MaxRecords = 100
+					s, count = uncounted(t, dir, cfg)
+					end = s.Close
+				}
+				free := stall(t, s)
+				for i := range dropped {
+					s.Drop(NameOf(fmt.Sprint(i)))
+				}
+				free()
+				settle(t, s)
+				check := func(when string) {
+					for i := range dropped {
+						if _, _, ok := get(t, s, fmt.Sprint(i)); ok {
+							t.Errorf("%s: %d is there", when, i)
+						}
+					}
+					if _, _, ok := get(t, s, fmt.Sprint(4*most-1)); ok != (dropped <= most) {
+						t.Errorf("%s: what was not dropped is there: %v", when, ok)
+					}
+				}
+				check("at once")
+				count()
+				settle(t, s)
+				check("counted")
+				left := 4*most - dropped
+				if dropped > most {
+					left = 0
+				}
+				if st, n := s.Stats(), taken(t, filepath.Join(dir, below, "s")); st.Records != left || st.Bytes != n || n != int64(left*block) {
+					t.Errorf("%+v, and %d bytes are there; want %d records", st, n, left)
+				}
+				put(t, s, "1", "new")
+				want(t, s, "1", "new")
+				end()
+				s, _ = open(t, dir, cfg)
+				want(t, s, "1", "new")
+				s.Drop(NameOf("1"))
+				check("the next process")
+			})
+		}
 	}
 }

@@ -106,6 +106,13 @@ func (x *index) dropped() (names []Name) {
 	return names
 }
 
+// dropAll marks all records as dropped.
+func (x *index) dropAll() {
+	for _, i := range x.at {
+		x.slots[i].dropped = true
+	}
+}
+
 // useEvery is how often a use is written into the file's time.
 const useEvery = time.Minute
 

@@ -45,10 +45,13 @@ func (s *Store) scan() {
 	defer s.mu.Unlock()
 	for _, r := range found {
 		if s.index.find(r.name) == nil {
-			s.count(slot{name: r.name, blocks: r.blocks, used: uint32(r.used)}, true)
+			s.count(slot{name: r.name, blocks: r.blocks, used: uint32(r.used), dropped: s.void}, true)
 		}
 	}
-	s.counted = true
+	if s.counted = true; s.void {
+		s.void = false
+		s.errand(s.catchUp)
+	}
 	// Where the bound has become smaller this may take a while, in which what
 	// stays is found already.
 	if err := s.room(0, 0); err != nil && !errors.Is(err, errClosed) {

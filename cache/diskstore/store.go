@@ -29,6 +29,8 @@ type Config struct {
 	// gets done; 0 means a second. Nobody waits for ten times as long for a call
 	// that gets nothing done itself.
 	Patience time.Duration
+
+	maxDoomed int // tests drop fewer
 }
 
 // Why Put does not keep a record, beside the file system's errors.
@@ -93,9 +95,10 @@ type Store struct {
 	// verifying are the records that are being read whole.
 	verifying map[Name]*verification
 	// counted: all that was there is in the index. ready: and within the bound.
-	counted, ready bool
-	paused         time.Time
-	failing        bool
+	// void: what is not in the index yet was dropped.
+	counted, ready, void bool
+	paused               time.Time
+	failing              bool
 	// undone: there may be records that could not be removed when they were
 	// dropped. They are tried again, not before retry.
 	undone bool
@@ -132,6 +135,9 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = time.Second
+	}
+	if cfg.maxDoomed <= 0 {
+		cfg.maxDoomed = maxDoomed
 	}
 	err := soon(f.patience, func() error { return f.root.Mkdir(name, 0o700) }, func() {})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -201,6 +207,21 @@ func (s *Store) discard(name Name) {
 	if at != nil {
 		at.dropped = true
 	}
+}
+
+// dropAll drops every record at once. The files go later: until then they are
+// still counted, as those that cannot be removed are.
+func (s *Store) dropAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return
+	}
+	s.cfg.Log.Warn("too many records were dropped while the disk cache did not respond: all are dropped",
+		"store", s.name, "records", s.index.len())
+	s.index.dropAll()
+	s.void = !s.counted
+	s.undone = true
 }
 
 // forget takes a record out of the index whose file is gone.
