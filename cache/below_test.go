@@ -40,7 +40,7 @@ func TestALateFillDoesNotReplaceANewerOneBelow(t *testing.T) {
 			settle(c)
 			finish()
 			c.running.Wait()
-			if e, ok := tier.Get("k"); !ok || content(t, e)[:3] != "new" {
+			if e, ok := tier.Get(context.Background(), "k"); !ok || content(t, e)[:3] != "new" {
 				t.Errorf("%v, %v", e, ok)
 			} else {
 				e.Close()
@@ -57,8 +57,8 @@ type gated struct {
 	readsUntilNow int64
 }
 
-func (g *gated) Get(k Key) (*Entry, bool) {
-	e, ok := g.Tier.Get(k)
+func (g *gated) Get(_ context.Context, k Key) (*Entry, bool) {
+	e, ok := g.Tier.Get(context.Background(), k)
 	if g.gets.Add(1) == g.readsUntilNow {
 		close(g.read)
 		<-g.goOn
@@ -125,9 +125,9 @@ func TestWhatIsPromoted(t *testing.T) {
 // slowTier takes its time.
 type slowTier struct{ Tier }
 
-func (s slowTier) Get(k Key) (*Entry, bool) {
+func (s slowTier) Get(_ context.Context, k Key) (*Entry, bool) {
 	time.Sleep(20 * time.Millisecond) // it is what the test is about
-	return s.Tier.Get(k)
+	return s.Tier.Get(context.Background(), k)
 }
 
 // What lands of other keys while a slow tier is looked at is no reason to look
@@ -229,7 +229,7 @@ func TestAFlightLastsUntilWhatItEndsIsGone(t *testing.T) {
 			if st := c.Stats(); st.Flights != 0 {
 				t.Errorf("%+v", st)
 			}
-			if _, ok := tier.Get("k"); ok {
+			if _, ok := tier.Get(context.Background(), "k"); ok {
 				t.Error("it is there still")
 			}
 		})

@@ -95,11 +95,14 @@ type Cache struct {
 	promoting chan struct{}
 	wantedUp  wantedUp
 	sweeping  atomic.Bool
-	// closing is closed by Close, for what waits for nobody.
-	closing chan struct{}
+	// closing ends when the cache is closed, for what nobody waits for.
+	closing context.Context
+	end     context.CancelFunc
 
 	mu      sync.Mutex
 	flights map[Key]*flight
+	// filling is how many flights there are, also those that no table has.
+	filling int
 	closed  bool
 	stats   Stats
 }
@@ -127,7 +130,8 @@ func New(cfg Config) (*Cache, error) {
 			return nil, err
 		}
 	}
-	c := &Cache{cfg: cfg, flights: map[Key]*flight{}, promoting: make(chan struct{}, promotions), closing: make(chan struct{})}
+	c := &Cache{cfg: cfg, flights: map[Key]*flight{}, promoting: make(chan struct{}, promotions)}
+	c.closing, c.end = context.WithCancel(context.Background())
 	if c.memory, err = newMemory(cfg); err != nil {
 		return nil, err
 	}
@@ -156,8 +160,10 @@ func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 // try is one round of Get.
 func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
 	seen, came := c.landingsOf(key).Load(), c.cfg.Clock.Applied()
-	e, s := c.find(key)
+	e, s := c.find(ctx, key)
 	switch {
+	case e == nil && ctx.Err() != nil: // perhaps it was not found for that
+		return nil, Miss, context.Cause(ctx)
 	case s == fresh:
 		c.hit(e)
 		if !e.Refresh.IsZero() && !c.cfg.Now().Before(e.Refresh) {
@@ -181,7 +187,7 @@ func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 	if err := c.wait(ctx, key, f, outcome, a); err != nil {
 		return c.despite(e, s, outcome, err)
 	}
-	got, outcome, err := c.landed(f, outcome, e)
+	got, outcome, err := c.landed(ctx, f, outcome, e)
 	if e != nil && (got == nil || got.file != e.file) {
 		e.Close()
 	}
@@ -221,7 +227,7 @@ var errLate = errors.New("the fill is late")
 // again what was purged: the flight may have been on its way before this client
 // came, and the purge in between. old is what the client found, and may have the
 // bytes that the flight found to be still right.
-func (c *Cache) landed(f *flight, outcome Outcome, old *Entry) (*Entry, Outcome, error) {
+func (c *Cache) landed(ctx context.Context, f *flight, outcome Outcome, old *Entry) (*Entry, Outcome, error) {
 	e := f.entry
 	switch hard, _ := c.purges(e); {
 	case e.Seq < hard:
@@ -232,7 +238,7 @@ func (c *Cache) landed(f *flight, outcome Outcome, old *Entry) (*Entry, Outcome,
 		e = e.facts()
 		e.file = old.file
 	case e.renewed && e.Body == nil:
-		e = c.inFile(e)
+		e = c.inFile(ctx, e)
 	}
 	if e == nil {
 		return nil, outcome, errAgain
@@ -242,9 +248,9 @@ func (c *Cache) landed(f *flight, outcome Outcome, old *Entry) (*Entry, Outcome,
 
 // inFile opens an entry that was renewed in a lower tier, for somebody who came
 // too late to find the old one there.
-func (c *Cache) inFile(renewed *Entry) *Entry {
+func (c *Cache) inFile(ctx context.Context, renewed *Entry) *Entry {
 	for _, t := range c.cfg.Lower {
-		e, ok := t.Get(renewed.Key)
+		e, ok := t.Get(ctx, renewed.Key)
 		if !ok {
 			continue
 		}
@@ -283,7 +289,7 @@ func (c *Cache) Holds(e *Entry, o Outcome) bool {
 
 // Lookup is Get without a fill: a fresh entry or nothing.
 func (c *Cache) Lookup(key Key) (*Entry, bool) {
-	e, s := c.find(key)
+	e, s := c.find(context.Background(), key)
 	switch {
 	case s == fresh:
 		c.hit(e)
@@ -296,8 +302,8 @@ func (c *Cache) Lookup(key Key) (*Entry, bool) {
 
 // find looks a key up in all tiers, and among the flights that are about to be
 // in one: the first that has anything of use has the newest.
-func (c *Cache) find(key Key) (*Entry, state) {
-	if e, ok := c.memory.Get(key); ok {
+func (c *Cache) find(ctx context.Context, key Key) (*Entry, state) {
+	if e, ok := c.memory.Get(ctx, key); ok {
 		if s := c.judge(e); s > gone {
 			c.use(e)
 			return e, s
@@ -310,7 +316,7 @@ func (c *Cache) find(key Key) (*Entry, state) {
 		}
 	}
 	for i, t := range c.cfg.Lower {
-		e, ok := t.Get(key)
+		e, ok := t.Get(ctx, key)
 		if !ok {
 			continue
 		}
@@ -369,27 +375,4 @@ func (c *Cache) count(change func(*Stats)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.stats)
-}
-
-// Close ends the fills that nobody waits for, waits for the others, then closes
-// the tiers, which must not be written to after that. A Get after it hits nothing and fills nothing.
-func (c *Cache) Close() {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.closed = true
-	close(c.closing)
-	for _, f := range c.flights {
-		if f.waiters == 0 {
-			f.cancel() // nobody is there any more who would be served
-		}
-	}
-	c.mu.Unlock()
-	c.running.Wait()
-	c.memory.Close()
-	for _, t := range c.cfg.Lower {
-		t.Close()
-	}
 }

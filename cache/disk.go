@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
@@ -36,11 +37,11 @@ func Disk(store *diskstore.Store, log string) Tier {
 
 // change lets one in who changes a record, and reports whether it did in time.
 func (t *diskTier) change(name diskstore.Name) (leave func(), ok bool) {
-	if !t.writing.enter(t.patience) {
+	if !t.writing.enter(context.Background(), t.patience) {
 		return nil, false
 	}
 	record := t.changing[name[0]%16]
-	if !record.enter(t.patience) {
+	if !record.enter(context.Background(), t.patience) {
 		t.writing.leave()
 		return nil, false
 	}
@@ -53,8 +54,8 @@ func (t *diskTier) change(name diskstore.Name) (leave func(), ok bool) {
 // door lets as many in at once as it has room for.
 type door chan struct{}
 
-// enter reports whether there was room in time.
-func (d door) enter(patience time.Duration) bool {
+// enter reports whether there was room in time, and before ctx ended.
+func (d door) enter(ctx context.Context, patience time.Duration) bool {
 	select {
 	case d <- struct{}{}:
 		return true
@@ -66,23 +67,24 @@ func (d door) enter(patience time.Duration) bool {
 	case d <- struct{}{}:
 		return true
 	case <-t.C:
-		return false
+	case <-ctx.Done():
 	}
+	return false
 }
 
 func (d door) leave() { <-d }
 
 // Get leaves the bytes where they are.
-func (t *diskTier) Get(key Key) (*Entry, bool) {
-	if !t.reading.enter(t.patience) {
+func (t *diskTier) Get(ctx context.Context, key Key) (*Entry, bool) {
+	if !t.reading.enter(ctx, t.patience) {
 		return nil, false
 	}
 	defer t.reading.leave()
-	return t.get(diskstore.NameOf(string(key)), key)
+	return t.get(ctx, diskstore.NameOf(string(key)), key)
 }
 
-func (t *diskTier) get(name diskstore.Name, key Key) (*Entry, bool) {
-	r, ok := t.store.Get(name)
+func (t *diskTier) get(ctx context.Context, name diskstore.Name, key Key) (*Entry, bool) {
+	r, ok := t.store.Get(ctx, name)
 	if !ok {
 		return nil, false
 	}
@@ -119,7 +121,7 @@ func (t *diskTier) Renew(e *Entry) bool {
 		return false
 	}
 	defer leave()
-	have, ok := t.get(name, e.Key)
+	have, ok := t.get(context.Background(), name, e.Key)
 	if !ok {
 		return false
 	}

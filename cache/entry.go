@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -73,6 +74,8 @@ type mark struct {
 // file is an open record.
 type file interface {
 	io.ReaderAt
+	// Reader reads all of it, until ctx ends.
+	Reader(ctx context.Context) io.Reader
 	io.Closer
 	Size() int64
 }
@@ -96,6 +99,14 @@ func (e *Entry) Size() int64 {
 func (e *Entry) Content() io.ReadSeeker {
 	if e.file != nil {
 		return io.NewSectionReader(e.file, 0, e.file.Size())
+	}
+	return bytes.NewReader(e.Body)
+}
+
+// contentUntil is Content that ends with ctx.
+func (e *Entry) contentUntil(ctx context.Context) io.Reader {
+	if e.file != nil {
+		return e.file.Reader(ctx)
 	}
 	return bytes.NewReader(e.Body)
 }

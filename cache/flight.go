@@ -104,6 +104,7 @@ func (c *Cache) start(key Key, fill Fill, a ask) *flight {
 		c.flights[key] = f
 	}
 	c.stats.Fills++
+	c.filling++
 	c.running.Add(1)
 	go c.fly(ctx, key, f, fill)
 	return f
@@ -113,6 +114,11 @@ func (c *Cache) start(key Key, fill Fill, a ask) *flight {
 // let those go who wait.
 func (c *Cache) fly(ctx context.Context, key Key, f *flight, fill Fill) {
 	defer c.running.Done()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.filling--
+	}()
 	defer f.cancel()
 	returned := false
 	defer func() {
@@ -265,13 +271,14 @@ func (c *Cache) commit(ctx context.Context, f *flight) error {
 
 // leave is a client that stops waiting. With the last one, unless the fill is
 // committed, its context ends, and the table forgets it: nobody new may join
-// what is doomed. One that wants it to goes on in any case.
+// what is doomed. One that wants it to goes on in any case, but for a cache that
+// is being closed.
 func (c *Cache) leave(key Key, f *flight, goOn bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.waiters--
 	f.committed = f.committed || goOn
-	if f.waiters > 0 || f.landed || f.committed {
+	if f.waiters > 0 || f.landed || f.committed && !c.closed {
 		return
 	}
 	f.cancel()

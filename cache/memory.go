@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	crand "crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -102,7 +103,7 @@ func (m *memory) bound(maxBytes int64) {
 }
 
 // Get compares the full key: two keys may share both hashes.
-func (m *memory) Get(key Key) (*Entry, bool) {
+func (m *memory) Get(_ context.Context, key Key) (*Entry, bool) {
 	if m == nil {
 		return nil, false
 	}
@@ -180,7 +181,7 @@ func (m *memory) set(e *Entry) bool {
 
 // Renew keeps the bytes that are there.
 func (m *memory) Renew(e *Entry) bool {
-	have, ok := m.Get(e.Key)
+	have, ok := m.Get(context.Background(), e.Key)
 	if !ok || have.ETag != e.ETag {
 		return false
 	}

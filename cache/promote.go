@@ -49,9 +49,10 @@ func (c *Cache) promote(e *Entry, i int) {
 
 // copyUp reads the entry anew: whoever found it may be done with it. A flight may
 // land meanwhile with what is newer, and too large for the RAM tier: what was
-// copied goes again where it is not what the lower tier has.
+// copied goes again where it is not what the lower tier has. It ends where the
+// cache is closed.
 func (c *Cache) copyUp(key Key, from Tier) {
-	e, ok := from.Get(key)
+	e, ok := from.Get(c.closing, key)
 	if !ok {
 		return
 	}
@@ -59,13 +60,13 @@ func (c *Cache) copyUp(key Key, from Tier) {
 	up := e.facts()
 	up.mark = &mark{}
 	up.Body = make([]byte, e.Size())
-	if _, err := io.ReadFull(e.Content(), up.Body); err != nil {
+	if _, err := io.ReadFull(e.contentUntil(c.closing), up.Body); err != nil {
 		return
 	}
 	if c.judge(up) != fresh || !c.memory.putNew(up) {
 		return
 	}
-	there, ok := from.Get(key)
+	there, ok := from.Get(c.closing, key)
 	if ok {
 		defer there.Close()
 	}

@@ -40,7 +40,7 @@ func (c *Cache) sweep() {
 		defer c.running.Done()
 		for pause := sweepAfter; ; {
 			select {
-			case <-c.closing:
+			case <-c.closing.Done():
 				return
 			case <-time.After(pause):
 			}

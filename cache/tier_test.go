@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -76,7 +77,7 @@ var factsOnly = cmpopts.IgnoreUnexported(Entry{})
 // holds wants a tier to have exactly this entry, or nothing.
 func holds(t testing.TB, tier Tier, key Key, want *Entry) {
 	t.Helper()
-	e, ok := tier.Get(key)
+	e, ok := tier.Get(context.Background(), key)
 	if !ok {
 		if want != nil {
 			t.Errorf("%s is not there", key)
@@ -153,7 +154,7 @@ func TestTiers(t *testing.T) {
 		"an open entry stays what it is": func(t *testing.T, tier Tier) {
 			body := strings.Repeat("old", 100_000)
 			tier.Put(full("k", body))
-			e, ok := tier.Get("k")
+			e, ok := tier.Get(context.Background(), "k")
 			if !ok {
 				t.Fatal("not there")
 			}
@@ -179,7 +180,7 @@ func TestTiers(t *testing.T) {
 						case 4:
 							tier.Drop(key)
 						}
-						if e, ok := tier.Get(key); ok {
+						if e, ok := tier.Get(context.Background(), key); ok {
 							got := content(t, e)
 							if e.Key != key || strings.Trim(got, string(key)) != "" || e.ETag != ETag([]byte(got)) {
 								t.Errorf("%s: %s, %.20q", key, e.Key, got)

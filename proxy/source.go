@@ -190,7 +190,7 @@ func (src *source) get() {
 
 func (src *source) find(wait *patience) error {
 	t, w := src.t, src.wanted
-	stored := t.stored(src.id)
+	stored := t.stored(src.ctx, src.id)
 	if stored != nil {
 		hard, soft := stored.meta.purges(t.clock)
 		hard, soft = max(hard, w.hard), max(soft, w.soft)

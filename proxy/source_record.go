@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
@@ -99,11 +100,11 @@ func decodeSourceMeta(b []byte, id, log string) (m sourceMeta, ok bool) {
 }
 
 // stored looks a source up on disk.
-func (t *sources) stored(id string) *storedSource {
+func (t *sources) stored(ctx context.Context, id string) *storedSource {
 	if t.store == nil {
 		return nil
 	}
-	r, ok := t.store.Get(diskstore.NameOf(id))
+	r, ok := t.store.Get(ctx, diskstore.NameOf(id))
 	if !ok {
 		return nil
 	}

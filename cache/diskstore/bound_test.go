@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -151,7 +152,7 @@ func TestModel(t *testing.T) {
 					t.Fatal(err)
 				}
 			case "header":
-				if r, ok := s.Get(NameOf(key)); ok {
+				if r, ok := s.Get(context.Background(), NameOf(key)); ok {
 					h := rapid.StringN(0, 300, 2000).Draw(t, "header")
 					if err := s.SetHeader(NameOf(key), r, []byte(h)); err == nil {
 						model[key] = record{h, model[key].body}
@@ -166,7 +167,7 @@ func TestModel(t *testing.T) {
 			case "reopen":
 				reopen()
 			}
-			if r, ok := s.Get(NameOf(key)); ok {
+			if r, ok := s.Get(context.Background(), NameOf(key)); ok {
 				b, err := io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
 				m, known := model[key]
 				if err != nil || !known || string(r.Header()) != m.header || string(b) != m.body {

@@ -2,6 +2,7 @@ package diskstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,13 +62,12 @@ func uncounted(t testing.TB, dir string, cfg Config) (s *Store, count func()) {
 	t.Helper()
 	cfg.MaxRecords, cfg.Now, cfg.Patience = max(cfg.MaxRecords, 10), time.Now, unhurried
 	cfg.Log, cfg.maxDoomed = slog.New(slog.DiscardHandler), max(cfg.maxDoomed, 1)
-	s = &Store{cfg: cfg, name: "s", index: newIndex(), verifying: map[Name]*verification{},
-		scanned: make(chan struct{}), ending: make(chan struct{})}
-	var err error
-	if s.root, err = os.OpenRoot(filepath.Join(dir, below)); err != nil {
+	root, err := os.OpenRoot(filepath.Join(dir, below))
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.root.Close() })
+	t.Cleanup(func() { root.Close() })
+	s = newStore(cfg, root, "s")
 	return s, func() {
 		s.running.Add(1)
 		s.scan()
@@ -84,7 +84,7 @@ func put(t testing.TB, s *Store, key, body string) {
 // get gives what a key has; it fails where that is not whole.
 func get(t testing.TB, s *Store, key string) (header, body string, ok bool) {
 	t.Helper()
-	r, ok := s.Get(NameOf(key))
+	r, ok := s.Get(context.Background(), NameOf(key))
 	if !ok {
 		return "", "", false
 	}
@@ -297,7 +297,7 @@ func TestSetHeader(t *testing.T) {
 	s, _ := open(t, dir, Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
 	for _, h := range []string{"shorter", strings.Repeat("longer", 40), strings.Repeat("much longer", 1000), "short again"} {
-		r, ok := s.Get(NameOf("k"))
+		r, ok := s.Get(context.Background(), NameOf("k"))
 		if !ok {
 			t.Fatal("not there")
 		}
@@ -309,7 +309,7 @@ func TestSetHeader(t *testing.T) {
 			t.Errorf("%v, %.20q, %q", ok, got, body)
 		}
 	}
-	r, _ := s.Get(NameOf("k"))
+	r, _ := s.Get(context.Background(), NameOf("k"))
 	put(t, s, "k", "another body")
 	if err := s.SetHeader(NameOf("k"), r, []byte("late")); err != nil {
 		t.Error(err)
@@ -324,7 +324,7 @@ func TestSetHeaderWhileOthersRead(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range 500 {
-			r, ok := s.Get(NameOf("k"))
+			r, ok := s.Get(context.Background(), NameOf("k"))
 			if !ok {
 				t.Error("lost")
 				return

@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -115,7 +116,7 @@ func TestADiskThatBecomesReadOnly(t *testing.T) {
 		put(t, s, key, "body")
 	}
 	breakDisk(t, dir)
-	r, ok := s.Get(NameOf("renewed"))
+	r, ok := s.Get(context.Background(), NameOf("renewed"))
 	if !ok {
 		t.Fatal("nothing is found on a disk that is read-only")
 	}
@@ -170,7 +171,7 @@ func TestADiskThatHangs(t *testing.T) {
 	for _, key := range []string{"stays", "dropped", "renewed", "dropped later"} {
 		put(t, s, key, "body")
 	}
-	r, _ := s.Get(NameOf("renewed"))
+	r, _ := s.Get(context.Background(), NameOf("renewed"))
 	before := s.Stats()
 	s.cfg.Patience = patience
 	body := newStalling("body")

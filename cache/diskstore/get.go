@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,22 +19,22 @@ type verification struct {
 
 // Get opens a record. The caller closes it. A body that this process has not
 // read before is read whole, once, to see that it is what was written. Where the
-// disk hangs there is none.
-func (s *Store) Get(name Name) (*Record, bool) {
+// disk hangs, or ctx ends first, there is none.
+func (s *Store) Get(ctx context.Context, name Name) (*Record, bool) {
 	for {
 		var r *Record
 		var others *verification
-		inTime := s.within(func() { r, others = s.get(name) }, func() {
+		inTime := s.ask(call{ctx: ctx, do: func() { r, others = s.get(name) }, late: func() {
 			if r != nil {
 				r.Close()
 			}
-		})
+		}})
 		switch {
 		case !inTime:
 			return nil, false
 		case others == nil:
 			return r, r != nil
-		case !s.await(others):
+		case !s.await(ctx, others):
 			return nil, false
 		}
 	}
@@ -41,15 +42,21 @@ func (s *Store) Get(name Name) (*Record, bool) {
 
 // await waits for another's verification, as for any call, and reports whether
 // the record was good.
-func (s *Store) await(v *verification) bool {
-	for !s.hangs() {
+func (s *Store) await(ctx context.Context, v *verification) bool {
+	for !s.hangs() && ctx.Err() == nil {
 		left := maxWaits*s.cfg.Patience - time.Since(v.since)
 		if left <= 0 {
 			return false
 		}
-		if before(v.done, min(left, s.cfg.Patience)) {
+		late := time.NewTimer(min(left, s.cfg.Patience))
+		select {
+		case <-v.done:
+			late.Stop()
 			return v.good
+		case <-ctx.Done():
+		case <-late.C:
 		}
+		late.Stop()
 	}
 	return false
 }
@@ -115,7 +122,7 @@ func (s *Store) open(name Name, verified bool) (*Record, error) {
 		return nil, err
 	}
 	s.headers.RLock()
-	r, err := readRecord(f)
+	r, err := readRecord(f, s)
 	s.headers.RUnlock()
 	s.done.Add(1)
 	if err == nil && !verified {

@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +16,8 @@ import (
 // A call may also hang by itself, where all else gets done. It is given up on
 // after some such whiles, and leaves the store as it is.
 //
-// So what hangs is bounded by the calls that were under way when it began, and
-// by a few others.
+// So what hangs is bounded by the calls that may be under way at once, and by a
+// few others.
 
 const (
 	// maxWaits is how many times the patience a call is waited for that gets
@@ -24,6 +25,9 @@ const (
 	maxWaits = 10
 	// maxAstray bounds the calls that hang by themselves: each holds a thread.
 	maxAstray = 32
+	// maxCalls is how many calls are under way at once: each that hangs holds a
+	// thread.
+	maxCalls = 64
 	// maxErrands bounds what is done without anybody waiting for it.
 	maxErrands = 8
 	// maxDoomed is how many names are remembered that were dropped meanwhile.
@@ -58,15 +62,22 @@ func (s *Store) Patience() time.Duration { return s.cfg.Patience }
 // call is something that is asked of the disk.
 type call struct {
 	do func()
-	// late is called when it returns after it was given up on; nil is for
-	// nothing to do then.
+	// ctx is whose end ends the wait; nil is for none. The call goes on.
+	ctx context.Context
+	// late is called when it returns after nobody waits for it any more; nil is
+	// for nothing to do then.
 	late func()
 	// steps count what a long call gets done, such as a write; nil is for short
 	// ones. That a long one takes its time says nothing of the disk: it is given
 	// up on when the store hangs, as others find, or when it gets nowhere itself.
 	steps *atomic.Uint64
-	// vital: nothing goes on without it, so it does not hang by itself.
+	// vital: nothing goes on without it, so it does not hang by itself. It needs
+	// no place among the others: it works under the store's lock, and such calls
+	// hold one thread together.
 	vital bool
+	// patient: what was begun would be lost, so the store is only said to hang
+	// where this takes as long as none may. A store that is closed does not wait.
+	patient bool
 }
 
 func (c call) got() uint64 {
@@ -80,15 +91,48 @@ func (c call) got() uint64 {
 // is called when it does.
 func (s *Store) within(f, late func()) bool { return s.ask(call{do: f, late: late}) }
 
-// ask makes a call and reports whether it returned in time.
+// ask makes a call and reports whether it returned in time. Where it did not,
+// what it gives is not the caller's.
 func (s *Store) ask(c call) bool {
-	if s.hangs() {
+	if c.ctx == nil || c.ctx.Done() == nil {
+		return s.watch(c)
+	}
+	if c.ctx.Err() != nil {
+		return false
+	}
+	// It is watched on when the caller has left: how long it takes says something
+	// of the disk all the same.
+	watched := make(chan bool)
+	go func() {
+		ok := s.watch(c)
+		select {
+		case watched <- ok:
+		case <-c.ctx.Done():
+			if ok && c.late != nil {
+				c.late()
+			}
+		}
+	}()
+	select {
+	case ok := <-watched:
+		return ok
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+// watch makes a call and waits until it returns or is given up on.
+func (s *Store) watch(c call) bool {
+	if s.hangs() || !c.vital && !s.enter() {
 		return false
 	}
 	done := make(chan struct{})
 	all, own, waits := s.done.Load(), c.got(), 0
 	go func() {
 		defer close(done)
+		if !c.vital {
+			defer func() { <-s.calls }()
+		}
 		c.do()
 	}()
 	for !before(done, s.cfg.Patience) {
@@ -98,12 +142,37 @@ func (s *Store) ask(c call) bool {
 		}
 		quiet := now == all
 		all, own = now, got
-		if waits >= maxWaits || quiet && c.steps == nil || c.steps != nil && s.hangs() {
+		short := c.steps == nil && (!c.patient || s.ended())
+		if waits >= maxWaits || quiet && short || c.steps != nil && s.hangs() {
 			s.giveUp(done, c.late, !quiet && !c.vital && !s.hangs())
 			return false
 		}
 	}
 	return true
+}
+
+// enter waits for a place among the calls that are under way, as long as for a
+// call, and reports whether there is one. Those who have the places find out
+// whether the store hangs.
+func (s *Store) enter() bool {
+	for range maxWaits {
+		select {
+		case s.calls <- struct{}{}:
+			return true
+		default:
+		}
+		late := time.NewTimer(s.cfg.Patience)
+		select {
+		case s.calls <- struct{}{}:
+			late.Stop()
+			return true
+		case <-late.C:
+		}
+		if s.hangs() {
+			return false
+		}
+	}
+	return false
 }
 
 // before reports whether a channel is closed before so much time has passed.

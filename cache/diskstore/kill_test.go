@@ -2,6 +2,7 @@ package diskstore
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -51,7 +52,7 @@ func busy(dir string) {
 				case 0:
 					s.Drop(NameOf(key))
 				case 1:
-					if r, ok := s.Get(NameOf(key)); ok {
+					if r, ok := s.Get(context.Background(), NameOf(key)); ok {
 						h := bytes.Repeat([]byte(key+" "), 1+rand.IntN(200))
 						_ = s.SetHeader(NameOf(key), r, h)
 						r.Close()

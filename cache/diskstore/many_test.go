@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -78,7 +79,7 @@ func BenchmarkGet(b *testing.B) {
 	put(b, s, "k", body)
 	b.ReportAllocs()
 	for b.Loop() {
-		r, ok := s.Get(NameOf("k"))
+		r, ok := s.Get(context.Background(), NameOf("k"))
 		if !ok {
 			b.Fatal("not there")
 		}

@@ -240,7 +240,7 @@ func (s *Store) SetHeader(name Name, r *Record, header []byte) error {
 		return errCaller
 	case len(header) > r.capacity:
 		// The body is not lent: it may be closed while it is read.
-		err := s.hand(&writing{name: name, head: head(header, r.size), body: io.NewSectionReader(r, 0, r.size), size: r.size, of: r})
+		err := s.hand(&writing{name: name, head: head(header, r.size), body: r.section(), size: r.size, of: r})
 		if errors.Is(err, errReplaced) {
 			return nil
 		}

@@ -2,6 +2,7 @@ package diskstore
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -71,11 +72,19 @@ func sumOf(parts ...[]byte) uint64 {
 // Record is a record that is open. It stays what it is when the store drops or
 // replaces it. Its body is read by ReadAt.
 type Record struct {
-	file     *os.File
+	store    *Store
+	file     handle
 	header   []byte
 	capacity int
 	size     int64
 	made     uint32 // of its slot; 0 where that is not known
+}
+
+// handle is an open file.
+type handle interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
 }
 
 // Header is what Put or SetHeader was given.
@@ -84,8 +93,65 @@ func (r *Record) Header() []byte { return r.header }
 // Size is the length of the body in bytes.
 func (r *Record) Size() int64 { return r.size }
 
-// ReadAt reads the body; it implements io.ReaderAt.
+// ReadAt reads the body; it implements io.ReaderAt. Where the disk hangs the
+// error is ErrHangs.
 func (r *Record) ReadAt(p []byte, off int64) (int, error) {
+	return r.ReadWithin(context.Background(), p, off)
+}
+
+// ReadWithin is ReadAt that ends with ctx; the error is then its cause.
+func (r *Record) ReadWithin(ctx context.Context, p []byte, off int64) (n int, err error) {
+	for {
+		some, err := r.readBlock(ctx, p[n:], off+int64(n))
+		n += some
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// readBlock reads a part of the body, into memory of its own: a read that hangs
+// may write there long after.
+func (r *Record) readBlock(ctx context.Context, p []byte, off int64) (int, error) {
+	b := buffers.Get().(*[32 << 10]byte)
+	into := b[:min(len(p), len(b))]
+	var n int
+	var err error
+	if !r.store.ask(call{ctx: ctx, patient: true, do: func() {
+		n, err = bodyOf{r}.ReadAt(into, off)
+		r.store.done.Add(1)
+	}}) {
+		if cause := context.Cause(ctx); cause != nil {
+			return 0, cause
+		}
+		return 0, ErrHangs
+	}
+	copy(p, into[:n])
+	buffers.Put(b)
+	return n, err
+}
+
+// Reader reads the body from its beginning, until ctx ends; the error is then
+// its cause.
+func (r *Record) Reader(ctx context.Context) io.Reader {
+	return io.NewSectionReader(within{r, ctx}, 0, r.size)
+}
+
+// within is a body that is read until a context ends.
+type within struct {
+	r   *Record
+	ctx context.Context
+}
+
+// ReadAt reads.
+func (w within) ReadAt(p []byte, off int64) (int, error) { return w.r.ReadWithin(w.ctx, p, off) }
+
+// bodyOf is the body of a record as it is in the file, for calls that are
+// watched as a whole.
+type bodyOf struct{ *Record }
+
+// ReadAt reads.
+func (r bodyOf) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= r.size {
 		return 0, io.EOF
 	}
@@ -100,6 +166,9 @@ func (r *Record) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// section is that as a reader.
+func (r *Record) section() io.Reader { return io.NewSectionReader(bodyOf{r}, 0, r.size) }
+
 // Close lets go of the file.
 func (r *Record) Close() error { return r.file.Close() }
 
@@ -107,7 +176,7 @@ func (r *Record) Close() error { return r.file.Close() }
 func (r *Record) length() int64 { return int64(preambleSize+r.capacity) + r.size + trailerSize }
 
 // readRecord reads the front of a file and holds it against its length.
-func readRecord(f *os.File) (*Record, error) {
+func readRecord(f *os.File, s *Store) (*Record, error) {
 	st, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -117,7 +186,7 @@ func readRecord(f *os.File) (*Record, error) {
 		return nil, errBroken
 	}
 	capacity, header := binary.LittleEndian.Uint32(p[8:]), binary.LittleEndian.Uint32(p[12:])
-	r := &Record{file: f, capacity: int(capacity), size: int64(binary.LittleEndian.Uint64(p[16:]))}
+	r := &Record{store: s, file: f, capacity: int(capacity), size: int64(binary.LittleEndian.Uint64(p[16:]))}
 	if header > maxHeader || int(capacity) > area(maxHeader) || header > capacity || r.size < 0 || r.size > st.Size() || r.length() != st.Size() {
 		return nil, errBroken
 	}
@@ -135,7 +204,7 @@ func (r *Record) verify(steps *atomic.Uint64) error {
 	d := xxhash.New()
 	b := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(b)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, &stepping{io.NewSectionReader(r, 0, r.size), steps}, b[:]); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, &stepping{r.section(), steps}, b[:]); err != nil {
 		return errBroken
 	}
 	var sum [trailerSize]byte

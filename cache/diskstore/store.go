@@ -80,6 +80,8 @@ type Store struct {
 	running sync.WaitGroup
 	closed  atomic.Bool
 	hang    hang
+	// calls has room for those that are under way.
+	calls chan struct{}
 	// done counts what got done in the file system.
 	done atomic.Uint64
 	// told is what Stats said last.
@@ -143,10 +145,17 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open disk store %s: %w", name, err)
 	}
-	s := &Store{cfg: cfg, root: f.root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}), index: newIndex(), verifying: map[Name]*verification{}}
+	s := newStore(cfg, f.root, name)
 	s.running.Add(1)
 	go s.scan()
 	return s, nil
+}
+
+func newStore(cfg Config, root *os.Root, name string) *Store {
+	return &Store{
+		cfg: cfg, root: root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}),
+		calls: make(chan struct{}, maxCalls), index: newIndex(), verifying: map[Name]*verification{},
+	}
 }
 
 // Ready is closed when all that was there at Open is counted. Until then nothing

@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"context"
 	"os"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ func TestALongHeaderBringsNothingBack(t *testing.T) {
 	} {
 		s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 		put(t, s, "k", "before!")
-		r, ok := s.Get(NameOf("k"))
+		r, ok := s.Get(context.Background(), NameOf("k"))
 		if !ok {
 			t.Fatal("not there")
 		}
@@ -43,7 +44,7 @@ func TestALongHeaderBringsNothingBack(t *testing.T) {
 func TestADropWhileALongHeaderIsWritten(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
-	r, _ := s.Get(NameOf("k"))
+	r, _ := s.Get(context.Background(), NameOf("k"))
 	defer r.Close()
 	body := newStalling("body")
 	wait := make(chan error)
@@ -69,7 +70,7 @@ func TestARecordIsVerifiedOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range readers {
 		wg.Go(func() {
-			r, ok := s.Get(NameOf("k"))
+			r, ok := s.Get(context.Background(), NameOf("k"))
 			if !ok {
 				t.Error("not there")
 				return

@@ -71,7 +71,7 @@ func (k *kept) put() {
 func (k *kept) has() (names string) {
 	k.t.Helper()
 	for _, source := range []string{purgedSource, otherSource} {
-		e, ok := k.tiers()[0].Get(cache.Key(source))
+		e, ok := k.tiers()[0].Get(k.t.Context(), cache.Key(source))
 		if !ok {
 			continue
 		}
