@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -212,9 +213,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, r)
 }
 
-// Close waits for what is still done about sources. It comes after the Cache's,
-// whose fills want them.
-func (s *Server) Close() { s.sources.close() }
+// Close is Shutdown with as much time as a request may take.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.RequestTimeout)
+	defer cancel()
+	_ = s.Shutdown(ctx) // what is left is given up on
+}
+
+// Shutdown waits for what is still done about sources, until ctx ends. It comes
+// after the Cache's, whose fills want them. The error says what is left.
+func (s *Server) Shutdown(ctx context.Context) error { return s.sources.close(ctx) }
 
 // Drain makes the server say on connections that are still open that it is
 // not ready any more.

@@ -76,8 +76,11 @@ func isOwn(err error) bool {
 }
 
 func newSource(t *sources, w wanted) *source {
-	ctx, cancel := context.WithTimeout(context.Background(), t.s.cfg.RequestTimeout)
-	return &source{t: t, wanted: w, id: w.id(), seq: t.clock.Applied(), ready: make(chan struct{}), ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2}
+	ctx, cancel := context.WithTimeout(t.ctx, t.s.cfg.RequestTimeout)
+	return &source{
+		t: t, wanted: w, id: w.id(), seq: t.clock.Applied(), ready: make(chan struct{}),
+		ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2,
+	}
 }
 
 // getting: it is not known yet.
@@ -163,6 +166,11 @@ func (src *source) get() {
 	wait := &patience{left: t.s.cfg.QueueWait}
 	src.err = errLost
 	defer t.running.Done()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.getting--
+	}()
 	defer src.leave()
 	defer func() { // also by a panic
 		src.waited = t.s.cfg.QueueWait - wait.left
@@ -287,7 +295,7 @@ func (src *source) load(ctx context.Context, wait *patience) (transform.Info, er
 	return src.info, nil
 }
 
-// read copies the record into memory that a worker can map.
+// read copies the record into memory that a worker can map, until ctx ends.
 func (src *source) read(ctx context.Context, wait *patience) error {
 	data, err := transform.NewSource()
 	if err != nil {
@@ -295,7 +303,12 @@ func (src *source) read(ctx context.Context, wait *patience) error {
 	}
 	if n := src.record.Size(); n > 0 {
 		if err = src.reserve(ctx, wait)(n); err == nil {
-			if _, broken := io.Copy(data, io.NewSectionReader(src.record, 0, n)); broken != nil {
+			_, broken := io.Copy(data, src.record.Reader(ctx))
+			switch cause := context.Cause(ctx); {
+			case broken == nil:
+			case cause != nil: // which says nothing of the record
+				err = cause
+			default:
 				err = errLost
 			}
 		}

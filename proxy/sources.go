@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"sync"
 	"time"
 
@@ -27,10 +28,15 @@ type sources struct {
 	// writing has room for those whose bytes are being written to the store.
 	writing chan struct{}
 	running sync.WaitGroup
+	// ctx ends when the server is closed: nothing is got after that.
+	ctx    context.Context
+	cancel context.CancelFunc
 
 	mu    sync.Mutex
 	open  map[string]*source
 	stats SourceStats
+	// getting is how many are got or written.
+	getting int
 }
 
 // SourceStats count how sources were had.
@@ -65,7 +71,9 @@ const exclusiveFor = 30 * time.Second
 
 func newSources(s *Server, store *diskstore.Store, clock *purge.Clock) (*sources, error) {
 	known, err := lru.New[[sha256.Size]byte, knownSource](maxKnown)
-	return &sources{s: s, store: store, clock: clock, known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}, err
+	t := &sources{s: s, store: store, clock: clock, known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t, err
 }
 
 // wanted is a source that a fill wants.
@@ -97,6 +105,9 @@ func (w wanted) id() string {
 // The caller leaves it.
 func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, error) {
 	for {
+		if t.ctx.Err() != nil {
+			return nil, context.Cause(t.ctx)
+		}
 		known := t.recall(w.id(), w)
 		if known.err == nil && w.own {
 			known.err = t.recall(w.url, w).err
@@ -106,7 +117,7 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 		}
 		src, first, early := t.join(w, known.exclusive)
 		if src == nil {
-			continue // its end was noted since it was looked for
+			continue // its end was noted since it was looked for, or the server ends
 		}
 		start := time.Now()
 		select {
@@ -144,13 +155,14 @@ func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool
 			return src, false, early
 		}
 	}
-	if t.remembered(w.id(), w).err != nil || w.own && t.remembered(w.url, w).err != nil {
+	if t.ctx.Err() != nil || t.remembered(w.id(), w).err != nil || w.own && t.remembered(w.url, w).err != nil {
 		return nil, false, false
 	}
 	src = newSource(t, w)
 	if !exclusive {
 		t.open[src.id] = src
 	}
+	t.getting++
 	t.running.Add(1)
 	go src.get()
 	return src, true, false
@@ -227,10 +239,28 @@ func (t *sources) statsNow() SourceStats {
 	return t.stats
 }
 
-// close comes after the last fill.
-func (t *sources) close() {
-	t.running.Wait()
+// close ends what is still got, waits until ctx ends for what is written, and
+// closes the store. It comes after the last fill. The error says what is left to
+// itself.
+func (t *sources) close(ctx context.Context) error {
+	t.mu.Lock() // nothing is started from here on
+	t.cancel()
+	t.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t.running.Wait()
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		t.mu.Lock()
+		err = fmt.Errorf("%d source images are still being fetched or written to disk", t.getting)
+		t.mu.Unlock()
+	}
 	if t.store != nil {
 		t.store.Close()
 	}
+	return err
 }
