@@ -380,13 +380,16 @@ func (p *Pool) Close() {
 		busy[w] = struct{}{}
 	}
 	p.mu.Unlock()
+	// All at once: one that is stopped takes its second.
+	var ending sync.WaitGroup
 	for _, w := range idle {
 		delete(busy, w)
-		w.retire()
+		ending.Go(w.retire)
 	}
 	for w := range busy {
-		w.kill()
+		ending.Go(w.kill)
 	}
+	ending.Wait()
 }
 
 var _ transform.Transformer = (*Pool)(nil)
