@@ -26,6 +26,8 @@ type parts struct {
 	cache   *cache.Cache
 	pool    *worker.Pool
 	server  *proxy.Server
+	// closing is what is being closed; nil before.
+	closing atomic.Pointer[string]
 	// notReady is why the server cannot serve; nil when it can.
 	notReady atomic.Pointer[error]
 }
@@ -129,13 +131,4 @@ func (p *parts) probe() {
 		p.notReady.Store(&err)
 		time.Sleep(pause)
 	}
-}
-
-// close ends the parts in the order in which they need each other.
-func (p *parts) close() {
-	p.cache.Close()
-	p.server.Close()
-	p.storage.close()
-	p.pool.Close()
-	p.origin.Close()
 }

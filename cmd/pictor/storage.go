@@ -26,7 +26,7 @@ func openStorage(cfg *config.Serve, plan config.Plan, log *slog.Logger) (*storag
 	st := &storage{}
 	st.openFolder(cfg, log)
 	if err := st.openClock(cfg, log); err != nil {
-		st.close()
+		_ = st.closeFolder()
 		return nil, err
 	}
 	if st.folder == nil {
@@ -109,12 +109,19 @@ func (st *storage) tiers() []cache.Tier {
 	return []cache.Tier{cache.Disk(st.results, st.clock.ID())}
 }
 
-// close comes after the cache and the server, which close the stores.
-func (st *storage) close() {
+// closeClock and closeFolder come after the cache and the server, which close
+// the stores. Their errors matter to nobody: each purge is on disk already, and
+// the locks end with the process.
+func (st *storage) closeClock() error {
 	if st.clock != nil {
-		_ = st.clock.Close() // each purge is on disk already
+		_ = st.clock.Close()
 	}
+	return nil
+}
+
+func (st *storage) closeFolder() error {
 	if st.folder != nil {
-		_ = st.folder.Close() // it gives back a lock that ends with the process
+		_ = st.folder.Close()
 	}
+	return nil
 }

@@ -46,7 +46,8 @@ func (k *kept) end() {
 		k.results.Close()
 		k.sources.Close()
 	}
-	k.close()
+	k.closeClock()
+	k.closeFolder()
 	k.storage = nil
 }
 
