@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -23,14 +24,41 @@ type fileValue struct {
 	line int
 }
 
+// readTime is how long a file that a setting names may take to read. It may be a
+// FIFO or a process substitution, such as --key-file <(vault read …), which has
+// its content when its writer has.
+const readTime = 30 * time.Second
+
+// ReadStart reads the first bytes of a file that a setting names, at most n. A
+// FIFO that nobody writes to is an error, after a while.
+func ReadStart(path string, n int64) ([]byte, error) { return readStart(path, n, readTime) }
+
+func readStart(path string, n int64, most time.Duration) ([]byte, error) {
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var f *os.File
+		if f, err = os.Open(path); err != nil {
+			return
+		}
+		defer f.Close()
+		data, err = io.ReadAll(io.LimitReader(f, n))
+	}()
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-done:
+		return data, err
+	case <-late.C: // the goroutine waits on: nothing ends it, but the process is about to
+		return nil, fmt.Errorf("%s could not be read to its end within %v: if it is a FIFO, its writer must write and close it", path, most)
+	}
+}
+
 // readLimited reads a file of at most limit bytes.
 func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	data, err := ReadStart(path, limit+1)
 	if err != nil {
 		return nil, err
 	}

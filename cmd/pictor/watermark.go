@@ -4,9 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 
+	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -20,12 +19,7 @@ func loadWatermark(name string) (*proxy.Watermark, error) {
 	if name == "" {
 		return nil, nil
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("--watermark cannot be read: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxWatermark+1))
+	b, err := config.ReadStart(name, maxWatermark+1)
 	if err != nil {
 		return nil, fmt.Errorf("--watermark cannot be read: %w", err)
 	}
