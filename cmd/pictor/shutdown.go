@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -119,18 +120,22 @@ func (p *parts) endAtOnce(signals <-chan os.Signal, most time.Duration) {
 	case <-time.After(most):
 		why = "it takes too long"
 	}
-	said := make(chan struct{})
-	go func() {
-		defer close(said)
+	var last sync.WaitGroup // neither may keep the process from ending
+	last.Go(p.killWorkers)
+	last.Go(func() {
 		at := "draining requests"
 		if part := p.closing.Load(); part != nil {
 			at = *part
 		}
 		p.log.Error("shutdown cut short", "why", why, "at", at)
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		last.Wait()
 	}()
-	p.killWorkers()
 	select {
-	case <-said:
+	case <-done:
 	case <-time.After(lastWords):
 	}
 	os.Exit(exitFailure)
