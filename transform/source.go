@@ -48,6 +48,17 @@ func newSource(name string) (*Source, error) {
 	return &Source{file: f}, nil
 }
 
+// NewPrivate is a sealed Source of these bytes in memory of this process alone.
+// It has no File, so no other process can have it: it is for engines that try
+// themselves out where they may not make memory files.
+func NewPrivate(b []byte) (*Source, error) {
+	view, err := mapPrivate(b)
+	if err != nil {
+		return nil, fmt.Errorf("make a private source: %w", err)
+	}
+	return &Source{size: int64(len(b)), sealed: true, view: view}, nil
+}
+
 // Write appends to the source; it implements io.Writer.
 func (s *Source) Write(p []byte) (int, error) {
 	if s.sealed {
@@ -75,7 +86,8 @@ func (s *Source) Seal() error {
 // Size is the number of bytes written so far.
 func (s *Source) Size() int64 { return s.size }
 
-// File is the open file, for handing to a worker. It stays the Source's.
+// File is the open file, for handing to a worker. It stays the Source's. A
+// private source has none.
 func (s *Source) File() *os.File { return s.file }
 
 // Bytes is a read-only view of the sealed source, valid until Close or the
@@ -103,7 +115,7 @@ func (s *Source) Bytes() ([]byte, error) {
 func (s *Source) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.views--; s.views <= 0 {
+	if s.views--; s.views <= 0 && s.file != nil {
 		s.drop()
 	}
 }
@@ -122,6 +134,9 @@ func (s *Source) Close() error {
 	s.mu.Lock()
 	s.drop()
 	s.mu.Unlock()
+	if s.file == nil {
+		return nil
+	}
 	return s.file.Close()
 }
 

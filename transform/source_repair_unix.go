@@ -3,6 +3,7 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"unsafe"
@@ -10,13 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errPrivate is a bug of the caller: a private source is made whole.
+var errPrivate = errors.New("transform: a private source is repaired")
+
 // Repaired is a view of the sealed source with a repair done to it, until done
 // is called. The source does not change: the view is a private one, of which
 // only the pages with patches become memory of this process. The others are
 // never writable, so that they do not count for its limit either.
 func (s *Source) Repaired(r Repair) (view []byte, done func(), err error) {
-	if !s.sealed {
+	switch {
+	case !s.sealed:
 		return nil, nil, errSealed
+	case s.file == nil:
+		return nil, nil, errPrivate
 	}
 	page := int64(os.Getpagesize())
 	kept := min(s.size, r.Size)

@@ -46,17 +46,12 @@ func (e *Engine) try(body []byte, from, to transform.Format) ([]byte, bool) {
 	if !bimg.IsImageTypeSupportedByVips(bimgTypes[from]).Load || !bimg.IsImageTypeSupportedByVips(bimgTypes[to]).Save {
 		return nil, false
 	}
-	src, err := transform.NewSource()
+	// A worker may make no memory files.
+	src, err := transform.NewPrivate(body)
 	if err != nil {
 		return nil, false
 	}
 	defer src.Close()
-	if _, err := src.Write(body); err != nil {
-		return nil, false
-	}
-	if err := src.Seal(); err != nil {
-		return nil, false
-	}
 	job := transform.Job{
 		Source:  src,
 		Info:    transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1, Bits: 8},
