@@ -55,8 +55,9 @@ var DefaultEnv = []string{
 // implements transform.Transformer: the bodies it delivers are fresh memory
 // and the receiver's to keep.
 type Pool struct {
-	cfg Config
-	log *slog.Logger
+	cfg    Config
+	log    *slog.Logger
+	stderr *stderrLog
 	// slots has a token for each worker that may yet be busy.
 	slots chan struct{}
 
@@ -97,6 +98,7 @@ func New(cfg Config) (*Pool, error) {
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
+	p.stderr = newStderrLog(p.log)
 	for range cfg.Size {
 		p.slots <- struct{}{}
 	}
@@ -217,7 +219,7 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 	if w, err := p.idleWorker(); w != nil || err != nil {
 		return w, err
 	}
-	w, err := start(p.cfg.Command, p.cfg.Env)
+	w, err := start(p.cfg.Command, p.cfg.Env, p.stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +244,7 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 }
 
 // errStart: a worker ended before it was ready.
-var errStart = errors.New("worker failed to start (see stderr)")
+var errStart = errors.New("worker failed to start (the log has what it wrote to stderr)")
 
 func (p *Pool) idleWorker() (*process, error) {
 	p.mu.Lock()

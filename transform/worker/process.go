@@ -52,8 +52,8 @@ type process struct {
 }
 
 // start starts a worker: an environment of its own, no descriptor but the
-// standard three and its socket, standard error shared for its last words.
-func start(command, env []string) (*process, error) {
+// standard three and its socket, standard error a pipe to the log.
+func start(command, env []string, stderr *stderrLog) (*process, error) {
 	conn, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
@@ -62,17 +62,26 @@ func start(command, env []string) (*process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = env
 	cmd.Dir = "/"
-	cmd.Stderr = os.Stderr
+	words, writes, err := os.Pipe()
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	defer writes.Close()
+	cmd.Stderr = writes
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = processAttributes()
 	if err := cmd.Start(); err != nil {
 		conn.Close()
+		words.Close()
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
+	go stderr.read(words, cmd.Process.Pid)
 	p := &process{cmd: cmd, conn: conn, ended: make(chan struct{})}
 	go func() {
 		cmd.Wait() // how it ended is told by its socket
 		close(p.ended)
+		_ = words.SetReadDeadline(time.Now().Add(stderrGrace)) // fails where all was read
 	}()
 	return p, nil
 }

@@ -49,6 +49,7 @@ const (
 	retain // keeps 64 MiB for good
 	pause  // takes 200 ms
 	readMark
+	panics
 )
 
 var kept []byte
@@ -117,6 +118,8 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 			if b, err := job.Watermark.Bytes(); err != nil || string(b) != "the mark" {
 				return errors.New("another mark")
 			}
+		case panics:
+			panic("these are my last words")
 		case pause:
 			time.Sleep(200 * time.Millisecond)
 		}

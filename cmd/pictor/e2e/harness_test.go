@@ -99,8 +99,8 @@ func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
 	s.cmd.Args = append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "debug")
 	s.cmd.Args = append(append(s.cmd.Args, patiently...), args...)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
-	// A pipe of our own: the workers inherit standard error, and os/exec's
-	// would keep Wait from returning for as long as one lives.
+	// A pipe of our own: os/exec's would keep Wait from returning for as long as
+	// a process that inherited it lives.
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
