@@ -59,6 +59,7 @@ lint: setup ## check format, vet, and that other systems still compile
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet $(PURE) ./cmd/...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet $(PURE)
 	$(GO) mod tidy -diff
 
 setup:

@@ -48,6 +48,9 @@ type Serve struct {
 	Workers     int       `help:"Worker processes, 1 to 256. 0: one per processor, as far as the memory limit allows." default:"0" placeholder:"N" group:"Memory"`
 	CacheMemory CacheSize `help:"Size of the memory cache, like 64MiB, or off. Default: a share of the memory limit." placeholder:"SIZE" group:"Memory"`
 
+	// Sandbox is auto, require or off.
+	Sandbox string `help:"Sandbox of worker processes: auto uses what the system offers, require refuses to start where a layer is missing, off uses none." default:"auto" placeholder:"auto" group:"Workers"`
+
 	// CacheDir and StateDir are empty where they were not set; CacheFolder and
 	// StateFolder have the defaults.
 	CacheDir string `help:"Directory of the disk cache. pictor uses only DIR/pictor-v1. Default: the user's cache directory, with --dev pictor-dev in it." placeholder:"DIR" group:"Disk"`

@@ -28,7 +28,7 @@ const (
 // embeds Serve.
 func (s *Serve) Validate() error {
 	var problems []error
-	for _, check := range []func() []error{s.signing, s.urls, s.address, s.admin, s.memory, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
+	for _, check := range []func() []error{s.signing, s.urls, s.address, s.admin, s.memory, s.workers, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
 		problems = append(problems, check()...)
 	}
 	return Invalid(errors.Join(problems...))
@@ -56,6 +56,9 @@ func (s *Serve) Warnings() []string {
 	}
 	if s.ThumborUnsafe {
 		warnings = append(warnings, "--thumbor-unsafe: anyone who can reach this server can make it fetch and transform any image")
+	}
+	if strings.EqualFold(s.Sandbox, "off") {
+		warnings = append(warnings, "--sandbox=off: an image that takes over a decoder has all rights of the server's user")
 	}
 	if s.QueueWait > s.RequestTimeout {
 		warnings = append(warnings, "--queue-wait is longer than --request-timeout, which ends the request first")
@@ -138,6 +141,14 @@ func (s *Serve) memory() []error {
 		}
 	}
 	return problems
+}
+
+func (s *Serve) workers() []error {
+	switch strings.ToLower(s.Sandbox) {
+	case "auto", "require", "off":
+		return nil
+	}
+	return []error{fmt.Errorf("--sandbox is %q: set it to auto, require or off", s.Sandbox)}
 }
 
 func (s *Serve) freshness() []error {

@@ -39,6 +39,8 @@ type Memory struct {
 		Real     int64 `json:"real_bytes"`
 	} `json:"transforms"`
 	Processes []Process `json:"processes"`
+	// Sandbox are the layers that workers are confined by.
+	Sandbox []transform.Layer `json:"sandbox,omitempty"`
 	// Sources are the memory files of sources.
 	Sources struct {
 		Count int   `json:"count"`
@@ -110,6 +112,7 @@ type pool interface {
 	Workers() []transform.Worker
 	LetGo()
 	Stats() transform.PoolStats
+	Sandbox() []transform.Layer
 }
 
 // sourceFiles is the name that transform.NewSource gives to memory files.
@@ -121,6 +124,7 @@ func (s *Server) Memory() Memory {
 	sh := s.sharesNow()
 	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(s.turns.waiting()), Clients: s.gate.connected(), Pressure: s.pressure.state()}
 	m.addProcesses(s.workers())
+	m.Sandbox = s.sandbox()
 	files, err := ledger.ReadFiles(sourceFiles)
 	m.note(err)
 	m.Sources.Count, m.Sources.Bytes = files.Count, files.Bytes
@@ -138,6 +142,13 @@ func (s *Server) Memory() Memory {
 func (s *Server) workers() []transform.Worker {
 	if p, ok := s.cfg.Transformer.(pool); ok {
 		return p.Workers()
+	}
+	return nil
+}
+
+func (s *Server) sandbox() []transform.Layer {
+	if p, ok := s.cfg.Transformer.(pool); ok {
+		return p.Sandbox()
 	}
 	return nil
 }

@@ -57,6 +57,9 @@ func (m Memory) WriteTable(w io.Writer) error {
 	t.Flush()
 	fmt.Fprintf(&b, "\npressure: level %.2f, %.1f in use of %.1f, of which %.1f by other programs; tightened %d times\n", m.Pressure.Level,
 		float64(m.Pressure.Real)/(1<<20), float64(m.Pressure.High)/(1<<20), float64(m.Pressure.Others)/(1<<20), m.Pressure.Tightened)
+	for _, l := range m.Sandbox {
+		fmt.Fprintf(&b, "sandbox of workers: %s %s %s\n", l.Name, map[bool]string{true: "on", false: "off"}[l.On], l.Detail)
+	}
 	fmt.Fprintf(&b, "clients: %d; open sources: %d\n", m.Clients, m.Sources.Count)
 	_, err := io.WriteString(w, b.String())
 	return err

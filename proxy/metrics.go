@@ -213,6 +213,13 @@ func (e emitter) pool(s *Server) {
 	if !ok {
 		return
 	}
+	for _, l := range p.Sandbox() {
+		on := int64(0)
+		if l.On {
+			on = 1
+		}
+		e.gauge("worker_sandbox", "Whether worker processes are confined by a layer of the sandbox: 1 or 0.", on, "layer", l.Name)
+	}
 	st := p.Stats()
 	e.gauge("workers_idle", "Worker processes that are idle.", int64(st.Idle))
 	e.counter("workers_started_total", "Worker processes started.", st.Started)

@@ -15,6 +15,9 @@ type pooled struct{ *painter }
 func (pooled) Workers() []transform.Worker { return nil }
 func (pooled) LetGo()                      {}
 func (pooled) Stats() transform.PoolStats  { return transform.PoolStats{} }
+func (pooled) Sandbox() []transform.Layer {
+	return []transform.Layer{{Name: "landlock", On: true, Detail: "ABI 7"}, {Name: "seccomp"}}
+}
 
 // A metrics browser shows the help of one metric and nothing else, so each must
 // be understood alone: no word that points at another text, and the unit.
@@ -43,7 +46,7 @@ func TestHelpOfMetricsCanBeReadAlone(t *testing.T) {
 			t.Errorf("%s: without its unit: %s", name, text)
 		}
 	}
-	for _, name := range []string{"pictor_answers_total", "pictor_disk_hangs", "pictor_workers_ended_total"} {
+	for _, name := range []string{"pictor_answers_total", "pictor_disk_hangs", "pictor_workers_ended_total", "pictor_worker_sandbox"} {
 		if !named[name] {
 			t.Errorf("%s is not among %v", name, named)
 		}

@@ -20,7 +20,7 @@ type cli struct {
 	Purge   purgeCmd   `cmd:"" help:"Purge images from the cache of a running server."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
 	Health  healthCmd  `cmd:"" help:"Check whether a running server is ready. Fails if it is not."`
-	Version versionCmd `cmd:"" help:"Print versions, and the formats that work here."`
+	Version versionCmd `cmd:"" help:"Print versions, the formats that work here, and the sandbox."`
 	Worker  workerCmd  `cmd:"" hidden:"" help:"Process images for a server. Started by serve."`
 
 	ShowVersion versionFlag `name:"version" short:"v" help:"Print the version and exit."`

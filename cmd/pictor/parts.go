@@ -35,7 +35,7 @@ type parts struct {
 var errStarting = errors.New("starting: no worker is ready yet")
 
 // newParts makes them from the ground up, each by its share of the plan.
-func newParts(cfg *config.Serve, plan config.Plan, in *inputs, log *slog.Logger) (p *parts, err error) {
+func newParts(cfg *config.Serve, plan config.Plan, in *inputs, sandbox *worker.Sandbox, log *slog.Logger) (p *parts, err error) {
 	p = &parts{log: log}
 	p.notReady.Store(&errStarting)
 	if p.origin, err = origin.New(origin.Config{
@@ -57,7 +57,7 @@ func newParts(cfg *config.Serve, plan config.Plan, in *inputs, log *slog.Logger)
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
 	}
-	if p.pool, err = worker.New(worker.Config{Size: most, Retain: config.Retain, Log: log}); err != nil {
+	if p.pool, err = worker.New(worker.Config{Size: most, Retain: config.Retain, Sandbox: sandbox, Log: log}); err != nil {
 		return nil, err
 	}
 	settings, err := p.settings(cfg, plan, in)

@@ -22,6 +22,10 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err := canTransform(); err != nil {
 		return err
 	}
+	sandbox, err := newSandbox(&cmd.Serve)
+	if err != nil {
+		return err
+	}
 	plan, err := makePlan(&cmd.Serve)
 	if err != nil {
 		return config.Invalid(err)
@@ -45,7 +49,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 		return fmt.Errorf("cannot hide the server's memory from its workers: %w", err)
 	}
 	log.Info("memory plan", "split", plan)
-	parts, err := newParts(&cmd.Serve, plan, in, log)
+	parts, err := newParts(&cmd.Serve, plan, in, sandbox, log)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
 // version is set by the linker.
@@ -39,6 +40,11 @@ func (versionCmd) Run() error {
 		return nil
 	}
 	fmt.Printf("libvips %s\nloads %s\nsaves %s\n", c.Version, names(c.Load), names(c.Save))
+	sandbox, err := worker.NewSandbox(worker.Auto)
+	if err != nil {
+		return err
+	}
+	fmt.Println(sandboxLine(sandbox.Layers()))
 	if missing := c.Missing(); len(missing) > 0 {
 		return missingFormats(missing)
 	}

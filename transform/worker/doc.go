@@ -13,4 +13,5 @@
 //   - The server believes nothing that a worker says: lengths are bounded
 //     before they are allocated, and a result must be a whole picture of the
 //     asked format and the planned size.
+//   - A worker is confined, as far as the system offers it: see Sandbox.
 package worker

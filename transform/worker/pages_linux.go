@@ -3,6 +3,7 @@ package worker
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"os"
 	"strconv"
 
@@ -21,14 +22,28 @@ func DropPages() (dropped int64, err error) {
 		return 0, err
 	}
 	defer f.Close()
-	for _, m := range cleanMappings(bufio.NewReaderSize(f, 32<<10)) {
+	return dropPages(f), nil
+}
+
+// dropPagesOf is DropPages where the server opened the list of mappings.
+func dropPagesOf(smaps *os.File) {
+	if smaps == nil {
+		return
+	}
+	if _, err := smaps.Seek(0, io.SeekStart); err == nil {
+		dropPages(smaps)
+	}
+}
+
+func dropPages(smaps io.Reader) (dropped int64) {
+	for _, m := range cleanMappings(bufio.NewReaderSize(smaps, 32<<10)) {
 		// The range is of a mapping that no code of ours owns: what became of it
 		// meanwhile the kernel knows, and a range that is gone is ENOMEM.
 		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.start, m.end-m.start, unix.MADV_DONTNEED); errno == 0 {
 			dropped += m.resident
 		}
 	}
-	return dropped, nil
+	return dropped
 }
 
 // mapping is a range of addresses.

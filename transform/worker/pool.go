@@ -31,6 +31,8 @@ type Config struct {
 	// Retain is how many bytes over a fresh worker's a worker may hold after
 	// a job before it is replaced; 0 means 32 MiB.
 	Retain int64
+	// Sandbox is what workers are confined by; nil means that of NewSandbox(Auto).
+	Sandbox *Sandbox
 	// Log gets what happens to workers; nil means none of it is told.
 	Log *slog.Logger
 }
@@ -98,7 +100,9 @@ func New(cfg Config) (*Pool, error) {
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
-	p.stderr = newStderrLog(p.log)
+	if err := p.guard(); err != nil {
+		return nil, err
+	}
 	for range cfg.Size {
 		p.slots <- struct{}{}
 	}
@@ -219,7 +223,7 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 	if w, err := p.idleWorker(); w != nil || err != nil {
 		return w, err
 	}
-	w, err := start(p.cfg.Command, p.cfg.Env, p.stderr)
+	w, err := start(p.cfg.Command, p.cfg.Env, p.cfg.Sandbox, p.stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +240,7 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 		p.drop(w)
 		if errors.Is(err, transform.ErrCrashed) {
 			// No picture is at fault: it has not seen one yet.
-			return nil, errStart
+			return nil, fmt.Errorf("%w: %v", errStart, err)
 		}
 		return nil, err
 	}

@@ -36,6 +36,8 @@ var errDied = fmt.Errorf("%w: the worker process ended", transform.ErrCrashed)
 type process struct {
 	cmd  *exec.Cmd
 	conn *net.UnixConn
+	// sandbox is what it is in.
+	sandbox *Sandbox
 	// ended is closed when the process is gone and reaped.
 	ended chan struct{}
 	// killed: we ended it ourselves, whatever its socket says now; overran:
@@ -52,15 +54,16 @@ type process struct {
 }
 
 // start starts a worker: an environment of its own, no descriptor but the
-// standard three and its socket, standard error a pipe to the log.
-func start(command, env []string, stderr *stderrLog) (*process, error) {
+// standard three and its socket, standard error a pipe to the log, and the
+// sandbox around it.
+func start(command, env []string, sandbox *Sandbox, stderr *stderrLog) (*process, error) {
 	conn, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
 	defer theirs.Close()
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = env
+	cmd.Env = sandbox.env(env)
 	cmd.Dir = "/"
 	words, writes, err := os.Pipe()
 	if err != nil {
@@ -71,13 +74,13 @@ func start(command, env []string, stderr *stderrLog) (*process, error) {
 	cmd.Stderr = writes
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = processAttributes()
-	if err := cmd.Start(); err != nil {
+	if err := sandbox.start(cmd); err != nil {
 		conn.Close()
 		words.Close()
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
 	go stderr.read(words, cmd.Process.Pid)
-	p := &process{cmd: cmd, conn: conn, ended: make(chan struct{})}
+	p := &process{cmd: cmd, conn: conn, sandbox: sandbox, ended: make(chan struct{})}
 	go func() {
 		cmd.Wait() // how it ended is told by its socket
 		close(p.ended)
@@ -102,7 +105,7 @@ func (p *process) ready(ctx context.Context) error {
 			return errDied
 		}
 		p.fresh.Store(p.base.anon)
-		return nil
+		return p.confined()
 	})
 }
 

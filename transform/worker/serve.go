@@ -41,6 +41,10 @@ func Serve(newEngine func() Engine) error {
 		return err
 	}
 	closeStrays()
+	if err := confine(os.Getenv(sandboxEnv)); err != nil {
+		return err
+	}
+	var pages *os.File
 	requests := make(chan incoming)
 	go func() {
 		// This loop also is the watch on the server: its end is seen here
@@ -61,6 +65,10 @@ func Serve(newEngine func() Engine) error {
 	for {
 		select {
 		case in := <-requests:
+			if in.Kind == kindPages {
+				pages = in.pages()
+				break
+			}
 			if err := answer(conn, engine, in); err != nil {
 				// The socket is broken; the reader sees the same and exits.
 				fmt.Fprintln(os.Stderr, "pictor worker:", err)
@@ -68,7 +76,7 @@ func Serve(newEngine func() Engine) error {
 			}
 			idle.Reset(restAfter)
 		case <-idle.C:
-			rest(engine)
+			rest(engine, pages)
 		}
 	}
 }
@@ -77,9 +85,9 @@ func Serve(newEngine func() Engine) error {
 // only need for the next job.
 const restAfter = time.Second
 
-func rest(engine Engine) {
+func rest(engine Engine, pages *os.File) {
 	engine.Trim()
-	_, _ = DropPages() // where it fails they stay
+	dropPagesOf(pages)
 	debug.FreeOSMemory()
 }
 

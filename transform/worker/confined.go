@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// kindPages hands a worker the list of its mappings, as a file: it cannot open
+// it. There is no response.
+const kindPages kind = "pages"
+
+// guard sees to it that workers are confined, and what they write to standard
+// error is bounded.
+func (p *Pool) guard() (err error) {
+	p.stderr = newStderrLog(p.log)
+	if p.cfg.Sandbox == nil {
+		if p.cfg.Sandbox, err = NewSandbox(Auto); err != nil {
+			return err
+		}
+	}
+	p.cfg.Sandbox.tell(p.log)
+	return nil
+}
+
+// Sandbox are the layers that each worker is in.
+func (p *Pool) Sandbox() []transform.Layer { return p.cfg.Sandbox.Layers() }
+
+// confined makes sure that a worker that says it is ready is in its sandbox,
+// and gives it what it cannot reach from there.
+func (p *process) confined() error {
+	if err := p.sandbox.check(p.cmd.Process.Pid); err != nil {
+		return fmt.Errorf("%w: %w", transform.ErrCrashed, err) // it is outside, or gone
+	}
+	pages, err := openPages(p.cmd.Process.Pid)
+	if err != nil {
+		return nil // it keeps its pages
+	}
+	defer pages.Close()
+	b, err := encodeFrame(request{Kind: kindPages}, 0)
+	if err != nil {
+		return err
+	}
+	if err := send(p.conn, b, pages); err != nil {
+		return errDied
+	}
+	return nil
+}
+
+// pages is the file of a kindPages.
+func (in incoming) pages() *os.File {
+	if len(in.files) == 0 {
+		return nil
+	}
+	return in.files[0]
+}

@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package worker
+
+import "errors"
+
+func attempted([]byte) error { return errors.ErrUnsupported }

@@ -1,0 +1,25 @@
+//go:build unix && !linux
+
+package worker
+
+import (
+	"os"
+	"os/exec"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+func tryLayers() (out []transform.Layer) {
+	for _, name := range layerNames {
+		out = append(out, transform.Layer{Name: name, Detail: "only Linux has it"})
+	}
+	return out
+}
+
+func (s *Sandbox) start(cmd *exec.Cmd) error { return cmd.Start() }
+
+func (s *Sandbox) check(int) error { return nil }
+
+func confine(string) error { return nil }
+
+func openPages(int) (*os.File, error) { return nil, os.ErrNotExist }
