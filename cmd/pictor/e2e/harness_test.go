@@ -29,7 +29,7 @@ var program string
 const programVar = "PICTOR_E2E_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if ballast() {
+	if ballast() || refusing() {
 		return
 	}
 	if program = os.Getenv(programVar); program != "" {
