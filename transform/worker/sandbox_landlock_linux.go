@@ -161,6 +161,13 @@ func needed(program string) map[string]uint64 {
 			paths[dir] = readable
 		}
 	}
+	// Where this process has its libraries from, the worker has, too: they may
+	// be in directories that only the libraries themselves name.
+	if maps, err := os.ReadFile("/proc/self/maps"); err == nil {
+		for _, dir := range mappedDirs(maps) {
+			paths[dir] = readable
+		}
+	}
 	paths[program] = executable
 	loader, dirs := linkage(program)
 	for _, dir := range dirs {
@@ -182,6 +189,25 @@ func libraryDirs(list []byte) (dirs []string) {
 			continue
 		}
 		if dir := path.Dir(string(name[at:])); !seen[dir] {
+			seen[dir] = true
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// mappedDirs are the directories of the libraries in /proc/PID/maps (proc(5)).
+// Other files that are mapped, such as the program itself, may lie beside what
+// is nobody's business.
+func mappedDirs(maps []byte) (dirs []string) {
+	seen := map[string]bool{"/": true}
+	for line := range bytes.Lines(maps) {
+		at := bytes.IndexByte(line, '/')
+		if at < 0 || len(line) > unix.PathMax {
+			continue
+		}
+		dir, file := path.Split(strings.TrimSpace(string(line[at:])))
+		if dir = path.Clean(dir); strings.Contains(file, ".so") && !seen[dir] {
 			seen[dir] = true
 			dirs = append(dirs, dir)
 		}

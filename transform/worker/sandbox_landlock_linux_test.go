@@ -53,11 +53,23 @@ func TestDirectoriesOfLibraries(t *testing.T) {
 	}
 }
 
+func TestDirectoriesOfMappedLibraries(t *testing.T) {
+	got := mappedDirs([]byte("00400000-00c00000 r-xp 00000000 08:01 42                         /home/u/pictor\n" +
+		"7f00-8f00 r--p 00000000 08:01 43                         /nix/store/x-vips/lib/libvips.so.42.16.1\n" +
+		"8f00-9f00 rw-p 00000000 08:01 43                         /nix/store/x-vips/lib/libvips-cpp.so.42 (deleted)\n" +
+		"9f00-af00 rw-p 00000000 08:01 44                         /libodd.so\n" +
+		"af00-bf00 rw-p 00000000 00:00 0                          [heap]\n"))
+	if !slices.Equal(got, []string{"/nix/store/x-vips/lib"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 func FuzzLibraryDirs(f *testing.F) {
 	f.Add([]byte("glibc-ld.so.cache1.1\x00/usr/lib/libc.so.6\x00"))
 	f.Add([]byte("//\x00/\x00/..\x00/../x\x00"))
+	f.Add([]byte("7f00-8f00 r--p 00000000 08:01 43 /opt/../libx.so\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, dir := range libraryDirs(b) {
+		for _, dir := range append(libraryDirs(b), mappedDirs(b)...) {
 			if !path.IsAbs(dir) || dir == "/" || dir != path.Clean(dir) {
 				t.Errorf("%q", dir)
 			}
