@@ -326,7 +326,13 @@ var kernelTries = []try{
 	}},
 	{name: "unshare", landlock: open, run: func(targets) error { return unix.Unshare(unix.CLONE_SYSVSEM) }},
 	{name: "another namespace", landlock: either, root: true, run: func(targets) error { return unix.Unshare(unix.CLONE_NEWUTS) }},
-	{name: "mount", root: true, run: func(t targets) error { return unix.Mount("none", t.Cache, "tmpfs", 0, "") }},
+	{name: "mount", root: true, run: func(t targets) error {
+		err := unix.Mount("none", t.Cache, "tmpfs", 0, "")
+		if err != nil {
+			return err
+		}
+		return unix.Unmount(t.Cache, unix.MNT_DETACH)
+	}},
 	{name: "chroot", landlock: either, root: true, run: func(targets) error { return unix.Chroot("/") }},
 	{name: "become another user", landlock: either, root: true, run: func(targets) error {
 		_, _, errno := unix.RawSyscall(unix.SYS_SETUID, 65532, 0, 0) // of this thread alone

@@ -72,7 +72,11 @@ func lure(t testing.TB, sibling *Pool) targets {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	to := targets{Server: os.Getpid(), Sibling: pidOf(t, sibling), Cache: dir, Key: filepath.Join(dir, "key")}
 	for _, name := range []string{"key", "record", "moved", "removed"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("text"), 0o600); err != nil {
