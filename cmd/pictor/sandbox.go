@@ -14,7 +14,8 @@ import (
 func newSandbox(cfg *config.Serve) (*worker.Sandbox, error) {
 	sandbox, err := worker.NewSandbox(worker.Mode(strings.ToLower(cfg.Sandbox)))
 	if errors.Is(err, worker.ErrSandbox) {
-		return nil, config.Invalid(fmt.Errorf("--sandbox=require: %w; or set --sandbox=auto to use the layers that there are", err))
+		return nil, config.Invalid(
+			fmt.Errorf("--sandbox=require: %w; or set --sandbox=auto to use the layers that there are", err))
 	}
 	return sandbox, err
 }

@@ -107,14 +107,14 @@ func (s *Sandbox) tell(log *slog.Logger) {
 			on = append(on, l.Name)
 		}
 	}
-	missing := s.missing()
+	layers, missing := strings.Join(on, ","), s.missing()
 	switch {
 	case s.mode == Off:
 		log.Info("worker sandbox is off")
 	case len(missing) > 0:
-		log.Warn("worker sandbox is incomplete", "layers", strings.Join(on, ","), "missing", strings.Join(missing, "; "))
+		log.Warn("worker sandbox is incomplete", "layers", layers, "missing", strings.Join(missing, "; "))
 	default:
-		log.Info("worker sandbox is complete", "layers", strings.Join(on, ","), "landlock", s.layers[layerLandlock].Detail)
+		log.Info("worker sandbox is complete", "layers", layers, "landlock", s.layers[layerLandlock].Detail)
 	}
 }
 

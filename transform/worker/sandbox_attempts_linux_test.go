@@ -58,15 +58,24 @@ func tries() (all []try) {
 var fileTries = []try{
 	{name: "read /etc/passwd", seccomp: open, run: func(targets) error { return read("/etc/passwd") }},
 	{name: "read the key file", seccomp: open, run: func(t targets) error { return read(t.Key) }},
-	{name: "list the cache directory", seccomp: open, run: func(t targets) error { _, err := os.ReadDir(t.Cache); return err }},
-	{name: "read the cache", seccomp: open, run: func(t targets) error { return read(filepath.Join(t.Cache, "record")) }},
+	{name: "list the cache directory", seccomp: open, run: func(t targets) error {
+		_, err := os.ReadDir(t.Cache)
+		return err
+	}},
+	{name: "read the cache", seccomp: open, run: func(t targets) error {
+		return read(filepath.Join(t.Cache, "record"))
+	}},
 	{name: "list /", seccomp: open, run: func(targets) error { _, err := os.ReadDir("/"); return err }},
 	{name: "write the cache", run: func(t targets) error { return write(filepath.Join(t.Cache, "record")) }},
-	{name: "make a file in the cache directory", run: func(t targets) error { return write(filepath.Join(t.Cache, "planted")) }},
+	{name: "make a file in the cache directory", run: func(t targets) error {
+		return write(filepath.Join(t.Cache, "planted"))
+	}},
 	{name: "make an empty file for reading", run: func(t targets) error {
 		return opened(unix.Open(filepath.Join(t.Cache, "empty"), unix.O_RDONLY|unix.O_CREAT, 0o600))
 	}},
-	{name: "cut the cache off", abi: 3, run: func(t targets) error { return unix.Truncate(filepath.Join(t.Cache, "record"), 1) }},
+	{name: "cut the cache off", abi: 3, run: func(t targets) error {
+		return unix.Truncate(filepath.Join(t.Cache, "record"), 1)
+	}},
 	{name: "cut the cache off while opening", abi: 3, run: func(t targets) error {
 		return opened(unix.Open(filepath.Join(t.Cache, "record"), unix.O_RDONLY|unix.O_TRUNC, 0))
 	}},
@@ -75,9 +84,13 @@ var fileTries = []try{
 	}},
 	{name: "remove from the cache", run: func(t targets) error { return os.Remove(filepath.Join(t.Cache, "removed")) }},
 	{name: "make a directory", run: func(t targets) error { return os.Mkdir(filepath.Join(t.Cache, "dir"), 0o700) }},
-	{name: "make a symbolic link", run: func(t targets) error { return os.Symlink("/", filepath.Join(t.Cache, "link")) }},
+	{name: "make a symbolic link", run: func(t targets) error {
+		return os.Symlink("/", filepath.Join(t.Cache, "link"))
+	}},
 	{name: "make a FIFO", run: func(t targets) error { return unix.Mkfifo(filepath.Join(t.Cache, "fifo"), 0o600) }},
-	{name: "change the mode of a file", landlock: open, run: func(t targets) error { return os.Chmod(filepath.Join(t.Cache, "record"), 0o644) }},
+	{name: "change the mode of a file", landlock: open, run: func(t targets) error {
+		return os.Chmod(filepath.Join(t.Cache, "record"), 0o644)
+	}},
 	{name: "write into /tmp", run: func(targets) error {
 		f, err := os.CreateTemp("/tmp", "pictor-attempt-")
 		if err != nil {
@@ -86,17 +99,31 @@ var fileTries = []try{
 		defer f.Close()
 		return os.Remove(f.Name())
 	}},
-	{name: "read the server's command line", seccomp: open, run: func(t targets) error { return readProc(t.Server, "cmdline") }},
-	{name: "read the server's environment", seccomp: either, run: func(t targets) error { return readProc(t.Server, "environ") }},
-	{name: "read the server's status", seccomp: open, run: func(t targets) error { return readProc(t.Server, "status") }},
+	{name: "read the server's command line", seccomp: open, run: func(t targets) error {
+		return readProc(t.Server, "cmdline")
+	}},
+	{name: "read the server's environment", seccomp: either, run: func(t targets) error {
+		return readProc(t.Server, "environ")
+	}},
+	{name: "read the server's status", seccomp: open, run: func(t targets) error {
+		return readProc(t.Server, "status")
+	}},
 	{name: "list the server's descriptors", seccomp: open, run: func(t targets) error {
 		_, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", t.Server))
 		return err
 	}},
-	{name: "read a sibling's environment", seccomp: open, run: func(t targets) error { return readProc(t.Sibling, "environ") }},
-	{name: "read a sibling's mappings", seccomp: open, run: func(t targets) error { return readProc(t.Sibling, "maps") }},
-	{name: "open a sibling's memory", seccomp: open, run: func(t targets) error { return openProc(t.Sibling, "mem", os.O_RDONLY) }},
-	{name: "open a sibling's memory for writing", run: func(t targets) error { return openProc(t.Sibling, "mem", os.O_RDWR) }},
+	{name: "read a sibling's environment", seccomp: open, run: func(t targets) error {
+		return readProc(t.Sibling, "environ")
+	}},
+	{name: "read a sibling's mappings", seccomp: open, run: func(t targets) error {
+		return readProc(t.Sibling, "maps")
+	}},
+	{name: "open a sibling's memory", seccomp: open, run: func(t targets) error {
+		return openProc(t.Sibling, "mem", os.O_RDONLY)
+	}},
+	{name: "open a sibling's memory for writing", run: func(t targets) error {
+		return openProc(t.Sibling, "mem", os.O_RDWR)
+	}},
 }
 
 var networkTries = []try{
@@ -112,7 +139,9 @@ var networkTries = []try{
 	}},
 	{name: "send by UDP", landlock: open, run: func(t targets) error { return dial("udp", t.UDP) }},
 	{name: "connect to an abstract socket", abi: 6, run: func(t targets) error { return dial("unix", t.Abstract) }},
-	{name: "connect to a socket in a directory", landlock: open, run: func(t targets) error { return dial("unix", t.Path) }},
+	{name: "connect to a socket in a directory", landlock: open, run: func(t targets) error {
+		return dial("unix", t.Path)
+	}},
 	{name: "make a socket pair", landlock: open, run: func(targets) error {
 		_, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		return err
@@ -188,7 +217,9 @@ var processTries = []try{
 	{name: "take a descriptor of a sibling", run: func(t targets) error { return takeDescriptor(t.Sibling) }},
 	{name: "signal the server", abi: 6, run: func(t targets) error { return unix.Kill(t.Server, 0) }},
 	{name: "signal a sibling", abi: 6, run: func(t targets) error { return unix.Kill(t.Sibling, 0) }},
-	{name: "signal a thread of a sibling", abi: 6, run: func(t targets) error { return unix.Tgkill(t.Sibling, t.Sibling, 0) }},
+	{name: "signal a thread of a sibling", abi: 6, run: func(t targets) error {
+		return unix.Tgkill(t.Sibling, t.Sibling, 0)
+	}},
 	{name: "signal the server by a pidfd", abi: 6, run: func(t targets) error {
 		fd, err := unix.PidfdOpen(t.Server, 0)
 		if err != nil {
@@ -208,8 +239,12 @@ var processTries = []try{
 		return unix.Prlimit(t.Server, unix.RLIMIT_NOFILE, nil, new(unix.Rlimit))
 	}},
 	{name: "set a sibling's limits", landlock: open, run: func(t targets) error { return setSameLimit(t.Sibling) }},
-	{name: "set the server's priority", landlock: either, run: func(t targets) error { return setSamePriority(t.Server) }},
-	{name: "set a sibling's priority", landlock: open, run: func(t targets) error { return setSamePriority(t.Sibling) }},
+	{name: "set the server's priority", landlock: either, run: func(t targets) error {
+		return setSamePriority(t.Server)
+	}},
+	{name: "set a sibling's priority", landlock: open, run: func(t targets) error {
+		return setSamePriority(t.Sibling)
+	}},
 	{name: "set the server's processors", landlock: either, run: func(t targets) error {
 		var set unix.CPUSet
 		if err := unix.SchedGetaffinity(t.Server, &set); err != nil {
@@ -289,70 +324,6 @@ func setSamePriority(pid int) error {
 		return err
 	}
 	return unix.Setpriority(unix.PRIO_PROCESS, pid, 20-is) // as the kernel returns it
-}
-
-var kernelTries = []try{
-	{name: "make a memory file", landlock: open, run: func(targets) error { return opened(unix.MemfdCreate("x", 0)) }},
-	{name: "map shared memory", landlock: open, run: func(targets) error {
-		_, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
-		return err
-	}},
-	{name: "make System V shared memory", landlock: open, run: func(targets) error {
-		id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o600)
-		if err == nil {
-			unix.SysvShmCtl(id, unix.IPC_RMID, nil)
-		}
-		return err
-	}},
-	{name: "io_uring", landlock: open, run: func(targets) error {
-		return call3(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(new([256]byte))), 0)
-	}},
-	{name: "bpf", landlock: either, root: true, run: func(targets) error {
-		array := [32]uint32{2, 4, 4, 1} // an array of one element
-		return call3(unix.SYS_BPF, 0, uintptr(unsafe.Pointer(&array)), unsafe.Sizeof(array))
-	}},
-	{name: "userfaultfd", landlock: either, root: true, run: func(targets) error { return call3(unix.SYS_USERFAULTFD, 0, 0, 0) }},
-	{name: "add a key", landlock: open, run: func(targets) error {
-		_, err := unix.AddKey("user", "pictor-attempt", []byte("x"), unix.KEY_SPEC_PROCESS_KEYRING)
-		return err
-	}},
-	{name: "look at keys", landlock: open, run: func(targets) error {
-		_, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_PROCESS_KEYRING, true)
-		return err
-	}},
-	{name: "perf_event_open", landlock: either, root: true, run: func(targets) error {
-		attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{}))}
-		return opened(unix.PerfEventOpen(&attr, 0, -1, -1, 0))
-	}},
-	{name: "unshare", landlock: open, run: func(targets) error { return unix.Unshare(unix.CLONE_SYSVSEM) }},
-	{name: "another namespace", landlock: either, root: true, run: func(targets) error { return unix.Unshare(unix.CLONE_NEWUTS) }},
-	{name: "mount", root: true, run: func(t targets) error {
-		err := unix.Mount("none", t.Cache, "tmpfs", 0, "")
-		if err != nil {
-			return err
-		}
-		return unix.Unmount(t.Cache, unix.MNT_DETACH)
-	}},
-	{name: "chroot", landlock: either, root: true, run: func(targets) error { return unix.Chroot("/") }},
-	{name: "become another user", landlock: either, root: true, run: func(targets) error {
-		_, _, errno := unix.RawSyscall(unix.SYS_SETUID, 65532, 0, 0) // of this thread alone
-		if errno != 0 {
-			return errno
-		}
-		return nil
-	}},
-	{name: "set the personality", landlock: open, run: func(targets) error { return call3(unix.SYS_PERSONALITY, 0xffffffff, 0, 0) }},
-}
-
-func call3(number, a, b, c uintptr) error {
-	n, _, errno := unix.Syscall(number, a, b, c)
-	if errno != 0 {
-		return errno
-	}
-	if number != unix.SYS_PERSONALITY {
-		unix.Close(int(n))
-	}
-	return nil
 }
 
 // attempted makes an attempt inside of a worker. What came of it is the text of

@@ -197,8 +197,8 @@ func libraryDirs(list []byte) (dirs []string) {
 }
 
 // mappedDirs are the directories of the libraries in /proc/PID/maps (proc(5)).
-// Other files that are mapped, such as the program itself, may lie beside what
-// is nobody's business.
+// Other files that are mapped, such as the program itself, may lie beside a key
+// file.
 func mappedDirs(maps []byte) (dirs []string) {
 	seen := map[string]bool{"/": true}
 	for line := range bytes.Lines(maps) {

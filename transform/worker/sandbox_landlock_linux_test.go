@@ -43,11 +43,13 @@ func TestDirectoriesOfLibraries(t *testing.T) {
 		t.Skip(err)
 	}
 	dirs := libraryDirs(list)
-	if !slices.ContainsFunc(dirs, func(d string) bool { return strings.HasPrefix(d, "/lib") || strings.HasPrefix(d, "/usr/lib") }) {
+	system := func(dir string) bool { return strings.HasPrefix(strings.TrimPrefix(dir, "/usr"), "/lib") }
+	if !slices.ContainsFunc(dirs, system) {
 		t.Errorf("%q", dirs)
 	}
 	// A library in the root must not open all of it.
-	got := libraryDirs([]byte("glibc-ld.so.cache1.1\x00\x03libx.so\x00/opt/vips/lib/libvips.so.42\x00/libx.so\x00/opt/vips/lib/liby.so\x00"))
+	got := libraryDirs([]byte("glibc-ld.so.cache1.1\x00\x03libx.so\x00/opt/vips/lib/libvips.so.42\x00/libx.so\x00" +
+		"/opt/vips/lib/liby.so\x00"))
 	if !slices.Equal(got, []string{"/opt/vips/lib"}) {
 		t.Errorf("%q", got)
 	}
@@ -87,7 +89,9 @@ func TestWhatWorkersMayRead(t *testing.T) {
 		if rights&unix.LANDLOCK_ACCESS_FS_EXECUTE != 0 && rights&unix.LANDLOCK_ACCESS_FS_READ_DIR != 0 {
 			t.Errorf("%s: programs of a whole directory", name)
 		}
-		for _, never := range []string{"/", "/proc", "/proc/self", "/etc", "/usr", "/tmp", "/var", "/home", "/root", "/dev", "/sys"} {
+		for _, never := range []string{
+			"/", "/proc", "/proc/self", "/etc", "/usr", "/tmp", "/var", "/home", "/root", "/dev", "/sys",
+		} {
 			if name == never {
 				t.Errorf("%s may be read", name)
 			}

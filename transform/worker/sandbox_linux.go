@@ -143,7 +143,9 @@ func (s *Sandbox) check(pid int) error {
 	if err != nil {
 		return err
 	}
-	for layer, says := range map[string][2]string{layerNoNewPrivs: {"NoNewPrivs", "1"}, layerSeccomp: {"Seccomp", "2"}} {
+	for layer, says := range map[string][2]string{
+		layerNoNewPrivs: {"NoNewPrivs", "1"}, layerSeccomp: {"Seccomp", "2"},
+	} {
 		// Emulated kernels lack some lines, which says nothing.
 		_, rest, told := strings.Cut(string(status), "\n"+says[0]+":")
 		value, _, _ := strings.Cut(rest, "\n")

@@ -184,7 +184,9 @@ func TestWorkersInTheSandboxWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"NoNewPrivs:\t1\n", "Seccomp:\t2\n", "CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n"} {
+	for _, line := range []string{
+		"NoNewPrivs:\t1\n", "Seccomp:\t2\n", "CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n",
+	} {
 		if !strings.Contains(string(status), line) {
 			t.Errorf("no %q in\n%s", line, status)
 		}
@@ -219,7 +221,8 @@ func TestTheServerIsNotInTheSandbox(t *testing.T) {
 		}
 		for _, task := range tasks {
 			b, err := os.ReadFile(task)
-			if err == nil && (!strings.Contains(string(b), "NoNewPrivs:\t0\n") || !strings.Contains(string(b), "Seccomp:\t0\n")) {
+			free := strings.Contains(string(b), "NoNewPrivs:\t0\n") && strings.Contains(string(b), "Seccomp:\t0\n")
+			if err == nil && !free {
 				wrong = append(wrong, task)
 			}
 		}
@@ -264,7 +267,8 @@ func TestModesOfTheSandbox(t *testing.T) {
 	}
 	auto, _ := NewSandbox(Auto)
 	_, err := NewSandbox(Require)
-	if missing := auto.missing(); (err != nil) != (len(missing) > 0) || len(missing) > 0 && !errors.Is(err, ErrSandbox) {
+	missing := auto.missing()
+	if (err != nil) != (len(missing) > 0) || len(missing) > 0 && !errors.Is(err, ErrSandbox) {
 		t.Errorf("%v, missing %q", err, missing)
 	}
 }

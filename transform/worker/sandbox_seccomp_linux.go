@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNoCalls: nobody has listed the system calls of this architecture.
+// errNoCalls: allowedCalls has no list for this architecture.
 var errNoCalls = errors.New("pictor has no list of system calls for this architecture: use amd64 or arm64")
 
 // filterCalls bounds the system calls of this thread, or with
@@ -28,7 +28,8 @@ func filterCalls(flags uintptr) error {
 		code[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
 	program := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
-	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
+	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags,
+		uintptr(unsafe.Pointer(&program)))
 	switch {
 	case errno != 0:
 		return os.NewSyscallError("seccomp", errno)

@@ -62,7 +62,8 @@ func TestStderrOfWorkersIsBounded(t *testing.T) {
 	}
 	// No line of a worker's looks like one of the server's.
 	forged := "time=2026-01-01T00:00:00Z level=INFO msg=ready\r\x1b[2Jx"
-	if got = logged(t, forged+"\n"); len(got) != 1 || strings.ContainsAny(got[0], "\r\x1b") || !strings.Contains(got[0], `text="time=`) {
+	got = logged(t, forged+"\n")
+	if len(got) != 1 || strings.ContainsAny(got[0], "\r\x1b") || !strings.Contains(got[0], `text="time=`) {
 		t.Errorf("%q", got)
 	}
 }
@@ -99,7 +100,8 @@ func TestWorkersHaveNotTheServersStandardError(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Each pipe has a number.
-	if link, err := os.Readlink(filepath.Join(fd, "2")); err != nil || !strings.HasPrefix(link, "pipe:") || link == ours {
+	link, err := os.Readlink(filepath.Join(fd, "2"))
+	if err != nil || !strings.HasPrefix(link, "pipe:") || link == ours {
 		t.Errorf("standard error is %q, ours %q, %v", link, ours, err)
 	}
 	for _, name := range []string{"0", "1"} {

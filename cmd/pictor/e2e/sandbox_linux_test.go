@@ -160,10 +160,11 @@ func TestSandboxIsShown(t *testing.T) {
 	}{
 		{"auto", exec.Command(program), here, "worker sandbox is"},
 		{"off", exec.Command(program), nil, `msg="worker sandbox is off"`},
-		{"auto", withoutLandlock(t, unix.EPERM), without(here, "landlock"), "probably by the container's seccomp profile"},
+		{"auto", withoutLandlock(t, unix.EPERM), without(here, "landlock"),
+			"probably by the container's seccomp profile"},
 		{"auto", withoutLandlock(t, unix.ENOSYS), without(here, "landlock"), "use Linux 5.13 or newer"},
 	} {
-		s := start(t, tc.cmd, append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--sandbox", tc.mode}, keys...)...)
+		s := start(t, tc.cmd, "--insecure", "--allow-networks", "127.0.0.0/8", "--sandbox", tc.mode)
 		report, metrics := s.sandboxed()
 		if !slices.Equal(report, tc.want) || !slices.Equal(metrics, tc.want) {
 			t.Errorf("%s: %q and %q, want %q", tc.mode, report, metrics, tc.want)
@@ -175,7 +176,9 @@ func TestSandboxIsShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, line := range map[string]string{"seccomp": "\nSeccomp:\t2\n", "no_new_privs": "\nCapEff:\t0000000000000000\n"} {
+		for name, line := range map[string]string{
+			"seccomp": "\nSeccomp:\t2\n", "no_new_privs": "\nCapEff:\t0000000000000000\n",
+		} {
 			// The refusing filter is a filter, too.
 			if on := bytes.Contains(status, []byte(line)); slices.Contains(tc.want, name) && !on {
 				t.Errorf("%s: no %q in\n%s", tc.mode, line, status)
@@ -197,12 +200,15 @@ func without(list []string, name string) []string {
 func TestSandboxThatIsRequired(t *testing.T) {
 	needsWholeSandbox(t)
 	cmd := withoutLandlock(t, unix.EPERM)
-	cmd.Args = append(cmd.Args, "serve", "--insecure", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--sandbox", "require")
+	cmd.Args = append(cmd.Args, "serve", "--insecure", "--listen", "127.0.0.1:0", "--admin-listen", "off",
+		"--sandbox", "require")
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 3 {
 		t.Errorf("exit %v: %s", err, out)
 	}
-	for _, words := range []string{"--sandbox=require", "landlock: landlock_create_ruleset", "seccomp profile", "--sandbox=auto"} {
+	for _, words := range []string{
+		"--sandbox=require", "landlock: landlock_create_ruleset", "seccomp profile", "--sandbox=auto",
+	} {
 		if !strings.Contains(string(out), words) {
 			t.Errorf("no %q in %s", words, out)
 		}
@@ -231,7 +237,8 @@ func sandboxSources(t testing.TB) map[string][]byte {
 }
 
 var sandboxOptions = []string{
-	"w:200", "rs:fill:120:120/g:sm", "rs:fit:160:160/blur:3", "w:150/sh:1", "c:200:150:ce/w:100", "rot:90/w:90", "t:10/w:100",
+	"w:200", "rs:fill:120:120/g:sm", "rs:fit:160:160/blur:3", "w:150/sh:1", "c:200:150:ce/w:100",
+	"rot:90/w:90", "t:10/w:100",
 	"w:120/bg:255:0:0/pd:10", "w:120/br:20/co:1.2/sa:0.5", "w:100/pix:8", "w:120/mb:3000", "w:140/sm:0/scp:0",
 }
 
@@ -310,7 +317,8 @@ func BenchmarkSandbox(b *testing.B) {
 	modes := []string{"off", "require"}
 	servers, used := map[string]*server{}, map[string][]time.Duration{}
 	for _, mode := range modes {
-		servers[mode] = serve(b, "--insecure", "--allow-networks", "127.0.0.0/8", "--workers", "1", "--cache-disk", "off", "--sandbox", mode)
+		servers[mode] = serve(b, "--insecure", "--allow-networks", "127.0.0.0/8", "--workers", "1",
+			"--cache-disk", "off", "--sandbox", mode)
 	}
 	const misses = 12
 	asked := 0
@@ -322,7 +330,8 @@ func BenchmarkSandbox(b *testing.B) {
 				asked++
 				name := []string{"a.jpg", "a.webp"}[i%2]
 				format := []string{"jpg", "webp", "png"}[i%3]
-				if a := s.get(fmt.Sprintf("/insecure/w:720/plain/%s/v/%d/%s@%s", origin.URL, asked, name, format)); a.status != http.StatusOK {
+				path := fmt.Sprintf("/insecure/w:720/plain/%s/v/%d/%s@%s", origin.URL, asked, name, format)
+				if a := s.get(path); a.status != http.StatusOK {
 					b.Fatal(a)
 				}
 			}
