@@ -18,6 +18,7 @@ const (
 	onChange   = "once for each change of a state that lasts"
 	atDebug    = "at debug level alone"
 	byDisk     = "for a file of the cache that is broken, once"
+	byBudget   = "for a bounded number of lines a second"
 	byProcess  = "for each worker process that died, which takes longer than the line"
 )
 
@@ -50,6 +51,10 @@ var logLines = map[string]string{
 	"not ready, trying again":          atStart,
 	"memory plan":                      atStart,
 	"listening":                        atStart,
+	"worker sandbox is off":            atStart,
+	"worker sandbox is incomplete":     atStart,
+	"worker sandbox is complete":       atStart,
+	"worker wrote to stderr":           byBudget,
 	"shutdown cut short":               atStart,
 	"shutting down: draining requests": atStart,
 	"admin address is in use: running without /metrics, /purge and /debug/memory. ": atStart,
