@@ -6,14 +6,15 @@ import (
 )
 
 // Repair says how the bytes of a source are changed for a decoder that insists
-// on marks and checksums. Sniff made sure that the image itself is whole. The
-// source stays as it is: what is cached, hashed or passed on is never repaired.
+// on marks and checksums, and reads metadata that nobody needs. Sniff made sure
+// that the image itself is whole. The source stays as it is: what is cached,
+// hashed or passed on is never repaired.
 type Repair struct {
-	// Patches are in the order of their places and do not overlap.
+	// Patches are in the order of their places, in the source, and do not overlap.
 	Patches []Patch
-	// Size is how many bytes there are afterwards. It is no more than repairSlack
-	// over those of the source.
-	Size int64
+	// From and Size are where the bytes begin and end afterwards, in places of
+	// the source. Size is no more than repairSlack over the source's.
+	From, Size int64
 }
 
 // Patch is bytes that replace others, or come behind the last.
@@ -47,7 +48,7 @@ func NewRepair(b []byte, info Info) (r Repair, ok bool) {
 
 // ending cuts at end and appends a mark.
 func ending(end int64, mark ...byte) Repair {
-	return Repair{[]Patch{{end, mark}}, end + int64(len(mark))}
+	return Repair{Patches: []Patch{{end, mark}}, Size: end + int64(len(mark))}
 }
 
 // repairWebP makes the container as long as the chunks in it, of which the
@@ -67,7 +68,7 @@ func (r Repair) Apply(b []byte) []byte {
 	out := make([]byte, r.Size)
 	copy(out, b)
 	r.onto(out)
-	return out
+	return out[r.From:]
 }
 
 func (r Repair) onto(out []byte) {

@@ -32,8 +32,9 @@ func TestARepairedViewLeavesTheSourceAlone(t *testing.T) {
 		for _, r := range []Repair{
 			ending(int64(size), make([]byte, repairSlack)...),
 			ending(int64(size)/2, 1, 2),
-			{[]Patch{{0, []byte("A")}, {int64(size) - 1, []byte("BCD")}}, int64(size) + 2},
-			{nil, int64(size)},
+			{Patches: []Patch{{0, []byte("A")}, {int64(size) - 1, []byte("BCD")}}, Size: int64(size) + 2},
+			{Size: int64(size)},
+			{Patches: []Patch{{int64(size) / 2, []byte("B")}}, From: int64(size) / 2, Size: int64(size)},
 		} {
 			view, done, err := s.Repaired(r)
 			if err != nil {

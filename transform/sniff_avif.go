@@ -2,6 +2,7 @@ package transform
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 )
 
@@ -31,33 +32,12 @@ func hasBrand(b []byte, name string) bool {
 // sniffAVIF reads the tables of the meta box and checks that all they point at
 // is there. A sequence counts as its still picture: one frame.
 func sniffAVIF(b []byte, info *Info) error {
-	a := avif{file: b, byID: map[uint32]*avifItem{}}
-	var meta []byte
-	var short, moving bool
-	for rest := b; len(rest) > 0; {
-		bx, next, ok := nextBox(rest)
-		if !ok {
-			return broken("the AVIF has a box of an impossible length")
-		}
-		if !bx.whole {
-			short = true
-			break
-		}
-		switch string(bx.kind) {
-		case "meta":
-			if meta != nil {
-				return broken("the AVIF describes the image twice")
-			}
-			meta = bx.body
-		case "moov":
-			moving = true
-		}
-		rest = next
+	a, meta, err := openAVIF(b)
+	short := errors.Is(err, ErrTruncated)
+	if err != nil && !short {
+		return err
 	}
-	switch {
-	case meta == nil && moving && !short:
-		return notRead("AVIF image sequences without a still image are not supported")
-	case meta == nil:
+	if meta == nil {
 		return cutShort("the AVIF ends before the image is described")
 	}
 	if err := a.readMeta(meta); err != nil {
@@ -70,6 +50,36 @@ func sniffAVIF(b []byte, info *Info) error {
 		return cutShort("the AVIF ends in the middle of the image data")
 	}
 	return a.verify(info)
+}
+
+// openAVIF finds the meta box of a file. Where the file is cut, that may be
+// nil, or whole.
+func openAVIF(b []byte) (a *avif, meta []byte, err error) {
+	a = &avif{file: b, byID: map[uint32]*avifItem{}}
+	var moving bool
+	for rest := b; len(rest) > 0; {
+		bx, next, ok := nextBox(rest)
+		if !ok {
+			return a, nil, broken("the AVIF has a box of an impossible length")
+		}
+		if !bx.whole {
+			return a, meta, ErrTruncated
+		}
+		switch string(bx.kind) {
+		case "meta":
+			if meta != nil {
+				return a, nil, broken("the AVIF describes the image twice")
+			}
+			meta = bx.body
+		case "moov":
+			moving = true
+		}
+		rest = next
+	}
+	if meta == nil && moving {
+		return a, nil, notRead("AVIF image sequences without a still image are not supported")
+	}
+	return a, meta, nil
 }
 
 // describe fills info from the primary item and what belongs to it.
@@ -224,6 +234,9 @@ func (a *avif) data(item *avifItem) (p pieces) {
 func (a *avif) verify(info *Info) error {
 	for _, item := range a.items {
 		if item.role == roleNone {
+			if err := a.takes(item.size()); err != nil {
+				return err
+			}
 			continue
 		}
 		err := a.verifyItem(item, info)
@@ -253,16 +266,25 @@ func (a *avif) verifyItem(item *avifItem, info *Info) error {
 	return notRead("AVIFs whose parts are not AV1 are not supported")
 }
 
-// verifyAV1 visits every sequence header of an item. Items may share bytes, so
-// what is read in all is bounded: more than a few times the file is malice.
-func (a *avif) verifyAV1(item *avifItem, info *Info) error {
+// takes counts what is read. Items may share bytes, and libheif reads those of
+// every item that is no image, so that what is read in all is bounded: more
+// than a few times the file is malice.
+func (a *avif) takes(bytes uint64) error {
 	const slack = 1 << 20
+	a.read += bytes
+	if a.read > 4*uint64(len(a.file))+slack {
+		return broken("the AVIF has too many items that share the same bytes")
+	}
+	return nil
+}
+
+// verifyAV1 visits every sequence header of an item.
+func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 	if item.badConfig != nil {
 		return item.badConfig
 	}
-	a.read += uint64(len(item.config)) + item.size()
-	if a.read > 4*uint64(len(a.file))+slack {
-		return broken("the AVIF has too many items that share the same bytes")
+	if err := a.takes(uint64(len(item.config)) + item.size()); err != nil {
+		return err
 	}
 	headers := 0
 	visit := func(s av1Sequence) error {

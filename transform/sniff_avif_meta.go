@@ -1,5 +1,10 @@
 package transform
 
+import (
+	"bytes"
+	"slices"
+)
+
 // avif is the picture part of an AVIF: its meta box (ISO/IEC 23008-12 §6).
 type avif struct {
 	file    []byte
@@ -15,6 +20,7 @@ type avif struct {
 	spans        int
 	given        int // associations of a property with an item
 	read         uint64
+	lengthSize   int // of a length of iloc, in bytes
 }
 
 // The tables of a picture are small; one that is not is made to do harm.
@@ -41,9 +47,13 @@ const (
 // its properties that matter.
 type avifItem struct {
 	kind   string
+	isXMP  bool // without a coding
+	kindAt int  // the place of kind in the file
 	spans  []span
-	inMeta bool // spans count in the idat box instead of the file
-	placed bool // its spans were read
+	// sizesAt are the places of the spans' lengths.
+	sizesAt []int
+	inMeta  bool // spans count in the idat box instead of the file
+	placed  bool // its spans were read
 
 	width, height uint64 // ispe; 0 where there is none
 	config        []byte // OBUs of av1C
@@ -165,10 +175,18 @@ func (a *avif) readItems(b []byte) error {
 		if it.kind != "" {
 			return broken("the AVIF has two items with the same ID")
 		}
-		it.kind = string(e.b[:4])
+		it.kind, it.kindAt = string(e.b[:4]), a.place(e.b)
+		_, more, _ := bytes.Cut(e.b[4:], []byte{0}) // the name
+		it.isXMP = it.kind == "mime" && slices.Contains(xmpTypes, string(more))
 		return nil
 	})
 }
+
+// xmpTypes are the type of XMP, and behind it no coding.
+var xmpTypes = []string{"application/rdf+xml", "application/rdf+xml\x00", "application/rdf+xml\x00\x00"}
+
+// place is where b, a part of the file, starts.
+func (a *avif) place(b []byte) int { return cap(a.file) - cap(b) }
 
 // readPlaces reads iloc (ISO/IEC 14496-12 §8.11.3).
 func (a *avif) readPlaces(b []byte) error {
@@ -182,6 +200,7 @@ func (a *avif) readPlaces(b []byte) error {
 	if version > 2 || p.offset > 8 || p.length > 8 || p.base > 8 || p.index > 8 {
 		return broken("the AVIF has an item location table of an unknown form")
 	}
+	a.lengthSize = p.length
 	count := uint64(f.id(version > 1))
 	for ; count > 0 && !f.short; count-- {
 		it, err := a.item(f.id(version > 1))
@@ -216,6 +235,7 @@ func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem
 	for count := f.uint(2); count > 0 && !f.short; count-- {
 		f.uint(p.index)
 		s := span{off: f.uint(p.offset)}.moved(base)
+		it.sizesAt = append(it.sizesAt, a.place(f.b))
 		s.size = f.uint(p.length)
 		if s.size == 0 && s.off < uint64(len(a.file)) && !it.inMeta {
 			s.size = uint64(len(a.file)) - s.off // no length means the rest

@@ -46,7 +46,13 @@ type jpegWalk struct {
 	last    []byte
 	hasEXIF bool
 	colour  jpegColour
+	// late counts metadata segments behind the first scan.
+	late int
 }
+
+// maxJPEGLate is the most metadata segments behind the first scan, where
+// encoders write none.
+const maxJPEGLate = 1000
 
 // jpegPart is a component of the frame: its identifier and sampling factors.
 type jpegPart struct{ id, h, v int64 }
@@ -153,6 +159,14 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 		return w.start(marker, segment)
 	case marker >= jpegAPP0 && marker <= jpegAPPF, marker == jpegCOM:
 		w.info.AncillaryBytes += int64(len(segment)) + 4
+		// libjpeg goes through all that it keeps for each that it adds. Those
+		// before the first scan are left out of what it gets.
+		if w.info.Scans > 0 {
+			w.late++
+		}
+		if w.late > maxJPEGLate {
+			return broken(fmt.Sprintf("the JPEG has more than %d metadata segments behind its first scan", maxJPEGLate))
+		}
 		// libvips reads the first EXIF segment and only those before a scan.
 		if marker == jpegAPP1 && w.info.Scans == 0 && !w.hasEXIF && hasMagic(segment, 0, exifPrefix) {
 			w.hasEXIF = true

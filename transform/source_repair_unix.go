@@ -28,7 +28,7 @@ func (s *Source) Repaired(r Repair) (view []byte, done func(), err error) {
 	page := int64(os.Getpagesize())
 	kept := min(s.size, r.Size)
 	length := (kept+repairSlack+page-1)/page*page + page
-	if kept <= 0 || r.Size > kept+repairSlack {
+	if kept <= 0 || r.Size > kept+repairSlack || r.From >= r.Size {
 		return nil, nil, fmt.Errorf("transform: a repair of %d bytes makes %d", s.size, r.Size)
 	}
 	base, err := unix.MmapPtr(-1, 0, nil, uintptr(length), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
@@ -46,7 +46,7 @@ func (s *Source) Repaired(r Repair) (view []byte, done func(), err error) {
 		return nil, nil, fmt.Errorf("map a repaired source: %w", err)
 	}
 	r.onto(view)
-	return view[:r.Size], done, nil
+	return view[r.From:r.Size], done, nil
 }
 
 // protected changes what the pages with patches may be used for.

@@ -26,7 +26,7 @@ func newJob(source []byte, task transform.Job, p transform.Params) (job C.Pictor
 	encoder(&job, p)
 	closeMark := func() {}
 	if p.Watermark.On() && task.Watermark != nil {
-		mark, err := openDecodable(task.Watermark, task.WatermarkInfo)
+		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, transform.Needed{})
 		if err != nil {
 			return job, nil, err
 		}

@@ -7,22 +7,26 @@ import (
 )
 
 // decodable is a source as its decoder takes it: repaired where Sniff found
-// that only marks are missing.
+// that only marks are missing, and without metadata that is not needed.
 type decodable struct {
 	source *transform.Source
 	info   transform.Info
+	needed transform.Needed
 	b      []byte
 	close  func()
 	tried  bool // to repair its checksums
 }
 
-func openDecodable(s *transform.Source, info transform.Info) (*decodable, error) {
-	d := &decodable{source: s, info: info, close: func() {}}
+func openDecodable(s *transform.Source, info transform.Info, needed transform.Needed) (*decodable, error) {
+	d := &decodable{source: s, info: info, needed: needed, close: func() {}}
 	var err error
-	if d.b, err = s.Bytes(); err != nil || info.End == 0 {
+	if d.b, err = s.Bytes(); err != nil {
 		return d, err
 	}
-	r, ok := transform.NewRepair(d.b, info)
+	r, ok := transform.Decodable(d.b, info, needed)
+	if !ok && info.End == 0 {
+		return d, nil
+	}
 	s.Release()
 	if !ok {
 		return nil, errBroken
@@ -41,12 +45,16 @@ func (d *decodable) try(work func([]byte) error) error {
 		return err
 	}
 	d.tried = true
-	r, ok := transform.NewPNGRepair(d.b, d.info)
+	b, failed := d.source.Bytes()
+	if failed != nil {
+		return failed
+	}
+	r, ok := transform.DecodablePNG(b, d.info, d.needed)
+	d.source.Release()
 	if !ok {
 		return err
 	}
-	d.source.Release()
-	var failed error
+	d.close()
 	if d.b, d.close, failed = d.source.Repaired(r); failed != nil {
 		d.b, d.close = nil, func() {}
 		return failed

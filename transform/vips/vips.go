@@ -52,11 +52,11 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 	if job.Source.Size() == 0 {
 		return fmt.Errorf("%w: the source is empty", transform.ErrMalformed)
 	}
-	source, err := openDecodable(job.Source, job.Info)
+	source, err := openDecodable(job.Source, job.Info, transform.NeededBy(job.Outputs...))
 	if err != nil {
 		return err
 	}
-	defer source.close()
+	defer func() { source.close() }() // which one, a repair decides
 	for i, p := range job.Outputs {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -103,11 +103,11 @@ func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, err
 	if len(job.Outputs) != 1 {
 		return transform.Rect{}, errInternal
 	}
-	source, err := openDecodable(job.Source, job.Info)
+	source, err := openDecodable(job.Source, job.Info, transform.Needed{})
 	if err != nil {
 		return transform.Rect{}, err
 	}
-	defer source.close()
+	defer func() { source.close() }()
 	var content transform.Rect
 	err = source.try(func(b []byte) (err error) {
 		content, err = e.look(b, job)

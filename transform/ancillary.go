@@ -1,0 +1,131 @@
+package transform
+
+import "slices"
+
+// Needed is what results need of a source besides its pixels and what says how
+// they are shown. Decoders read, inflate and parse whatever a file holds, also
+// what no result has: a PNG of 1 MB may hold a gigabyte of text.
+type Needed struct {
+	// Metadata is EXIF, XMP, IPTC and texts, Rights what of these tells whose
+	// the image is.
+	Metadata, Rights bool
+}
+
+// NeededBy says what outputs need.
+func NeededBy(outputs ...Params) (n Needed) {
+	for _, p := range outputs {
+		n.Metadata = n.Metadata || p.KeepMetadata
+		n.Rights = n.Rights || !p.KeepMetadata && !p.DropCopyright
+	}
+	return n
+}
+
+// What a decoder is given at most of each kind, in bytes as they lie in memory
+// afterwards: inflated. What is larger is left out.
+const (
+	maxProfileBytes = 8 << 20
+	maxEXIFBytes    = 1 << 20
+	maxXMPBytes     = 1 << 20
+	maxTextBytes    = 1 << 20 // all texts of a PNG or JPEG together
+	maxTexts        = 256
+)
+
+// exif says whether a block is needed.
+func (n Needed) exif(block []byte) bool {
+	return len(block) <= maxEXIFBytes && (n.Metadata || n.Rights && exifRights(block))
+}
+
+// xmp says whether a packet of such a size is needed.
+func (n Needed) xmp(size int) bool { return size <= maxXMPBytes && (n.Metadata || n.Rights) }
+
+// Decodable says what of a source a decoder is given: the source as Sniff told
+// of it, repaired where marks are missing, without metadata that is not needed.
+// ok is false where that is the source as it is.
+//
+// b is only read, in time linear to its length and to what may be inflated.
+func Decodable(b []byte, info Info, needed Needed) (r Repair, ok bool) {
+	r, ok = NewRepair(b, info)
+	if !ok {
+		if info.End > 0 {
+			return r, false
+		}
+		r.Size = int64(len(b))
+	}
+	return r.without(b, info, needed)
+}
+
+// DecodablePNG is Decodable for a PNG whose checksums a decoder refused.
+func DecodablePNG(b []byte, info Info, needed Needed) (Repair, bool) {
+	r, ok := NewPNGRepair(b, info)
+	if !ok {
+		return r, false
+	}
+	return r.without(b, info, needed)
+}
+
+// without is a repair that leaves out what is not needed, too.
+func (r Repair) without(b []byte, info Info, needed Needed) (Repair, bool) {
+	l := lean{in: b, needed: needed, Repair: r}
+	l.Patches = slices.Clone(r.Patches)
+	changed := false
+	switch info.Format {
+	case JPEG:
+		changed = l.jpeg()
+	case PNG:
+		changed = l.png()
+	case WebP:
+		changed = l.webp()
+	case AVIF:
+		changed = l.avif()
+	}
+	if !changed {
+		return r, len(r.Patches) > 0
+	}
+	return l.Repair, true
+}
+
+// lean is a source on its way to a decoder. What stays of its beginning is
+// written directly before the image data, so that the data need not move.
+type lean struct {
+	in     []byte
+	needed Needed
+	Repair
+	head []byte
+}
+
+func (l *lean) keep(b ...[]byte) {
+	for _, part := range b {
+		l.head = append(l.head, part...)
+	}
+}
+
+// begin makes the head take the place of what is before at. It reports
+// whether anything changes.
+func (l *lean) begin(at int) bool {
+	if len(l.head) > at || string(l.head) == string(l.in[:at]) {
+		return false
+	}
+	l.From = int64(at - len(l.head))
+	l.Patches = slices.Insert(l.Patches, 0, Patch{l.From, l.head})
+	return true
+}
+
+// finish ends the file at a place, with a tail.
+func (l *lean) finish(at int, tail []byte) {
+	for n := len(l.Patches); n > 0 && l.Patches[n-1].At >= int64(at); n-- {
+		l.Patches = l.Patches[:n-1]
+	}
+	if len(tail) > 0 {
+		l.Patches = append(l.Patches, Patch{int64(at), tail})
+	}
+	l.Size = int64(at + len(tail))
+}
+
+// patchedUpTo is the end of the last patch.
+func (l *lean) patchedUpTo() int {
+	if len(l.Patches) == 0 {
+		return 0
+	}
+	last := l.Patches[len(l.Patches)-1]
+	return int(last.At) + len(last.Bytes)
+}
