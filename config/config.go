@@ -46,6 +46,7 @@ type Serve struct {
 	MemoryLimit Bytes `help:"Memory that all processes of pictor may use together, like 512MiB. Default: the limit of the container, else three quarters of the memory of the machine." placeholder:"SIZE" group:"Memory"`
 	// Workers is 0 for as many as there are processors and the Plan affords.
 	Workers     int       `help:"Worker processes, 1 to 256. 0: one per processor, as far as the memory limit allows." default:"0" placeholder:"N" group:"Memory"`
+	WorkerJobs  int       `help:"Jobs of a worker process before it is replaced by a new one. 1: no process ever sees two images. Each start takes some CPU time." default:"1000" placeholder:"N" group:"Memory"`
 	CacheMemory CacheSize `help:"Size of the memory cache, like 64MiB, or off. Default: a share of the memory limit." placeholder:"SIZE" group:"Memory"`
 
 	// Sandbox is auto, require or off.

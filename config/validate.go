@@ -126,6 +126,9 @@ func (s *Serve) memory() []error {
 	if s.Workers < 0 || s.Workers > maxWorkers {
 		problems = append(problems, fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, maxWorkers))
 	}
+	if s.WorkerJobs < 1 {
+		problems = append(problems, fmt.Errorf("--worker-jobs is %d: set it to 1 or more", s.WorkerJobs))
+	}
 	for _, cache := range []struct {
 		flag string
 		size CacheSize

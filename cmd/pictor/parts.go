@@ -57,7 +57,8 @@ func newParts(cfg *config.Serve, plan config.Plan, in *inputs, sandbox *worker.S
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
 	}
-	if p.pool, err = worker.New(worker.Config{Size: most, Retain: config.Retain, Sandbox: sandbox, Log: log}); err != nil {
+	c := worker.Config{Size: most, MaxJobs: cfg.WorkerJobs, Retain: config.Retain, Sandbox: sandbox, Log: log}
+	if p.pool, err = worker.New(c); err != nil {
 		return nil, err
 	}
 	settings, err := p.settings(cfg, plan, in)
