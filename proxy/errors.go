@@ -86,6 +86,7 @@ var failures = []failure{
 	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", lasting, false},
 	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This image needs more memory to decode than estimated from its header.", 0, true},
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The image took too long to process.", passing, true},
+	{transform.ErrNoWorker, http.StatusServiceUnavailable, "no-worker", "The server cannot process images right now. Try again shortly.", 0, true},
 	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This image cannot be decoded: the decoder crashed twice.", 0, true},
 
 	{errPoison, http.StatusUnprocessableEntity, "poison", "", 0, true},

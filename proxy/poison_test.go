@@ -30,6 +30,7 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 		"a picture, and two overruns of others": {[]error{nil, overran, overran}, true, false},
 		"an overrun, a picture, and another":    {[]error{overran, nil, overran}, true, false},
 		"a picture, and a crash":                {[]error{nil, boom}, true, true},
+		"workers that do not start":             {[]error{transform.ErrNoWorker, transform.ErrNoWorker, transform.ErrNoWorker}, true, false},
 		"timeouts of jobs without time":         {[]error{slow, slow, slow}, false, false},
 		"what ends no worker":                   {[]error{transform.ErrMalformed, transform.ErrTruncated, context.Canceled, nil}, true, false},
 	} {

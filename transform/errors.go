@@ -18,6 +18,9 @@ var (
 	ErrMemory = errors.New("too much memory")
 	// ErrTimeout: the job's deadline passed before its work was done.
 	ErrTimeout = errors.New("transform too slow")
+	// ErrNoWorker: there was no process that could do the work. The image is not
+	// at fault.
+	ErrNoWorker = errors.New("no worker")
 	// ErrCrashed: the process doing the work ended in the middle of it.
 	ErrCrashed = errors.New("transform crashed")
 )

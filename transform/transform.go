@@ -49,10 +49,10 @@ type PoolStats struct {
 	// Started and Jobs count from the start of the pool. A job retried is one job.
 	Started, Jobs uint64
 	// Crashed counts workers that died by themselves, Killed those that were
-	// ended for their job's deadline, Overran those ended for its memory,
-	// Replaced those let go for their age or what they held, Retried the jobs
-	// given a second worker.
-	Crashed, Killed, Overran, Replaced, Retried uint64
+	// ended for their job's deadline, Overran those ended for its memory, Stalled
+	// those that did not begin, Replaced those let go
+	// for their age or what they held, Retried the jobs given a second worker.
+	Crashed, Killed, Overran, Stalled, Replaced, Retried uint64
 }
 
 // Transformer does jobs. It has two implementations: the pool of worker
@@ -62,7 +62,7 @@ type Transformer interface {
 	// Transform calls deliver once for each output as it becomes ready, with
 	// its index; calls do not overlap. It returns nil when all were
 	// delivered. Errors wrap those of this package: ErrMalformed,
-	// ErrUnsupported, ErrLimit, ErrTimeout, ErrCrashed, or the context's.
+	// ErrUnsupported, ErrLimit, ErrMemory, ErrTimeout, ErrCrashed, or the context's.
 	Transform(ctx context.Context, job Job, deliver func(i int, p Picture)) error
 	// Look finds what lies inside of the border that the Trim of the job's only
 	// output describes, in pixels of the stored picture. Errors are as above.

@@ -104,7 +104,7 @@ func (p *parts) ready() error {
 	if err := p.notReady.Load(); err != nil {
 		return *err
 	}
-	return nil
+	return p.pool.Unready()
 }
 
 // probe asks the first worker what its libvips can do, until one answers. A

@@ -69,6 +69,7 @@ type Pool struct {
 	sweep  *time.Timer // runs letGo while more than one is idle
 	closed bool
 	stats  transform.PoolStats
+	starts starts
 }
 
 // ErrClosed: the pool was closed.
@@ -179,9 +180,9 @@ func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
 	return c, err
 }
 
-// with runs f on a worker, an idle one or a new one, and keeps the worker if
+// once runs f on a worker, an idle one or a new one, and keeps the worker if
 // it is still good: alive, and not in the middle of something.
-func (p *Pool) with(ctx context.Context, f func(*process) error) error {
+func (p *Pool) once(ctx context.Context, f func(*process) error) error {
 	w, err := p.worker(ctx)
 	if err != nil {
 		return err
@@ -223,32 +224,8 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 	if w, err := p.idleWorker(); w != nil || err != nil {
 		return w, err
 	}
-	w, err := start(p.cfg.Command, p.cfg.Env, p.cfg.Sandbox, p.stderr)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.all[w] = struct{}{}
-	p.stats.Started++
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		p.drop(w)
-		return nil, ErrClosed
-	}
-	if err := w.ready(ctx); err != nil {
-		p.drop(w)
-		if errors.Is(err, transform.ErrCrashed) {
-			// No picture is at fault: it has not seen one yet.
-			return nil, fmt.Errorf("%w: %v", errStart, err)
-		}
-		return nil, err
-	}
-	return w, nil
+	return p.newWorker(ctx)
 }
-
-// errStart: a worker ended before it was ready.
-var errStart = errors.New("worker failed to start (the log has what it wrote to stderr)")
 
 func (p *Pool) idleWorker() (*process, error) {
 	p.mu.Lock()
@@ -343,6 +320,8 @@ func (p *Pool) drop(w *process) (closed bool) {
 	switch {
 	case w.overran.Load():
 		p.stats.Overran++
+	case w.stalled.Load():
+		p.stats.Stalled++
 	case ours:
 		p.stats.Killed++
 	default:
@@ -378,8 +357,10 @@ func (p *Pool) Close() {
 	p.closed = true
 	idle := p.idle
 	p.idle = nil
-	if p.sweep != nil {
-		p.sweep.Stop()
+	for _, timer := range []*time.Timer{p.sweep, p.starts.again} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	busy := make(map[*process]struct{}, len(p.all))
 	for w := range p.all {

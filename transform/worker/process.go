@@ -41,8 +41,8 @@ type process struct {
 	// ended is closed when the process is gone and reaped.
 	ended chan struct{}
 	// killed: we ended it ourselves, whatever its socket says now; overran:
-	// we did so for its memory.
-	killed, overran atomic.Bool
+	// we did so for its memory, stalled because it did not begin.
+	killed, overran, stalled atomic.Bool
 
 	// base is what it held when it was ready, jobs how many it was given,
 	// memory what the one under way may take, in bytes.
@@ -82,6 +82,7 @@ func start(command, env []string, sandbox *Sandbox, stderr *stderrLog) (*process
 	go stderr.read(words, cmd.Process.Pid)
 	p := &process{cmd: cmd, conn: conn, sandbox: sandbox, ended: make(chan struct{})}
 	go func() {
+		killGroup(cmd.Process.Pid)
 		cmd.Wait() // how it ended is told by its socket
 		close(p.ended)
 		_ = words.SetReadDeadline(time.Now().Add(stderrGrace)) // fails where all was read
@@ -176,6 +177,8 @@ func (p *process) guarded(ctx context.Context, f func() error) error {
 		return nil
 	case p.overran.Load():
 		return fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory)
+	case p.stalled.Load():
+		return errStalled
 	}
 	if cause := ctx.Err(); cause != nil && p.killed.Load() {
 		if errors.Is(cause, context.DeadlineExceeded) {
@@ -224,6 +227,8 @@ func (p *process) exchange(req request, files []*os.File, maxBody int64, answer 
 		// The worker has not heard of it, and no picture is at fault.
 		return fmt.Errorf("write a job: %w", err)
 	}
+	begun := p.expect()
+	defer begun()
 	if err := send(p.conn, b, files...); err != nil {
 		return errDied
 	}
@@ -235,6 +240,10 @@ func (p *process) exchange(req request, files []*os.File, maxBody int64, answer 
 			return fmt.Errorf("%w: %v", errDied, err)
 		case errors.Is(err, io.EOF), err != nil:
 			return errDied
+		}
+		if resp.Kind == kindBegun {
+			begun()
+			continue
 		}
 		if last, err := answer(resp, body); last || err != nil {
 			return err

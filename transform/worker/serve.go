@@ -128,6 +128,10 @@ func readRequests(conn *net.UnixConn, out chan<- incoming) error {
 		if err := json.Unmarshal(head, &in.request); err != nil {
 			return fmt.Errorf("%w: %v", errFrame, err)
 		}
+		// Nothing else is written meanwhile: the one job before is answered.
+		if err := writeFrame(conn, response{Kind: kindBegun}, nil); err != nil {
+			return err
+		}
 		out <- in
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"image/png"
 	"math"
 	"os"
+	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,9 +47,11 @@ const (
 	skip
 	refuse
 	fail
-	hog    // maps and touches far more than it may
-	retain // keeps 64 MiB for good
-	pause  // takes 200 ms
+	hog        // maps and touches far more than it may
+	retain     // keeps 64 MiB for good
+	pause      // takes 200 ms
+	burn       // takes CPU time for ever
+	leaveChild // starts the first word of its source, writes its number into the second, and dies
 	readMark
 	panics
 	attempt // what the source says
@@ -84,6 +88,18 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 		switch p.Quality {
 		case hang:
 			select {}
+		case leaveChild:
+			b, _ := job.Source.Bytes()
+			program, file, _ := strings.Cut(string(b), " ")
+			child := exec.Command(program, "1000")
+			if err := child.Start(); err != nil {
+				return err
+			}
+			os.WriteFile(file, []byte(strconv.Itoa(child.Process.Pid)), 0o600)
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		case burn:
+			for {
+			}
 		case die:
 			os.Exit(1)
 		case dieOnce:
