@@ -32,7 +32,7 @@ const (
 
 // exif says whether a block is needed.
 func (n Needed) exif(block []byte) bool {
-	return len(block) <= maxEXIFBytes && (n.Metadata || n.Rights && exifRights(block))
+	return len(block) <= maxEXIFBytes && (n.Metadata || n.Rights && exifRights(block)) && exifBounded(block)
 }
 
 // xmp says whether a packet of such a size is needed.
@@ -42,7 +42,8 @@ func (n Needed) xmp(size int) bool { return size <= maxXMPBytes && (n.Metadata |
 // of it, repaired where marks are missing, without metadata that is not needed.
 // ok is false where that is the source as it is.
 //
-// b is only read, in time linear to its length and to what may be inflated.
+// b is only read, in time linear to its length and to what may be inflated. The
+// patches refer to it.
 func Decodable(b []byte, info Info, needed Needed) (r Repair, ok bool) {
 	r, ok = NewRepair(b, info)
 	if !ok {
@@ -90,23 +91,38 @@ type lean struct {
 	in     []byte
 	needed Needed
 	Repair
-	head []byte
+	// head is what stays, mostly parts of in: nothing is copied but into the
+	// decoder's view.
+	head     [][]byte
+	headSize int
 }
 
-func (l *lean) keep(b ...[]byte) {
-	for _, part := range b {
-		l.head = append(l.head, part...)
+func (l *lean) keep(b []byte) {
+	l.headSize += len(b)
+	if n := len(l.head); n > 0 {
+		// Parts that lie side by side are one.
+		if last := l.head[n-1]; len(b) > 0 && cap(last) > len(last) && &last[:len(last)+1][len(last)] == &b[0] {
+			l.head[n-1] = last[:len(last)+len(b)]
+			return
+		}
 	}
+	l.head = append(l.head, b)
 }
 
 // begin makes the head take the place of what is before at. It reports
 // whether anything changes.
 func (l *lean) begin(at int) bool {
-	if len(l.head) > at || string(l.head) == string(l.in[:at]) {
+	if l.headSize >= at {
 		return false
 	}
-	l.From = int64(at - len(l.head))
-	l.Patches = slices.Insert(l.Patches, 0, Patch{l.From, l.head})
+	l.From = int64(at - l.headSize)
+	var patches []Patch
+	place := l.From
+	for _, part := range l.head {
+		patches = append(patches, Patch{place, part})
+		place += int64(len(part))
+	}
+	l.Patches = append(patches, l.Patches...)
 	return true
 }
 

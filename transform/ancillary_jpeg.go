@@ -34,7 +34,7 @@ func (l *lean) jpeg() bool {
 }
 
 // jpegKept counts what was kept.
-type jpegKept struct{ jfif, adobe, exif, xmp, icc, iptc, texts, textBytes int }
+type jpegKept struct{ jfif, adobe, exif, xmp, icc, iptc, iccBytes, texts, textBytes int }
 
 // once is for segments of which a decoder looks at one.
 func once(n *int) bool { *n++; return *n == 1 }
@@ -49,7 +49,8 @@ func (k *jpegKept) needs(needed Needed, marker byte, segment []byte) bool {
 		return hasMagic(segment, 0, "Adobe") && k.adobe <= maxSegments
 	case marker == jpegAPP0+2 && hasMagic(segment, 0, iccPrefix):
 		k.icc++
-		return k.icc <= maxICCSegments
+		k.iccBytes += len(segment)
+		return k.icc <= maxICCSegments && k.iccBytes <= maxProfileBytes
 	case marker == jpegAPP1 && hasMagic(segment, 0, exifPrefix):
 		return once(&k.exif) && needed.exif(segment[len(exifPrefix):])
 	case marker == jpegAPP1 && hasMagic(segment, 0, xmpPrefix):

@@ -18,15 +18,17 @@ const maxPNGSmall = 768
 func (l *lean) png() bool {
 	const overhead, headerEnd = 12, len(pngSignature) + 13 + 12
 	l.keep(l.in[:headerEnd])
-	seen := map[string]int{}
+	seen := map[[4]byte]int{}
 	var texts textBudget
 	at := headerEnd
 	for ; at+overhead <= len(l.in) && string(l.in[at+4:at+8]) != "IDAT"; at = l.pngNext(at) {
 		chunk := l.in[at:l.pngNext(at)]
-		name := string(chunk[4:8])
-		data := chunk[8 : len(chunk)-4]
-		seen[name]++
-		if seen[name] <= pngMost(name) && l.pngNeeds(name, data, &texts) {
+		id := [4]byte(chunk[4:8])
+		if seen[id]++; seen[id] > maxTexts {
+			continue // no name is made of it, as there may be a million
+		}
+		name := string(id[:])
+		if seen[id] <= pngMost(name) && l.pngNeeds(name, chunk[8:len(chunk)-4], &texts) {
 			l.keep(chunk)
 		}
 	}

@@ -2,6 +2,8 @@ package transform
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform/picturetest"
@@ -93,6 +95,36 @@ func TestDecodableKeepsWhatIsNeeded(t *testing.T) {
 			if bytes.Contains(out, []byte(tc.mark)) != want {
 				t.Errorf("%s, %+v: kept: %v", tc.name, needed, !want)
 			}
+		}
+	}
+}
+
+func TestEXIFIsBounded(t *testing.T) {
+	le := binary.LittleEndian
+	entry := func(tag, kind uint16, count, value uint32) []byte {
+		b := le.AppendUint16(le.AppendUint16(nil, tag), kind)
+		return le.AppendUint32(le.AppendUint32(b, count), value)
+	}
+	block := func(entries ...[]byte) []byte {
+		b := le.AppendUint16([]byte{'I', 'I', 42, 0, 8, 0, 0, 0}, uint16(len(entries)))
+		return append(append(b, slices.Concat(entries...)...), make([]byte, 100)...)
+	}
+	for name, tc := range map[string]struct {
+		b    []byte
+		want bool
+	}{
+		"camera":            {picturetest.EXIF(6), true},
+		"none":              {nil, false},
+		"no EXIF":           {make([]byte, 100), false},
+		"values":            {block(entry(1, 2, 50, 20), entry(2, 2, 50, 20)), true},
+		"shared values":     {block(entry(1, 2, 100, 20), entry(2, 2, 100, 20), entry(3, 2, 100, 20)), false},
+		"a huge value":      {block(entry(1, 12, 1<<32-1, 20)), false},
+		"a loop":            {block(entry(0x8769, 4, 1, 8)), false},
+		"many entries":      {block(slices.Repeat([][]byte{entry(1, 1, 1, 0)}, maxEXIFEntries+1)...), false},
+		"directories apart": {block(entry(0x8769, 4, 1, 1000), entry(0x8825, 4, 1, 2000)), true},
+	} {
+		if got := exifBounded(tc.b); got != tc.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -12,9 +12,10 @@ func (l *lean) webp() bool {
 	if !hasMagic(l.in, form, "VP8X") || len(l.in) < form+header {
 		return false
 	}
-	l.keep(l.in[:form+header])
+	start := bytes.Clone(l.in[:form+header])
+	l.keep(start[: form+header : form+header])
 	const icc, exif, xmp, flags = 0x20, 0x08, 0x04, form + riffHeader
-	l.head[flags] &^= icc | exif | xmp
+	start[flags] &^= icc | exif | xmp
 	var tail []byte
 	first, last := 0, 0
 	end := min(int64(len(l.in)), l.Size)
@@ -43,8 +44,8 @@ func (l *lean) webp() bool {
 		case "XMP ":
 			bit, needed = xmp, l.needed.xmp(len(c.data))
 		}
-		if needed && l.head[flags]&bit == 0 && c.whole {
-			l.head[flags] |= bit
+		if needed && start[flags]&bit == 0 && c.whole {
+			start[flags] |= bit
 			if first == 0 {
 				l.keep(whole)
 			} else {
@@ -60,16 +61,23 @@ func (l *lean) webp() bool {
 	if ends {
 		l.finish(last, tail)
 	}
-	return l.webpBegins(first) || ends
+	return l.webpBegins(start, first) || ends
 }
 
 // webpBegins puts the head before the first chunk of the image. The size of the
 // container is written anew, so that the one of a repair is gone.
-func (l *lean) webpBegins(first int) bool {
-	size := l.Size - int64(first-len(l.head)) - riffHeader
-	binary.LittleEndian.PutUint32(l.head[4:], uint32(size))
+func (l *lean) webpBegins(start []byte, first int) bool {
+	size := l.Size - int64(first-l.headSize) - riffHeader
+	binary.LittleEndian.PutUint32(start[4:], uint32(size))
 	if len(l.Patches) > 0 && l.Patches[0].At == 4 {
 		l.Patches = l.Patches[1:]
 	}
-	return l.begin(first)
+	if l.begin(first) {
+		return true
+	}
+	changed := !bytes.Equal(start, l.in[:len(start)])
+	if changed {
+		l.Patches = append([]Patch{{0, start}}, l.Patches...)
+	}
+	return changed
 }

@@ -27,7 +27,7 @@ func openDecodable(s *transform.Source, info transform.Info, needed transform.Ne
 	if !ok && info.End == 0 {
 		return d, nil
 	}
-	s.Release()
+	defer s.Release() // the patches may lie in it
 	if !ok {
 		return nil, errBroken
 	}
@@ -49,8 +49,8 @@ func (d *decodable) try(work func([]byte) error) error {
 	if failed != nil {
 		return failed
 	}
+	defer d.source.Release()
 	r, ok := transform.DecodablePNG(b, d.info, d.needed)
-	d.source.Release()
 	if !ok {
 		return err
 	}
