@@ -85,6 +85,7 @@ var failures = []failure{
 	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", lasting, true},
 	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", lasting, false},
 	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This image needs more memory to decode than estimated from its header.", 0, true},
+	{transform.ErrCPU, http.StatusUnprocessableEntity, "overtime", "This image needs more processor time than images of its size.", 0, true},
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The image took too long to process.", passing, true},
 	{transform.ErrNoWorker, http.StatusServiceUnavailable, "no-worker", "The server cannot process images right now. Try again shortly.", 0, true},
 	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This image cannot be decoded: the decoder crashed twice.", 0, true},

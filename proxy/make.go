@@ -113,6 +113,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
 		job.Memory += transform.WatermarkSet(mark.Info, plan, out)
 	}
+	job.CPU = transform.CPUTime(job)
 	f.need = job.Memory
 	// The result is here, too, while the worker still has it.
 	done, err := f.s.admit(ctx, f.wait, f.src, f.need+transform.ResultBytes(info, plan, out))
@@ -141,6 +142,7 @@ func (f *fill) look(ctx context.Context, info transform.Info, out transform.Para
 	}
 	defer done()
 	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: need}
+	job.CPU = transform.CPUTime(job)
 	err = f.blamed(func() error {
 		content, err = f.s.cfg.Transformer.Look(ctx, job)
 		return err

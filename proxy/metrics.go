@@ -226,10 +226,10 @@ func (e emitter) pool(s *Server) {
 	e.counter("jobs_total", "Transforms given to worker processes; one that is retried counts once.", st.Jobs)
 	e.counter("jobs_retried_total",
 		"Transforms given to a second worker process after the first one crashed.", st.Retried)
-	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran, "replaced": st.Replaced, "stalled": st.Stalled} {
+	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran, "overtime": st.Overtime, "replaced": st.Replaced, "stalled": st.Stalled} {
 		e.counter("workers_ended_total",
 			"Worker processes ended or replaced, other than idle ones, by reason: crashed, killed (deadline), overran "+
-				"(memory), replaced (age, or memory retained), stalled (did "+
+				"(memory), overtime (CPU time), replaced (age, or memory retained), stalled (did "+
 				"not begin a job).", n, "why", why)
 	}
 }

@@ -111,7 +111,7 @@ func (p *poison) blame(a asked, seq uint64, err error, hadTime bool) {
 		p.made.Add(source, struct{}{})
 	case errors.Is(err, transform.ErrCrashed):
 		p.strike(source, seq, purged, 2)
-	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrTimeout) && hadTime:
+	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrCPU), errors.Is(err, transform.ErrTimeout) && hadTime:
 		culprit := source
 		if p.made.Contains(source) {
 			culprit = culpritResult(a.key)

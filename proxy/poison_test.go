@@ -16,6 +16,7 @@ import (
 func TestWhatIsHeldAgainstASource(t *testing.T) {
 	boom := fmt.Errorf("%w: boom", transform.ErrCrashed)
 	overran := fmt.Errorf("%w: much", transform.ErrMemory)
+	long := fmt.Errorf("%w: long", transform.ErrCPU)
 	slow := fmt.Errorf("%w: long", transform.ErrTimeout)
 	s := asked{identity: "s", key: "k"}
 	for name, tc := range map[string]struct {
@@ -30,6 +31,7 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 		"a picture, and two overruns of others": {[]error{nil, overran, overran}, true, false},
 		"an overrun, a picture, and another":    {[]error{overran, nil, overran}, true, false},
 		"a picture, and a crash":                {[]error{nil, boom}, true, true},
+		"two that took too much CPU time":       {[]error{long, long}, true, true},
 		"workers that do not start":             {[]error{transform.ErrNoWorker, transform.ErrNoWorker, transform.ErrNoWorker}, true, false},
 		"timeouts of jobs without time":         {[]error{slow, slow, slow}, false, false},
 		"what ends no worker":                   {[]error{transform.ErrMalformed, transform.ErrTruncated, context.Canceled, nil}, true, false},

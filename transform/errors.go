@@ -16,6 +16,8 @@ var (
 	ErrLimit = errors.New("over a limit")
 	// ErrMemory: the work took more memory than was admitted for it.
 	ErrMemory = errors.New("too much memory")
+	// ErrCPU: the work took more CPU time than its pixels allow.
+	ErrCPU = errors.New("too much CPU time")
 	// ErrTimeout: the job's deadline passed before its work was done.
 	ErrTimeout = errors.New("transform too slow")
 	// ErrNoWorker: there was no process that could do the work. The image is not

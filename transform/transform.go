@@ -1,6 +1,9 @@
 package transform
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // PixelVersion is raised by hand whenever the same job would give pixels or
 // bytes that are better, or right where they were wrong. Results of another
@@ -29,6 +32,8 @@ type Job struct {
 	// Memory is the most, in bytes, that the work may take at its peak above
 	// an idle worker: the WorkingSet that was admitted.
 	Memory int64
+	// CPU is the most CPU time that the work may take; 0 means without bound.
+	CPU time.Duration
 }
 
 // Worker is a process that does jobs, as its pool sees it.
@@ -49,10 +54,10 @@ type PoolStats struct {
 	// Started and Jobs count from the start of the pool. A job retried is one job.
 	Started, Jobs uint64
 	// Crashed counts workers that died by themselves, Killed those that were
-	// ended for their job's deadline, Overran those ended for its memory, Stalled
-	// those that did not begin, Replaced those let go
+	// ended for their job's deadline, Overran those ended for its memory, Overtime
+	// those for its CPU time, Stalled those that did not begin, Replaced those let go
 	// for their age or what they held, Retried the jobs given a second worker.
-	Crashed, Killed, Overran, Stalled, Replaced, Retried uint64
+	Crashed, Killed, Overran, Overtime, Stalled, Replaced, Retried uint64
 }
 
 // Transformer does jobs. It has two implementations: the pool of worker
@@ -62,7 +67,7 @@ type Transformer interface {
 	// Transform calls deliver once for each output as it becomes ready, with
 	// its index; calls do not overlap. It returns nil when all were
 	// delivered. Errors wrap those of this package: ErrMalformed,
-	// ErrUnsupported, ErrLimit, ErrMemory, ErrTimeout, ErrCrashed, or the context's.
+	// ErrUnsupported, ErrLimit, ErrMemory, ErrCPU, ErrTimeout, ErrCrashed, or the context's.
 	Transform(ctx context.Context, job Job, deliver func(i int, p Picture)) error
 	// Look finds what lies inside of the border that the Trim of the job's only
 	// output describes, in pixels of the stored picture. Errors are as above.

@@ -22,8 +22,16 @@ const profileSize = 5 << 10
 //   - CMYK is white, and black where there is cyan. The other inks do not show.
 //   - Lab is Lab as 8 bits hold it.
 func Profile(class, space string) []byte {
-	var tags map[string][]byte
-	pcs := "Lab "
+	pcs, tags := profileTags(space)
+	b := iccFile(class, space, pcs, tags)
+	if len(b) > profileSize {
+		panic("picturetest: a profile has outgrown profileSize")
+	}
+	return b
+}
+
+func profileTags(space string) (pcs string, tags map[string][]byte) {
+	pcs = "Lab "
 	switch space {
 	case "GRAY":
 		pcs, tags = "XYZ ", map[string][]byte{"kTRC": iccCurve(nil)}
@@ -47,7 +55,7 @@ func Profile(class, space string) []byte {
 	}
 	tags["wtpt"] = iccXYZ(0.9642, 1, 0.8249)
 	tags["cprt"] = []byte("text\x00\x00\x00\x00none\x00")
-	return iccFile(class, space, pcs, tags)
+	return pcs, tags
 }
 
 func iccFile(class, space, pcs string, tags map[string][]byte) []byte {
@@ -71,11 +79,8 @@ func iccFile(class, space, pcs string, tags map[string][]byte) []byte {
 		data = append(data, make([]byte, -len(data)&3)...)
 	}
 	b = append(b, data...)
-	if len(b) > profileSize {
-		panic("picturetest: a profile has outgrown profileSize")
-	}
-	b = append(b, make([]byte, profileSize-len(b))...)
-	be.PutUint32(b, profileSize)
+	b = append(b, make([]byte, max(0, profileSize-len(b)))...)
+	be.PutUint32(b, uint32(len(b)))
 	return b
 }
 
@@ -166,4 +171,23 @@ func pngChunk(name string, data []byte) []byte {
 	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), name...)
 	chunk = append(chunk, data...)
 	return binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
+}
+
+// SlowProfile is an RGB profile whose transform has n steps, each a
+// matrix that changes nothing (ICC.1:2022 §10.16). All of them are one and the same
+// in the file.
+func SlowProfile(n int) []byte {
+	be := binary.BigEndian
+	tag := be.AppendUint32([]byte("mpet\x00\x00\x00\x00\x00\x03\x00\x03"), uint32(n))
+	step := []byte("matf\x00\x00\x00\x00\x00\x03\x00\x03")
+	for i := range 12 { // three rows, and what is added
+		step = be.AppendUint32(step, math.Float32bits(map[bool]float32{true: 1}[i < 9 && i%4 == 0]))
+	}
+	head := len(tag) + 8*n
+	for range n {
+		tag = be.AppendUint32(be.AppendUint32(tag, uint32(head)), uint32(len(step)))
+	}
+	pcs, tags := profileTags("RGB ")
+	tags["D2B0"] = append(tag, step...)
+	return iccFile("mntr", "RGB ", pcs, tags)
 }

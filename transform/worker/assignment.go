@@ -21,7 +21,7 @@ type assignment struct {
 }
 
 func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *assignment {
-	r := &assignment{job: job, deliver: deliver, most: bounds{memory: job.Memory}}
+	r := &assignment{job: job, deliver: deliver, most: bounds{memory: job.Memory, cpu: job.CPU}}
 	for i, p := range job.Outputs {
 		g := transform.NewGeometry(job.Info, p)
 		// No encoder gives more than this: eight bytes a pixel, and a

@@ -123,7 +123,7 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 // to lie in the picture.
 func (p *Pool) Look(ctx context.Context, job transform.Job) (content transform.Rect, err error) {
 	seen := false
-	most := bounds{memory: job.Memory, untouched: transform.Untouched(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
+	most := bounds{memory: job.Memory, cpu: job.CPU, untouched: transform.Untouched(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
 	used := job.Info.Used(job.Outputs[0])
 	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
 	err = p.work(ctx, func(w *process) error {
@@ -320,6 +320,8 @@ func (p *Pool) drop(w *process) (closed bool) {
 	switch {
 	case w.overran.Load():
 		p.stats.Overran++
+	case w.overtime.Load():
+		p.stats.Overtime++
 	case w.stalled.Load():
 		p.stats.Stalled++
 	case ours:

@@ -41,8 +41,9 @@ type process struct {
 	// ended is closed when the process is gone and reaped.
 	ended chan struct{}
 	// killed: we ended it ourselves, whatever its socket says now; overran:
-	// we did so for its memory, stalled because it did not begin.
-	killed, overran, stalled atomic.Bool
+	// we did so for its memory, overtime for its CPU time, stalled because it
+	// did not begin.
+	killed, overran, overtime, stalled atomic.Bool
 
 	// base is what it held when it was ready, jobs how many it was given,
 	// memory what the one under way may take, in bytes.
@@ -137,6 +138,8 @@ type bounds struct {
 	untouched int64
 	// body is the largest body of an answer.
 	body int64
+	// cpu is the CPU time of all threads; 0 means without bound.
+	cpu time.Duration
 }
 
 // do sends a request and passes what comes back to answer, until answer says
@@ -156,7 +159,7 @@ func (p *process) do(ctx context.Context, req request, files []*os.File, most bo
 		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
 			return errDied
 		}
-		stop := p.watch(max(p.base.anon, now.anon) + most.memory + overrun)
+		stop := p.watch(max(p.base.anon, now.anon)+most.memory+overrun, most.cpu)
 		defer stop()
 	}
 	return p.guarded(ctx, func() error { return p.exchange(req, files, most.body, answer) })
@@ -177,6 +180,8 @@ func (p *process) guarded(ctx context.Context, f func() error) error {
 		return nil
 	case p.overran.Load():
 		return fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory)
+	case p.overtime.Load():
+		return fmt.Errorf("%w: more than allowed for its pixels", transform.ErrCPU)
 	case p.stalled.Load():
 		return errStalled
 	}
@@ -190,10 +195,11 @@ func (p *process) guarded(ctx context.Context, f func() error) error {
 }
 
 // watch ends the worker when its own memory runs over a number of bytes, which
-// is what was admitted on top of what it had. The data limit bounds what it
-// maps; this bounds what it touches, which is less, and catches what the room
-// for stacks would let through.
-func (p *process) watch(most int64) (stop func()) {
+// is what was admitted on top of what it had, or its CPU time over that of the
+// job. The data limit bounds what it maps; this bounds what it touches, which is
+// less, and catches what the room for stacks would let through.
+func (p *process) watch(most int64, cpu time.Duration) (stop func()) {
+	clock := startCPU(p.cmd.Process.Pid)
 	done := make(chan struct{})
 	finished := make(chan struct{})
 	go func() {
@@ -210,6 +216,11 @@ func (p *process) watch(most int64) (stop func()) {
 				return
 			} else if f.anon > most {
 				p.overran.Store(true)
+				p.kill()
+				return
+			}
+			if cpu > 0 && clock.used() > cpu {
+				p.overtime.Store(true)
 				p.kill()
 				return
 			}

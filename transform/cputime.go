@@ -1,0 +1,86 @@
+package transform
+
+import "time"
+
+// The CPU time that work may take, in seconds for each megapixel. It is ten
+// times what was measured of photographs on one core of 2020 and more, so that
+// slow processors and odd images pass: what is over is an attack on a decoder,
+// or a mistake.
+const (
+	cpuFloor   = 3.0  // of any job, however small
+	cpuDecode  = 1.0  // 0.07 measured of a PNG of 16 bits
+	cpuScan    = 0.1  // of each scan of a JPEG
+	cpuByte    = 1e-7 // of each byte of a source, as metadata has no pixels
+	cpuPixel   = 2.0  // of the pipeline
+	cpuAround  = 4.0  // of sharpening and pixelating
+	cpuSigma   = 0.2  // of each pixel of a blur's sigma
+	cpuSqueeze = 9    // as many encodes, to fit into a number of bytes
+)
+
+// cpuAVIF is by the effort of the encoder, 0 to 9.
+var cpuAVIF = [10]float64{5, 6, 8, 12, 40, 50, 120, 200, 250, 600}
+
+// CPUTime is the most CPU time that a job may take, of all threads of its
+// worker together: by the pixels of source and results, and what is done to them.
+func CPUTime(job Job) time.Duration {
+	seconds := cpuFloor + cpuSource(job.Info)
+	if job.Source != nil {
+		seconds += cpuByte * float64(job.Source.Size())
+	}
+	for _, p := range job.Outputs {
+		g := NewGeometry(job.Info, p)
+		seconds += cpuSource(job.Info) + cpuPipeline(g, p) + cpuEncode(g, p)
+		if p.Watermark.On() {
+			seconds += cpuSource(job.WatermarkInfo) + cpuPixel*megapixels(g.Width, g.Height)
+		}
+	}
+	const most = 1 << 30 // longer than anybody waits, and no overflow
+	return time.Duration(min(seconds, most) * float64(time.Second))
+}
+
+func megapixels(width, height int) float64 { return float64(width) * float64(height) / 1e6 }
+
+// cpuSource is for reading a source once, turned into its own size or less.
+func cpuSource(info Info) float64 {
+	return megapixels(info.Width, info.Height) * (cpuDecode + cpuScan*float64(info.Scans))
+}
+
+func cpuPipeline(g Geometry, p Params) float64 {
+	work := max(megapixels(g.LoadWidth, g.LoadHeight), megapixels(g.ScaledWidth, g.ScaledHeight), megapixels(g.Width, g.Height))
+	each := cpuPixel
+	if p.looksAround() {
+		each += cpuAround + cpuSigma*p.Blur
+	}
+	if p.PreserveHDR {
+		each *= 2
+	}
+	return work * each
+}
+
+// cpuEncode is for all that is written.
+func cpuEncode(g Geometry, p Params) float64 {
+	each := 4.0
+	switch p.Format {
+	case JPEG:
+		each = 1
+	case GIF:
+		each = 8
+	case PNG:
+		if p.PNG.Palette {
+			each = 8
+		}
+	case WebP:
+		if p.WebP.Compression != Lossy {
+			each = 15
+		}
+	case AVIF:
+		each = cpuAVIF[min(max(p.AVIF.Speed(), 0), len(cpuAVIF)-1)]
+	}
+	if p.Squeezes() {
+		each *= cpuSqueeze
+	}
+	if p.PreserveHDR {
+		each *= 2
+	}
+	return megapixels(g.Width, g.Height) * each
+}
