@@ -19,6 +19,7 @@ const (
 	atDebug    = "at debug level alone"
 	byDisk     = "for a file of the cache that is broken, once"
 	byBudget   = "for a bounded number of lines a second"
+	byPause    = "as often as it is tried again, with longer and longer pauses"
 	byProcess  = "for each worker process that died, which takes longer than the line"
 )
 
@@ -46,11 +47,13 @@ var logLines = map[string]string{
 	"disk cache": atStart,
 	"purge log is in use by another process: running without it. ": atStart,
 	"purge log cannot be used: running without it. ":               atStart,
-	"not ready":                        atStart,
-	"ready":                            atStart,
-	"not ready, trying again":          atStart,
-	"memory plan":                      atStart,
-	"listening":                        atStart,
+	"not ready":                    atStart,
+	"ready":                        atStart,
+	"not ready, trying again":      atStart,
+	"memory plan":                  atStart,
+	"listening":                    atStart,
+	"worker failed to start again": byPause,
+	"worker killed because it did not begin: another one takes the job": byProcess,
 	"worker sandbox is off":            atStart,
 	"worker sandbox is incomplete":     atStart,
 	"worker sandbox is complete":       atStart,
