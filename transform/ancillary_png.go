@@ -71,6 +71,8 @@ func pngIsText(name string) bool { return name == "tEXt" || name == "zTXt" || na
 
 func (l *lean) pngNeeds(name string, data []byte, texts *textBudget) bool {
 	switch {
+	case !isChunkName([]byte(name)):
+		return false // Sniff saw that the image is whole without it
 	case pngIsCritical(name):
 		return true
 	case slices.Contains(pngSmall, name):
