@@ -46,7 +46,8 @@ func cpuSource(info Info) float64 {
 }
 
 func cpuPipeline(g Geometry, p Params) float64 {
-	work := max(megapixels(g.LoadWidth, g.LoadHeight), megapixels(g.ScaledWidth, g.ScaledHeight), megapixels(g.Width, g.Height))
+	work := max(megapixels(g.LoadWidth, g.LoadHeight), megapixels(g.ScaledWidth, g.ScaledHeight),
+		megapixels(g.Width, g.Height))
 	each := cpuPixel
 	if p.looksAround() {
 		each += cpuAround + cpuSigma*p.Blur

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -155,6 +154,7 @@ func gifBombs() []Bomb {
 	app := slices.Concat([]byte{0x21, 0xff, 11}, []byte("ABCDEFGHIJK"), []byte{1, 'a', 0})
 	text := slices.Concat([]byte{0x21, 0x01, 12}, make([]byte, 12), []byte{1, 'a', 0})
 	control := []byte{0x21, 0xf9, 4, 0, 0, 0, 0, 0}
+	block := append([]byte{255}, make([]byte, 255)...)
 	const n = 1_000_000
 	return []Bomb{
 		{"gif/comments", before(bytes.Repeat(comment, n)), plain},
@@ -162,7 +162,7 @@ func gifBombs() []Bomb {
 		{"gif/applications", before(bytes.Repeat(app, n)), plain},
 		{"gif/texts", before(bytes.Repeat(text, n)), plain},
 		{"gif/controls", before(bytes.Repeat(control, n)), plain},
-		{"gif/long comment", before(slices.Concat([]byte{0x21, 0xfe}, bytes.Repeat(append([]byte{255}, make([]byte, 255)...), 40_000), []byte{0})), plain},
+		{"gif/long comment", before(slices.Concat([]byte{0x21, 0xfe}, bytes.Repeat(block, 40_000), []byte{0})), plain},
 	}
 }
 
@@ -173,14 +173,15 @@ func avifBombs(picture []byte) []Bomb {
 	items := func(kind string, size int) []byte { return avifWithItems(picture, kind, many, size) }
 	few := avifWithItems(picture, "abcd", many/4, 10)
 	exif := slices.Concat(make([]byte, 4), crowdedEXIF())
+	xmp := []byte("<a>" + strings.Repeat("<b/>", 3<<20))
 	return []Bomb{
 		{"avif/Exif items that share bytes", items("Exif", 500_000), plain},
 		{"avif/XMP items that share bytes", items("mime\x00application/rdf+xml\x00", 500_000), plain},
 		{"avif/unknown items that share bytes", items("abcd", 500_000), plain},
 		{"avif/unknown items", few, plain},
 		{"avif/Exif", avifWithItem(picture, "Exif", exif), plain},
-		{"avif/XMP", avifWithItem(picture, "mime\x00application/rdf+xml\x00", []byte("<a>"+strings.Repeat("<b/>", 3<<20))), plain},
-		{"avif/properties", avif(picture, 1, nil, slices.Repeat([][]byte{box("abcd", []byte(fmt.Sprint(1)))}, 120)...), plain},
+		{"avif/XMP", avifWithItem(picture, "mime\x00application/rdf+xml\x00", xmp), plain},
+		{"avif/properties", avif(picture, 1, nil, slices.Repeat([][]byte{box("abcd", []byte{1})}, 120)...), plain},
 	}
 }
 
@@ -201,7 +202,8 @@ func avifOf(image av1, kind string, n int, data []byte, size int) []byte {
 		places := slices.Concat(be16(1, 0, 1), be32(start, len(image.data)))
 		var refs []byte
 		for i := range n {
-			infos = append(infos, fullBox("infe", 2, 0, be16(i+2, 0), []byte(kind[:4]+"\x00"+strings.TrimPrefix(kind[4:], "\x00")))...)
+			name := kind[:4] + "\x00" + strings.TrimPrefix(kind[4:], "\x00")
+			infos = append(infos, fullBox("infe", 2, 0, be16(i+2, 0), []byte(name))...)
 			places = slices.Concat(places, be16(i+2, 0, 1), be32(start+len(image.data), size))
 			refs = append(refs, box("cdsc", be16(i+2, 1, 1))...)
 		}
