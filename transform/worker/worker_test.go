@@ -90,12 +90,7 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 			select {}
 		case leaveChild:
 			b, _ := job.Source.Bytes()
-			program, file, _ := strings.Cut(string(b), " ")
-			child := exec.Command(program, "1000")
-			if err := child.Start(); err != nil {
-				return err
-			}
-			os.WriteFile(file, []byte(strconv.Itoa(child.Process.Pid)), 0o600)
+			startChild(strings.Cut(string(b), " "))
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		case burn:
 			for {
@@ -152,6 +147,14 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 		}
 	}
 	return nil
+}
+
+// startChild starts a program and writes its number into a file.
+func startChild(program, file string, _ bool) {
+	child := exec.Command(program, "1000")
+	if child.Start() == nil {
+		os.WriteFile(file, []byte(strconv.Itoa(child.Process.Pid)), 0o600)
+	}
 }
 
 // touch takes memory step by step, as a decoder does.
