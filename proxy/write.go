@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -45,11 +44,7 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 			noStore(h)
 		}
 	})
-	// A unit that is not understood is to be ignored, and so is a range of a HEAD
-	// (RFC 9110 §14.2).
-	if r := c.Request(); r.Method != http.MethodGet || !strings.HasPrefix(r.Header.Get("Range"), "bytes=") {
-		r.Header.Del("Range")
-	}
+	ignoreRange(c.Request(), e.Size())
 	http.ServeContent(w, c.Request(), "", e.LastModified, e.Content())
 	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(w.Size))
 	switch w.Status {
