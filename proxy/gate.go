@@ -13,8 +13,15 @@ import (
 
 // gate bounds how many clients are connected: each takes memory, whatever it
 // asks for or waits for. Where there are as many as may be, a newcomer takes
-// the place of the connection that has been idle for the longest; where none
-// is idle, but for a moment, it gets a 503 and is gone.
+// the place of another connection:
+//
+//  1. the one that has been silent for the longest, which is open and has not
+//     sent a whole request. It has a moment to do so, but where more than half
+//     of all are silent: a client that asks does so at once, and is not among
+//     the oldest of very many;
+//  2. the one that has been idle for the longest.
+//
+// Where there is none the newcomer gets a 503 and is gone.
 type gate struct {
 	// refusing has room for those who are being told so.
 	refusing chan struct{}
@@ -25,21 +32,21 @@ type gate struct {
 	// refusal, unless nil, is called with the request id of each client that is
 	// told so.
 	refusal func(id string)
-	// spare is for how long an idle connection keeps its place all the same:
-	// between two requests of somebody who goes on asking.
+	// spare is for how long a silent or an idle connection keeps its place all
+	// the same: between two requests of a client that goes on asking.
 	spare time.Duration
 
 	refused atomic.Uint64
 
-	mu    sync.Mutex
-	most  int
-	open  int
-	idle  list.List // of *gated, the one idle for the longest in front
-	place map[*gated]*list.Element
+	mu   sync.Mutex
+	most int
+	open int
+	// silent and idle are of *gated, the longest so in front.
+	silent, idle list.List
 }
 
 func newGate(most int) *gate {
-	return &gate{refusing: make(chan struct{}, 256), spare: time.Second, most: most, place: map[*gated]*list.Element{}}
+	return &gate{refusing: make(chan struct{}, 256), spare: time.Second, most: most}
 }
 
 // gated is a connection that counts.
@@ -47,16 +54,20 @@ type gated struct {
 	net.Conn
 	gate   *gate
 	closed sync.Once
-	// since is when it became idle; guarded by the gate's lock.
+	// in is the list of the gate that the connection is in, at its place; since is
+	// from when on. The gate's lock guards them.
+	in    *list.List
+	at    *list.Element
 	since time.Time
 }
 
 func (c *gated) Close() error {
-	c.closed.Do(c.gate.left)
+	c.closed.Do(func() {
+		c.gate.move(c, nil)
+		c.gate.count(-1)
+	})
 	return c.Conn.Close()
 }
-
-func (g *gate) left() { g.count(-1) }
 
 // grain is in what steps clients are counted for others: not each of them
 // need be told to the whole server.
@@ -107,18 +118,19 @@ func (g *gate) resize(most int) {
 	g.evict(most, 0)
 }
 
-// evict closes connections that have been idle for a while, the longest idle
-// first, until no more than so many are open, and says how many are. A request that is
-// on its way on one is sent again by its client (RFC 9110 §9.2.2).
-func (g *gate) evict(most int, idle time.Duration) (open int) {
+// evict closes connections, in the order that gate says, until no more than so
+// many are open, and says how many are. Silent and idle ones that are younger
+// than spare stay. A request that is on its way on one is sent again by its client
+// (RFC 9110 §9.2.2).
+func (g *gate) evict(most int, spare time.Duration) (open int) {
 	var out []*gated
 	g.mu.Lock()
-	for open = g.open; open > max(most, 0) && g.idle.Len() > 0; open-- {
-		c := g.idle.Front().Value.(*gated)
-		if time.Since(c.since) < idle {
+	for open = g.open; open > max(most, 0); open-- {
+		c := g.first(spare)
+		if c == nil {
 			break
 		}
-		g.forget(c)
+		g.take(c, nil)
 		out = append(out, c)
 	}
 	g.mu.Unlock()
@@ -126,6 +138,20 @@ func (g *gate) evict(most int, idle time.Duration) (open int) {
 		c.Close()
 	}
 	return open
+}
+
+// first is the connection that is to go before all others, or nil. The lock is
+// held.
+func (g *gate) first(spare time.Duration) *gated {
+	if e := g.silent.Front(); e != nil && g.silent.Len() > g.open/2 {
+		return e.Value.(*gated)
+	}
+	for _, from := range []*list.List{&g.silent, &g.idle} {
+		if e := from.Front(); e != nil && time.Since(e.Value.(*gated).since) >= spare {
+			return e.Value.(*gated)
+		}
+	}
+	return nil
 }
 
 // sendBuffer is what the kernel may hold of an answer, in bytes; it takes about
@@ -148,20 +174,25 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 		// read. Where it fails the connection is of no use anyhow.
 		_ = t.SetWriteBuffer(sendBuffer)
 	}
-	return &gated{Conn: c, gate: g}
+	in = &gated{Conn: c, gate: g}
+	g.move(in, &g.silent)
+	return in
 }
 
-// state follows connections as http.Server.ConnState tells of them.
+// state follows connections as http.Server.ConnState tells of them. It says that
+// one is active when a whole request has come.
 func (g *gate) state(conn net.Conn, state http.ConnState) {
 	c, ok := conn.(*gated)
 	if !ok {
 		return
 	}
 	g.mu.Lock()
-	g.forget(c)
-	if state == http.StateIdle {
-		c.since = time.Now()
-		g.place[c] = g.idle.PushBack(c)
+	switch state {
+	case http.StateNew: // as enter has it
+	case http.StateIdle:
+		g.take(c, &g.idle)
+	default:
+		g.take(c, nil)
 	}
 	most, open := g.most, g.open
 	g.mu.Unlock()
@@ -170,11 +201,20 @@ func (g *gate) state(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// forget takes a connection off the idle ones. The lock is held.
-func (g *gate) forget(c *gated) {
-	if e := g.place[c]; e != nil {
-		g.idle.Remove(e)
-		delete(g.place, c)
+// move puts a connection at the end of a list, or of none.
+func (g *gate) move(c *gated, to *list.List) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.take(c, to)
+}
+
+// take is move with the lock held.
+func (g *gate) take(c *gated, to *list.List) {
+	if c.in != nil {
+		c.in.Remove(c.at)
+	}
+	if c.in, c.at = to, nil; to != nil {
+		c.at, c.since = to.PushBack(c), time.Now()
 	}
 }
 

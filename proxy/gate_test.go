@@ -2,10 +2,13 @@ package proxy
 
 import (
 	"bufio"
+	"container/list"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -46,13 +49,13 @@ func newGateRig(t *testing.T, most int) *gateRig {
 		<-done
 		for end := time.Now().Add(slow); ; time.Sleep(time.Millisecond) {
 			r.gate.mu.Lock()
-			open, idle, places := r.gate.open, r.gate.idle.Len(), len(r.gate.place)
+			open, idle, silent := r.gate.open, r.gate.idle.Len(), r.gate.silent.Len()
 			r.gate.mu.Unlock()
-			if open == 0 && idle == 0 && places == 0 && len(r.gate.refusing) == 0 {
+			if open == 0 && idle == 0 && silent == 0 && len(r.gate.refusing) == 0 {
 				return
 			}
 			if time.Now().After(end) {
-				t.Fatalf("%d are open, %d idle, %d have a place in the end", open, idle, places)
+				t.Fatalf("%d are open, %d idle, %d silent in the end", open, idle, silent)
 			}
 		}
 	})
@@ -81,16 +84,28 @@ func ask(c net.Conn, path string) (int, http.Header) {
 }
 
 // idle waits until so many connections are idle.
-func (r *gateRig) idle(n int) {
+func (r *gateRig) idle(n int) { r.listed("idle", &r.gate.idle, n) }
+
+// silent waits until so many connections are silent.
+func (r *gateRig) silent(n int) { r.listed("silent", &r.gate.silent, n) }
+
+func (r *gateRig) listed(what string, in *list.List, n int) {
+	r.t.Helper()
 	for end := time.Now().Add(slow); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		r.gate.mu.Lock()
-		found := r.gate.idle.Len()
+		found := in.Len()
 		r.gate.mu.Unlock()
 		if found == n {
 			return
 		}
 	}
-	r.t.Fatalf("there are never %d idle connections", n)
+	r.t.Fatalf("there are never %d %s connections", n, what)
+}
+
+// closed says whether the server has closed a connection that it does not answer.
+func closed(c net.Conn) bool {
+	_, err := c.Read(make([]byte, 1))
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func TestANewcomerTakesThePlaceOfTheLongestIdle(t *testing.T) {
@@ -184,6 +199,109 @@ func TestAConnectionInUseIsNotTakenBetweenRequests(t *testing.T) {
 		r.idle(1)
 		if status, _ := ask(r.dial(), "/"); status != 503 {
 			t.Errorf("the newcomer: %d", status)
+		}
+	}
+}
+
+// A connection on which no whole request has come keeps its place for a moment
+// only, whatever it has sent; the oldest one goes first, and before idle ones.
+func TestANewcomerTakesThePlaceOfTheLongestSilent(t *testing.T) {
+	for name, sent := range map[string]string{"nothing": "", "a byte": "G", "half a header": "GET / HTTP/1.1\r\nHost: "} {
+		t.Run(name, func(t *testing.T) {
+			r := newGateRig(t, 3)
+			used := r.dial()
+			if status, _ := ask(used, "/"); status != 200 {
+				t.Fatal(status)
+			}
+			r.idle(1)
+			var silent []net.Conn
+			for i := range 2 {
+				c := r.dial()
+				io.WriteString(c, sent)
+				r.silent(i + 1)
+				silent = append(silent, c)
+			}
+			for i := range 2 {
+				c := r.dial()
+				if status, _ := ask(c, "/"); status != 200 || !closed(silent[i]) {
+					t.Errorf("newcomer %d: %d", i, status)
+				}
+				r.idle(i + 2)
+			}
+			if status, _ := ask(used, "/"); status != 200 {
+				t.Errorf("the idle one: %d", status)
+			}
+		})
+	}
+}
+
+// A used connection whose next request does not come to its end is idle.
+func TestASecondRequestThatDoesNotComeKeepsNoPlace(t *testing.T) {
+	r := newGateRig(t, 1)
+	c := r.dial()
+	if status, _ := ask(c, "/"); status != 200 {
+		t.Fatal(status)
+	}
+	r.idle(1)
+	io.WriteString(c, "GET / HT")
+	if status, _ := ask(r.dial(), "/"); status != 200 || !closed(c) {
+		t.Errorf("the newcomer: %d", status)
+	}
+}
+
+// A silent connection has its moment where few are silent. Where more than half of
+// all are, it has none: a newcomer always finds a place.
+func TestSilentConnectionsHaveAMoment(t *testing.T) {
+	r := newGateRig(t, 4)
+	r.gate.spare = time.Hour
+	answers := make(chan int)
+	for range 2 {
+		c := r.dial()
+		go func() { status, _ := ask(c, "/wait"); answers <- status }()
+		<-r.waiting
+	}
+	first, second := r.dial(), r.dial()
+	r.silent(2)
+	if status, _ := ask(r.dial(), "/"); status != 503 {
+		t.Errorf("a newcomer while half are silent: %d", status)
+	}
+	if status, _ := ask(first, "/"); status != 200 {
+		t.Errorf("a silent one that asks: %d", status)
+	}
+	if status, _ := ask(second, "/"); status != 200 {
+		t.Errorf("the other one: %d", status)
+	}
+	close(r.release)
+	for range 2 {
+		if status := <-answers; status != 200 {
+			t.Error(status)
+		}
+	}
+}
+
+// Very many connections at once that send nothing, ten times as many as there are
+// places: each client that asks is answered.
+func TestAFloodOfSilentConnections(t *testing.T) {
+	r := newGateRig(t, 64)
+	r.gate.spare = time.Hour
+	flood := make(chan struct{})
+	go func() {
+		defer close(flood)
+		for range 640 {
+			r.dial()
+		}
+	}()
+	for asked := 0; ; asked++ {
+		if status, _ := ask(r.dial(), "/"); status != 200 {
+			t.Errorf("client %d: %d", asked, status)
+		}
+		select {
+		case <-flood:
+			if status, _ := ask(r.dial(), "/"); status != 200 {
+				t.Errorf("afterwards: %d", status)
+			}
+			return
+		default:
 		}
 	}
 }
