@@ -85,6 +85,7 @@ var ErrClosed = errors.New("cache is closed")
 type Cache struct {
 	cfg             Config
 	memory          *memory
+	watcher         Watcher
 	hits, lowerHits atomic.Uint64
 	running         sync.WaitGroup
 	// notes are what is known of keys that have no entry.

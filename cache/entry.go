@@ -56,6 +56,8 @@ type Entry struct {
 
 	// mark is what changes of an entry that the RAM tier holds; nil elsewhere.
 	mark *mark
+	// hold is common to all entries of the same bytes in memory.
+	hold *hold
 	// file has the bytes where Body has not.
 	file file
 	// renewed: the bytes are those of the entry that is stored.
@@ -69,6 +71,8 @@ type mark struct {
 	// used is when the lower tiers were last told that it is in use, in Unix
 	// seconds.
 	used atomic.Int64
+	// kept is 1 while the RAM tier has the entry, 2 when it has let go of it.
+	kept atomic.Int32
 }
 
 // file is an open record.
@@ -127,14 +131,14 @@ func (e *Entry) Close() {
 // entry that it was given.
 func (e *Entry) Renew() *Entry {
 	n := e.facts()
-	n.Body, n.renewed = e.Body, true
+	n.Body, n.hold, n.renewed = e.Body, e.hold, true
 	return n
 }
 
 // facts is the entry without its bytes.
 func (e *Entry) facts() *Entry {
 	n := *e
-	n.Body, n.file, n.mark, n.renewed = nil, nil, nil, false
+	n.Body, n.file, n.mark, n.hold, n.renewed = nil, nil, nil, nil, false
 	return &n
 }
 

@@ -11,6 +11,7 @@ import (
 // flight is one fill on its way, and who waits for it.
 type flight struct {
 	done    chan struct{} // closed when entry and err are set
+	stored  chan struct{} // closed when the tiers have the entry, or never will
 	entry   *Entry
 	err     error
 	cancel  context.CancelFunc
@@ -95,10 +96,10 @@ func (c *Cache) refresh(key Key, fill Fill, old *Entry) {
 // start starts a flight. The lock is held.
 func (c *Cache) start(key Key, fill Fill, a ask) *flight {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.FillTimeout)
-	f := &flight{done: make(chan struct{}), cancel: cancel, started: time.Now(), seq: c.cfg.Clock.Applied(), landings: c.landingsOf(key).Load()}
+	f := &flight{done: make(chan struct{}), stored: make(chan struct{}), cancel: cancel, started: time.Now(), seq: c.cfg.Clock.Applied(), landings: c.landingsOf(key).Load()}
 	if a.old != nil {
 		f.old = a.old.facts()
-		f.old.Body = a.old.Body
+		f.old.Body, f.old.hold = a.old.Body, a.old.hold
 	}
 	if !a.bypass {
 		c.flights[key] = f
@@ -121,14 +122,20 @@ func (c *Cache) fly(ctx context.Context, key Key, f *flight, fill Fill) {
 	}()
 	defer f.cancel()
 	returned := false
+	var made *Entry
 	defer func() {
 		if !returned {
 			f.entry, f.err = nil, fmt.Errorf("%w: %v\n%s", errPanic, recover(), debug.Stack())
 		}
 		c.land(key, f)
+		close(f.stored)
+		if made != nil && c.watcher != nil {
+			c.watcher.Landed(made)
+		}
 	}()
-	e, err := fill(ctx, func() error { return c.commit(ctx, f) }, f.old)
-	f.entry, f.err = sound(key, e, err)
+	var err error
+	made, err = fill(ctx, func() error { return c.commit(ctx, f) }, f.old)
+	f.entry, f.err = sound(key, made, err)
 	returned = true
 }
 
@@ -143,6 +150,9 @@ func sound(key Key, e *Entry, err error) (*Entry, error) {
 		return nil, errors.New("fill gave the entry of another key")
 	}
 	e.mark = &mark{}
+	if e.hold == nil {
+		e.hold = &hold{}
+	}
 	if e.Body == nil && !e.renewed {
 		e.Body = []byte{} // none at all means: in a lower tier
 	}

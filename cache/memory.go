@@ -37,6 +37,8 @@ type memory struct {
 	maxBytes, maxEntry atomic.Int64
 	dropped            atomic.Uint64
 	collisions         atomic.Uint64
+	// moved, unless nil, is the watcher's.
+	moved func(*Entry)
 
 	// open is held for reading by whoever calls ristretto, and for writing by
 	// Close: it closes the channels that a Get hands its counts to, and a Del its
@@ -72,6 +74,7 @@ func newMemory(cfg Config) (*memory, error) {
 	if maxBytes <= 0 {
 		return nil, nil
 	}
+	m := &memory{now: cfg.Now, entryLimit: cfg.MaxEntryBytes, lower: len(cfg.Lower) > 0}
 	rc, err := ristretto.NewCache(&ristretto.Config[string, *Entry]{
 		NumCounters:        max(maxBytes/typicalEntry, minEntries) * countersPerEntry,
 		MaxCost:            maxBytes,
@@ -79,11 +82,12 @@ func newMemory(cfg Config) (*memory, error) {
 		Metrics:            true,
 		IgnoreInternalCost: true, // Cost has it already, as measured
 		KeyToHash:          cfg.hash,
+		OnExit:             m.left,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the RAM cache: %w", err)
 	}
-	m := &memory{rc: rc, now: cfg.Now, entryLimit: cfg.MaxEntryBytes, lower: len(cfg.Lower) > 0}
+	m.rc = rc
 	m.bound(maxBytes)
 	return m, nil
 }
@@ -168,6 +172,7 @@ func (m *memory) putNew(e *Entry) bool {
 // set is Put with the lock held.
 func (m *memory) set(e *Entry) bool {
 	ttl := e.end().Sub(m.now())
+	m.hold(e)
 	m.rc.Del(string(e.Key))
 	ok := ttl > 0 // to ristretto 0 is for ever
 	if ok {
@@ -176,6 +181,10 @@ func (m *memory) set(e *Entry) bool {
 		}
 	}
 	m.rc.Wait()
+	if !ok {
+		m.left(e)
+	}
+	m.tell(e)
 	return ok
 }
 
@@ -186,7 +195,7 @@ func (m *memory) Renew(e *Entry) bool {
 		return false
 	}
 	n := e.facts()
-	n.Body, n.mark = have.Body, &mark{}
+	n.Body, n.hold, n.mark = have.Body, have.hold, &mark{}
 	return m.Put(n)
 }
 

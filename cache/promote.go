@@ -58,7 +58,7 @@ func (c *Cache) copyUp(key Key, from Tier) {
 	}
 	defer e.Close()
 	up := e.facts()
-	up.mark = &mark{}
+	up.mark, up.hold = &mark{}, &hold{}
 	up.Body = make([]byte, e.Size())
 	if _, err := io.ReadFull(e.contentUntil(c.closing), up.Body); err != nil {
 		return

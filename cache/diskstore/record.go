@@ -169,6 +169,13 @@ func (r bodyOf) ReadAt(p []byte, off int64) (int, error) {
 // section is that as a reader.
 func (r *Record) section() io.Reader { return io.NewSectionReader(bodyOf{r}, 0, r.size) }
 
+// Region is the file that has the body, and where in it; nil where it is no file of
+// its own. To read it is not watched: see Prefetch.
+func (r *Record) Region() (f *os.File, offset int64) {
+	f, _ = r.file.(*os.File)
+	return f, int64(preambleSize + r.capacity)
+}
+
 // Close lets go of the file.
 func (r *Record) Close() error { return r.file.Close() }
 

@@ -1,0 +1,103 @@
+package cache
+
+import (
+	"context"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// Watcher is told where the bytes of entries are, so that what a reader of an
+// entry keeps in memory can be counted. Its methods are called with locks held:
+// they do not wait, and do not call the Cache.
+type Watcher interface {
+	// Moved: the RAM tier has taken the bytes of an entry, or has let go of them;
+	// Entry.Held says which.
+	Moved(*Entry)
+	// Landed: the Cache is done with what a fill has returned, but for what the
+	// RAM tier holds.
+	Landed(*Entry)
+}
+
+// Watch sets the one watcher. It is called before the first Get.
+func (c *Cache) Watch(w Watcher) {
+	c.watcher = w
+	if c.memory != nil {
+		c.memory.moved = w.Moved
+	}
+}
+
+// hold counts the entries of the RAM tier with the same bytes: one that is
+// renewed takes the place of the old one.
+type hold struct{ entries atomic.Int32 }
+
+// Held says whether the RAM tier has the bytes of an entry, and counts them.
+func (e *Entry) Held() bool { return e.hold != nil && e.hold.entries.Load() > 0 }
+
+// hold counts an entry in that is about to be set. It comes before what the key
+// had is let go of: that may have the same bytes.
+func (m *memory) hold(e *Entry) {
+	if e.hold != nil && e.mark.kept.CompareAndSwap(0, 1) {
+		e.hold.entries.Add(1)
+	}
+}
+
+// left is an entry that ristretto does not have any more, or did not take.
+func (m *memory) left(e *Entry) {
+	if e == nil || e.hold == nil || !e.mark.kept.CompareAndSwap(1, 2) {
+		return
+	}
+	if e.hold.entries.Add(-1) == 0 {
+		m.tell(e)
+	}
+}
+
+func (m *memory) tell(e *Entry) {
+	if m.moved != nil {
+		m.moved(e)
+	}
+}
+
+// storeWait bounds how long a reader waits for the tiers to take what was just
+// made: on a disk that is well it takes milliseconds.
+const storeWait = time.Second
+
+// Stored waits until the tiers have taken an entry that was just made. Where the
+// RAM tier has not, it gives the same entry in a file of a lower tier, if it is in
+// one, so that the bytes in memory can go; else e.
+func (c *Cache) Stored(ctx context.Context, e *Entry) *Entry {
+	if e.InFile() || e.NoStore {
+		return e
+	}
+	c.mu.Lock()
+	f := c.flights[e.Key]
+	waits := f != nil && f.landed && f.entry == e
+	c.mu.Unlock()
+	if waits {
+		t := time.NewTimer(storeWait)
+		defer t.Stop()
+		select {
+		case <-f.stored:
+		case <-t.C:
+			return e
+		case <-ctx.Done():
+			return e
+		}
+	}
+	if e.Held() {
+		return e
+	}
+	if in := c.inFile(ctx, e); in != nil {
+		return in
+	}
+	return e
+}
+
+// File is the file that has the content, and where in it; nil where it is in
+// memory. Its position is the caller's to set.
+func (e *Entry) File() (f *os.File, offset int64) {
+	if r, ok := e.file.(interface{ Region() (*os.File, int64) }); ok {
+		return r.Region()
+	}
+	return nil, 0
+}
