@@ -61,6 +61,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *sou
 	if most < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}
+	defer s.sending.emptying()()
 	for _, step := range []struct {
 		account *budget.Budget
 		down    int64

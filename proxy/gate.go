@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"container/list"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -19,7 +20,8 @@ import (
 //     sent a whole request. It has a moment to do so, but where more than half
 //     of all are silent: a client that asks does so at once, and is not among
 //     the oldest of very many;
-//  2. the one that has been idle for the longest.
+//  2. the one that has been idle for the longest;
+//  3. the one whose client reads its response most slowly.
 //
 // Where there is none the newcomer gets a 503 and is gone.
 type gate struct {
@@ -29,6 +31,9 @@ type gate struct {
 	changed func()
 	// limit, unless nil, is how many others allow for now.
 	limit func() int
+	// makePlace, unless nil, closes the connection of a client that reads slowly, and
+	// reports whether there was one.
+	makePlace func() bool
 	// refusal, unless nil, is called with the request id of each client that is
 	// told so.
 	refusal func(id string)
@@ -67,6 +72,22 @@ func (c *gated) Close() error {
 		c.gate.count(-1)
 	})
 	return c.Conn.Close()
+}
+
+// abort closes a connection and throws away what the kernel has still to send.
+func (c *gated) abort() {
+	if t, ok := c.Conn.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // where it fails the kernel sends on for a while
+	}
+	c.Close()
+}
+
+// ReadFrom implements io.ReaderFrom: of a file the kernel sends it.
+func (c *gated) ReadFrom(r io.Reader) (int64, error) {
+	if to, ok := c.Conn.(io.ReaderFrom); ok {
+		return to.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
 // grain is in what steps clients are counted for others: not each of them
@@ -154,9 +175,9 @@ func (g *gate) first(spare time.Duration) *gated {
 	return nil
 }
 
-// sendBuffer is what the kernel may hold of an answer, in bytes; it takes about
-// twice that.
-const sendBuffer = 64 << 10
+// sendBuffer is what the kernel may hold of a response, in bytes, and crowdedBuffer
+// where more than an eighth of all places are taken; it takes about twice that.
+const sendBuffer, crowdedBuffer = 64 << 10, 16 << 10
 
 // enter counts a connection in, or says that there is no room for it.
 func (g *gate) enter(c net.Conn) (in *gated) {
@@ -164,7 +185,7 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 	g.mu.Lock()
 	open := g.open
 	g.mu.Unlock()
-	if open >= most && g.evict(most-1, g.spare) >= most {
+	if open >= most && g.evict(most-1, g.spare) >= most && (g.makePlace == nil || !g.makePlace()) {
 		g.refused.Add(1)
 		return nil
 	}
@@ -172,7 +193,12 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 	if t, ok := c.(*net.TCPConn); ok {
 		// The kernel would take up to megabytes for a client that does not
 		// read. Where it fails the connection is of no use anyhow.
-		_ = t.SetWriteBuffer(sendBuffer)
+		buffer := sendBuffer
+		if open > most/8 {
+			buffer = crowdedBuffer
+		}
+		_ = t.SetWriteBuffer(buffer)
+		limitUnread(t, pieceTime)
 	}
 	in = &gated{Conn: c, gate: g}
 	g.move(in, &g.silent)
@@ -279,5 +305,9 @@ func (l listener) Accept() (net.Conn, error) {
 // Bound makes an http.Server admit no more clients than the shares allow.
 func (s *Server) Bound(h *http.Server, l net.Listener) net.Listener {
 	h.ConnState = s.gate.state
+	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, gatedKey{}, c) }
 	return listener{l, s.gate}
 }
+
+// gatedKey finds the connection in the context of a request.
+type gatedKey struct{}

@@ -61,18 +61,20 @@ func (s *Server) picture(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	entry, outcome, end, err := s.answer(ctx, a)
+	entry, outcome, t, err := s.answer(ctx, a)
 	if err != nil {
 		return err
 	}
-	defer end()
-	return s.write(c, req, entry, outcome)
+	defer entry.Close()
+	defer s.sending.end(t)
+	return s.write(c, req, t, entry, outcome)
 }
 
-// answer gets an entry and room to send it, which the caller gives back by end.
-// Where the entry is purged while room is waited for, it is got again.
-func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, end func(), err error) {
+// answer gets an entry and room to send it: the caller ends the transfer, then
+// closes the entry. Where that is purged while room is waited for, it is got again.
+func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *transfer, err error) {
 	wait := &patience{left: s.cfg.QueueWait}
+	defer s.sending.expect(a.key)()
 	for {
 		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
 			return s.fill(ctx, commit, old, a)
@@ -83,15 +85,18 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if err != nil {
 			return nil, o, nil, err
 		}
-		sent, err := s.sending.begin(ctx, wait, e)
+		if len(e.Body) > smallEntry {
+			e = s.cfg.Cache.Stored(ctx, e)
+		}
+		t, err := s.sending.begin(ctx, wait, e)
 		if err != nil {
 			e.Close()
 			return nil, o, nil, err
 		}
 		if s.cfg.Cache.Holds(e, o) {
-			return e, o, func() { sent(); e.Close() }, nil
+			return e, o, t, nil
 		}
-		sent()
+		s.sending.end(t)
 		e.Close()
 	}
 }

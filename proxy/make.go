@@ -59,6 +59,8 @@ type fill struct {
 	src    *source
 	// need is what the transform was admitted with, in bytes.
 	need int64
+	// result counts the bytes that were made; nil where none were.
+	result *budget.Grant
 }
 
 // original gives the source as it is. Its copy takes memory, and no worker.
@@ -70,11 +72,18 @@ func (f *fill) original(ctx context.Context, info transform.Info) (transform.Pic
 	if err != nil {
 		return pic, f.s.bodyTooLarge(err, f.src.meta.Size)
 	}
-	defer g.Release()
+	defer func() {
+		if f.result == nil {
+			g.Release()
+		}
+	}()
 	if err := f.commit(); err != nil {
 		return pic, err
 	}
 	pic.Body, err = f.bytes(func(b []byte) ([]byte, bool) { return append([]byte(nil), b...), true })
+	if err == nil {
+		f.result = g
+	}
 	return pic, err
 }
 
@@ -120,7 +129,12 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	if err != nil {
 		return pic, err
 	}
-	defer done()
+	defer func() {
+		if err == nil { // before done: what counts the result is never missing
+			f.result = f.s.accounts.transforms.Charge(int64(cap(pic.Body)))
+		}
+		done()
+	}()
 	if err := f.commit(); err != nil {
 		return pic, err
 	}

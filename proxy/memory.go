@@ -239,7 +239,7 @@ func (a accounts) list(forTurns int) []Account {
 	for _, b := range []struct {
 		name   string
 		budget *budget.Budget
-	}{{"fetches", a.fetches}, {"sources", a.bodies}, {"transforms", a.transforms}, {"workers", a.slots}, {"alone", a.turn}, {"sending", a.sending}} {
+	}{{"fetches", a.fetches}, {"sources", a.bodies}, {"transforms", a.transforms}, {"workers", a.slots}, {"alone", a.turn}, {"sending", a.sending}, {"sending_small", a.small}} {
 		s := b.budget.Stats()
 		if b.budget == a.fetches {
 			s.Waiting, s.WaitingBytes = s.Waiting+forTurns, s.WaitingBytes+int64(forTurns)

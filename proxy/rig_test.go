@@ -202,10 +202,13 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		cfg.Origin.Close()
 		r.site.Close()
 		a := r.server.accounts
-		for _, b := range []*budget.Budget{a.fetches, a.slots, a.bodies, a.transforms, a.sending, a.turn} {
+		for _, b := range []*budget.Budget{a.fetches, a.slots, a.bodies, a.transforms, a.sending, a.small, a.turn} {
 			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
 				t.Errorf("something is left over: %+v", s)
 			}
+		}
+		if s := r.server.sending; len(s.outgoing) != 0 || len(s.interests) != 0 || len(s.transfers) != 0 {
+			t.Errorf("%d results, %d keys and %d clients are left over", len(s.outgoing), len(s.interests), len(s.transfers))
 		}
 		// The last word of a fill may come after its answer.
 		if runtime.GOOS == "linux" {

@@ -2,84 +2,314 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// sending accounts for entries that are being written to clients. The cache
-// may let go of one meanwhile, and a client that reads slowly keeps it in
-// memory all the same. An entry counts once, however many clients read it.
+// smallEntry is the largest entry that is sent out of the share of small ones: the
+// kernel's buffer takes it whole, so that no client keeps it in memory.
+const smallEntry = sendBuffer
+
+// sending accounts for the results that are on their way to clients, by what they
+// add to memory. The bytes of an entry count once, however many clients read it:
+//
+//   - not at all while the RAM cache has them, which counts them, nor in a file;
+//   - where a fill has just made them, in the share of transforms, until the cache
+//     has taken them, the sending share has room for them, or nobody wants them;
+//   - else in the sending share. Small entries have a part of it to themselves, and
+//     a large one is given no more than half of the other part: what it has beyond
+//     that stays in the share of transforms.
+//
+// So an entry that the RAM cache lets go of while clients read it begins to count
+// then, room or not. Where there is none, or where a client waits for some, the
+// slowest readers are cut off: see relieve.
 type sending struct {
-	bytes *budget.Budget
-	// beyond has what of an entry is larger than all of bytes.
-	beyond *budget.Budget
+	small, large *budget.Budget
+	// transforms has what is just made, and what of an entry is beyond its part.
+	transforms *budget.Budget
 
-	mu      sync.Mutex
-	entries map[*cache.Entry]*sent
+	mu sync.Mutex
+	// outgoing are by the first of their bytes: entries that are renewed have the
+	// same.
+	outgoing  map[*byte]*outgoing
+	interests map[cache.Key]*interest
+	transfers map[*transfer]struct{}
+	// exclusive is how many jobs wait for all others to give back.
+	exclusive int
+	// cutAt is when a reader was last cut off for those who wait.
+	cutAt time.Time
+	cuts  [cutReasons]atomic.Uint64
 }
 
-type sent struct {
+// outgoing is the bytes of an entry that are in memory and not in the cache's care
+// alone.
+type outgoing struct {
+	entry *cache.Entry
+	size  int64
+	where where
+	// grants are what counts the bytes, but for held ones; share is the one of the
+	// sending share, nil where there is none.
 	grants  grants
+	share   *budget.Budget
+	since   time.Time // of share
+	clients map[*transfer]struct{}
+	// landing: the fill that made the bytes is not over.
+	landing bool
+	// claim is closed when the client that waits for room has it, or gives up; nil
+	// where none waits. needless ends its wait.
+	claim    chan struct{}
+	needless context.CancelCauseFunc
+	// cut: its readers are being cut off.
+	cut bool
+}
+
+// where bytes are counted.
+type where uint8
+
+const (
+	nowhere where = iota
+	// made: by what the fill was admitted with.
+	made
+	// held: by the RAM cache.
+	held
+	// shared: by the sending share.
+	shared
+)
+
+// interest is who has asked for a key and has not begun to read.
+type interest struct {
 	clients int
+	of      map[*outgoing]struct{}
 }
 
-func newSending(bytes, beyond *budget.Budget) *sending {
-	return &sending{bytes: bytes, beyond: beyond, entries: map[*cache.Entry]*sent{}}
+func newSending(a accounts) *sending {
+	return &sending{small: a.small, large: a.sending, transforms: a.transforms,
+		outgoing: map[*byte]*outgoing{}, interests: map[cache.Key]*interest{}, transfers: map[*transfer]struct{}{}}
 }
 
-// begin counts a client in. Where clients that do not read hold all there is
-// it waits for them, with the errors of Budget.Acquire.
-func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (end func(), err error) {
-	if e.InFile() {
-		return func() {}, nil
-	}
-	if out := s.join(e, nil); out != nil {
-		return func() { s.leave(e, out) }, nil
-	}
-	size := int64(len(e.Body))
-	share := min(size, s.bytes.Stats().Capacity)
-	var g grants
-	for _, part := range []struct {
-		account *budget.Budget
-		n       int64
-	}{{s.bytes, share}, {s.beyond, size - share}} {
-		grant, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return part.account.Acquire(ctx, part.n) })
-		if err != nil {
-			g.release()
-			return nil, err
-		}
-		g = append(g, grant)
-	}
-	out := s.join(e, g)
-	return func() { s.leave(e, out) }, nil
+// splitSending splits the sending share.
+func splitSending(bytes int64) (small, large int64) {
+	small = max(bytes/4, 1)
+	return small, max(bytes-small, 1)
 }
 
-// join counts a client in where the entry is being sent already, giving g back,
-// or where there is a g for it.
-func (s *sending) join(e *cache.Entry, g grants) *sent {
+// expect is a client that asks for a key: until over is called what is made for it
+// stays counted.
+func (s *sending) expect(key cache.Key) (over func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.entries[e]
-	switch {
-	case out != nil:
-		g.release()
-	case g == nil:
-		return nil
-	default:
-		out = &sent{grants: g}
-		s.entries[e] = out
+	in := s.interests[key]
+	if in == nil {
+		in = &interest{}
+		s.interests[key] = in
 	}
-	out.clients++
+	in.clients++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if in.clients--; in.clients == 0 {
+			delete(s.interests, key)
+			for out := range in.of {
+				s.settle(out)
+			}
+		}
+	}
+}
+
+// made takes over the bytes of an entry that a fill has made, with what counts
+// them.
+func (s *sending) made(e *cache.Entry, g *budget.Grant) {
+	if len(e.Body) == 0 {
+		g.Release()
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.of(e)
+	out.where, out.grants, out.landing = made, grants{g}, true
+}
+
+// of finds the bytes of an entry, or adds them. The lock is held.
+func (s *sending) of(e *cache.Entry) *outgoing {
+	out := s.outgoing[&e.Body[0]]
+	if out == nil {
+		out = &outgoing{entry: e, size: int64(cap(e.Body)), clients: map[*transfer]struct{}{}}
+		s.outgoing[&e.Body[0]] = out
+	}
 	return out
 }
 
-func (s *sending) leave(e *cache.Entry, out *sent) {
+// Moved implements cache.Watcher.
+func (s *sending) Moved(e *cache.Entry) {
+	s.change(e, func(*outgoing) {})
+}
+
+// Landed implements cache.Watcher.
+func (s *sending) Landed(e *cache.Entry) {
+	s.change(e, func(out *outgoing) { out.landing = false })
+}
+
+func (s *sending) change(e *cache.Entry, change func(*outgoing)) {
+	if len(e.Body) == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if out.clients--; out.clients == 0 {
-		out.grants.release()
-		delete(s.entries, e)
+	if out := s.outgoing[&e.Body[0]]; out != nil {
+		change(out)
+		s.settle(out)
+		s.shrink()
+	}
+}
+
+// settle counts bytes where they are to be counted now, and forgets those that
+// nobody wants. The lock is held.
+func (s *sending) settle(out *outgoing) {
+	switch {
+	case out.entry.Held():
+		if out.where != held {
+			out.count(held)
+		}
+		if out.needless != nil {
+			out.needless(errHeld)
+		}
+	case out.where == held && len(out.clients) > 0:
+		b, n := s.part(out.size)
+		out.count(shared, s.transforms.Charge(out.size-n), b.Charge(n))
+		out.share = b
+	case out.where == held:
+		out.count(nowhere)
+	}
+	if len(out.clients) > 0 || out.landing {
+		return
+	}
+	if in := s.interests[out.entry.Key]; in != nil { // which settles it when it is over
+		if in.of == nil {
+			in.of = map[*outgoing]struct{}{}
+		}
+		in.of[out] = struct{}{}
+		return
+	}
+	out.count(nowhere)
+	delete(s.outgoing, &out.entry.Body[0])
+}
+
+// count counts bytes by other grants.
+func (out *outgoing) count(at where, g ...*budget.Grant) {
+	out.grants.release()
+	out.where, out.grants, out.share, out.since = at, g, nil, time.Now()
+}
+
+// part is the share that an entry of a size is sent out of, and what it gets there.
+func (s *sending) part(size int64) (b *budget.Budget, n int64) {
+	if size <= smallEntry {
+		return s.small, min(size, s.small.Stats().Capacity)
+	}
+	return s.large, min(size, max(s.large.Stats().Capacity/2, 1))
+}
+
+// begin counts a client in that is about to read an entry. Where there is no room
+// for its bytes the client waits, with the errors of Budget.Acquire.
+func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*transfer, error) {
+	t := &transfer{began: time.Now()}
+	for {
+		out, claim, mine := s.enter(t, e)
+		if claim == nil {
+			return t, nil
+		}
+		err := error(nil)
+		if mine {
+			err = s.claim(ctx, wait, out)
+		} else {
+			_, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) {
+				select {
+				case <-claim:
+					return nil, nil
+				case <-ctx.Done():
+					return nil, context.Cause(ctx)
+				}
+			})
+		}
+		if err != nil {
+			s.end(t)
+			return nil, err
+		}
+	}
+}
+
+// enter is a client that may read at once, where claim is nil, or that waits until
+// claim is closed: mine says that it is the one that claims room for all.
+func (s *sending) enter(t *transfer, e *cache.Entry) (out *outgoing, claim chan struct{}, mine bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.transfers[t] = struct{}{}
+	if len(e.Body) == 0 { // it is in a file
+		return nil, nil, false
+	}
+	out = s.of(e)
+	t.out, out.clients[t], out.cut = out, struct{}{}, false
+	s.settle(out)
+	switch {
+	case out.where == held, out.where == shared:
+		return out, nil, false
+	case out.claim != nil:
+		return out, out.claim, false
+	}
+	out.claim = make(chan struct{})
+	return out, out.claim, true
+}
+
+// errHeld: the RAM cache has taken the bytes that room was waited for.
+var errHeld = errors.New("the cache has it")
+
+// claim waits for room in the sending share.
+func (s *sending) claim(ctx context.Context, wait *patience, out *outgoing) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.mu.Lock()
+	out.needless = cancel
+	s.settle(out)
+	s.mu.Unlock()
+	b, n := s.part(out.size)
+	relieved := s.relieving()
+	g, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, n) })
+	relieved()
+	if errors.Is(err, budget.ErrTooLarge) {
+		err = budget.ErrSaturated // the share became smaller meanwhile
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(out.claim)
+	out.claim, out.needless = nil, nil
+	switch s.settle(out); {
+	case out.where == held:
+		if g != nil {
+			g.Release()
+		}
+		return nil
+	case errors.Is(err, errHeld): // for a moment
+		return budget.ErrSaturated
+	case err != nil:
+		return err
+	}
+	out.count(shared, s.transforms.Charge(out.size-n), g)
+	out.share = b
+	return nil
+}
+
+// end is a client that reads no more.
+func (s *sending) end(t *transfer) {
+	t.finish()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.transfers, t)
+	if t.out != nil {
+		delete(t.out.clients, t)
+		s.settle(t.out)
 	}
 }

@@ -123,8 +123,10 @@ type Server struct {
 	attempts *attempts
 	turns    *turns
 	sending  *sending
-	sources  *sources
-	draining atomic.Bool
+	// pieceTime is as the constant, but in tests.
+	pieceTime time.Duration
+	sources   *sources
+	draining  atomic.Bool
 }
 
 // New makes a Server.
@@ -148,7 +150,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a.sending, a.transforms)}
+	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a), pieceTime: pieceTime}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -174,6 +176,8 @@ func New(cfg Config) (*Server, error) {
 		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
 	}, []string{"outcome", "tier"})
 	s.gate.changed, s.gate.limit, s.gate.refusal = s.clientsChanged, s.clientLimit, s.logRefusal
+	s.gate.makePlace = s.sending.makePlace
+	cfg.Cache.Watch(s.sending)
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {
 		return nil, err

@@ -61,16 +61,19 @@ func (sh Shares) alone(clients int) int64 {
 // that those who wait do so here and not with a connection or a working set in
 // their hands.
 type accounts struct {
-	fetches, slots, bodies, transforms, sending *budget.Budget
+	fetches, slots, bodies, transforms *budget.Budget
+	// sending is for large results, small for the others.
+	sending, small *budget.Budget
 	// turn has room for one job that has all to itself.
 	turn *budget.Budget
 }
 
 func newAccounts(sh Shares, wait time.Duration) (accounts, error) {
 	var a accounts
+	small, large := splitSending(sh.Sending)
 	for into, capacity := range map[**budget.Budget]int64{
 		&a.fetches: int64(sh.Fetches), &a.slots: int64(sh.Workers), &a.turn: 1,
-		&a.bodies: sh.Bodies, &a.transforms: sh.Transforms, &a.sending: sh.Sending,
+		&a.bodies: sh.Bodies, &a.transforms: sh.Transforms, &a.sending: large, &a.small: small,
 	} {
 		var err error
 		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait}); err != nil {
@@ -110,7 +113,9 @@ func (s *Server) Resize(sh Shares) error {
 	s.accounts.fetches.Resize(int64(sh.Fetches))
 	s.turns.serve()
 	s.accounts.bodies.Resize(sh.Bodies)
-	s.accounts.sending.Resize(sh.Sending)
+	small, large := splitSending(sh.Sending)
+	s.accounts.small.Resize(small)
+	s.accounts.sending.Resize(large)
 	s.settle()
 	return nil
 }

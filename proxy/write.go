@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
@@ -25,7 +26,11 @@ var constant = map[string][]string{
 
 // write answers with an entry. What conditions and ranges of the request come to
 // (RFC 9110 §13 and §14) is the standard library's to say.
-func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, outcome cache.Outcome) error {
+func (s *Server) write(c echo.Context, req signedurl.Request, t *transfer, e *cache.Entry, outcome cache.Outcome) error {
+	p, ok := s.pace(c, t)
+	if !ok {
+		return budget.ErrSaturated
+	}
 	now := s.now()
 	w := c.Response()
 	h := w.Header()
@@ -38,14 +43,13 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{disposition(req, e.ContentType)}
-	s.limitWrite(w, e.Size())
 	w.Before(func() {
 		if w.Status >= http.StatusBadRequest { // of this client alone
 			noStore(h)
 		}
 	})
 	ignoreRange(c.Request(), e.Size())
-	http.ServeContent(w, c.Request(), "", e.LastModified, e.Content())
+	err := s.send(p, c.Request(), e)
 	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(w.Size))
 	switch w.Status {
 	case http.StatusNotModified:
@@ -55,16 +59,10 @@ func (s *Server) write(c echo.Context, req signedurl.Request, e *cache.Entry, ou
 	default:
 		s.answers.WithLabelValues("bad-range").Inc()
 	}
+	if err != nil {
+		panic(http.ErrAbortHandler) // net/http's way to end the connection, or the stream
+	}
 	return nil
-}
-
-// limitWrite gives a client time by what it is sent, so that one that does
-// not read cannot hold an entry for ever: half a minute, and no less than
-// 16 KiB a second after that.
-func (s *Server) limitWrite(w http.ResponseWriter, size int64) {
-	d := 30*time.Second + time.Duration(size/(16<<10))*time.Second
-	// Fails where there is no connection below, as in tests: no harm then.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
 }
 
 // staleFor is how long others may keep an answer that is not fresh here, in

@@ -76,8 +76,8 @@ func run(listener net.Listener, parts *parts, timeout time.Duration) (ending, er
 	s := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		// A client that asks and does not read must not keep its place. A
-		// response's own deadline replaces this one, by its size.
+		// A client that asks and does not read must not keep its place. The
+		// deadlines of an image's pieces replace this one.
 		WriteTimeout: timeout + 30*time.Second,
 		// Longer than load balancers keep theirs, or they would send into a
 		// connection that is just being closed.

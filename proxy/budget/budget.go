@@ -190,6 +190,16 @@ func (b *Budget) TryAcquire(n int64) (*Grant, error) {
 	return newGrant(b, n), nil
 }
 
+// Charge counts n bytes that are in use already, also where there is no room for
+// them, or a Pause: nothing is granted then until there is.
+func (b *Budget) Charge(n int64) *Grant {
+	n = max(n, 0)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.grant(n)
+	return newGrant(b, n)
+}
+
 func (b *Budget) fits(n int64) bool { return b.pauses == 0 && n <= b.cfg.Capacity-b.stats.InUse }
 
 func (b *Budget) grant(n int64) {

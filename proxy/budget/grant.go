@@ -91,7 +91,7 @@ const (
 )
 
 func (h *holdTime) add(d time.Duration, share float64) {
-	part := share / memory
+	part := min(share, 1) / memory // what was charged may be more than there is
 	h.sum += (float64(d) - h.sum) * part
 	h.weight += (1 - h.weight) * part
 }

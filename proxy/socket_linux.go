@@ -1,0 +1,21 @@
+package proxy
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// limitUnread has the kernel end a connection whose client takes nothing of what is
+// to be sent for so long, also when the server has closed it: its memory counts
+// until then.
+func limitUnread(c *net.TCPConn, d time.Duration) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return // it is of no use anyhow
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d/time.Millisecond))
+	})
+}

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package proxy
+
+import (
+	"net"
+	"time"
+)
+
+func limitUnread(*net.TCPConn, time.Duration) {}

@@ -1,0 +1,235 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pictor-proxy/pictor/cache"
+)
+
+// A client has pieceTime for each piece of a response, in bytes. How long a response
+// may take follows from that: a large one is given more pieces, and none of them
+// more time.
+const (
+	piece     = 64 << 10
+	pieceTime = 20 * time.Second
+)
+
+// errCut: the client was cut off, as it reads slowly and others need what it holds.
+var errCut = errors.New("client was cut off")
+
+// transfer is a client that reads an entry.
+type transfer struct {
+	out   *outgoing // nil for a file
+	began time.Time
+	sent  atomic.Int64
+	// took is when it took a piece last, after began.
+	took atomic.Int64
+
+	mu sync.Mutex
+	// abort ends the connection, or the stream; nil before the first byte.
+	abort func()
+	// over: it was cut off, or has come to its end.
+	over bool
+}
+
+// rate is how fast it was so far, or is now where that is less, in bytes a second:
+// at first the kernels of both sides take much.
+func (t *transfer) rate(now time.Time) float64 {
+	age := now.Sub(t.began)
+	waits := max(age-time.Duration(t.took.Load()), time.Millisecond)
+	return min(float64(t.sent.Load())/max(age, headStart).Seconds(), piece/waits.Seconds())
+}
+
+// progress counts what it took.
+func (t *transfer) progress(n int64) {
+	t.sent.Add(n)
+	t.took.Store(int64(time.Since(t.began)))
+}
+
+// slow says whether it may be cut off for others.
+func (t *transfer) slow(now time.Time) bool {
+	age := now.Sub(t.began)
+	return t.started() && (age >= turn || age >= headStart && t.rate(now) <= slowRate)
+}
+
+func (t *transfer) started() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.abort != nil && !t.over
+}
+
+// start says how it can be cut off, and reports whether it may go on.
+func (t *transfer) start(abort func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.abort = abort
+	return !t.over
+}
+
+// cut cuts it off, and reports whether it was under way: then the caller calls
+// abort.
+func (t *transfer) cut() (abort func(), ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return nil, false
+	}
+	t.over = true
+	if t.abort == nil {
+		return func() {}, true
+	}
+	return t.abort, true
+}
+
+// finish keeps it from being cut off.
+func (t *transfer) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+}
+
+// paced writes a response in pieces, each of which has its own time.
+type paced struct {
+	*echo.Response
+	t       *transfer
+	control *http.ResponseController
+	// pieceTime is as the constant, but in tests.
+	pieceTime time.Duration
+	err       error
+}
+
+// more gives the client time for a piece.
+func (p *paced) more() error {
+	p.t.mu.Lock()
+	defer p.t.mu.Unlock()
+	if p.t.over {
+		return errCut
+	}
+	// Fails where there is no connection below, as in tests: no harm then.
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.pieceTime))
+	return nil
+}
+
+// sent counts what was written.
+func (p *paced) sent(n int64, err error) error {
+	p.t.progress(n)
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return err
+}
+
+// Write implements io.Writer.
+func (p *paced) Write(b []byte) (n int, err error) {
+	for {
+		if err = p.more(); err != nil {
+			return n, p.sent(0, err)
+		}
+		m, err := p.Response.Write(b[n:min(n+piece, len(b))])
+		if n += m; p.sent(int64(m), err) != nil || n == len(b) {
+			return n, err
+		}
+	}
+}
+
+// ReadFrom implements io.ReaderFrom: it is what http.ServeContent gives its content
+// to. The bytes of an entry are written from where they are, and those of a file
+// by the kernel, so that a client that waits holds no buffer.
+func (p *paced) ReadFrom(from io.Reader) (int64, error) {
+	limited, ok := from.(*io.LimitedReader)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{p}, from)
+	}
+	switch c := limited.R.(type) {
+	case *memoryContent:
+		at := int64(len(c.body)) - int64(c.Len())
+		n, err := p.Write(c.body[at : at+min(limited.N, int64(c.Len()))])
+		_, _ = c.Seek(int64(n), io.SeekCurrent) // cannot fail
+		return int64(n), err
+	case *fileContent:
+		if kernel, ok := p.Response.Writer.(io.ReaderFrom); ok {
+			return p.fromFile(kernel, c, limited.N)
+		}
+	}
+	return io.CopyBuffer(struct{ io.Writer }{p}, from, make([]byte, max(min(limited.N, 4<<10), 1)))
+}
+
+func (p *paced) fromFile(kernel io.ReaderFrom, c *fileContent, size int64) (n int64, err error) {
+	at, err := c.Seek(0, io.SeekCurrent)
+	if err == nil {
+		_, err = c.file.Seek(c.offset+at, io.SeekStart)
+	}
+	for err == nil && n < size {
+		if err = p.more(); err != nil {
+			break
+		}
+		var m int64
+		want := min(piece, size-n)
+		m, err = kernel.ReadFrom(&io.LimitedReader{R: c.file, N: want})
+		if n += m; err == nil && m < want {
+			err = io.ErrUnexpectedEOF
+		}
+		p.t.progress(m)
+	}
+	p.Response.Size += n
+	return n, p.sent(0, err)
+}
+
+// memoryContent and fileContent are the content of an entry.
+type memoryContent struct {
+	*bytes.Reader
+	body []byte
+}
+
+type fileContent struct {
+	io.ReadSeeker
+	file   *os.File
+	offset int64
+}
+
+func contentOf(e *cache.Entry) io.ReadSeeker {
+	if e.Body != nil {
+		return &memoryContent{bytes.NewReader(e.Body), e.Body}
+	}
+	if f, offset := e.File(); f != nil {
+		return &fileContent{e.Content(), f, offset}
+	}
+	return e.Content()
+}
+
+// pace prepares the writing of a response, if the client was not cut off while it
+// waited.
+func (s *Server) pace(c echo.Context, t *transfer) (*paced, bool) {
+	r, w := c.Request(), c.Response()
+	p := &paced{Response: w, t: t, control: http.NewResponseController(w.Writer), pieceTime: s.pieceTime}
+	abort := func() { _ = p.control.SetWriteDeadline(time.Unix(1, 0)) }
+	if conn, ok := r.Context().Value(gatedKey{}).(*gated); ok {
+		abort = conn.abort
+	}
+	return p, t.start(abort)
+}
+
+// send sends an entry as far as a request asks for it. Where it gives an error the
+// client has not got all.
+func (s *Server) send(p *paced, r *http.Request, e *cache.Entry) error {
+	err := p.more() // for the header
+	if p.sent(0, err) == nil {
+		http.ServeContent(p, r, "", e.LastModified, contentOf(e))
+	}
+	if errors.Is(p.err, os.ErrDeadlineExceeded) {
+		if abort, ok := p.t.cut(); ok {
+			s.sending.cuts[cutLate].Add(1)
+			abort()
+		}
+	}
+	return p.err
+}
