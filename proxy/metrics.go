@@ -103,8 +103,8 @@ func (e emitter) pressure(p Pressure) {
 	e.send(prometheus.GaugeValue, "pressure_level",
 		"Fraction of the cache and transform budgets in force; below 1 while memory is short.", p.Level)
 	e.gauge("pressure_real_bytes",
-		"Anonymous and shared memory in use, in bytes: of the memory cgroup if the limit is a cgroup's, "+
-			"else of pictor.", p.Real)
+		"Anonymous and shared memory in use, in bytes: of the memory cgroup and with socket buffers if the limit is "+
+			"a cgroup's, else of pictor.", p.Real)
 	e.gauge("pressure_others_bytes",
 		"Anonymous and shared memory used by other programs in pictor's memory cgroup, in bytes.", p.Others)
 	e.counter("pressure_tightened_total",

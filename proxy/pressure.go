@@ -37,8 +37,8 @@ type Pressure struct {
 	// Level is the part of the cache and of the share of transforms that is
 	// in force; 1 is all of it.
 	Level float64 `json:"level"`
-	// Real is memory that cannot be taken back (anonymous and shared), of the
-	// cgroup where the limit is the cgroup's, else of pictor's processes.
+	// Real is memory that cannot be taken back (anonymous, shared, and of sockets),
+	// of the cgroup where the limit is the cgroup's, else of pictor's processes.
 	Real int64 `json:"real_bytes"`
 	// Others is what of it other programs in the cgroup take.
 	Others int64 `json:"others_bytes"`

@@ -26,12 +26,14 @@ type Figures struct {
 	Anon  int64 `json:"anon_bytes"`
 	Shmem int64 `json:"shmem_bytes"`
 	File  int64 `json:"file_bytes"`
+	// Sock is what sockets hold, where the limit counts that: in version 2.
+	Sock int64 `json:"sockets_bytes"`
 	// OOMKills is how often the kernel ended a process for the limit.
 	OOMKills int64 `json:"oom_kills"`
 }
 
 // Firm is what the kernel cannot take back.
-func (f Figures) Firm() int64 { return f.Anon + f.Shmem }
+func (f Figures) Firm() int64 { return f.Anon + f.Shmem + f.Sock }
 
 // ErrNoGroup: there is no memory cgroup to be read here.
 var ErrNoGroup = errors.New("ledger: no memory cgroup")
@@ -104,6 +106,9 @@ func parseFigures(stat, events []byte, version int) (Figures, error) {
 	}
 	if err := words(stat, names); err != nil {
 		return f, err
+	}
+	if version == 2 {
+		_ = words(stat, map[string]*int64{"sock": &f.Sock}) // old kernels do not say
 	}
 	f.File = max(f.File-f.Shmem, 0) // both versions count shared memory there, too
 	return f, words(events, map[string]*int64{"oom_kill": &f.OOMKills})

@@ -54,6 +54,11 @@ func TestParseFigures(t *testing.T) {
 	if err != nil || two != (Figures{Version: 2, Anon: 10, Shmem: 20, File: 10, OOMKills: 1}) || two.Firm() != 30 {
 		t.Errorf("%+v, %v", two, err)
 	}
+	for stat, sock := range map[string]int64{"anon 10\nfile 30\nshmem 20\nsock 7\n": 7, "anon 10\nfile 30\nshmem 20\nsock x\n": 0} {
+		if f, err := parseFigures([]byte(stat), []byte("oom_kill 1\n"), 2); err != nil || f.Sock != sock || f.Firm() != 30+sock {
+			t.Errorf("%q: %+v, %v", stat, f, err)
+		}
+	}
 	one, err := parseFigures([]byte("cache 1\nrss 2\nshmem 3\ntotal_cache 30\ntotal_rss 10\ntotal_shmem 20\n"), []byte("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), 1)
 	if err != nil || one != (Figures{Version: 1, Anon: 10, Shmem: 20, File: 10, OOMKills: 1}) {
 		t.Errorf("%+v, %v", one, err)
