@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// flood is connections that send nothing.
-type flood struct {
+// silentConns are connections that send nothing.
+type silentConns struct {
 	t    testing.TB
 	host string
 	mu   sync.Mutex
 	open []net.Conn
 }
 
-func (f *flood) dial(n int) {
+func (f *silentConns) dial(n int) {
 	for range n {
 		c, err := net.Dial("tcp", f.host)
 		if err != nil {
@@ -30,7 +30,7 @@ func (f *flood) dial(n int) {
 	}
 }
 
-func (f *flood) close() {
+func (f *silentConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.open {
@@ -49,7 +49,7 @@ func TestSilentConnectionsDoNotTakeThePlaces(t *testing.T) {
 			s := serve(t, "--insecure", "--memory-limit", "256MiB", "--allow-networks", "127.0.0.0/8", "--cache-disk", "off")
 			hit := "/insecure/w:300/plain/" + origin.URL + "/a.jpg"
 			s.get(hit)
-			f := &flood{t: t, host: strings.TrimPrefix(s.url, "http://")}
+			f := &silentConns{t: t, host: strings.TrimPrefix(s.url, "http://")}
 			defer f.close()
 			over := make(chan struct{})
 			go func() {
