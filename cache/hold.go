@@ -93,11 +93,28 @@ func (c *Cache) Stored(ctx context.Context, e *Entry) *Entry {
 	return e
 }
 
-// File is the file that has the content, and where in it; nil where it is in
-// memory. Its position is the caller's to set.
-func (e *Entry) File() (f *os.File, offset int64) {
-	if r, ok := e.file.(interface{ Region() (*os.File, int64) }); ok {
-		return r.Region()
+// FileContent is the content of an entry that is in a file of its own.
+type FileContent struct {
+	// File has the content at Offset. Its position is the caller's to set.
+	File   *os.File
+	Offset int64
+	// Prefetch reads a part of the content into the kernel's page cache, so that
+	// reading it from File does not wait for the disk, which may hang.
+	Prefetch func(ctx context.Context, off, n int64) error
+}
+
+// File is the file that has the content; nil where it is in memory.
+func (e *Entry) File() *FileContent {
+	r, ok := e.file.(interface {
+		Region() (*os.File, int64)
+		Prefetch(ctx context.Context, off, n int64) error
+	})
+	if !ok {
+		return nil
 	}
-	return nil, 0
+	f, offset := r.Region()
+	if f == nil {
+		return nil
+	}
+	return &FileContent{File: f, Offset: offset, Prefetch: r.Prefetch}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -100,6 +101,7 @@ func (t *transfer) finish() {
 // paced writes a response in pieces, each of which has its own time.
 type paced struct {
 	*echo.Response
+	ctx     context.Context
 	t       *transfer
 	control *http.ResponseController
 	// pieceTime is as the constant, but in tests.
@@ -166,15 +168,19 @@ func (p *paced) ReadFrom(from io.Reader) (int64, error) {
 func (p *paced) fromFile(kernel io.ReaderFrom, c *fileContent, size int64) (n int64, err error) {
 	at, err := c.Seek(0, io.SeekCurrent)
 	if err == nil {
-		_, err = c.file.Seek(c.offset+at, io.SeekStart)
+		_, err = c.file.File.Seek(c.file.Offset+at, io.SeekStart)
 	}
 	for err == nil && n < size {
+		want := min(piece, size-n)
+		// The kernel would wait for a disk that hangs, and nothing could end that.
+		if err = c.file.Prefetch(p.ctx, at+n, want); err != nil {
+			break
+		}
 		if err = p.more(); err != nil {
 			break
 		}
 		var m int64
-		want := min(piece, size-n)
-		m, err = kernel.ReadFrom(&io.LimitedReader{R: c.file, N: want})
+		m, err = kernel.ReadFrom(&io.LimitedReader{R: c.file.File, N: want})
 		if n += m; err == nil && m < want {
 			err = io.ErrUnexpectedEOF
 		}
@@ -192,16 +198,15 @@ type memoryContent struct {
 
 type fileContent struct {
 	io.ReadSeeker
-	file   *os.File
-	offset int64
+	file *cache.FileContent
 }
 
 func contentOf(e *cache.Entry) io.ReadSeeker {
 	if e.Body != nil {
 		return &memoryContent{bytes.NewReader(e.Body), e.Body}
 	}
-	if f, offset := e.File(); f != nil {
-		return &fileContent{e.Content(), f, offset}
+	if f := e.File(); f != nil {
+		return &fileContent{e.Content(), f}
 	}
 	return e.Content()
 }
@@ -210,7 +215,7 @@ func contentOf(e *cache.Entry) io.ReadSeeker {
 // waited.
 func (s *Server) pace(c echo.Context, t *transfer) (*paced, bool) {
 	r, w := c.Request(), c.Response()
-	p := &paced{Response: w, t: t, control: http.NewResponseController(w.Writer), pieceTime: s.pieceTime}
+	p := &paced{Response: w, ctx: r.Context(), t: t, control: http.NewResponseController(w.Writer), pieceTime: s.pieceTime}
 	abort := func() { _ = p.control.SetWriteDeadline(time.Unix(1, 0)) }
 	if conn, ok := r.Context().Value(gatedKey{}).(*gated); ok {
 		abort = conn.abort

@@ -112,23 +112,44 @@ func (r *Record) ReadWithin(ctx context.Context, p []byte, off int64) (n int, er
 
 // readBlock reads a part of the body, into memory of its own: a read that hangs
 // may write there long after.
-func (r *Record) readBlock(ctx context.Context, p []byte, off int64) (int, error) {
+func (r *Record) readBlock(ctx context.Context, p []byte, off int64) (n int, err error) {
+	err = r.withBlock(ctx, off, int64(len(p)), func(block []byte) { n = copy(p, block) })
+	return n, err
+}
+
+// withBlock reads up to n bytes of the body and gives f what came, until f returns.
+func (r *Record) withBlock(ctx context.Context, off, n int64, f func(block []byte)) error {
 	b := buffers.Get().(*[32 << 10]byte)
-	into := b[:min(len(p), len(b))]
-	var n int
+	into := b[:min(n, int64(len(b)))]
+	var came int
 	var err error
 	if !r.store.ask(call{ctx: ctx, patient: true, do: func() {
-		n, err = bodyOf{r}.ReadAt(into, off)
+		came, err = bodyOf{r}.ReadAt(into, off)
 		r.store.done.Add(1)
 	}}) {
 		if cause := context.Cause(ctx); cause != nil {
-			return 0, cause
+			return cause
 		}
-		return 0, ErrHangs
+		return ErrHangs
 	}
-	copy(p, into[:n])
+	f(into[:came])
 	buffers.Put(b)
-	return n, err
+	return err
+}
+
+// Prefetch reads n bytes of the body into the kernel's page cache, so that a caller
+// which then reads them by Region does not wait for the disk. Where the disk hangs
+// the error is ErrHangs.
+func (r *Record) Prefetch(ctx context.Context, off, n int64) error {
+	for end := min(off+n, r.size); off < end; {
+		came := 0
+		err := r.withBlock(ctx, off, end-off, func(block []byte) { came = len(block) })
+		off += int64(came)
+		if err != nil && (off < end || !errors.Is(err, io.EOF)) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Reader reads the body from its beginning, until ctx ends; the error is then

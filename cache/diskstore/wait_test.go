@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,9 @@ var waits = map[string]struct {
 	"Reader": {true, func(ctx context.Context, _ *Store, r *Record) error {
 		_, err := io.ReadAll(r.Reader(ctx))
 		return err
+	}},
+	"Prefetch": {true, func(ctx context.Context, _ *Store, r *Record) error {
+		return r.Prefetch(ctx, 0, r.Size())
 	}},
 	"ReadAt": {false, func(_ context.Context, _ *Store, r *Record) error {
 		_, err := r.ReadAt(make([]byte, 4), 0)
@@ -222,5 +226,35 @@ func TestAReadThatWasGivenUpOnWritesNothing(t *testing.T) {
 	settle(t, s)
 	if string(p) != "\x00\x00\x00\x00" {
 		t.Errorf("it wrote %q", p)
+	}
+}
+
+// What is prefetched is any part of a body, and one that is cut short is an error.
+func TestPrefetch(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	const size = 100_000
+	put(t, s, "k", strings.Repeat("0123456789", size/10))
+	r, ok := s.Get(context.Background(), NameOf("k"))
+	if !ok {
+		t.Fatal("not there")
+	}
+	defer r.Close()
+	for _, part := range [][2]int64{{0, size}, {0, 1}, {5, 70_000}, {size - 1, 1}, {size - 5, 64 << 10}, {0, 2 * size}, {size, 5}} {
+		if err := r.Prefetch(context.Background(), part[0], part[1]); err != nil {
+			t.Errorf("%v: %v", part, err)
+		}
+	}
+	f, offset := r.Region()
+	if f == nil {
+		t.Fatal("no file")
+	}
+	if err := os.Truncate(f.Name(), offset+50_000); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Prefetch(context.Background(), 0, 40_000); err != nil {
+		t.Error(err)
+	}
+	if err := r.Prefetch(context.Background(), 0, size); !errors.Is(err, io.EOF) {
+		t.Errorf("of a file that was cut: %v", err)
 	}
 }
