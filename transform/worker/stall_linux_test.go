@@ -89,7 +89,7 @@ func TestChildrenOfAWorkerAreKilled(t *testing.T) {
 		t.Skip(err)
 	}
 	file := t.TempDir() + "/pid"
-	p := newPool(t, 1)
+	p := newPoolOf(t, Config{Size: 1, Sandbox: noSandbox(t)})
 	if _, err := do(within(t, patience), p, newJob(t, sleep+" "+file, leaveChild)); !errors.Is(err, transform.ErrCrashed) {
 		t.Fatal(err)
 	}
@@ -119,7 +119,8 @@ func TestWorkersThatDoNotStart(t *testing.T) {
 	dir := t.TempDir()
 	starts, good := dir+"/starts", dir+"/good"
 	script := `echo >> "$1"; [ -e "$2" ] && exec "$3" worker; exit 1`
-	p := newPoolOf(t, Config{Size: 2, Command: []string{"/bin/sh", "-c", script, "sh", starts, good, os.Args[0]}})
+	command := []string{"/bin/sh", "-c", script, "sh", starts, good, os.Args[0]}
+	p := newPoolOf(t, Config{Size: 2, Sandbox: noSandbox(t), Command: command})
 	failed := 0
 	for p.Unready() == nil {
 		if _, err := do(within(t, patience), p, newJob(t, "x", draw)); !errors.Is(err, transform.ErrNoWorker) {

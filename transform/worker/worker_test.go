@@ -176,6 +176,16 @@ func newPool(t testing.TB, size int) *Pool {
 	return newPoolOf(t, Config{Size: size})
 }
 
+// noSandbox is for workers that leave files or start programs.
+func noSandbox(t testing.TB) *Sandbox {
+	t.Helper()
+	off, err := NewSandbox(Off)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return off
+}
+
 func newPoolOf(t testing.TB, cfg Config) *Pool {
 	t.Helper()
 	p, err := New(cfg)
@@ -318,11 +328,7 @@ func TestCancelledJobLeavesNoWorkerBehind(t *testing.T) {
 }
 
 func TestCrashIsRetriedOnce(t *testing.T) {
-	off, err := NewSandbox(Off) // or the worker cannot leave a mark
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPoolOf(t, Config{Size: 1, Sandbox: off})
+	p := newPoolOf(t, Config{Size: 1, Sandbox: noSandbox(t)})
 	mark := t.TempDir() + "/crashed"
 	// The first output is delivered by the worker that dies on the second.
 	got, err := do(within(t, patience), p, newJob(t, mark, draw, dieOnce, draw))
