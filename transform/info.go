@@ -45,6 +45,10 @@ type Info struct {
 	// where there is none.
 	ThumbWidth  int `json:",omitzero"`
 	ThumbHeight int `json:",omitzero"`
+	// Partial is a GIF whose first frame does not cover the canvas. Frame is
+	// what it covers, which may be nothing; the rest is transparent.
+	Partial bool `json:",omitzero"`
+	Frame   Rect `json:",omitzero"`
 	// End is how many bytes hold the whole image where its end mark is missing,
 	// wrong or behind junk, and 0 where all is in its place. Repair then makes
 	// of these bytes what a decoder takes.

@@ -22,6 +22,9 @@ type gifWalk struct {
 	// pixels what it should give.
 	first  []byte
 	pixels int64
+	// empty are extensions without data before the first frame: how much was left
+	// at the label of each.
+	empty []int
 	// transparent is what the graphic control of the next frame says.
 	transparent bool
 }
@@ -33,13 +36,13 @@ func sniffGIF(b []byte, info *Info) error {
 	}
 	s := b[signature:]
 	info.Bands = 3
-	info.Width, info.Height = gifCanvas(binary.LittleEndian.Uint16(s), binary.LittleEndian.Uint16(s[2:]))
+	info.Width, info.Height = int(binary.LittleEndian.Uint16(s)), int(binary.LittleEndian.Uint16(s[2:]))
 	w := gifWalk{rest: s[screen:], info: info}
 	if !w.skipColours(s[4]) {
 		return w.cut()
 	}
 	err := w.blocks()
-	if err == nil {
+	if err == nil && len(w.empty) == 0 {
 		return nil
 	}
 	// Only the first frame is used: it is shown where it is whole.
@@ -67,21 +70,6 @@ func (w *gifWalk) end(b []byte) gifStop {
 	return stop
 }
 
-// gifCanvas is the size from which libnsgif, the reader of libvips, starts: it
-// takes no screen size on trust that is zero, above 2048, or the size of a
-// screen of old, and lets the first frame decide.
-func gifCanvas(width, height uint16) (int, int) {
-	type size struct{ w, h uint16 }
-	switch (size{width, height}) {
-	case size{640, 480}, size{640, 512}, size{800, 600}, size{1024, 768}, size{1280, 1024}, size{1600, 1200}:
-		return 1, 1
-	}
-	if width == 0 || height == 0 || width > 2048 || height > 2048 {
-		return 1, 1
-	}
-	return int(width), int(height)
-}
-
 func (w *gifWalk) cut() error {
 	if w.frames == 0 {
 		return cutShort("the GIF ends before its first frame is complete")
@@ -104,8 +92,8 @@ func (w *gifWalk) blocks() error {
 				return err
 			}
 		case gifImage:
-			if !w.image() {
-				return w.cut()
+			if err := w.image(); err != nil {
+				return err
 			}
 			w.frames++
 			w.whole = len(w.rest)
@@ -122,9 +110,14 @@ func (w *gifWalk) blocks() error {
 	return w.cut()
 }
 
-// extension reads a label and its sub-blocks (GIF89a §23 to §26). Only a
-// comment may be empty: libnsgif reads on after the first block of the others
-// whatever its size, and would from there see other blocks than this walk.
+// maxEmptyExtensions bounds what a repair of a GIF has to change.
+const maxEmptyExtensions = 64
+
+// extension reads a label and its sub-blocks (GIF89a §23 to §26). libnsgif takes
+// only a comment that is empty: after the first block of the others it reads on
+// whatever its size, and would from there see other blocks than this walk. The
+// repair makes comments of those before the first frame. Behind it the walk
+// ends, and so it does at a graphic control, which browsers refuse, too.
 func (w *gifWalk) extension() error {
 	if len(w.rest) < 2 {
 		return w.cut()
@@ -133,7 +126,10 @@ func (w *gifWalk) extension() error {
 	label, first := w.rest[0], w.rest[1]
 	w.rest = w.rest[1:]
 	if first == 0 && label != gifComment {
-		return broken("the GIF has an empty extension")
+		if label == gifGraphicControl || w.frames > 0 || len(w.empty) == maxEmptyExtensions {
+			return broken("the GIF has an empty extension")
+		}
+		w.empty = append(w.empty, before)
 	}
 	if label == gifGraphicControl && len(w.rest) >= 2 {
 		const transparent = 1
@@ -151,11 +147,10 @@ func (w *gifWalk) extension() error {
 }
 
 // image reads an image descriptor (GIF89a §20), its colours and its data.
-// libnsgif lets the first frame enlarge the canvas, and clips the others.
-func (w *gifWalk) image() bool {
+func (w *gifWalk) image() error {
 	const descriptor = 9
 	if len(w.rest) < descriptor {
-		return false
+		return w.cut()
 	}
 	d := w.rest[:descriptor]
 	w.rest = w.rest[descriptor:]
@@ -165,18 +160,40 @@ func (w *gifWalk) image() bool {
 	}
 	if w.frames == 0 {
 		at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
-		w.info.Width = max(w.info.Width, at(0)+at(4))
-		w.info.Height = max(w.info.Height, at(2)+at(6))
-		w.pixels = int64(at(4)) * int64(at(6))
+		frame := Rect{at(0), at(2), at(4), at(6)}
+		w.pixels = int64(frame.Width) * int64(frame.Height)
+		if err := w.place(frame); err != nil {
+			return err
+		}
 	}
 	if !w.skipColours(d[8]) || len(w.rest) == 0 {
-		return false
+		return w.cut()
 	}
 	if w.frames == 0 {
 		w.first = w.rest
 	}
 	w.rest = w.rest[1:] // the size of the first LZW code
-	return w.skipSubBlocks()
+	if !w.skipSubBlocks() {
+		return w.cut()
+	}
+	return nil
+}
+
+// place lays the first frame on the canvas, as Chromium does: the canvas is the
+// logical screen, the first frame enlarges it where it exceeds it, and later
+// frames are clipped. What the first frame leaves is transparent.
+func (w *gifWalk) place(frame Rect) error {
+	i := w.info
+	i.Width = max(i.Width, frame.Left+frame.Width)
+	i.Height = max(i.Height, frame.Top+frame.Height)
+	if i.Width == 0 || i.Height == 0 {
+		return broken("the GIF has no width or no height")
+	}
+	if i.Partial = frame.Width != i.Width || frame.Height != i.Height; i.Partial {
+		i.Frame = frame
+		i.Alpha, i.Bands = true, 4
+	}
+	return nil
 }
 
 // skipColours passes over a colour table, if the flags announce one.

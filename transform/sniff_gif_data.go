@@ -81,21 +81,28 @@ func (r *gifBits) code(size int) (int, bool) {
 	return code, true
 }
 
-// repairGIF ends a GIF behind its whole frames.
+// repairGIF makes comments of empty extensions and ends a GIF behind its whole
+// frames.
 func repairGIF(b []byte, end int64) (Repair, bool) {
 	const signature, screen = 6, 7
 	w := gifWalk{rest: b[signature+screen:], info: &Info{}}
-	if !w.skipColours(b[signature+4]) || w.blocks() == nil {
+	if !w.skipColours(b[signature+4]) || w.blocks() == nil && len(w.empty) == 0 {
 		return Repair{}, false
 	}
 	stop := w.end(b)
 	if int64(stop.end) != end {
 		return Repair{}, false
 	}
-	if stop.block == 0 {
-		return ending(end, gifTrailer), true
+	r := ending(end, gifTrailer)
+	if stop.block != 0 {
+		r = stop.repair(b)
 	}
-	return stop.repair(b), true
+	labels := make([]Patch, len(w.empty))
+	for i, left := range w.empty {
+		labels[i] = Patch{int64(len(b) - left), []byte{gifComment}}
+	}
+	r.Patches = append(labels, r.Patches...)
+	return r, true
 }
 
 // repair puts the code that ends the data behind the last pixel, without which

@@ -31,28 +31,37 @@ var (
 	gifOpaque      = []byte("!\xf9\x04\x00\x0a\x00\x01\x00")
 )
 
-// The sizes are what vipsheader of libvips 8.14.1 says of the same bytes.
-func TestSniffGivesAGIFTheSizeThatLibvipsGivesIt(t *testing.T) {
+// The sizes, and whether some of the canvas is left, are what Chromium 156 shows
+// of files of the same numbers.
+func TestSniffGivesAGIFTheSizeThatBrowsersShow(t *testing.T) {
+	whole := Rect{}
 	for name, tc := range map[string]struct {
 		b             []byte
 		width, height int
+		partial       bool
+		frame         Rect
 	}{
-		"frame is the screen":          {gifFile(10, 8, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
-		"frame within the screen":      {gifFile(10, 8, gifRect(2, 2, 3, 3), gifEnd), 10, 8},
-		"first frame leaves it":        {gifFile(10, 8, gifRect(5, 5, 10, 8), gifEnd), 15, 13},
-		"second frame leaves it":       {gifFile(10, 8, gifRect(0, 0, 10, 8), gifRect(5, 5, 100, 80), gifEnd), 10, 8},
-		"screen of old":                {gifFile(640, 480, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
-		"screen of old, frame aside":   {gifFile(640, 480, gifRect(3, 2, 10, 8), gifRect(0, 0, 640, 480), gifEnd), 13, 10},
-		"another screen of old":        {gifFile(1280, 1024, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
-		"screen without a width":       {gifFile(0, 5, gifRect(0, 0, 10, 3), gifEnd), 10, 3},
-		"nothing has a size":           {gifFile(0, 0, gifRect(0, 0, 0, 0), gifEnd), 1, 1},
-		"wide screen":                  {gifFile(3000, 100, gifRect(0, 0, 10, 8), gifEnd), 10, 8},
-		"largest screen taken at word": {gifFile(2048, 2048, gifRect(0, 0, 10, 8), gifEnd), 2048, 2048},
-		"largest frame":                {gifFile(9, 9, gifRect(65535, 65535, 65535, 65535), gifEnd), 131070, 131070},
+		"frame is the screen":         {gifFile(10, 8, gifRect(0, 0, 10, 8), gifEnd), 10, 8, false, whole},
+		"frame within the screen":     {gifFile(10, 8, gifRect(2, 2, 3, 3), gifEnd), 10, 8, true, Rect{2, 2, 3, 3}},
+		"first frame leaves it":       {gifFile(10, 8, gifRect(5, 5, 10, 8), gifEnd), 15, 13, true, Rect{5, 5, 10, 8}},
+		"first frame is larger":       {gifFile(10, 8, gifRect(0, 0, 15, 13), gifEnd), 15, 13, false, whole},
+		"first frame is beside it":    {gifFile(10, 8, gifRect(20, 0, 3, 3), gifEnd), 23, 8, true, Rect{20, 0, 3, 3}},
+		"second frame leaves it":      {gifFile(10, 8, gifRect(0, 0, 10, 8), gifRect(5, 5, 100, 80), gifEnd), 10, 8, false, whole},
+		"second frame fills it":       {gifFile(10, 8, gifRect(0, 0, 10, 7), gifRect(0, 0, 10, 8), gifEnd), 10, 8, true, Rect{0, 0, 10, 7}},
+		"screen of old":               {gifFile(640, 480, gifRect(0, 0, 10, 8), gifEnd), 640, 480, true, Rect{0, 0, 10, 8}},
+		"screen of old, frame aside":  {gifFile(640, 480, gifRect(3, 2, 10, 8), gifEnd), 640, 480, true, Rect{3, 2, 10, 8}},
+		"screen without a width":      {gifFile(0, 5, gifRect(0, 0, 10, 3), gifEnd), 10, 5, true, Rect{0, 0, 10, 3}},
+		"screen without a height":     {gifFile(5, 0, gifRect(0, 0, 3, 3), gifEnd), 5, 3, true, Rect{0, 0, 3, 3}},
+		"screen without a size":       {gifFile(0, 0, gifRect(1, 2, 3, 3), gifEnd), 4, 5, true, Rect{1, 2, 3, 3}},
+		"wide screen":                 {gifFile(3000, 100, gifRect(0, 0, 10, 8), gifEnd), 3000, 100, true, Rect{0, 0, 10, 8}},
+		"frame without a size":        {gifFile(10, 8, gifRect(0, 0, 0, 0), gifEnd), 10, 8, true, Rect{}},
+		"frame without a width":       {gifFile(10, 8, gifRect(1, 0, 0, 8), gifEnd), 10, 8, true, Rect{1, 0, 0, 8}},
+		"largest screen, small frame": {gifFile(65535, 65535, gifRect(0, 0, 1, 1), gifEnd), 65535, 65535, true, Rect{0, 0, 1, 1}},
+		"largest frame":               {gifFile(9, 9, gifRect(65535, 65535, 65535, 65535), gifEnd), 131070, 131070, true, Rect{65535, 65535, 65535, 65535}},
 	} {
 		got, err := Sniff(tc.b)
-		if err != nil || got.Width != tc.width || got.Height != tc.height {
-			t.Errorf("%s: %+v, %v, want %dx%d", name, got, err, tc.width, tc.height)
+		if err != nil || got.Width != tc.width || got.Height != tc.height || got.Partial != tc.partial || got.Frame != tc.frame || got.Alpha != tc.partial {
+			t.Errorf("%s: %+v, %v, want %dx%d and a frame %+v", name, got, err, tc.width, tc.height, tc.frame)
 		}
 	}
 }
@@ -94,7 +103,10 @@ func TestSniffRefusesBrokenGIFs(t *testing.T) {
 	wantRefusals(t, []refusal{
 		{"no frame", gifFile(10, 8, gifEnd), ErrMalformed, "no frame"},
 		{"unknown block", gifFile(10, 8, []byte("?"), frame, gifEnd), ErrMalformed, "unknown block"},
-		{"empty extension", gifFile(10, 8, []byte("!\xf9\x00"), frame, gifEnd), ErrMalformed, "empty extension"},
+		{"empty graphic control", gifFile(10, 8, []byte("!\xf9\x00"), frame, gifEnd), ErrMalformed, "empty extension"},
+		{"many empty extensions", gifFile(10, 8, bytes.Repeat([]byte("!\xff\x00"), 65), frame, gifEnd), ErrMalformed, "empty extension"},
+		{"nothing has a size", gifFile(0, 0, gifRect(0, 0, 0, 0), gifEnd), ErrMalformed, "no width or no height"},
+		{"no size, second frame", gifFile(0, 8, gifRect(0, 0, 0, 8), frame, gifEnd), ErrMalformed, "no width or no height"},
 		{"no pixel and no end", gifFile(10, 8, frame[:len(frame)-1]), ErrTruncated, "first frame"},
 		{"no frame and no end", gifFile(10, 8), ErrTruncated, "first frame"},
 	})
@@ -124,6 +136,33 @@ func TestSniffTakesTheWholeFramesOfAGIF(t *testing.T) {
 		r, ok := NewRepair(tc.b, got)
 		if whole, err := Sniff(r.Apply(tc.b)); !ok || err != nil || whole.End != 0 || whole.Frames != tc.frames {
 			t.Errorf("%s repaired: %+v, %v", name, whole, err)
+		}
+	}
+}
+
+// Chromium shows a GIF with an empty extension of any kind but a graphic control.
+func TestEmptyExtensionsOfAGIFBecomeComments(t *testing.T) {
+	frame := gifRect(0, 0, 10, 8)
+	for name, label := range map[string]string{"application": "\xff", "text": "\x01", "unknown": "\x42"} {
+		empty := []byte("!" + label + "\x00")
+		for where, blocks := range map[string][][]byte{
+			"once":           {empty, frame, gifEnd},
+			"twice":          {empty, gifOpaque, empty, frame, gifEnd},
+			"64 times":       {bytes.Repeat(empty, 64), frame, gifEnd},
+			"two frames":     {empty, frame, frame, gifEnd},
+			"no end":         {empty, frame},
+			"junk behind it": {empty, frame, []byte("??")},
+		} {
+			b := gifFile(10, 8, blocks...)
+			got, err := Sniff(b)
+			if err != nil || got.End == 0 {
+				t.Fatalf("%s, %s: %+v, %v", name, where, got, err)
+			}
+			r, ok := NewRepair(b, got)
+			want := bytes.ReplaceAll(b[:got.End], empty, []byte("!\xfe\x00"))
+			if fixed := r.Apply(b); !ok || !bytes.Equal(fixed, append(want, gifTrailer)) {
+				t.Errorf("%s, %s: %q", name, where, fixed)
+			}
 		}
 	}
 }

@@ -246,7 +246,7 @@ func (s *stripper) gif() bool {
 				return false // its packet is not in sub-blocks as others are
 			}
 		case gifImage:
-			if !w.image() {
+			if w.image() != nil {
 				return false
 			}
 		}

@@ -22,6 +22,33 @@ check_size(const PictorSource *source, VipsImage *image)
 	return PICTOR_MISMATCH;
 }
 
+// lay_frame lays the first frame of a GIF on its canvas. libnsgif takes another
+// canvas where it does not trust the size that the header gives, and libvips
+// leaves what is around the frame black.
+static int
+lay_frame(PictorChain *chain, const PictorSource *source)
+{
+	const PictorRect *at = &source->frame;
+	int w = vips_image_get_width(chain->image);
+	int h = vips_image_get_height(chain->image);
+
+	if (at->width == 0 || at->height == 0) {
+		PICTOR_DO(chain, vips_black(&out, source->width, source->height, "bands", 4, NULL));
+		PICTOR_DO(chain, vips_copy(chain->image, &out, "interpretation", VIPS_INTERPRETATION_sRGB, NULL));
+		return PICTOR_OK;
+	}
+	if (at->left + at->width > w || at->top + at->height > h) {
+		vips_error("pictor", "decoder says %d x %d, but the frame ends at %d x %d",
+			w, h, at->left + at->width, at->top + at->height);
+		return PICTOR_MISMATCH;
+	}
+	PICTOR_DO(chain, vips_extract_area(chain->image, &out, at->left, at->top, at->width, at->height, NULL));
+	if (pictor_alpha(chain))
+		return PICTOR_BROKEN;
+	PICTOR_DO(chain, vips_embed(chain->image, &out, at->left, at->top, source->width, source->height, NULL));
+	return PICTOR_OK;
+}
+
 // Every loader reads in sequence, from the top: no frame is held that the
 // format does not force on its decoder.
 int
@@ -56,6 +83,11 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	if (failed)
 		return PICTOR_BROKEN;
 	pictor_push(chain, image);
+	if (source->partial) {
+		int status = lay_frame(chain, source);
+		if (status)
+			return status;
+	}
 	if (source->profile_size > 0) {
 		PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
 		vips_image_set_blob_copy(chain->image, VIPS_META_ICC_NAME, source->profile, source->profile_size);

@@ -138,6 +138,11 @@ func oddGIFs() []oddFile {
 	} {
 		all = append(all, oddFile{"GIF with " + what, slices.Concat(open, []byte(tail)), whole})
 	}
+	for what, empty := range map[string]string{"application": "!\xff\x00", "text": "!\x01\x00", "unknown": "!\x42\x00"} {
+		b := slices.Concat(open[:len(open)-len(frame)], []byte(empty), frame)
+		all = append(all, oddFile{"GIF with an empty " + what + " extension", append(slices.Clip(b), ';'), whole},
+			oddFile{"GIF with an empty " + what + " extension and no end", b[:len(b)-1], whole})
+	}
 	return append(all, oddFile{"GIF cut", open[:len(open)-9], nil})
 }
 

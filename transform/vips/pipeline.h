@@ -42,6 +42,8 @@ typedef struct {
 	size_t profile_size;
 	int bits;          // of a sample: 8, 10, 12 or 16
 	int grey;          // AVIF: without colour, though it is decoded to RGB
+	int partial;       // GIF: the frame leaves some of the canvas
+	PictorRect frame;
 } PictorSource;
 
 typedef struct {
