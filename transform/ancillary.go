@@ -66,7 +66,7 @@ func DecodablePNG(b []byte, info Info, needed Needed) (Repair, bool) {
 
 // without is a repair that leaves out what is not needed, too.
 func (r Repair) without(b []byte, info Info, needed Needed) (Repair, bool) {
-	l := lean{in: b, needed: needed, Repair: r}
+	l := lean{in: b, needed: needed, hiddenProfile: info.HiddenProfile, Repair: r}
 	l.Patches = slices.Clone(r.Patches)
 	changed := false
 	switch info.Format {
@@ -90,6 +90,8 @@ func (r Repair) without(b []byte, info Info, needed Needed) (Repair, bool) {
 type lean struct {
 	in     []byte
 	needed Needed
+	// hiddenProfile is Info's.
+	hiddenProfile bool
 	Repair
 	// head is what stays, mostly parts of in: nothing is copied but into the
 	// decoder's view.

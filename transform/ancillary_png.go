@@ -75,6 +75,10 @@ func (l *lean) pngNeeds(name string, data []byte, texts *textBudget) bool {
 		return false // Sniff saw that the image is whole without it
 	case pngIsCritical(name):
 		return true
+	case name == "sRGB" && l.hiddenProfile:
+		// libpng before 1.6.45 uses the first of sRGB and iCCP. By PNG 3rd edition
+		// §4.3 the profile counts, whatever their order.
+		return false
 	case slices.Contains(pngSmall, name):
 		return len(data) <= maxPNGSmall
 	case name == "iCCP":

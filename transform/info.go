@@ -33,6 +33,9 @@ type Info struct {
 	AncillaryBytes int64
 	// Profile says that there is a colour profile inside.
 	Profile bool `json:",omitzero"`
+	// HiddenProfile is a PNG whose profile stands behind an sRGB chunk, so that
+	// its decoder might not see it: Decodable leaves the sRGB chunk out.
+	HiddenProfile bool `json:",omitzero"`
 	// Normalized says that the pipeline changes what the samples mean, whatever
 	// is asked for: a JPEG of inks or of RGB instead of YCbCr, a profile that
 	// does not fit the samples and is ignored, and a declared colour space. Such a source is never served as

@@ -123,6 +123,9 @@ func pngChunks(b []byte, at int, info *Info) (int, error) {
 		default:
 			if !hasData {
 				colour.read(string(name), data)
+				if string(name) == "iCCP" && colour.srgb && !info.Profile {
+					info.HiddenProfile, info.Normalized = true, true
+				}
 			}
 			if err := pngAncillary(name, data, hasData, info); err != nil {
 				return at, err

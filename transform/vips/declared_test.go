@@ -112,6 +112,7 @@ func TestColourThatAPNGDeclares(t *testing.T) {
 		"sRGB": {fromSRGB, 0}, "sRGB, gAMA 1, cHRM P3": {fromSRGB, 0},
 		"gAMA 1, cHRM P3, cICP sRGB": {fromSRGB, 0}, "sRGB, cICP P3": {fromP3, 0}, "cICP PQ, gAMA 1": {fromSRGB, 1}, "cICP PQ, sRGB, gAMA 1": {fromSRGB, 0},
 		"iCCP, cICP P3": {fromP3, 0}, "iCCP, cICP sRGB": {fromSRGB, 0},
+		"iCCP, sRGB": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0}, "iCCP, sRGB, gAMA 1": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0},
 		"gAMA 1, sRGB, iCCP": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0}, "iCCP, cICP PQ": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0},
 	} {
 		for name, m := range map[string]image.Image{
