@@ -52,6 +52,23 @@ pictor_rgb(PictorChain *chain)
 	return PICTOR_OK;
 }
 
+// libvips 8.15 and later drop a profile of grey on the way between spaces that
+// it describes both.
+int
+pictor_reprofile(PictorChain *chain, VipsImage *before)
+{
+	const void *profile;
+	size_t size;
+
+	if (!vips_image_get_typeof(before, VIPS_META_ICC_NAME) || vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME))
+		return PICTOR_OK;
+	if (vips_image_get_blob(before, VIPS_META_ICC_NAME, &profile, &size))
+		return PICTOR_BROKEN;
+	PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
+	vips_image_set_blob_copy(chain->image, VIPS_META_ICC_NAME, profile, size);
+	return PICTOR_OK;
+}
+
 int
 pictor_alpha(PictorChain *chain)
 {

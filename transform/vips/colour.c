@@ -119,8 +119,12 @@ convert(PictorChain *chain)
 		want = job->deep ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
 	else
 		want = job->deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
-	if (now != want || vips_image_get_format(chain->image) != format)
-		PICTOR_DO(chain, vips_colourspace(chain->image, &out, want, "source_space", now, NULL));
+	if (now != want || vips_image_get_format(chain->image) != format) {
+		VipsImage *before = chain->image;
+		PICTOR_DO(chain, vips_colourspace(before, &out, want, "source_space", now, NULL));
+		if (pictor_reprofile(chain, before))
+			return PICTOR_BROKEN;
+	}
 	if (vips_image_get_format(chain->image) != format)
 		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;

