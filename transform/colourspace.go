@@ -47,12 +47,14 @@ var cicpCurves = map[int][5]float64{
 	8: powerCurve(1),
 }
 
+// Code points of ITU-T H.273: unspecified says nothing, in either table.
+const bt709, srgbTransfer, unspecified = 1, 13, 2
+
 // cicp is the space of two code points, of which 2 says nothing: that is sRGB.
 // ok is false for one that is not read.
 func cicp(primaries, transfer int) (s ColourSpace, ok bool) {
-	const unspecified, srgb, srgbTransfer = 2, 1, 13
 	if primaries == unspecified {
-		primaries = srgb
+		primaries = bt709
 	}
 	if transfer == unspecified {
 		transfer = srgbTransfer

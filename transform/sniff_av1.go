@@ -7,6 +7,7 @@ type av1Sequence struct {
 	mono          bool
 	// full says that colour is not at half size both ways.
 	full bool
+	code avifCode
 }
 
 // av1Sequences visits the sequence headers in a run of whole OBUs, which may be
@@ -148,24 +149,27 @@ func readAV1Sequence(r *bitReader) av1Sequence {
 		}
 	}
 	s.mono = profile != 1 && r.flag()
-	s.full = !s.mono && fullAV1Colour(r, profile, s.bits)
+	s.readColour(r, profile)
 	return s
 }
 
-// fullAV1Colour reads the colour of a sequence header behind its depth (AV1
-// §5.5.2) for the size of its planes. A profile says it for all but 12 bits.
-func fullAV1Colour(r *bitReader, profile uint64, bits int) bool {
-	if profile == 0 || bits < 12 {
-		return profile != 0
-	}
+// readColour reads what a sequence header says of colour behind its depth (AV1
+// §5.5.2): its code points, and the size of its planes.
+func (s *av1Sequence) readColour(r *bitReader, profile uint64) {
+	const identity = 0
+	matrix := uint64(unspecified)
 	if r.flag() { // color_description_present_flag
-		const bt709, srgb, identity = 1, 13, 0
-		if primaries, transfer, matrix := r.uint(8), r.uint(8), r.uint(8); primaries == bt709 && transfer == srgb && matrix == identity {
-			return true
-		}
+		s.code = avifCode{int(r.uint(8)), int(r.uint(8)), true}
+		matrix = r.uint(8)
 	}
-	r.skip(1) // color_range
-	return !(r.flag() && r.flag())
+	switch {
+	case s.mono, profile == 0:
+	case s.code == avifCode{bt709, srgbTransfer, true} && matrix == identity, profile == 1, s.bits < 12:
+		s.full = true
+	default: // the planes of 12 bits tell their size
+		r.skip(1) // color_range
+		s.full = !(r.flag() && r.flag())
+	}
 }
 
 // skipAV1Timing passes over timing and operating points.

@@ -69,10 +69,8 @@ func (w *bitWriter) colour(depth int, mono bool) {
 		w.put(1, 1)
 	} else {
 		w.put(0, 1)
-		if depth == 12 {
-			w.put(0b0011, 4) // no description, narrow range, 4:2:0
-		}
 	}
+	w.put(0b0011, 4) // no description, narrow range, 4:2:0 if 12 bits have to say so
 	w.put(0xAAAA, 16)
 }
 
@@ -128,12 +126,10 @@ func (c *av1Choice) tools() {
 		c.put(3, 2)
 	}
 	if c.flag(6) {
-		c.put(1, 1) // the tools are chosen, and perhaps the vectors
-		if !c.flag(7) {
+		if !c.flag(7) { // the tools are chosen, and perhaps the vectors
 			c.put(1, 1)
 		}
 	} else {
-		c.put(0, 1)
 		c.put(0, 1) // the tools are off: no word on vectors
 	}
 	if hint {
@@ -156,7 +152,7 @@ func TestAV1SequenceHeadersAreReadWhateverTheyHold(t *testing.T) {
 		c.put(7, 3)
 		c.colour(12, true)
 		r := bitReader{b: c.b}
-		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true, false}); got != want || r.short {
+		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true, false, avifCode{}}); got != want || r.short {
 			t.Fatalf("choice %08b: %+v, short %v", bits, got, r.short)
 		}
 	}
@@ -174,20 +170,25 @@ func TestAV1SizeOfColourIsRead(t *testing.T) {
 		colour         uint64
 		colourSize     int
 		full           bool
+		code           avifCode
 	}{
-		"4:2:0":                      {0, 0, 1, 0b0<<2 | noDescription, 3, false},
-		"4:2:0 of 10 bits":           {0, 1, 1, 0b0<<2 | noDescription, 3, false},
-		"grey":                       {0, 0, 1, 0b1<<2 | noDescription, 3, false},
-		"4:4:4":                      {1, 0, 1, noDescription, 2, true},
-		"4:4:4 of 10 bits":           {1, 1, 1, noDescription, 2, true},
-		"4:2:2 of 8 bits":            {2, 0, 1, noDescription, 3, true},
-		"4:2:2 of 10 bits":           {2, 0b10, 2, noDescription, 3, true},
-		"4:2:0 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b11, 5, false},
-		"4:2:2 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b10, 5, true},
-		"4:4:4 of 12 bits":           {2, 0b11, 2, noDescription<<1 | 0, 4, true},
-		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true},
-		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false},
-		"grey of 12 bits":            {2, 0b11, 2, 1<<2 | noDescription, 3, false},
+		"4:2:0":                      {0, 0, 1, 0b0<<2 | noDescription, 3, false, avifCode{}},
+		"4:2:0 of 10 bits":           {0, 1, 1, 0b0<<2 | noDescription, 3, false, avifCode{}},
+		"grey":                       {0, 0, 1, 0b1<<2 | noDescription, 3, false, avifCode{}},
+		"4:4:4":                      {1, 0, 1, noDescription, 2, true, avifCode{}},
+		"4:4:4 of 10 bits":           {1, 1, 1, noDescription, 2, true, avifCode{}},
+		"4:2:2 of 8 bits":            {2, 0, 1, noDescription, 3, true, avifCode{}},
+		"4:2:2 of 10 bits":           {2, 0b10, 2, noDescription, 3, true, avifCode{}},
+		"4:2:0 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b11, 5, false, avifCode{}},
+		"4:2:2 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b10, 5, true, avifCode{}},
+		"4:4:4 of 12 bits":           {2, 0b11, 2, noDescription<<1 | 0, 4, true, avifCode{}},
+		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true, avifCode{1, 13, true}},
+		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false, avifCode{9, 16, true}},
+		"4:2:0 by words":             {0, 0, 1, otherRGB<<1 | 0, 27, false, avifCode{9, 16, true}},
+		"4:4:4 by words":             {1, 0, 1, otherRGB<<1 | 0, 26, true, avifCode{9, 16, true}},
+		"4:4:4 as RGB":               {1, 0, 1, sRGB, 25, true, avifCode{1, 13, true}},
+		"grey by words":              {0, 0, 1, 1<<26 | otherRGB<<1 | 0, 27, false, avifCode{9, 16, true}},
+		"grey of 12 bits":            {2, 0b11, 2, 1<<2 | noDescription, 3, false, avifCode{}},
 	} {
 		var w bitWriter
 		w.put(tc.profile, 3)
@@ -198,7 +199,7 @@ func TestAV1SizeOfColourIsRead(t *testing.T) {
 		w.put(tc.depth, tc.depthSize)
 		w.put(tc.colour, tc.colourSize)
 		r := bitReader{b: w.b}
-		if s := readAV1Sequence(&r); s.full != tc.full || r.short {
+		if s := readAV1Sequence(&r); s.full != tc.full || s.code != tc.code || r.short {
 			t.Errorf("%s: %+v, short %v", name, s, r.short)
 		}
 	}
@@ -227,7 +228,7 @@ func TestAV1UnitsAreSplitByTheirSizes(t *testing.T) {
 	} {
 		seen := 0
 		err := av1Sequences(pieces{list: [][]byte{tc.b}}, func(s av1Sequence) error {
-			if s != (av1Sequence{5, 4, 8, false, false}) {
+			if s != (av1Sequence{5, 4, 8, false, false, avifCode{}}) {
 				return fmt.Errorf("%+v", s)
 			}
 			seen++

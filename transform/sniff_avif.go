@@ -135,10 +135,19 @@ func (a *avif) describe(info *Info) error {
 	if info.Alpha {
 		info.Bands++
 	}
-	if !info.Profile {
-		info.declare(p.code.space())
-	}
 	return nil
+}
+
+// declare takes the colour space: that of a colr box, or without one that of the
+// AV1 data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
+func (a *avif) declare(info *Info) {
+	code := a.byID[a.primary].code
+	if !code.given {
+		code = a.coded
+	}
+	if !info.Profile {
+		info.declare(code.space())
+	}
 }
 
 // thumbnail takes the size of the first one, which is the one that is decoded.
@@ -248,6 +257,7 @@ func (a *avif) verify(info *Info) error {
 			return err
 		}
 	}
+	a.declare(info)
 	return nil
 }
 
@@ -295,6 +305,9 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 		if item.role != roleThumbnail && item.role != roleThumbnailTile {
 			info.Bits = max(info.Bits, s.bits)
 			info.FullChroma = info.FullChroma || s.full
+		}
+		if !a.coded.given && (item.role == rolePrimary || item.role == roleTile) {
+			a.coded = s.code
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package transform
 
-// avifCode are the code points of a colr box of kind nclx (ISO/IEC 23091-2).
+// avifCode are code points (ISO/IEC 23091-2) of a colr box of kind nclx or of an
+// AV1 sequence header.
 type avifCode struct {
 	primaries, transfer int
 	given               bool

@@ -18,7 +18,8 @@ type avif struct {
 	profileBytes uint64
 	profiles     [][]byte
 	spans        int
-	given        int // associations of a property with an item
+	coded        avifCode // of the AV1 data of the primary image or of a tile
+	given        int      // associations of a property with an item
 	read         uint64
 	lengthSize   int // of a length of iloc, in bytes
 }
