@@ -33,6 +33,9 @@ type Info struct {
 	AncillaryBytes int64
 	// Profile says that there is a colour profile inside.
 	Profile bool `json:",omitzero"`
+	// NarrowGrey is an AVIF of grey samples that do not use their full range: 16
+	// to 235 of 8 bits.
+	NarrowGrey bool `json:",omitzero"`
 	// HiddenProfile is a PNG whose profile stands behind an sRGB chunk, so that
 	// its decoder might not see it: Decodable leaves the sRGB chunk out.
 	HiddenProfile bool `json:",omitzero"`

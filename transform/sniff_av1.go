@@ -8,6 +8,8 @@ type av1Sequence struct {
 	// full says that colour is not at half size both ways.
 	full bool
 	code avifCode
+	// narrow says that grey samples do not use their full range.
+	narrow bool
 }
 
 // av1Sequences visits the sequence headers in a run of whole OBUs, which may be
@@ -159,12 +161,14 @@ func (s *av1Sequence) readColour(r *bitReader, profile uint64) {
 	const identity = 0
 	matrix := uint64(unspecified)
 	if r.flag() { // color_description_present_flag
-		s.code = avifCode{int(r.uint(8)), int(r.uint(8)), true}
+		s.code = avifCode{primaries: int(r.uint(8)), transfer: int(r.uint(8)), given: true}
 		matrix = r.uint(8)
 	}
 	switch {
-	case s.mono, profile == 0:
-	case s.code == avifCode{bt709, srgbTransfer, true} && matrix == identity, profile == 1, s.bits < 12:
+	case s.mono:
+		s.narrow = !r.flag() // color_range
+	case profile == 0:
+	case s.code.primaries == bt709 && s.code.transfer == srgbTransfer && matrix == identity, profile == 1, s.bits < 12:
 		s.full = true
 	default: // the planes of 12 bits tell their size
 		r.skip(1) // color_range

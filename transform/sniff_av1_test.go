@@ -152,7 +152,7 @@ func TestAV1SequenceHeadersAreReadWhateverTheyHold(t *testing.T) {
 		c.put(7, 3)
 		c.colour(12, true)
 		r := bitReader{b: c.b}
-		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true, false, avifCode{}}); got != want || r.short {
+		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true, false, avifCode{}, true}); got != want || r.short {
 			t.Fatalf("choice %08b: %+v, short %v", bits, got, r.short)
 		}
 	}
@@ -182,12 +182,12 @@ func TestAV1SizeOfColourIsRead(t *testing.T) {
 		"4:2:0 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b11, 5, false, avifCode{}},
 		"4:2:2 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b10, 5, true, avifCode{}},
 		"4:4:4 of 12 bits":           {2, 0b11, 2, noDescription<<1 | 0, 4, true, avifCode{}},
-		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true, avifCode{1, 13, true}},
-		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false, avifCode{9, 16, true}},
-		"4:2:0 by words":             {0, 0, 1, otherRGB<<1 | 0, 27, false, avifCode{9, 16, true}},
-		"4:4:4 by words":             {1, 0, 1, otherRGB<<1 | 0, 26, true, avifCode{9, 16, true}},
-		"4:4:4 as RGB":               {1, 0, 1, sRGB, 25, true, avifCode{1, 13, true}},
-		"grey by words":              {0, 0, 1, 1<<26 | otherRGB<<1 | 0, 27, false, avifCode{9, 16, true}},
+		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true, avifCode{primaries: 1, transfer: 13, given: true}},
+		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false, avifCode{primaries: 9, transfer: 16, given: true}},
+		"4:2:0 by words":             {0, 0, 1, otherRGB<<1 | 0, 27, false, avifCode{primaries: 9, transfer: 16, given: true}},
+		"4:4:4 by words":             {1, 0, 1, otherRGB<<1 | 0, 26, true, avifCode{primaries: 9, transfer: 16, given: true}},
+		"4:4:4 as RGB":               {1, 0, 1, sRGB, 25, true, avifCode{primaries: 1, transfer: 13, given: true}},
+		"grey by words":              {0, 0, 1, 1<<26 | otherRGB<<1 | 0, 27, false, avifCode{primaries: 9, transfer: 16, given: true}},
 		"grey of 12 bits":            {2, 0b11, 2, 1<<2 | noDescription, 3, false, avifCode{}},
 	} {
 		var w bitWriter
@@ -228,7 +228,7 @@ func TestAV1UnitsAreSplitByTheirSizes(t *testing.T) {
 	} {
 		seen := 0
 		err := av1Sequences(pieces{list: [][]byte{tc.b}}, func(s av1Sequence) error {
-			if s != (av1Sequence{5, 4, 8, false, false, avifCode{}}) {
+			if s != (av1Sequence{5, 4, 8, false, false, avifCode{}, false}) {
 				return fmt.Errorf("%+v", s)
 			}
 			seen++

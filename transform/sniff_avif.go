@@ -141,10 +141,13 @@ func (a *avif) describe(info *Info) error {
 // declare takes the colour space: that of a colr box, or without one that of the
 // AV1 data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
 func (a *avif) declare(info *Info) {
-	code := a.byID[a.primary].code
-	if !code.given {
+	code, narrow := a.byID[a.primary].code, a.narrow
+	if code.given {
+		narrow = code.narrow
+	} else {
 		code = a.coded
 	}
+	info.NarrowGrey = narrow && !info.Colour()
 	if !info.Profile {
 		info.declare(code.space())
 	}
@@ -306,8 +309,11 @@ func (a *avif) verifyAV1(item *avifItem, info *Info) error {
 			info.Bits = max(info.Bits, s.bits)
 			info.FullChroma = info.FullChroma || s.full
 		}
-		if !a.coded.given && (item.role == rolePrimary || item.role == roleTile) {
-			a.coded = s.code
+		if item.role == rolePrimary || item.role == roleTile {
+			if !a.coded.given {
+				a.coded = s.code
+			}
+			a.narrow = a.narrow || s.narrow
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ package transform
 type avifCode struct {
 	primaries, transfer int
 	given               bool
+	narrow              bool // of a colr box: samples do not use their full range
 }
 
 // read takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
@@ -15,8 +16,11 @@ func (c *avifCode) read(body []byte) {
 	}
 	f.uint(4)
 	primaries, transfer := int(f.uint(2)), int(f.uint(2))
+	f.uint(2) // the matrix
+	const fullRange = 0x80
+	narrow := f.uint(1)&fullRange == 0
 	if !f.short {
-		*c = avifCode{primaries, transfer, true}
+		*c = avifCode{primaries, transfer, true, narrow}
 	}
 }
 

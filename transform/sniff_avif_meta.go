@@ -19,7 +19,8 @@ type avif struct {
 	profiles     [][]byte
 	spans        int
 	coded        avifCode // of the AV1 data of the primary image or of a tile
-	given        int      // associations of a property with an item
+	narrow       bool
+	given        int // associations of a property with an item
 	read         uint64
 	lengthSize   int // of a length of iloc, in bytes
 }

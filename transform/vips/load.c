@@ -49,6 +49,31 @@ lay_frame(PictorChain *chain, const PictorSource *source)
 	return PICTOR_OK;
 }
 
+// widen brings grey of 16 to 235, or so of more bits, to the full range. Alpha
+// always has it.
+static int
+widen(PictorChain *chain)
+{
+	VipsBandFormat format = vips_image_get_format(chain->image);
+	int bands = vips_image_get_bands(chain->image);
+	int colours = vips_image_hasalpha(chain->image) ? bands - 1 : bands;
+	// libvips shifts more bits than 8 to the upper end of sixteen.
+	double unit = format == VIPS_FORMAT_USHORT ? 256 : 1;
+	double top = format == VIPS_FORMAT_USHORT ? 65536 - (1 << (16 - chain->bits)) : 255;
+	double by = top / (219 * unit);
+	double a[4], b[4];
+
+	if (bands > 4)
+		return PICTOR_BROKEN;
+	for (int i = 0; i < bands; i++) {
+		a[i] = i < colours ? by : 1;
+		b[i] = i < colours ? 0.5 - 16 * unit * by : 0;
+	}
+	PICTOR_DO(chain, vips_linear(chain->image, &out, a, b, bands, NULL));
+	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	return PICTOR_OK;
+}
+
 // Every loader reads in sequence, from the top: no frame is held that the
 // format does not force on its decoder.
 int
@@ -94,6 +119,8 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	}
 	chain->bits = source->bits;
 	chain->grey = source->grey;
+	if (source->narrow && widen(chain))
+		return PICTOR_BROKEN;
 	return check_size(source, chain->image);
 }
 
@@ -122,4 +149,21 @@ pictor_blobs(const PictorSource *source, void **xmp, size_t *xmp_size, void **ip
 	while (chain.count > 0)
 		g_object_unref(chain.made[--chain.count]);
 	return status;
+}
+
+int
+pictor_first(const PictorSource *source)
+{
+	PictorChain chain = { 0 };
+	double *pixel = NULL;
+	int n = 0;
+	int value = -1;
+
+	if (!pictor_load(&chain, source) && !vips_getpoint(chain.image, &pixel, &n, 0, 0, NULL) && n > 0)
+		value = (int) pixel[0];
+	g_free(pixel);
+	while (chain.count > 0)
+		g_object_unref(chain.made[--chain.count]);
+	vips_error_clear();
+	return value;
 }

@@ -42,6 +42,7 @@ typedef struct {
 	size_t profile_size;
 	int bits;          // of a sample: 8, 10, 12 or 16
 	int grey;          // AVIF: without colour, though it is decoded to RGB
+	int narrow;        // AVIF: grey of 16 to 235, which the decoder leaves so
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
 } PictorSource;
@@ -187,6 +188,9 @@ int pictor_look(const PictorJob *job, double threshold, const double *given, int
 // pictor_blobs gives copies of a source's XMP and IPTC, to be freed by g_free;
 // NULL where there is none.
 int pictor_blobs(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size);
+
+// pictor_first is the first sample of a file, less than 0 if it is not read.
+int pictor_first(const PictorSource *source);
 
 // pictor_start blocks every loader but those of the formats above.
 void pictor_start(void);
