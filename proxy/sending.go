@@ -36,7 +36,8 @@ type sending struct {
 	mu sync.Mutex
 	// outgoing are by the first of their bytes: entries that are renewed have the
 	// same.
-	outgoing  map[*byte]*outgoing
+	outgoing map[*byte]*outgoing
+	// interests are the newest of their keys.
 	interests map[cache.Key]*interest
 	transfers map[*transfer]struct{}
 	// exclusive is how many jobs wait for all others to give back.
@@ -58,8 +59,10 @@ type outgoing struct {
 	share   *budget.Budget
 	since   time.Time // of share
 	clients map[*transfer]struct{}
-	// landing: the fill that made the bytes is not over.
-	landing bool
+	// landing: the fill that made the bytes is not over; read: a client has begun.
+	landing, read bool
+	// waits are the clients that the bytes stay counted for where none reads them.
+	waits *interest
 	// claim is closed when the client that waits for room has it, or gives up; nil
 	// where none waits. needless ends its wait.
 	claim    chan struct{}
@@ -81,10 +84,15 @@ const (
 	shared
 )
 
-// interest is who has asked for a key and has not begun to read.
+// interest is clients who have asked for a key and have not begun to read. Bytes that
+// nobody reads wait for those who had asked by then: one who asks later gets them
+// only from the RAM cache, or anew. So that a key which there is always a client of
+// keeps nothing for ever, later clients are an interest of their own.
 type interest struct {
 	clients int
-	of      map[*outgoing]struct{}
+	// of are bytes that wait for these clients and for those before.
+	of            []*outgoing
+	before, after *interest
 }
 
 func newSending(a accounts) *sending {
@@ -98,14 +106,17 @@ func splitSending(bytes int64) (small, large int64) {
 	return small, max(bytes-small, 1)
 }
 
-// expect is a client that asks for a key: until over is called what is made for it
-// stays counted.
+// expect is a client that asks for a key: until over is called what is made
+// meanwhile stays counted.
 func (s *sending) expect(key cache.Key) (over func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.interests[key]
-	if in == nil {
-		in = &interest{}
+	if in == nil || len(in.of) > 0 {
+		in = &interest{before: in}
+		if in.before != nil {
+			in.before.after = in
+		}
 		s.interests[key] = in
 	}
 	in.clients++
@@ -113,10 +124,32 @@ func (s *sending) expect(key cache.Key) (over func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if in.clients--; in.clients == 0 {
-			delete(s.interests, key)
-			for out := range in.of {
-				s.settle(out)
-			}
+			s.lost(key, in)
+		}
+	}
+}
+
+// lost takes an interest away whose last client is gone. The lock is held.
+func (s *sending) lost(key cache.Key, in *interest) {
+	switch {
+	case in.after != nil:
+		in.after.before = in.before
+	case in.before != nil:
+		s.interests[key] = in.before
+	default:
+		delete(s.interests, key)
+	}
+	if in.before != nil {
+		in.before.after = in.after
+	}
+	for _, out := range in.of {
+		switch {
+		case out.waits != in: // it has been read since
+		case in.before != nil:
+			out.waits = in.before
+			in.before.of = append(in.before.of, out)
+		case len(out.clients) == 0 && !out.landing:
+			s.forget(out)
 		}
 	}
 }
@@ -188,14 +221,20 @@ func (s *sending) settle(out *outgoing) {
 	if len(out.clients) > 0 || out.landing {
 		return
 	}
-	if in := s.interests[out.entry.Key]; in != nil { // which settles it when it is over
-		if in.of == nil {
-			in.of = map[*outgoing]struct{}{}
+	own := out.entry.NoStore && out.read // of one client, who has had it
+	if in := s.interests[out.entry.Key]; in != nil && out.where != nowhere && !own {
+		if out.waits != in {
+			out.waits, in.of = in, append(in.of, out)
 		}
-		in.of[out] = struct{}{}
 		return
 	}
+	s.forget(out)
+}
+
+// forget stops counting bytes. The lock is held.
+func (s *sending) forget(out *outgoing) {
 	out.count(nowhere)
+	out.waits = nil
 	delete(s.outgoing, &out.entry.Body[0])
 }
 
@@ -252,7 +291,7 @@ func (s *sending) enter(t *transfer, e *cache.Entry) (out *outgoing, claim chan 
 		return nil, nil, false
 	}
 	out = s.of(e)
-	t.out, out.clients[t], out.cut = out, struct{}{}, false
+	t.out, out.clients[t], out.read, out.cut = out, struct{}{}, true, false
 	s.settle(out)
 	switch {
 	case out.where == held, out.where == shared:

@@ -310,3 +310,37 @@ func TestTheNextRequestKeepsNothing(t *testing.T) {
 	}
 	again() // the rig finds nothing left
 }
+
+// A key that there is always a client of keeps nothing counted that no client can
+// get any more.
+func TestAKeyThatIsAlwaysAskedForKeepsNothing(t *testing.T) {
+	for name, noStore := range map[string]bool{"a result that is kept": false, "one that is not": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newSlowRig(t, 0, nil)
+			s := r.server.sending
+			over := s.expect("k")
+			for range 5 {
+				e := &cache.Entry{Key: "k", Body: make([]byte, 5<<20), NoStore: noStore}
+				s.made(e, r.server.accounts.transforms.Charge(5<<20))
+				next := s.expect("k")
+				s.Landed(e)
+				reads, err := s.begin(t.Context(), &patience{left: slow}, e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				over()
+				s.end(reads)
+				over = next
+			}
+			kept := 1 // for the client that is there, which may have waited for it
+			if noStore {
+				kept = 0
+			}
+			if len(s.outgoing) != kept {
+				t.Errorf("%d results are counted, not %d", len(s.outgoing), kept)
+			}
+			over()
+			r.counted(0, 0, 0)
+		})
+	}
+}
