@@ -76,7 +76,8 @@ func newAccounts(sh Shares, wait time.Duration) (accounts, error) {
 		&a.bodies: sh.Bodies, &a.transforms: sh.Transforms, &a.sending: large, &a.small: small,
 	} {
 		var err error
-		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait}); err != nil {
+		sends := into == &a.sending || into == &a.small // whose readers are cut off for others
+		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait, TakenBack: sends}); err != nil {
 			return a, err
 		}
 	}

@@ -27,6 +27,10 @@ type Config struct {
 	// that does not fit yet; 0 means 16. So a large request holds nobody up at
 	// once, and is held up by nobody for ever.
 	MaxOvertake int
+	// TakenBack: holders are made to give back while others wait. How long grants
+	// were held, perhaps while nobody waited, says nothing of a wait then, and
+	// refuses nobody.
+	TakenBack bool
 }
 
 // Budget gives out bytes. It is safe for concurrent use.
@@ -139,6 +143,9 @@ func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Ele
 // predict is how long a newcomer of n bytes would stand in line: what is
 // before it, in whole capacities, each held as long as grants were lately.
 func (b *Budget) predict(n int64) time.Duration {
+	if b.cfg.TakenBack {
+		return 0
+	}
 	ahead := float64(b.stats.WaitingBytes+n) / float64(b.cfg.Capacity)
 	return time.Duration(ahead * float64(b.hold.mean()))
 }
@@ -197,7 +204,9 @@ func (b *Budget) Charge(n int64) *Grant {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.grant(n)
-	return newGrant(b, n)
+	g := newGrant(b, n)
+	g.charged = true
+	return g
 }
 
 func (b *Budget) fits(n int64) bool { return b.pauses == 0 && n <= b.cfg.Capacity-b.stats.InUse }

@@ -51,17 +51,46 @@ func TestChargeCountsWhatIsThereAlready(t *testing.T) {
 	})
 }
 
-// Charges of many times the capacity leave the prediction of waits in bounds.
-func TestChargeOfVeryMuch(t *testing.T) {
+// Charges, however much and long, leave the prediction of waits as it is, and what
+// was granted of a capacity that is lower since leaves it in bounds.
+func TestChargesPredictNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, Config{Capacity: 1, MaxWait: time.Minute})
+		b := newBudget(t, Config{Capacity: 1000, MaxWait: time.Minute})
 		for range 20 {
-			g := b.Charge(1000)
+			b.Resize(1000)
+			g, charged := acquire(t, b, 1000), b.Charge(1000)
+			b.Resize(1)
 			time.Sleep(time.Second)
 			g.Release()
+			time.Sleep(time.Hour)
+			charged.Release()
 		}
 		if d := b.hold.mean().Round(time.Millisecond); d != time.Second {
 			t.Errorf("grants were held for %v", d)
 		}
 	})
+}
+
+// Where holders are made to give back, however long grants were held refuses nobody.
+func TestTakenBackRefusesNobodyForLongHolds(t *testing.T) {
+	for _, takenBack := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBudget(t, Config{Capacity: 10, MaxWait: time.Minute, TakenBack: takenBack})
+			for range 20 {
+				g := acquire(t, b, 10)
+				time.Sleep(time.Hour)
+				g.Release()
+			}
+			g := acquire(t, b, 10)
+			time.AfterFunc(time.Second, g.Release)
+			got, err := b.Acquire(context.Background(), 10)
+			if takenBack != (err == nil) {
+				t.Errorf("taken back %v: %v", takenBack, err)
+			}
+			if err == nil {
+				got.Release()
+			}
+			time.Sleep(time.Minute)
+		})
+	}
 }

@@ -10,6 +10,9 @@ type Grant struct {
 	b     *Budget
 	n     int64 // guarded by b.mu; -1 when released
 	since time.Time
+	// charged: nobody waited for it, and how long it is held tells nothing of what
+	// is waited for.
+	charged bool
 }
 
 func newGrant(b *Budget, n int64) *Grant { return &Grant{b: b, n: n, since: time.Now()} }
@@ -68,7 +71,9 @@ func (g *Grant) Release() {
 		return
 	}
 	b.stats.InUse -= g.n
-	b.hold.add(time.Since(g.since), float64(g.n)/float64(b.cfg.Capacity))
+	if !g.charged {
+		b.hold.add(time.Since(g.since), float64(g.n)/float64(b.cfg.Capacity))
+	}
 	g.n = -1
 	b.given()
 }
@@ -91,7 +96,7 @@ const (
 )
 
 func (h *holdTime) add(d time.Duration, share float64) {
-	part := min(share, 1) / memory // what was charged may be more than there is
+	part := min(share, 1) / memory // the capacity may be less than when it was granted
 	h.sum += (float64(d) - h.sum) * part
 	h.weight += (1 - h.weight) * part
 }

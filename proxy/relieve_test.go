@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+)
+
+// However long clients read before while nobody waited, a request that waits has a
+// slow reader cut off, and is not refused for the time that it would take without.
+func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, err := newAccounts(Shares{Workers: 1, Fetches: 1, Bodies: 1, Transforms: 64 << 20, Sending: 16 << 20}, 20*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSending(a)
+		begin := func(key cache.Key) *transfer {
+			t.Helper()
+			reads, err := s.begin(t.Context(), &patience{left: 20 * time.Second}, &cache.Entry{Key: key, Body: make([]byte, 15<<20)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			reads.start(func() { s.end(reads) })
+			return reads
+		}
+		for range 10 {
+			reads := begin("before")
+			time.Sleep(10 * time.Minute)
+			s.end(reads)
+		}
+		begin("a")
+		begin("b")
+		time.Sleep(2 * time.Second)
+		began := time.Now()
+		s.end(begin("c"))
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("it waited for %v", d)
+		}
+		if n := s.cuts[cutRoom].Load(); n != 1 {
+			t.Errorf("%d were cut off", n)
+		}
+		// What they read beyond their part was in the share of transforms.
+		g := a.transforms.Charge(64 << 20)
+		ready := time.AfterFunc(time.Second, g.Release)
+		defer ready.Stop()
+		job, err := (&patience{left: 20 * time.Second}).in(t.Context(), func(ctx context.Context) (*budget.Grant, error) { return a.transforms.Acquire(ctx, 32<<20) })
+		if err != nil {
+			t.Fatalf("a job: %v", err)
+		}
+		job.Release()
+	})
+}
