@@ -129,22 +129,20 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	if err != nil {
 		return pic, err
 	}
-	defer func() {
-		if err == nil { // before done: what counts the result is never missing
-			f.result = f.s.accounts.transforms.Charge(int64(cap(pic.Body)))
-		}
-		done()
-	}()
+	defer done()
 	if err := f.commit(); err != nil {
 		return pic, err
 	}
 	err = f.blamed(func() error {
 		return f.s.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { pic = p })
 	})
-	if err != nil || out.Changes(info, plan) {
-		return pic, err
+	if err == nil && !out.Changes(info, plan) {
+		pic, err = f.smaller(pic, info, out)
 	}
-	return f.smaller(pic, info, out)
+	if err == nil { // before done: what counts the result is never missing
+		f.result = f.s.accounts.transforms.Charge(int64(cap(pic.Body)))
+	}
+	return pic, err
 }
 
 // look asks a worker for what lies inside of a border.

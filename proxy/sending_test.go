@@ -344,3 +344,20 @@ func TestAKeyThatIsAlwaysAskedForKeepsNothing(t *testing.T) {
 		})
 	}
 }
+
+// bursting is a Transformer that panics when it has delivered.
+type bursting struct{ sized }
+
+func (b *bursting) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
+	_ = b.sized.Transform(ctx, job, deliver)
+	panic("after the result")
+}
+
+// A fill that panics with its result in hand leaves nothing counted.
+func TestAPanicLeavesNothingCounted(t *testing.T) {
+	r := newSlowRig(t, 0, func(c *Config) { c.Transformer = &bursting{} })
+	if _, err := r.rest(r.client(r.of(5 << 10))); err == nil || err.Error() != "status 500" {
+		t.Error(err)
+	}
+	r.counted(0, 0, 0)
+}
