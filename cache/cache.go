@@ -102,8 +102,8 @@ type Cache struct {
 
 	mu      sync.Mutex
 	flights map[Key]*flight
-	// filling is how many flights there are, also those that no table has.
-	filling int
+	// filling are all flights, also those that flights does not have.
+	filling map[*flight]struct{}
 	closed  bool
 	stats   Stats
 }
@@ -131,7 +131,10 @@ func New(cfg Config) (*Cache, error) {
 			return nil, err
 		}
 	}
-	c := &Cache{cfg: cfg, flights: map[Key]*flight{}, promoting: make(chan struct{}, promotions)}
+	c := &Cache{
+		cfg: cfg, flights: map[Key]*flight{}, filling: map[*flight]struct{}{},
+		promoting: make(chan struct{}, promotions),
+	}
 	c.closing, c.end = context.WithCancel(context.Background())
 	if c.memory, err = newMemory(cfg); err != nil {
 		return nil, err

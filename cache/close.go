@@ -47,7 +47,7 @@ func (c *Cache) Shutdown(ctx context.Context) error {
 func (c *Cache) cancel(which func(*flight) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.flights {
+	for f := range c.filling {
 		if which(f) {
 			f.cancel()
 		}
@@ -67,7 +67,7 @@ func (c *Cache) ended(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return fmt.Errorf("%d fills and %d promotions did not end", c.filling, len(c.promoting))
+	return fmt.Errorf("%d fills and %d promotions did not end", len(c.filling), len(c.promoting))
 }
 
 // waitFor waits for a group until ctx ends, and reports whether all of it was

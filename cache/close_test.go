@@ -141,3 +141,57 @@ func TestCloseDoesNotWaitForWhatHangs(t *testing.T) {
 		}
 	}
 }
+
+// A fill that is in no table, as nobody may join it, ends like any other when the
+// cache is closed: at once where its client has left, else when there is no more time.
+func TestShutdownEndsFillsThatNobodyJoins(t *testing.T) {
+	for name, leaves := range map[string]bool{"its client has left": true, "its client waits": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := New(Config{FillTimeout: time.Hour})
+				if err != nil {
+					t.Fatal(err)
+				}
+				private := newEntry("k", "body", time.Hour)
+				private.NoStore = true
+				if _, _, err := c.Get(context.Background(), "k", makes(private)); err != nil {
+					t.Fatal(err)
+				}
+				client, leave := context.WithCancel(context.Background())
+				defer leave()
+				committed, done := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(done)
+					_, outcome, err := c.Get(client, "k", func(ctx context.Context, commit func() error, _ *Entry) (*Entry, error) {
+						err := commit()
+						close(committed)
+						if err != nil {
+							return nil, err
+						}
+						<-ctx.Done()
+						return nil, context.Cause(ctx)
+					})
+					if outcome != Bypassed || !errors.Is(err, context.Canceled) {
+						t.Errorf("%v, %v", outcome, err)
+					}
+				}()
+				<-committed
+				if leaves {
+					leave()
+					synctest.Wait()
+				}
+				most := 10 * time.Second
+				ctx, cancel := context.WithTimeout(context.Background(), most)
+				defer cancel()
+				began := time.Now()
+				if err := c.Shutdown(ctx); err != nil {
+					t.Error(err)
+				}
+				if d := time.Since(began); leaves && d > 0 || d > most {
+					t.Errorf("it took %v", d)
+				}
+				<-done
+			})
+		})
+	}
+}

@@ -105,7 +105,7 @@ func (c *Cache) start(key Key, fill Fill, a ask) *flight {
 		c.flights[key] = f
 	}
 	c.stats.Fills++
-	c.filling++
+	c.filling[f] = struct{}{}
 	c.running.Add(1)
 	go c.fly(ctx, key, f, fill)
 	return f
@@ -118,7 +118,7 @@ func (c *Cache) fly(ctx context.Context, key Key, f *flight, fill Fill) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.filling--
+		delete(c.filling, f)
 	}()
 	defer f.cancel()
 	returned := false
