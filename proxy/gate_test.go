@@ -295,3 +295,25 @@ func TestAFloodOfSilentConnections(t *testing.T) {
 		}
 	}
 }
+
+// Fewer clients than there are come into force at once: those that wait are closed,
+// which changes what others may have.
+func TestFewerConnectionsComeIntoForce(t *testing.T) {
+	r := newSlowRig(t, 64, nil)
+	for range 3 * grain {
+		c, err := net.Dial("tcp", r.front.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	r.until("all are connected", func() bool { return r.server.gate.connected() == 3*grain })
+	sh := r.server.sharesNow()
+	sh.Connections = grain
+	if err := r.server.Resize(sh); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.server.gate.connected(); n > grain {
+		t.Errorf("%d are connected", n)
+	}
+}

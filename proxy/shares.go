@@ -106,10 +106,10 @@ func (s *Server) Resize(sh Shares) error {
 	if sh.Workers <= 0 || sh.Fetches <= 0 || sh.Connections <= 0 || sh.Bodies <= 0 || sh.Transforms <= 0 || sh.Sending <= 0 {
 		return errors.New("proxy: a share is missing")
 	}
+	s.gate.resize(sh.Connections) // without the lock, which closing a connection wants
 	s.shares.mu.Lock()
 	defer s.shares.mu.Unlock()
 	s.shares.now = sh
-	s.gate.resize(sh.Connections)
 	s.accounts.slots.Resize(int64(sh.Workers))
 	s.accounts.fetches.Resize(int64(sh.Fetches))
 	s.turns.serve()
