@@ -46,6 +46,8 @@ type gate struct {
 	mu   sync.Mutex
 	most int
 	open int
+	// leaving are those of the open ones that are about to be closed.
+	leaving int
 	// silent and idle are of *gated, the longest so in front.
 	silent, idle list.List
 }
@@ -64,13 +66,12 @@ type gated struct {
 	in    *list.List
 	at    *list.Element
 	since time.Time
+	// leaving: it is about to be closed for another. gone: it counts no more.
+	leaving, gone bool
 }
 
 func (c *gated) Close() error {
-	c.closed.Do(func() {
-		c.gate.move(c, nil)
-		c.gate.count(-1)
-	})
+	c.closed.Do(func() { c.gate.left(c) })
 	return c.Conn.Close()
 }
 
@@ -102,6 +103,20 @@ func (g *gate) count(n int) {
 	g.mu.Unlock()
 	if differs && g.changed != nil {
 		g.changed()
+	}
+}
+
+// left counts a connection out.
+func (g *gate) left(c *gated) {
+	g.mu.Lock()
+	g.take(c, nil)
+	c.gone = true
+	g.mu.Unlock()
+	g.count(-1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.leaving {
+		g.leaving--
 	}
 }
 
@@ -146,12 +161,14 @@ func (g *gate) resize(most int) {
 func (g *gate) evict(most int, spare time.Duration) (open int) {
 	var out []*gated
 	g.mu.Lock()
-	for open = g.open; open > max(most, 0); open-- {
+	for open = g.open - g.leaving; open > max(most, 0); open-- {
 		c := g.first(spare)
 		if c == nil {
 			break
 		}
 		g.take(c, nil)
+		c.leaving = true
+		g.leaving++
 		out = append(out, c)
 	}
 	g.mu.Unlock()
@@ -234,8 +251,11 @@ func (g *gate) move(c *gated, to *list.List) {
 	g.take(c, to)
 }
 
-// take is move with the lock held.
+// take is move with the lock held. One that is gone is in no list.
 func (g *gate) take(c *gated, to *list.List) {
+	if c.gone {
+		to = nil
+	}
 	if c.in != nil {
 		c.in.Remove(c.at)
 	}

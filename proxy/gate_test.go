@@ -313,7 +313,7 @@ func TestFewerConnectionsComeIntoForce(t *testing.T) {
 	if err := r.server.Resize(sh); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.server.gate.connected(); n > grain {
+	if n := r.server.gate.connected(); n != grain {
 		t.Errorf("%d are connected", n)
 	}
 }
