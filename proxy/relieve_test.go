@@ -55,3 +55,40 @@ func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 		job.Release()
 	})
 }
+
+// bubble is the sending of a server of its own, with 12 MiB for large results.
+func bubble(t *testing.T) (*sending, accounts) {
+	a, err := newAccounts(Shares{Workers: 1, Fetches: 1, Bodies: 1, Transforms: 64 << 20, Sending: 16 << 20}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newSending(a), a
+}
+
+// reads begins to read an entry.
+func (s *sending) reads(t *testing.T, e *cache.Entry) *transfer {
+	t.Helper()
+	reads, err := s.begin(t.Context(), &patience{left: time.Minute}, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads.start(func() { s.end(reads) })
+	return reads
+}
+
+// How long a client waited for room does not make it a slow reader.
+func TestWaitingIsNotSlowReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := bubble(t)
+		time.AfterFunc(30*time.Second, a.sending.Charge(12<<20).Release)
+		reads := s.reads(t, &cache.Entry{Key: "k", Body: make([]byte, 6<<20)})
+		for range 4 {
+			if now := time.Now(); reads.slow(now) || reads.out.slow(now) {
+				t.Errorf("it is slow with %d bytes in %v", reads.sent.Load(), now.Sub(reads.out.since))
+			}
+			time.Sleep(time.Second / 2)
+			reads.progress(500 << 10)
+		}
+		s.end(reads)
+	})
+}

@@ -255,7 +255,7 @@ func (s *sending) part(size int64) (b *budget.Budget, n int64) {
 // begin counts a client in that is about to read an entry. Where there is no room
 // for its bytes the client waits, with the errors of Budget.Acquire.
 func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*transfer, error) {
-	t := &transfer{began: time.Now()}
+	t := &transfer{}
 	for {
 		out, claim, mine := s.enter(t, e)
 		if claim == nil {
@@ -286,6 +286,7 @@ func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*t
 func (s *sending) enter(t *transfer, e *cache.Entry) (out *outgoing, claim chan struct{}, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.began = time.Now() // again after a wait, which says nothing of how fast it reads
 	s.transfers[t] = struct{}{}
 	if len(e.Body) == 0 { // it is in a file
 		return nil, nil, false

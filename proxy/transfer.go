@@ -29,7 +29,8 @@ var errCut = errors.New("client was cut off")
 
 // transfer is a client that reads an entry.
 type transfer struct {
-	out   *outgoing // nil for a file
+	out *outgoing // nil for a file
+	// began is when it was let in; guarded by the lock of sending until then.
 	began time.Time
 	sent  atomic.Int64
 	// took is when it took a piece last, after began.
