@@ -157,7 +157,17 @@ func (out *outgoing) beyond() int64 {
 // slow says whether others need not wait for an entry to be read.
 func (out *outgoing) slow(now time.Time) bool {
 	age := now.Sub(out.since)
-	return age >= turn || age >= headStart && out.rate(now) <= slowRate
+	return age >= turn || age >= headStart && !out.begins(now) && out.rate(now) <= slowRate
+}
+
+// begins says whether a client has its head start.
+func (out *outgoing) begins(now time.Time) bool {
+	for t := range out.clients {
+		if now.Sub(t.began) < headStart {
+			return true
+		}
+	}
+	return false
 }
 
 // rate is that of the fastest client, in bytes a second.

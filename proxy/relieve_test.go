@@ -92,3 +92,27 @@ func TestWaitingIsNotSlowReading(t *testing.T) {
 		s.end(reads)
 	})
 }
+
+// A client that has just begun is not cut off for the slow ones that read the same,
+// but together they have no more than their turn.
+func TestANewReaderIsNotCutOffForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := bubble(t)
+		e := &cache.Entry{Key: "k", Body: make([]byte, 6<<20)}
+		all := []*transfer{s.reads(t, e)}
+		for d := headStart; d < turn; d += headStart / 2 {
+			time.Sleep(headStart / 2)
+			all = append(all, s.reads(t, e))
+			if all[0].out.slow(time.Now()) {
+				t.Fatalf("slow after %v", d)
+			}
+		}
+		time.Sleep(headStart)
+		if !all[0].out.slow(time.Now()) {
+			t.Error("not slow in the end")
+		}
+		for _, reads := range all {
+			s.end(reads)
+		}
+	})
+}
