@@ -133,7 +133,15 @@ func (s *sending) shrink() {
 				readers = append(readers, out)
 			}
 		}
-		slices.SortFunc(readers, func(a, b *outgoing) int { return cmp.Compare(a.rate(now), b.rate(now)) })
+		slices.SortFunc(readers, func(a, b *outgoing) int {
+			switch first, second := a.begins(now), b.begins(now); {
+			case first == second:
+				return cmp.Compare(a.rate(now), b.rate(now))
+			case second:
+				return -1
+			}
+			return 1 // how fast it is read is not known yet
+		})
 		for _, out := range readers {
 			if over <= 0 {
 				break

@@ -116,3 +116,25 @@ func TestANewReaderIsNotCutOffForOthers(t *testing.T) {
 		}
 	})
 }
+
+// Where what the RAM cache lets go of is too much, those who have just begun are not
+// taken for the slowest.
+func TestEvictedForTheSlowest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := bubble(t)
+		old := s.reads(t, &cache.Entry{Key: "old", Body: make([]byte, 6<<20)})
+		time.Sleep(time.Minute)
+		old.progress(1 << 20)
+		e := &cache.Entry{Key: "new", Body: make([]byte, 6<<20)}
+		s.reads(t, e)
+		a.sending.Resize(10 << 20)
+		s.Moved(e)
+		synctest.Wait() // old has ended
+		if a.sending.Stats().InUse != 6<<20 || len(s.outgoing) != 1 || s.outgoing[&e.Body[0]] == nil {
+			t.Errorf("%+v, new %v", a.sending.Stats(), s.outgoing[&e.Body[0]] != nil)
+		}
+		for reads := range s.transfers {
+			s.end(reads)
+		}
+	})
+}
