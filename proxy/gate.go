@@ -66,6 +66,8 @@ type gated struct {
 	in    *list.List
 	at    *list.Element
 	since time.Time
+	// buffer is what the kernel may hold of a response; 0 where that is not known.
+	buffer int
 	// leaving: it is about to be closed for another. gone: it counts no more.
 	leaving, gone bool
 }
@@ -89,6 +91,18 @@ func (c *gated) ReadFrom(r io.Reader) (int64, error) {
 		return to.ReadFrom(r)
 	}
 	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+}
+
+// writable waits until the kernel takes a part of a response at once, and gives how
+// much of it. The write deadline ends the wait.
+func (c *gated) writable() (n int64, err error) {
+	t, ok := c.Conn.(*net.TCPConn)
+	if !ok || c.buffer == 0 {
+		return piece, nil
+	}
+	// It is writable where a third of what the kernel allots is free, which is
+	// twice the buffer.
+	return int64(c.buffer / 2), waitWritable(t)
 }
 
 // grain is in what steps clients are counted for others: not each of them
@@ -207,6 +221,7 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 		return nil
 	}
 	g.count(1)
+	in = &gated{Conn: c, gate: g}
 	if t, ok := c.(*net.TCPConn); ok {
 		// The kernel would take up to megabytes for a client that does not
 		// read. Where it fails the connection is of no use anyhow.
@@ -215,9 +230,9 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 			buffer = crowdedBuffer
 		}
 		_ = t.SetWriteBuffer(buffer)
+		in.buffer = buffer
 		limitUnread(t, pieceTime)
 	}
-	in = &gated{Conn: c, gate: g}
 	g.move(in, &g.silent)
 	return in
 }

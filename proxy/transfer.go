@@ -105,6 +105,8 @@ type paced struct {
 	ctx     context.Context
 	t       *transfer
 	control *http.ResponseController
+	// conn is the connection; nil where the gate does not have it.
+	conn *gated
 	// pieceTime is as the constant, but in tests.
 	pieceTime time.Duration
 	err       error
@@ -172,20 +174,29 @@ func (p *paced) fromFile(kernel io.ReaderFrom, c *fileContent, size int64) (n in
 		_, err = c.file.File.Seek(c.file.Offset+at, io.SeekStart)
 	}
 	for err == nil && n < size {
-		want := min(piece, size-n)
+		end := n + min(piece, size-n)
 		// The kernel would wait for a disk that hangs, and nothing could end that.
-		if err = c.file.Prefetch(p.ctx, at+n, want); err != nil {
+		if err = c.file.Prefetch(p.ctx, at+n, end-n); err != nil {
 			break
 		}
 		if err = p.more(); err != nil {
 			break
 		}
-		var m int64
-		m, err = kernel.ReadFrom(&io.LimitedReader{R: c.file.File, N: want})
-		if n += m; err == nil && m < want {
-			err = io.ErrUnexpectedEOF
+		for err == nil && n < end {
+			// Whoever waits in ReadFrom of net/http holds a buffer of it.
+			most, m := int64(piece), int64(0)
+			if p.conn != nil {
+				if most, err = p.conn.writable(); err != nil {
+					break
+				}
+			}
+			want := min(most, end-n)
+			m, err = kernel.ReadFrom(&io.LimitedReader{R: c.file.File, N: want})
+			if n += m; err == nil && m < want {
+				err = io.ErrUnexpectedEOF
+			}
+			p.t.progress(m)
 		}
-		p.t.progress(m)
 	}
 	p.Response.Size += n
 	return n, p.sent(0, err)
@@ -219,7 +230,7 @@ func (s *Server) pace(c echo.Context, t *transfer) (*paced, bool) {
 	p := &paced{Response: w, ctx: r.Context(), t: t, control: http.NewResponseController(w.Writer), pieceTime: s.pieceTime}
 	abort := func() { _ = p.control.SetWriteDeadline(time.Unix(1, 0)) }
 	if conn, ok := r.Context().Value(gatedKey{}).(*gated); ok {
-		abort = conn.abort
+		abort, p.conn = conn.abort, conn
 	}
 	return p, t.start(abort)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,47 @@ func TestANewcomerTakesThePlaceOfTheSlowest(t *testing.T) {
 	}
 	if n := r.server.sending.cuts[cutPlace].Load(); whole != 2 || n != 1 {
 		t.Errorf("%d of 3 came whole, %d were cut off", whole, n)
+	}
+}
+
+// A client that does not read what is sent to it from disk keeps no more memory than
+// one of the RAM cache's entries.
+func TestAClientThatWaitsHoldsNoBuffer(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the kernel is not asked there")
+	}
+	const clients, kib = 100, 12 << 10
+	each := func(r *slowRig) int64 {
+		var before, after runtime.MemStats
+		r.served("at first", r.of(kib))
+		for range 2 { // pools empty in two rounds
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&before)
+		for range clients {
+			r.client(r.of(kib))
+		}
+		r.reads(clients)
+		r.until("none is sent to any more", func() bool {
+			sent := func() (n int64) {
+				r.server.sending.mu.Lock()
+				defer r.server.sending.mu.Unlock()
+				for t := range r.server.sending.transfers {
+					n += t.sent.Load()
+				}
+				return n
+			}
+			n := sent()
+			for range 2 {
+				runtime.GC()
+			}
+			return n > 0 && n == sent()
+		})
+		runtime.ReadMemStats(&after)
+		return (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / clients
+	}
+	memory, file := each(newSlowRig(t, 64, nil)), each(newSlowRig(t, 1, nil, disk(t)))
+	if file > memory+20<<10 {
+		t.Errorf("%d bytes each, and %d where it is in memory", file, memory)
 	}
 }
