@@ -1,32 +1,20 @@
 package proxy
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
 // However long clients read before while nobody waited, a request that waits has a
 // slow reader cut off, and is not refused for the time that it would take without.
 func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, err := newAccounts(Shares{Workers: 1, Fetches: 1, Bodies: 1, Transforms: 64 << 20, Sending: 16 << 20}, 20*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := newSending(a)
+		s, a := bubble(t)
 		begin := func(key cache.Key) *transfer {
-			t.Helper()
-			reads, err := s.begin(t.Context(), &patience{left: 20 * time.Second}, &cache.Entry{Key: key, Body: make([]byte, 15<<20)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			reads.start(func() { s.end(reads) })
-			return reads
+			return s.reads(t, &cache.Entry{Key: key, Body: make([]byte, 15<<20)})
 		}
 		for range 10 {
 			reads := begin("before")
@@ -48,7 +36,7 @@ func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 		g := a.transforms.Charge(64 << 20)
 		ready := time.AfterFunc(time.Second, g.Release)
 		defer ready.Stop()
-		job, err := (&patience{left: 20 * time.Second}).in(t.Context(), func(ctx context.Context) (*budget.Grant, error) { return a.transforms.Acquire(ctx, 32<<20) })
+		job, err := a.transforms.Acquire(t.Context(), 32<<20)
 		if err != nil {
 			t.Fatalf("a job: %v", err)
 		}
