@@ -13,8 +13,8 @@ var pngSmall = []string{"tRNS", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "bKGD", 
 
 const maxPNGSmall = 768
 
-// png keeps of the chunks before the data the first of each kind, as libpng
-// does, and nothing of what follows the data.
+// png keeps of the chunks before the data those that libpng takes, and nothing
+// of what follows the data.
 func (l *lean) png() bool {
 	const overhead, headerEnd = 12, len(pngSignature) + 13 + 12
 	l.keep(l.in[:headerEnd])
@@ -51,6 +51,10 @@ func (l *lean) pngNext(at int) int {
 	return int(min(int64(at)+int64(be32At(l.in, at))+12, int64(len(l.in))))
 }
 
+// maxPNGTries is how many are kept of what changes pixels: libpng takes the first
+// that it can use.
+const maxPNGTries = 8
+
 // pngMost is how many chunks of a name are looked at: libpng takes the first of
 // most, and refuses a file for a second PLTE or for what it has to know and does
 // not.
@@ -60,6 +64,8 @@ func pngMost(name string) int {
 		return maxTexts
 	case pngIsCritical(name):
 		return 2
+	case name == "tRNS", name == "iCCP":
+		return maxPNGTries
 	}
 	return 1
 }
