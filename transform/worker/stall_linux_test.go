@@ -147,3 +147,26 @@ func TestWorkersThatDoNotStart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Jobs that had no time left for a start say nothing of workers: the next job
+// starts one.
+func TestJobsWithoutTimeForAStart(t *testing.T) {
+	good := t.TempDir() + "/good"
+	script := `while [ ! -e "$1" ]; do sleep 0.01; done; exec "$2" worker`
+	command := []string{"/bin/sh", "-c", script, "sh", good, os.Args[0]}
+	p := newPoolOf(t, Config{Size: 2, Sandbox: noSandbox(t), Command: command})
+	for range 2 * unreadyAfter {
+		if _, err := do(within(t, time.Millisecond), p, newJob(t, "x", draw)); err == nil {
+			t.Fatal("there was no worker")
+		}
+	}
+	if err := p.Unready(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(good, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
+		t.Error(err)
+	}
+}

@@ -13,12 +13,18 @@ import (
 // seen one yet.
 var errStart = fmt.Errorf("%w: worker failed to start (the log has what it wrote to stderr)", transform.ErrNoWorker)
 
+// errSlow: a worker was not ready when the time of the job was over.
+var errSlow = fmt.Errorf("%w: worker was not ready in time", transform.ErrNoWorker)
+
 const (
 	// firstPause and lastPause are for how long no worker is started after two
 	// failures, and after many.
 	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
 	// unreadyAfter is after how many failures one after the other the pool says so.
 	unreadyAfter = 3
+	// fairTime is what a start must have been given before it counts as failed for
+	// being slow: the job that waited may have had no more.
+	fairTime = 5 * time.Second
 	// startTime is how long a worker may take to start where no job waits for it.
 	startTime = 30 * time.Second
 )
@@ -40,12 +46,17 @@ func (p *Pool) newWorker(ctx context.Context) (*process, error) {
 	if early {
 		return nil, err
 	}
+	began := time.Now()
 	w, err := p.startWorker(ctx)
 	if errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled) {
 		return nil, err // nothing is known of the worker
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if errors.Is(err, errSlow) && time.Since(began) < fairTime {
+		p.tryLaterLocked(firstPause)
+		return nil, err
+	}
 	p.noteLocked(err)
 	return w, err
 }
@@ -69,8 +80,13 @@ func (p *Pool) noteLocked(err error) {
 	pause := min(firstPause<<min(s.failed-2, 10), lastPause)
 	s.until = time.Now().Add(pause)
 	p.log.Error("worker failed to start again", "err", err, "failures", s.failed, "next", pause)
-	if s.again == nil && !p.closed {
-		s.again = time.AfterFunc(pause, p.tryStart)
+	p.tryLaterLocked(pause)
+}
+
+// tryLaterLocked starts a worker after a pause, unless that is to be done anyway.
+func (p *Pool) tryLaterLocked(pause time.Duration) {
+	if p.starts.again == nil && !p.closed {
+		p.starts.again = time.AfterFunc(pause, p.tryStart)
 	}
 }
 
@@ -125,7 +141,7 @@ func (p *Pool) startWorker(ctx context.Context) (*process, error) {
 			return nil, fmt.Errorf("%w: %v", errStart, err)
 		}
 		if errors.Is(err, transform.ErrTimeout) {
-			return nil, fmt.Errorf("%w: worker was not ready in time", transform.ErrNoWorker)
+			return nil, errSlow
 		}
 		return nil, err
 	}
