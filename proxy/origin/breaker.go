@@ -35,14 +35,24 @@ const (
 // What counts as a failure is no connection, no TLS, no response in time, and 502,
 // 503 and 504. Refused addresses count, too, or they could be told from those that
 // cannot be reached. Any other response shows that the host works. A fetch that
-// its caller ended shows nothing.
+// its caller ended shows nothing, and neither does a failure of one that began
+// before the host last worked.
 type breakers struct {
 	now  func() time.Time
 	seed maphash.Seed
 
 	mu    sync.Mutex
 	hosts *simplelru.LRU[string, *breaker]
-	stats BreakerStats
+	// flying are the attempts under way, by host.
+	flying map[string]*flying
+	stats  BreakerStats
+}
+
+// flying is what is known of a host while attempts are under way: how many, and
+// how often one has shown that the host works.
+type flying struct {
+	attempts int
+	worked   uint64
 }
 
 // BreakerStats count suspensions of hosts.
@@ -77,12 +87,15 @@ type attempt struct {
 	// probe is the breaker that the request is a probe for, until it is known
 	// how it went.
 	probe *breaker
-	over  bool
+	// beside are the attempts of its host, worked how often it had when this began.
+	beside *flying
+	worked uint64
+	over   bool
 }
 
 func newBreakers(now func() time.Time) (*breakers, error) {
 	hosts, err := simplelru.NewLRU[string, *breaker](maxBreakers, nil)
-	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts}, err
+	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts, flying: map[string]*flying{}}, err
 }
 
 // hostOf is what a breaker is for.
@@ -102,10 +115,27 @@ func (b *breakers) enter(u *url.URL) (*attempt, error) {
 	defer b.mu.Unlock()
 	a := &attempt{b: b, host: hostOf(u), url: maphash.String(b.seed, u.String())}
 	h, err := b.pass(a.host)
-	if err == nil && h != nil && !h.until.IsZero() {
+	if err != nil {
+		return nil, err
+	}
+	if h != nil && !h.until.IsZero() {
 		a.probe, h.probing = h, true
 	}
-	return a, err
+	if a.beside = b.flying[a.host]; a.beside == nil {
+		a.beside = &flying{}
+		b.flying[a.host] = a.beside
+	}
+	a.beside.attempts++
+	a.worked = a.beside.worked
+	return a, nil
+}
+
+// land is an attempt of which it is known how it went. The lock is held.
+func (a *attempt) land() {
+	a.over = true
+	if a.beside.attempts--; a.beside.attempts == 0 {
+		delete(a.b.flying, a.host)
+	}
 }
 
 // pass is the breaker of a host, if there is one, and why there may be no request.
@@ -132,7 +162,7 @@ func (a *attempt) answered(resp *http.Response) {
 		(status == http.StatusBadGateway || status == http.StatusGatewayTimeout) && !isPictor(resp):
 		a.failed(fail(ErrStatus, fmt.Sprint(status, " ", http.StatusText(status))))
 	case a.probe != nil:
-		a.worked()
+		a.succeeded()
 	}
 }
 
@@ -141,7 +171,7 @@ func (a *attempt) end(err error) {
 	switch {
 	case a.over:
 	case err == nil:
-		a.worked()
+		a.succeeded()
 	case errors.Is(err, ErrTimeout), errors.Is(err, ErrUnreachable), errors.Is(err, ErrRefused):
 		a.failed(err)
 	default:
@@ -149,13 +179,14 @@ func (a *attempt) end(err error) {
 	}
 }
 
-// worked ends what is known of the host, a suspension included: also the request
+// succeeded ends what is known of the host, a suspension included: also the request
 // of a time before it shows that the host works.
-func (a *attempt) worked() {
+func (a *attempt) succeeded() {
 	b := a.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.over = true
+	a.land()
+	a.beside.worked++
 	b.hosts.Remove(a.host)
 }
 
@@ -164,7 +195,7 @@ func (a *attempt) worked() {
 func (a *attempt) gaveUp() {
 	a.b.mu.Lock()
 	defer a.b.mu.Unlock()
-	a.over = true
+	a.land()
 	if a.probe != nil {
 		a.probe.probing = false
 	}
@@ -174,7 +205,7 @@ func (a *attempt) failed(err error) {
 	b := a.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.over = true
+	a.land()
 	now := b.now()
 	h, ok := b.hosts.Get(a.host)
 	switch {
@@ -186,6 +217,8 @@ func (a *attempt) failed(err error) {
 		return
 	case a.probe != nil, ok && !h.until.IsZero():
 		return // known already
+	case a.worked != a.beside.worked:
+		return // the host has worked since this began
 	case !ok || now.Sub(h.at) > breakerMemory:
 		h = &breaker{lasts: firstSuspension}
 		b.hosts.Add(a.host, h)

@@ -316,3 +316,48 @@ func TestBreakersAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A request that fails says nothing of a host that has since then done what was
+// asked of it, whatever is in its way.
+func TestFailuresOfRequestsBeforeASuccess(t *testing.T) {
+	for name, failures := range map[string]int{"none failed before": 0, "suspended before": breakerFailures} {
+		t.Run(name, func(t *testing.T) {
+			var clock hand
+			entered, release := make(chan struct{}), make(chan struct{})
+			site := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case strings.HasPrefix(r.URL.Path, "/hangs/"):
+					entered <- struct{}{}
+					<-release
+					panic(http.ErrAbortHandler)
+				case r.URL.Path != "/good.png":
+					w.WriteHeader(503)
+				}
+			})
+			f := newFetcher(t, Config{AllowNetworks: loopback, Now: clock.now, Timeout: time.Minute})
+			var wg sync.WaitGroup
+			for i := range 2 * breakerFailures {
+				wg.Go(func() { f.Fetch(t.Context(), fmt.Sprintf("%s/hangs/%d.png", site, i), io.Discard, nil) })
+				<-entered
+			}
+			for i := range failures {
+				fetch(t, f, fmt.Sprintf("%s/%d.png", site, i))
+			}
+			clock.pass(firstSuspension)
+			if _, _, err := fetch(t, f, site+"/good.png"); err != nil {
+				t.Fatal(err)
+			}
+			close(release)
+			wg.Wait()
+			if _, _, err := fetch(t, f, site+"/good.png"); err != nil {
+				t.Errorf("a host that works: %v", err)
+			}
+			for i := range breakerFailures {
+				fetch(t, f, fmt.Sprintf("%s/%d.png", site, i))
+			}
+			if !isSuspension(f.Suspended(site)) || len(f.breakers.flying) != 0 {
+				t.Errorf("a host that does not: %v, %d", f.Suspended(site), len(f.breakers.flying))
+			}
+		})
+	}
+}
