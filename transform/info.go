@@ -36,6 +36,8 @@ type Info struct {
 	// NarrowGrey is an AVIF of grey samples that do not use their full range: 16
 	// to 235 of 8 bits.
 	NarrowGrey bool `json:",omitzero"`
+	// Premultiplied is an AVIF whose colours were multiplied by its alpha.
+	Premultiplied bool `json:",omitzero"`
 	// HiddenProfile is a PNG whose profile stands behind an sRGB chunk, so that
 	// its decoder might not see it: Decodable leaves the sRGB chunk out.
 	HiddenProfile bool `json:",omitzero"`

@@ -148,6 +148,7 @@ func (a *avif) declare(info *Info) {
 		code = a.coded
 	}
 	info.NarrowGrey = narrow && !info.Colour()
+	info.Premultiplied = a.premultiplied && info.Alpha
 	if !info.Profile {
 		info.declare(code.space())
 	}
@@ -193,6 +194,9 @@ func (a *avif) relate() {
 	}
 	for _, r := range a.refs {
 		from, to := a.byID[r.from], a.byID[r.to]
+		if string(r.kind) == "prem" && r.from == a.primary && to != nil && to.role == roleAlpha {
+			a.premultiplied = true // ISO/IEC 23008-12 §6.4.5, from the image to its alpha
+		}
 		if string(r.kind) != "dimg" || from == nil || to == nil || from.kind != "grid" || from.role == roleNone {
 			continue
 		}

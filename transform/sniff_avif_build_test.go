@@ -216,6 +216,8 @@ func avifSamples() []sample {
 	thumbnail := av1Part(10, 8)
 	thumbnail.refs = []testRef{{"thmb", []uint64{1}}}
 	tile := av1Part(32, 32)
+	multiplied := av1Part(40, 30)
+	multiplied.refs = []testRef{{"prem", []uint64{2}}}
 	return []sample{
 		{"avif/plain", avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
 		{"avif/sequenceWithStill", avifBuild{brand: "avis", parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
@@ -229,6 +231,9 @@ func avifSamples() []sample {
 		{"avif/exifIsNotOrientation", avifBuild{parts: []avifPart{av1Part(40, 30, profile), exif}}.bytes(),
 			with(base, func(i *Info) { i.AncillaryBytes, i.Profile, i.Normalized = 104+int64(len(exif.data)), true, true })},
 		{"avif/alpha", avifBuild{parts: []avifPart{av1Part(40, 30), alphaOf(1)}}.bytes(), with(base, withAlpha)},
+		{"avif/premultiplied", avifBuild{parts: []avifPart{multiplied, alphaOf(1)}}.bytes(),
+			with(base, func(i *Info) { i.Bands, i.Alpha, i.Premultiplied = 4, true, true })},
+		{"avif/premultipliedByNoAlpha", avifBuild{parts: []avifPart{multiplied, av1Part(40, 30)}}.bytes(), base},
 		{"avif/alphaOfAnother", avifBuild{parts: []avifPart{av1Part(40, 30), alphaOf(3), av1Part(40, 30)}}.bytes(), base},
 		{"avif/mono", avifBuild{parts: []avifPart{mono}}.bytes(), with(base, func(i *Info) { i.Bands, i.NarrowGrey = 1, true })},
 		{"avif/monoAlpha", avifBuild{parts: []avifPart{mono, alphaOf(1)}}.bytes(), with(base, func(i *Info) { i.Bands, i.Alpha, i.NarrowGrey = 2, true, true })},

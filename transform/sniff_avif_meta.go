@@ -20,9 +20,11 @@ type avif struct {
 	spans        int
 	coded        avifCode // of the AV1 data of the primary image or of a tile
 	narrow       bool
-	given        int // associations of a property with an item
-	read         uint64
-	lengthSize   int // of a length of iloc, in bytes
+	// premultiplied says that the primary image refers to its alpha so.
+	premultiplied bool
+	given         int // associations of a property with an item
+	read          uint64
+	lengthSize    int // of a length of iloc, in bytes
 }
 
 // The tables of a picture are small; one that is not is made to do harm.

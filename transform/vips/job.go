@@ -66,7 +66,7 @@ func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: flag(used != info),
 		bits:      C.int(max(info.Bits, 8)), grey: flag(info.Format == transform.AVIF && !info.Colour()),
-		narrow:  flag(info.NarrowGrey && !widensGrey()),
+		narrow: flag(info.NarrowGrey && !widensGrey()), premultiplied: flag(info.Premultiplied),
 		partial: flag(info.Partial), frame: rect(info.Frame),
 	}
 	// Decoders of AVIF give colour, even of grey.

@@ -74,6 +74,22 @@ widen(PictorChain *chain)
 	return PICTOR_OK;
 }
 
+// divide takes alpha out of colours that were multiplied by it.
+static int
+divide(PictorChain *chain)
+{
+	VipsBandFormat format = vips_image_get_format(chain->image);
+	// As in widen: what libvips makes of the largest sample.
+	double top = format == VIPS_FORMAT_USHORT ? 65536 - (1 << (16 - chain->bits)) : 255;
+
+	if (!vips_image_hasalpha(chain->image))
+		return PICTOR_OK;
+	PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, "max_alpha", top, NULL));
+	PICTOR_DO(chain, vips_linear1(chain->image, &out, 1, 0.5, NULL)); // as the cast rounds down
+	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	return PICTOR_OK;
+}
+
 // Every loader reads in sequence, from the top: no frame is held that the
 // format does not force on its decoder.
 int
@@ -120,6 +136,8 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	chain->bits = source->bits;
 	chain->grey = source->grey;
 	if (source->narrow && widen(chain))
+		return PICTOR_BROKEN;
+	if (source->premultiplied && divide(chain))
 		return PICTOR_BROKEN;
 	return check_size(source, chain->image);
 }

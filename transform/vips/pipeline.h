@@ -43,6 +43,7 @@ typedef struct {
 	int bits;          // of a sample: 8, 10, 12 or 16
 	int grey;          // AVIF: without colour, though it is decoded to RGB
 	int narrow;        // AVIF: grey of 16 to 235, which the decoder leaves so
+	int premultiplied; // AVIF: colours were multiplied by alpha
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
 } PictorSource;
