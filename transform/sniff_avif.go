@@ -275,6 +275,9 @@ func (a *avif) verifyItem(item *avifItem, info *Info) error {
 	switch {
 	case item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight:
 		return broken("the AVIF has a part without a size or larger than the image")
+	case item.layered:
+		// libheif shows another one.
+		return notRead("AVIFs of which one layer is selected (lsel) are not supported")
 	case item.kind == "av01":
 		return a.verifyAV1(item, info)
 	case item.kind == "grid" && !item.isTile:

@@ -227,6 +227,7 @@ func avifSamples() []sample {
 		{"avif/turned", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{1}))}}.bytes(), with(base, swapSides)},
 		{"avif/turnedBack", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{3}), bmffBox("imir", []byte{1}))}}.bytes(), with(base, swapSides)},
 		{"avif/upsideDown", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{2}))}}.bytes(), base},
+		{"avif/allLayers", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(2, 0xFFFF)))}}.bytes(), base},
 		{"avif/notCropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(40, 30))}}.bytes(), base},
 		{"avif/exifIsNotOrientation", avifBuild{parts: []avifPart{av1Part(40, 30, profile), exif}}.bytes(),
 			with(base, func(i *Info) { i.AncillaryBytes, i.Profile, i.Normalized = 104+int64(len(exif.data)), true, true })},

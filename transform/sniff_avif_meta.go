@@ -71,6 +71,7 @@ type avifItem struct {
 	code          avifCode
 	alpha         bool
 	cropped       bool
+	layered       bool // a layer of it is to be shown, by lsel
 
 	role   avifRole
 	isTile bool
@@ -354,6 +355,9 @@ func (i *avifItem) take(p avifProperty) error {
 		i.code.read(p.body)
 	case "clap":
 		return i.takeCrop(&f)
+	case "lsel": // ISO/IEC 23008-12 §6.5.11
+		const all = 0xFFFF
+		i.layered = f.uint(2) != all
 	}
 	return tooShort(&f)
 }

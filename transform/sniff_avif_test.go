@@ -27,6 +27,7 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 		return avifBuild{parts: one, extra: bmffBox(table, be(4, 0, 4, 0))}.bytes()
 	}
 	whole := avifBuild{parts: one}.bytes()
+	layer := av1Part(32, 32, bmffBox("lsel", be(2, 0)))
 	all := []refusal{
 		{"type box alone", ftyp, ErrTruncated, "before the image is described"},
 		{"moving only", append(slices.Clip(ftyp), bmffBox("moov")...), ErrUnsupported, "without a still image"},
@@ -45,6 +46,10 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 		{"no width", size(0, 30), ErrMalformed, "no width"},
 		{"no height", size(40, 0), ErrMalformed, "no width or no height"},
 		{"width of 32 bits", size(1<<31, 30), ErrMalformed, "no width"},
+		{"layer", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(2, 1)))}}.bytes(), ErrUnsupported, "lsel"},
+		{"layer of a tile", avifBuild{wide: true, parts: []avifPart{gridPart(1, 2, 40, 30, 2, 3), layer, layer}}.bytes(),
+			ErrUnsupported, "lsel"},
+		{"layer cut off", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(1, 1)))}}.bytes(), ErrMalformed, "table"},
 		{"cropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(39, 30))}}.bytes(), ErrUnsupported, "cropped"},
 	}
 	for _, table := range []string{"pitm", "iloc", "iinf", "iprp", "iref", "idat"} {
