@@ -30,16 +30,10 @@ type gifWalk struct {
 }
 
 func sniffGIF(b []byte, info *Info) error {
-	const signature, screen = 6, 7
-	if len(b) < signature+screen {
-		return cutShort("the GIF ends in its header")
-	}
-	s := b[signature:]
 	info.Bands = 3
-	info.Width, info.Height = int(binary.LittleEndian.Uint16(s)), int(binary.LittleEndian.Uint16(s[2:]))
-	w := gifWalk{rest: s[screen:], info: info}
-	if !w.skipColours(s[4]) {
-		return w.cut()
+	w := gifWalk{info: info}
+	if err := w.header(b); err != nil {
+		return err
 	}
 	err := w.blocks()
 	if err == nil && len(w.empty) == 0 {
@@ -51,6 +45,21 @@ func sniffGIF(b []byte, info *Info) error {
 		return nil
 	}
 	return err
+}
+
+// header reads the logical screen (GIF89a §18), and begins the walk behind it.
+func (w *gifWalk) header(b []byte) error {
+	const signature, screen = 6, 7
+	if len(b) < signature+screen {
+		return cutShort("the GIF ends in its header")
+	}
+	s := b[signature:]
+	w.info.Width, w.info.Height = int(binary.LittleEndian.Uint16(s)), int(binary.LittleEndian.Uint16(s[2:]))
+	w.rest = s[screen:]
+	if !w.skipColours(s[4]) {
+		return w.cut()
+	}
+	return nil
 }
 
 // end is where the whole frames of a GIF end that breaks off or goes on with

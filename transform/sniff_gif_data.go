@@ -84,9 +84,8 @@ func (r *gifBits) code(size int) (int, bool) {
 // repairGIF makes comments of empty extensions and ends a GIF behind its whole
 // frames.
 func repairGIF(b []byte, end int64) (Repair, bool) {
-	const signature, screen = 6, 7
-	w := gifWalk{rest: b[signature+screen:], info: &Info{}}
-	if !w.skipColours(b[signature+4]) || w.blocks() == nil && len(w.empty) == 0 {
+	w := gifWalk{info: &Info{}}
+	if w.header(b) != nil || w.blocks() == nil && len(w.empty) == 0 {
 		return Repair{}, false
 	}
 	stop := w.end(b)
