@@ -150,7 +150,11 @@ func TestSlowReadersDoNotBlockOthers(t *testing.T) {
 				if n := g.oomKills(); n > 0 || peak > limit/10*9 {
 					t.Errorf("%d OOM kills, %d MiB of %d in use", n, peak/mib, limit/mib)
 				}
-				if quiet && h.percentile(0.99) > 50*time.Millisecond {
+				most := 50 * time.Millisecond
+				if strings.HasSuffix(tc.name, "each") { // 2.4 GB are fetched and written meanwhile
+					most = 250 * time.Millisecond
+				}
+				if quiet && h.percentile(0.99) > most {
 					t.Errorf("hits: %v", h)
 				}
 			})
