@@ -152,6 +152,7 @@ func TestEmptyExtensionsOfAGIFBecomeComments(t *testing.T) {
 			"two frames":     {empty, frame, frame, gifEnd},
 			"no end":         {empty, frame},
 			"junk behind it": {empty, frame, []byte("??")},
+			"no pixels":      {empty, gifRect(3, 0, 4, 0), gifEnd},
 		} {
 			b := gifFile(10, 8, blocks...)
 			got, err := Sniff(b)

@@ -220,12 +220,8 @@ func (s *stripper) webp() bool {
 // gif drops comments and application blocks but the one that says how often
 // an animation is shown.
 func (s *stripper) gif() bool {
-	const signature, screen = 6, 7
-	if len(s.in) < signature+screen {
-		return false
-	}
-	w := gifWalk{rest: s.in[signature+screen:], info: &Info{}}
-	if !w.skipColours(s.in[signature+4]) {
+	w := gifWalk{info: &Info{}}
+	if w.header(s.in) != nil {
 		return false
 	}
 	s.out = append(s.out, s.in[:len(s.in)-len(w.rest)]...)
