@@ -13,24 +13,31 @@ const (
 	exifTagCopyright   = 0x8298
 )
 
+// exifStart is the byte order of an EXIF block and where its first directory is
+// (TIFF 6.0, section 2); not ok where the block is no EXIF.
+func exifStart(b []byte) (order binary.ByteOrder, dir uint64, ok bool) {
+	switch {
+	case len(b) < 8:
+		return nil, 0, false
+	case hasMagic(b, 0, "II*\x00"):
+		order = binary.LittleEndian
+	case hasMagic(b, 0, "MM\x00*"):
+		order = binary.BigEndian
+	default:
+		return nil, 0, false
+	}
+	return order, uint64(order.Uint32(b[4:])), true
+}
+
 // exifEntries are those of the first directory of an EXIF block, by tag, with
 // the tag cut off; none where it cannot be read. No other directory is
 // visited, so directories that point at each other are harmless.
 func exifEntries(b []byte) func(yield func(order binary.ByteOrder, tag uint16, entry []byte) bool) {
 	return func(yield func(binary.ByteOrder, uint16, []byte) bool) {
-		var order binary.ByteOrder
-		switch {
-		case hasMagic(b, 0, "II*\x00"):
-			order = binary.LittleEndian
-		case hasMagic(b, 0, "MM\x00*"):
-			order = binary.BigEndian
-		default:
+		order, dir, ok := exifStart(b)
+		if !ok {
 			return
 		}
-		if len(b) < 8 {
-			return
-		}
-		dir := uint64(order.Uint32(b[4:]))
 		if dir+2 > uint64(len(b)) {
 			return
 		}

@@ -1,7 +1,5 @@
 package transform
 
-import "encoding/binary"
-
 // What the directories of an EXIF block may have together. Values may share
 // bytes, and libexif copies each: a block of 64 KiB can become megabytes.
 const (
@@ -15,20 +13,12 @@ var exifTypes = [13]uint64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8}
 // exifBounded says whether a block can be read at little cost: its values take
 // no more than twice its size.
 func exifBounded(b []byte) bool {
-	var order binary.ByteOrder
-	switch {
-	case hasMagic(b, 0, "II*\x00"):
-		order = binary.LittleEndian
-	case hasMagic(b, 0, "MM\x00*"):
-		order = binary.BigEndian
-	default:
-		return false
-	}
-	if len(b) < 8 {
+	order, first, ok := exifStart(b)
+	if !ok {
 		return false
 	}
 	entries, size := 0, uint64(0)
-	places := []uint64{uint64(order.Uint32(b[4:]))}
+	places := []uint64{first}
 	for n := 0; n < len(places); n++ {
 		dir := places[n]
 		if dir == 0 || dir+2 > uint64(len(b)) {
