@@ -49,6 +49,16 @@ lay_frame(PictorChain *chain, const PictorSource *source)
 	return PICTOR_OK;
 }
 
+// largest_sample is what libvips makes of the largest sample of an AVIF: it shifts
+// more bits than 8 to the upper end of sixteen.
+static double
+largest_sample(const PictorChain *chain)
+{
+	if (vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT)
+		return 65536 - (1 << (16 - chain->bits));
+	return 255;
+}
+
 // widen brings grey of 16 to 235, or so of more bits, to the full range. Alpha
 // always has it.
 static int
@@ -57,10 +67,8 @@ widen(PictorChain *chain)
 	VipsBandFormat format = vips_image_get_format(chain->image);
 	int bands = vips_image_get_bands(chain->image);
 	int colours = vips_image_hasalpha(chain->image) ? bands - 1 : bands;
-	// libvips shifts more bits than 8 to the upper end of sixteen.
 	double unit = format == VIPS_FORMAT_USHORT ? 256 : 1;
-	double top = format == VIPS_FORMAT_USHORT ? 65536 - (1 << (16 - chain->bits)) : 255;
-	double by = top / (219 * unit);
+	double by = largest_sample(chain) / (219 * unit);
 	double a[4], b[4];
 
 	if (bands > 4)
@@ -79,12 +87,10 @@ static int
 divide(PictorChain *chain)
 {
 	VipsBandFormat format = vips_image_get_format(chain->image);
-	// As in widen: what libvips makes of the largest sample.
-	double top = format == VIPS_FORMAT_USHORT ? 65536 - (1 << (16 - chain->bits)) : 255;
 
 	if (!vips_image_hasalpha(chain->image))
 		return PICTOR_OK;
-	PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, "max_alpha", top, NULL));
+	PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, "max_alpha", largest_sample(chain), NULL));
 	PICTOR_DO(chain, vips_linear1(chain->image, &out, 1, 0.5, NULL)); // as the cast rounds down
 	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
