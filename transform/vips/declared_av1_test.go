@@ -1,8 +1,6 @@
 package vips
 
 import (
-	"encoding/base64"
-	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -28,10 +26,7 @@ FLm/KKIDEk0R9N2vWuyj`
 
 func TestColourThatAnAV1StreamDeclares(t *testing.T) {
 	for file, matrix := range map[string][3][3]float64{av1P3: fromP3, av12020: from2020} {
-		b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(file, "\n", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := fromBase64(t, file)
 		name := "P3"
 		if file == av12020 {
 			name = "2020"

@@ -1,7 +1,6 @@
 package vips
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -140,10 +139,7 @@ func TestColourThatAPNGDeclares(t *testing.T) {
 }
 
 func TestColourThatAnAVIFDeclares(t *testing.T) {
-	grey, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(greyAVIF, "\n", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	grey := fromBase64(t, greyAVIF)
 	rgb := run(t, picturetest.PNG(flat(image.NewNRGBA, plainRGB)), parse(t, "f:avif/q:100")).Body
 	for code, as := range map[[2]int]struct {
 		matrix [3][3]float64

@@ -8,7 +8,6 @@ import "C"
 
 import (
 	"encoding/base64"
-	"strings"
 	"sync"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -26,7 +25,7 @@ AAAAABNjb2xybmNseAABAA0ABgAAAAAXaXBtYQAAAAAAAAABAAEEAQKDBAAAAB5tZGF0EgAKCBgM/9hg
 // as it does with colour: libheif 1.15 does not. Only a try tells, as libvips
 // loads libheif by itself.
 var widensGrey = sync.OnceValue(func() bool {
-	b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(narrowGrey, "\n", ""))
+	b, err := base64.StdEncoding.DecodeString(narrowGrey)
 	if err != nil {
 		return false // it is in this file
 	}

@@ -2,7 +2,6 @@ package vips
 
 import (
 	"bytes"
-	"encoding/base64"
 	"image/color"
 	"strings"
 	"testing"
@@ -38,10 +37,7 @@ AAAAABNjb2xybmNseAABAA0ABoAAAAAXaXBtYQAAAAAAAAABAAEEAQKDBAAAAB9tZGF0EgAKCFgM/9jw
 
 func TestGreyOfAnAVIFHasItsFullRange(t *testing.T) {
 	for name, file := range greyRanges {
-		b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(file, "\n", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := fromBase64(t, file)
 		inStream := bytes.Replace(b, []byte("colrnclx"), []byte("freenclx"), 1)
 		wrong := bytes.Clone(b) // the box counts before the stream
 		wrong[bytes.Index(b, []byte("colrnclx"))+len("colrnclx")+6] ^= 0x80

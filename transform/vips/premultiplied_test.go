@@ -2,9 +2,7 @@ package vips
 
 import (
 	"bytes"
-	"encoding/base64"
 	"image/color"
-	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -42,10 +40,7 @@ CVgM/9jQENBogDIWEAAAABS5tosdlZNFFsqUbkqOTmqc3Q==`,
 func TestPremultipliedAVIF(t *testing.T) {
 	want := color.NRGBA{200, 100, 50, 128}
 	for name, file := range premultipliedAVIFs {
-		b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(file, "\n", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := fromBase64(t, file)
 		if !sniffed(t, b).Premultiplied {
 			t.Errorf("%s: not seen", name)
 		}

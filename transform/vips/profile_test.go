@@ -71,10 +71,7 @@ func samplesCases(t testing.TB) []samplesCase {
 	intoJPEG := func(b []byte) func([]byte) []byte {
 		return func(profile []byte) []byte { return picturetest.WithJPEGProfile(b, profile) }
 	}
-	avif, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(greyAVIF, "\n", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	avif := fromBase64(t, greyAVIF)
 	deep := func(c color.Color) []byte { return picturetest.PNG(flat(image.NewNRGBA64, c)) }
 	// 55 of 255 in linear light is 128 in sRGB: 1.055*(55/255)^(1/2.4)-0.055 = 0.502.
 	grey, glass := color.NRGBA{128, 128, 128, 255}, color.NRGBA{128, 128, 128, 128}
@@ -101,6 +98,16 @@ func samplesCases(t testing.TB) []samplesCase {
 		{"AVIF with alpha", "RGB ", swapped(t, "f:avif/q:100", plainRGBA), plainRGBA, rgba},
 		{"grey AVIF", "GRAY", func(p []byte) []byte { return picturetest.WithAVIFProfile(avif, p) }, plainGrey, grey},
 	}
+}
+
+// fromBase64 is a file that is in the tests as text, in lines.
+func fromBase64(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // decoded is what any other program sees in a result, as far as Go decodes it.
