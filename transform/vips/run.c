@@ -79,6 +79,11 @@ pictor_start(void)
 {
 	g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, quiet, NULL);
 	small_stacks();
+	// A loader that cannot give an image line by line would put one of more
+	// than 100 MB into a file on disk, which the sandbox refuses. The working
+	// set of a job has room for it in memory. The variable is read when the
+	// first image is loaded, and takes numbers of 31 bits: a PiB.
+	g_setenv("VIPS_DISC_THRESHOLD", "1048576g", TRUE);
 	// Unknown bytes would fall through to ImageMagick, matio and other
 	// loaders that were never made for strangers' files.
 	vips_operation_block_set("VipsForeignLoad", TRUE);
