@@ -2,6 +2,7 @@ package transform
 
 import (
 	"encoding/binary"
+	"iter"
 	"slices"
 )
 
@@ -67,13 +68,20 @@ func repairWebP(end int64) Repair {
 func (r Repair) Apply(b []byte) []byte {
 	out := make([]byte, r.Size)
 	copy(out, b)
-	r.onto(out)
+	for at, patch := range r.All() {
+		copy(out[at:], patch)
+	}
 	return out[r.From:]
 }
 
-func (r Repair) onto(out []byte) {
-	for _, p := range r.Patches {
-		copy(out[p.At:], p.Bytes)
+// All yields the place and the bytes of each patch, in order.
+func (r Repair) All() iter.Seq2[int64, []byte] {
+	return func(yield func(int64, []byte) bool) {
+		for _, p := range r.Patches {
+			if !yield(p.At, p.Bytes) {
+				return
+			}
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func TestARepairedViewLeavesTheSourceAlone(t *testing.T) {
 			{Size: int64(size)},
 			{Patches: []Patch{{int64(size) / 2, []byte("B")}}, From: int64(size) / 2, Size: int64(size)},
 		} {
-			view, done, err := s.Repaired(r)
+			view, done, err := s.Patched(r.From, r.Size, r.All())
 			if err != nil {
 				t.Fatalf("%d bytes: %v", size, err)
 			}
@@ -48,8 +48,15 @@ func TestARepairedViewLeavesTheSourceAlone(t *testing.T) {
 		if got, err := s.Bytes(); err != nil || !bytes.Equal(got, b) {
 			t.Errorf("%d bytes: the source changed (%v)", size, err)
 		}
-		if _, _, err := s.Repaired(ending(int64(size)+1, make([]byte, repairSlack)...)); err == nil {
-			t.Errorf("%d bytes: a repair may be of any size", size)
+		for _, r := range []Repair{
+			ending(int64(size)+1, make([]byte, page)...),
+			{Patches: []Patch{{int64(size + 2*page), []byte("A")}}, Size: int64(size)},
+			{Patches: []Patch{{-1, []byte("A")}}, Size: int64(size)},
+			{From: int64(size), Size: int64(size)},
+		} {
+			if _, _, err := s.Patched(r.From, r.Size, r.All()); err == nil {
+				t.Errorf("%d bytes: patched from %d to %d", size, r.From, r.Size)
+			}
 		}
 	}
 }

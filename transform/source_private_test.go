@@ -27,8 +27,8 @@ func TestPrivateSourceIsReadWithoutAFile(t *testing.T) {
 		if _, err := s.Write([]byte("x")); !errors.Is(err, errSealed) {
 			t.Errorf("a write: %v", err)
 		}
-		if _, _, err := s.Repaired(Repair{Size: int64(len(text))}); !errors.Is(err, errPrivate) {
-			t.Errorf("a repair: %v", err)
+		if _, _, err := s.Patched(0, int64(len(text)), Repair{}.All()); !errors.Is(err, errPrivate) {
+			t.Errorf("a patched view: %v", err)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -31,7 +31,7 @@ func openDecodable(s *transform.Source, info transform.Info, needed transform.Ne
 	if !ok {
 		return nil, errBroken
 	}
-	d.b, d.close, err = s.Repaired(r)
+	d.b, d.close, err = s.Patched(r.From, r.Size, r.All())
 	return d, err
 }
 
@@ -55,7 +55,7 @@ func (d *decodable) try(work func([]byte) error) error {
 		return err
 	}
 	d.close()
-	if d.b, d.close, failed = d.source.Repaired(r); failed != nil {
+	if d.b, d.close, failed = d.source.Patched(r.From, r.Size, r.All()); failed != nil {
 		d.b, d.close = nil, func() {}
 		return failed
 	}
