@@ -5,16 +5,6 @@ import (
 	"math"
 )
 
-// ColourSpace is a colour space that a source declares by numbers, without a
-// profile. The zero value is for a source that declares none, or sRGB.
-type ColourSpace struct {
-	// Primaries are x and y of red, green, blue and white.
-	Primaries [8]float64
-	// Curve leads to linear light, as parametricCurveType 3 has it (ICC.1:2022
-	// §10.18): (a*v+b)^g from d on, and c*v before, in the order g, a, b, c, d.
-	Curve [5]float64
-}
-
 const d65X, d65Y = 0.3127, 0.3290
 
 // cicpPrimaries are those of ITU-T H.273 table 2. Numbers that are not here
@@ -65,10 +55,17 @@ func cicp(primaries, transfer int) (s ColourSpace, ok bool) {
 	return s, ok && known
 }
 
+// declare puts into info a colour space, which the pipeline leads to sRGB or keeps
+// as a profile. One that is not read is lost in a result.
+func declare(info *Info, s ColourSpace, unread bool) {
+	info.Declared = s
+	info.Normalized = info.Normalized || unread || s != ColourSpace{}
+}
+
 // unlessSRGB is s, or the zero value where nobody could tell it from sRGB: with
 // primaries as encoders round them, and a power of 2.2 in the place of the
 // curve, which PNG's gAMA cannot tell better.
-func (s ColourSpace) unlessSRGB() ColourSpace {
+func unlessSRGB(s ColourSpace) ColourSpace {
 	const near, nearGamma = 0.002, 0.05
 	srgb := cicpPrimaries[1]
 	for i := range srgb {
@@ -113,7 +110,7 @@ var (
 
 // colorants are the columns of red, green and blue in XYZ as seen under D50
 // (ICC.1:2022 annex E). ok is false where the primaries are none.
-func (s ColourSpace) colorants() (columns [3][3]float64, ok bool) {
+func colorants(s ColourSpace) (columns [3][3]float64, ok bool) {
 	xyz := func(i int) [3]float64 {
 		x, y := s.Primaries[i], s.Primaries[i+1]
 		return [3]float64{x / y, 1, (1 - x - y) / y}
@@ -143,13 +140,13 @@ func (s ColourSpace) colorants() (columns [3][3]float64, ok bool) {
 	return columns, true
 }
 
-// Profile is an ICC profile of the space, for samples of colour or of grey. It
+// DeclaredProfile is an ICC profile of a colour space that numbers declare, for samples of colour or of grey. It
 // is nil for the zero value.
-func (s ColourSpace) Profile(colour bool) []byte {
+func DeclaredProfile(s ColourSpace, colour bool) []byte {
 	if s == (ColourSpace{}) {
 		return nil
 	}
-	columns, ok := s.colorants()
+	columns, ok := colorants(s)
 	if !ok {
 		return nil
 	}

@@ -14,7 +14,7 @@ func TestColorants(t *testing.T) {
 		1:  {{0.43607, 0.22249, 0.01392}, {0.38515, 0.71687, 0.09708}, {0.14307, 0.06061, 0.71410}},
 		12: {{0.51512, 0.24120, -0.00105}, {0.29198, 0.69225, 0.04189}, {0.15710, 0.06657, 0.78407}},
 	} {
-		got, ok := ColourSpace{Primaries: cicpPrimaries[primaries]}.colorants()
+		got, ok := colorants(ColourSpace{Primaries: cicpPrimaries[primaries]})
 		if !ok {
 			t.Errorf("primaries %d have no colorants", primaries)
 		}
@@ -43,7 +43,7 @@ func FuzzPNGColour(f *testing.F) {
 				t.Fatalf("%+v", s)
 			}
 		}
-		b := s.Profile(colour)
+		b := DeclaredProfile(s, colour)
 		if b == nil != (s == ColourSpace{}) {
 			t.Fatalf("%+v has a profile of %d bytes", s, len(b))
 		}

@@ -77,17 +77,20 @@ func (i Info) Colour() bool {
 	return i.Bands > 1
 }
 
-// declare takes a colour space, which the pipeline leads to sRGB or keeps as a
-// profile. One that is not read is lost in a result.
-func (i *Info) declare(s ColourSpace, unread bool) {
-	i.Declared = s
-	i.Normalized = i.Normalized || unread || s != ColourSpace{}
-}
-
 // Used is what p works on: the picture, or its thumbnail.
 func (i Info) Used(p Params) Info {
 	if p.EnforceThumbnail && i.ThumbWidth > 0 && i.ThumbHeight > 0 {
 		i.Width, i.Height = i.ThumbWidth, i.ThumbHeight
 	}
 	return i
+}
+
+// ColourSpace is a colour space that a source declares by numbers, without a
+// profile. The zero value is for a source that declares none, or sRGB.
+type ColourSpace struct {
+	// Primaries are x and y of red, green, blue and white.
+	Primaries [8]float64
+	// Curve leads to linear light, as parametricCurveType 3 has it (ICC.1:2022
+	// §10.18): (a*v+b)^g from d on, and c*v before, in the order g, a, b, c, d.
+	Curve [5]float64
 }

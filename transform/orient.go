@@ -136,3 +136,10 @@ func (o orientation) turned(r Rect, w, h int) Rect {
 	}
 	return r
 }
+
+// TurnsUpright says whether the orientation that the camera wrote is applied
+// to the pixels. What is asked besides may undo that turn: the orientation is
+// then still no longer what the source says.
+func (p Params) TurnsUpright(info Info) bool {
+	return !p.IgnoreOrientation && info.Orientation > 1
+}

@@ -150,7 +150,8 @@ func (a *avif) declare(info *Info) {
 	info.NarrowGrey = narrow && !info.Colour()
 	info.Premultiplied = a.premultiplied && info.Alpha
 	if !info.Profile {
-		info.declare(code.space())
+		space, unread := code.space()
+		declare(info, space, unread)
 	}
 }
 

@@ -34,5 +34,5 @@ func (c avifCode) space() (s ColourSpace, unread bool) {
 	if !ok {
 		return ColourSpace{}, true
 	}
-	return s.unlessSRGB(), false
+	return unlessSRGB(s), false
 }

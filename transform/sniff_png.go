@@ -88,7 +88,7 @@ func pngChunks(b []byte, at int, info *Info) (int, error) {
 	var hasData, hasEXIF bool
 	var colour pngColour
 	// Also where an end is missing: the data may be whole all the same.
-	defer func() { info.declare(colour.declared(info.Profile, info.Colour()), colour.unread) }()
+	defer func() { declare(info, colour.declared(info.Profile, info.Colour()), colour.unread) }()
 	for {
 		rest := b[at:]
 		if len(rest) < overhead {

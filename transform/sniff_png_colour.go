@@ -35,7 +35,7 @@ func (c *pngColour) read(name string, data []byte) {
 		for i, to := range order {
 			c.primaries[to] = float64(binary.BigEndian.Uint32(data[4*i:])) / unit
 		}
-		_, c.chrm = ColourSpace{Primaries: c.primaries}.colorants()
+		_, c.chrm = colorants(ColourSpace{Primaries: c.primaries})
 	}
 }
 
@@ -61,5 +61,5 @@ func (c *pngColour) declared(profile, colour bool) ColourSpace {
 	if !colour {
 		s.Primaries = cicpPrimaries[1] // grey has none
 	}
-	return s.unlessSRGB()
+	return unlessSRGB(s)
 }

@@ -6,25 +6,6 @@ import (
 	"slices"
 )
 
-// Changes says whether p makes another picture of a source than the source
-// itself, besides encoding it anew: another size, another way up, other
-// colours, another format, or a form of encoding that was asked for. Where it
-// does not, a result that came out larger than its source is no use to
-// anybody.
-func (p Params) Changes(info Info, g Geometry) bool {
-	whole := Rect{0, 0, info.Width, info.Height}
-	same := g.Cut == whole && g.Crop == whole && g.ScaledWidth == info.Width && g.ScaledHeight == info.Height &&
-		!g.Turns() && !p.TurnsUpright(info) && !g.Extends() && info.Frames == 1 && p.Format == info.Format
-	_, opaque := p.Background.Under(p.Format)
-	covered := info.Alpha && (opaque || p.Background.On)
-	recoloured := info.Normalized || info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)
-	p.Format, p.Quality, p.FormatQuality, p.MaxBytes = FormatUnknown, 0, Qualities{}, 0
-	encoded := p.JPEG != JPEGOptions{} || p.PNG != PNGOptions{} || p.WebP != WebPOptions{} || p.AVIF != AVIFOptions{}
-	painted := p.Brightness != 0 || p.Shift != [3]int{} || p.Contrast.On || p.Saturation.On || p.Monochrome.Intensity > 0 ||
-		p.looksAround() || p.Watermark.On() || p.masks() || p.EnforceThumbnail
-	return !same || covered || recoloured || encoded || painted
-}
-
 // StripSource gives a source's own bytes without the metadata that p does not
 // keep, pixels untouched. ok is false where that cannot be done here: an AVIF
 // with metadata, and a source that says whose it is where p keeps that and

@@ -182,39 +182,3 @@ func FuzzStripSource(f *testing.F) {
 		}
 	})
 }
-
-func TestChanges(t *testing.T) {
-	info := Info{Format: JPEG, Width: 400, Height: 300, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}
-	changed := func(change func(*Info)) Info {
-		i := info
-		change(&i)
-		return i
-	}
-	for options, want := range map[string]bool{
-		"f:jpg": false, "f:jpg/q:100": false, "f:jpg/w:400": false, "f:jpg/w:900": false, "f:jpg/sm:0": false, "f:jpg/mb:10": false, "f:jpg/bg:fff": false,
-		"f:webp": true, "f:jpg/w:399": true, "f:jpg/w:500/el:1": true, "f:jpg/rot:90": true, "f:jpg/fl:1": true, "f:jpg/c:100:100": true, "f:jpg/pd:1": true,
-		"f:jpg/bl:1": true, "f:jpg/sh:1": true, "f:jpg/pix:2": true, "f:jpg/br:1": true, "f:jpg/co:2": true, "f:jpg/sa:2": true, "f:jpg/mc:1": true,
-		"f:jpg/wm:1": true, "f:jpg/rc:1": true, "f:jpg/mk:circle": true, "f:jpg/jpgo:1": true,
-	} {
-		p, err := set(options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := p.Changes(info, NewGeometry(info, p)); got != want {
-			t.Errorf("%s: %v, want %v", options, got, want)
-		}
-	}
-	for name, i := range map[string]Info{
-		"turned": changed(func(i *Info) { i.Orientation = 6 }), "several frames": changed(func(i *Info) { i.Frames = 2 }),
-		"a profile": changed(func(i *Info) { i.Profile = true }), "deep": changed(func(i *Info) { i.Bits = 16 }),
-	} {
-		if p := (Params{Format: JPEG}); !p.Changes(i, NewGeometry(i, p)) {
-			t.Errorf("%s: it is served as it is", name)
-		}
-	}
-	glass := changed(func(i *Info) { i.Format, i.Alpha = PNG, true })
-	p, _ := set("f:png/bg:fff")
-	if !p.Changes(glass, NewGeometry(glass, p)) {
-		t.Error("a background does not show")
-	}
-}

@@ -7,13 +7,6 @@ import (
 	"io"
 )
 
-// TurnsUpright says whether the orientation that the camera wrote is applied
-// to the pixels. What is asked besides may undo that turn: the orientation is
-// then still no longer what the source says.
-func (p Params) TurnsUpright(info Info) bool {
-	return !p.IgnoreOrientation && info.Orientation > 1
-}
-
 // tiffOrientation is the property that repeats EXIF's orientation in XMP (XMP
 // specification part 2, §3.1).
 var tiffOrientation = xml.Name{Space: "http://ns.adobe.com/tiff/1.0/", Local: "Orientation"}

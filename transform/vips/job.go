@@ -70,7 +70,7 @@ func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 		partial: flag(info.Partial), frame: rect(info.Frame),
 	}
 	// Decoders of AVIF give colour, even of grey.
-	profile := info.Declared.Profile(info.Colour() || info.Format == transform.AVIF)
+	profile := transform.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
 	source.profile_size = C.size_t(copy(unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile)), profile))
 	return source
 }
