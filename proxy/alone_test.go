@@ -13,6 +13,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -21,7 +22,7 @@ import (
 // 1 MiB.
 func aloneRig(t *testing.T) *rig {
 	t.Helper()
-	info, err := transform.Sniff(picturetest.PNG(picturetest.Chart(400, 300)))
+	info, err := container.Sniff(picturetest.PNG(picturetest.Chart(400, 300)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,8 @@ var parsers = map[string][]string{
 		"metaOf", "whole", "refusal", "names"},
 	"proxy/signedurl": {"Parse", "Verify", "Diagnose", "decryptSource", "Repair"},
 	"proxy/thumbor":   {"Verify", "Parse"},
-	"transform": {"Sniff", "exifOrientation", "StripSource", "StripWebP", "CopyrightXMP", "CopyrightIPTC", "UprightXMP",
-		"pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair", "av1Sequences"},
+	"transform/container": {"Sniff", "exifOrientation", "StripSource", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
+		"UprightXMP", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair", "av1Sequences"},
 	"transform/worker": {"readFrame", "answer", "cleanMappings", "parseFigures"},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // source is a source in use: by those who work on it or wait for it, and while
@@ -339,7 +340,7 @@ func (src *source) sniff() (transform.Info, error) {
 	}
 	// The worker maps the pages itself; here they would only be counted twice.
 	defer src.data.Release()
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		err = &badPicture{info, err}
 	}

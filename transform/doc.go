@@ -4,6 +4,7 @@
 // (Transformer).
 //
 // It is pure Go and imports nothing of pictor, so that a backend which only
-// mints URLs can use it. It never decodes pixels: Sniff reads headers and
-// structure, the pixels are the business of transform/vips in a worker process.
+// mints URLs can use it. It reads no image: headers and structure are the
+// business of transform/container, pixels that of transform/vips in a worker
+// process.
 package transform

@@ -2,7 +2,7 @@ package transform
 
 import "errors"
 
-// Errors of Sniff, Limits and the Transformers. Each is wrapped once with a
+// Errors of container.Sniff, Limits and the Transformers. Each is wrapped once with a
 // sentence about the picture at hand; that sentence never tells anything of
 // the server's inside and may be shown to whoever asked.
 var (

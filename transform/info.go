@@ -1,7 +1,7 @@
 package transform
 
 // Info is what the header and the structure of a picture tell, before any
-// pixel is decoded. Sniff makes it; Geometry and WorkingSet live off it.
+// pixel is decoded. container.Sniff makes it; Geometry and WorkingSet live off it.
 type Info struct {
 	Format Format
 	// Width and Height are pixels as stored, before Orientation is applied.

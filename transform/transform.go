@@ -21,12 +21,12 @@ type Picture struct {
 // srcset share a job, so that they can share a decode.
 type Job struct {
 	Source *Source
-	// Info is what Sniff said of the source.
+	// Info is what container.Sniff said of the source.
 	Info Info
 	// Outputs has at least one element. Each must have its Format set.
 	Outputs []Params
 	// Watermark is the picture that outputs with a watermark are marked with,
-	// and WatermarkInfo what Sniff said of it; nil where none is configured.
+	// and WatermarkInfo what container.Sniff said of it; nil where none is configured.
 	Watermark     *Source
 	WatermarkInfo Info
 	// Memory is the most, in bytes, that the work may take at its peak above

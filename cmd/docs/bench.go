@@ -15,6 +15,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/vips"
 )
 
@@ -57,7 +58,7 @@ func (b *bench) close() {
 }
 
 func load(file []byte) (*transform.Source, transform.Info, error) {
-	info, err := transform.Sniff(file)
+	info, err := container.Sniff(file)
 	if err != nil {
 		return nil, info, err
 	}

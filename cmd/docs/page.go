@@ -9,6 +9,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // head is the beginning of the page.
@@ -137,7 +138,7 @@ func build(root string) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", u.Names[0], err)
 		}
 		files["docs/"+name] = picture
-		info, err := transform.Sniff(picture)
+		info, err := container.Sniff(picture)
 		if err != nil {
 			return nil, err
 		}

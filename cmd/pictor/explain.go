@@ -15,6 +15,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // explainCmd tells what a URL is to the server, and what is wrong with it.
@@ -82,7 +83,7 @@ func (cmd *explainCmd) explainer() (*explainer, error) {
 	}
 	b, err := os.ReadFile(cmd.Source)
 	if err == nil {
-		e.info, err = transform.Sniff(b)
+		e.info, err = container.Sniff(b)
 	}
 	return e, err
 }

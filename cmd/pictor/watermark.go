@@ -8,6 +8,7 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // maxWatermark bounds the file: it is kept for as long as the server runs,
@@ -30,7 +31,7 @@ func newWatermark(b []byte) (*proxy.Watermark, error) {
 	if len(b) > maxWatermark {
 		return nil, fmt.Errorf("--watermark: the file has more than %d bytes: make it smaller", maxWatermark)
 	}
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		return nil, fmt.Errorf("--watermark: %w", err)
 	}

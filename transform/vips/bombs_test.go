@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -35,7 +36,7 @@ func TestMetadataThatIsABomb(t *testing.T) {
 			for _, p := range []transform.Params{{}, {DropCopyright: true}, {KeepMetadata: true}} {
 				p.Format = transform.PNG
 				before := used(t)
-				info, err := transform.Sniff(b.Bytes)
+				info, err := container.Sniff(b.Bytes)
 				if errors.Is(err, transform.ErrMalformed) {
 					return // the other way out
 				}

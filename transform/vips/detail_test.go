@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -36,7 +37,7 @@ func TestDetailsAreOfOneJob(t *testing.T) {
 	end := len(jpeg) - 2
 	extraneous := slices.Concat(jpeg[:end], []byte("extraneous"), jpeg[end:])
 	info := func(b []byte) transform.Info {
-		i, err := transform.Sniff(b)
+		i, err := container.Sniff(b)
 		if err != nil {
 			t.Fatal(err)
 		}

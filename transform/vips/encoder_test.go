@@ -11,12 +11,13 @@ import (
 	"github.com/h2non/bimg"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 func sniffed(t testing.TB, b []byte) transform.Info {
 	t.Helper()
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -62,7 +63,7 @@ func TestFirstOfAnyNumberOfFrames(t *testing.T) {
 	for _, n := range []int{2, 301, 380, 10_000} {
 		for format, b := range map[string][]byte{"GIF": gifFrames(t, n), "WebP": webpFrames(t, n)} {
 			t.Run(fmt.Sprint(format, n), func(t *testing.T) {
-				info, err := transform.Sniff(b)
+				info, err := container.Sniff(b)
 				if err != nil || info.Frames != n {
 					t.Fatalf("%d frames, %v", info.Frames, err)
 				}

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // newJob translates. Sources are mapped memory, not the Go heap, so C may hold
@@ -26,7 +27,7 @@ func newJob(source []byte, task transform.Job, p transform.Params) (job C.Pictor
 	encoder(&job, p)
 	closeMark := func() {}
 	if p.Watermark.On() && task.Watermark != nil {
-		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, transform.Needed{})
+		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, container.Needed{})
 		if err != nil {
 			return job, nil, err
 		}
@@ -40,9 +41,9 @@ func newJob(source []byte, task transform.Job, p transform.Params) (job C.Pictor
 	switch {
 	case info.AncillaryBytes == 0:
 	case p.KeepMetadata && job.turned != 0:
-		unneeded = rewritten(&job, transform.UprightXMP, func([]byte) []byte { return nil })
+		unneeded = rewritten(&job, container.UprightXMP, func([]byte) []byte { return nil })
 	case !p.KeepMetadata && !p.DropCopyright:
-		unneeded = rewritten(&job, transform.CopyrightXMP, transform.CopyrightIPTC)
+		unneeded = rewritten(&job, container.CopyrightXMP, container.CopyrightIPTC)
 	}
 	return job, func() { unneeded(); closeMark() }, nil
 }
@@ -70,7 +71,7 @@ func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 		partial: flag(info.Partial), frame: rect(info.Frame),
 	}
 	// Decoders of AVIF give colour, even of grey.
-	profile := transform.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
+	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
 	source.profile_size = C.size_t(copy(unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile)), profile))
 	return source
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -191,7 +192,7 @@ func TestOddEndsAreServedWhereTheImageIsWhole(t *testing.T) {
 			t.Run(f.name, func(t *testing.T) { wantPixels(t, f.b, run(t, f.whole, transform.Params{Format: transform.PNG}).Body) })
 			continue
 		}
-		info, err := transform.Sniff(f.b)
+		info, err := container.Sniff(f.b)
 		if err == nil {
 			_, err = runInfo(t, f.b, info, transform.Params{Format: transform.PNG})
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -310,12 +311,12 @@ func TestOptionsWatermark(t *testing.T) {
 // marked is run with a watermark.
 func marked(t testing.TB, b []byte, p transform.Params) transform.Picture {
 	t.Helper()
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := mark()
-	markInfo, err := transform.Sniff(m)
+	markInfo, err := container.Sniff(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +328,7 @@ func marked(t testing.TB, b []byte, p transform.Params) transform.Picture {
 	if err := New().Transform(t.Context(), job, func(_ int, got transform.Picture) { pic = got }); err != nil {
 		t.Fatalf("%v of %v: %v", p, info.Format, err)
 	}
-	out, err := transform.Sniff(pic.Body)
+	out, err := container.Sniff(pic.Body)
 	if err != nil || out.Width != pic.Width || out.Height != pic.Height || out.Format != pic.Format {
 		t.Fatalf("the result says %v %dx%d, it is %+v, %v", pic.Format, pic.Width, pic.Height, out, err)
 	}

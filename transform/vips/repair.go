@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // decodable is a source as its decoder takes it: repaired where Sniff found
@@ -11,19 +12,19 @@ import (
 type decodable struct {
 	source *transform.Source
 	info   transform.Info
-	needed transform.Needed
+	needed container.Needed
 	b      []byte
 	close  func()
 	tried  bool // to repair its checksums
 }
 
-func openDecodable(s *transform.Source, info transform.Info, needed transform.Needed) (*decodable, error) {
+func openDecodable(s *transform.Source, info transform.Info, needed container.Needed) (*decodable, error) {
 	d := &decodable{source: s, info: info, needed: needed, close: func() {}}
 	var err error
 	if d.b, err = s.Bytes(); err != nil {
 		return d, err
 	}
-	r, ok := transform.Decodable(d.b, info, needed)
+	r, ok := container.Decodable(d.b, info, needed)
 	if !ok && info.End == 0 {
 		return d, nil
 	}
@@ -50,7 +51,7 @@ func (d *decodable) try(work func([]byte) error) error {
 		return failed
 	}
 	defer d.source.Release()
-	r, ok := transform.DecodablePNG(b, d.info, d.needed)
+	r, ok := container.DecodablePNG(b, d.info, d.needed)
 	if !ok {
 		return err
 	}

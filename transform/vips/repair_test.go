@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -168,7 +169,7 @@ func TestACutImageIsServedOnceAllItsDataIsThere(t *testing.T) {
 			served := 0
 			for n := max(64, len(f.b)-64); n < len(f.b); n++ {
 				cut := f.b[:n]
-				info, err := transform.Sniff(cut)
+				info, err := container.Sniff(cut)
 				if all := f.all(cut); all != (err == nil) {
 					t.Errorf("%d of %d bytes, all data there: %v, but %+v, %v", n, len(f.b), all, info, err)
 				}
@@ -191,7 +192,7 @@ func TestACutImageIsServedOnceAllItsDataIsThere(t *testing.T) {
 
 func wantPixels(t *testing.T, b, whole []byte) {
 	t.Helper()
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Errorf("%d bytes: %v", len(b), err)
 		return

@@ -10,6 +10,7 @@ import (
 	"github.com/h2non/bimg"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -23,7 +24,7 @@ func framed(border color.Color) *image.NRGBA {
 
 func look(t testing.TB, b []byte, trim transform.Trim) transform.Rect {
 	t.Helper()
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func abs(n int) int { return max(n, -n) }
 
 func TestLookRefusesABrokenPicture(t *testing.T) {
 	b := picturetest.JPEG(picturetest.Photo(600, 450, 1), 90)
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/h2non/bimg"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // Engine is libvips, ready to work. It does one job at a time; its methods
@@ -52,7 +53,7 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 	if job.Source.Size() == 0 {
 		return fmt.Errorf("%w: the source is empty", transform.ErrMalformed)
 	}
-	source, err := openDecodable(job.Source, job.Info, transform.NeededBy(job.Outputs...))
+	source, err := openDecodable(job.Source, job.Info, container.NeededBy(job.Outputs...))
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (e *Engine) output(source []byte, task transform.Job, p transform.Params, d
 	defer C.g_free(C.gpointer(result.body))
 	body := unsafe.Slice((*byte)(result.body), int(result.size))
 	if result.stripped != 0 && p.Format == transform.WebP {
-		body = transform.StripWebP(body)
+		body = container.StripWebP(body)
 	}
 	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height), Body: body})
 }
@@ -103,7 +104,7 @@ func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, err
 	if len(job.Outputs) != 1 {
 		return transform.Rect{}, errInternal
 	}
-	source, err := openDecodable(job.Source, job.Info, transform.Needed{})
+	source, err := openDecodable(job.Source, job.Info, container.Needed{})
 	if err != nil {
 		return transform.Rect{}, err
 	}

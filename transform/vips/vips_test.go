@@ -15,6 +15,7 @@ import (
 	"github.com/h2non/bimg"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -50,7 +51,7 @@ func runInfo(t testing.TB, b []byte, info transform.Info, p transform.Params) (t
 // run sniffs, works and checks that the result is what it says it is.
 func run(t testing.TB, b []byte, p transform.Params) transform.Picture {
 	t.Helper()
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Fatalf("sniff: %v", err)
 	}
@@ -58,7 +59,7 @@ func run(t testing.TB, b []byte, p transform.Params) transform.Picture {
 	if err != nil {
 		t.Fatalf("%v of %v: %v", p, info.Format, err)
 	}
-	out, err := transform.Sniff(pic.Body)
+	out, err := container.Sniff(pic.Body)
 	if err != nil {
 		t.Fatalf("sniff of the result: %v", err)
 	}
@@ -223,7 +224,7 @@ func TestColourModels(t *testing.T) {
 func cmykJPEG(t testing.TB, m image.Image) []byte {
 	t.Helper()
 	out := bimgAs(t, picturetest.PNG(m), bimg.Options{Type: bimg.JPEG, Interpretation: bimg.InterpretationCMYK})
-	if info, err := transform.Sniff(out); err != nil || info.Bands != 4 {
+	if info, err := container.Sniff(out); err != nil || info.Bands != 4 {
 		t.Fatalf("no CMYK picture: %+v, %v", info, err)
 	}
 	return out
@@ -245,7 +246,7 @@ func TestMetadata(t *testing.T) {
 // must still end in an error.
 func TestBadPictures(t *testing.T) {
 	photo := picturetest.JPEG(picturetest.Photo(600, 450, 1), 90)
-	good, err := transform.Sniff(photo)
+	good, err := container.Sniff(photo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func TestProbeFindsEveryPromisedFormat(t *testing.T) {
 // written by hand only: PICTOR_GOLDEN=write go test -run Golden.
 func TestOneJobManyOutputs(t *testing.T) {
 	b := picturetest.JPEG(picturetest.Photo(600, 450, 1), 90)
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +349,7 @@ var benchSink transform.Picture
 
 func BenchmarkTransform(b *testing.B) {
 	photo := picturetest.JPEG(picturetest.Photo(2725, 2225, 1), 85)
-	info, err := transform.Sniff(photo)
+	info, err := container.Sniff(photo)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -25,7 +26,7 @@ func FuzzAnswer(f *testing.F) {
 		a := newAssignment(job, func(i int, p transform.Picture) {
 			delivered[i]++
 			g := transform.NewGeometry(job.Info, job.Outputs[i])
-			info, err := transform.Sniff(p.Body)
+			info, err := container.Sniff(p.Body)
 			if err != nil || info.Width != g.Width || info.Height != g.Height || info.Format != transform.PNG ||
 				delivered[i] > 1 {
 				t.Fatalf("output %d: %+v, %v, %d times", i, info, err, delivered[i])

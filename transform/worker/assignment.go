@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // assignment is one job on its way through at most two workers: it knows which
@@ -88,7 +89,7 @@ func (r *assignment) picture(resp response, body []byte) error {
 		return fmt.Errorf("%w: output %d was sent twice", errDied, i)
 	}
 	p, g := r.job.Outputs[i], transform.NewGeometry(r.job.Info, r.job.Outputs[i])
-	info, err := transform.Sniff(body)
+	info, err := container.Sniff(body)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: the result is not a valid image: %v", errDied, err)

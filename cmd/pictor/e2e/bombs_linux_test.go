@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // What a hostile image must end in.
@@ -333,7 +333,7 @@ func TestBombs(t *testing.T) {
 		for _, options := range []string{"w:64", "raw:1"} {
 			a := s.get("/insecure/" + options + "/plain/" + origin.URL + "/" + b.name)
 			code, sentence, _ := strings.Cut(string(a.body), ": ")
-			info, err := transform.Sniff(a.body)
+			info, err := container.Sniff(a.body)
 			if code == "overran" && a.status == 422 {
 				overran++
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -200,7 +201,7 @@ func estimateOf(info transform.Info, p transform.Params) (transform.Geometry, in
 // testMark is a watermark of 400x100, half transparent.
 var testMark = sync.OnceValue(func() *proxy.Watermark {
 	b := picturetest.PNG(picturetest.Glass(400, 100))
-	info, err := transform.Sniff(b)
+	info, err := container.Sniff(b)
 	if err != nil {
 		panic(err)
 	}
@@ -232,7 +233,7 @@ func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, 
 	if err := source.Seal(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := transform.Sniff(body)
+	info, err := container.Sniff(body)
 	if err != nil {
 		t.Fatal(err)
 	}

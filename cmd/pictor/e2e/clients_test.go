@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // packages are imgproxy's published clients, which .ci/setup installs by name.
@@ -59,7 +59,7 @@ func TestPublishedClients(t *testing.T) {
 			t.Errorf("%s: %v", m.Name, a)
 			continue
 		}
-		info, err := transform.Sniff(a.body)
+		info, err := container.Sniff(a.body)
 		if err != nil || info.Format.String() != m.Format || m.Width != 0 && (info.Width != m.Width || info.Height != m.Height) {
 			t.Errorf("%s: %v %dx%d, %v; want %s %dx%d", m.Name, info.Format, info.Width, info.Height, err, m.Format, m.Width, m.Height)
 		}

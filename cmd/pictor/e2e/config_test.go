@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 func TestConfigCommand(t *testing.T) {
@@ -62,7 +63,7 @@ func TestAServerStartsWithWhatImgproxyHad(t *testing.T) {
 	cmd := exec.Command("env", append(keysSet, program)...)
 	s := start(t, cmd, "--config", file)
 	a := s.get(signed(t, "/pr:card/plain/local:///a.jpg@webp"))
-	if info, err := transform.Sniff(a.body); err != nil || info.Width != 30 || info.Height != 20 || info.Format != transform.WebP {
+	if info, err := container.Sniff(a.body); err != nil || info.Width != 30 || info.Height != 20 || info.Format != transform.WebP {
 		t.Errorf("%v: %+v, %v", a, info, err)
 	}
 }

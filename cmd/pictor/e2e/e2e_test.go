@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -288,7 +288,7 @@ func TestPlayground(t *testing.T) {
 			t.Errorf("%s: %v", p[1], a)
 			continue
 		}
-		if _, err := transform.Sniff(a.body); err != nil {
+		if _, err := container.Sniff(a.body); err != nil {
 			t.Errorf("%s: %v", p[1], err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // startSlow asks for an AVIF of the given width, which takes seconds, and
@@ -54,7 +55,7 @@ func TestKilledWorkerIsReplacedAndItsJobRetried(t *testing.T) {
 	if a.status != http.StatusOK {
 		t.Fatal(a)
 	}
-	if info, err := transform.Sniff(a.body); err != nil || info.Format != transform.AVIF || info.Width != 2600 {
+	if info, err := container.Sniff(a.body); err != nil || info.Format != transform.AVIF || info.Width != 2600 {
 		t.Errorf("%+v, %v", info, err)
 	}
 	if n := strings.Count(s.logged(), "retrying once"); n != 1 {

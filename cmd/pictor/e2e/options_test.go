@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -37,7 +38,7 @@ func TestOptionsThroughTheServer(t *testing.T) {
 		"/w:300/h:300/ex:1/plain/" + src: {Format: transform.JPEG, Width: 300, Height: 300},
 	} {
 		a := s.get(signed(t, path))
-		info, err := transform.Sniff(a.body)
+		info, err := container.Sniff(a.body)
 		if a.status != http.StatusOK || err != nil || info.Format != want.Format || info.Width != want.Width || info.Height != want.Height {
 			t.Errorf("%s: %d, %v %dx%d, %v", path, a.status, info.Format, info.Width, info.Height, err)
 		}

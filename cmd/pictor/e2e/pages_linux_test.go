@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 const root = "../../.."
@@ -180,7 +181,7 @@ func TestShellBlocksOfThePages(t *testing.T) {
 		})
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "small.webp"))
-	info, sniffErr := transform.Sniff(b)
+	info, sniffErr := container.Sniff(b)
 	if err != nil || sniffErr != nil || info.Format != transform.WebP || info.Width != 300 || info.Height != 200 {
 		t.Errorf("small.webp: %+v, %v, %v", info, err, sniffErr)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
@@ -83,7 +83,7 @@ func TestRandomJobsStayWithinTheirEstimate(t *testing.T) {
 		// Each has a seed of its own, so that one can be run again.
 		c := randomJob(t, rand.New(rand.NewPCG(1, uint64(i))), of, widths)
 		body := set.file(c.source)
-		info, err := transform.Sniff(body)
+		info, err := container.Sniff(body)
 		if err != nil {
 			t.Fatal(err)
 		}

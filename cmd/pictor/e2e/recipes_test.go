@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // frontends are the packages of npm that the recipes are built with, which
@@ -230,7 +230,7 @@ func wantImage(t *testing.T, url string, width, height int, format string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := transform.Sniff(a.body)
+	info, err := container.Sniff(a.body)
 	if a.status != http.StatusOK || err != nil {
 		t.Errorf("%s: %v, %v", url, a, err)
 		return

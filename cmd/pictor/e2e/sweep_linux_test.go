@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // sweepVar is the directory whose files TestSweep sends through a server. The
@@ -214,7 +214,7 @@ func served(operation, file string, a answer) error {
 		}
 		return err
 	}
-	info, err := transform.Sniff(a.body)
+	info, err := container.Sniff(a.body)
 	if err != nil || info.End > 0 || a.header.Get("Content-Type") != info.Format.MIME() {
 		return fmt.Errorf("a 200 of %s that is no image of it: %+v, %v", a.header.Get("Content-Type"), info, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 )
 
 // climbs are names that lead out of a directory somewhere, or lead to a file of
@@ -67,7 +67,7 @@ func TestNothingOutsideOfTheLocalRootIsServed(t *testing.T) {
 				a := s.raw(t, "GET "+line(path(prefix+climb))+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 				code, _, _ := strings.Cut(string(a.body), ":")
 				// A server may take dots for what they mean where that is inside.
-				info, err := transform.Sniff(a.body)
+				info, err := container.Sniff(a.body)
 				inside := strings.Contains(climb, "in.jpg") && a.status == http.StatusOK && err == nil && info.Width == 40
 				if want := statusOf[code]; a.status != want && !inside {
 					t.Errorf("%s%s, %s: %v", prefix, climb, way, a)

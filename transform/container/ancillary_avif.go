@@ -1,0 +1,62 @@
+package container
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+)
+
+// avifIgnored is the type of an item that no reader knows.
+const avifIgnored = "skip"
+
+// avif makes items that are not needed such that a reader does not know them,
+// and one byte long: places in an AVIF are counted from its start, so that
+// nothing can be taken out.
+func (l *lean) avif() bool {
+	a, meta, err := openAVIF(l.in)
+	if err != nil || meta == nil || a.readMeta(meta) != nil {
+		return false
+	}
+	var exif, xmp bool
+	for _, item := range a.items {
+		switch {
+		case item.kind == "" || avifIsImage(item.kind):
+			continue
+		case item.kind == "Exif" && !exif && l.avifNeedsEXIF(a, item):
+			exif = true
+			continue
+		case item.isXMP && !xmp && l.needed.xmp(int(min(item.size(), maxXMPBytes+1))):
+			xmp = true
+			continue
+		}
+		l.ignore(a, item)
+	}
+	slices.SortFunc(l.Patches, func(a, b Patch) int { return int(a.At - b.At) })
+	return len(l.Patches) > 0
+}
+
+// avifIsImage tells items that are decoded, or needed to decode others.
+func avifIsImage(kind string) bool {
+	return slices.Contains([]string{"av01", "grid", "iovl", "iden", "tmap", "hvc1"}, kind)
+}
+
+func (l *lean) avifNeedsEXIF(a *avif, item *avifItem) bool {
+	const offset = 4 // of the TIFF header
+	n := item.size()
+	if n > maxEXIFBytes+offset || n < offset {
+		return false
+	}
+	data := a.data(item)
+	block := data.peek(make([]byte, n))
+	return len(block) > offset && l.needed.exif(bytes.TrimPrefix(block[offset:], []byte(exifPrefix)))
+}
+
+func (l *lean) ignore(a *avif, item *avifItem) {
+	l.Patches = append(l.Patches, Patch{int64(item.kindAt), []byte(avifIgnored)})
+	for i, s := range item.spans {
+		if s.size > 1 && a.lengthSize > 0 {
+			one := binary.BigEndian.AppendUint64(nil, 1)[8-a.lengthSize:]
+			l.Patches = append(l.Patches, Patch{int64(item.sizesAt[i]), one})
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package container
+
+import (
+	"bytes"
+	"compress/zlib"
+	"io"
+	"slices"
+)
+
+// pngSmall are chunks that say what the samples are or how they are shown. They
+// are of a few bytes; those of a palette are the longest.
+var pngSmall = []string{"tRNS", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "bKGD", "pHYs"}
+
+const maxPNGSmall = 768
+
+// png keeps of the chunks before the data those that libpng takes, and nothing
+// of what follows the data.
+func (l *lean) png() bool {
+	const overhead, headerEnd = 12, len(pngSignature) + 13 + 12
+	l.keep(l.in[:headerEnd])
+	seen := map[[4]byte]int{}
+	var texts textBudget
+	at := headerEnd
+	for ; at+overhead <= len(l.in) && string(l.in[at+4:at+8]) != "IDAT"; at = l.pngNext(at) {
+		chunk := l.in[at:l.pngNext(at)]
+		id := [4]byte(chunk[4:8])
+		if seen[id]++; seen[id] > maxTexts {
+			continue // no name is made of it, as there may be a million
+		}
+		name := string(id[:])
+		if seen[id] <= pngMost(name) && l.pngNeeds(name, chunk[8:len(chunk)-4], &texts) {
+			l.keep(chunk)
+		}
+	}
+	if at+overhead > len(l.in) {
+		return false // there is no data: the decoder may say so
+	}
+	changed := l.begin(at)
+	for at+overhead <= len(l.in) && string(l.in[at+4:at+8]) == "IDAT" {
+		at = l.pngNext(at)
+	}
+	if at >= len(l.in) || l.Size <= int64(at) || hasMagic(l.in, at+4, "IEND") || l.patchedUpTo() > at {
+		return changed // it ends here, or was given an end
+	}
+	l.finish(at, pngIEND)
+	return true
+}
+
+// pngNext is what follows the chunk at at, or the end.
+func (l *lean) pngNext(at int) int {
+	return int(min(int64(at)+int64(be32At(l.in, at))+12, int64(len(l.in))))
+}
+
+// maxPNGTries is how many are kept of what changes pixels: libpng takes the first
+// that it can use.
+const maxPNGTries = 8
+
+// pngMost is how many chunks of a name are looked at: libpng takes the first of
+// most, and refuses a file for a second PLTE or for what it has to know and does
+// not.
+func pngMost(name string) int {
+	switch {
+	case pngIsText(name):
+		return maxTexts
+	case pngIsCritical(name):
+		return 2
+	case name == "tRNS", name == "iCCP":
+		return maxPNGTries
+	}
+	return 1
+}
+
+// pngIsCritical says whether a decoder has to know a chunk (PNG 3rd edition §5.4).
+func pngIsCritical(name string) bool { return name[0]&0x20 == 0 }
+
+func pngIsText(name string) bool { return name == "tEXt" || name == "zTXt" || name == "iTXt" }
+
+func (l *lean) pngNeeds(name string, data []byte, texts *textBudget) bool {
+	switch {
+	case !isChunkName([]byte(name)):
+		return false // Sniff saw that the image is whole without it
+	case pngIsCritical(name):
+		return true
+	case name == "sRGB" && l.hiddenProfile:
+		// libpng before 1.6.45 uses the first of sRGB and iCCP. By PNG 3rd edition
+		// §4.3 the profile counts, whatever their order.
+		return false
+	case slices.Contains(pngSmall, name):
+		return len(data) <= maxPNGSmall
+	case name == "iCCP":
+		_, packed, _ := bytes.Cut(data, []byte{0})
+		return len(packed) > 0 && inflatedSize(packed[1:], maxProfileBytes) <= maxProfileBytes
+	case name == "eXIf":
+		return l.needed.exif(data)
+	case pngIsText(name):
+		return l.pngNeedsText(name, data, texts)
+	}
+	return false
+}
+
+// textBudget is what texts have taken.
+type textBudget struct {
+	bytes int
+	xmp   bool
+}
+
+// pngNeedsText: a result has the XMP that there is, and where metadata is kept
+// all texts (PNG 3rd edition §11.3.3).
+func (l *lean) pngNeedsText(name string, data []byte, texts *textBudget) bool {
+	isXMP := name == "iTXt" && hasMagic(data, 0, "XML:com.adobe.xmp\x00")
+	most := maxTextBytes - texts.bytes
+	switch {
+	case isXMP && texts.xmp, isXMP && !l.needed.xmp(0), !isXMP && !l.needed.Metadata:
+		return false
+	case isXMP:
+		most = maxXMPBytes
+	}
+	size := len(data)
+	_, rest, ok := bytes.Cut(data, []byte{0})
+	switch {
+	case !ok:
+		return false
+	case name == "zTXt" && len(rest) > 1:
+		size += inflatedSize(rest[1:], most)
+	case name == "iTXt" && len(rest) > 2 && rest[0] != 0:
+		// Flag and method, then language and translated keyword.
+		_, rest, _ = bytes.Cut(rest[2:], []byte{0})
+		_, rest, _ = bytes.Cut(rest, []byte{0})
+		size += inflatedSize(rest, most)
+	}
+	if size > most {
+		return false
+	}
+	if isXMP {
+		texts.xmp = true
+	} else {
+		texts.bytes += size
+	}
+	return true
+}
+
+// inflatedSize is how many bytes a zlib stream gives, or more than most as soon
+// as it does. Of a broken one it is what there is.
+func inflatedSize(packed []byte, most int) int {
+	z, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return 0
+	}
+	defer z.Close()
+	n, _ := io.Copy(io.Discard, io.LimitReader(z, int64(most)+1))
+	return int(n)
+}

@@ -1,0 +1,130 @@
+package container
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Flags of a VP8X chunk that announce what is no part of the image.
+const webpICC, webpEXIF, webpXMP = 0x20, 0x08, 0x04
+
+// webpLean is a WebP on its way to a decoder: start is what its container and its VP8X chunk
+// say, first and last are where the image begins and ends.
+type webpLean struct {
+	*lean
+	start       []byte
+	announced   byte // the flags of the source
+	seen        byte
+	first, last int
+	// behind is what is needed and stands behind the beginning of the image.
+	behind []Patch
+}
+
+const (
+	webpForm  = riffHeader + 4
+	webpFlag  = webpForm + riffHeader
+	webpStart = webpFlag + 10 // the end of a VP8X chunk
+)
+
+// webp keeps the chunks of the image, its profile, and EXIF and XMP that are
+// needed, before and behind it. A simple file has nothing else.
+func (l *lean) webp() bool {
+	if !hasMagic(l.in, webpForm, "VP8X") || len(l.in) < webpStart {
+		return false
+	}
+	end := min(int64(len(l.in)), l.Size)
+	if len(l.Patches) == 0 {
+		// What follows the container is none of its chunks.
+		end = min(end, riffHeader+int64(binary.LittleEndian.Uint32(l.in[4:])))
+	}
+	header, ok := nextRIFFChunk(l.in[webpForm:end])
+	if !ok || !header.whole {
+		return false
+	}
+	w := webpLean{lean: l, start: bytes.Clone(l.in[:webpStart]), announced: l.in[webpFlag]}
+	l.keep(w.start[:webpStart:webpStart])
+	w.start[webpFlag] &^= webpICC | webpEXIF | webpXMP
+	binary.LittleEndian.PutUint32(w.start[webpForm+4:], webpStart-webpFlag) // it may be longer
+	for at := int(end) - len(header.rest); int64(at) < end; {
+		c, ok := nextRIFFChunk(l.in[at:end])
+		if !ok {
+			break
+		}
+		next := int(end) - len(c.rest)
+		w.chunk(c, at, next)
+		at = next
+	}
+	if w.first == 0 {
+		return false
+	}
+	return w.finish(end)
+}
+
+// chunk looks at one that is from at to next. A decoder uses the first of a
+// kind that is announced.
+func (w *webpLean) chunk(c riffChunk, at, next int) {
+	whole := w.in[at:next]
+	if n := int64(len(whole)) - riffHeader; !c.whole && n == int64(binary.LittleEndian.Uint32(whole[4:])) {
+		c.whole = true // but for the byte that makes it even
+		whole = append(bytes.Clone(whole), 0)
+	}
+	bit, needed := byte(0), false
+	switch string(c.id) {
+	case "VP8 ", "VP8L", "ALPH", "ANIM", "ANMF":
+		if w.first == 0 {
+			w.first = at
+		}
+		w.last = next
+	case "ICCP":
+		bit, needed = webpICC, len(c.data) <= maxProfileBytes
+	case "EXIF":
+		bit, needed = webpEXIF, w.needed.exif(bytes.TrimPrefix(c.data, []byte(exifPrefix)))
+	case "XMP ":
+		bit, needed = webpXMP, w.needed.xmp(len(c.data))
+	}
+	first := w.announced&^w.seen&bit != 0
+	w.seen |= bit
+	if !first || !needed || !c.whole {
+		return
+	}
+	w.start[webpFlag] |= bit
+	if w.first == 0 {
+		w.keep(whole)
+	} else {
+		w.behind = append(w.behind, Patch{int64(at), whole})
+	}
+}
+
+// finish ends the file behind the image and what is needed there. What stands
+// between parts of the image stays.
+func (w *webpLean) finish(end int64) bool {
+	var tail []byte
+	for _, c := range w.behind {
+		if c.At >= int64(w.last) {
+			tail = append(tail, c.Bytes...)
+		}
+	}
+	ends := int64(w.last) < end || len(tail) > 0 || len(w.Patches) == 0 && end < w.Size
+	if ends {
+		w.lean.finish(w.last, tail)
+	}
+	return w.begin() || ends
+}
+
+// begin puts the head before the first chunk of the image. The size of the
+// container is written anew, so that the one of a repair is gone.
+func (w *webpLean) begin() bool {
+	size := w.Size - int64(w.first-w.headSize) - riffHeader
+	binary.LittleEndian.PutUint32(w.start[4:], uint32(size))
+	if len(w.Patches) > 0 && w.Patches[0].At == 4 {
+		w.Patches = w.Patches[1:]
+	}
+	if w.lean.begin(w.first) {
+		return true
+	}
+	changed := !bytes.Equal(w.start, w.in[:len(w.start)])
+	if changed {
+		w.Patches = append([]Patch{{0, w.start}}, w.Patches...)
+	}
+	return changed
+}

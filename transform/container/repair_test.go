@@ -1,0 +1,208 @@
+package container
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/lzw"
+	"compress/zlib"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// A repaired view has the source's bytes but for the patches, whatever part of
+// a page the source fills, and the source keeps its own.
+func TestARepairedViewLeavesTheSourceAlone(t *testing.T) {
+	page := os.Getpagesize()
+	for _, size := range []int{1, 100, page - 3, page - 1, page, page + 1, 3*page - 1, 3 * page, 3*page + 5} {
+		b := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
+		s, err := transform.NewSource()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.Write(b)
+		if err := s.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []Repair{
+			ending(int64(size), make([]byte, repairSlack)...),
+			ending(int64(size)/2, 1, 2),
+			{Patches: []Patch{{0, []byte("A")}, {int64(size) - 1, []byte("BCD")}}, Size: int64(size) + 2},
+			{Size: int64(size)},
+			{Patches: []Patch{{int64(size) / 2, []byte("B")}}, From: int64(size) / 2, Size: int64(size)},
+		} {
+			view, done, err := s.Patched(r.From, r.Size, r.All())
+			if err != nil {
+				t.Fatalf("%d bytes: %v", size, err)
+			}
+			if !bytes.Equal(view, r.Apply(b)) {
+				t.Errorf("%d bytes, %d afterwards: other bytes", size, r.Size)
+			}
+			done()
+		}
+		if got, err := s.Bytes(); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%d bytes: the source changed (%v)", size, err)
+		}
+		for _, r := range []Repair{
+			ending(int64(size)+1, make([]byte, page)...),
+			{Patches: []Patch{{int64(size + 2*page), []byte("A")}}, Size: int64(size)},
+			{Patches: []Patch{{-1, []byte("A")}}, Size: int64(size)},
+			{From: int64(size), Size: int64(size)},
+		} {
+			if _, _, err := s.Patched(r.From, r.Size, r.All()); err == nil {
+				t.Errorf("%d bytes: patched from %d to %d", size, r.From, r.Size)
+			}
+		}
+	}
+}
+
+func FuzzRepair(f *testing.F) {
+	for _, s := range samples(f) {
+		f.Add(s.b)
+		f.Add(s.b[:len(s.b)-2])
+		f.Add(append(slices.Clip(s.b[:len(s.b)-1]), "\r\njunk"...))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		info, err := Sniff(b)
+		if err != nil {
+			return
+		}
+		r, ok := NewRepair(b, info)
+		if info.Format == transform.PNG && !ok {
+			r, ok = NewPNGRepair(b, info)
+		}
+		if !ok {
+			if info.End > 0 && info.Format != transform.PNG {
+				t.Fatalf("no repair of %+v", info)
+			}
+			return
+		}
+		behind := int64(0)
+		for _, p := range r.Patches {
+			if p.At < behind || len(p.Bytes) == 0 {
+				t.Fatalf("patches in no order: %+v", r)
+			}
+			behind = p.At + int64(len(p.Bytes))
+		}
+		if r.Size < behind || r.Size > int64(len(b))+repairSlack {
+			t.Fatalf("%d bytes become %d, patched up to %d", len(b), r.Size, behind)
+		}
+		whole, err := Sniff(r.Apply(b))
+		same := whole.Width == info.Width && whole.Height == info.Height && whole.Frames == info.Frames
+		if err != nil || whole.End != 0 || !same {
+			t.Fatalf("repaired: %+v, %v\nbefore:   %+v", whole, err, info)
+		}
+	})
+}
+
+// Go's compress/flate inflates what the walk counts.
+func FuzzDeflateWalk(f *testing.F) {
+	for _, level := range []int{zlib.NoCompression, zlib.BestSpeed, zlib.BestCompression, zlib.HuffmanOnly} {
+		var b bytes.Buffer
+		w, _ := zlib.NewWriterLevel(&b, level)
+		io.WriteString(w, "one and one and one and two and two are seven")
+		w.Close()
+		f.Add(b.Bytes(), uint16(40))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, want uint16) {
+		file := pngFile(pngIHDR(1, 1, 8, 0, 0), pngChunk("IDAT", data...))
+		w := deflateWalk{in: idatBytes{b: file[:len(file)-4]}, want: uint64(want) + 1}
+		if !w.in.enter(firstIDAT(file)) {
+			t.Fatal("no data")
+		}
+		w.walk()
+		if len(data) < 2 || w.out > 1<<24 {
+			return
+		}
+		r, err := zlib.NewReader(bytes.NewReader(data[:2]))
+		if err != nil {
+			return
+		}
+		r.Close()
+		out, err := io.ReadAll(flate.NewReader(bytes.NewReader(append(slices.Clip(data[2:]), 0, 0, 0, 0))))
+		if uint64(len(out)) < w.out {
+			t.Fatalf("the walk counts %d, flate gives %d (%v)", w.out, len(out), err)
+		}
+		if w.ended && (err != nil || uint64(len(out)) != w.out) {
+			t.Fatalf("the walk ended at %d, flate at %d (%v)", w.out, len(out), err)
+		}
+		if w.whole != (w.out >= w.want) {
+			t.Fatalf("%d of %d: whole %v", w.out, w.want, w.whole)
+		}
+	})
+}
+
+// Go's compress/lzw decodes what the walk counts.
+func FuzzGIFData(f *testing.F) {
+	var b bytes.Buffer
+	w := lzw.NewWriter(&b, lzw.LSB, 4)
+	w.Write(bytes.Repeat([]byte{1, 2, 1, 2, 3, 7, 7, 7, 7, 1}, 50))
+	w.Close()
+	f.Add(b.Bytes(), byte(4), uint16(500))
+	f.Fuzz(func(t *testing.T, codes []byte, size byte, pixels uint16) {
+		if size < 2 || size > 8 {
+			return
+		}
+		data := []byte{size}
+		for rest := codes; len(rest) > 0; {
+			n := min(len(rest), 255)
+			data = append(append(data, byte(n)), rest[:n]...)
+			rest = rest[n:]
+		}
+		stop := gifDataEnd(data, int64(pixels))
+		out, _ := io.ReadAll(lzw.NewReader(bytes.NewReader(codes), lzw.LSB, int(size)))
+		if stop.end > 0 && len(out) < int(pixels) {
+			t.Fatalf("the walk ends at %d, but lzw gives %d of %d pixels", stop.end, len(out), pixels)
+		}
+	})
+}
+
+// The walk of a JPEG's data ends whatever it holds, and reads no further than
+// it says.
+func FuzzJPEGData(f *testing.F) {
+	for _, s := range samples(f) {
+		if s.want.Format == transform.JPEG {
+			f.Add(s.b[:len(s.b)-2])
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < 3 {
+			return
+		}
+		info := transform.Info{Format: transform.JPEG, Orientation: 1, Frames: 1, Bits: 8}
+		if err := sniffJPEG(b, &info); err != nil || info.End == 0 {
+			return
+		}
+		cut := transform.Info{Format: transform.JPEG, Orientation: 1, Frames: 1, Bits: 8}
+		if err := sniffJPEG(b[:info.End], &cut); err != nil || cut.End != info.End {
+			t.Fatalf("cut at its end %d: %+v, %v", info.End, cut, err)
+		}
+	})
+}
+
+// Above a size nothing is walked: an image without its end is refused then.
+func TestLongImagesWithoutAnEndAreRefused(t *testing.T) {
+	jpeg := picturetest.JPEG(picturetest.Photo(60, 40, 1), 80)
+	comment := append([]byte{0xff, 0xfe, 0xff, 0xff}, make([]byte, 0xffff-2)...)
+	const segment = 2 + 0xffff
+	long := func(n int) []byte {
+		b := append([]byte(nil), jpeg[:2]...)
+		for range n {
+			b = append(b, comment...)
+		}
+		return append(b, jpeg[2:len(jpeg)-2]...)
+	}
+	most := (maxWalked - len(jpeg)) / segment
+	if info, err := Sniff(long(most)); err != nil || info.End == 0 {
+		t.Errorf("%d bytes: %v", most*segment, err)
+	}
+	if _, err := Sniff(long(most + 1)); !errors.Is(err, transform.ErrTruncated) {
+		t.Errorf("%d bytes: %v", (most+1)*segment, err)
+	}
+}

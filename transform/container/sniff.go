@@ -1,0 +1,61 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Sniff tells what picture b is, from its bytes alone: neither a name nor a
+// declared media type is asked. It reads the header and follows the structure
+// to the end of the picture, so that a source that was cut anywhere is refused
+// here; libvips notices a cut only when it reads that far. What follows the
+// end of the picture is ignored, because phones append second pictures there.
+// A picture whose data is whole is taken though its end mark is missing: then
+// Info.End is set, and Repair makes of it what decoders take.
+//
+// b is only read, in time linear to its length whatever it holds. Apart from
+// the tables of an AVIF, which are bounded, nothing is allocated by its size.
+//
+// The error wraps ErrUnsupported (not one of Formats, or a kind of it that
+// pictor does not read), ErrMalformed (it contradicts its format) or
+// ErrTruncated. Its text is one plain clause that may be shown to anybody.
+//
+// With ErrTruncated the Info is not empty: Format is set, and so is all that
+// was read before the end, Width and Height as soon as the header was there.
+// A caller that limits dimensions can so name the limit rather than the cut.
+// With the other errors the Info is zero.
+func Sniff(b []byte) (transform.Info, error) {
+	info := transform.Info{Orientation: 1, Frames: 1, Bits: 8}
+	var read func([]byte, *transform.Info) error
+	switch {
+	case hasMagic(b, 0, "\xff\xd8\xff"):
+		info.Format, read = transform.JPEG, sniffJPEG
+	case hasMagic(b, 0, pngSignature):
+		info.Format, read = transform.PNG, sniffPNG
+	case hasMagic(b, 0, "GIF87a"), hasMagic(b, 0, "GIF89a"):
+		info.Format, read = transform.GIF, sniffGIF
+	case hasMagic(b, 0, "RIFF") && hasMagic(b, 8, "WEBP"):
+		info.Format, read = transform.WebP, sniffWebP
+	case isAVIF(b):
+		info.Format, read = transform.AVIF, sniffAVIF
+	default:
+		return transform.Info{}, refuse(b)
+	}
+	err := read(b, &info)
+	if err != nil && !errors.Is(err, transform.ErrTruncated) {
+		return transform.Info{}, err
+	}
+	return info, err
+}
+
+func hasMagic(b []byte, at int, magic string) bool {
+	return len(b) >= at+len(magic) && string(b[at:at+len(magic)]) == magic
+}
+
+func cutShort(clause string) error { return fmt.Errorf("%w: %s", transform.ErrTruncated, clause) }
+
+func broken(clause string) error { return fmt.Errorf("%w: %s", transform.ErrMalformed, clause) }
+
+func notRead(clause string) error { return fmt.Errorf("%w: %s", transform.ErrUnsupported, clause) }

@@ -1,0 +1,359 @@
+package container
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// isAVIF looks at the brands of an ftyp box (AVIF 1.1 §6): "avif" for a still
+// picture, or "avis" of a sequence that holds a still picture as well.
+func isAVIF(b []byte) bool {
+	return hasBrand(b, "avif") || hasBrand(b, "avis") && hasBrand(b, "mif1")
+}
+
+// hasBrand looks for a brand in an ftyp box, major or compatible.
+func hasBrand(b []byte, name string) bool {
+	const header, brand, maxBrands = 8, 4, 256
+	if !hasMagic(b, 4, "ftyp") {
+		return false
+	}
+	size := int64(binary.BigEndian.Uint32(b))
+	end := min(size, int64(len(b)), header+brand*maxBrands)
+	for at := header; int64(at+brand) <= end; at += brand {
+		// Behind the first is the minor version.
+		if at != header+brand && string(b[at:at+brand]) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// sniffAVIF reads the tables of the meta box and checks that all they point at
+// is there. A sequence counts as its still picture: one frame.
+func sniffAVIF(b []byte, info *transform.Info) error {
+	a, meta, err := openAVIF(b)
+	short := errors.Is(err, transform.ErrTruncated)
+	if err != nil && !short {
+		return err
+	}
+	if meta == nil {
+		return cutShort("the AVIF ends before the image is described")
+	}
+	if err := a.readMeta(meta); err != nil {
+		return err
+	}
+	if err := a.describe(info); err != nil {
+		return err
+	}
+	if short || !a.complete() {
+		return cutShort("the AVIF ends in the middle of the image data")
+	}
+	return a.verify(info)
+}
+
+// openAVIF finds the meta box of a file. Where the file is cut, that may be
+// nil, or whole.
+func openAVIF(b []byte) (a *avif, meta []byte, err error) {
+	a = &avif{file: b, byID: map[uint32]*avifItem{}}
+	var moving bool
+	for rest := b; len(rest) > 0; {
+		bx, next, ok := nextBox(rest)
+		if !ok {
+			return a, nil, broken("the AVIF has a box of an impossible length")
+		}
+		if !bx.whole {
+			return a, meta, transform.ErrTruncated
+		}
+		switch string(bx.kind) {
+		case "meta":
+			if meta != nil {
+				return a, nil, broken("the AVIF describes the image twice")
+			}
+			meta = bx.body
+		case "moov":
+			moving = true
+		}
+		rest = next
+	}
+	if meta == nil && moving {
+		return a, nil, notRead("AVIF image sequences without a still image are not supported")
+	}
+	return a, meta, nil
+}
+
+// describe fills info from the primary item and what belongs to it.
+func (a *avif) describe(info *transform.Info) error {
+	p := a.byID[a.primary]
+	switch {
+	case a.primary == 0 || p == nil:
+		return broken("the AVIF does not name a primary image")
+	case p.kind == "hvc1", p.kind == "hev1":
+		return notRead("HEIC images are not supported")
+	case p.kind != "av01" && p.kind != "grid":
+		return notRead("AVIFs whose primary image is not AV1 are not supported")
+	case p.width == 0 || p.height == 0 || p.width > math.MaxInt32 || p.height > math.MaxInt32:
+		return broken("the AVIF has no width or no height")
+	case p.cropped:
+		return notRead("AVIFs that are cropped by the container (clap) are not supported")
+	}
+	a.relate()
+	info.Width, info.Height = int(p.width), int(p.height)
+	if p.turns%2 == 1 {
+		info.Width, info.Height = info.Height, info.Width
+	}
+	info.Profile = a.profileBytes > 0
+	info.Bands = 3
+	bits, ancillary := p.channelBits, a.profileBytes
+	for _, item := range a.items {
+		switch item.role {
+		case rolePrimary, roleTile:
+			bits = max(bits, item.bits)
+		case roleAlpha:
+			bits = max(bits, item.bits)
+			info.Alpha = true
+		case roleThumbnail:
+			a.thumbnail(item, info)
+		}
+		if item.kind == "Exif" || item.kind == "mime" || item.kind == "uri " {
+			ancillary += item.size()
+		}
+	}
+	// Items may share bytes, but no more than there are can be metadata.
+	info.AncillaryBytes = int64(min(ancillary, uint64(len(a.file))))
+	info.Bits = avifBits(bits)
+	if p.channels == 1 || (p.channels == 0 && p.mono) {
+		info.Bands = 1
+	}
+	spaces := []string{"RGB ", "GRAY"} // grey is decoded to RGB, and may be either
+	if info.Bands > 1 {
+		spaces = spaces[:1]
+	}
+	for _, profile := range a.profiles {
+		info.Normalized = info.Normalized || !profileFits(profile, spaces...)
+	}
+	if info.Alpha {
+		info.Bands++
+	}
+	return nil
+}
+
+// declare takes the colour space: that of a colr box, or without one that of the
+// AV1 data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
+func (a *avif) declare(info *transform.Info) {
+	code, narrow := a.byID[a.primary].code, a.narrow
+	if code.given {
+		narrow = code.narrow
+	} else {
+		code = a.coded
+	}
+	info.NarrowGrey = narrow && !info.Colour()
+	info.Premultiplied = a.premultiplied && info.Alpha
+	if !info.Profile {
+		space, unread := code.space()
+		declare(info, space, unread)
+	}
+}
+
+// thumbnail takes the size of the first one, which is the one that is decoded.
+func (a *avif) thumbnail(item *avifItem, info *transform.Info) {
+	if info.ThumbWidth > 0 || item.width > math.MaxInt32 || item.height > math.MaxInt32 {
+		return
+	}
+	info.ThumbWidth, info.ThumbHeight = int(item.width), int(item.height)
+	if item.turns%2 == 1 {
+		info.ThumbWidth, info.ThumbHeight = info.ThumbHeight, info.ThumbWidth
+	}
+}
+
+// avifBits rounds up to a depth that AV1 has.
+func avifBits(bits int) int {
+	switch {
+	case bits <= 8:
+		return 8
+	case bits <= 10:
+		return 10
+	}
+	return 12
+}
+
+// relate gives roles to the items that decoding the primary one may decode
+// too: alpha and thumbnail, and then the tiles of a grid.
+func (a *avif) relate() {
+	a.byID[a.primary].role = rolePrimary
+	for _, r := range a.refs {
+		from := a.byID[r.from]
+		if from == nil || from.role != roleNone || r.to != a.primary {
+			continue
+		}
+		switch {
+		case string(r.kind) == "auxl" && from.alpha:
+			from.role = roleAlpha
+		case string(r.kind) == "thmb":
+			from.role = roleThumbnail
+		}
+	}
+	for _, r := range a.refs {
+		from, to := a.byID[r.from], a.byID[r.to]
+		if string(r.kind) == "prem" && r.from == a.primary && to != nil && to.role == roleAlpha {
+			a.premultiplied = true // ISO/IEC 23008-12 §6.4.5, from the image to its alpha
+		}
+		if string(r.kind) != "dimg" || from == nil || to == nil || from.kind != "grid" || from.role == roleNone {
+			continue
+		}
+		from.tiles++
+		to.isTile = true
+		switch {
+		case from.role == roleThumbnail && to.role == roleNone:
+			to.role = roleThumbnailTile
+		case from.role != roleThumbnail && (to.role == roleNone || to.role == roleThumbnailTile):
+			to.role = roleTile
+		}
+	}
+}
+
+// complete says whether every byte that an item points at is there.
+func (a *avif) complete() bool {
+	for _, item := range a.items {
+		for _, s := range item.spans {
+			if _, ok := s.of(a.holder(item)); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// holder is what the spans of an item count in.
+func (a *avif) holder(item *avifItem) []byte {
+	if item.inMeta {
+		return a.idat
+	}
+	return a.file
+}
+
+// data is what the spans of an item, one behind the other, make of bytes that
+// are all there (ISO/IEC 14496-12 §8.11.3).
+func (a *avif) data(item *avifItem) (p pieces) {
+	for _, s := range item.spans {
+		b, _ := s.of(a.holder(item))
+		p.add(b)
+	}
+	return p
+}
+
+// verify holds what is declared against what will be decoded. The declared
+// size decides whether there is memory for the picture, so AV1 data that is
+// larger than its item says, a grid that makes another size, or a tile or
+// alpha far larger than the picture are refused: libheif decodes them first. A
+// thumbnail is decoded only if it is asked for, and one that does not hold is
+// none.
+func (a *avif) verify(info *transform.Info) error {
+	for _, item := range a.items {
+		if item.role == roleNone {
+			if err := a.takes(item.size()); err != nil {
+				return err
+			}
+			continue
+		}
+		err := a.verifyItem(item, info)
+		if err != nil && (item.role == roleThumbnail || item.role == roleThumbnailTile) {
+			info.ThumbWidth, info.ThumbHeight = 0, 0 // then nobody decodes it
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	a.declare(info)
+	return nil
+}
+
+func (a *avif) verifyItem(item *avifItem, info *transform.Info) error {
+	const small = 512 // a tile may be this large beside a smaller picture
+	p := a.byID[a.primary]
+	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
+	switch {
+	case item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight:
+		return broken("the AVIF has a part without a size or larger than the image")
+	case item.layered:
+		// libheif shows another one.
+		return notRead("AVIFs of which one layer is selected (lsel) are not supported")
+	case item.kind == "av01":
+		return a.verifyAV1(item, info)
+	case item.kind == "grid" && !item.isTile:
+		return a.verifyGrid(item)
+	}
+	return notRead("AVIFs whose parts are not AV1 are not supported")
+}
+
+// takes counts what is read. Items may share bytes, and libheif reads those of
+// every item that is no image, so that what is read in all is bounded: more
+// than a few times the file is malice.
+func (a *avif) takes(bytes uint64) error {
+	const slack = 1 << 20
+	a.read += bytes
+	if a.read > 4*uint64(len(a.file))+slack {
+		return broken("the AVIF has too many items that share the same bytes")
+	}
+	return nil
+}
+
+// verifyAV1 visits every sequence header of an item.
+func (a *avif) verifyAV1(item *avifItem, info *transform.Info) error {
+	if item.badConfig != nil {
+		return item.badConfig
+	}
+	if err := a.takes(uint64(len(item.config)) + item.size()); err != nil {
+		return err
+	}
+	headers := 0
+	visit := func(s av1Sequence) error {
+		headers++
+		if s.width > item.width || s.height > item.height {
+			return broken("the AVIF has AV1 data larger than declared")
+		}
+		if item.role != roleThumbnail && item.role != roleThumbnailTile {
+			info.Bits = max(info.Bits, s.bits)
+			info.FullChroma = info.FullChroma || s.full
+		}
+		if item.role == rolePrimary || item.role == roleTile {
+			if !a.coded.given {
+				a.coded = s.code
+			}
+			a.narrow = a.narrow || s.narrow
+		}
+		return nil
+	}
+	var config pieces
+	config.add(item.config)
+	for _, data := range []pieces{config, a.data(item)} {
+		if err := av1Sequences(data, visit); err != nil {
+			return err
+		}
+	}
+	if headers == 0 {
+		return broken("the AVIF has AV1 data without a header")
+	}
+	return nil
+}
+
+// verifyGrid reads the item data of a grid (ISO/IEC 23008-12 §6.6.2.3).
+func (a *avif) verifyGrid(item *avifItem) error {
+	var space [4 + 2*4]byte
+	data := a.data(item)
+	f := bmffFields{b: data.peek(space[:])}
+	f.uint(1) // version
+	size := 2
+	if f.uint(1)&1 != 0 {
+		size = 4
+	}
+	tiles := (f.uint(1) + 1) * (f.uint(1) + 1)
+	width, height := f.uint(size), f.uint(size)
+	if f.short || width != item.width || height != item.height || tiles != item.tiles {
+		return broken("the AVIF has a grid that does not match its size or tiles")
+	}
+	return nil
+}

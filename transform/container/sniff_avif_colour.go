@@ -1,0 +1,40 @@
+package container
+
+import "github.com/pictor-proxy/pictor/transform"
+
+// avifCode are code points (ISO/IEC 23091-2) of a colr box of kind nclx or of an
+// AV1 sequence header.
+type avifCode struct {
+	primaries, transfer int
+	given               bool
+	narrow              bool // of a colr box: samples do not use their full range
+}
+
+// read takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
+func (c *avifCode) read(body []byte) {
+	f := bmffFields{b: body}
+	if !hasMagic(body, 0, "nclx") {
+		return
+	}
+	f.uint(4)
+	primaries, transfer := int(f.uint(2)), int(f.uint(2))
+	f.uint(2) // the matrix
+	const fullRange = 0x80
+	narrow := f.uint(1)&fullRange == 0
+	if !f.short {
+		*c = avifCode{primaries, transfer, true, narrow}
+	}
+}
+
+// space is the zero value for sRGB and for code points that are not read. The
+// matrix and the range are the decoder's business.
+func (c avifCode) space() (s transform.ColourSpace, unread bool) {
+	if !c.given {
+		return transform.ColourSpace{}, false
+	}
+	s, ok := cicp(c.primaries, c.transfer)
+	if !ok {
+		return transform.ColourSpace{}, true
+	}
+	return unlessSRGB(s), false
+}

@@ -1,0 +1,392 @@
+package container
+
+import (
+	"bytes"
+	"slices"
+)
+
+// avif is the picture part of an AVIF: its meta box (ISO/IEC 23008-12 §6).
+type avif struct {
+	file    []byte
+	idat    []byte
+	primary uint32
+	items   []*avifItem
+	byID    map[uint32]*avifItem
+	refs    []avifRef
+	// properties are those of ipco; associations count from 1.
+	properties   []avifProperty
+	profileBytes uint64
+	profiles     [][]byte
+	spans        int
+	coded        avifCode // of the AV1 data of the primary image or of a tile
+	narrow       bool
+	// premultiplied says that the primary image refers to its alpha so.
+	premultiplied bool
+	given         int // associations of a property with an item
+	read          uint64
+	lengthSize    int // of a length of iloc, in bytes
+}
+
+// The tables of a picture are small; one that is not is made to do harm.
+const (
+	avifMaxItems      = 4096
+	avifMaxSpans      = 2 * avifMaxItems
+	avifMaxRefs       = 4 * avifMaxItems
+	avifMaxProperties = 1<<15 - 1 // what an association can count to
+	avifMaxGiven      = 16 * avifMaxItems
+)
+
+type avifRole uint8
+
+const (
+	roleNone avifRole = iota
+	rolePrimary
+	roleAlpha
+	roleThumbnail
+	roleTile
+	roleThumbnailTile
+)
+
+// avifItem is a picture, a part of one, or a piece of metadata, with those of
+// its properties that matter.
+type avifItem struct {
+	kind   string
+	isXMP  bool // without a coding
+	kindAt int  // the place of kind in the file
+	spans  []span
+	// sizesAt are the places of the spans' lengths.
+	sizesAt []int
+	inMeta  bool // spans count in the idat box instead of the file
+	placed  bool // its spans were read
+
+	width, height uint64 // ispe; 0 where there is none
+	config        []byte // OBUs of av1C
+	hasConfig     bool
+	badConfig     error // matters only where the item is decoded
+	bits          int   // by av1C
+	mono          bool
+	channels      int // by pixi
+	channelBits   int
+	turns         int // quarter turns of irot
+	code          avifCode
+	alpha         bool
+	cropped       bool
+	layered       bool // a layer of it is to be shown, by lsel
+
+	role   avifRole
+	isTile bool
+	tiles  uint64 // of a grid
+}
+
+func (i *avifItem) size() (n uint64) {
+	for _, s := range i.spans {
+		n += min(s.size, 1<<40) // no sum of so many passes an uint64
+	}
+	return n
+}
+
+type avifRef struct {
+	kind     []byte
+	from, to uint32
+}
+
+type avifProperty struct{ kind, body []byte }
+
+// item finds or makes one: the tables may come in any order.
+func (a *avif) item(id uint32) (*avifItem, error) {
+	if it := a.byID[id]; it != nil {
+		return it, nil
+	}
+	if len(a.items) == avifMaxItems {
+		return nil, broken("the AVIF has too many items")
+	}
+	it := &avifItem{}
+	a.items = append(a.items, it)
+	a.byID[id] = it
+	return it, nil
+}
+
+// readMeta reads the tables. Each may be there once: of two, a decoder might
+// believe the other one.
+func (a *avif) readMeta(meta []byte) error {
+	f := bmffFields{b: meta}
+	f.full()
+	readers := map[string]func([]byte) error{
+		"pitm": a.readPrimary, "iinf": a.readItems, "iloc": a.readPlaces,
+		"iref": a.readRefs, "iprp": a.readProperties, "idat": a.readData,
+	}
+	return eachBox(f.b, func(kind, body []byte) error {
+		read, ok := readers[string(kind)]
+		if !ok {
+			return nil
+		}
+		if read == nil {
+			return broken("the AVIF describes the image twice")
+		}
+		readers[string(kind)] = nil
+		return read(body)
+	})
+}
+
+func (a *avif) readData(b []byte) error {
+	a.idat = b
+	return nil
+}
+
+func tooShort(f *bmffFields) error {
+	if f.short {
+		return broken("the AVIF has a table that is cut off")
+	}
+	return nil
+}
+
+// readPrimary reads pitm (ISO/IEC 14496-12 §8.11.4).
+func (a *avif) readPrimary(b []byte) error {
+	f := bmffFields{b: b}
+	version, _ := f.full()
+	a.primary = f.id(version > 0)
+	return tooShort(&f)
+}
+
+// readItems reads iinf and its infe boxes (ISO/IEC 14496-12 §8.11.6).
+func (a *avif) readItems(b []byte) error {
+	f := bmffFields{b: b}
+	if version, _ := f.full(); version == 0 {
+		f.uint(2)
+	} else {
+		f.uint(4)
+	}
+	if f.short {
+		return tooShort(&f)
+	}
+	return eachBox(f.b, func(kind, body []byte) error {
+		e := bmffFields{b: body}
+		version, _ := e.full()
+		if string(kind) != "infe" || version < 2 {
+			return nil // the old versions name no type
+		}
+		id := e.id(version > 2)
+		e.uint(2) // protection
+		if len(e.b) < 4 {
+			e.short = true
+		}
+		if e.short {
+			return tooShort(&e)
+		}
+		it, err := a.item(id)
+		if err != nil {
+			return err
+		}
+		if it.kind != "" {
+			return broken("the AVIF has two items with the same ID")
+		}
+		it.kind, it.kindAt = string(e.b[:4]), a.place(e.b)
+		_, more, _ := bytes.Cut(e.b[4:], []byte{0}) // the name
+		it.isXMP = it.kind == "mime" && slices.Contains(xmpTypes, string(more))
+		return nil
+	})
+}
+
+// xmpTypes are the type of XMP, and behind it no coding.
+var xmpTypes = []string{"application/rdf+xml", "application/rdf+xml\x00", "application/rdf+xml\x00\x00"}
+
+// place is where b, a part of the file, starts.
+func (a *avif) place(b []byte) int { return cap(a.file) - cap(b) }
+
+// readPlaces reads iloc (ISO/IEC 14496-12 §8.11.3).
+func (a *avif) readPlaces(b []byte) error {
+	f := bmffFields{b: b}
+	version, _ := f.full()
+	sizes := int(f.uint(2))
+	p := placeSizes{offset: sizes >> 12, length: sizes >> 8 & 15, base: sizes >> 4 & 15}
+	if version > 0 {
+		p.index = sizes & 15
+	}
+	if version > 2 || p.offset > 8 || p.length > 8 || p.base > 8 || p.index > 8 {
+		return broken("the AVIF has an item location table of an unknown form")
+	}
+	a.lengthSize = p.length
+	count := uint64(f.id(version > 1))
+	for ; count > 0 && !f.short; count-- {
+		it, err := a.item(f.id(version > 1))
+		if err != nil {
+			return err
+		}
+		if it.placed {
+			return broken("the AVIF has two locations for one item")
+		}
+		it.placed = true
+		if err := a.readPlace(&f, version, p, it); err != nil {
+			return err
+		}
+	}
+	return tooShort(&f)
+}
+
+// placeSizes are the widths of the fields of iloc, in bytes.
+type placeSizes struct{ offset, length, base, index int }
+
+func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem) error {
+	method := uint64(0)
+	if version > 0 {
+		method = f.uint(2) & 15
+	}
+	if method > 1 {
+		return notRead("AVIFs with items inside other items are not supported")
+	}
+	it.inMeta = method == 1
+	f.uint(2) // data reference
+	base := f.uint(p.base)
+	for count := f.uint(2); count > 0 && !f.short; count-- {
+		f.uint(p.index)
+		s := span{off: f.uint(p.offset)}.moved(base)
+		it.sizesAt = append(it.sizesAt, a.place(f.b))
+		s.size = f.uint(p.length)
+		if s.size == 0 && s.off < uint64(len(a.file)) && !it.inMeta {
+			s.size = uint64(len(a.file)) - s.off // no length means the rest
+		}
+		if a.spans++; a.spans > avifMaxSpans {
+			return broken("the AVIF has items in too many pieces")
+		}
+		it.spans = append(it.spans, s)
+	}
+	return nil
+}
+
+// readRefs reads iref (ISO/IEC 14496-12 §8.11.12).
+func (a *avif) readRefs(b []byte) error {
+	f := bmffFields{b: b}
+	version, _ := f.full()
+	wide := version > 0
+	return eachBox(f.b, func(kind, body []byte) error {
+		r := bmffFields{b: body}
+		from := r.id(wide)
+		for count := r.uint(2); count > 0 && !r.short; count-- {
+			if len(a.refs) == avifMaxRefs {
+				return broken("the AVIF has too many references")
+			}
+			a.refs = append(a.refs, avifRef{kind: kind, from: from, to: r.id(wide)})
+		}
+		return tooShort(&r)
+	})
+}
+
+// readProperties reads iprp: the properties in ipco, and which item has which
+// in ipma (ISO/IEC 23008-12 §9.3). ipma may be there more than once.
+func (a *avif) readProperties(b []byte) error {
+	return eachBox(b, func(kind, body []byte) error {
+		switch string(kind) {
+		case "ipco":
+			if a.properties != nil {
+				return broken("the AVIF lists its properties twice")
+			}
+			return eachBox(body, func(kind, body []byte) error {
+				if len(a.properties) == avifMaxProperties {
+					return broken("the AVIF has too many properties")
+				}
+				a.properties = append(a.properties, avifProperty{kind: kind, body: body})
+				if string(kind) == "colr" && (hasMagic(body, 0, "prof") || hasMagic(body, 0, "rICC")) {
+					a.profileBytes += uint64(len(body))
+					a.profiles = append(a.profiles, body[4:])
+				}
+				return nil
+			})
+		case "ipma":
+			return a.readAssociations(body)
+		}
+		return nil
+	})
+}
+
+func (a *avif) readAssociations(b []byte) error {
+	f := bmffFields{b: b}
+	version, flags := f.full()
+	size, mask := 1, uint64(1<<7-1)
+	if flags&1 != 0 {
+		size, mask = 2, 1<<15-1
+	}
+	for count := f.uint(4); count > 0 && !f.short; count-- {
+		it, err := a.item(f.id(version > 0))
+		if err != nil {
+			return err
+		}
+		for n := f.uint(1); n > 0 && !f.short; n-- {
+			index := int(f.uint(size) & mask)
+			if index == 0 || index > len(a.properties) {
+				continue // 0 means none
+			}
+			if a.given++; a.given > avifMaxGiven {
+				return broken("the AVIF has too many properties")
+			}
+			if err := it.take(a.properties[index-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return tooShort(&f)
+}
+
+// take gives the item a property.
+func (i *avifItem) take(p avifProperty) error {
+	f := bmffFields{b: p.body}
+	switch string(p.kind) {
+	case "ispe":
+		if i.width != 0 || i.height != 0 {
+			return broken("the AVIF has an item with two sizes")
+		}
+		f.full()
+		i.width, i.height = f.uint(4), f.uint(4)
+	case "pixi":
+		f.full()
+		i.channels = int(f.uint(1))
+		for range i.channels {
+			i.channelBits = max(i.channelBits, int(f.uint(1)))
+		}
+	case "av1C":
+		i.takeConfig(&f)
+		return nil
+	case "irot":
+		i.turns += int(f.uint(1) & 3)
+	case "auxC":
+		f.full()
+		i.alpha = hasMagic(f.b, 0, "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\x00") ||
+			hasMagic(f.b, 0, "urn:mpeg:hevc:2015:auxid:1\x00")
+	case "colr":
+		i.code.read(p.body)
+	case "clap":
+		return i.takeCrop(&f)
+	case "lsel": // ISO/IEC 23008-12 §6.5.11
+		const all = 0xFFFF
+		i.layered = f.uint(2) != all
+	}
+	return tooShort(&f)
+}
+
+// takeConfig reads av1C (AV1-ISOBMFF §2.3.3): marker and version, profile and
+// level, flags.
+func (i *avifItem) takeConfig(f *bmffFields) {
+	const high, twelve, mono = 1 << 6, 1 << 5, 1 << 4
+	if i.hasConfig {
+		i.badConfig = broken("the AVIF has an item with two AV1 configurations")
+		return
+	}
+	f.uint(2)
+	flags := f.uint(1)
+	f.uint(1)
+	i.hasConfig, i.config, i.mono = true, f.b, flags&mono != 0
+	switch {
+	case flags&high != 0 && flags&twelve != 0:
+		i.bits = 12
+	case flags&high != 0:
+		i.bits = 10
+	}
+	i.badConfig = tooShort(f)
+}
+
+// takeCrop tells a clean aperture (ISO/IEC 14496-12 §12.1.4) that keeps the
+// whole picture from one that crops. It is read after ispe, which it follows.
+func (i *avifItem) takeCrop(f *bmffFields) error {
+	wn, wd, hn, hd := f.uint(4), f.uint(4), f.uint(4), f.uint(4)
+	i.cropped = wn != i.width*wd || hn != i.height*hd
+	return tooShort(f)
+}

@@ -1,0 +1,239 @@
+package container
+
+import (
+	"encoding/binary"
+
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// Block introducers and labels of GIF89a appendix A.
+const (
+	gifExtension      = 0x21
+	gifImage          = 0x2C
+	gifTrailer        = 0x3B
+	gifGraphicControl = 0xF9
+	gifComment        = 0xFE
+)
+
+// gifWalk follows the blocks of a GIF to its trailer.
+type gifWalk struct {
+	rest   []byte
+	info   *transform.Info
+	frames int
+	// whole is how much was left behind the last whole frame.
+	whole int
+	// first is the data of the first frame, from the size of its codes, and
+	// pixels what it should give.
+	first  []byte
+	pixels int64
+	// empty are extensions without data before the first frame: how much was left
+	// at the label of each.
+	empty []int
+	// transparent is what the graphic control of the next frame says.
+	transparent bool
+}
+
+func sniffGIF(b []byte, info *transform.Info) error {
+	info.Bands = 3
+	w := gifWalk{info: info}
+	if err := w.header(b); err != nil {
+		return err
+	}
+	err := w.blocks()
+	if err == nil && len(w.empty) == 0 {
+		return nil
+	}
+	// Only the first frame is used: it is shown where it is whole.
+	if stop := w.end(b); stop.end > 0 {
+		info.End = int64(stop.end)
+		return nil
+	}
+	return err
+}
+
+// header reads the logical screen (GIF89a §18), and begins the walk behind it.
+func (w *gifWalk) header(b []byte) error {
+	const signature, screen = 6, 7
+	if len(b) < signature+screen {
+		return cutShort("the GIF ends in its header")
+	}
+	s := b[signature:]
+	w.info.Width, w.info.Height = int(binary.LittleEndian.Uint16(s)), int(binary.LittleEndian.Uint16(s[2:]))
+	w.rest = s[screen:]
+	if !w.skipColours(s[4]) {
+		return w.cut()
+	}
+	return nil
+}
+
+// end is where the whole frames of a GIF end that breaks off or goes on with
+// something else. Its end is 0 where there is none.
+func (w *gifWalk) end(b []byte) gifStop {
+	if w.frames > 0 {
+		return gifStop{end: len(b) - w.whole}
+	}
+	if !walkable(w.first) {
+		return gifStop{}
+	}
+	stop := gifDataEnd(w.first, w.pixels)
+	if stop.end > 0 {
+		from := len(b) - len(w.first)
+		stop.end, stop.block = from+stop.end, from+stop.block
+	}
+	return stop
+}
+
+func (w *gifWalk) cut() error {
+	if w.frames == 0 {
+		return cutShort("the GIF ends before its first frame is complete")
+	}
+	return cutShort("the GIF ends in the middle of its blocks")
+}
+
+func (w *gifWalk) blocks() error {
+	for len(w.rest) > 0 {
+		introducer := w.rest[0]
+		w.rest = w.rest[1:]
+		switch introducer {
+		case gifTrailer:
+			if w.frames == 0 {
+				return broken("the GIF has no frame")
+			}
+			return nil
+		case gifExtension:
+			if err := w.extension(); err != nil {
+				return err
+			}
+		case gifImage:
+			if err := w.image(); err != nil {
+				return err
+			}
+			w.frames++
+			w.whole = len(w.rest)
+			w.info.Frames = w.frames
+		case 0:
+			// Old encoders end the last frame twice.
+			if len(w.rest) > 0 && w.rest[0] != 0 && w.rest[0] != gifTrailer {
+				return broken("the GIF has an unknown block")
+			}
+		default:
+			return broken("the GIF has an unknown block")
+		}
+	}
+	return w.cut()
+}
+
+// maxEmptyExtensions bounds what a repair of a GIF has to change.
+const maxEmptyExtensions = 64
+
+// extension reads a label and its sub-blocks (GIF89a §23 to §26). libnsgif takes
+// only a comment that is empty: after the first block of the others it reads on
+// whatever its size, and would from there see other blocks than this walk. The
+// repair makes comments of those before the first frame. Behind it the walk
+// ends, and so it does at a graphic control, which browsers refuse, too.
+func (w *gifWalk) extension() error {
+	if len(w.rest) < 2 {
+		return w.cut()
+	}
+	before := len(w.rest)
+	label, first := w.rest[0], w.rest[1]
+	w.rest = w.rest[1:]
+	if first == 0 && label != gifComment {
+		if label == gifGraphicControl || w.frames > 0 || len(w.empty) == maxEmptyExtensions {
+			return broken("the GIF has an empty extension")
+		}
+		w.empty = append(w.empty, before)
+	}
+	if label == gifGraphicControl && len(w.rest) >= 2 {
+		const transparent = 1
+		if w.rest[1]&transparent != 0 {
+			w.transparent = true
+		}
+	}
+	if !w.skipSubBlocks() {
+		return w.cut()
+	}
+	if label != gifGraphicControl {
+		w.info.AncillaryBytes += int64(before-len(w.rest)) + 1
+	}
+	return nil
+}
+
+// image reads an image descriptor (GIF89a §20), its colours and its data.
+func (w *gifWalk) image() error {
+	const descriptor = 9
+	if len(w.rest) < descriptor {
+		return w.cut()
+	}
+	d := w.rest[:descriptor]
+	w.rest = w.rest[descriptor:]
+	if w.transparent {
+		w.info.Alpha, w.info.Bands = true, 4
+		w.transparent = false
+	}
+	if w.frames == 0 {
+		at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
+		frame := transform.Rect{Left: at(0), Top: at(2), Width: at(4), Height: at(6)}
+		w.pixels = int64(frame.Width) * int64(frame.Height)
+		if err := w.place(frame); err != nil {
+			return err
+		}
+	}
+	if !w.skipColours(d[8]) || len(w.rest) == 0 {
+		return w.cut()
+	}
+	if w.frames == 0 {
+		w.first = w.rest
+	}
+	w.rest = w.rest[1:] // the size of the first LZW code
+	if !w.skipSubBlocks() {
+		return w.cut()
+	}
+	return nil
+}
+
+// place lays the first frame on the canvas, as Chromium does: the canvas is the
+// logical screen, the first frame enlarges it where it exceeds it, and later
+// frames are clipped. What the first frame leaves is transparent.
+func (w *gifWalk) place(frame transform.Rect) error {
+	i := w.info
+	i.Width = max(i.Width, frame.Left+frame.Width)
+	i.Height = max(i.Height, frame.Top+frame.Height)
+	if i.Width == 0 || i.Height == 0 {
+		return broken("the GIF has no width or no height")
+	}
+	if i.Partial = frame.Width != i.Width || frame.Height != i.Height; i.Partial {
+		i.Frame = frame
+		i.Alpha, i.Bands = true, 4
+	}
+	return nil
+}
+
+// skipColours passes over a colour table, if the flags announce one.
+func (w *gifWalk) skipColours(flags byte) bool {
+	const hasTable, sizeMask = 0x80, 7
+	if flags&hasTable == 0 {
+		return true
+	}
+	n := 3 * 2 << (flags & sizeMask)
+	if len(w.rest) < n {
+		return false
+	}
+	w.rest = w.rest[n:]
+	return true
+}
+
+// skipSubBlocks passes over data sub-blocks and the empty one that ends them.
+func (w *gifWalk) skipSubBlocks() bool {
+	for len(w.rest) > 0 {
+		n := int(w.rest[0]) + 1
+		if len(w.rest) < n {
+			return false
+		}
+		w.rest = w.rest[n:]
+		if n == 1 {
+			return true
+		}
+	}
+	return false
+}
