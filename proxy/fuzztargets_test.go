@@ -28,7 +28,7 @@ var parsers = map[string][]string{
 		"metaOf", "whole", "refusal", "names"},
 	"proxy/signedurl": {"Parse", "Verify", "Diagnose", "decryptSource", "Repair"},
 	"proxy/thumbor":   {"Verify", "Parse"},
-	"transform/container": {"Sniff", "exifOrientation", "StripSource", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
+	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
 		"UprightXMP", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair", "av1Sequences"},
 	"transform/worker": {"readFrame", "answer", "cleanMappings", "parseFigures"},
 }

@@ -169,7 +169,7 @@ func (f *fill) smaller(pic transform.Picture, info transform.Info, out transform
 	if int64(len(pic.Body)) <= f.src.meta.Size-info.AncillaryBytes {
 		return pic, nil // it cannot become smaller than that
 	}
-	b, err := f.bytes(func(b []byte) ([]byte, bool) { return container.StripSource(b, info, out) })
+	b, err := f.bytes(func(b []byte) ([]byte, bool) { return container.Strip(b, info, out) })
 	if err == nil && b != nil && len(b) < len(pic.Body) {
 		pic.Body = b
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// StripSource gives a source's own bytes without the metadata that p does not
+// Strip gives a source's own bytes without the metadata that p does not
 // keep, pixels untouched. ok is false where that cannot be done here: an AVIF
 // with metadata, and a source that says whose it is where p keeps that and
 // nothing else.
-func StripSource(b []byte, info transform.Info, p transform.Params) (out []byte, ok bool) {
+func Strip(b []byte, info transform.Info, p transform.Params) (out []byte, ok bool) {
 	if info.End > 0 {
 		return nil, false // it is no use to those who insist on its end
 	}
@@ -33,7 +33,7 @@ func StripSource(b []byte, info transform.Info, p transform.Params) (out []byte,
 	return s.out, ok
 }
 
-// StripWebP is StripSource for results: libvips before 8.15 writes an EXIF of
+// StripWebP is Strip for results: libvips before 8.15 writes an EXIF of
 // its own into a WebP even where it is told to strip, 200 bytes that a
 // thumbnail need not carry. It changes b. Whatever is not a WebP comes back as
 // it is.

@@ -97,7 +97,7 @@ func FuzzCopyright(f *testing.F) {
 	})
 }
 
-func TestStripSource(t *testing.T) {
+func TestStrip(t *testing.T) {
 	jpg := picturetest.JPEG(picturetest.Photo(60, 40, 1), 80)
 	withComment := picturetest.WithSegment(jpg, 5, []byte("SecretMaker"))
 	png := picturetest.PNG(picturetest.Chart(40, 30))
@@ -155,7 +155,7 @@ func TestStripSource(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
-		got, ok := StripSource(tc.in, info, tc.p)
+		got, ok := Strip(tc.in, info, tc.p)
 		if ok != (tc.want != nil) || ok && !bytes.Equal(got, tc.want) {
 			t.Errorf("%s: %d bytes, %v; want %d", tc.name, len(got), ok, len(tc.want))
 		}
@@ -163,7 +163,7 @@ func TestStripSource(t *testing.T) {
 }
 
 // Whatever is stripped is still the same picture, without metadata.
-func FuzzStripSource(f *testing.F) {
+func FuzzStrip(f *testing.F) {
 	for _, s := range samples(f) {
 		f.Add(s.b)
 	}
@@ -173,7 +173,7 @@ func FuzzStripSource(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out, ok := StripSource(b, info, transform.Params{DropCopyright: true})
+		out, ok := Strip(b, info, transform.Params{DropCopyright: true})
 		if !ok {
 			return
 		}
