@@ -1,4 +1,4 @@
-package proxy_test
+package pictor_test
 
 import (
 	"go/ast"

@@ -1,4 +1,4 @@
-package proxy_test
+package pictor_test
 
 import (
 	"go/ast"
@@ -54,7 +54,7 @@ func fuzzTargets(t *testing.T) map[string]map[string][]string {
 				}
 				return true
 			})
-			dir, _ := filepath.Rel("..", filepath.Dir(path))
+			dir, _ := filepath.Rel(".", filepath.Dir(path))
 			if targets[dir] == nil {
 				targets[dir] = map[string][]string{}
 			}
@@ -72,11 +72,11 @@ func TestMakeFuzzRunsEveryTarget(t *testing.T) {
 	if err := os.WriteFile(stub, []byte("#!/bin/sh\necho \"$@\" >>"+told+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	makefile, err := os.ReadFile("../Makefile")
+	makefile, err := os.ReadFile("Makefile")
 	if err != nil || !strings.Contains(string(makefile), "\nfuzz: setup") || !strings.Contains(string(makefile), " .ci/fuzz\n") {
 		t.Fatal("make fuzz does not run .ci/fuzz: ", err)
 	}
-	cmd := exec.Command("bash", "../.ci/fuzz")
+	cmd := exec.Command("bash", ".ci/fuzz")
 	cmd.Env = append(os.Environ(), "GO="+stub, "FUZZTIME=7s")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
