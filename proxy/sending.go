@@ -32,6 +32,8 @@ type sending struct {
 	small, large *budget.Budget
 	// transforms has what is just made, and what of an entry is beyond its part.
 	transforms *budget.Budget
+	// pieceTime is as the constant, but in tests.
+	pieceTime time.Duration
 
 	mu sync.Mutex
 	// outgoing are by the first of their bytes: entries that are renewed have the
@@ -96,7 +98,7 @@ type interest struct {
 }
 
 func newSending(a accounts) *sending {
-	return &sending{small: a.small, large: a.sending, transforms: a.transforms,
+	return &sending{small: a.small, large: a.sending, transforms: a.transforms, pieceTime: pieceTime,
 		outgoing: map[*byte]*outgoing{}, interests: map[cache.Key]*interest{}, transfers: map[*transfer]struct{}{}}
 }
 
@@ -255,7 +257,7 @@ func (s *sending) part(size int64) (b *budget.Budget, n int64) {
 // begin counts a client in that is about to read an entry. Where there is no room
 // for its bytes the client waits, with the errors of Budget.Acquire.
 func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*transfer, error) {
-	t := &transfer{}
+	t := &transfer{sending: s}
 	for {
 		out, claim, mine := s.enter(t, e)
 		if claim == nil {

@@ -123,10 +123,8 @@ type Server struct {
 	attempts *attempts
 	turns    *turns
 	sending  *sending
-	// pieceTime is as the constant, but in tests.
-	pieceTime time.Duration
-	sources   *sources
-	draining  atomic.Bool
+	sources  *sources
+	draining atomic.Bool
 }
 
 // New makes a Server.
@@ -150,7 +148,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a), pieceTime: pieceTime}
+	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -11,9 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
 // A client has pieceTime for each piece of a response, in bytes. How long a response
@@ -29,7 +28,8 @@ var errCut = errors.New("client was cut off")
 
 // transfer is a client that reads an entry.
 type transfer struct {
-	out *outgoing // nil for a file
+	sending *sending
+	out     *outgoing // nil for a file
 	// began is when it was let in; guarded by the lock of sending until then.
 	began time.Time
 	sent  atomic.Int64
@@ -101,15 +101,15 @@ func (t *transfer) finish() {
 
 // paced writes a response in pieces, each of which has its own time.
 type paced struct {
-	*echo.Response
+	http.ResponseWriter
+	// inner is the ResponseWriter of net/http, which can have the kernel send a file.
+	inner   http.ResponseWriter
 	ctx     context.Context
 	t       *transfer
 	control *http.ResponseController
 	// conn is the connection; nil where the gate does not have it.
 	conn *gated
-	// pieceTime is as the constant, but in tests.
-	pieceTime time.Duration
-	err       error
+	err  error
 }
 
 // more gives the client time for a piece.
@@ -120,7 +120,7 @@ func (p *paced) more() error {
 		return errCut
 	}
 	// Fails where there is no connection below, as in tests: no harm then.
-	_ = p.control.SetWriteDeadline(time.Now().Add(p.pieceTime))
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.t.sending.pieceTime))
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (p *paced) Write(b []byte) (n int, err error) {
 		if err = p.more(); err != nil {
 			return n, p.sent(0, err)
 		}
-		m, err := p.Response.Write(b[n:min(n+piece, len(b))])
+		m, err := p.ResponseWriter.Write(b[n:min(n+piece, len(b))])
 		if n += m; p.sent(int64(m), err) != nil || n == len(b) {
 			return n, err
 		}
@@ -161,7 +161,7 @@ func (p *paced) ReadFrom(from io.Reader) (int64, error) {
 		_, _ = c.Seek(int64(n), io.SeekCurrent) // cannot fail
 		return int64(n), err
 	case *fileContent:
-		if kernel, ok := p.Response.Writer.(io.ReaderFrom); ok {
+		if kernel, ok := p.inner.(io.ReaderFrom); ok {
 			return p.fromFile(kernel, c, limited.N)
 		}
 	}
@@ -198,7 +198,6 @@ func (p *paced) fromFile(kernel io.ReaderFrom, c *fileContent, size int64) (n in
 			p.t.progress(m)
 		}
 	}
-	p.Response.Size += n
 	return n, p.sent(0, err)
 }
 
@@ -223,28 +222,34 @@ func contentOf(e *cache.Entry) io.ReadSeeker {
 	return e.Content()
 }
 
-// pace prepares the writing of a response, if the client was not cut off while it
-// waited.
-func (s *Server) pace(c echo.Context, t *transfer) (*paced, bool) {
-	r, w := c.Request(), c.Response()
-	p := &paced{Response: w, ctx: r.Context(), t: t, control: http.NewResponseController(w.Writer), pieceTime: s.pieceTime}
+// pace prepares the writing of a response. Where the client was cut off while it
+// waited the error is budget.ErrSaturated.
+func (t *transfer) pace(w http.ResponseWriter, r *http.Request) (*paced, error) {
+	p := &paced{ResponseWriter: w, inner: w, ctx: r.Context(), t: t}
+	if outer, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		p.inner = outer.Unwrap()
+	}
+	p.control = http.NewResponseController(p.inner)
 	abort := func() { _ = p.control.SetWriteDeadline(time.Unix(1, 0)) }
 	if conn, ok := r.Context().Value(gatedKey{}).(*gated); ok {
 		abort, p.conn = conn.abort, conn
 	}
-	return p, t.start(abort)
+	if !t.start(abort) {
+		return nil, budget.ErrSaturated
+	}
+	return p, nil
 }
 
 // send sends an entry as far as a request asks for it. Where it gives an error the
 // client has not got all.
-func (s *Server) send(p *paced, r *http.Request, e *cache.Entry) error {
+func (p *paced) send(r *http.Request, e *cache.Entry) error {
 	err := p.more() // for the header
 	if p.sent(0, err) == nil {
 		http.ServeContent(p, r, "", e.LastModified, contentOf(e))
 	}
 	if errors.Is(p.err, os.ErrDeadlineExceeded) {
 		if abort, ok := p.t.cut(); ok {
-			s.sending.cuts[cutLate].Add(1)
+			p.t.sending.cuts[cutLate].Add(1)
 			abort()
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
@@ -27,9 +26,9 @@ var constant = map[string][]string{
 // write answers with an entry. What conditions and ranges of the request come to
 // (RFC 9110 §13 and §14) is the standard library's to say.
 func (s *Server) write(c echo.Context, req signedurl.Request, t *transfer, e *cache.Entry, outcome cache.Outcome) error {
-	p, ok := s.pace(c, t)
-	if !ok {
-		return budget.ErrSaturated
+	p, err := t.pace(c.Response(), c.Request())
+	if err != nil {
+		return err
 	}
 	now := s.now()
 	w := c.Response()
@@ -49,8 +48,8 @@ func (s *Server) write(c echo.Context, req signedurl.Request, t *transfer, e *ca
 		}
 	})
 	ignoreRange(c.Request(), e.Size())
-	err := s.send(p, c.Request(), e)
-	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(w.Size))
+	err = p.send(c.Request(), e)
+	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.sent.Load()))
 	switch w.Status {
 	case http.StatusNotModified:
 		s.answers.WithLabelValues("not-modified").Inc()
