@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"proxy/playground":      {"transform", "proxy/signedurl"},
 	"docs/heap":             {},
 	"proxy/ledger":          {},
+	"proxy/memory":          {"cache", "proxy/budget"},
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl"},
 	"cmd/pictor": {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config",

@@ -1,0 +1,2 @@
+// Package memory owns the memory limit.
+package memory
