@@ -38,11 +38,10 @@ var mayImport = map[string][]string{
 	"docs/heap":             {},
 	"proxy/ledger":          {},
 	"proxy/memory":          {"cache", "proxy/budget"},
-	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor"},
+	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/ledger", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl"},
-	"cmd/pictor": {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config",
-		"proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
-	"cmd/pictor/e2e": {},
+	"cmd/pictor":            {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
+	"cmd/pictor/e2e":        {},
 }
 
 // onlyIn says where a library has its place.

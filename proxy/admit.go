@@ -51,7 +51,7 @@ func (s *Server) admit(ctx context.Context, wait *patience, src *source, need in
 // beside admits a job beside others. It gives budget.ErrTooLarge also where
 // the share became too small for the job while it waited.
 func (s *Server) beside(ctx context.Context, wait *patience, need int64) (g grants, err error) {
-	defer s.sending.relieving()()
+	defer s.responses.CutSlowReaders()()
 	for _, line := range []struct {
 		account *budget.Budget
 		n       int64

@@ -146,6 +146,7 @@ func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 		c.Shares = Shares{Workers: 1, Fetches: 1, Connections: 100, PerConnection: 1 << 20, Bodies: 1, Sending: 1, Transforms: 50 << 20, Alone: 300 << 20, Heap: heap}
 	})
 	defer debug.SetMemoryLimit(math.MaxInt64)
+	var disconnects []func()
 	for _, tc := range []struct{ join, transforms, alone int64 }{
 		{0, 150, 300},
 		{1, 118, 300},  // counted as 32
@@ -154,7 +155,13 @@ func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 		{67, 50, 236},  // all 100, as 128
 		{-100, 150, 300},
 	} {
-		r.server.gate.count(int(tc.join))
+		if tc.join < 0 { // all of them
+			for _, disconnect := range disconnects {
+				disconnect()
+			}
+		} else {
+			disconnects = append(disconnects, r.connect(int(tc.join)))
+		}
 		sh := r.server.sharesNow()
 		if got := r.server.accounts.transforms.Stats().Capacity >> 20; got != tc.transforms {
 			t.Errorf("%+d: transforms may have %d MiB, want %d", tc.join, got, tc.transforms)
@@ -162,7 +169,7 @@ func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 		if got := debug.SetMemoryLimit(-1); got != heap-(tc.transforms-50)<<20 {
 			t.Errorf("%+d: the heap may have %d MiB", tc.join, got>>20)
 		}
-		if got := sh.alone(r.server.gate.clients()) >> 20; got != tc.alone {
+		if got := sh.alone(r.server.connections.RoundedCount()) >> 20; got != tc.alone {
 			t.Errorf("%+d: one alone may have %d MiB, want %d", tc.join, got, tc.alone)
 		}
 	}

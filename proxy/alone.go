@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // garbage is how many bytes a byte of the cache may take of the heap before
@@ -43,7 +44,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *sou
 	if s.pressed() && need > s.sharesNow().Transforms {
 		return nil, budget.ErrSaturated // no time for the largest ones
 	}
-	leave, err := s.line.join(need, src, held, s.aloneBeside(s.gate.evict(aloneClients, s.gate.spare)))
+	leave, err := s.line.join(need, src, held, s.aloneBeside(s.connections.EvictDownTo(aloneClients, memory.IdleGrace)))
 	if err != nil {
 		return nil, err
 	}
@@ -54,14 +55,14 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *sou
 	}
 	undo = append(undo, turn.Release)
 	// From here on clients may not become more.
-	clients := max(s.gate.evict(aloneClients, s.gate.spare), aloneClients)
+	clients := max(s.connections.EvictDownTo(aloneClients, memory.IdleGrace), aloneClients)
 	s.clientsBeside.Store(int64(clients))
 	undo = append(undo, func() { s.clientsBeside.Store(0) })
 	most := s.aloneBeside(clients)
 	if most < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}
-	defer s.sending.emptying()()
+	defer s.responses.DrainOverflow()()
 	for _, step := range []struct {
 		account *budget.Budget
 		down    int64

@@ -264,16 +264,16 @@ func TestALargeJobDoesNotWaitForEver(t *testing.T) {
 // A job that runs alone was promised what clients not there leave.
 func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
 	r := aloneRig(t)
-	before := r.server.gate.room()
+	before := r.server.connections.Limit()
 	var during int
-	r.painter.fail = func(context.Context) error { during = r.server.gate.room(); return nil }
-	r.server.gate.count(aloneClients + 6) // none of them idle
+	r.painter.fail = func(context.Context) error { during = r.server.connections.Limit(); return nil }
+	disconnect := r.connect(aloneClients + 6) // none of them idle
 	if resp, body := r.must(r.path(large)); resp.StatusCode != 200 {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
-	r.server.gate.count(-aloneClients - 6)
-	if during != aloneClients+6 || before != r.cfg.Shares.Connections || r.server.gate.room() != before {
-		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.gate.room())
+	disconnect()
+	if during != aloneClients+6 || before != r.cfg.Shares.Connections || r.server.connections.Limit() != before {
+		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.connections.Limit())
 	}
 }
 

@@ -90,11 +90,18 @@ func (s *Server) logError(r *http.Request, f failure, id string, err error) {
 	})
 }
 
+// refusalID gives a request id for a client that there is no room for, and logs it.
+func (s *Server) refusalID() string {
+	id := newRequestID()
+	s.logRefusal(id)
+	return id
+}
+
 // logRefusal tells of a client that there was no room for.
 func (s *Server) logRefusal(id string) {
 	shed := failure{status: http.StatusServiceUnavailable, code: "shed"}
 	s.logSampled("client refused: too many connections", shed.code, shed, id, func() []any {
-		return []any{"clients", s.gate.connected()}
+		return []any{"clients", s.connections.Count()}
 	})
 }
 

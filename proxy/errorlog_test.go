@@ -194,9 +194,9 @@ func TestLinesOfErrorsAreBounded(t *testing.T) {
 func TestRefusedClientsAreLogged(t *testing.T) {
 	var l errorLog
 	r := newRig(t, logged(&l, slog.LevelInfo, &watch{}))
-	r.server.gate.refusal("the-id")
+	id := r.server.refusalID()
 	got := l.lines(t, "client refused: too many connections")
-	if len(got) != 1 || got[0]["request"] != "the-id" || got[0]["code"] != "shed" || got[0]["level"] != "WARN" {
+	if len(got) != 1 || !isRequestID(id) || got[0]["request"] != id || got[0]["code"] != "shed" || got[0]["level"] != "WARN" {
 		t.Errorf("%v", got)
 	}
 }

@@ -75,7 +75,7 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.meta.Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
 	e := f.entry(picture.Body, picture.Format.MIME())
-	s.sending.made(e, f.result)
+	s.responses.AddFilled(e, f.result)
 	return e, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
@@ -66,15 +67,15 @@ func (s *Server) picture(c echo.Context) error {
 		return err
 	}
 	defer entry.Close()
-	defer s.sending.end(t)
+	defer s.responses.Release(t)
 	return s.write(c, req, t, entry, outcome)
 }
 
 // answer gets an entry and room to send it: the caller ends the transfer, then
 // closes the entry. Where that is purged while room is waited for, it is got again.
-func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *transfer, err error) {
+func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := &patience{left: s.cfg.QueueWait}
-	defer s.sending.expect(a.key)()
+	defer s.responses.RegisterRequest(a.key)()
 	for {
 		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
 			return s.fill(ctx, commit, old, a)
@@ -85,10 +86,10 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if err != nil {
 			return nil, o, nil, err
 		}
-		if len(e.Body) > smallEntry {
+		if len(e.Body) > memory.SmallResult {
 			e = s.cfg.Cache.Stored(ctx, e)
 		}
-		t, err := s.sending.begin(ctx, wait, e)
+		t, err := s.responses.Admit(ctx, wait.in, e)
 		if err != nil {
 			e.Close()
 			return nil, o, nil, err
@@ -96,7 +97,7 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if s.cfg.Cache.Holds(e, o) {
 			return e, o, t, nil
 		}
-		s.sending.end(t)
+		s.responses.Release(t)
 		e.Close()
 	}
 }

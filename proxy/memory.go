@@ -122,7 +122,7 @@ const sourceFiles = "pictor-source"
 // of all processes, some milliseconds.
 func (s *Server) Memory() Memory {
 	sh := s.sharesNow()
-	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(s.turns.waiting()), Clients: s.gate.connected(), Pressure: s.pressure.state()}
+	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(s.turns.waiting()), Clients: s.connections.Count(), Pressure: s.pressure.state()}
 	m.addProcesses(s.workers())
 	m.Sandbox = s.sandbox()
 	files, err := ledger.ReadFiles(sourceFiles)

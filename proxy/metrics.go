@@ -64,12 +64,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	e.gauge("clients", "Open client connections to the image port.", int64(m.Clients))
 	e.counter("clients_refused_total",
-		"Client connections refused because the maximum was open.", c.s.gate.refused.Load())
-	for why, name := range cutReason {
+		"Client connections refused because the maximum was open.", c.s.connections.Refused())
+	for why, n := range c.s.responses.Cuts() {
 		e.counter("responses_cut_total",
 			"Responses cut off because the client read too slowly, by reason: room (others waited for memory), "+
 				"evicted (the RAM cache let go of the image), connection (needed for a new client), slow (no progress).",
-			c.s.sending.cuts[why].Load(), "why", name)
+			n, "why", why)
 	}
 	e.pressure(m.Pressure)
 	e.pool(c.s)

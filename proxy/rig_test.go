@@ -19,6 +19,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/ledger"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -207,8 +208,8 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 				t.Errorf("something is left over: %+v", s)
 			}
 		}
-		if s := r.server.sending; len(s.outgoing) != 0 || len(s.interests) != 0 || len(s.transfers) != 0 {
-			t.Errorf("%d results, %d keys and %d clients are left over", len(s.outgoing), len(s.interests), len(s.transfers))
+		if st := r.server.responses.Stats(); st != (memory.ResponseStats{}) {
+			t.Errorf("responses are left over: %+v", st)
 		}
 		// The last word of a fill may come after its answer.
 		if runtime.GOOS == "linux" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/ledger"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
@@ -98,11 +100,11 @@ type Server struct {
 	shares   shares
 	log      *slog.Logger
 	// errorLines bounds the log lines of errors.
-	errorLines *logSampler
-	now        func() time.Time
-	echo       *echo.Echo
-	gate       *gate
-	line       line
+	errorLines  *logSampler
+	now         func() time.Time
+	echo        *echo.Echo
+	connections *memory.Connections
+	line        line
 	// clientsBeside is how many may be connected while a job runs alone; 0
 	// where none does.
 	clientsBeside atomic.Int64
@@ -115,16 +117,16 @@ type Server struct {
 	measure  func() (real, others int64, err error)
 	relieved time.Time
 	// activity grows with whatever makes the heap grow.
-	activity atomic.Int64
-	group    *ledger.Group
-	answers  *prometheus.CounterVec
-	sent     *prometheus.CounterVec
-	poison   *poison
-	attempts *attempts
-	turns    *turns
-	sending  *sending
-	sources  *sources
-	draining atomic.Bool
+	activity  atomic.Int64
+	group     *ledger.Group
+	answers   *prometheus.CounterVec
+	sent      *prometheus.CounterVec
+	poison    *poison
+	attempts  *attempts
+	turns     *turns
+	responses *memory.Responses
+	sources   *sources
+	draining  atomic.Bool
 }
 
 // New makes a Server.
@@ -148,7 +150,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), gate: newGate(cfg.Shares.Connections), turns: newTurns(a.fetches), sending: newSending(a)}
+	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), turns: newTurns(a.fetches),
+		responses: memory.NewResponses(memory.ResponseBudgets{Small: a.small, Large: a.sending, Transforms: a.transforms})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -173,14 +176,20 @@ func New(cfg Config) (*Server, error) {
 		Name: "pictor_sent_bytes_total",
 		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
 	}, []string{"outcome", "tier"})
-	s.gate.changed, s.gate.limit, s.gate.refusal = s.clientsChanged, s.clientLimit, s.logRefusal
-	s.gate.makePlace = s.sending.makePlace
-	cfg.Cache.Watch(s.sending)
+	s.connections = memory.NewConnections(cfg.Shares.Connections, s.refusalID)
+	s.connections.OnChange, s.connections.LimitNow = s.clientsChanged, s.clientLimit
+	s.connections.CutSlowest = s.responses.CutSlowest
+	cfg.Cache.Watch(s.responses)
 	s.routes()
 	if err := s.Resize(cfg.Shares); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Bound makes an http.Server admit no more clients than the shares allow.
+func (s *Server) Bound(h *http.Server, l net.Listener) net.Listener {
+	return s.connections.Bound(h, l)
 }
 
 // routes registers GET and HEAD together: a route for GET alone would answer

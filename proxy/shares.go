@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // Shares are the parts of the memory limit that the server deals out: in
@@ -70,7 +71,7 @@ type accounts struct {
 
 func newAccounts(sh Shares, wait time.Duration) (accounts, error) {
 	var a accounts
-	small, large := splitSending(sh.Sending)
+	small, large := memory.SplitResponses(sh.Sending)
 	for into, capacity := range map[**budget.Budget]int64{
 		&a.fetches: int64(sh.Fetches), &a.slots: int64(sh.Workers), &a.turn: 1,
 		&a.bodies: sh.Bodies, &a.transforms: sh.Transforms, &a.sending: large, &a.small: small,
@@ -106,7 +107,7 @@ func (s *Server) Resize(sh Shares) error {
 	if sh.Workers <= 0 || sh.Fetches <= 0 || sh.Connections <= 0 || sh.Bodies <= 0 || sh.Transforms <= 0 || sh.Sending <= 0 {
 		return errors.New("proxy: a share is missing")
 	}
-	s.gate.resize(sh.Connections) // without the lock, which closing a connection wants
+	s.connections.Resize(sh.Connections) // without the lock, which closing a connection wants
 	s.shares.mu.Lock()
 	defer s.shares.mu.Unlock()
 	s.shares.now = sh
@@ -114,7 +115,7 @@ func (s *Server) Resize(sh Shares) error {
 	s.accounts.fetches.Resize(int64(sh.Fetches))
 	s.turns.serve()
 	s.accounts.bodies.Resize(sh.Bodies)
-	small, large := splitSending(sh.Sending)
+	small, large := memory.SplitResponses(sh.Sending)
 	s.accounts.small.Resize(small)
 	s.accounts.sending.Resize(large)
 	s.settle()
@@ -125,7 +126,7 @@ func (s *Server) Resize(sh Shares) error {
 // the cache and absent clients give up must not be taken by garbage, so the
 // heap is held to less by that. The lock is held.
 func (s *Server) settle() {
-	sh, clients := s.shares.now, s.gate.clients()
+	sh, clients := s.shares.now, s.connections.RoundedCount()
 	if !s.shares.yielded {
 		s.shares.cache = sh.Cache
 	}

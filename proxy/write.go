@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
@@ -25,8 +26,8 @@ var constant = map[string][]string{
 
 // write answers with an entry. What conditions and ranges of the request come to
 // (RFC 9110 §13 and §14) is the standard library's to say.
-func (s *Server) write(c echo.Context, req signedurl.Request, t *transfer, e *cache.Entry, outcome cache.Outcome) error {
-	p, err := t.pace(c.Response(), c.Request())
+func (s *Server) write(c echo.Context, req signedurl.Request, t *memory.Transfer, e *cache.Entry, outcome cache.Outcome) error {
+	p, err := t.Writer(c.Response(), c.Request())
 	if err != nil {
 		return err
 	}
@@ -48,8 +49,8 @@ func (s *Server) write(c echo.Context, req signedurl.Request, t *transfer, e *ca
 		}
 	})
 	ignoreRange(c.Request(), e.Size())
-	err = p.send(c.Request(), e)
-	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.sent.Load()))
+	err = p.Serve(c.Request(), e)
+	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
 	switch w.Status {
 	case http.StatusNotModified:
 		s.answers.WithLabelValues("not-modified").Inc()

@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"container/list"
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// gate bounds how many clients are connected: each takes memory, whatever it
+// Connections bounds how many clients are connected: each takes memory, whatever it
 // asks for or waits for. Where there are as many as may be, a newcomer takes
 // the place of another connection:
 //
@@ -24,19 +24,19 @@ import (
 //  3. the one whose client reads its response most slowly.
 //
 // Where there is none the newcomer gets a 503 and is gone.
-type gate struct {
+type Connections struct {
 	// refusing has room for those who are being told so.
 	refusing chan struct{}
-	// changed, unless nil, is called when clients gives another number.
-	changed func()
-	// limit, unless nil, is how many others allow for now.
-	limit func() int
-	// makePlace, unless nil, closes the connection of a client that reads slowly, and
-	// reports whether there was one.
-	makePlace func() bool
-	// refusal, unless nil, is called with the request id of each client that is
-	// told so.
-	refusal func(id string)
+	// refusalID gives a request id for each client that is told so.
+	refusalID func() string
+	// OnChange, unless nil, is called when RoundedCount gives another number. This
+	// and the next two are set before the first connection.
+	OnChange func()
+	// LimitNow, unless nil, is how many others allow for now.
+	LimitNow func() int
+	// CutSlowest, unless nil, closes the connection of a client that reads slowly,
+	// and reports whether there was one.
+	CutSlowest func() bool
 	// spare is for how long a silent or an idle connection keeps its place all
 	// the same: between two requests of a client that goes on asking.
 	spare time.Duration
@@ -52,14 +52,19 @@ type gate struct {
 	silent, idle list.List
 }
 
-func newGate(most int) *gate {
-	return &gate{refusing: make(chan struct{}, 256), spare: time.Second, most: most}
+// IdleGrace is for how long a silent or an idle connection keeps its place.
+const IdleGrace = time.Second
+
+// NewConnections bounds clients to so many. refusalID gives a request id for each
+// one that is refused.
+func NewConnections(most int, refusalID func() string) *Connections {
+	return &Connections{refusing: make(chan struct{}, 256), refusalID: refusalID, spare: IdleGrace, most: most}
 }
 
 // gated is a connection that counts.
 type gated struct {
 	net.Conn
-	gate   *gate
+	gate   *Connections
 	closed sync.Once
 	// in is the list of the gate that the connection is in, at its place; since is
 	// from when on. The gate's lock guards them.
@@ -109,19 +114,19 @@ func (c *gated) writable() (n int64, err error) {
 // need be told to the whole server.
 const grain = 32
 
-func (g *gate) count(n int) {
+func (g *Connections) count(n int) {
 	g.mu.Lock()
 	before := g.rounded()
 	g.open += n
 	differs := g.rounded() != before
 	g.mu.Unlock()
-	if differs && g.changed != nil {
-		g.changed()
+	if differs && g.OnChange != nil {
+		g.OnChange()
 	}
 }
 
 // left counts a connection out.
-func (g *gate) left(c *gated) {
+func (g *Connections) left(c *gated) {
 	g.mu.Lock()
 	g.take(c, nil)
 	c.gone = true
@@ -134,45 +139,46 @@ func (g *gate) left(c *gated) {
 	}
 }
 
-func (g *gate) rounded() int { return (g.open + grain - 1) / grain * grain }
+func (g *Connections) rounded() int { return (g.open + grain - 1) / grain * grain }
 
-// connected is how many are.
-func (g *gate) connected() int {
+// Count is how many are connected.
+func (g *Connections) Count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open
 }
 
-// clients is how many are connected, rounded up.
-func (g *gate) clients() int {
+// RoundedCount is how many are connected, rounded up.
+func (g *Connections) RoundedCount() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.rounded()
 }
 
-// room is how many may be connected now.
-func (g *gate) room() int {
+// Limit is how many may be connected now.
+func (g *Connections) Limit() int {
 	g.mu.Lock()
 	most := g.most
 	g.mu.Unlock()
-	if g.limit != nil {
-		most = min(most, g.limit())
+	if g.LimitNow != nil {
+		most = min(most, g.LimitNow())
 	}
 	return most
 }
 
-func (g *gate) resize(most int) {
+// Resize bounds clients to another number.
+func (g *Connections) Resize(most int) {
 	g.mu.Lock()
 	g.most = most
 	g.mu.Unlock()
-	g.evict(most, 0)
+	g.EvictDownTo(most, 0)
 }
 
-// evict closes connections, in the order that gate says, until no more than so
+// EvictDownTo closes connections, in the order that Connections says, until no more than so
 // many are open, and says how many are. Silent and idle ones that are younger
 // than spare stay. A request that is on its way on one is sent again by its client
 // (RFC 9110 §9.2.2).
-func (g *gate) evict(most int, spare time.Duration) (open int) {
+func (g *Connections) EvictDownTo(most int, spare time.Duration) (open int) {
 	var out []*gated
 	g.mu.Lock()
 	for open = g.open - g.leaving; open > max(most, 0); open-- {
@@ -194,7 +200,7 @@ func (g *gate) evict(most int, spare time.Duration) (open int) {
 
 // first is the connection that is to go before all others, or nil. The lock is
 // held.
-func (g *gate) first(spare time.Duration) *gated {
+func (g *Connections) first(spare time.Duration) *gated {
 	if e := g.silent.Front(); e != nil && g.silent.Len() > g.open/2 {
 		return e.Value.(*gated)
 	}
@@ -211,12 +217,12 @@ func (g *gate) first(spare time.Duration) *gated {
 const sendBuffer, crowdedBuffer = 64 << 10, 16 << 10
 
 // enter counts a connection in, or says that there is no room for it.
-func (g *gate) enter(c net.Conn) (in *gated) {
-	most := g.room()
+func (g *Connections) enter(c net.Conn) (in *gated) {
+	most := g.Limit()
 	g.mu.Lock()
 	open := g.open
 	g.mu.Unlock()
-	if open >= most && g.evict(most-1, g.spare) >= most && (g.makePlace == nil || !g.makePlace()) {
+	if open >= most && g.EvictDownTo(most-1, g.spare) >= most && (g.CutSlowest == nil || !g.CutSlowest()) {
 		g.refused.Add(1)
 		return nil
 	}
@@ -239,7 +245,7 @@ func (g *gate) enter(c net.Conn) (in *gated) {
 
 // state follows connections as http.Server.ConnState tells of them. It says that
 // one is active when a whole request has come.
-func (g *gate) state(conn net.Conn, state http.ConnState) {
+func (g *Connections) state(conn net.Conn, state http.ConnState) {
 	c, ok := conn.(*gated)
 	if !ok {
 		return
@@ -255,19 +261,19 @@ func (g *gate) state(conn net.Conn, state http.ConnState) {
 	most, open := g.most, g.open
 	g.mu.Unlock()
 	if open > most {
-		g.evict(most, 0) // a limit that was lowered while all were busy
+		g.EvictDownTo(most, 0) // a limit that was lowered while all were busy
 	}
 }
 
 // move puts a connection at the end of a list, or of none.
-func (g *gate) move(c *gated, to *list.List) {
+func (g *Connections) move(c *gated, to *list.List) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.take(c, to)
 }
 
 // take is move with the lock held. One that is gone is in no list.
-func (g *gate) take(c *gated, to *list.List) {
+func (g *Connections) take(c *gated, to *list.List) {
 	if c.gone {
 		to = nil
 	}
@@ -293,7 +299,7 @@ func fullText(id string) string {
 // something unread in it would make the kernel throw away what was written,
 // so the request is read first, for a moment. Of very many at once some are
 // told nothing.
-func (g *gate) refuse(c net.Conn) {
+func (g *Connections) refuse(c net.Conn) {
 	select {
 	case g.refusing <- struct{}{}:
 	default:
@@ -303,10 +309,7 @@ func (g *gate) refuse(c net.Conn) {
 	go func() {
 		defer func() { <-g.refusing }()
 		defer c.Close()
-		id := newRequestID()
-		if g.refusal != nil {
-			g.refusal(id)
-		}
+		id := g.refusalID()
 		_ = c.SetDeadline(time.Now().Add(time.Second)) // where it fails so does all that follows
 		if _, err := io.WriteString(c, fullText(id)); err != nil {
 			return
@@ -321,7 +324,7 @@ func (g *gate) refuse(c net.Conn) {
 // listener is a listener behind the gate.
 type listener struct {
 	net.Listener
-	gate *gate
+	gate *Connections
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -337,11 +340,14 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Bound makes an http.Server admit no more clients than the shares allow.
-func (s *Server) Bound(h *http.Server, l net.Listener) net.Listener {
-	h.ConnState = s.gate.state
+// Refused is how many clients there was no room for.
+func (g *Connections) Refused() uint64 { return g.refused.Load() }
+
+// Bound makes an http.Server admit no more clients than there is room for.
+func (g *Connections) Bound(h *http.Server, l net.Listener) net.Listener {
+	h.ConnState = g.state
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, gatedKey{}, c) }
-	return listener{l, s.gate}
+	return listener{l, g}
 }
 
 // gatedKey finds the connection in the context of a request.

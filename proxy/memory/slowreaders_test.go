@@ -1,11 +1,13 @@
-package proxy
+package memory
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
 // However long clients read before while nobody waited, a request that waits has a
@@ -13,19 +15,19 @@ import (
 func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := bubble(t)
-		begin := func(key cache.Key) *transfer {
+		begin := func(key cache.Key) *Transfer {
 			return s.reads(t, &cache.Entry{Key: key, Body: make([]byte, 15<<20)})
 		}
 		for range 10 {
 			reads := begin("before")
 			time.Sleep(10 * time.Minute)
-			s.end(reads)
+			s.Release(reads)
 		}
 		begin("a")
 		begin("b")
 		time.Sleep(2 * time.Second)
 		began := time.Now()
-		s.end(begin("c"))
+		s.Release(begin("c"))
 		if d := time.Since(began); d > time.Second {
 			t.Errorf("it waited for %v", d)
 		}
@@ -33,10 +35,10 @@ func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 			t.Errorf("%d were cut off", n)
 		}
 		// What they read beyond their part was in the share of transforms.
-		g := a.transforms.Charge(64 << 20)
+		g := a.Transforms.Charge(64 << 20)
 		ready := time.AfterFunc(time.Second, g.Release)
 		defer ready.Stop()
-		job, err := a.transforms.Acquire(t.Context(), 32<<20)
+		job, err := a.Transforms.Acquire(t.Context(), 32<<20)
 		if err != nil {
 			t.Fatalf("a job: %v", err)
 		}
@@ -44,23 +46,39 @@ func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 	})
 }
 
-// bubble is the sending of a server of its own, with 12 MiB for large results.
-func bubble(t *testing.T) (*sending, accounts) {
-	a, err := newAccounts(Shares{Workers: 1, Fetches: 1, Bodies: 1, Transforms: 64 << 20, Sending: 16 << 20}, time.Minute)
-	if err != nil {
-		t.Fatal(err)
+// bubble is Responses with 12 MiB for large results.
+func bubble(t *testing.T) (*Responses, ResponseBudgets) {
+	var b ResponseBudgets
+	small, large := SplitResponses(16 << 20)
+	for into, c := range map[**budget.Budget]budget.Config{
+		&b.Small: {Capacity: small, TakenBack: true}, &b.Large: {Capacity: large, TakenBack: true}, &b.Transforms: {Capacity: 64 << 20},
+	} {
+		var err error
+		c.MaxWait = time.Minute
+		if *into, err = budget.New(c); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return newSending(a), a
+	return NewResponses(b), b
+}
+
+// atMost is a WaitFunc that waits for so long.
+func atMost(d time.Duration) WaitFunc {
+	return func(ctx context.Context, f func(context.Context) (*budget.Grant, error)) (*budget.Grant, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, d, budget.ErrSaturated)
+		defer cancel()
+		return f(ctx)
+	}
 }
 
 // reads begins to read an entry.
-func (s *sending) reads(t *testing.T, e *cache.Entry) *transfer {
+func (s *Responses) reads(t *testing.T, e *cache.Entry) *Transfer {
 	t.Helper()
-	reads, err := s.begin(t.Context(), &patience{left: time.Minute}, e)
+	reads, err := s.Admit(t.Context(), atMost(time.Minute), e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reads.start(func() { s.end(reads) })
+	reads.start(func() { s.Release(reads) })
 	return reads
 }
 
@@ -68,7 +86,7 @@ func (s *sending) reads(t *testing.T, e *cache.Entry) *transfer {
 func TestWaitingIsNotSlowReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := bubble(t)
-		time.AfterFunc(30*time.Second, a.sending.Charge(12<<20).Release)
+		time.AfterFunc(30*time.Second, a.Large.Charge(12<<20).Release)
 		reads := s.reads(t, &cache.Entry{Key: "k", Body: make([]byte, 6<<20)})
 		for range 4 {
 			if now := time.Now(); reads.slow(now) || reads.out.slow(now) {
@@ -77,7 +95,7 @@ func TestWaitingIsNotSlowReading(t *testing.T) {
 			time.Sleep(time.Second / 2)
 			reads.progress(500 << 10)
 		}
-		s.end(reads)
+		s.Release(reads)
 	})
 }
 
@@ -87,7 +105,7 @@ func TestANewReaderIsNotCutOffForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := bubble(t)
 		e := &cache.Entry{Key: "k", Body: make([]byte, 6<<20)}
-		all := []*transfer{s.reads(t, e)}
+		all := []*Transfer{s.reads(t, e)}
 		for d := headStart; d < turn; d += headStart / 2 {
 			time.Sleep(headStart / 2)
 			all = append(all, s.reads(t, e))
@@ -100,7 +118,7 @@ func TestANewReaderIsNotCutOffForOthers(t *testing.T) {
 			t.Error("not slow in the end")
 		}
 		for _, reads := range all {
-			s.end(reads)
+			s.Release(reads)
 		}
 	})
 }
@@ -115,14 +133,14 @@ func TestEvictedForTheSlowest(t *testing.T) {
 		old.progress(1 << 20)
 		e := &cache.Entry{Key: "new", Body: make([]byte, 6<<20)}
 		s.reads(t, e)
-		a.sending.Resize(10 << 20)
+		a.Large.Resize(10 << 20)
 		s.Moved(e)
 		synctest.Wait() // old has ended
-		if a.sending.Stats().InUse != 6<<20 || len(s.outgoing) != 1 || s.outgoing[&e.Body[0]] == nil {
-			t.Errorf("%+v, new %v", a.sending.Stats(), s.outgoing[&e.Body[0]] != nil)
+		if a.Large.Stats().InUse != 6<<20 || len(s.outgoing) != 1 || s.outgoing[&e.Body[0]] == nil {
+			t.Errorf("%+v, new %v", a.Large.Stats(), s.outgoing[&e.Body[0]] != nil)
 		}
 		for reads := range s.transfers {
-			s.end(reads)
+			s.Release(reads)
 		}
 	})
 }

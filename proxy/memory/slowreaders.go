@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"cmp"
@@ -34,8 +34,8 @@ const (
 
 var cutReason = [cutReasons]string{"room", "evicted", "connection", "slow"}
 
-// relieving cuts off slow readers every now and then for as long as a caller waits.
-func (s *sending) relieving() (over func()) {
+// CutSlowReaders cuts off slow readers every now and then for as long as a caller waits.
+func (s *Responses) CutSlowReaders() (over func()) {
 	var ended atomic.Bool
 	var t *time.Timer
 	t = time.AfterFunc(time.Hour, func() {
@@ -51,12 +51,12 @@ func (s *sending) relieving() (over func()) {
 	}
 }
 
-// emptying is relieving for a job that waits for the share of transforms to empty.
-func (s *sending) emptying() (over func()) {
+// DrainOverflow is CutSlowReaders for a job that waits for the share of transforms to empty.
+func (s *Responses) DrainOverflow() (over func()) {
 	s.mu.Lock()
 	s.exclusive++
 	s.mu.Unlock()
-	relieved := s.relieving()
+	relieved := s.CutSlowReaders()
 	return func() {
 		relieved()
 		s.mu.Lock()
@@ -67,7 +67,7 @@ func (s *sending) emptying() (over func()) {
 
 // relieve cuts off the slowest readers of a share that requests wait for, one entry
 // at a time.
-func (s *sending) relieve() {
+func (s *Responses) relieve() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -89,7 +89,7 @@ func (s *sending) relieve() {
 
 // cutSlowest cuts off the readers of the entry that is read most slowly of those
 // that may go. The lock is held.
-func (s *sending) cutSlowest(now time.Time, may func(*outgoing) bool) {
+func (s *Responses) cutSlowest(now time.Time, may func(*outgoing) bool) {
 	var slowest *outgoing
 	for _, out := range s.outgoing {
 		if !out.cut && may(out) && (slowest == nil || out.rate(now) < slowest.rate(now)) {
@@ -104,7 +104,7 @@ func (s *sending) cutSlowest(now time.Time, may func(*outgoing) bool) {
 
 // cut cuts off all readers of an entry. Their connections are closed by others:
 // what is told of that may want locks that are held here.
-func (s *sending) cut(out *outgoing, why int) {
+func (s *Responses) cut(out *outgoing, why int) {
 	out.cut = true
 	for t := range out.clients {
 		if abort, ok := t.cut(); ok {
@@ -116,7 +116,7 @@ func (s *sending) cut(out *outgoing, why int) {
 
 // shrink cuts off the slowest readers, however fast they are, of a share that is
 // more in use than it may be. The lock is held.
-func (s *sending) shrink() {
+func (s *Responses) shrink() {
 	for _, b := range []*budget.Budget{s.small, s.large} {
 		st := b.Stats()
 		if st.InUse <= st.Capacity {
@@ -186,12 +186,12 @@ func (out *outgoing) rate(now time.Time) (most float64) {
 	return most
 }
 
-// makePlace cuts off the slowest client of all, if one is slow, and reports whether
+// CutSlowest cuts off the slowest client of all, if one is slow, and reports whether
 // one is: its connection is closed then.
-func (s *sending) makePlace() bool {
+func (s *Responses) CutSlowest() bool {
 	s.mu.Lock()
 	now := time.Now()
-	var slowest *transfer
+	var slowest *Transfer
 	for t := range s.transfers {
 		if t.slow(now) && (slowest == nil || t.rate(now) < slowest.rate(now)) {
 			slowest = t
@@ -207,4 +207,46 @@ func (s *sending) makePlace() bool {
 		abort()
 	}
 	return ok
+}
+
+// Cuts is how many readers were cut off, by why they were.
+func (s *Responses) Cuts() map[string]uint64 {
+	cuts := map[string]uint64{}
+	for why, name := range cutReason {
+		cuts[name] = s.cuts[why].Load()
+	}
+	return cuts
+}
+
+// ResponseStats is what is on its way to clients.
+type ResponseStats struct {
+	// Results are counted, and Requests have not begun to read.
+	Results, Requests int
+	// Clients have been let in; to Reading of them something is being sent, and Slow
+	// of them read slowly.
+	Clients, Reading, Slow int
+	// Sent is what those clients have been sent, in bytes.
+	Sent int64
+}
+
+// Stats says what is on its way.
+func (s *Responses) Stats() ResponseStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, now := ResponseStats{Results: len(s.outgoing), Clients: len(s.transfers)}, time.Now()
+	for _, newest := range s.interests {
+		for in := newest; in != nil; in = in.before {
+			st.Requests += in.clients
+		}
+	}
+	for t := range s.transfers {
+		st.Sent += t.sent.Load()
+		if t.started() {
+			st.Reading++
+		}
+		if t.slow(now) {
+			st.Slow++
+		}
+	}
+	return st
 }

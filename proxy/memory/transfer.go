@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"bytes"
@@ -26,10 +26,10 @@ const (
 // errCut: the client was cut off, as it reads slowly and others need what it holds.
 var errCut = errors.New("client was cut off")
 
-// transfer is a client that reads an entry.
-type transfer struct {
-	sending *sending
-	out     *outgoing // nil for a file
+// Transfer is a client that reads an entry.
+type Transfer struct {
+	responses *Responses
+	out       *outgoing // nil for a file
 	// began is when it was let in; guarded by the lock of sending until then.
 	began time.Time
 	sent  atomic.Int64
@@ -43,34 +43,37 @@ type transfer struct {
 	over bool
 }
 
+// Sent is how much of the content the client has been sent, in bytes.
+func (t *Transfer) Sent() int64 { return t.sent.Load() }
+
 // rate is how fast it was so far, or is now where that is less, in bytes a second:
 // at first the kernels of both sides take much.
-func (t *transfer) rate(now time.Time) float64 {
+func (t *Transfer) rate(now time.Time) float64 {
 	age := now.Sub(t.began)
 	waits := max(age-time.Duration(t.took.Load()), time.Millisecond)
 	return min(float64(t.sent.Load())/max(age, headStart).Seconds(), piece/waits.Seconds())
 }
 
 // progress counts what it took.
-func (t *transfer) progress(n int64) {
+func (t *Transfer) progress(n int64) {
 	t.sent.Add(n)
 	t.took.Store(int64(time.Since(t.began)))
 }
 
 // slow says whether it may be cut off for others.
-func (t *transfer) slow(now time.Time) bool {
+func (t *Transfer) slow(now time.Time) bool {
 	age := now.Sub(t.began)
 	return t.started() && (age >= turn || age >= headStart && t.rate(now) <= slowRate)
 }
 
-func (t *transfer) started() bool {
+func (t *Transfer) started() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.abort != nil && !t.over
 }
 
 // start says how it can be cut off, and reports whether it may go on.
-func (t *transfer) start(abort func()) bool {
+func (t *Transfer) start(abort func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.abort = abort
@@ -79,7 +82,7 @@ func (t *transfer) start(abort func()) bool {
 
 // cut cuts it off, and reports whether it was under way: then the caller calls
 // abort.
-func (t *transfer) cut() (abort func(), ok bool) {
+func (t *Transfer) cut() (abort func(), ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.over {
@@ -93,19 +96,19 @@ func (t *transfer) cut() (abort func(), ok bool) {
 }
 
 // finish keeps it from being cut off.
-func (t *transfer) finish() {
+func (t *Transfer) finish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.over = true
 }
 
-// paced writes a response in pieces, each of which has its own time.
-type paced struct {
+// PacedWriter writes a response in pieces, each of which has its own time.
+type PacedWriter struct {
 	http.ResponseWriter
 	// inner is the ResponseWriter of net/http, which can have the kernel send a file.
 	inner   http.ResponseWriter
 	ctx     context.Context
-	t       *transfer
+	t       *Transfer
 	control *http.ResponseController
 	// conn is the connection; nil where the gate does not have it.
 	conn *gated
@@ -113,19 +116,19 @@ type paced struct {
 }
 
 // more gives the client time for a piece.
-func (p *paced) more() error {
+func (p *PacedWriter) more() error {
 	p.t.mu.Lock()
 	defer p.t.mu.Unlock()
 	if p.t.over {
 		return errCut
 	}
 	// Fails where there is no connection below, as in tests: no harm then.
-	_ = p.control.SetWriteDeadline(time.Now().Add(p.t.sending.pieceTime))
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.t.responses.PieceTime))
 	return nil
 }
 
 // sent counts what was written.
-func (p *paced) sent(n int64, err error) error {
+func (p *PacedWriter) sent(n int64, err error) error {
 	p.t.progress(n)
 	if err != nil && p.err == nil {
 		p.err = err
@@ -134,7 +137,7 @@ func (p *paced) sent(n int64, err error) error {
 }
 
 // Write implements io.Writer.
-func (p *paced) Write(b []byte) (n int, err error) {
+func (p *PacedWriter) Write(b []byte) (n int, err error) {
 	for {
 		if err = p.more(); err != nil {
 			return n, p.sent(0, err)
@@ -149,7 +152,7 @@ func (p *paced) Write(b []byte) (n int, err error) {
 // ReadFrom implements io.ReaderFrom: it is what http.ServeContent gives its content
 // to. The bytes of an entry are written from where they are, and those of a file
 // by the kernel, so that a client that waits holds no buffer.
-func (p *paced) ReadFrom(from io.Reader) (int64, error) {
+func (p *PacedWriter) ReadFrom(from io.Reader) (int64, error) {
 	limited, ok := from.(*io.LimitedReader)
 	if !ok {
 		return io.Copy(struct{ io.Writer }{p}, from)
@@ -168,7 +171,7 @@ func (p *paced) ReadFrom(from io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{p}, from, make([]byte, max(min(limited.N, 4<<10), 1)))
 }
 
-func (p *paced) fromFile(kernel io.ReaderFrom, c *fileContent, size int64) (n int64, err error) {
+func (p *PacedWriter) fromFile(kernel io.ReaderFrom, c *fileContent, size int64) (n int64, err error) {
 	at, err := c.Seek(0, io.SeekCurrent)
 	if err == nil {
 		_, err = c.file.File.Seek(c.file.Offset+at, io.SeekStart)
@@ -222,10 +225,10 @@ func contentOf(e *cache.Entry) io.ReadSeeker {
 	return e.Content()
 }
 
-// pace prepares the writing of a response. Where the client was cut off while it
+// Writer prepares the writing of a response. Where the client was cut off while it
 // waited the error is budget.ErrSaturated.
-func (t *transfer) pace(w http.ResponseWriter, r *http.Request) (*paced, error) {
-	p := &paced{ResponseWriter: w, inner: w, ctx: r.Context(), t: t}
+func (t *Transfer) Writer(w http.ResponseWriter, r *http.Request) (*PacedWriter, error) {
+	p := &PacedWriter{ResponseWriter: w, inner: w, ctx: r.Context(), t: t}
 	if outer, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		p.inner = outer.Unwrap()
 	}
@@ -240,16 +243,16 @@ func (t *transfer) pace(w http.ResponseWriter, r *http.Request) (*paced, error) 
 	return p, nil
 }
 
-// send sends an entry as far as a request asks for it. Where it gives an error the
+// Serve sends an entry as far as a request asks for it. Where it gives an error the
 // client has not got all.
-func (p *paced) send(r *http.Request, e *cache.Entry) error {
+func (p *PacedWriter) Serve(r *http.Request, e *cache.Entry) error {
 	err := p.more() // for the header
 	if p.sent(0, err) == nil {
 		http.ServeContent(p, r, "", e.LastModified, contentOf(e))
 	}
 	if errors.Is(p.err, os.ErrDeadlineExceeded) {
 		if abort, ok := p.t.cut(); ok {
-			p.t.sending.cuts[cutLate].Add(1)
+			p.t.responses.cuts[cutLate].Add(1)
 			abort()
 		}
 	}

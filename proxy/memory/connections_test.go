@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"bufio"
@@ -14,10 +14,13 @@ import (
 	"time"
 )
 
+// slow is longer than anything takes.
+const slow = 5 * time.Minute
+
 // gateRig is an HTTP server behind a gate, and who stands before it.
 type gateRig struct {
 	t       *testing.T
-	gate    *gate
+	gate    *Connections
 	address string
 	// waiting gets a token for each request to /wait, which is answered when
 	// release is closed.
@@ -27,8 +30,14 @@ type gateRig struct {
 }
 
 func newGateRig(t *testing.T, most int) *gateRig {
-	r := &gateRig{t: t, gate: newGate(most), waiting: make(chan struct{}, 100), release: make(chan struct{}), told: make(chan string, 100)}
-	r.gate.refusal = func(id string) { r.told <- id }
+	r := &gateRig{t: t, waiting: make(chan struct{}, 100), release: make(chan struct{}), told: make(chan string, 100)}
+	ids := 0
+	r.gate = NewConnections(most, func() string {
+		ids++
+		id := fmt.Sprint("id-", ids)
+		r.told <- id
+		return id
+	})
 	r.gate.spare = 0
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,7 +148,7 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 		<-r.waiting
 	}
 	status, header := ask(r.dial(), "/")
-	if id := <-r.told; !isRequestID(id) || header.Get("X-Request-Id") != id {
+	if id := <-r.told; header.Get("X-Request-Id") != id {
 		t.Errorf("%q is logged of %v", id, header)
 	}
 	if status != 503 || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" {
@@ -150,7 +159,7 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 	if !strings.HasPrefix(string(b), "HTTP/1.1 503 ") || !strings.Contains(string(b), "\r\n\r\nshed: ") {
 		t.Errorf("%q", b)
 	}
-	r.gate.resize(3)
+	r.gate.Resize(3)
 	if status, _ := ask(r.dial(), "/"); status != 200 {
 		t.Errorf("with more room: %d", status)
 	}
@@ -173,11 +182,11 @@ func TestALowerLimitClosesTheIdle(t *testing.T) {
 		t.Fatal(status)
 	}
 	r.idle(1)
-	r.gate.resize(1)
+	r.gate.Resize(1)
 	if status, _ := ask(idle, "/"); status != 0 {
 		t.Errorf("the idle one is still answered: %d", status)
 	}
-	r.gate.resize(0)
+	r.gate.Resize(0)
 	close(r.release)
 	if status := <-answers; status != 200 {
 		t.Errorf("the one under way: %d", status)
@@ -293,27 +302,5 @@ func TestAFloodOfSilentConnections(t *testing.T) {
 		if b, _ := io.ReadAll(c); !strings.HasPrefix(string(b), "HTTP/1.0 200 ") {
 			t.Errorf("client %d: %q", i, b)
 		}
-	}
-}
-
-// Fewer clients than there are come into force at once: those that wait are closed,
-// which changes what others may have.
-func TestFewerConnectionsComeIntoForce(t *testing.T) {
-	r := newSlowRig(t, 64, nil)
-	for range 3 * grain {
-		c, err := net.Dial("tcp", r.front.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-	}
-	r.until("all are connected", func() bool { return r.server.gate.connected() == 3*grain })
-	sh := r.server.sharesNow()
-	sh.Connections = grain
-	if err := r.server.Resize(sh); err != nil {
-		t.Fatal(err)
-	}
-	if n := r.server.gate.connected(); n != grain {
-		t.Errorf("%d are connected", n)
 	}
 }

@@ -105,13 +105,13 @@ func (r *slowRig) rest(c *reader) (int, error) {
 func (r *slowRig) served(when string, paths ...string) {
 	r.t.Helper()
 	for _, path := range paths {
-		before := r.server.gate.connected()
+		before := r.server.connections.Count()
 		c := r.client(path)
 		if n, err := r.rest(c); err != nil {
 			r.t.Errorf("%s: %d bytes of %s, %v", when, n, path, err)
 		}
 		c.conn.Close()
-		r.until("its place is free", func() bool { return r.server.gate.connected() <= before })
+		r.until("its place is free", func() bool { return r.server.connections.Count() <= before })
 	}
 }
 
@@ -131,15 +131,7 @@ func (r *slowRig) counted(small, large, transforms int64) {
 func (r *slowRig) reads(clients int) {
 	r.t.Helper()
 	r.until(fmt.Sprint(clients, " clients read"), func() bool {
-		r.server.sending.mu.Lock()
-		defer r.server.sending.mu.Unlock()
-		n := 0
-		for t := range r.server.sending.transfers {
-			if t.started() {
-				n++
-			}
-		}
-		return n == clients
+		return r.server.responses.Stats().Reading == clients
 	})
 }
 
@@ -227,7 +219,7 @@ func TestAWaitingRequestCutsTheSlowest(t *testing.T) {
 		t.Errorf("the other one: %v", err)
 	}
 	r.counted(0, 0, 0)
-	if n := r.server.sending.cuts[cutRoom].Load(); n != 1 {
+	if n := r.server.responses.Cuts()["room"]; n != 1 {
 		t.Errorf("%d were cut off", n)
 	}
 }
@@ -269,7 +261,7 @@ func TestEvictedEntriesCount(t *testing.T) {
 			whole++
 		}
 	}
-	if n := r.server.sending.cuts[cutEvicted].Load(); whole != 4 || n != 2 {
+	if n := r.server.responses.Cuts()["evicted"]; whole != 4 || n != 2 {
 		t.Errorf("%d came whole, %d were cut off", whole, n)
 	}
 	r.counted(0, 0, 0)
@@ -288,60 +280,6 @@ func TestRenewedEntriesDoNotCount(t *testing.T) {
 	r.counted(0, 0, 0)
 	if n, err := r.rest(c); err != nil || r.cfg.Cache.Stats().Renewed == 0 {
 		t.Errorf("%d bytes, %v, %+v", n, err, r.cfg.Cache.Stats())
-	}
-}
-
-// A client that asks again, before the server is done with its last response, does
-// not keep that counted.
-func TestTheNextRequestKeepsNothing(t *testing.T) {
-	r := newSlowRig(t, 0, nil)
-	s := r.server.sending
-	e := &cache.Entry{Key: "k", Body: make([]byte, 100)}
-	over := s.expect("k")
-	reads, err := s.begin(t.Context(), &patience{left: slow}, e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	over()
-	again := s.expect("k")
-	s.end(reads)
-	if len(s.outgoing) != 1 {
-		t.Error("what may be asked for counts no more")
-	}
-	again() // the rig finds nothing left
-}
-
-// A key that there is always a client of keeps nothing counted that no client can
-// get any more.
-func TestAKeyThatIsAlwaysAskedForKeepsNothing(t *testing.T) {
-	for name, noStore := range map[string]bool{"a result that is kept": false, "one that is not": true} {
-		t.Run(name, func(t *testing.T) {
-			r := newSlowRig(t, 0, nil)
-			s := r.server.sending
-			over := s.expect("k")
-			for range 5 {
-				e := &cache.Entry{Key: "k", Body: make([]byte, 5<<20), NoStore: noStore}
-				s.made(e, r.server.accounts.transforms.Charge(5<<20))
-				next := s.expect("k")
-				s.Landed(e)
-				reads, err := s.begin(t.Context(), &patience{left: slow}, e)
-				if err != nil {
-					t.Fatal(err)
-				}
-				over()
-				s.end(reads)
-				over = next
-			}
-			kept := 1 // for the client that is there, which may have waited for it
-			if noStore {
-				kept = 0
-			}
-			if len(s.outgoing) != kept {
-				t.Errorf("%d results are counted, not %d", len(s.outgoing), kept)
-			}
-			over()
-			r.counted(0, 0, 0)
-		})
 	}
 }
 

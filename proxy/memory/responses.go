@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// smallEntry is the largest entry that is sent out of the share of small ones: the
+// SmallResult is the largest entry that is sent out of the share of small ones: the
 // kernel's buffer takes it whole, so that no client keeps it in memory.
-const smallEntry = sendBuffer
+const SmallResult = sendBuffer
 
-// sending accounts for the results that are on their way to clients, by what they
+// Responses accounts for the results that are on their way to clients, by what they
 // add to memory. The bytes of an entry count once, however many clients read it:
 //
 //   - not at all while the RAM cache has them, which counts them, nor in a file;
@@ -28,12 +28,12 @@ const smallEntry = sendBuffer
 // So an entry that the RAM cache lets go of while clients read it begins to count
 // then, room or not. Where there is none, or where a client waits for some, the
 // slowest readers are cut off: see relieve.
-type sending struct {
+type Responses struct {
 	small, large *budget.Budget
 	// transforms has what is just made, and what of an entry is beyond its part.
 	transforms *budget.Budget
-	// pieceTime is as the constant, but in tests.
-	pieceTime time.Duration
+	// PieceTime is how long a client has for a piece.
+	PieceTime time.Duration
 
 	mu sync.Mutex
 	// outgoing are by the first of their bytes: entries that are renewed have the
@@ -41,7 +41,7 @@ type sending struct {
 	outgoing map[*byte]*outgoing
 	// interests are the newest of their keys.
 	interests map[cache.Key]*interest
-	transfers map[*transfer]struct{}
+	transfers map[*Transfer]struct{}
 	// exclusive is how many jobs wait for all others to give back.
 	exclusive int
 	// cutAt is when a reader was last cut off for those who wait.
@@ -57,10 +57,10 @@ type outgoing struct {
 	where where
 	// grants are what counts the bytes, but for held ones; share is the one of the
 	// sending share, nil where there is none.
-	grants  grants
+	grants  []*budget.Grant
 	share   *budget.Budget
 	since   time.Time // of share
-	clients map[*transfer]struct{}
+	clients map[*Transfer]struct{}
 	// landing: the fill that made the bytes is not over; read: a client has begun.
 	landing, read bool
 	// waits are the clients that the bytes stay counted for where none reads them.
@@ -97,20 +97,25 @@ type interest struct {
 	before, after *interest
 }
 
-func newSending(a accounts) *sending {
-	return &sending{small: a.small, large: a.sending, transforms: a.transforms, pieceTime: pieceTime,
-		outgoing: map[*byte]*outgoing{}, interests: map[cache.Key]*interest{}, transfers: map[*transfer]struct{}{}}
+// ResponseBudgets are what results are counted by: Small and Large are the sending
+// share.
+type ResponseBudgets struct{ Small, Large, Transforms *budget.Budget }
+
+// NewResponses counts results by these budgets.
+func NewResponses(b ResponseBudgets) *Responses {
+	return &Responses{small: b.Small, large: b.Large, transforms: b.Transforms, PieceTime: pieceTime,
+		outgoing: map[*byte]*outgoing{}, interests: map[cache.Key]*interest{}, transfers: map[*Transfer]struct{}{}}
 }
 
-// splitSending splits the sending share.
-func splitSending(bytes int64) (small, large int64) {
+// SplitResponses splits the sending share.
+func SplitResponses(bytes int64) (small, large int64) {
 	small = max(bytes/4, 1)
 	return small, max(bytes-small, 1)
 }
 
-// expect is a client that asks for a key: until over is called what is made
+// RegisterRequest is a client that asks for a key: until over is called what is made
 // meanwhile stays counted.
-func (s *sending) expect(key cache.Key) (over func()) {
+func (s *Responses) RegisterRequest(key cache.Key) (over func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.interests[key]
@@ -132,7 +137,7 @@ func (s *sending) expect(key cache.Key) (over func()) {
 }
 
 // lost takes an interest away whose last client is gone. The lock is held.
-func (s *sending) lost(key cache.Key, in *interest) {
+func (s *Responses) lost(key cache.Key, in *interest) {
 	switch {
 	case in.after != nil:
 		in.after.before = in.before
@@ -156,9 +161,9 @@ func (s *sending) lost(key cache.Key, in *interest) {
 	}
 }
 
-// made takes over the bytes of an entry that a fill has made, with what counts
+// AddFilled takes over the bytes of an entry that a fill has made, with what counts
 // them.
-func (s *sending) made(e *cache.Entry, g *budget.Grant) {
+func (s *Responses) AddFilled(e *cache.Entry, g *budget.Grant) {
 	if len(e.Body) == 0 {
 		g.Release()
 		return
@@ -166,30 +171,30 @@ func (s *sending) made(e *cache.Entry, g *budget.Grant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.of(e)
-	out.where, out.grants, out.landing = made, grants{g}, true
+	out.where, out.grants, out.landing = made, []*budget.Grant{g}, true
 }
 
 // of finds the bytes of an entry, or adds them. The lock is held.
-func (s *sending) of(e *cache.Entry) *outgoing {
+func (s *Responses) of(e *cache.Entry) *outgoing {
 	out := s.outgoing[&e.Body[0]]
 	if out == nil {
-		out = &outgoing{entry: e, size: int64(cap(e.Body)), clients: map[*transfer]struct{}{}}
+		out = &outgoing{entry: e, size: int64(cap(e.Body)), clients: map[*Transfer]struct{}{}}
 		s.outgoing[&e.Body[0]] = out
 	}
 	return out
 }
 
 // Moved implements cache.Watcher.
-func (s *sending) Moved(e *cache.Entry) {
+func (s *Responses) Moved(e *cache.Entry) {
 	s.change(e, func(*outgoing) {})
 }
 
 // Landed implements cache.Watcher.
-func (s *sending) Landed(e *cache.Entry) {
+func (s *Responses) Landed(e *cache.Entry) {
 	s.change(e, func(out *outgoing) { out.landing = false })
 }
 
-func (s *sending) change(e *cache.Entry, change func(*outgoing)) {
+func (s *Responses) change(e *cache.Entry, change func(*outgoing)) {
 	if len(e.Body) == 0 {
 		return
 	}
@@ -204,7 +209,7 @@ func (s *sending) change(e *cache.Entry, change func(*outgoing)) {
 
 // settle counts bytes where they are to be counted now, and forgets those that
 // nobody wants. The lock is held.
-func (s *sending) settle(out *outgoing) {
+func (s *Responses) settle(out *outgoing) {
 	switch {
 	case out.entry.Held():
 		if out.where != held {
@@ -234,7 +239,7 @@ func (s *sending) settle(out *outgoing) {
 }
 
 // forget stops counting bytes. The lock is held.
-func (s *sending) forget(out *outgoing) {
+func (s *Responses) forget(out *outgoing) {
 	out.count(nowhere)
 	out.waits = nil
 	delete(s.outgoing, &out.entry.Body[0])
@@ -242,22 +247,28 @@ func (s *sending) forget(out *outgoing) {
 
 // count counts bytes by other grants.
 func (out *outgoing) count(at where, g ...*budget.Grant) {
-	out.grants.release()
+	for i := len(out.grants) - 1; i >= 0; i-- {
+		out.grants[i].Release()
+	}
 	out.where, out.grants, out.share, out.since = at, g, nil, time.Now()
 }
 
 // part is the share that an entry of a size is sent out of, and what it gets there.
-func (s *sending) part(size int64) (b *budget.Budget, n int64) {
-	if size <= smallEntry {
+func (s *Responses) part(size int64) (b *budget.Budget, n int64) {
+	if size <= SmallResult {
 		return s.small, min(size, s.small.Stats().Capacity)
 	}
 	return s.large, min(size, max(s.large.Stats().Capacity/2, 1))
 }
 
-// begin counts a client in that is about to read an entry. Where there is no room
+// WaitFunc runs f, which waits for a grant, for as long as a request may still wait
+// for memory. Where that is over the error is budget.ErrSaturated.
+type WaitFunc func(ctx context.Context, f func(context.Context) (*budget.Grant, error)) (*budget.Grant, error)
+
+// Admit counts a client in that is about to read an entry. Where there is no room
 // for its bytes the client waits, with the errors of Budget.Acquire.
-func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*transfer, error) {
-	t := &transfer{sending: s}
+func (s *Responses) Admit(ctx context.Context, wait WaitFunc, e *cache.Entry) (*Transfer, error) {
+	t := &Transfer{responses: s}
 	for {
 		out, claim, mine := s.enter(t, e)
 		if claim == nil {
@@ -267,7 +278,7 @@ func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*t
 		if mine {
 			err = s.claim(ctx, wait, out)
 		} else {
-			_, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) {
+			_, err = wait(ctx, func(ctx context.Context) (*budget.Grant, error) {
 				select {
 				case <-claim:
 					return nil, nil
@@ -277,7 +288,7 @@ func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*t
 			})
 		}
 		if err != nil {
-			s.end(t)
+			s.Release(t)
 			return nil, err
 		}
 	}
@@ -285,7 +296,7 @@ func (s *sending) begin(ctx context.Context, wait *patience, e *cache.Entry) (*t
 
 // enter is a client that may read at once, where claim is nil, or that waits until
 // claim is closed: mine says that it is the one that claims room for all.
-func (s *sending) enter(t *transfer, e *cache.Entry) (out *outgoing, claim chan struct{}, mine bool) {
+func (s *Responses) enter(t *Transfer, e *cache.Entry) (out *outgoing, claim chan struct{}, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.began = time.Now() // again after a wait, which says nothing of how fast it reads
@@ -310,7 +321,7 @@ func (s *sending) enter(t *transfer, e *cache.Entry) (out *outgoing, claim chan 
 var errHeld = errors.New("the cache has it")
 
 // claim waits for room in the sending share.
-func (s *sending) claim(ctx context.Context, wait *patience, out *outgoing) error {
+func (s *Responses) claim(ctx context.Context, wait WaitFunc, out *outgoing) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.mu.Lock()
@@ -318,8 +329,8 @@ func (s *sending) claim(ctx context.Context, wait *patience, out *outgoing) erro
 	s.settle(out)
 	s.mu.Unlock()
 	b, n := s.part(out.size)
-	relieved := s.relieving()
-	g, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, n) })
+	relieved := s.CutSlowReaders()
+	g, err := wait(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, n) })
 	relieved()
 	if errors.Is(err, budget.ErrTooLarge) {
 		err = budget.ErrSaturated // the share became smaller meanwhile
@@ -344,8 +355,8 @@ func (s *sending) claim(ctx context.Context, wait *patience, out *outgoing) erro
 	return nil
 }
 
-// end is a client that reads no more.
-func (s *sending) end(t *transfer) {
+// Release is a client that reads no more.
+func (s *Responses) Release(t *Transfer) {
 	t.finish()
 	s.mu.Lock()
 	defer s.mu.Unlock()
