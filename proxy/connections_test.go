@@ -11,7 +11,7 @@ import (
 func (r *rig) connect(clients int) (disconnect func()) {
 	r.t.Helper()
 	h := &http.Server{}
-	l := r.server.Bound(h, pipes{})
+	l := r.server.LimitListener(h, pipes{})
 	var open []net.Conn
 	for range clients {
 		c, err := l.Accept()

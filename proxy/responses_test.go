@@ -55,7 +55,7 @@ func newSlowRig(t *testing.T, mib int64, change func(*Config), lower ...cache.Ti
 		}
 	})}
 	r.front = httptest.NewUnstartedServer(r.server)
-	r.front.Listener = r.server.Bound(r.front.Config, r.front.Listener)
+	r.front.Listener = r.server.LimitListener(r.front.Config, r.front.Listener)
 	r.front.Start()
 	t.Cleanup(r.front.Close)
 	return r

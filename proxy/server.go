@@ -177,7 +177,7 @@ func New(cfg Config) (*Server, error) {
 		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
 	}, []string{"outcome", "tier"})
 	s.connections = memory.NewConnections(cfg.Shares.Connections, s.refusalID)
-	s.connections.OnChange, s.connections.LimitNow = s.clientsChanged, s.clientLimit
+	s.connections.OnChange, s.connections.DynamicLimit = s.clientsChanged, s.clientLimit
 	s.connections.CutSlowest = s.responses.CutSlowest
 	cfg.Cache.Watch(s.responses)
 	s.routes()
@@ -187,9 +187,9 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Bound makes an http.Server admit no more clients than the shares allow.
-func (s *Server) Bound(h *http.Server, l net.Listener) net.Listener {
-	return s.connections.Bound(h, l)
+// LimitListener makes an http.Server admit no more clients than the shares allow.
+func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
+	return s.connections.LimitListener(h, l)
 }
 
 // routes registers GET and HEAD together: a route for GET alone would answer

@@ -19,7 +19,7 @@ type Shares struct {
 	// do not hold up the others.
 	Workers, Fetches int
 	// Connections is how many clients may be connected at once, of a server
-	// that Bound was called for, and PerConnection what each takes, in bytes.
+	// that LimitListener was called for, and PerConnection what each takes, in bytes.
 	// What those do not take who are not there, transforms may have.
 	Connections   int
 	PerConnection int64

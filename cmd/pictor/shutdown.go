@@ -86,7 +86,7 @@ func run(listener net.Listener, parts *parts, timeout time.Duration) (ending, er
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
-	listener = server.Bound(s, listener)
+	listener = server.LimitListener(s, listener)
 	go func() { ended <- s.Serve(listener) }()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -26,28 +26,28 @@ import (
 // Where there is none the newcomer gets a 503 and is gone.
 type Connections struct {
 	// refusing has room for those who are being told so.
-	refusing chan struct{}
+	refusalSlots chan struct{}
 	// refusalID gives a request id for each client that is told so.
 	refusalID func() string
 	// OnChange, unless nil, is called when RoundedCount gives another number. This
 	// and the next two are set before the first connection.
 	OnChange func()
-	// LimitNow, unless nil, is how many others allow for now.
-	LimitNow func() int
+	// DynamicLimit, unless nil, is how many others allow for now.
+	DynamicLimit func() int
 	// CutSlowest, unless nil, closes the connection of a client that reads slowly,
 	// and reports whether there was one.
 	CutSlowest func() bool
 	// spare is for how long a silent or an idle connection keeps its place all
 	// the same: between two requests of a client that goes on asking.
-	spare time.Duration
+	idleGrace time.Duration
 
 	refused atomic.Uint64
 
-	mu   sync.Mutex
-	most int
-	open int
+	mu        sync.Mutex
+	limit     int
+	openCount int
 	// leaving are those of the open ones that are about to be closed.
-	leaving int
+	closing int
 	// silent and idle are of *gated, the longest so in front.
 	silent, idle list.List
 }
@@ -57,33 +57,33 @@ const IdleGrace = time.Second
 
 // NewConnections bounds clients to so many. refusalID gives a request id for each
 // one that is refused.
-func NewConnections(most int, refusalID func() string) *Connections {
-	return &Connections{refusing: make(chan struct{}, 256), refusalID: refusalID, spare: IdleGrace, most: most}
+func NewConnections(limit int, refusalID func() string) *Connections {
+	return &Connections{refusalSlots: make(chan struct{}, 256), refusalID: refusalID, idleGrace: IdleGrace, limit: limit}
 }
 
 // gated is a connection that counts.
-type gated struct {
+type trackedConn struct {
 	net.Conn
-	gate   *Connections
+	conns  *Connections
 	closed sync.Once
 	// in is the list of the gate that the connection is in, at its place; since is
 	// from when on. The gate's lock guards them.
-	in    *list.List
-	at    *list.Element
-	since time.Time
+	list    *list.List
+	element *list.Element
+	since   time.Time
 	// buffer is what the kernel may hold of a response; 0 where that is not known.
-	buffer int
+	sendBuffer int
 	// leaving: it is about to be closed for another. gone: it counts no more.
-	leaving, gone bool
+	closing, released bool
 }
 
-func (c *gated) Close() error {
-	c.closed.Do(func() { c.gate.left(c) })
+func (c *trackedConn) Close() error {
+	c.closed.Do(func() { c.conns.releaseConn(c) })
 	return c.Conn.Close()
 }
 
 // abort closes a connection and throws away what the kernel has still to send.
-func (c *gated) abort() {
+func (c *trackedConn) abort() {
 	if t, ok := c.Conn.(*net.TCPConn); ok {
 		_ = t.SetLinger(0) // where it fails the kernel sends on for a while
 	}
@@ -91,7 +91,7 @@ func (c *gated) abort() {
 }
 
 // ReadFrom implements io.ReaderFrom: of a file the kernel sends it.
-func (c *gated) ReadFrom(r io.Reader) (int64, error) {
+func (c *trackedConn) ReadFrom(r io.Reader) (int64, error) {
 	if to, ok := c.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)
 	}
@@ -100,98 +100,98 @@ func (c *gated) ReadFrom(r io.Reader) (int64, error) {
 
 // writable waits until the kernel takes a part of a response at once, and gives how
 // much of it. The write deadline ends the wait.
-func (c *gated) writable() (n int64, err error) {
+func (c *trackedConn) waitForBuffer() (n int64, err error) {
 	t, ok := c.Conn.(*net.TCPConn)
-	if !ok || c.buffer == 0 {
-		return piece, nil
+	if !ok || c.sendBuffer == 0 {
+		return pieceSize, nil
 	}
 	// It is writable where a third of what the kernel allots is free, which is
 	// twice the buffer.
-	return int64(c.buffer / 2), waitWritable(t)
+	return int64(c.sendBuffer / 2), waitUntilWritable(t)
 }
 
 // grain is in what steps clients are counted for others: not each of them
 // need be told to the whole server.
-const grain = 32
+const connStep = 32
 
-func (g *Connections) count(n int) {
-	g.mu.Lock()
-	before := g.rounded()
-	g.open += n
-	differs := g.rounded() != before
-	g.mu.Unlock()
-	if differs && g.OnChange != nil {
-		g.OnChange()
+func (cs *Connections) addOpen(n int) {
+	cs.mu.Lock()
+	before := cs.roundedOpen()
+	cs.openCount += n
+	changed := cs.roundedOpen() != before
+	cs.mu.Unlock()
+	if changed && cs.OnChange != nil {
+		cs.OnChange()
 	}
 }
 
 // left counts a connection out.
-func (g *Connections) left(c *gated) {
-	g.mu.Lock()
-	g.take(c, nil)
-	c.gone = true
-	g.mu.Unlock()
-	g.count(-1)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c.leaving {
-		g.leaving--
+func (cs *Connections) releaseConn(c *trackedConn) {
+	cs.mu.Lock()
+	cs.moveToLocked(c, nil)
+	c.released = true
+	cs.mu.Unlock()
+	cs.addOpen(-1)
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if c.closing {
+		cs.closing--
 	}
 }
 
-func (g *Connections) rounded() int { return (g.open + grain - 1) / grain * grain }
+func (cs *Connections) roundedOpen() int { return (cs.openCount + connStep - 1) / connStep * connStep }
 
 // Count is how many are connected.
-func (g *Connections) Count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.open
+func (cs *Connections) Count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.openCount
 }
 
 // RoundedCount is how many are connected, rounded up.
-func (g *Connections) RoundedCount() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.rounded()
+func (cs *Connections) RoundedCount() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.roundedOpen()
 }
 
 // Limit is how many may be connected now.
-func (g *Connections) Limit() int {
-	g.mu.Lock()
-	most := g.most
-	g.mu.Unlock()
-	if g.LimitNow != nil {
-		most = min(most, g.LimitNow())
+func (cs *Connections) Limit() int {
+	cs.mu.Lock()
+	limit := cs.limit
+	cs.mu.Unlock()
+	if cs.DynamicLimit != nil {
+		limit = min(limit, cs.DynamicLimit())
 	}
-	return most
+	return limit
 }
 
 // Resize bounds clients to another number.
-func (g *Connections) Resize(most int) {
-	g.mu.Lock()
-	g.most = most
-	g.mu.Unlock()
-	g.EvictDownTo(most, 0)
+func (cs *Connections) Resize(limit int) {
+	cs.mu.Lock()
+	cs.limit = limit
+	cs.mu.Unlock()
+	cs.EvictDownTo(limit, 0)
 }
 
 // EvictDownTo closes connections, in the order that Connections says, until no more than so
 // many are open, and says how many are. Silent and idle ones that are younger
 // than spare stay. A request that is on its way on one is sent again by its client
 // (RFC 9110 §9.2.2).
-func (g *Connections) EvictDownTo(most int, spare time.Duration) (open int) {
-	var out []*gated
-	g.mu.Lock()
-	for open = g.open - g.leaving; open > max(most, 0); open-- {
-		c := g.first(spare)
+func (cs *Connections) EvictDownTo(limit int, grace time.Duration) (open int) {
+	var out []*trackedConn
+	cs.mu.Lock()
+	for open = cs.openCount - cs.closing; open > max(limit, 0); open-- {
+		c := cs.nextToEvict(grace)
 		if c == nil {
 			break
 		}
-		g.take(c, nil)
-		c.leaving = true
-		g.leaving++
+		cs.moveToLocked(c, nil)
+		c.closing = true
+		cs.closing++
 		out = append(out, c)
 	}
-	g.mu.Unlock()
+	cs.mu.Unlock()
 	for _, c := range out {
 		c.Close()
 	}
@@ -200,13 +200,13 @@ func (g *Connections) EvictDownTo(most int, spare time.Duration) (open int) {
 
 // first is the connection that is to go before all others, or nil. The lock is
 // held.
-func (g *Connections) first(spare time.Duration) *gated {
-	if e := g.silent.Front(); e != nil && g.silent.Len() > g.open/2 {
-		return e.Value.(*gated)
+func (cs *Connections) nextToEvict(grace time.Duration) *trackedConn {
+	if e := cs.silent.Front(); e != nil && cs.silent.Len() > cs.openCount/2 {
+		return e.Value.(*trackedConn)
 	}
-	for _, from := range []*list.List{&g.silent, &g.idle} {
-		if e := from.Front(); e != nil && time.Since(e.Value.(*gated).since) >= spare {
-			return e.Value.(*gated)
+	for _, from := range []*list.List{&cs.silent, &cs.idle} {
+		if e := from.Front(); e != nil && time.Since(e.Value.(*trackedConn).since) >= grace {
+			return e.Value.(*trackedConn)
 		}
 	}
 	return nil
@@ -214,81 +214,81 @@ func (g *Connections) first(spare time.Duration) *gated {
 
 // sendBuffer is what the kernel may hold of a response, in bytes, and crowdedBuffer
 // where more than an eighth of all places are taken; it takes about twice that.
-const sendBuffer, crowdedBuffer = 64 << 10, 16 << 10
+const sendBufferSize, crowdedSendBuffer = 64 << 10, 16 << 10
 
 // enter counts a connection in, or says that there is no room for it.
-func (g *Connections) enter(c net.Conn) (in *gated) {
-	most := g.Limit()
-	g.mu.Lock()
-	open := g.open
-	g.mu.Unlock()
-	if open >= most && g.EvictDownTo(most-1, g.spare) >= most && (g.CutSlowest == nil || !g.CutSlowest()) {
-		g.refused.Add(1)
+func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
+	limit := cs.Limit()
+	cs.mu.Lock()
+	open := cs.openCount
+	cs.mu.Unlock()
+	if open >= limit && cs.EvictDownTo(limit-1, cs.idleGrace) >= limit && (cs.CutSlowest == nil || !cs.CutSlowest()) {
+		cs.refused.Add(1)
 		return nil
 	}
-	g.count(1)
-	in = &gated{Conn: c, gate: g}
+	cs.addOpen(1)
+	in = &trackedConn{Conn: c, conns: cs}
 	if t, ok := c.(*net.TCPConn); ok {
 		// The kernel would take up to megabytes for a client that does not
 		// read. Where it fails the connection is of no use anyhow.
-		buffer := sendBuffer
-		if open > most/8 {
-			buffer = crowdedBuffer
+		buffer := sendBufferSize
+		if open > limit/8 {
+			buffer = crowdedSendBuffer
 		}
 		_ = t.SetWriteBuffer(buffer)
-		in.buffer = buffer
-		limitUnread(t, pieceTime)
+		in.sendBuffer = buffer
+		setUserTimeout(t, defaultPieceTime)
 	}
-	g.move(in, &g.silent)
+	cs.moveTo(in, &cs.silent)
 	return in
 }
 
 // state follows connections as http.Server.ConnState tells of them. It says that
 // one is active when a whole request has come.
-func (g *Connections) state(conn net.Conn, state http.ConnState) {
-	c, ok := conn.(*gated)
+func (cs *Connections) trackState(conn net.Conn, to http.ConnState) {
+	c, ok := conn.(*trackedConn)
 	if !ok {
 		return
 	}
-	g.mu.Lock()
-	switch state {
+	cs.mu.Lock()
+	switch to {
 	case http.StateNew: // as enter has it
 	case http.StateIdle:
-		g.take(c, &g.idle)
+		cs.moveToLocked(c, &cs.idle)
 	default:
-		g.take(c, nil)
+		cs.moveToLocked(c, nil)
 	}
-	most, open := g.most, g.open
-	g.mu.Unlock()
-	if open > most {
-		g.EvictDownTo(most, 0) // a limit that was lowered while all were busy
+	limit, open := cs.limit, cs.openCount
+	cs.mu.Unlock()
+	if open > limit {
+		cs.EvictDownTo(limit, 0) // a limit that was lowered while all were busy
 	}
 }
 
 // move puts a connection at the end of a list, or of none.
-func (g *Connections) move(c *gated, to *list.List) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.take(c, to)
+func (cs *Connections) moveTo(c *trackedConn, to *list.List) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.moveToLocked(c, to)
 }
 
 // take is move with the lock held. One that is gone is in no list.
-func (g *Connections) take(c *gated, to *list.List) {
-	if c.gone {
+func (cs *Connections) moveToLocked(c *trackedConn, to *list.List) {
+	if c.released {
 		to = nil
 	}
-	if c.in != nil {
-		c.in.Remove(c.at)
+	if c.list != nil {
+		c.list.Remove(c.element)
 	}
-	if c.in, c.at = to, nil; to != nil {
-		c.at, c.since = to.PushBack(c), time.Now()
+	if c.list, c.element = to, nil; to != nil {
+		c.element, c.since = to.PushBack(c), time.Now()
 	}
 }
 
 // fullText is the response to a client that there is no room for. It is written
 // without having read the request, which may come or not, so the id is always a
 // new one.
-func fullText(id string) string {
+func refusalText(id string) string {
 	body := "shed: The server has the maximum number of clients. Try again shortly. (request " + id + ")\n"
 	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + strconv.Itoa(len(body)) +
 		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: " + id +
@@ -299,19 +299,19 @@ func fullText(id string) string {
 // something unread in it would make the kernel throw away what was written,
 // so the request is read first, for a moment. Of very many at once some are
 // told nothing.
-func (g *Connections) refuse(c net.Conn) {
+func (cs *Connections) refuseConn(c net.Conn) {
 	select {
-	case g.refusing <- struct{}{}:
+	case cs.refusalSlots <- struct{}{}:
 	default:
 		c.Close()
 		return
 	}
 	go func() {
-		defer func() { <-g.refusing }()
+		defer func() { <-cs.refusalSlots }()
 		defer c.Close()
-		id := g.refusalID()
+		id := cs.refusalID()
 		_ = c.SetDeadline(time.Now().Add(time.Second)) // where it fails so does all that follows
-		if _, err := io.WriteString(c, fullText(id)); err != nil {
+		if _, err := io.WriteString(c, refusalText(id)); err != nil {
 			return
 		}
 		if half, ok := c.(interface{ CloseWrite() error }); ok {
@@ -322,33 +322,35 @@ func (g *Connections) refuse(c net.Conn) {
 }
 
 // listener is a listener behind the gate.
-type listener struct {
+type boundListener struct {
 	net.Listener
-	gate *Connections
+	conns *Connections
 }
 
-func (l listener) Accept() (net.Conn, error) {
+func (l boundListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if in := l.gate.enter(c); in != nil {
+		if in := l.conns.admitConn(c); in != nil {
 			return in, nil
 		}
-		l.gate.refuse(c)
+		l.conns.refuseConn(c)
 	}
 }
 
 // Refused is how many clients there was no room for.
-func (g *Connections) Refused() uint64 { return g.refused.Load() }
+func (cs *Connections) Refused() uint64 { return cs.refused.Load() }
 
-// Bound makes an http.Server admit no more clients than there is room for.
-func (g *Connections) Bound(h *http.Server, l net.Listener) net.Listener {
-	h.ConnState = g.state
-	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, gatedKey{}, c) }
-	return listener{l, g}
+// LimitListener makes an http.Server admit no more clients than there is room for.
+func (cs *Connections) LimitListener(h *http.Server, l net.Listener) net.Listener {
+	h.ConnState = cs.trackState
+	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, trackedConnKey{}, c)
+	}
+	return boundListener{l, cs}
 }
 
 // gatedKey finds the connection in the context of a request.
-type gatedKey struct{}
+type trackedConnKey struct{}

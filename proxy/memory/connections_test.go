@@ -18,9 +18,9 @@ import (
 const slow = 5 * time.Minute
 
 // gateRig is an HTTP server behind a gate, and who stands before it.
-type gateRig struct {
+type connRig struct {
 	t       *testing.T
-	gate    *Connections
+	conns   *Connections
 	address string
 	// waiting gets a token for each request to /wait, which is answered when
 	// release is closed.
@@ -29,22 +29,22 @@ type gateRig struct {
 	told chan string
 }
 
-func newGateRig(t *testing.T, most int) *gateRig {
-	r := &gateRig{t: t, waiting: make(chan struct{}, 100), release: make(chan struct{}), told: make(chan string, 100)}
+func newConnRig(t *testing.T, most int) *connRig {
+	r := &connRig{t: t, waiting: make(chan struct{}, 100), release: make(chan struct{}), told: make(chan string, 100)}
 	ids := 0
-	r.gate = NewConnections(most, func() string {
+	r.conns = NewConnections(most, func() string {
 		ids++
 		id := fmt.Sprint("id-", ids)
 		r.told <- id
 		return id
 	})
-	r.gate.spare = 0
+	r.conns.idleGrace = 0
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.address = l.Addr().String()
-	s := &http.Server{ConnState: r.gate.state, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	s := &http.Server{ConnState: r.conns.trackState, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/wait" {
 			r.waiting <- struct{}{}
 			<-r.release
@@ -52,15 +52,15 @@ func newGateRig(t *testing.T, most int) *gateRig {
 		io.WriteString(w, "ok")
 	})}
 	done := make(chan struct{})
-	go func() { s.Serve(listener{l, r.gate}); close(done) }()
+	go func() { s.Serve(boundListener{l, r.conns}); close(done) }()
 	t.Cleanup(func() {
 		s.Close()
 		<-done
 		for end := time.Now().Add(slow); ; time.Sleep(time.Millisecond) {
-			r.gate.mu.Lock()
-			open, idle, silent := r.gate.open, r.gate.idle.Len(), r.gate.silent.Len()
-			r.gate.mu.Unlock()
-			if open == 0 && idle == 0 && silent == 0 && len(r.gate.refusing) == 0 {
+			r.conns.mu.Lock()
+			open, idle, silent := r.conns.openCount, r.conns.idle.Len(), r.conns.silent.Len()
+			r.conns.mu.Unlock()
+			if open == 0 && idle == 0 && silent == 0 && len(r.conns.refusalSlots) == 0 {
 				return
 			}
 			if time.Now().After(end) {
@@ -71,7 +71,7 @@ func newGateRig(t *testing.T, most int) *gateRig {
 	return r
 }
 
-func (r *gateRig) dial() net.Conn {
+func (r *connRig) dial() net.Conn {
 	c, err := net.Dial("tcp", r.address)
 	if err != nil {
 		r.t.Fatal(err)
@@ -93,17 +93,17 @@ func ask(c net.Conn, path string) (int, http.Header) {
 }
 
 // idle waits until so many connections are idle.
-func (r *gateRig) idle(n int) { r.listed("idle", &r.gate.idle, n) }
+func (r *connRig) idle(n int) { r.listed("idle", &r.conns.idle, n) }
 
 // silent waits until so many connections are silent.
-func (r *gateRig) silent(n int) { r.listed("silent", &r.gate.silent, n) }
+func (r *connRig) silent(n int) { r.listed("silent", &r.conns.silent, n) }
 
-func (r *gateRig) listed(what string, in *list.List, n int) {
+func (r *connRig) listed(what string, in *list.List, n int) {
 	r.t.Helper()
 	for end := time.Now().Add(slow); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		r.gate.mu.Lock()
+		r.conns.mu.Lock()
 		found := in.Len()
-		r.gate.mu.Unlock()
+		r.conns.mu.Unlock()
 		if found == n {
 			return
 		}
@@ -118,7 +118,7 @@ func closed(c net.Conn) bool {
 }
 
 func TestANewcomerTakesThePlaceOfTheLongestIdle(t *testing.T) {
-	r := newGateRig(t, 2)
+	r := newConnRig(t, 2)
 	var old []net.Conn
 	for i := range 2 {
 		c := r.dial()
@@ -140,7 +140,7 @@ func TestANewcomerTakesThePlaceOfTheLongestIdle(t *testing.T) {
 }
 
 func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
-	r := newGateRig(t, 2)
+	r := newConnRig(t, 2)
 	answers := make(chan int)
 	for range 2 {
 		c := r.dial()
@@ -159,7 +159,7 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 	if !strings.HasPrefix(string(b), "HTTP/1.1 503 ") || !strings.Contains(string(b), "\r\n\r\nshed: ") {
 		t.Errorf("%q", b)
 	}
-	r.gate.Resize(3)
+	r.conns.Resize(3)
 	if status, _ := ask(r.dial(), "/"); status != 200 {
 		t.Errorf("with more room: %d", status)
 	}
@@ -173,7 +173,7 @@ func TestWhereAllAreBusyNewcomersGetA503(t *testing.T) {
 
 // A limit that is lowered closes what is idle at once, and the rest as it ends.
 func TestALowerLimitClosesTheIdle(t *testing.T) {
-	r := newGateRig(t, 4)
+	r := newConnRig(t, 4)
 	busy, idle := r.dial(), r.dial()
 	answers := make(chan int)
 	go func() { status, _ := ask(busy, "/wait"); answers <- status }()
@@ -182,11 +182,11 @@ func TestALowerLimitClosesTheIdle(t *testing.T) {
 		t.Fatal(status)
 	}
 	r.idle(1)
-	r.gate.Resize(1)
+	r.conns.Resize(1)
 	if status, _ := ask(idle, "/"); status != 0 {
 		t.Errorf("the idle one is still answered: %d", status)
 	}
-	r.gate.Resize(0)
+	r.conns.Resize(0)
 	close(r.release)
 	if status := <-answers; status != 200 {
 		t.Errorf("the one under way: %d", status)
@@ -198,8 +198,8 @@ func TestALowerLimitClosesTheIdle(t *testing.T) {
 
 // Somebody who asks again and again keeps the connection while others come.
 func TestAConnectionInUseIsNotTakenBetweenRequests(t *testing.T) {
-	r := newGateRig(t, 1)
-	r.gate.spare = time.Hour
+	r := newConnRig(t, 1)
+	r.conns.idleGrace = time.Hour
 	c := r.dial()
 	for range 3 {
 		if status, _ := ask(c, "/"); status != 200 {
@@ -217,7 +217,7 @@ func TestAConnectionInUseIsNotTakenBetweenRequests(t *testing.T) {
 func TestANewcomerTakesThePlaceOfTheLongestSilent(t *testing.T) {
 	for name, sent := range map[string]string{"nothing": "", "a byte": "G", "half a header": "GET / HTTP/1.1\r\nHost: "} {
 		t.Run(name, func(t *testing.T) {
-			r := newGateRig(t, 3)
+			r := newConnRig(t, 3)
 			used := r.dial()
 			if status, _ := ask(used, "/"); status != 200 {
 				t.Fatal(status)
@@ -246,7 +246,7 @@ func TestANewcomerTakesThePlaceOfTheLongestSilent(t *testing.T) {
 
 // A used connection whose next request does not come to its end is idle.
 func TestASecondRequestThatDoesNotComeKeepsNoPlace(t *testing.T) {
-	r := newGateRig(t, 1)
+	r := newConnRig(t, 1)
 	c := r.dial()
 	if status, _ := ask(c, "/"); status != 200 {
 		t.Fatal(status)
@@ -261,8 +261,8 @@ func TestASecondRequestThatDoesNotComeKeepsNoPlace(t *testing.T) {
 // A silent connection has its moment where few are silent. Where more than half of
 // all are, it has none: a newcomer always finds a place.
 func TestSilentConnectionsHaveAMoment(t *testing.T) {
-	r := newGateRig(t, 4)
-	r.gate.spare = time.Hour
+	r := newConnRig(t, 4)
+	r.conns.idleGrace = time.Hour
 	answers := make(chan int)
 	for range 2 {
 		c := r.dial()
@@ -291,8 +291,8 @@ func TestSilentConnectionsHaveAMoment(t *testing.T) {
 // A flood of connections that send nothing, ten times as many as there are places:
 // each client that asks is answered.
 func TestAFloodOfSilentConnections(t *testing.T) {
-	r := newGateRig(t, 64)
-	r.gate.spare = time.Hour
+	r := newConnRig(t, 64)
+	r.conns.idleGrace = time.Hour
 	for i := range 64 {
 		for range 10 {
 			r.dial()

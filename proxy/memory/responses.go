@@ -13,7 +13,7 @@ import (
 
 // SmallResult is the largest entry that is sent out of the share of small ones: the
 // kernel's buffer takes it whole, so that no client keeps it in memory.
-const SmallResult = sendBuffer
+const SmallResult = sendBufferSize
 
 // Responses accounts for the results that are on their way to clients, by what they
 // add to memory. The bytes of an entry count once, however many clients read it:
@@ -38,63 +38,63 @@ type Responses struct {
 	mu sync.Mutex
 	// outgoing are by the first of their bytes: entries that are renewed have the
 	// same.
-	outgoing map[*byte]*outgoing
+	inFlight map[*byte]*inFlightResult
 	// interests are the newest of their keys.
-	interests map[cache.Key]*interest
-	transfers map[*Transfer]struct{}
+	requestGroups map[cache.Key]*requestGroup
+	transfers     map[*Transfer]struct{}
 	// exclusive is how many jobs wait for all others to give back.
-	exclusive int
+	exclusiveJobs int
 	// cutAt is when a reader was last cut off for those who wait.
-	cutAt time.Time
-	cuts  [cutReasons]atomic.Uint64
+	lastCut time.Time
+	cuts    [numCutReasons]atomic.Uint64
 }
 
 // outgoing is the bytes of an entry that are in memory and not in the cache's care
 // alone.
-type outgoing struct {
-	entry *cache.Entry
-	size  int64
-	where where
+type inFlightResult struct {
+	entry     *cache.Entry
+	size      int64
+	countedBy accounting
 	// grants are what counts the bytes, but for held ones; share is the one of the
 	// sending share, nil where there is none.
 	grants  []*budget.Grant
-	share   *budget.Budget
+	budget  *budget.Budget
 	since   time.Time // of share
-	clients map[*Transfer]struct{}
+	readers map[*Transfer]struct{}
 	// landing: the fill that made the bytes is not over; read: a client has begun.
-	landing, read bool
+	fillRunning, wasRead bool
 	// waits are the clients that the bytes stay counted for where none reads them.
-	waits *interest
+	awaitedBy *requestGroup
 	// claim is closed when the client that waits for room has it, or gives up; nil
 	// where none waits. needless ends its wait.
-	claim    chan struct{}
-	needless context.CancelCauseFunc
+	roomFound  chan struct{}
+	cancelWait context.CancelCauseFunc
 	// cut: its readers are being cut off.
-	cut bool
+	beingCut bool
 }
 
 // where bytes are counted.
-type where uint8
+type accounting uint8
 
 const (
-	nowhere where = iota
+	uncounted accounting = iota
 	// made: by what the fill was admitted with.
-	made
+	countedInFill
 	// held: by the RAM cache.
-	held
+	countedInCache
 	// shared: by the sending share.
-	shared
+	countedInBudget
 )
 
 // interest is clients who have asked for a key and have not begun to read. Bytes that
 // nobody reads wait for those who had asked by then: one who asks later gets them
 // only from the RAM cache, or anew. So that a key which there is always a client of
 // keeps nothing for ever, later clients are an interest of their own.
-type interest struct {
-	clients int
+type requestGroup struct {
+	count int
 	// of are bytes that wait for these clients and for those before.
-	of            []*outgoing
-	before, after *interest
+	results      []*inFlightResult
+	older, newer *requestGroup
 }
 
 // ResponseBudgets are what results are counted by: Small and Large are the sending
@@ -103,8 +103,8 @@ type ResponseBudgets struct{ Small, Large, Transforms *budget.Budget }
 
 // NewResponses counts results by these budgets.
 func NewResponses(b ResponseBudgets) *Responses {
-	return &Responses{small: b.Small, large: b.Large, transforms: b.Transforms, PieceTime: pieceTime,
-		outgoing: map[*byte]*outgoing{}, interests: map[cache.Key]*interest{}, transfers: map[*Transfer]struct{}{}}
+	return &Responses{small: b.Small, large: b.Large, transforms: b.Transforms, PieceTime: defaultPieceTime,
+		inFlight: map[*byte]*inFlightResult{}, requestGroups: map[cache.Key]*requestGroup{}, transfers: map[*Transfer]struct{}{}}
 }
 
 // SplitResponses splits the sending share.
@@ -115,150 +115,150 @@ func SplitResponses(bytes int64) (small, large int64) {
 
 // RegisterRequest is a client that asks for a key: until over is called what is made
 // meanwhile stays counted.
-func (s *Responses) RegisterRequest(key cache.Key) (over func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in := s.interests[key]
-	if in == nil || len(in.of) > 0 {
-		in = &interest{before: in}
-		if in.before != nil {
-			in.before.after = in
+func (rs *Responses) RegisterRequest(key cache.Key) (unregister func()) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	group := rs.requestGroups[key]
+	if group == nil || len(group.results) > 0 {
+		group = &requestGroup{older: group}
+		if group.older != nil {
+			group.older.newer = group
 		}
-		s.interests[key] = in
+		rs.requestGroups[key] = group
 	}
-	in.clients++
+	group.count++
 	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if in.clients--; in.clients == 0 {
-			s.lost(key, in)
+		rs.mu.Lock()
+		defer rs.mu.Unlock()
+		if group.count--; group.count == 0 {
+			rs.removeGroup(key, group)
 		}
 	}
 }
 
 // lost takes an interest away whose last client is gone. The lock is held.
-func (s *Responses) lost(key cache.Key, in *interest) {
+func (rs *Responses) removeGroup(key cache.Key, group *requestGroup) {
 	switch {
-	case in.after != nil:
-		in.after.before = in.before
-	case in.before != nil:
-		s.interests[key] = in.before
+	case group.newer != nil:
+		group.newer.older = group.older
+	case group.older != nil:
+		rs.requestGroups[key] = group.older
 	default:
-		delete(s.interests, key)
+		delete(rs.requestGroups, key)
 	}
-	if in.before != nil {
-		in.before.after = in.after
+	if group.older != nil {
+		group.older.newer = group.newer
 	}
-	for _, out := range in.of {
+	for _, res := range group.results {
 		switch {
-		case out.waits != in: // it has been read since
-		case in.before != nil:
-			out.waits = in.before
-			in.before.of = append(in.before.of, out)
-		case len(out.clients) == 0 && !out.landing:
-			s.forget(out)
+		case res.awaitedBy != group: // it has been read since
+		case group.older != nil:
+			res.awaitedBy = group.older
+			group.older.results = append(group.older.results, res)
+		case len(res.readers) == 0 && !res.fillRunning:
+			rs.stopCounting(res)
 		}
 	}
 }
 
 // AddFilled takes over the bytes of an entry that a fill has made, with what counts
 // them.
-func (s *Responses) AddFilled(e *cache.Entry, g *budget.Grant) {
+func (rs *Responses) AddFilled(e *cache.Entry, g *budget.Grant) {
 	if len(e.Body) == 0 {
 		g.Release()
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.of(e)
-	out.where, out.grants, out.landing = made, []*budget.Grant{g}, true
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	res := rs.resultOf(e)
+	res.countedBy, res.grants, res.fillRunning = countedInFill, []*budget.Grant{g}, true
 }
 
 // of finds the bytes of an entry, or adds them. The lock is held.
-func (s *Responses) of(e *cache.Entry) *outgoing {
-	out := s.outgoing[&e.Body[0]]
-	if out == nil {
-		out = &outgoing{entry: e, size: int64(cap(e.Body)), clients: map[*Transfer]struct{}{}}
-		s.outgoing[&e.Body[0]] = out
+func (rs *Responses) resultOf(e *cache.Entry) *inFlightResult {
+	res := rs.inFlight[&e.Body[0]]
+	if res == nil {
+		res = &inFlightResult{entry: e, size: int64(cap(e.Body)), readers: map[*Transfer]struct{}{}}
+		rs.inFlight[&e.Body[0]] = res
 	}
-	return out
+	return res
 }
 
 // Moved implements cache.Watcher.
-func (s *Responses) Moved(e *cache.Entry) {
-	s.change(e, func(*outgoing) {})
+func (rs *Responses) Moved(e *cache.Entry) {
+	rs.updateResult(e, func(*inFlightResult) {})
 }
 
 // Landed implements cache.Watcher.
-func (s *Responses) Landed(e *cache.Entry) {
-	s.change(e, func(out *outgoing) { out.landing = false })
+func (rs *Responses) Landed(e *cache.Entry) {
+	rs.updateResult(e, func(res *inFlightResult) { res.fillRunning = false })
 }
 
-func (s *Responses) change(e *cache.Entry, change func(*outgoing)) {
+func (rs *Responses) updateResult(e *cache.Entry, update func(*inFlightResult)) {
 	if len(e.Body) == 0 {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if out := s.outgoing[&e.Body[0]]; out != nil {
-		change(out)
-		s.settle(out)
-		s.shrink()
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if res := rs.inFlight[&e.Body[0]]; res != nil {
+		update(res)
+		rs.recount(res)
+		rs.cutOverCapacity()
 	}
 }
 
 // settle counts bytes where they are to be counted now, and forgets those that
 // nobody wants. The lock is held.
-func (s *Responses) settle(out *outgoing) {
+func (rs *Responses) recount(res *inFlightResult) {
 	switch {
-	case out.entry.Held():
-		if out.where != held {
-			out.count(held)
+	case res.entry.Held():
+		if res.countedBy != countedInCache {
+			res.countBy(countedInCache)
 		}
-		if out.needless != nil {
-			out.needless(errHeld)
+		if res.cancelWait != nil {
+			res.cancelWait(errInCache)
 		}
-	case out.where == held && len(out.clients) > 0:
-		b, n := s.part(out.size)
-		out.count(shared, s.transforms.Charge(out.size-n), b.Charge(n))
-		out.share = b
-	case out.where == held:
-		out.count(nowhere)
+	case res.countedBy == countedInCache && len(res.readers) > 0:
+		b, n := rs.budgetFor(res.size)
+		res.countBy(countedInBudget, rs.transforms.Charge(res.size-n), b.Charge(n))
+		res.budget = b
+	case res.countedBy == countedInCache:
+		res.countBy(uncounted)
 	}
-	if len(out.clients) > 0 || out.landing {
+	if len(res.readers) > 0 || res.fillRunning {
 		return
 	}
-	own := out.entry.NoStore && out.read // of one client, who has had it
-	if in := s.interests[out.entry.Key]; in != nil && out.where != nowhere && !own {
-		if out.waits != in {
-			out.waits, in.of = in, append(in.of, out)
+	delivered := res.entry.NoStore && res.wasRead // of one client, who has had it
+	if group := rs.requestGroups[res.entry.Key]; group != nil && res.countedBy != uncounted && !delivered {
+		if res.awaitedBy != group {
+			res.awaitedBy, group.results = group, append(group.results, res)
 		}
 		return
 	}
-	s.forget(out)
+	rs.stopCounting(res)
 }
 
 // forget stops counting bytes. The lock is held.
-func (s *Responses) forget(out *outgoing) {
-	out.count(nowhere)
-	out.waits = nil
-	delete(s.outgoing, &out.entry.Body[0])
+func (rs *Responses) stopCounting(res *inFlightResult) {
+	res.countBy(uncounted)
+	res.awaitedBy = nil
+	delete(rs.inFlight, &res.entry.Body[0])
 }
 
 // count counts bytes by other grants.
-func (out *outgoing) count(at where, g ...*budget.Grant) {
-	for i := len(out.grants) - 1; i >= 0; i-- {
-		out.grants[i].Release()
+func (res *inFlightResult) countBy(by accounting, g ...*budget.Grant) {
+	for i := len(res.grants) - 1; i >= 0; i-- {
+		res.grants[i].Release()
 	}
-	out.where, out.grants, out.share, out.since = at, g, nil, time.Now()
+	res.countedBy, res.grants, res.budget, res.since = by, g, nil, time.Now()
 }
 
 // part is the share that an entry of a size is sent out of, and what it gets there.
-func (s *Responses) part(size int64) (b *budget.Budget, n int64) {
+func (rs *Responses) budgetFor(size int64) (b *budget.Budget, n int64) {
 	if size <= SmallResult {
-		return s.small, min(size, s.small.Stats().Capacity)
+		return rs.small, min(size, rs.small.Stats().Capacity)
 	}
-	return s.large, min(size, max(s.large.Stats().Capacity/2, 1))
+	return rs.large, min(size, max(rs.large.Stats().Capacity/2, 1))
 }
 
 // WaitFunc runs f, which waits for a grant, for as long as a request may still wait
@@ -267,20 +267,20 @@ type WaitFunc func(ctx context.Context, f func(context.Context) (*budget.Grant, 
 
 // Admit counts a client in that is about to read an entry. Where there is no room
 // for its bytes the client waits, with the errors of Budget.Acquire.
-func (s *Responses) Admit(ctx context.Context, wait WaitFunc, e *cache.Entry) (*Transfer, error) {
-	t := &Transfer{responses: s}
+func (rs *Responses) Admit(ctx context.Context, wait WaitFunc, e *cache.Entry) (*Transfer, error) {
+	t := &Transfer{responses: rs}
 	for {
-		out, claim, mine := s.enter(t, e)
-		if claim == nil {
+		res, roomFound, leads := rs.addReader(t, e)
+		if roomFound == nil {
 			return t, nil
 		}
 		err := error(nil)
-		if mine {
-			err = s.claim(ctx, wait, out)
+		if leads {
+			err = rs.waitForRoom(ctx, wait, res)
 		} else {
 			_, err = wait(ctx, func(ctx context.Context) (*budget.Grant, error) {
 				select {
-				case <-claim:
+				case <-roomFound:
 					return nil, nil
 				case <-ctx.Done():
 					return nil, context.Cause(ctx)
@@ -288,7 +288,7 @@ func (s *Responses) Admit(ctx context.Context, wait WaitFunc, e *cache.Entry) (*
 			})
 		}
 		if err != nil {
-			s.Release(t)
+			rs.Release(t)
 			return nil, err
 		}
 	}
@@ -296,73 +296,73 @@ func (s *Responses) Admit(ctx context.Context, wait WaitFunc, e *cache.Entry) (*
 
 // enter is a client that may read at once, where claim is nil, or that waits until
 // claim is closed: mine says that it is the one that claims room for all.
-func (s *Responses) enter(t *Transfer, e *cache.Entry) (out *outgoing, claim chan struct{}, mine bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.began = time.Now() // again after a wait, which says nothing of how fast it reads
-	s.transfers[t] = struct{}{}
+func (rs *Responses) addReader(t *Transfer, e *cache.Entry) (res *inFlightResult, roomFound chan struct{}, leads bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	t.admittedAt = time.Now() // again after a wait, which says nothing of how fast it reads
+	rs.transfers[t] = struct{}{}
 	if len(e.Body) == 0 { // it is in a file
 		return nil, nil, false
 	}
-	out = s.of(e)
-	t.out, out.clients[t], out.read, out.cut = out, struct{}{}, true, false
-	s.settle(out)
+	res = rs.resultOf(e)
+	t.result, res.readers[t], res.wasRead, res.beingCut = res, struct{}{}, true, false
+	rs.recount(res)
 	switch {
-	case out.where == held, out.where == shared:
-		return out, nil, false
-	case out.claim != nil:
-		return out, out.claim, false
+	case res.countedBy == countedInCache, res.countedBy == countedInBudget:
+		return res, nil, false
+	case res.roomFound != nil:
+		return res, res.roomFound, false
 	}
-	out.claim = make(chan struct{})
-	return out, out.claim, true
+	res.roomFound = make(chan struct{})
+	return res, res.roomFound, true
 }
 
 // errHeld: the RAM cache has taken the bytes that room was waited for.
-var errHeld = errors.New("the cache has it")
+var errInCache = errors.New("the cache has it")
 
 // claim waits for room in the sending share.
-func (s *Responses) claim(ctx context.Context, wait WaitFunc, out *outgoing) error {
+func (rs *Responses) waitForRoom(ctx context.Context, wait WaitFunc, res *inFlightResult) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s.mu.Lock()
-	out.needless = cancel
-	s.settle(out)
-	s.mu.Unlock()
-	b, n := s.part(out.size)
-	relieved := s.CutSlowReaders()
+	rs.mu.Lock()
+	res.cancelWait = cancel
+	rs.recount(res)
+	rs.mu.Unlock()
+	b, n := rs.budgetFor(res.size)
+	stopCutting := rs.CutSlowReaders()
 	g, err := wait(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, n) })
-	relieved()
+	stopCutting()
 	if errors.Is(err, budget.ErrTooLarge) {
 		err = budget.ErrSaturated // the share became smaller meanwhile
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(out.claim)
-	out.claim, out.needless = nil, nil
-	switch s.settle(out); {
-	case out.where == held:
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	close(res.roomFound)
+	res.roomFound, res.cancelWait = nil, nil
+	switch rs.recount(res); {
+	case res.countedBy == countedInCache:
 		if g != nil {
 			g.Release()
 		}
 		return nil
-	case errors.Is(err, errHeld): // for a moment
+	case errors.Is(err, errInCache): // for a moment
 		return budget.ErrSaturated
 	case err != nil:
 		return err
 	}
-	out.count(shared, s.transforms.Charge(out.size-n), g)
-	out.share = b
+	res.countBy(countedInBudget, rs.transforms.Charge(res.size-n), g)
+	res.budget = b
 	return nil
 }
 
 // Release is a client that reads no more.
-func (s *Responses) Release(t *Transfer) {
-	t.finish()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.transfers, t)
-	if t.out != nil {
-		delete(t.out.clients, t)
-		s.settle(t.out)
+func (rs *Responses) Release(t *Transfer) {
+	t.markEnded()
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	delete(rs.transfers, t)
+	if t.result != nil {
+		delete(t.result.readers, t)
+		rs.recount(t.result)
 	}
 }

@@ -11,8 +11,8 @@ import (
 // bytes were given back.
 func nothingLeft(t *testing.T, s *Responses, b ResponseBudgets) {
 	t.Helper()
-	if st := s.Stats(); st != (ResponseStats{}) || len(s.interests) != 0 {
-		t.Errorf("%+v and %d keys are left over", st, len(s.interests))
+	if st := s.Stats(); st != (ResponseStats{}) || len(s.requestGroups) != 0 {
+		t.Errorf("%+v and %d keys are left over", st, len(s.requestGroups))
 	}
 	for _, b := range []*budget.Budget{b.Small, b.Large, b.Transforms} {
 		if st := b.Stats(); st.InUse != 0 || st.Waiting != 0 {
@@ -34,7 +34,7 @@ func TestTheNextRequestKeepsNothing(t *testing.T) {
 	over()
 	again := s.RegisterRequest("k")
 	s.Release(reads)
-	if len(s.outgoing) != 1 {
+	if len(s.inFlight) != 1 {
 		t.Error("what may be asked for counts no more")
 	}
 	again()
@@ -65,8 +65,8 @@ func TestAKeyThatIsAlwaysAskedForKeepsNothing(t *testing.T) {
 			if noStore {
 				kept = 0
 			}
-			if len(s.outgoing) != kept {
-				t.Errorf("%d results are counted, not %d", len(s.outgoing), kept)
+			if len(s.inFlight) != kept {
+				t.Errorf("%d results are counted, not %d", len(s.inFlight), kept)
 			}
 			over()
 			nothingLeft(t, s, b)

@@ -14,37 +14,37 @@ const (
 	slowRate = 64 << 10
 	// headStart is for how long no client counts as slow, turn for how long one may
 	// read at any rate while others wait for room.
-	headStart, turn = time.Second, 10 * time.Second
+	minReadTime, maxReadTime = time.Second, 10 * time.Second
 	// relieveEvery is how often a reader is cut off while others wait.
-	relieveEvery = 50 * time.Millisecond
+	cutInterval = 50 * time.Millisecond
 )
 
 // Why readers are cut off.
 const (
 	// cutRoom: a request waited for room in memory.
-	cutRoom = iota
+	cutForRoom = iota
 	// cutEvicted: the RAM cache let go of what it read, and there was no room.
 	cutEvicted
 	// cutPlace: a new client needed the connection.
-	cutPlace
+	cutForConnection
 	// cutLate: it did not read a piece in time.
-	cutLate
-	cutReasons
+	cutTimeout
+	numCutReasons
 )
 
-var cutReason = [cutReasons]string{"room", "evicted", "connection", "slow"}
+var cutReasonNames = [numCutReasons]string{"room", "evicted", "connection", "slow"}
 
 // CutSlowReaders cuts off slow readers every now and then for as long as a caller waits.
-func (s *Responses) CutSlowReaders() (over func()) {
+func (rs *Responses) CutSlowReaders() (stop func()) {
 	var ended atomic.Bool
 	var t *time.Timer
 	t = time.AfterFunc(time.Hour, func() {
 		if !ended.Load() {
-			s.relieve()
-			t.Reset(relieveEvery)
+			rs.cutForWaiting()
+			t.Reset(cutInterval)
 		}
 	})
-	t.Reset(relieveEvery)
+	t.Reset(cutInterval)
 	return func() {
 		ended.Store(true)
 		t.Stop()
@@ -52,63 +52,63 @@ func (s *Responses) CutSlowReaders() (over func()) {
 }
 
 // DrainOverflow is CutSlowReaders for a job that waits for the share of transforms to empty.
-func (s *Responses) DrainOverflow() (over func()) {
-	s.mu.Lock()
-	s.exclusive++
-	s.mu.Unlock()
-	relieved := s.CutSlowReaders()
+func (rs *Responses) DrainOverflow() (stop func()) {
+	rs.mu.Lock()
+	rs.exclusiveJobs++
+	rs.mu.Unlock()
+	stopCutting := rs.CutSlowReaders()
 	return func() {
-		relieved()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.exclusive--
+		stopCutting()
+		rs.mu.Lock()
+		defer rs.mu.Unlock()
+		rs.exclusiveJobs--
 	}
 }
 
 // relieve cuts off the slowest readers of a share that requests wait for, one entry
 // at a time.
-func (s *Responses) relieve() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (rs *Responses) cutForWaiting() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	now := time.Now()
-	if now.Sub(s.cutAt) < relieveEvery/2 {
+	if now.Sub(rs.lastCut) < cutInterval/2 {
 		return // others wait, too
 	}
-	in := func(b *budget.Budget) func(*outgoing) bool {
-		return func(out *outgoing) bool { return out.share == b && out.slow(now) }
+	slowIn := func(b *budget.Budget) func(*inFlightResult) bool {
+		return func(res *inFlightResult) bool { return res.budget == b && res.isSlow(now) }
 	}
-	for _, b := range []*budget.Budget{s.small, s.large} {
+	for _, b := range []*budget.Budget{rs.small, rs.large} {
 		if b.Stats().Waiting > 0 {
-			s.cutSlowest(now, in(b))
+			rs.cutSlowestResult(now, slowIn(b))
 		}
 	}
-	if s.exclusive > 0 || s.transforms.Stats().Waiting > 0 {
-		s.cutSlowest(now, func(out *outgoing) bool { return out.beyond() > 0 && out.slow(now) })
+	if rs.exclusiveJobs > 0 || rs.transforms.Stats().Waiting > 0 {
+		rs.cutSlowestResult(now, func(res *inFlightResult) bool { return res.overflowBytes() > 0 && res.isSlow(now) })
 	}
 }
 
 // cutSlowest cuts off the readers of the entry that is read most slowly of those
 // that may go. The lock is held.
-func (s *Responses) cutSlowest(now time.Time, may func(*outgoing) bool) {
-	var slowest *outgoing
-	for _, out := range s.outgoing {
-		if !out.cut && may(out) && (slowest == nil || out.rate(now) < slowest.rate(now)) {
-			slowest = out
+func (rs *Responses) cutSlowestResult(now time.Time, may func(*inFlightResult) bool) {
+	var slowest *inFlightResult
+	for _, res := range rs.inFlight {
+		if !res.beingCut && may(res) && (slowest == nil || res.readRate(now) < slowest.readRate(now)) {
+			slowest = res
 		}
 	}
 	if slowest != nil {
-		s.cutAt = now
-		s.cut(slowest, cutRoom)
+		rs.lastCut = now
+		rs.cutReaders(slowest, cutForRoom)
 	}
 }
 
 // cut cuts off all readers of an entry. Their connections are closed by others:
 // what is told of that may want locks that are held here.
-func (s *Responses) cut(out *outgoing, why int) {
-	out.cut = true
-	for t := range out.clients {
-		if abort, ok := t.cut(); ok {
-			s.cuts[why].Add(1)
+func (rs *Responses) cutReaders(res *inFlightResult, reason int) {
+	res.beingCut = true
+	for t := range res.readers {
+		if abort, ok := t.markCut(); ok {
+			rs.cuts[reason].Add(1)
 			go abort()
 		}
 	}
@@ -116,62 +116,62 @@ func (s *Responses) cut(out *outgoing, why int) {
 
 // shrink cuts off the slowest readers, however fast they are, of a share that is
 // more in use than it may be. The lock is held.
-func (s *Responses) shrink() {
-	for _, b := range []*budget.Budget{s.small, s.large} {
+func (rs *Responses) cutOverCapacity() {
+	for _, b := range []*budget.Budget{rs.small, rs.large} {
 		st := b.Stats()
 		if st.InUse <= st.Capacity {
 			continue
 		}
 		over, now := st.InUse-st.Capacity, time.Now()
-		var readers []*outgoing
-		for _, out := range s.outgoing {
+		var candidates []*inFlightResult
+		for _, res := range rs.inFlight {
 			switch {
-			case out.share != b:
-			case out.cut:
-				over -= out.inShare()
+			case res.budget != b:
+			case res.beingCut:
+				over -= res.budgetBytes()
 			default:
-				readers = append(readers, out)
+				candidates = append(candidates, res)
 			}
 		}
-		slices.SortFunc(readers, func(a, b *outgoing) int {
-			switch first, second := a.begins(now), b.begins(now); {
+		slices.SortFunc(candidates, func(a, b *inFlightResult) int {
+			switch first, second := a.hasNewReader(now), b.hasNewReader(now); {
 			case first == second:
-				return cmp.Compare(a.rate(now), b.rate(now))
+				return cmp.Compare(a.readRate(now), b.readRate(now))
 			case second:
 				return -1
 			}
 			return 1 // how fast it is read is not known yet
 		})
-		for _, out := range readers {
+		for _, res := range candidates {
 			if over <= 0 {
 				break
 			}
-			over -= out.inShare()
-			s.cut(out, cutEvicted)
+			over -= res.budgetBytes()
+			rs.cutReaders(res, cutEvicted)
 		}
 	}
 }
 
 // inShare is what an entry has of the sending share, beyond what of transforms'.
-func (out *outgoing) inShare() int64 { return out.grants[1].Bytes() }
+func (res *inFlightResult) budgetBytes() int64 { return res.grants[1].Bytes() }
 
-func (out *outgoing) beyond() int64 {
-	if out.where != shared {
+func (res *inFlightResult) overflowBytes() int64 {
+	if res.countedBy != countedInBudget {
 		return 0
 	}
-	return out.grants[0].Bytes()
+	return res.grants[0].Bytes()
 }
 
 // slow says whether others need not wait for an entry to be read.
-func (out *outgoing) slow(now time.Time) bool {
-	age := now.Sub(out.since)
-	return age >= turn || age >= headStart && !out.begins(now) && out.rate(now) <= slowRate
+func (res *inFlightResult) isSlow(now time.Time) bool {
+	age := now.Sub(res.since)
+	return age >= maxReadTime || age >= minReadTime && !res.hasNewReader(now) && res.readRate(now) <= slowRate
 }
 
 // begins says whether a client has its head start.
-func (out *outgoing) begins(now time.Time) bool {
-	for t := range out.clients {
-		if now.Sub(t.began) < headStart {
+func (res *inFlightResult) hasNewReader(now time.Time) bool {
+	for t := range res.readers {
+		if now.Sub(t.admittedAt) < minReadTime {
 			return true
 		}
 	}
@@ -179,41 +179,41 @@ func (out *outgoing) begins(now time.Time) bool {
 }
 
 // rate is that of the fastest client, in bytes a second.
-func (out *outgoing) rate(now time.Time) (most float64) {
-	for t := range out.clients {
-		most = max(most, t.rate(now))
+func (res *inFlightResult) readRate(now time.Time) (most float64) {
+	for t := range res.readers {
+		most = max(most, t.readRate(now))
 	}
 	return most
 }
 
 // CutSlowest cuts off the slowest client of all, if one is slow, and reports whether
 // one is: its connection is closed then.
-func (s *Responses) CutSlowest() bool {
-	s.mu.Lock()
+func (rs *Responses) CutSlowest() bool {
+	rs.mu.Lock()
 	now := time.Now()
 	var slowest *Transfer
-	for t := range s.transfers {
-		if t.slow(now) && (slowest == nil || t.rate(now) < slowest.rate(now)) {
+	for t := range rs.transfers {
+		if t.isSlow(now) && (slowest == nil || t.readRate(now) < slowest.readRate(now)) {
 			slowest = t
 		}
 	}
-	s.mu.Unlock()
+	rs.mu.Unlock()
 	if slowest == nil {
 		return false
 	}
-	abort, ok := slowest.cut()
+	abort, ok := slowest.markCut()
 	if ok {
-		s.cuts[cutPlace].Add(1)
+		rs.cuts[cutForConnection].Add(1)
 		abort()
 	}
 	return ok
 }
 
 // Cuts is how many readers were cut off, by why they were.
-func (s *Responses) Cuts() map[string]uint64 {
+func (rs *Responses) Cuts() map[string]uint64 {
 	cuts := map[string]uint64{}
-	for why, name := range cutReason {
-		cuts[name] = s.cuts[why].Load()
+	for reason, name := range cutReasonNames {
+		cuts[name] = rs.cuts[reason].Load()
 	}
 	return cuts
 }
@@ -230,21 +230,21 @@ type ResponseStats struct {
 }
 
 // Stats says what is on its way.
-func (s *Responses) Stats() ResponseStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, now := ResponseStats{Results: len(s.outgoing), Clients: len(s.transfers)}, time.Now()
-	for _, newest := range s.interests {
-		for in := newest; in != nil; in = in.before {
-			st.Requests += in.clients
+func (rs *Responses) Stats() ResponseStats {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	st, now := ResponseStats{Results: len(rs.inFlight), Clients: len(rs.transfers)}, time.Now()
+	for _, newest := range rs.requestGroups {
+		for group := newest; group != nil; group = group.older {
+			st.Requests += group.count
 		}
 	}
-	for t := range s.transfers {
-		st.Sent += t.sent.Load()
-		if t.started() {
+	for t := range rs.transfers {
+		st.Sent += t.sentBytes.Load()
+		if t.isStarted() {
 			st.Reading++
 		}
-		if t.slow(now) {
+		if t.isSlow(now) {
 			st.Slow++
 		}
 	}

@@ -26,12 +26,12 @@ func TestLongReadsDoNotRefuseThoseWhoWait(t *testing.T) {
 		begin("a")
 		begin("b")
 		time.Sleep(2 * time.Second)
-		began := time.Now()
+		start := time.Now()
 		s.Release(begin("c"))
-		if d := time.Since(began); d > time.Second {
+		if d := time.Since(start); d > time.Second {
 			t.Errorf("it waited for %v", d)
 		}
-		if n := s.cuts[cutRoom].Load(); n != 1 {
+		if n := s.cuts[cutForRoom].Load(); n != 1 {
 			t.Errorf("%d were cut off", n)
 		}
 		// What they read beyond their part was in the share of transforms.
@@ -89,11 +89,11 @@ func TestWaitingIsNotSlowReading(t *testing.T) {
 		time.AfterFunc(30*time.Second, a.Large.Charge(12<<20).Release)
 		reads := s.reads(t, &cache.Entry{Key: "k", Body: make([]byte, 6<<20)})
 		for range 4 {
-			if now := time.Now(); reads.slow(now) || reads.out.slow(now) {
-				t.Errorf("it is slow with %d bytes in %v", reads.sent.Load(), now.Sub(reads.out.since))
+			if now := time.Now(); reads.isSlow(now) || reads.result.isSlow(now) {
+				t.Errorf("it is slow with %d bytes in %v", reads.sentBytes.Load(), now.Sub(reads.result.since))
 			}
 			time.Sleep(time.Second / 2)
-			reads.progress(500 << 10)
+			reads.recordProgress(500 << 10)
 		}
 		s.Release(reads)
 	})
@@ -106,15 +106,15 @@ func TestANewReaderIsNotCutOffForOthers(t *testing.T) {
 		s, _ := bubble(t)
 		e := &cache.Entry{Key: "k", Body: make([]byte, 6<<20)}
 		all := []*Transfer{s.reads(t, e)}
-		for d := headStart; d < turn; d += headStart / 2 {
-			time.Sleep(headStart / 2)
+		for d := minReadTime; d < maxReadTime; d += minReadTime / 2 {
+			time.Sleep(minReadTime / 2)
 			all = append(all, s.reads(t, e))
-			if all[0].out.slow(time.Now()) {
+			if all[0].result.isSlow(time.Now()) {
 				t.Fatalf("slow after %v", d)
 			}
 		}
-		time.Sleep(headStart)
-		if !all[0].out.slow(time.Now()) {
+		time.Sleep(minReadTime)
+		if !all[0].result.isSlow(time.Now()) {
 			t.Error("not slow in the end")
 		}
 		for _, reads := range all {
@@ -130,14 +130,14 @@ func TestEvictedForTheSlowest(t *testing.T) {
 		s, a := bubble(t)
 		old := s.reads(t, &cache.Entry{Key: "old", Body: make([]byte, 6<<20)})
 		time.Sleep(time.Minute)
-		old.progress(1 << 20)
+		old.recordProgress(1 << 20)
 		e := &cache.Entry{Key: "new", Body: make([]byte, 6<<20)}
 		s.reads(t, e)
 		a.Large.Resize(10 << 20)
 		s.Moved(e)
 		synctest.Wait() // old has ended
-		if a.Large.Stats().InUse != 6<<20 || len(s.outgoing) != 1 || s.outgoing[&e.Body[0]] == nil {
-			t.Errorf("%+v, new %v", a.Large.Stats(), s.outgoing[&e.Body[0]] != nil)
+		if a.Large.Stats().InUse != 6<<20 || len(s.inFlight) != 1 || s.inFlight[&e.Body[0]] == nil {
+			t.Errorf("%+v, new %v", a.Large.Stats(), s.inFlight[&e.Body[0]] != nil)
 		}
 		for reads := range s.transfers {
 			s.Release(reads)

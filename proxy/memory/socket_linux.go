@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitUnread has the kernel end a connection whose client takes nothing of what is
+// setUserTimeout has the kernel end a connection whose client takes nothing of what is
 // to be sent for so long, also when the server has closed it: its memory counts
 // until then.
-func limitUnread(c *net.TCPConn, d time.Duration) {
+func setUserTimeout(c *net.TCPConn, d time.Duration) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return // it is of no use anyhow
@@ -20,8 +20,8 @@ func limitUnread(c *net.TCPConn, d time.Duration) {
 	})
 }
 
-// waitWritable waits until a socket has room, or its write deadline.
-func waitWritable(c *net.TCPConn) error {
+// waitUntilWritable waits until a socket has room, or its write deadline.
+func waitUntilWritable(c *net.TCPConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

@@ -7,6 +7,6 @@ import (
 	"time"
 )
 
-func limitUnread(*net.TCPConn, time.Duration) {}
+func setUserTimeout(*net.TCPConn, time.Duration) {}
 
-func waitWritable(*net.TCPConn) error { return nil }
+func waitUntilWritable(*net.TCPConn) error { return nil }
