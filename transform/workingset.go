@@ -95,10 +95,11 @@ func (w Work) resultBands() float64 {
 
 // heldBytes is the frame that is laid in memory where a step does not read
 // from the top to the bottom. The first such step lays it there for all, but a
-// blur has its own.
+// blur has its own, and so has each effect behind another one.
 func (w Work) heldBytes() float64 {
 	g, frame := w.Plan, Rect{}
 	blurs := w.Out.Blur > 0
+	behind := max(w.Out.effects()-1, 0)
 	switch {
 	case g.SmartCut:
 		frame = g.Frame
@@ -109,15 +110,25 @@ func (w Work) heldBytes() float64 {
 	case w.Out.looksAround():
 		frame, blurs = g.Crop, false // it is the blur's, or there is none
 	}
-	px := float64(frame.Width) * float64(frame.Height)
 	if blurs {
-		px += float64(g.Crop.Width) * float64(g.Crop.Height)
+		behind++
 	}
+	px := float64(frame.Width)*float64(frame.Height) + float64(behind)*float64(g.Crop.Width)*float64(g.Crop.Height)
 	return px * w.bands()
 }
 
+// effects counts those that read pixels beside the one they make.
+func (p Params) effects() (n int) {
+	for _, on := range []bool{p.Blur > 0, p.Sharpen > 0, p.Pixelate > 1} {
+		if on {
+			n++
+		}
+	}
+	return n
+}
+
 // looksAround says whether an effect reads pixels beside the one it makes.
-func (p Params) looksAround() bool { return p.Blur > 0 || p.Sharpen > 0 || p.Pixelate > 1 }
+func (p Params) looksAround() bool { return p.effects() > 0 }
 
 // blocks is what the operations of an effect hold of blocks of 128 pixels a
 // side, which is all there is of a small picture: so much for each pixel, but

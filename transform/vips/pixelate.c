@@ -21,7 +21,9 @@ pictor_pixelate(PictorChain *chain)
 
 	if (block <= 1)
 		return PICTOR_OK;
-	if (pictor_hold(chain))
+	// A row of blocks reads many rows. What was blurred or sharpened would be
+	// so anew for each of them.
+	if ((chain->job->blur > 0 || chain->job->sharpen > 0 ? pictor_hold_here : pictor_hold)(chain))
 		return PICTOR_BROKEN;
 	width = up_to(whole.width, block);
 	height = up_to(whole.height, block);

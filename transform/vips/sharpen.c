@@ -11,7 +11,8 @@ pictor_sharpen(PictorChain *chain)
 
 	if (sigma <= 0)
 		return PICTOR_OK;
-	if (pictor_hold(chain))
+	// The rows around those that are asked for would be blurred each time.
+	if ((chain->job->blur > 0 ? pictor_hold_here : pictor_hold)(chain))
 		return PICTOR_BROKEN;
 	before = chain->image;
 	PICTOR_DO(chain, vips_sharpen(before, &out, "sigma", sigma, NULL));
