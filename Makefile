@@ -55,12 +55,13 @@ docs: setup ## make docs/options.md, its images and docs/settings.md
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
 	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz
 
-lint: setup ## check format, vet, limits of sizes and names, and that other systems still compile
+lint: setup ## check format, vet, linters, limits of sizes and names, and that other systems still compile
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet $(PURE) ./cmd/...
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet $(PURE)
 	$(GO) mod tidy -diff
+	GO=$(GO) .ci/linters
 	$(GO) test -count 1 -run '^TestHouse$$' -v .
 
 setup:
