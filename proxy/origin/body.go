@@ -7,14 +7,14 @@ import (
 	"io"
 )
 
-// step is what is reserved at a time where the length is not known. Most
-// pictures need one: a second cannot be waited for, as those who hold a first
-// one would then wait for each other.
-const step = 4 << 20
+// reserveStep is how many bytes are reserved at a time where the length is not
+// known. Most images need one step. A fetch must not wait for a second one: fetches
+// that hold their first would then wait for each other.
+const reserveStep = 4 << 20
 
-// copy moves a body, never more of it than is reserved. size is its declared
-// length, -1 for none.
-func (f *Fetcher) copy(w io.Writer, body io.Reader, size int64, reserve func(int64) error) (int64, error) {
+// copyBody copies a body to w, and never writes more than is reserved. size is the
+// declared length, -1 for none.
+func (f *Fetcher) copyBody(w io.Writer, body io.Reader, size int64, reserve func(int64) error) (int64, error) {
 	if size > f.cfg.MaxBytes {
 		return 0, f.tooLarge()
 	}
@@ -33,7 +33,7 @@ func (f *Fetcher) copy(w io.Writer, body io.Reader, size int64, reserve func(int
 		}
 		// A step is longer than buf, so one is enough.
 		if total+int64(n) > reserved {
-			more := min(step, f.cfg.MaxBytes-reserved)
+			more := min(reserveStep, f.cfg.MaxBytes-reserved)
 			if err := reserve(more); err != nil {
 				return total, err
 			}
@@ -58,12 +58,12 @@ func (f *Fetcher) copy(w io.Writer, body io.Reader, size int64, reserve func(int
 	}
 }
 
-// wire reads the body of a response as it comes. It keeps the pace, bounds what
-// comes, because gzip can make nothing of very much, and says what an error is.
-type wire struct {
+// wireBody reads the body of a response as it is sent. It counts bytes for the pace
+// clock, bounds them, because much gzip can decode to nothing, and classifies errors.
+type wireBody struct {
 	f    *Fetcher
 	ctx  context.Context
-	pace *pace
+	pace *paceClock
 	body io.Reader
 	// size is the declared length, which must come exactly, -1 for none.
 	size int64
@@ -71,22 +71,22 @@ type wire struct {
 	err  error
 }
 
-func (r *wire) failed() error { return r.err }
+func (r *wireBody) readError() error { return r.err }
 
-func (r *wire) Read(b []byte) (int, error) {
+func (r *wireBody) Read(b []byte) (int, error) {
 	n, err := r.body.Read(b)
-	r.pace.advance(n)
+	r.pace.addBytes(n)
 	r.read += int64(n)
 	switch {
 	case r.read > r.f.cfg.MaxBytes:
 		r.err = r.f.tooLarge()
 	case errors.Is(err, io.EOF) && r.size >= 0 && r.read != r.size:
 		// net/http looks after a Content-Length, but not after a Content-Range.
-		r.err = fail(ErrTruncated, fmt.Sprintf("%d of %d bytes", r.read, r.size))
+		r.err = newFailure(ErrTruncated, fmt.Sprintf("%d of %d bytes", r.read, r.size))
 	case errors.Is(err, io.EOF):
 		return n, io.EOF
 	case err != nil:
-		r.err = blame(r.ctx, ErrTruncated, err)
+		r.err = transportFailure(r.ctx, ErrTruncated, err)
 	}
 	return n, r.err
 }

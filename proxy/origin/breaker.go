@@ -43,16 +43,16 @@ type breakers struct {
 
 	mu    sync.Mutex
 	hosts *simplelru.LRU[string, *breaker]
-	// flying are the attempts under way, by host.
-	flying map[string]*flying
-	stats  BreakerStats
+	// inFlight are the attempts that have not ended, by host.
+	inFlight map[string]*hostAttempts
+	stats    BreakerStats
 }
 
-// flying is what is known of a host while attempts are under way: how many, and
-// how often one has shown that the host works.
-type flying struct {
-	attempts int
-	worked   uint64
+// hostAttempts counts the attempts in flight of a host, and how often one of them
+// has shown that the host works.
+type hostAttempts struct {
+	attempts  int
+	successes uint64
 }
 
 // BreakerStats count suspensions of hosts.
@@ -69,14 +69,14 @@ type BreakerStats struct {
 type breaker struct {
 	// failures is how many in a row, and urls are hashes of different URLs of
 	// theirs; last is the last one's error, at its time.
-	failures int
-	urls     []uint64
-	last     error
-	at       time.Time
+	failures    int
+	urls        []uint64
+	lastError   error
+	lastFailure time.Time
 	// until is when the suspension ends; zero for none.
-	until   time.Time
-	lasts   time.Duration
-	probing bool
+	until    time.Time
+	duration time.Duration
+	probing  bool
 }
 
 // attempt is a request to a host that a breaker let pass.
@@ -87,60 +87,62 @@ type attempt struct {
 	// probe is the breaker that the request is a probe for, until it is known
 	// how it went.
 	probe *breaker
-	// beside are the attempts of its host, worked how often it had when this began.
-	beside *flying
-	worked uint64
-	over   bool
+	// ofHost are the attempts of its host, successesBefore how often these had shown
+	// that the host works when this one began.
+	ofHost          *hostAttempts
+	successesBefore uint64
+	over            bool
 }
 
 func newBreakers(now func() time.Time) (*breakers, error) {
 	hosts, err := simplelru.NewLRU[string, *breaker](maxBreakers, nil)
-	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts, flying: map[string]*flying{}}, err
+	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts, inFlight: map[string]*hostAttempts{}}, err
 }
 
 // hostOf is what a breaker is for.
 func hostOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// suspended is the error of a fetch from a suspended host; nil if there may be one.
-func (b *breakers) suspended(u *url.URL) error {
+// suspensionOf is the error of a fetch from a suspended host; nil if there may be one.
+func (b *breakers) suspensionOf(u *url.URL) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, err := b.pass(hostOf(u))
+	_, err := b.breakerFor(hostOf(u))
 	return err
 }
 
-// enter lets a request pass, or is suspended's error. The attempt must be ended.
-func (b *breakers) enter(u *url.URL) (*attempt, error) {
+// beginAttempt begins a request to a host that is not suspended; else the error is
+// that of suspensionOf. The caller ends the attempt with recordEnd.
+func (b *breakers) beginAttempt(u *url.URL) (*attempt, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a := &attempt{b: b, host: hostOf(u), url: maphash.String(b.seed, u.String())}
-	h, err := b.pass(a.host)
+	h, err := b.breakerFor(a.host)
 	if err != nil {
 		return nil, err
 	}
 	if h != nil && !h.until.IsZero() {
 		a.probe, h.probing = h, true
 	}
-	if a.beside = b.flying[a.host]; a.beside == nil {
-		a.beside = &flying{}
-		b.flying[a.host] = a.beside
+	if a.ofHost = b.inFlight[a.host]; a.ofHost == nil {
+		a.ofHost = &hostAttempts{}
+		b.inFlight[a.host] = a.ofHost
 	}
-	a.beside.attempts++
-	a.worked = a.beside.worked
+	a.ofHost.attempts++
+	a.successesBefore = a.ofHost.successes
 	return a, nil
 }
 
-// land is an attempt of which it is known how it went. The lock is held.
-func (a *attempt) land() {
+// leaveHost takes an attempt whose result is known off its host. The lock is held.
+func (a *attempt) leaveHost() {
 	a.over = true
-	if a.beside.attempts--; a.beside.attempts == 0 {
-		delete(a.b.flying, a.host)
+	if a.ofHost.attempts--; a.ofHost.attempts == 0 {
+		delete(a.b.inFlight, a.host)
 	}
 }
 
-// pass is the breaker of a host, if there is one, and why there may be no request.
-// The lock is held.
-func (b *breakers) pass(host string) (*breaker, error) {
+// breakerFor gives the breaker of a host, nil for none, and the error of a request to
+// the host if it is suspended. The lock is held.
+func (b *breakers) breakerFor(host string) (*breaker, error) {
 	h, ok := b.hosts.Get(host)
 	if !ok || h.until.IsZero() {
 		return h, nil
@@ -150,81 +152,82 @@ func (b *breakers) pass(host string) (*breaker, error) {
 		return h, nil
 	}
 	b.stats.Refused++
-	return h, &suspension{host: host, failures: h.failures, last: h.last, left: max(left, 0)}
+	return h, &suspension{host: host, failures: h.failures, lastError: h.lastError, left: max(left, 0)}
 }
 
-// answered is a response of which only the header has come. One that is neither a
-// failure nor a probe's is judged when its body has come, by end.
-func (a *attempt) answered(resp *http.Response) {
+// recordHeader judges a response by its header alone. A response that is neither a
+// failure nor a probe's is judged by recordEnd, once its body has been read.
+func (a *attempt) recordHeader(resp *http.Response) {
 	switch status := resp.StatusCode; {
 	case status == http.StatusServiceUnavailable,
 		// Of another pictor these two say that a host behind it does not work.
 		(status == http.StatusBadGateway || status == http.StatusGatewayTimeout) && !isPictor(resp):
-		a.failed(fail(ErrStatus, fmt.Sprint(status, " ", http.StatusText(status))))
+		a.recordFailure(newFailure(ErrStatus, fmt.Sprint(status, " ", http.StatusText(status))))
 	case a.probe != nil:
-		a.succeeded()
+		a.recordSuccess()
 	}
 }
 
-// end is how a fetch ended, nil for well. Only the first one counts of an attempt.
-func (a *attempt) end(err error) {
+// recordEnd records how a fetch ended, nil for a success. Of an attempt only the first
+// result counts.
+func (a *attempt) recordEnd(err error) {
 	switch {
 	case a.over:
 	case err == nil:
-		a.succeeded()
+		a.recordSuccess()
 	case errors.Is(err, ErrTimeout), errors.Is(err, ErrUnreachable), errors.Is(err, ErrRefused):
-		a.failed(err)
+		a.recordFailure(err)
 	default:
-		a.gaveUp()
+		a.recordAbandoned()
 	}
 }
 
-// succeeded ends what is known of the host, a suspension included: also the request
-// of a time before it shows that the host works.
-func (a *attempt) succeeded() {
+// recordSuccess removes the breaker of the host, and ends a suspension: a request that
+// began before it shows as well that the host works.
+func (a *attempt) recordSuccess() {
 	b := a.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.land()
-	a.beside.worked++
+	a.leaveHost()
+	a.ofHost.successes++
 	b.hosts.Remove(a.host)
 }
 
-// gaveUp is a request of which it is not known how it would have ended. Another
-// one may be the probe.
-func (a *attempt) gaveUp() {
+// recordAbandoned records a request that its caller ended, so that its result is not
+// known. Another request may be the probe then.
+func (a *attempt) recordAbandoned() {
 	a.b.mu.Lock()
 	defer a.b.mu.Unlock()
-	a.land()
+	a.leaveHost()
 	if a.probe != nil {
 		a.probe.probing = false
 	}
 }
 
-func (a *attempt) failed(err error) {
+func (a *attempt) recordFailure(err error) {
 	b := a.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.land()
+	a.leaveHost()
 	now := b.now()
 	h, ok := b.hosts.Get(a.host)
 	switch {
 	case a.probe != nil && a.probe == h:
 		h.probing = false
 		h.failures++
-		h.lasts = min(2*h.lasts, longestSuspension)
+		h.duration = min(2*h.duration, longestSuspension)
 		b.suspend(h, now, err)
 		return
 	case a.probe != nil, ok && !h.until.IsZero():
 		return // known already
-	case a.worked != a.beside.worked:
+	case a.successesBefore != a.ofHost.successes:
 		return // the host has worked since this began
-	case !ok || now.Sub(h.at) > breakerMemory:
-		h = &breaker{lasts: firstSuspension}
+	case !ok || now.Sub(h.lastFailure) > breakerMemory:
+		h = &breaker{duration: firstSuspension}
 		b.hosts.Add(a.host, h)
 	}
 	h.failures++
-	h.at, h.last = now, err
+	h.lastFailure, h.lastError = now, err
 	if len(h.urls) < breakerURLs && !slices.Contains(h.urls, a.url) {
 		h.urls = append(h.urls, a.url)
 	}
@@ -235,7 +238,7 @@ func (a *attempt) failed(err error) {
 
 // suspend begins a suspension. The lock is held.
 func (b *breakers) suspend(h *breaker, now time.Time, err error) {
-	h.at, h.last, h.until = now, err, now.Add(h.lasts)
+	h.lastFailure, h.lastError, h.until = now, err, now.Add(h.duration)
 	b.stats.Suspensions++
 }
 
@@ -259,10 +262,10 @@ func (b *breakers) statsNow() BreakerStats {
 // suspension is the error of a fetch that was not made. From outside it looks like
 // the failures that it is for.
 type suspension struct {
-	host     string
-	failures int
-	last     error
-	left     time.Duration
+	host      string
+	failures  int
+	lastError error
+	left      time.Duration
 }
 
 func (e *suspension) Error() string { return e.Unwrap().Error() }
@@ -270,7 +273,7 @@ func (e *suspension) Error() string { return e.Unwrap().Error() }
 // Unwrap is ErrTimeout, ErrRefused or ErrUnreachable.
 func (e *suspension) Unwrap() error {
 	for _, kind := range []error{ErrTimeout, ErrRefused} {
-		if errors.Is(e.last, kind) {
+		if errors.Is(e.lastError, kind) {
 			return kind
 		}
 	}
@@ -282,9 +285,9 @@ func (e *suspension) RetryAfter() time.Duration { return e.left }
 
 // Details is for the log alone.
 func (e *suspension) Details() string {
-	why := e.last.Error()
+	why := e.lastError.Error()
 	var d interface{ Details() string }
-	if errors.As(e.last, &d) {
+	if errors.As(e.lastError, &d) {
 		why += ": " + d.Details()
 	}
 	return fmt.Sprintf("%s is suspended for %v after %d failed fetches in a row, the last one: %s",

@@ -276,8 +276,8 @@ func TestBreakersAreBounded(t *testing.T) {
 		if bad != nil {
 			t.Fatal(bad)
 		}
-		if a, no := b.enter(u); no == nil {
-			a.end(err)
+		if a, no := b.beginAttempt(u); no == nil {
+			a.recordEnd(err)
 		}
 	}
 	for host := range 3 * maxBreakers {
@@ -296,23 +296,23 @@ func TestBreakersAreBounded(t *testing.T) {
 	}
 	// A request that was made before a suspension, or before it was forgotten.
 	u, _ := url.Parse("http://late.example/1")
-	early, _ := b.enter(u)
+	early, _ := b.beginAttempt(u)
 	for i := range breakerFailures {
 		try("late.example", i, ErrTimeout)
 	}
 	clock.pass(firstSuspension)
-	probe, err := b.enter(u)
+	probe, err := b.beginAttempt(u)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := b.statsNow().Suspensions
-	early.end(ErrTimeout) // known already
-	if _, err := b.enter(u); !isSuspension(err) || b.statsNow().Suspensions != before {
+	early.recordEnd(ErrTimeout) // known already
+	if _, err := b.beginAttempt(u); !isSuspension(err) || b.statsNow().Suspensions != before {
 		t.Errorf("%v, %+v", err, b.statsNow())
 	}
 	b.hosts.Remove("http://late.example")
-	probe.end(ErrTimeout)
-	if _, err := b.enter(u); err != nil {
+	probe.recordEnd(ErrTimeout)
+	if _, err := b.beginAttempt(u); err != nil {
 		t.Error(err)
 	}
 }
@@ -355,8 +355,8 @@ func TestFailuresOfRequestsBeforeASuccess(t *testing.T) {
 			for i := range breakerFailures {
 				fetch(t, f, fmt.Sprintf("%s/%d.png", site, i))
 			}
-			if !isSuspension(f.Suspended(site)) || len(f.breakers.flying) != 0 {
-				t.Errorf("a host that does not: %v, %d", f.Suspended(site), len(f.breakers.flying))
+			if !isSuspension(f.Suspended(site)) || len(f.breakers.inFlight) != 0 {
+				t.Errorf("a host that does not: %v, %d", f.Suspended(site), len(f.breakers.inFlight))
 			}
 		})
 	}

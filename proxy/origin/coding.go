@@ -26,9 +26,9 @@ var registered = map[string]string{
 // proxy before it both say gzip, mostly of bytes that were compressed once.
 const maxCodings = 2
 
-// codings reads Content-Encoding: the registered codings in the order in which
+// appliedCodings reads Content-Encoding: the registered codings in the order in which
 // they were applied.
-func codings(lines []string) []string {
+func appliedCodings(lines []string) []string {
 	var found []string
 	for _, line := range lines {
 		for token := range strings.SplitSeq(line, ",") {
@@ -40,19 +40,19 @@ func codings(lines []string) []string {
 	return found
 }
 
-// decode undoes the content codings of a body. A decoded body has no declared
+// decodeBody undoes the content codings of a body. A decoded body has no declared
 // length.
-func (f *Fetcher) decode(body *wire, h http.Header) (io.Reader, int64, error) {
-	applied := codings(h["Content-Encoding"])
+func (f *Fetcher) decodeBody(body *wireBody, h http.Header) (io.Reader, int64, error) {
+	applied := appliedCodings(h["Content-Encoding"])
 	if len(applied) > maxCodings {
 		err := fmt.Errorf("%w: the source has more than %d content codings; the origin should send it without any",
 			ErrCoding, maxCodings)
-		return nil, 0, fail(err, strings.Join(applied, ", "))
+		return nil, 0, newFailure(err, strings.Join(applied, ", "))
 	}
 	if len(applied) == 0 {
 		return body, body.size, nil
 	}
-	var in input = body
+	var in codedBody = body
 	for i := len(applied) - 1; i >= 0; i-- {
 		in = &decoder{
 			coding: applied[i], in: in, buffered: bufio.NewReader(in), most: f.cfg.MaxBytes, tooLarge: f.tooLarge,
@@ -61,18 +61,18 @@ func (f *Fetcher) decode(body *wire, h http.Header) (io.Reader, int64, error) {
 	return in, -1, nil
 }
 
-// input is what a decoder reads from.
-type input interface {
+// codedBody is the input of a decoder: the response's body, or another decoder.
+type codedBody interface {
 	io.Reader
-	// failed is the error that ended the input, nil for none and for its end.
-	failed() error
+	// readError is the error that ended the input, nil for none and for io.EOF.
+	readError() error
 }
 
 // decoder undoes one content coding. It makes nothing before its first Read,
 // which is after the reservation where there is one.
 type decoder struct {
 	coding   string
-	in       input
+	in       codedBody
 	buffered *bufio.Reader
 	out      io.Reader
 	// made is bounded by most: what one decoder makes can be another's input, and
@@ -82,7 +82,7 @@ type decoder struct {
 	err        error
 }
 
-func (d *decoder) failed() error {
+func (d *decoder) readError() error {
 	if errors.Is(d.err, io.EOF) {
 		return nil
 	}
@@ -94,9 +94,9 @@ func (d *decoder) Read(b []byte) (n int, err error) {
 		return 0, d.err
 	}
 	if d.out == nil {
-		out, err := d.open()
+		out, err := d.openStream()
 		if err != nil {
-			d.err = d.explain(err)
+			d.err = d.explainError(err)
 			return 0, d.err
 		}
 		d.out = out
@@ -110,7 +110,7 @@ func (d *decoder) Read(b []byte) (n int, err error) {
 	case errors.Is(err, io.EOF):
 		d.err = d.drain()
 	default:
-		d.err = d.explain(err)
+		d.err = d.explainError(err)
 	}
 	return n, d.err
 }
@@ -119,16 +119,16 @@ func (d *decoder) Read(b []byte) (n int, err error) {
 // noticed as it is without a coding; else it is io.EOF.
 func (d *decoder) drain() error {
 	if _, err := io.Copy(io.Discard, d.buffered); err != nil {
-		return d.explain(err)
+		return d.explainError(err)
 	}
 	return io.EOF
 }
 
-// open looks at the bytes before it believes the header: many an origin says
+// openStream looks at the bytes before it believes the header: many an origin says
 // gzip of a plain image, and no image begins like data in one of the codings.
-func (d *decoder) open() (io.Reader, error) {
+func (d *decoder) openStream() (io.Reader, error) {
 	start, _ := d.buffered.Peek(12) // an error comes again
-	if d.in.failed() == nil && isImage(string(start)) {
+	if d.in.readError() == nil && isImage(string(start)) {
 		return d.buffered, nil
 	}
 	switch d.coding {
@@ -141,7 +141,7 @@ func (d *decoder) open() (io.Reader, error) {
 		}
 		return flate.NewReader(d.buffered), nil
 	}
-	if err := d.in.failed(); err != nil {
+	if err := d.in.readError(); err != nil {
 		return nil, err
 	}
 	return nil, fmt.Errorf("%w: the source has the content coding %s, which was not asked for and cannot be decoded; "+
@@ -164,16 +164,16 @@ func isImage(start string) bool {
 	return start[:4] == "RIFF" && start[8:] == "WEBP" || start[:3] == "\x00\x00\x00" && start[4:8] == "ftyp"
 }
 
-// explain says what an error of a decoder is: that of its input before all else.
-func (d *decoder) explain(err error) error {
-	switch failed := d.in.failed(); {
+// explainError classifies an error of a decoder. An error of its input comes first.
+func (d *decoder) explainError(err error) error {
+	switch failed := d.in.readError(); {
 	case failed != nil:
 		return failed
 	case errors.Is(err, ErrCoding):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fail(ErrTruncated, "in the middle of "+d.coding)
+		return newFailure(ErrTruncated, "in the middle of "+d.coding)
 	}
-	return fail(fmt.Errorf("%w: the source says Content-Encoding: %s, but it is neither valid %s nor an image; "+
+	return newFailure(fmt.Errorf("%w: the source says Content-Encoding: %s, but it is neither valid %s nor an image; "+
 		"the origin should send it uncompressed", ErrEncoding, d.coding, d.coding), err.Error())
 }

@@ -263,14 +263,14 @@ func FuzzCodings(f *testing.F) {
 		f.Add(s, "deflate")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		both := codings([]string{a, b})
-		if joined := codings([]string{a + "," + b}); !slices.Equal(both, joined) {
+		both := appliedCodings([]string{a, b})
+		if joined := appliedCodings([]string{a + "," + b}); !slices.Equal(both, joined) {
 			t.Fatalf("%q and %q: %q in lines, %q in one", a, b, both, joined)
 		}
-		if !slices.Equal(both, append(codings([]string{a}), codings([]string{b})...)) {
+		if !slices.Equal(both, append(appliedCodings([]string{a}), appliedCodings([]string{b})...)) {
 			t.Fatalf("%q and %q are not read apart", a, b)
 		}
-		if padded := codings([]string{"none, " + a + " ", "", "\t" + b + ",base64"}); !slices.Equal(both, padded) {
+		if padded := appliedCodings([]string{"none, " + a + " ", "", "\t" + b + ",base64"}); !slices.Equal(both, padded) {
 			t.Fatalf("%q and %q: %q, among others %q", a, b, both, padded)
 		}
 		for _, name := range both {

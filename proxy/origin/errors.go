@@ -60,8 +60,9 @@ func (e *failure) Error() string   { return e.kind.Error() }
 func (e *failure) Unwrap() error   { return e.kind }
 func (e *failure) Details() string { return e.cause }
 
-// fail hides a cause behind a kind. The cause's length is the origin's choice.
-func fail(kind error, cause string) error {
+// newFailure hides a cause behind a kind. It cuts a long cause off, as the origin
+// chooses its length.
+func newFailure(kind error, cause string) error {
 	const most = 500
 	if len(cause) > most {
 		cause = strings.ToValidUTF8(cause[:most], "") + "…"
@@ -69,16 +70,16 @@ func fail(kind error, cause string) error {
 	return &failure{kind, cause}
 }
 
-// blame says what an error of the HTTP client is: the end of ctx before all
-// else, because whatever broke then broke of it.
-func blame(ctx context.Context, kind, err error) error {
+// transportFailure classifies an error of the HTTP client. Where ctx has ended its
+// cause comes first, because the end of ctx breaks connections.
+func transportFailure(ctx context.Context, kind, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	if errors.Is(err, ErrRefused) {
 		kind = ErrRefused
 	}
-	return fail(kind, err.Error())
+	return newFailure(kind, err.Error())
 }
 
 // tooLarge is the error for a body of over MaxBytes.

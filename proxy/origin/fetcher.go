@@ -70,11 +70,13 @@ type Meta struct {
 	// URL is where the source was in the end, by redirects; "" where there were
 	// none.
 	URL string `json:",omitempty"`
-	// Freshness and Tags are of all that was said on the way to the source and by
-	// it. Where there were redirects Last is what it said itself, and Way what
-	// they did.
+	// Freshness and Tags are those of the source's response merged with those of
+	// the redirects before it. Final is what the source's response said by itself,
+	// Redirects what they said; both are nil where there was no redirect. Records on
+	// disk have them by their names of before.
 	Freshness
-	Last, Way *Said `json:",omitempty"`
+	Final     *CacheDirectives `json:"Last,omitempty"`
+	Redirects *CacheDirectives `json:"Way,omitempty"`
 }
 
 // Validators are what a source that is there already is known by (RFC 9110
@@ -135,14 +137,14 @@ func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
 // Check looks at a source's URL without any network: ErrBadSource or
 // ErrSourceNotAllowed.
 func (f *Fetcher) Check(source string) error {
-	_, _, err := f.parse(source)
+	_, _, err := f.parseSource(source)
 	return err
 }
 
 // Host is the host and port that a source is fetched from, for counting by;
 // "" for a local source and for one that Check refuses.
 func (f *Fetcher) Host(source string) string {
-	u, _, err := f.parse(source)
+	u, _, err := f.parseSource(source)
 	if err != nil || u == nil {
 		return ""
 	}
@@ -153,11 +155,11 @@ func (f *Fetcher) Host(source string) string {
 // too often lately; nil for others. A fetch gives it by itself: this is for not
 // waiting in order to make one.
 func (f *Fetcher) Suspended(source string) error {
-	u, _, err := f.parse(source)
+	u, _, err := f.parseSource(source)
 	if err != nil || u == nil {
 		return nil
 	}
-	return f.breakers.suspended(u)
+	return f.breakers.suspensionOf(u)
 }
 
 // BreakerStats is how many hosts are suspended, and were.
@@ -180,7 +182,7 @@ func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve
 // that it is for.
 func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have Validators, w io.Writer,
 	reserve func(n int64) error) (meta Meta, changed bool, err error) {
-	u, file, err := f.parse(source)
+	u, file, err := f.parseSource(source)
 	if err != nil {
 		return Meta{}, false, err
 	}

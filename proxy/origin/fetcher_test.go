@@ -182,7 +182,7 @@ func TestExactlyTheMostBytesPass(t *testing.T) {
 }
 
 func TestBytesAreReservedBeforeTheyAreWritten(t *testing.T) {
-	const size = 2*step + 5
+	const size = 2*reserveStep + 5
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body := bytes.Repeat([]byte("x"), size)
 		switch r.URL.Path {
@@ -199,7 +199,7 @@ func TestBytesAreReservedBeforeTheyAreWritten(t *testing.T) {
 	})
 	f := newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: size, Local: fstest.MapFS{"a": {Data: make([]byte, size)}}})
 	full := errors.New("full")
-	steps := fmt.Sprint([]int64{step, step, 5})
+	steps := fmt.Sprint([]int64{reserveStep, reserveStep, 5})
 	for source, want := range map[string]string{
 		url + "/declared": fmt.Sprint([]int64{size}), url + "/chunked": steps, url + "/gzip": steps, "local:///a": fmt.Sprint([]int64{size}),
 	} {
@@ -249,7 +249,7 @@ func TestDetailsAreForTheLog(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	long := fail(ErrStatus, strings.Repeat("ä", 1000)).(*failure).Details()
+	long := newFailure(ErrStatus, strings.Repeat("ä", 1000)).(*failure).Details()
 	if len(long) > 510 || !strings.HasSuffix(long, "ä…") {
 		t.Errorf("%d bytes, %q", len(long), long[len(long)-10:])
 	}

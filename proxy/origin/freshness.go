@@ -34,13 +34,13 @@ type Window struct {
 	For  time.Duration
 }
 
-// freshness reads s-maxage, max-age and Expires, in this order of precedence.
+// parseFreshness reads s-maxage, max-age and Expires, in this order of precedence.
 // A lifetime that cannot be read is one of zero (RFC 9111 §4.2.1), and so is
 // no-cache, with or without the names of fields, and Vary: * (§4.1). Of the age
 // of an answer only what the Age header says is subtracted: an origin whose Date
 // is off would else be stale for ever.
-func freshness(h http.Header, now time.Time) Freshness {
-	d := directives(h["Cache-Control"])
+func parseFreshness(h http.Header, now time.Time) Freshness {
+	d := parseCacheControl(h["Cache-Control"])
 	if strings.Contains(strings.Join(h["Vary"], ","), "*") {
 		d["no-cache"] = ""
 	}
@@ -52,25 +52,25 @@ func freshness(h http.Header, now time.Time) Freshness {
 	if _, noCache := d["no-cache"]; noCache {
 		f.Explicit = true
 	} else if v, there := d["s-maxage"]; there {
-		lifetime, f.Explicit = seconds(v), true
+		lifetime, f.Explicit = deltaSeconds(v), true
 	} else if v, there := d["max-age"]; there {
-		lifetime, f.Explicit = seconds(v), true
+		lifetime, f.Explicit = deltaSeconds(v), true
 	} else if v, there := h["Expires"]; there && len(v) > 0 {
 		// What is no date means "already expired" (RFC 9111 §5.3).
 		f.Explicit = true
 		if t, err := http.ParseTime(v[0]); err == nil {
-			lifetime = t.Sub(date(h, now)).Truncate(time.Second)
+			lifetime = t.Sub(responseDate(h, now)).Truncate(time.Second)
 		}
 	}
-	f.TTL = max(0, lifetime-age(h))
-	f.StaleWhile, f.StaleError = window(d, "stale-while-revalidate"), window(d, "stale-if-error")
+	f.TTL = max(0, lifetime-responseAge(h))
+	f.StaleWhile, f.StaleError = staleWindow(d, "stale-while-revalidate"), staleWindow(d, "stale-if-error")
 	return f
 }
 
-// window reads one of RFC 5861's. An answer that must be revalidated has none,
-// whatever else it says (RFC 9111 §5.2.2.2, §5.2.2.4 and §5.2.2.8); s-maxage
+// staleWindow reads a directive of RFC 5861. A response that must be revalidated has
+// no such window, whatever else it says (RFC 9111 §5.2.2.2, §5.2.2.4 and §5.2.2.8); s-maxage
 // means the same (§5.2.2.10), but allows what is said in so many words.
-func window(d map[string]string, name string) Window {
+func staleWindow(d map[string]string, name string) Window {
 	for _, never := range []string{"must-revalidate", "proxy-revalidate", "no-cache"} {
 		if _, there := d[never]; there {
 			return Window{Said: true}
@@ -78,31 +78,32 @@ func window(d map[string]string, name string) Window {
 	}
 	v, said := d[name]
 	_, shared := d["s-maxage"]
-	return Window{Said: said || shared, For: seconds(v)}
+	return Window{Said: said || shared, For: deltaSeconds(v)}
 }
 
-func date(h http.Header, now time.Time) time.Time {
+func responseDate(h http.Header, now time.Time) time.Time {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		return t
 	}
 	return now
 }
 
-// age is the first of several; what is no number is ignored (RFC 9111 §5.1).
-func age(h http.Header) time.Duration {
+// responseAge reads the Age header: the first of several values counts, and a value
+// that is no number is ignored (RFC 9111 §5.1).
+func responseAge(h http.Header) time.Duration {
 	first, _, _ := strings.Cut(h.Get("Age"), ",")
-	return seconds(strings.TrimSpace(first))
+	return deltaSeconds(strings.TrimSpace(first))
 }
 
-// directives reads Cache-Control (RFC 9111 §5.2). The first of two equal names
+// parseCacheControl reads Cache-Control (RFC 9111 §5.2). The first of two equal names
 // counts, which §4.2.1 allows. A line does not run on into the next, so what is
 // broken in one hides nothing in another.
-func directives(lines []string) map[string]string {
+func parseCacheControl(lines []string) map[string]string {
 	d := map[string]string{}
 	for _, line := range lines {
 		for line != "" {
 			var name, value string
-			name, value, line = directive(line)
+			name, value, line = cutDirective(line)
 			if _, there := d[name]; !there && name != "" {
 				d[name] = value
 			}
@@ -111,9 +112,9 @@ func directives(lines []string) map[string]string {
 	return d
 }
 
-// directive cuts the first directive off a line. Commas in a quoted value do
+// cutDirective cuts the first directive off a line. Commas in a quoted value do
 // not end it (RFC 9110 §5.6.4).
-func directive(line string) (name, value, rest string) {
+func cutDirective(line string) (name, value, rest string) {
 	quoted, end := false, len(line)
 scan:
 	for i := 0; i < len(line); i++ {
@@ -138,9 +139,9 @@ scan:
 	return strings.ToLower(strings.TrimSpace(name)), value, rest
 }
 
-// seconds reads delta-seconds (RFC 9111 §1.2.2): what is too large saturates,
+// deltaSeconds reads delta-seconds (RFC 9111 §1.2.2): what is too large saturates,
 // what is no number is 0.
-func seconds(s string) time.Duration {
+func deltaSeconds(s string) time.Duration {
 	if strings.Trim(s, "0123456789") != "" {
 		return 0
 	}

@@ -59,7 +59,7 @@ func TestFreshness(t *testing.T) {
 		{"no-store", http.Header{"Cache-Control": {"no-store"}}, Freshness{NoStore: true}},
 		{"private", http.Header{"Cache-Control": {"private, max-age=60"}}, Freshness{NoStore: true, Explicit: true, TTL: time.Minute}},
 	} {
-		if got := freshness(tc.h, now); got != tc.want {
+		if got := parseFreshness(tc.h, now); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
 		}
 	}
@@ -74,7 +74,7 @@ func FuzzFreshness(f *testing.F) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, cc, age, date, expires string) {
 		h := http.Header{"Cache-Control": {cc}, "Age": {age}, "Date": {date}, "Expires": {expires}}
-		got := freshness(h, now)
+		got := parseFreshness(h, now)
 		if got.TTL < 0 || got.TTL%time.Second != 0 || got.TTL > 0 && !got.Explicit {
 			t.Fatalf("%+v", got)
 		}
@@ -83,13 +83,13 @@ func FuzzFreshness(f *testing.F) {
 		}
 		// Nothing that an origin says takes back its no-store or its no-cache.
 		h["Cache-Control"] = []string{cc, "no-store, no-cache"}
-		if got := freshness(h, now); got != (Freshness{Explicit: true, NoStore: true, StaleWhile: Window{Said: true}, StaleError: Window{Said: true}}) {
+		if got := parseFreshness(h, now); got != (Freshness{Explicit: true, NoStore: true, StaleWhile: Window{Said: true}, StaleError: Window{Said: true}}) {
 			t.Fatalf("with no-store and no-cache: %+v", got)
 		}
 		// An older answer is not fresher.
 		delete(h, "Age")
 		h["Cache-Control"] = []string{cc}
-		if young := freshness(h, now); young.TTL < got.TTL {
+		if young := parseFreshness(h, now); young.TTL < got.TTL {
 			t.Fatalf("%v without its age, %v with it", young.TTL, got.TTL)
 		}
 	})

@@ -63,7 +63,7 @@ func (g *guard) check(ap netip.AddrPort) error {
 	if err := g.public.SafeAddr(ip); err != nil {
 		return fmt.Errorf("%w: %v is not public", ErrRefused, ip)
 	}
-	if inner, ok := embedded(ip); ok && g.public.SafeAddr(inner) != nil {
+	if inner, ok := embeddedIPv4(ip); ok && g.public.SafeAddr(inner) != nil {
 		return fmt.Errorf("%w: %v leads to %v, which is not public", ErrRefused, ip, inner)
 	}
 	return nil
@@ -83,9 +83,9 @@ var (
 	teredo       = netip.MustParsePrefix("2001::/32")      // RFC 4380 §4
 )
 
-// embedded finds the IPv4 address that an IPv6 address stands for. A gateway
+// embeddedIPv4 finds the IPv4 address that an IPv6 address stands for. A gateway
 // may turn one into the other, behind the guard's back.
-func embedded(ip netip.Addr) (netip.Addr, bool) {
+func embeddedIPv4(ip netip.Addr) (netip.Addr, bool) {
 	if !ip.Is6() {
 		return netip.Addr{}, false
 	}

@@ -86,7 +86,7 @@ func TestEmbedded(t *testing.T) {
 		"2001:db8::5efe:192.0.2.33": "192.0.2.33", "2001:db8::200:5efe:192.0.2.33": "192.0.2.33", "::ffff:192.0.2.33": "192.0.2.33",
 		"2001:db8::300:5efe:192.0.2.33": "", "2606:2800::1": "", "8.8.8.8": "",
 	} {
-		got, ok := embedded(netip.MustParseAddr(address))
+		got, ok := embeddedIPv4(netip.MustParseAddr(address))
 		if ok != (want != "") || ok && got.String() != want {
 			t.Errorf("%s: %v, %v; want %q", address, got, ok, want)
 		}

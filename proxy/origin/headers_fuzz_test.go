@@ -16,14 +16,14 @@ func FuzzTags(f *testing.F) {
 		f.Add(s, "b")
 	}
 	f.Fuzz(func(t *testing.T, one, two string) {
-		list, ok := tags(http.Header{"Cache-Tag": {one, two}, "Surrogate-Key": {two}})
+		list, ok := tagsOf(http.Header{"Cache-Tag": {one, two}, "Surrogate-Key": {two}})
 		if len(list) > maxTags || !ok && list != "" || strings.ContainsFunc(list, func(r rune) bool {
 			return r < ' ' ||
 				r >= 0x7f
 		}) {
 			t.Fatalf("%q, %q: %q, %v", one, two, list, ok)
 		}
-		if again, fine := tags(http.Header{"Xkey": {list}}); again != list || !fine {
+		if again, fine := tagsOf(http.Header{"Xkey": {list}}); again != list || !fine {
 			t.Fatalf("%q is read again as %q", list, again)
 		}
 	})
@@ -39,11 +39,11 @@ func FuzzRedirect(f *testing.F) {
 	}
 	fetcher := newFetcher(f, Config{})
 	f.Fuzz(func(t *testing.T, from, location string) {
-		base, _, err := fetcher.parse(from)
+		base, _, err := fetcher.parseSource(from)
 		if err != nil || base == nil {
 			return
 		}
-		to, err := follow(base, location)
+		to, err := redirectTarget(base, location)
 		if err != nil {
 			return
 		}
@@ -52,7 +52,7 @@ func FuzzRedirect(f *testing.F) {
 			t.Fatalf("%q from %q leads to %q", location, from, to)
 		}
 		// The address that is dialled is the one that was judged.
-		again, _, err := fetcher.parse(to.String())
+		again, _, err := fetcher.parseSource(to.String())
 		if err != nil || again == nil || again.Host != to.Host || again.Scheme != to.Scheme {
 			t.Fatalf("%q from %q leads to %q, which is read as %v, %v", location, from, to, again, err)
 		}
@@ -115,15 +115,15 @@ func FuzzResponse(f *testing.F) {
 		if m.TTL < 0 || len(m.Tags) > maxTags {
 			t.Fatalf("%+v", m)
 		}
-		size, err := whole(resp)
+		size, err := wholeSize(resp)
 		if err == nil && size < -1 {
 			t.Fatalf("%d bytes", size)
 		}
-		if refusal(resp) == nil && resp.StatusCode >= 400 {
+		if statusError(resp) == nil && resp.StatusCode >= 400 {
 			t.Fatalf("%d is taken for a redirect", resp.StatusCode)
 		}
 		v := Validators{ETag: have}
-		if h := (http.Header{}); v.set(h) != (have != "") || !v.names(have) || !v.names("W/"+strings.TrimPrefix(have, "W/")) {
+		if h := (http.Header{}); v.setHeaders(h) != (have != "") || !v.matchesETag(have) || !v.matchesETag("W/"+strings.TrimPrefix(have, "W/")) {
 			t.Fatalf("%q is not named by itself", have)
 		}
 	})

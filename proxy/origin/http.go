@@ -13,7 +13,7 @@ import (
 
 // newTransport makes the one way out: through the address guard, with no
 // proxy of the environment, behind which the guard would see only the proxy.
-// How long an answer may take is pace's affair.
+// The pace clock bounds how long a response may take.
 func newTransport(g *guard) *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second, ControlContext: g.control}
 	return &http.Transport{
@@ -44,24 +44,24 @@ func newTransport(g *guard) *http.Transport {
 
 func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, hops Hops, have Validators, w io.Writer,
 	reserve func(int64) error) (meta Meta, changed bool, err error) {
-	ctx, p := newPace(ctx, f.cfg)
+	ctx, p := newPaceClock(ctx, f.cfg)
 	defer p.stop()
-	resp, meta, attempt, err := f.get(ctx, p, u, hops, have)
+	resp, meta, attempt, err := f.getSource(ctx, p, u, hops, have)
 	if err != nil {
 		return Meta{}, false, err
 	}
-	defer func() { attempt.end(err) }()
+	defer func() { attempt.recordEnd(err) }()
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNotModified {
 		return meta, false, nil
 	}
-	p.begin()
-	body, size, err := f.decode(&wire{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength}, resp.Header)
+	p.bodyBegan()
+	body, size, err := f.decodeBody(&wireBody{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength}, resp.Header)
 	if err != nil {
 		return Meta{}, false, err
 	}
-	meta.Size, err = f.copy(w, body, size, func(n int64) error {
-		return p.hold(func() error { return reserve(n) })
+	meta.Size, err = f.copyBody(w, body, size, func(n int64) error {
+		return p.pauseWhile(func() error { return reserve(n) })
 	})
 	if err != nil {
 		return Meta{}, false, err
@@ -69,115 +69,116 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, hops Hops, have Val
 	return meta, true, nil
 }
 
-// ask makes a request, if its host is not suspended.
-func (f *Fetcher) ask(ctx context.Context, p *pace, req *http.Request) (*http.Response, *attempt, error) {
-	attempt, err := f.breakers.enter(req.URL)
+// roundTrip sends a request and waits for the header of its response, unless the
+// host is suspended.
+func (f *Fetcher) roundTrip(ctx context.Context, p *paceClock, req *http.Request) (*http.Response, *attempt, error) {
+	attempt, err := f.breakers.beginAttempt(req.URL)
 	if err != nil {
 		return nil, nil, err
 	}
 	resp, err := f.transport.RoundTrip(req)
-	p.answered()
+	p.responseBegan()
 	if err != nil {
-		err = blame(ctx, ErrUnreachable, err)
-		attempt.end(err)
+		err = transportFailure(ctx, ErrUnreachable, err)
+		attempt.recordEnd(err)
 		return nil, nil, err
 	}
-	attempt.answered(resp)
+	attempt.recordHeader(resp)
 	return resp, attempt, nil
 }
 
 // metaOf is what headers say of a source.
 func (f *Fetcher) metaOf(h http.Header) Meta {
-	meta := Meta{ETag: h.Get("ETag"), ContentType: h.Get("Content-Type"), Freshness: freshness(h, f.cfg.Now())}
+	meta := Meta{ETag: h.Get("ETag"), ContentType: h.Get("Content-Type"), Freshness: parseFreshness(h, f.cfg.Now())}
 	if t, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
 		meta.LastModified = t
 	}
 	var ok bool
-	if meta.Tags, ok = tags(h); !ok {
+	if meta.Tags, ok = tagsOf(h); !ok {
 		meta.NoStore = true // it could not be purged by those that are left out
 	}
 	return meta
 }
 
-// get asks until the response has the whole source, of which ContentLength then
-// is the size, or is a 304 where that was asked for. The Meta is also of the
-// redirects that led there. The caller ends the attempt.
-func (f *Fetcher) get(ctx context.Context, p *pace, u *url.URL, hops Hops, have Validators) (*http.Response, Meta, *attempt, error) {
-	var way trail
+// getSource follows redirects until a response has the whole source, of which
+// ContentLength then is the size, or is a 304 to a conditional request. The Meta is
+// merged with what the redirects said. The caller ends the attempt.
+func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops Hops, have Validators) (*http.Response, Meta, *attempt, error) {
+	var trail redirectTrail
 	var jar cookies
 	for {
-		req := f.request(ctx, u)
-		hops.set(req.Header, f.cfg.ID)
+		req := f.newRequest(ctx, u)
+		hops.setHeaders(req.Header, f.cfg.ID)
 		jar.send(req)
-		conditional := have.URL == way.at && have.set(req.Header)
-		resp, attempt, err := f.ask(ctx, p, req)
+		conditional := have.URL == trail.at && have.setHeaders(req.Header)
+		resp, attempt, err := f.roundTrip(ctx, p, req)
 		if err != nil {
 			return nil, Meta{}, nil, err
 		}
 		switch {
-		case resp.StatusCode == http.StatusNotModified && conditional && !have.names(resp.Header.Get("ETag")):
+		case resp.StatusCode == http.StatusNotModified && conditional && !have.matchesETag(resp.Header.Get("ETag")):
 			// It is about something else than what was asked about: it must not be
 			// taken for that (RFC 9111 §4.3.4).
-			attempt.end(nil)
-			discard(resp)
+			attempt.recordEnd(nil)
+			discardBody(resp)
 			have = Validators{}
 			continue
 		case resp.StatusCode == http.StatusNotModified && conditional:
-			return resp, way.end(f.metaOf(resp.Header)), attempt, nil
+			return resp, trail.mergeInto(f.metaOf(resp.Header)), attempt, nil
 		case 200 <= resp.StatusCode && resp.StatusCode < 300:
-			if resp.ContentLength, err = whole(resp); err == nil {
-				return resp, way.end(f.metaOf(resp.Header)), attempt, nil
+			if resp.ContentLength, err = wholeSize(resp); err == nil {
+				return resp, trail.mergeInto(f.metaOf(resp.Header)), attempt, nil
 			}
-			attempt.end(nil)
-			discard(resp)
+			attempt.recordEnd(nil)
+			discardBody(resp)
 			return nil, Meta{}, nil, err
 		}
-		attempt.end(nil)
-		discard(resp)
-		if err := refusal(resp); err != nil {
-			return nil, Meta{}, nil, hops.blame(err)
+		attempt.recordEnd(nil)
+		discardBody(resp)
+		if err := statusError(resp); err != nil {
+			return nil, Meta{}, nil, hops.withHops(err)
 		}
-		if way.hops >= f.cfg.MaxRedirects {
+		if trail.hops >= f.cfg.MaxRedirects {
 			return nil, Meta{}, nil, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
 		}
 		jar.keep(u, resp)
-		if u, err = follow(u, resp.Header.Get("Location")); err != nil {
+		if u, err = redirectTarget(u, resp.Header.Get("Location")); err != nil {
 			return nil, Meta{}, nil, err
 		}
-		way.pass(resp.StatusCode, f.metaOf(resp.Header), u)
+		trail.addRedirect(resp.StatusCode, f.metaOf(resp.Header), u)
 	}
 }
 
-// refusal is what an answer means that is neither a success nor a redirect to the
-// source; nil for a redirect. What tells of the source is told apart from what only
-// tells that the origin is not well, or wants to be left alone (RFC 5861 §4).
-func refusal(resp *http.Response) error {
+// statusError gives the error of a response that is no success; nil for a redirect.
+// Statuses that concern the source are kept apart from those by which an origin says
+// that it fails, or wants fewer requests (RFC 5861 §4).
+func statusError(resp *http.Response) error {
 	switch code := resp.StatusCode; code {
 	case http.StatusNotFound, http.StatusGone, http.StatusUnavailableForLegalReasons:
-		return fail(ErrNotFound, resp.Status)
+		return newFailure(ErrNotFound, resp.Status)
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		if resp.Header.Get("Location") == "" {
-			return fail(ErrStatus, resp.Status+" without a Location")
+			return newFailure(ErrStatus, resp.Status+" without a Location")
 		}
 		return nil
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return fail(ErrStatus, resp.Status)
+		return newFailure(ErrStatus, resp.Status)
 	case http.StatusLoopDetected:
 		if isLoop(resp) {
 			return fmt.Errorf("%w: the source leads back to a server that fetches it; %s", ErrLoop, useOriginal)
 		}
-		return fail(ErrStatus, resp.Status)
+		return newFailure(ErrStatus, resp.Status)
 	default:
 		if 400 <= code && code < 500 {
-			return fail(ErrDenied, resp.Status)
+			return newFailure(ErrDenied, resp.Status)
 		}
-		return fail(ErrStatus, resp.Status)
+		return newFailure(ErrStatus, resp.Status)
 	}
 }
 
-// set makes a request one that need not be answered in full (RFC 9110
-// §13.1.2 and §13.1.3), if there is anything to compare with.
-func (v Validators) set(h http.Header) bool {
+// setHeaders makes a request conditional (RFC 9110 §13.1.2 and §13.1.3), if there is
+// a validator to compare with.
+func (v Validators) setHeaders(h http.Header) bool {
 	if v.ETag != "" {
 		h["If-None-Match"] = []string{v.ETag}
 	}
@@ -187,13 +188,13 @@ func (v Validators) set(h http.Header) bool {
 	return v.ETag != "" || !v.LastModified.IsZero()
 }
 
-// names says whether the tag of a 304 is the one that was asked with, by weak
-// comparison (RFC 9110 §8.8.3.2), or none.
-func (v Validators) names(etag string) bool {
+// matchesETag says whether a 304 has no entity tag, or the one that the request had, by
+// weak comparison (RFC 9110 §8.8.3.2).
+func (v Validators) matchesETag(etag string) bool {
 	return etag == "" || v.ETag == "" || strings.TrimPrefix(etag, "W/") == strings.TrimPrefix(v.ETag, "W/")
 }
 
-func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
+func (f *Fetcher) newRequest(ctx context.Context, u *url.URL) *http.Request {
 	req := (&http.Request{
 		Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -209,9 +210,9 @@ func (f *Fetcher) request(ctx context.Context, u *url.URL) *http.Request {
 	return req.WithContext(ctx)
 }
 
-// discard ends an answer that nobody wants. A short body is read, so that the
+// discardBody closes a response that is of no use. It reads a short body, so that the
 // connection can be used again.
-func discard(resp *http.Response) {
+func discardBody(resp *http.Response) {
 	const short = 4 << 10
 	if 0 <= resp.ContentLength && resp.ContentLength <= short {
 		_, _ = io.CopyN(io.Discard, resp.Body, short) // if it breaks, so does the connection

@@ -13,18 +13,18 @@ import (
 // comparing; what is fetched is the source as it was given. One that Check
 // refuses stays as it is.
 func (f *Fetcher) Identity(source string) string {
-	u, file, err := f.parse(source)
+	u, file, err := f.parseSource(source)
 	switch {
 	case err != nil:
 		return source
 	case u == nil:
 		return "local:///" + file
 	}
-	return canonical(u)
+	return canonicalURL(u)
 }
 
-// canonical is the identity of a URL that parseURL has read.
-func canonical(u *url.URL) string {
+// canonicalURL is the identity of a URL that parseURL has read.
+func canonicalURL(u *url.URL) string {
 	port := ":80"
 	if u.Scheme == "https" {
 		port = ":443"
@@ -44,13 +44,13 @@ func canonical(u *url.URL) string {
 // text, which is scheme://host/ or local:/// at least. Errors are ErrBadSource
 // and ErrSourceNotAllowed where no identity can begin so.
 func (f *Fetcher) Prefix(text string) (string, error) {
-	switch scheme(text) {
+	switch schemeOf(text) {
 	case "http", "https":
 		return prefixURL(text)
 	case "local":
 		return f.prefixLocal(text[len("local:"):])
 	}
-	_, _, err := f.parse(text)
+	_, _, err := f.parseSource(text)
 	return "", err
 }
 
@@ -75,7 +75,7 @@ func prefixURL(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return canonical(u) + plainEscapes(encode(tail, inPath)), nil
+	return canonicalURL(u) + plainEscapes(percentEncode(tail, inPath)), nil
 }
 
 func (f *Fetcher) prefixLocal(rest string) (string, error) {
@@ -136,7 +136,7 @@ func plainEscapes(s string) string {
 			continue
 		}
 		escape := strings.ToUpper(s[i : i+3])
-		if c := unhex(escape[1])<<4 | unhex(escape[2]); isUnreserved(c) {
+		if c := hexDigit(escape[1])<<4 | hexDigit(escape[2]); isUnreserved(c) {
 			b.WriteByte(c)
 		} else {
 			b.WriteString(escape)
@@ -146,8 +146,8 @@ func plainEscapes(s string) string {
 	return b.String()
 }
 
-// unhex is a digit's value; letters are in upper case.
-func unhex(c byte) byte {
+// hexDigit is a digit's value; letters are in upper case.
+func hexDigit(c byte) byte {
 	if c >= 'A' {
 		return c - 'A' + 10
 	}

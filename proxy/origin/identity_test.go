@@ -157,7 +157,7 @@ func FuzzIdentity(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, source string, how uint, cut int) {
-		u, _, err := fetcher.parse(source)
+		u, _, err := fetcher.parseSource(source)
 		id := fetcher.Identity(source)
 		if err != nil {
 			if id != source {

@@ -34,13 +34,13 @@ func (r rootFiles) Open(name string) (fs.File, error) {
 	if _, err := r.Stat(name); err != nil {
 		return nil, err
 	}
-	return r.open(name)
+	return r.openNonblocking(name)
 }
 
-// open is for what was a regular file just now. O_NONBLOCK keeps it from
-// waiting where a FIFO or a device has taken its place, and the file that is
-// open is looked at once more.
-func (r rootFiles) open(name string) (fs.File, error) {
+// openNonblocking opens a file that Stat found to be regular. O_NONBLOCK keeps the
+// open from waiting where a FIFO or a device has taken the file's place since, and the
+// open file is checked once more.
+func (r rootFiles) openNonblocking(name string) (fs.File, error) {
 	f, err := r.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
@@ -60,21 +60,21 @@ func (r rootFiles) open(name string) (fs.File, error) {
 // it (missing, forbidden, no regular file, a link that leads out): from outside
 // it does not exist.
 func (f *Fetcher) fetchLocal(ctx context.Context, name string, w io.Writer, reserve func(int64) error) (Meta, error) {
-	file, st, err := f.local.open(ctx, f.cfg.Local, name)
+	file, st, err := f.local.openFile(ctx, f.cfg.Local, name)
 	switch {
 	case context.Cause(ctx) != nil && err != nil:
 		return Meta{}, context.Cause(ctx)
 	case err != nil:
-		return Meta{}, fail(ErrNotFound, err.Error())
+		return Meta{}, newFailure(ErrNotFound, err.Error())
 	}
 	defer file.close()
 	// What is appended from here on is not of this picture.
-	n, err := f.copy(w, io.LimitReader(file, st.Size()), st.Size(), reserve)
+	n, err := f.copyBody(w, io.LimitReader(file, st.Size()), st.Size(), reserve)
 	if err != nil {
 		return Meta{}, err
 	}
 	if n < st.Size() {
-		return Meta{}, fail(ErrTruncated, "the file shrank while it was read")
+		return Meta{}, newFailure(ErrTruncated, "the file shrank while it was read")
 	}
 	return Meta{LastModified: st.ModTime(), Size: n}, nil
 }

@@ -22,9 +22,9 @@ func newLocalIO() localIO { return make(localIO, maxLocal) }
 // place, stay until the call returns.
 type localFile struct {
 	ctx context.Context
-	// wanted asks for the next block, and is closed when no more is wanted.
-	wanted chan struct{}
-	blocks chan block
+	// requests asks the goroutine for the next block, and is closed with the file.
+	requests chan struct{}
+	blocks   chan block
 	// rest is what of the last block was not read yet.
 	rest []byte
 }
@@ -41,9 +41,9 @@ type opened struct {
 	err error
 }
 
-// open opens a regular file. The caller closes it. Where the context ends
+// openFile opens a regular file. The caller closes it. Where the context ends
 // first, the error is anything.
-func (l localIO) open(ctx context.Context, files fs.StatFS, name string) (*localFile, fs.FileInfo, error) {
+func (l localIO) openFile(ctx context.Context, files fs.StatFS, name string) (*localFile, fs.FileInfo, error) {
 	select {
 	case l <- struct{}{}:
 	case <-ctx.Done():
@@ -51,10 +51,10 @@ func (l localIO) open(ctx context.Context, files fs.StatFS, name string) (*local
 	}
 	// Room for one, so that the goroutine ends also where nobody waits for it.
 	result := make(chan opened, 1)
-	file := &localFile{ctx: ctx, wanted: make(chan struct{}, 1), blocks: make(chan block, 1)}
+	file := &localFile{ctx: ctx, requests: make(chan struct{}, 1), blocks: make(chan block, 1)}
 	go func() {
 		defer func() { <-l }()
-		file.run(files, name, result)
+		file.serveReads(files, name, result)
 	}()
 	select {
 	case o := <-result:
@@ -68,8 +68,8 @@ func (l localIO) open(ctx context.Context, files fs.StatFS, name string) (*local
 	}
 }
 
-// run makes all calls to the file system, one after another.
-func (f *localFile) run(files fs.StatFS, name string, result chan<- opened) {
+// serveReads makes all calls to the file system, one after another.
+func (f *localFile) serveReads(files fs.StatFS, name string, result chan<- opened) {
 	file, st, err := openRegular(files, name)
 	result <- opened{st, err}
 	if err != nil {
@@ -77,7 +77,7 @@ func (f *localFile) run(files fs.StatFS, name string, result chan<- opened) {
 	}
 	defer file.Close() // it was only read
 	buf := make([]byte, 32<<10)
-	for range f.wanted {
+	for range f.requests {
 		n, err := file.Read(buf)
 		f.blocks <- block{buf[:n], err}
 	}
@@ -112,29 +112,29 @@ func (f *localFile) Read(p []byte) (int, error) {
 		return 0, cause
 	}
 	if len(f.rest) > 0 {
-		return f.give(p), nil
+		return f.copyRest(p), nil
 	}
-	f.wanted <- struct{}{} // there is room: the block before was received
+	f.requests <- struct{}{} // the channel has room: the last block was received
 	select {
 	case b := <-f.blocks:
 		f.rest = b.b
 		if b.err != nil && !errors.Is(b.err, io.EOF) {
-			b.err = blame(f.ctx, ErrUnreachable, b.err)
+			b.err = transportFailure(f.ctx, ErrUnreachable, b.err)
 		}
 		if len(p) < len(f.rest) && errors.Is(b.err, io.EOF) {
 			b.err = nil // it comes again
 		}
-		return f.give(p), b.err
+		return f.copyRest(p), b.err
 	case <-f.ctx.Done():
 		return 0, context.Cause(f.ctx)
 	}
 }
 
-func (f *localFile) give(p []byte) int {
+func (f *localFile) copyRest(p []byte) int {
 	n := copy(p, f.rest)
 	f.rest = f.rest[n:]
 	return n
 }
 
 // close has the file closed, and does not wait for that.
-func (f *localFile) close() { close(f.wanted) }
+func (f *localFile) close() { close(f.requests) }

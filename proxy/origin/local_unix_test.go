@@ -156,7 +156,7 @@ func TestOpenDoesNotWaitForAWriter(t *testing.T) {
 	defer root.Close()
 	done := make(chan error, 1)
 	go func() {
-		_, err := rootFiles{root}.open("fifo")
+		_, err := rootFiles{root}.openNonblocking("fifo")
 		done <- err
 	}()
 	select {

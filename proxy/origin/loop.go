@@ -50,8 +50,8 @@ type loopError struct {
 // Unwrap is the error without the way.
 func (e *loopError) Unwrap() error { return e.error }
 
-// blame notes the way with an error that is ErrLoop.
-func (h Hops) blame(err error) error {
+// withHops adds the hops of the request to an error that is ErrLoop.
+func (h Hops) withHops(err error) error {
 	if errors.Is(err, ErrLoop) {
 		return &loopError{err, h}
 	}
@@ -66,13 +66,13 @@ func (h Hops) Elsewhere(err error) bool {
 	return errors.As(err, &e) && e.hops != Hops{} && e.hops != h
 }
 
-// set gives a request the way and, as its last part, an ID.
-func (h Hops) set(header http.Header, id string) {
-	header["Via"] = []string{behind(h.via, "1.1 "+id)}
-	header["Cdn-Loop"] = []string{behind(h.loop, id)}
+// setHeaders writes Via and CDN-Loop: the hops of before, and the ID as the last one.
+func (h Hops) setHeaders(header http.Header, id string) {
+	header["Via"] = []string{appendHop(h.via, "1.1 "+id)}
+	header["Cdn-Loop"] = []string{appendHop(h.loop, id)}
 }
 
-func behind(way, last string) string {
+func appendHop(way, last string) string {
 	if way = strings.Trim(way, ", \t"); way == "" {
 		return last
 	}

@@ -99,7 +99,7 @@ func TestLoopsOfOtherWays(t *testing.T) {
 		{Hops{}, Hops{}, ErrLoop, false}, {Hops{}, a, ErrLoop, false}, {a, a, ErrLoop, false}, {a, b, ErrLoop, true}, {a, Hops{}, ErrLoop, true},
 		{a, b, ErrStatus, false}, {a, b, nil, false},
 	} {
-		if got := tc.other.Elsewhere(tc.leader.blame(tc.err)); got != tc.want {
+		if got := tc.other.Elsewhere(tc.leader.withHops(tc.err)); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
@@ -116,7 +116,7 @@ func FuzzHops(f *testing.F) {
 		}
 		// What is sent comes back as a loop, and is not longer than it may be.
 		sent := http.Header{}
-		hops.set(sent, thisID)
+		hops.setHeaders(sent, thisID)
 		if _, err := fetcher.Hops(sent); !errors.Is(err, ErrLoop) || len(sent["Via"][0]) > maxHops+40 {
 			t.Errorf("%q: %v", sent, err)
 		}

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// grace is how long a body may take to get going before its rate counts.
-const grace = 2 * time.Second
+// rateGrace is how long after the start of a body its rate does not count.
+const rateGrace = 2 * time.Second
 
-// pace ends a fetch that takes too long, whose response does not begin, or whose
-// body trickles. Its clock stands still while the fetch waits for a connection,
-// and while it is held: neither is the origin's time. It has a timer and no
+// paceClock ends a fetch that takes too long, whose response does not begin in time, or
+// whose body comes too slowly. The clock is paused while the fetch waits for a
+// connection or for memory: neither is the origin's time. It has a timer and no
 // goroutine.
-type pace struct {
+type paceClock struct {
 	cancel    context.CancelCauseFunc
 	timeout   time.Duration
 	firstByte time.Duration
@@ -31,38 +31,39 @@ type pace struct {
 	read    int64
 }
 
-// newPace makes a context that ends with ErrTimeout, and the pace that ends
-// it. stop must be called.
-func newPace(ctx context.Context, cfg Config) (context.Context, *pace) {
+// newPaceClock makes a clock, and a context that the clock ends with ErrTimeout. The
+// caller must call stop.
+func newPaceClock(ctx context.Context, cfg Config) (context.Context, *paceClock) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	now := time.Now()
-	p := &pace{cancel: cancel, timeout: cfg.Timeout, firstByte: cfg.FirstByte, minRate: cfg.MinRate, start: now, stopped: now}
-	p.timer = time.AfterFunc(p.timeout, p.look)
+	p := &paceClock{cancel: cancel, timeout: cfg.Timeout, firstByte: cfg.FirstByte, minRate: cfg.MinRate, start: now, stopped: now}
+	p.timer = time.AfterFunc(p.timeout, p.checkDeadline)
 	p.timer.Stop()
 	// A redirect takes another connection, and so does a request that met a
 	// connection as it was closed.
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { p.pause() },
-		GotConn: func(httptrace.GotConnInfo) { p.ask() },
+		GotConn: func(httptrace.GotConnInfo) { p.requestSent() },
 	}), p
 }
 
-// ask is a request that has got its connection.
-func (p *pace) ask() {
+// requestSent starts the clock for the header of the response: the request has got its
+// connection.
+func (p *paceClock) requestSent() {
 	p.mu.Lock()
 	p.asked = time.Now()
 	p.mu.Unlock()
 	p.resume()
 }
 
-// answered is a response that has begun.
-func (p *pace) answered() {
+// responseBegan ends the wait for the header of the response.
+func (p *paceClock) responseBegan() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = time.Time{}
 }
 
-func (p *pace) pause() {
+func (p *paceClock) pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped.IsZero() {
@@ -71,7 +72,7 @@ func (p *pace) pause() {
 	}
 }
 
-func (p *pace) resume() {
+func (p *paceClock) resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over || p.stopped.IsZero() {
@@ -83,34 +84,34 @@ func (p *pace) resume() {
 	if !p.body.IsZero() {
 		p.body = p.body.Add(still)
 	}
-	p.arm()
+	p.armTimer()
 }
 
-// begin starts to count the rate.
-func (p *pace) begin() {
+// bodyBegan starts to measure the rate of the body.
+func (p *paceClock) bodyBegan() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.body = time.Now()
-	p.arm()
+	p.armTimer()
 }
 
-// advance counts bytes that came. They only ever move the end away, so the
-// timer is left to find out.
-func (p *pace) advance(n int) {
+// addBytes counts bytes of the body. They only move the deadline away, so the timer
+// stays as it is, and finds the new deadline when it fires.
+func (p *paceClock) addBytes(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.read += int64(n)
 }
 
-// hold stops the clock while f runs.
-func (p *pace) hold(f func() error) error {
+// pauseWhile stops the clock while f runs.
+func (p *paceClock) pauseWhile(f func() error) error {
 	p.pause()
 	defer p.resume()
 	return f()
 }
 
 // stop ends the counting and lets go of what it holds.
-func (p *pace) stop() {
+func (p *paceClock) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
@@ -118,27 +119,28 @@ func (p *pace) stop() {
 	p.cancel(nil)
 }
 
-// look is what the timer calls.
-func (p *pace) look() {
+// checkDeadline is called by the timer: it ends the fetch, or sets the timer again.
+func (p *paceClock) checkDeadline() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over || !p.stopped.IsZero() {
 		return
 	}
-	if end, why := p.end(); time.Now().Before(end) {
-		p.arm()
+	if end, why := p.deadline(); time.Now().Before(end) {
+		p.armTimer()
 	} else {
 		p.cancel(why)
 	}
 }
 
-func (p *pace) arm() {
-	end, _ := p.end()
+func (p *paceClock) armTimer() {
+	end, _ := p.deadline()
 	p.timer.Reset(time.Until(end))
 }
 
-// end is when the fetch is over if no more bytes come, and why.
-func (p *pace) end() (time.Time, error) {
+// deadline gives the time at which the fetch ends if no more bytes come, and the error
+// that it ends with.
+func (p *paceClock) deadline() (time.Time, error) {
 	end, why := p.start.Add(p.timeout), fmt.Errorf("%w: the source took longer than %v", ErrTimeout, p.timeout)
 	if first := p.asked.Add(p.firstByte); !p.asked.IsZero() && first.Before(end) {
 		return first, fmt.Errorf("%w: the origin sent no response within %v", ErrTimeout, p.firstByte)
@@ -148,7 +150,7 @@ func (p *pace) end() (time.Time, error) {
 	}
 	// Beyond the timeout it makes no difference, and so it cannot overflow.
 	good := min(float64(p.read)/float64(p.minRate), p.timeout.Seconds())
-	if slow := p.body.Add(max(grace, time.Duration(good*float64(time.Second)))); slow.Before(end) {
+	if slow := p.body.Add(max(rateGrace, time.Duration(good*float64(time.Second)))); slow.Before(end) {
 		return slow, fmt.Errorf("%w: the source sends less than %d bytes per second", ErrTimeout, p.minRate)
 	}
 	return end, why

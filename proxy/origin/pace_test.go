@@ -147,7 +147,7 @@ func TestTimeInReserveDoesNotCount(t *testing.T) {
 				f := scripted(t, Config{}, func(w io.Writer) { io.WriteString(w, header+"x"); time.Sleep(time.Hour) })
 				start := time.Now()
 				_, err := f.Fetch(t.Context(), "http://origin.example/", io.Discard, wait)
-				if took := time.Since(start); !errors.Is(err, ErrTimeout) || took != time.Minute+grace {
+				if took := time.Since(start); !errors.Is(err, ErrTimeout) || took != time.Minute+rateGrace {
 					t.Errorf("%v after %v", err, took)
 				}
 			})

@@ -10,13 +10,13 @@ import (
 // Redirects are followed by hand: each hop is a request of its own, with our
 // headers and no trace of the hop before but the cookies that it set.
 
-// follow judges a redirect like a source of its own. The guard judges its
-// address again when it is dialled.
-func follow(from *url.URL, location string) (*url.URL, error) {
+// redirectTarget gives the URL that a redirect leads to, checked like a source's. The
+// guard checks the address when it is dialled.
+func redirectTarget(from *url.URL, location string) (*url.URL, error) {
 	to, err := parseURL(location, from.Parse)
 	switch {
 	case err != nil:
-		return nil, fail(fmt.Errorf("%w: to an invalid URL", ErrRedirects), err.Error())
+		return nil, newFailure(fmt.Errorf("%w: to an invalid URL", ErrRedirects), err.Error())
 	case to.Scheme != "http" && to.Scheme != "https":
 		return nil, fmt.Errorf("%w: away from http and https", ErrRedirects)
 	case from.Scheme == "https" && to.Scheme != "https":
@@ -25,83 +25,84 @@ func follow(from *url.URL, location string) (*url.URL, error) {
 	return to, nil
 }
 
-// Said is what an answer says of itself to caches.
-type Said struct {
+// CacheDirectives is what a response tells caches about itself.
+type CacheDirectives struct {
 	Freshness
 	// Tags are as in Meta.
 	Tags string
 }
 
-// and is what two answers say that are of use only together: neither may be kept
-// for longer than it says itself (RFC 9111 §4), and a purge may name them by the
-// tags of both.
-func (s Said) and(t Said) Said {
-	both := Said{Freshness: s.Freshness.and(t.Freshness)}
+// merge gives the directives of a result that two responses made together: it may be
+// kept for as long as both allow (RFC 9111 §4), and has the tags of both, so that a
+// purge by either finds it.
+func (s CacheDirectives) merge(t CacheDirectives) CacheDirectives {
+	both := CacheDirectives{Freshness: s.Freshness.merge(t.Freshness)}
 	var ok bool
-	if both.Tags, ok = join(append(strings.Fields(s.Tags), strings.Fields(t.Tags)...)); !ok {
+	if both.Tags, ok = joinTags(append(strings.Fields(s.Tags), strings.Fields(t.Tags)...)); !ok {
 		both.NoStore = true
 	}
 	return both
 }
 
-// trail is the way to a source so far.
-type trail struct {
+// redirectTrail is the chain of redirects that a fetch has followed.
+type redirectTrail struct {
 	hops int
-	// at is where it has led to; "" where there was no redirect.
+	// at is the URL that the last redirect led to; "" where there was none.
 	at string
-	// said is what the redirects said, taken together.
-	said Said
+	// directives are those of all redirects, merged.
+	directives CacheDirectives
 }
 
-// pass is one more redirect.
-func (t *trail) pass(status int, m Meta, to *url.URL) {
-	said := m.said()
+// addRedirect adds a redirect to the chain.
+func (t *redirectTrail) addRedirect(status int, m Meta, to *url.URL) {
+	said := m.finalDirectives()
 	permanent := status == http.StatusMovedPermanently || status == http.StatusPermanentRedirect
 	if !said.Explicit && !permanent {
-		// A permanent one that says nothing may be kept for as long as what it
-		// leads to (RFC 9110 §15.4.2 and §15.4.9), another one may not (§15.4.3
-		// and §15.4.8): for how long is the cache's own default to say.
+		// A permanent redirect without a lifetime may be kept for as long as its
+		// target (RFC 9110 §15.4.2 and §15.4.9). Another one may not (§15.4.3 and
+		// §15.4.8), so that the cache's own default bounds it.
 		said.ByDefault = true
 	}
 	if t.hops > 0 {
-		said = said.and(t.said)
+		said = said.merge(t.directives)
 	}
 	t.hops++
-	t.at, t.said = to.String(), said
+	t.at, t.directives = to.String(), said
 }
 
-// end is what all answers said together, the last one the source's.
-func (t *trail) end(m Meta) Meta {
+// mergeInto merges what the redirects said into the Meta of the source's response.
+func (t *redirectTrail) mergeInto(m Meta) Meta {
 	if t.hops == 0 {
 		return m
 	}
 	m.URL = t.at
-	return m.behind(t.said)
+	return m.withRedirects(t.directives)
 }
 
-// said is what the answer itself said, without the redirects that led to it.
-func (m Meta) said() Said {
-	if m.Last != nil {
-		return *m.Last
+// finalDirectives are those of the source's response alone, without the redirects'.
+func (m Meta) finalDirectives() CacheDirectives {
+	if m.Final != nil {
+		return *m.Final
 	}
-	return Said{m.Freshness, m.Tags}
+	return CacheDirectives{m.Freshness, m.Tags}
 }
 
-// behind is what is known of a source to which there is a way that said so much.
-func (m Meta) behind(way Said) Meta {
-	last := m.said()
-	m.Last, m.Way = &last, &way
-	both := last
+// withRedirects is m with the directives of the redirects merged in, and with both
+// kept apart in Final and Redirects.
+func (m Meta) withRedirects(redirects CacheDirectives) Meta {
+	final := m.finalDirectives()
+	m.Final, m.Redirects = &final, &redirects
+	both := final
 	both.ByDefault = both.ByDefault || !both.Explicit
-	both = both.and(way)
+	both = both.merge(redirects)
 	m.Freshness, m.Tags = both.Freshness, both.Tags
 	return m
 }
 
-// Renewed is what is known of a source after a 304 for it: what was said now, by
-// it and on the way to it, and else what was said before (RFC 9111 §4.3.4).
+// Renewed is the Meta of a stored source after a 304 for it: fields of the 304, and of
+// the redirects that led to it, replace those of before (RFC 9111 §4.3.4).
 func (m Meta) Renewed(now Meta) Meta {
-	before, said := m.said(), now.said()
+	before, said := m.finalDirectives(), now.finalDirectives()
 	if !said.Explicit {
 		noStore := said.NoStore
 		said.Freshness = before.Freshness
@@ -116,17 +117,18 @@ func (m Meta) Renewed(now Meta) Meta {
 	if !now.LastModified.IsZero() {
 		m.LastModified = now.LastModified
 	}
-	m.Freshness, m.Tags, m.Last, m.Way = said.Freshness, said.Tags, nil, nil
-	if now.Way != nil {
-		m = m.behind(*now.Way)
+	m.Freshness, m.Tags = said.Freshness, said.Tags
+	m.Final, m.Redirects = nil, nil
+	if now.Redirects != nil {
+		m = m.withRedirects(*now.Redirects)
 	}
 	return m
 }
 
-// and is how long two answers may be kept that are of use only together.
-func (f Freshness) and(g Freshness) Freshness {
+// merge gives the lifetime of a result that two responses made together.
+func (f Freshness) merge(g Freshness) Freshness {
 	both := Freshness{NoStore: f.NoStore || g.NoStore, Explicit: f.Explicit || g.Explicit, ByDefault: f.ByDefault || g.ByDefault,
-		StaleWhile: f.StaleWhile.and(g.StaleWhile), StaleError: f.StaleError.and(g.StaleError)}
+		StaleWhile: f.StaleWhile.merge(g.StaleWhile), StaleError: f.StaleError.merge(g.StaleError)}
 	switch {
 	case f.Explicit && g.Explicit:
 		both.TTL = min(f.TTL, g.TTL)
@@ -138,7 +140,7 @@ func (f Freshness) and(g Freshness) Freshness {
 	return both
 }
 
-func (w Window) and(v Window) Window {
+func (w Window) merge(v Window) Window {
 	if w.Said && v.Said {
 		return Window{true, min(w.For, v.For)}
 	}

@@ -115,11 +115,11 @@ func TestA304OfSomethingElse(t *testing.T) {
 // request.
 func TestVaryByEverything(t *testing.T) {
 	h := http.Header{"Vary": {"Accept", "*"}, "Cache-Control": {"max-age=60"}}
-	if f := freshness(h, time.Now()); !f.Explicit || f.TTL != 0 || !f.StaleWhile.Said || f.NoStore {
+	if f := parseFreshness(h, time.Now()); !f.Explicit || f.TTL != 0 || !f.StaleWhile.Said || f.NoStore {
 		t.Errorf("%+v", f)
 	}
 	h["Vary"] = []string{"Accept"}
-	if f := freshness(h, time.Now()); f.TTL != time.Minute {
+	if f := parseFreshness(h, time.Now()); f.TTL != time.Minute {
 		t.Errorf("%+v", f)
 	}
 }
@@ -127,14 +127,14 @@ func TestVaryByEverything(t *testing.T) {
 // A 304 that says nothing leaves what was said before, of the source itself; what
 // is said on the way to it is always new.
 func TestRenewed(t *testing.T) {
-	said := func(lifetime time.Duration, tags string) Said {
-		return Said{Freshness{Explicit: lifetime > 0, TTL: lifetime}, tags}
+	said := func(lifetime time.Duration, tags string) CacheDirectives {
+		return CacheDirectives{Freshness{Explicit: lifetime > 0, TTL: lifetime}, tags}
 	}
 	strict := said(time.Minute, "b")
 	strict.StaleError = Window{Said: true}
-	direct := func(s Said) Meta { return Meta{ETag: `"v"`, Freshness: s.Freshness, Tags: s.Tags} }
-	silent := Said{}
-	before := direct(strict).behind(said(10*time.Minute, "a"))
+	direct := func(s CacheDirectives) Meta { return Meta{ETag: `"v"`, Freshness: s.Freshness, Tags: s.Tags} }
+	silent := CacheDirectives{}
+	before := direct(strict).withRedirects(said(10*time.Minute, "a"))
 	for name, tc := range map[string]struct {
 		before, now Meta
 		ttl         time.Duration
@@ -144,10 +144,10 @@ func TestRenewed(t *testing.T) {
 	}{
 		"nothing, directly":           {direct(strict), direct(silent), time.Minute, false, true, "b"},
 		"all anew, directly":          {direct(strict), direct(said(time.Hour, "c")), time.Hour, false, false, "c"},
-		"nothing, behind the same":    {before, direct(silent).behind(said(10*time.Minute, "a")), time.Minute, false, true, "a b"},
-		"nothing, behind a short one": {before, direct(silent).behind(said(time.Second, "")), time.Second, false, true, "b"},
-		"all anew, behind another":    {before, direct(said(time.Hour, "c")).behind(said(2*time.Hour, "d")), time.Hour, false, false, "c d"},
-		"nothing at all":              {before, direct(silent).behind(Said{Freshness: Freshness{ByDefault: true}}), time.Minute, true, true, "b"},
+		"nothing, behind the same":    {before, direct(silent).withRedirects(said(10*time.Minute, "a")), time.Minute, false, true, "a b"},
+		"nothing, behind a short one": {before, direct(silent).withRedirects(said(time.Second, "")), time.Second, false, true, "b"},
+		"all anew, behind another":    {before, direct(said(time.Hour, "c")).withRedirects(said(2*time.Hour, "d")), time.Hour, false, false, "c d"},
+		"nothing at all":              {before, direct(silent).withRedirects(CacheDirectives{Freshness: Freshness{ByDefault: true}}), time.Minute, true, true, "b"},
 	} {
 		m := tc.before.Renewed(tc.now)
 		if m.TTL != tc.ttl || m.ByDefault != tc.byDefault || m.StaleError.Said != tc.strict || m.Tags != tc.tags || m.ETag != `"v"` {

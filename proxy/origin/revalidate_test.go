@@ -76,7 +76,7 @@ func TestTags(t *testing.T) {
 		{http.Header{"Cache-Tag": {strings.Repeat("x", maxTags)}}, strings.Repeat("x", maxTags), true},
 		{http.Header{"Cache-Tag": {strings.Repeat("x", maxTags+1)}}, "", false},
 	} {
-		if got, ok := tags(tc.h); got != tc.want || ok != tc.ok {
+		if got, ok := tagsOf(tc.h); got != tc.want || ok != tc.ok {
 			t.Errorf("%v: %q, %v", tc.h, got, ok)
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// parse reads a source: a URL of http or https, else the name of a local file.
-func (f *Fetcher) parse(source string) (u *url.URL, file string, err error) {
-	switch scheme(source) {
+// parseSource reads a source: a URL of http or https, else the name of a local file.
+func (f *Fetcher) parseSource(source string) (u *url.URL, file string, err error) {
+	switch schemeOf(source) {
 	case "http", "https":
 		u, err = parseURL(source, url.Parse)
 		return u, "", err
@@ -41,10 +41,10 @@ var (
 	errNotURL = fmt.Errorf("%w: the source is not a valid URL", ErrBadSource)
 )
 
-// scheme is what stands before the first colon (RFC 3986 §3.1), in lower case.
+// schemeOf gives the text before the first colon (RFC 3986 §3.1), in lower case.
 // A dot is allowed in one, but none is known that has it: example.com:80 is a
 // host whose scheme was forgotten.
-func scheme(source string) string {
+func schemeOf(source string) string {
 	end := strings.IndexByte(source, ':')
 	for i := range max(end, 0) {
 		c := source[i] | 0x20
@@ -74,8 +74,8 @@ func (f *Fetcher) localName(rest string) (string, error) {
 func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	s, _, _ = strings.Cut(s, "#")
 	path, query, asks := strings.Cut(s, "?")
-	if path = encode(path, inPath); asks {
-		path += "?" + encode(query, inQuery)
+	if path = percentEncode(path, inPath); asks {
+		path += "?" + percentEncode(query, inQuery)
 	}
 	u, err := read(path)
 	if err != nil {
@@ -99,9 +99,9 @@ const (
 	inQuery = "\"<>"
 )
 
-// encode percent-encodes control characters, spaces, all that is not ASCII,
+// percentEncode percent-encodes control characters, spaces, all that is not ASCII,
 // the special characters, and percent signs that encode nothing.
-func encode(s, special string) string {
+func percentEncode(s, special string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
@@ -147,7 +147,7 @@ func canonicalHost(u *url.URL) error {
 	host = strings.ToLower(host)
 	if ip, err := netip.ParseAddr(host); err == nil {
 		host = ip.String()
-	} else if numeric(host) || strings.Contains(host, ":") {
+	} else if endsInNumber(host) || strings.Contains(host, ":") {
 		return fmt.Errorf("%w: the host of the source is a number but not a valid IP address", ErrBadSource)
 	}
 	switch {
@@ -161,10 +161,10 @@ func canonicalHost(u *url.URL) error {
 	return nil
 }
 
-// numeric says that a host ends in a number: some resolvers take 127.1,
+// endsInNumber says that a host ends in a number: some resolvers take 127.1,
 // 0x7f000001 and 2130706433 for addresses, so those are no names
 // (https://url.spec.whatwg.org/#ends-in-a-number-checker).
-func numeric(host string) bool {
+func endsInNumber(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	if hex, ok := strings.CutPrefix(last, "0x"); ok {

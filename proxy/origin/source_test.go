@@ -106,7 +106,7 @@ func TestHostsHaveOneForm(t *testing.T) {
 		"http://ｅxample.com/": "example.com", "http://[2606:2800::A]/": "[2606:2800::a]", "http://[2606:2800::A]:81/": "[2606:2800::a]:81",
 		"http://１.２.３.４/": "1.2.3.4",
 	} {
-		if u, _, err := new(Fetcher).parse(source); err != nil || u.Host != want {
+		if u, _, err := new(Fetcher).parseSource(source); err != nil || u.Host != want {
 			t.Errorf("%s: %v, %v", source, u, err)
 		}
 	}
@@ -131,7 +131,7 @@ func FuzzCheck(f *testing.F) {
 			}
 			return
 		}
-		u, file, err := fetcher.parse(source)
+		u, file, err := fetcher.parseSource(source)
 		if err != nil {
 			t.Fatalf("%q: %v", source, err)
 		}
@@ -148,7 +148,7 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("%q has a zone", source)
 		}
 		// What was made of it is read as the same again, and fits a request line.
-		again, _, err := fetcher.parse(u.String())
+		again, _, err := fetcher.parseSource(u.String())
 		if err != nil || again.String() != u.String() {
 			t.Fatalf("%q: %v, then %v, %v", source, u, again, err)
 		}

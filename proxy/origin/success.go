@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// whole says of a success whether its body is the whole source, and then how
-// long it is, -1 where nobody declares that. A 203 is a 200 that a proxy on the way
+// wholeSize gives the size of a source that a successful response has in whole, -1
+// where the size is not declared. The error says why the body is not the whole source. A 203 is a 200 that a proxy on the way
 // has changed (RFC 9110 §15.3.4). Some origins send a 206 to those who asked
 // for no range, with all bytes; any other success is something else.
-func whole(resp *http.Response) (int64, error) {
+func wholeSize(resp *http.Response) (int64, error) {
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo:
 		return resp.ContentLength, nil
@@ -20,7 +20,7 @@ func whole(resp *http.Response) (int64, error) {
 		if ok && (resp.ContentLength < 0 || resp.ContentLength == size) {
 			return size, nil
 		}
-		return 0, fail(fmt.Errorf("%w: the origin sent a part of the source (206 Partial Content) although all of it was "+
+		return 0, newFailure(fmt.Errorf("%w: the origin sent a part of the source (206 Partial Content) although all of it was "+
 			"asked for; it should send a 200", ErrPartial), strings.Join(resp.Header["Content-Range"], ", "))
 	}
 	// Of the status only the number is the origin's.
