@@ -238,7 +238,8 @@ func (a *attempt) recordFailure(err error) {
 
 // suspend begins a suspension. The lock is held.
 func (b *breakers) suspend(h *breaker, now time.Time, err error) {
-	h.lastFailure, h.lastError, h.until = now, err, now.Add(h.duration)
+	h.lastFailure, h.lastError = now, err
+	h.until = now.Add(h.duration)
 	b.stats.Suspensions++
 }
 

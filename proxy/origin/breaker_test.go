@@ -89,7 +89,8 @@ func TestWhatSuspendsAHost(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var asked atomic.Int64
 			site := serve(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); tc.answer(w, r) })
-			f := newFetcher(t, Config{AllowNetworks: loopback, Timeout: 200 * time.Millisecond, FirstByte: 100 * time.Millisecond, MinRate: -1})
+			f := newFetcher(t, Config{AllowNetworks: loopback, Timeout: 200 * time.Millisecond,
+				FirstByte: 100 * time.Millisecond, MinRate: -1})
 			f.transport.DisableKeepAlives = true // or a connection that is hung up on is tried again
 			var last error
 			for i := range 9 {
@@ -98,9 +99,11 @@ func TestWhatSuspendsAHost(t *testing.T) {
 			switch {
 			case tc.want == nil && (isSuspension(last) || asked.Load() != 9 || f.BreakerStats() != BreakerStats{}):
 				t.Errorf("%v after %d requests, %+v", last, asked.Load(), f.BreakerStats())
-			case tc.want != nil && (!isSuspension(last) || !errors.Is(last, tc.want) || asked.Load() != breakerFailures):
+			case tc.want != nil &&
+				(!isSuspension(last) || !errors.Is(last, tc.want) || asked.Load() != breakerFailures):
 				t.Errorf("%v after %d requests", last, asked.Load())
-			case tc.want != nil && f.BreakerStats() != BreakerStats{Suspended: 1, Suspensions: 1, Refused: 9 - breakerFailures}:
+			case tc.want != nil &&
+				f.BreakerStats() != BreakerStats{Suspended: 1, Suspensions: 1, Refused: 9 - breakerFailures}:
 				t.Errorf("%+v", f.BreakerStats())
 			}
 		})
@@ -122,7 +125,8 @@ func TestHostsWithoutAConnection(t *testing.T) {
 		for i := range breakerFailures + 1 {
 			_, _, last = fetch(t, f, fmt.Sprintf("%s/%d.png", host, i))
 		}
-		if !isSuspension(last) || !errors.Is(last, ErrUnreachable) && !errors.Is(last, ErrRefused) || inside.MatchString(last.Error()) {
+		if !isSuspension(last) || !errors.Is(last, ErrUnreachable) && !errors.Is(last, ErrRefused) ||
+			inside.MatchString(last.Error()) {
 			t.Errorf("%s: %v", name, last)
 		}
 		if err := f.Suspended(host + "/another.png"); !isSuspension(err) {
@@ -285,7 +289,8 @@ func TestBreakersAreBounded(t *testing.T) {
 			try(fmt.Sprint("h", host), i, ErrUnreachable)
 		}
 	}
-	if got := b.statsNow(); got.Suspended != maxBreakers || got.Suspensions != 3*maxBreakers || b.hosts.Len() != maxBreakers {
+	got := b.statsNow()
+	if got.Suspended != maxBreakers || got.Suspensions != 3*maxBreakers || b.hosts.Len() != maxBreakers {
 		t.Errorf("%+v", got)
 	}
 	for host := range maxBreakers {

@@ -157,7 +157,8 @@ func TestCodings(t *testing.T) {
 			if !errors.Is(err, tc.err) || err == nil && (got != tc.want || meta.Size != int64(len(tc.want))) {
 				t.Errorf("%s, chunked %v: %q, %+v, %v", tc.name, c.chunked, got, meta, err)
 			}
-			if (tc.err == ErrCoding || tc.err == ErrEncoding) && !strings.Contains(err.Error(), "the origin should send it") {
+			if (tc.err == ErrCoding || tc.err == ErrEncoding) &&
+				!strings.Contains(err.Error(), "the origin should send it") {
 				t.Errorf("%s: %v does not say what to do", tc.name, err)
 			}
 		}
@@ -259,7 +260,8 @@ func TestRevalidateCoded(t *testing.T) {
 }
 
 func FuzzCodings(f *testing.F) {
-	for _, s := range []string{"gzip", "GZIP , x-gzip", "br,,base64", "aws-chunked\t,zstd", "\x00gzip", `"gzip,br"`, ""} {
+	for _, s := range []string{"gzip", "GZIP , x-gzip", "br,,base64", "aws-chunked\t,zstd", "\x00gzip", `"gzip,br"`,
+		""} {
 		f.Add(s, "deflate")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
@@ -270,7 +272,8 @@ func FuzzCodings(f *testing.F) {
 		if !slices.Equal(both, append(appliedCodings([]string{a}), appliedCodings([]string{b})...)) {
 			t.Fatalf("%q and %q are not read apart", a, b)
 		}
-		if padded := appliedCodings([]string{"none, " + a + " ", "", "\t" + b + ",base64"}); !slices.Equal(both, padded) {
+		padded := appliedCodings([]string{"none, " + a + " ", "", "\t" + b + ",base64"})
+		if !slices.Equal(both, padded) {
 			t.Fatalf("%q and %q: %q, among others %q", a, b, both, padded)
 		}
 		for _, name := range both {

@@ -174,7 +174,8 @@ func TestRevalidateBehindCookies(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := Validators{ETag: meta.ETag, URL: meta.URL}
-	if _, changed, err := f.Revalidate(context.Background(), url, Hops{}, have, io.Discard, nil); changed || err != nil {
+	_, changed, err := f.Revalidate(context.Background(), url, Hops{}, have, io.Discard, nil)
+	if changed || err != nil {
 		t.Errorf("changed %v, %v", changed, err)
 	}
 }

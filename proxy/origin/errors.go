@@ -84,5 +84,6 @@ func transportFailure(ctx context.Context, kind, err error) error {
 
 // tooLarge is the error for a body of over MaxBytes.
 func (f *Fetcher) tooLarge() error {
-	return fmt.Errorf("%w: the source is larger than the %.1f MiB that --max-source-size allows", ErrTooLarge, float64(f.cfg.MaxBytes)/(1<<20))
+	return fmt.Errorf("%w: the source is larger than the %.1f MiB that --max-source-size allows", ErrTooLarge,
+		float64(f.cfg.MaxBytes)/(1<<20))
 }

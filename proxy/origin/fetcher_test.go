@@ -172,10 +172,12 @@ func TestExactlyTheMostBytesPass(t *testing.T) {
 	})
 	local := fstest.MapFS{"a": {Data: []byte("0123456789")}}
 	for _, source := range []string{url + "/declared", url + "/chunked", "local:///a"} {
-		if body, _, err := fetch(t, newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: 10, Local: local}), source); len(body) != 10 || err != nil {
+		body, _, err := fetch(t, newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: 10, Local: local}), source)
+		if len(body) != 10 || err != nil {
 			t.Errorf("%s: %q, %v", source, body, err)
 		}
-		if body, _, err := fetch(t, newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: 9, Local: local}), source); len(body) > 9 || !errors.Is(err, ErrTooLarge) {
+		body, _, err = fetch(t, newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: 9, Local: local}), source)
+		if len(body) > 9 || !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %q, %v", source, body, err)
 		}
 	}
@@ -197,7 +199,8 @@ func TestBytesAreReservedBeforeTheyAreWritten(t *testing.T) {
 		}
 		w.Write(body)
 	})
-	f := newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: size, Local: fstest.MapFS{"a": {Data: make([]byte, size)}}})
+	f := newFetcher(t, Config{AllowNetworks: loopback, MaxBytes: size,
+		Local: fstest.MapFS{"a": {Data: make([]byte, size)}}})
 	full := errors.New("full")
 	steps := fmt.Sprint([]int64{reserveStep, reserveStep, 5})
 	for source, want := range map[string]string{

@@ -83,7 +83,9 @@ func FuzzFreshness(f *testing.F) {
 		}
 		// Nothing that an origin says takes back its no-store or its no-cache.
 		h["Cache-Control"] = []string{cc, "no-store, no-cache"}
-		if got := parseFreshness(h, now); got != (Freshness{Explicit: true, NoStore: true, StaleWhile: Window{Said: true}, StaleError: Window{Said: true}}) {
+		got = parseFreshness(h, now)
+		if got != (Freshness{Explicit: true, NoStore: true, StaleWhile: Window{Said: true},
+			StaleError: Window{Said: true}}) {
 			t.Fatalf("with no-store and no-cache: %+v", got)
 		}
 		// An older answer is not fresher.

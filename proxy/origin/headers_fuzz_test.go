@@ -95,7 +95,8 @@ func FuzzCookies(f *testing.F) {
 // FuzzResponse: whatever an origin answers, its headers are read to the end, and
 // what is known of the source is within bounds.
 func FuzzResponse(f *testing.F) {
-	for _, s := range []string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"a\"\r\nContent-Encoding: gzip, br\r\n\r\nabc",
+	for _, s := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"a\"\r\nContent-Encoding: gzip, br\r\n\r\nabc",
 		"HTTP/1.1 206 x\r\nContent-Range: bytes 0-2/3\r\nContent-Length: 3\r\n\r\nabc",
 		"HTTP/1.1 304\r\nCache-Control: max-age=1\r\n\r\n",
 		"HTTP/1.1 302 x\r\nLocation: /b\r\nSet-Cookie: a=b\r\n\r\n",
@@ -123,7 +124,9 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("%d is taken for a redirect", resp.StatusCode)
 		}
 		v := Validators{ETag: have}
-		if h := (http.Header{}); v.setHeaders(h) != (have != "") || !v.matchesETag(have) || !v.matchesETag("W/"+strings.TrimPrefix(have, "W/")) {
+		h := (http.Header{})
+		if v.setHeaders(h) != (have != "") || !v.matchesETag(have) ||
+			!v.matchesETag("W/"+strings.TrimPrefix(have, "W/")) {
 			t.Fatalf("%q is not named by itself", have)
 		}
 	})

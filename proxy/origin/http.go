@@ -56,7 +56,8 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, hops Hops, have Val
 		return meta, false, nil
 	}
 	p.bodyBegan()
-	body, size, err := f.decodeBody(&wireBody{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength}, resp.Header)
+	body, size, err := f.decodeBody(&wireBody{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength},
+		resp.Header)
 	if err != nil {
 		return Meta{}, false, err
 	}
@@ -103,7 +104,8 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 // getSource follows redirects until a response has the whole source, of which
 // ContentLength then is the size, or is a 304 to a conditional request. The Meta is
 // merged with what the redirects said. The caller ends the attempt.
-func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops Hops, have Validators) (*http.Response, Meta, *attempt, error) {
+func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops Hops, have Validators,
+) (*http.Response, Meta, *attempt, error) {
 	var trail redirectTrail
 	var jar cookies
 	for {
@@ -156,7 +158,8 @@ func statusError(resp *http.Response) error {
 	switch code := resp.StatusCode; code {
 	case http.StatusNotFound, http.StatusGone, http.StatusUnavailableForLegalReasons:
 		return newFailure(ErrNotFound, resp.Status)
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
 		if resp.Header.Get("Location") == "" {
 			return newFailure(ErrStatus, resp.Status+" without a Location")
 		}

@@ -51,7 +51,8 @@ func TestRefusedAddressIsNeverConnectedTo(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	f := newFetcher(t, Config{})
 	// A name goes through DNS first, like one that an attacker points inside.
-	for _, host := range []string{"127.0.0.1", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "１２７.0.0.1"} {
+	for _, host := range []string{"127.0.0.1", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
+		"１２７.0.0.1"} {
 		if _, _, err := fetch(t, f, "http://"+host+":"+port+"/"); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", host, err)
 		}
@@ -65,7 +66,8 @@ func TestRedirectsAreJudgedAnew(t *testing.T) {
 	// Another port stands for the secret: nothing but its network is allowed.
 	secret := listen(t, "127.0.0.1:0")
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Referer") != "" || r.Header.Get("Authorization") != "" || !strings.HasPrefix(r.Header.Get("Via"), "1.1 pictor-") {
+		if r.Header.Get("Referer") != "" || r.Header.Get("Authorization") != "" ||
+			!strings.HasPrefix(r.Header.Get("Via"), "1.1 pictor-") {
 			t.Errorf("headers %v", r.Header)
 		}
 		var n int
@@ -161,7 +163,8 @@ func TestHTTP2(t *testing.T) {
 // Each fetch that waits for memory would let its origin send so much ahead.
 func TestLittleIsBufferedAheadOfReading(t *testing.T) {
 	s, f := secure(t, nil)
-	l := tls.NewListener(listen(t, "127.0.0.1:0"), &tls.Config{Certificates: s.TLS.Certificates, NextProtos: []string{"h2"}})
+	l := tls.NewListener(listen(t, "127.0.0.1:0"),
+		&tls.Config{Certificates: s.TLS.Certificates, NextProtos: []string{"h2"}})
 	window := make(chan uint32, 1)
 	go func() {
 		defer close(window)
@@ -202,7 +205,8 @@ func TestEndlessInterimAnswers(t *testing.T) {
 			_, err = io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
 		}
 	}()
-	if _, _, err := fetch(t, newFetcher(t, Config{AllowNetworks: loopback}), "http://"+l.Addr().String()); !errors.Is(err, ErrUnreachable) {
+	_, _, err := fetch(t, newFetcher(t, Config{AllowNetworks: loopback}), "http://"+l.Addr().String())
+	if !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
 	<-done

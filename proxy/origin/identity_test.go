@@ -187,7 +187,8 @@ func FuzzIdentity(f *testing.F) {
 
 // What a purge may name is named the same when it is read again.
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"example.com:80", "::1", "bücher.example.", "https://h:443/%7e/../a?%7E", "local:///a/.", "HTTP://[0::1]/%", "https://h/#"} {
+	for _, s := range []string{"example.com:80", "::1", "bücher.example.", "https://h:443/%7e/../a?%7E",
+		"local:///a/.", "HTTP://[0::1]/%", "https://h/#"} {
 		f.Add(s)
 	}
 	fetcher, err := New(Config{Local: fstest.MapFS{}})
@@ -195,7 +196,8 @@ func FuzzNames(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for what, name := range map[string]func(string) (string, error){"host": fetcher.HostName, "prefix": fetcher.Prefix} {
+		for what, name := range map[string]func(string) (string, error){"host": fetcher.HostName,
+			"prefix": fetcher.Prefix} {
 			one, err := name(text)
 			if err != nil {
 				if !errors.Is(err, ErrBadSource) && !errors.Is(err, ErrSourceNotAllowed) {

@@ -114,7 +114,8 @@ func TestFilesThatChangeWhileTheyAreRead(t *testing.T) {
 	if body, _, err := fetch(t, newFetcher(t, Config{Local: endless}), "local:///a"); len(body) != 9 || err != nil {
 		t.Errorf("grown: %d bytes, %v", len(body), err)
 	}
-	for want, end := range map[error]error{ErrTruncated: io.EOF, ErrUnreachable: &fs.PathError{Op: "read", Path: "/upstream", Err: fs.ErrInvalid}} {
+	for want, end := range map[error]error{ErrTruncated: io.EOF,
+		ErrUnreachable: &fs.PathError{Op: "read", Path: "/upstream", Err: fs.ErrInvalid}} {
 		f := newFetcher(t, Config{Local: odd{read: func([]byte) (int, error) { return 0, end }}})
 		if _, _, err := fetch(t, f, "local:///a"); !errors.Is(err, want) {
 			t.Errorf("%v: %v, want %v", end, err, want)

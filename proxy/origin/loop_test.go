@@ -62,11 +62,13 @@ func TestHopsArePassedOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := f.Revalidate(t.Context(), site+"/", hops, Validators{}, io.Discard, nil); err != nil || asked != 2 {
+		_, _, err = f.Revalidate(t.Context(), site+"/", hops, Validators{}, io.Discard, nil)
+		if err != nil || asked != 2 {
 			t.Errorf("%v after %d requests", err, asked)
 		}
 	}
-	if a, b := newFetcher(t, Config{}), newFetcher(t, Config{}); a.cfg.ID == b.cfg.ID || !strings.HasPrefix(a.cfg.ID, "pictor-") {
+	a, b := newFetcher(t, Config{}), newFetcher(t, Config{})
+	if a.cfg.ID == b.cfg.ID || !strings.HasPrefix(a.cfg.ID, "pictor-") {
 		t.Errorf("two instances are %s and %s", a.cfg.ID, b.cfg.ID)
 	}
 }

@@ -36,7 +36,10 @@ type paceClock struct {
 func newPaceClock(ctx context.Context, cfg Config) (context.Context, *paceClock) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	now := time.Now()
-	p := &paceClock{cancel: cancel, timeout: cfg.Timeout, firstByte: cfg.FirstByte, minRate: cfg.MinRate, start: now, stopped: now}
+	p := &paceClock{
+		cancel: cancel, timeout: cfg.Timeout, firstByte: cfg.FirstByte, minRate: cfg.MinRate,
+		start: now, stopped: now,
+	}
 	p.timer = time.AfterFunc(p.timeout, p.checkDeadline)
 	p.timer.Stop()
 	// A redirect takes another connection, and so does a request that met a

@@ -62,7 +62,8 @@ func TestSlowOrigins(t *testing.T) {
 		{"a limit of its own", Config{FirstByte: time.Second}, hours, "no response within 1s", time.Second},
 		{"a limit beyond the timeout", Config{FirstByte: time.Minute}, hours, "longer than 10s", 10 * time.Second},
 		{"a status line by letters", Config{}, func(w io.Writer) { io.WriteString(w, "HTTP/1.1 20"); hours(w) }, "no response", 5 * time.Second},
-		{"hints and no answer", Config{}, func(w io.Writer) { io.WriteString(w, "HTTP/1.1 103 Early Hints\r\n\r\n"); hours(w) },
+		{"hints and no answer", Config{},
+			func(w io.Writer) { io.WriteString(w, "HTTP/1.1 103 Early Hints\r\n\r\n"); hours(w) },
 			"no response within 5s", 5 * time.Second},
 		{"no body", Config{}, func(w io.Writer) { fmt.Fprintf(w, declared, 9); hours(w) }, "8192 bytes per second", 2 * time.Second},
 		{"trickle", Config{}, drip(1, 100*time.Millisecond), "8192 bytes per second", 2 * time.Second},
@@ -78,7 +79,8 @@ func TestSlowOrigins(t *testing.T) {
 				f := scripted(t, tc.cfg, tc.script)
 				start := time.Now()
 				_, _, err := fetch(t, f, "http://origin.example/")
-				if took := time.Since(start); !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), tc.want) || took != tc.after {
+				took := time.Since(start)
+				if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), tc.want) || took != tc.after {
 					t.Errorf("%v after %v", err, took)
 				}
 			})
@@ -94,7 +96,8 @@ func TestAFirstByteInTimePasses(t *testing.T) {
 		f := scripted(t, Config{}, func(w io.Writer) {
 			time.Sleep(4 * time.Second)
 			if asked++; asked == 1 {
-				io.WriteString(w, "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+				io.WriteString(w, "HTTP/1.1 302 Found\r\nLocation: /b\r\n"+
+					"Content-Length: 0\r\nConnection: close\r\n\r\n")
 				return
 			}
 			fmt.Fprintf(w, declared, 2)
@@ -139,7 +142,8 @@ func TestTimeInReserveDoesNotCount(t *testing.T) {
 					io.WriteString(w, header)
 					w.Write(make([]byte, 3<<20))
 				})
-				if meta, err := f.Fetch(t.Context(), "http://origin.example/", io.Discard, wait); err != nil || meta.Size != 3<<20 {
+				meta, err := f.Fetch(t.Context(), "http://origin.example/", io.Discard, wait)
+				if err != nil || meta.Size != 3<<20 {
 					t.Errorf("%+v, %v", meta, err)
 				}
 			})

@@ -127,8 +127,13 @@ func (m Meta) Renewed(now Meta) Meta {
 
 // merge gives the lifetime of a result that two responses made together.
 func (f Freshness) merge(g Freshness) Freshness {
-	both := Freshness{NoStore: f.NoStore || g.NoStore, Explicit: f.Explicit || g.Explicit, ByDefault: f.ByDefault || g.ByDefault,
-		StaleWhile: f.StaleWhile.merge(g.StaleWhile), StaleError: f.StaleError.merge(g.StaleError)}
+	both := Freshness{
+		NoStore:    f.NoStore || g.NoStore,
+		Explicit:   f.Explicit || g.Explicit,
+		ByDefault:  f.ByDefault || g.ByDefault,
+		StaleWhile: f.StaleWhile.merge(g.StaleWhile),
+		StaleError: f.StaleError.merge(g.StaleError),
+	}
 	switch {
 	case f.Explicit && g.Explicit:
 		both.TTL = min(f.TTL, g.TTL)

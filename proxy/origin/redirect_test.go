@@ -37,7 +37,8 @@ func TestFreshnessOverRedirects(t *testing.T) {
 		{"private on the way", 302, "private", "max-age=600", Freshness{NoStore: true, Explicit: true, TTL: 10 * time.Minute, ByDefault: true}},
 		{"no-store at the end", 302, "max-age=60", "no-store", Freshness{NoStore: true, Explicit: true, TTL: time.Minute, ByDefault: true}},
 		{"no-cache on the way", 302, "no-cache", "max-age=600", Freshness{Explicit: true, StaleWhile: Window{Said: true}, StaleError: Window{Said: true}}},
-		{"the shorter window", 302, "max-age=60, stale-if-error=5", "max-age=60, stale-if-error=50, stale-while-revalidate=7",
+		{"the shorter window", 302, "max-age=60, stale-if-error=5",
+			"max-age=60, stale-if-error=50, stale-while-revalidate=7",
 			Freshness{Explicit: true, TTL: time.Minute, StaleError: Window{true, 5 * time.Second}, StaleWhile: Window{true, 7 * time.Second}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -105,7 +106,8 @@ func TestA304OfSomethingElse(t *testing.T) {
 		io.WriteString(w, "picture")
 	})
 	var b bytes.Buffer
-	meta, changed, err := newFetcher(t, Config{AllowNetworks: loopback}).Revalidate(context.Background(), url, Hops{}, Validators{ETag: `W/"v1"`}, &b, nil)
+	meta, changed, err := newFetcher(t, Config{AllowNetworks: loopback}).Revalidate(context.Background(), url, Hops{},
+		Validators{ETag: `W/"v1"`}, &b, nil)
 	if err != nil || !changed || meta.ETag != `"v2"` || b.String() != "picture" || asked != `W/"v1";;` {
 		t.Errorf("%+v, %v, %v, %q, asked with %s", meta, changed, err, b.String(), asked)
 	}
@@ -150,7 +152,8 @@ func TestRenewed(t *testing.T) {
 		"nothing at all":              {before, direct(silent).withRedirects(CacheDirectives{Freshness: Freshness{ByDefault: true}}), time.Minute, true, true, "b"},
 	} {
 		m := tc.before.Renewed(tc.now)
-		if m.TTL != tc.ttl || m.ByDefault != tc.byDefault || m.StaleError.Said != tc.strict || m.Tags != tc.tags || m.ETag != `"v"` {
+		if m.TTL != tc.ttl || m.ByDefault != tc.byDefault || m.StaleError.Said != tc.strict || m.Tags != tc.tags ||
+			m.ETag != `"v"` {
 			t.Errorf("%s: %+v", name, m)
 		}
 		if again := m.Renewed(tc.now); again.TTL != m.TTL || again.Tags != m.Tags {

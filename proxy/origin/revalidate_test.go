@@ -28,7 +28,8 @@ func TestRevalidate(t *testing.T) {
 			w.WriteHeader(http.StatusGone)
 			return
 		}
-		if r.Header.Get("If-None-Match") == `W/"v2"` || r.Header.Get("If-Modified-Since") == "Wed, 21 Oct 2015 07:28:00 GMT" {
+		if r.Header.Get("If-None-Match") == `W/"v2"` ||
+			r.Header.Get("If-Modified-Since") == "Wed, 21 Oct 2015 07:28:00 GMT" {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}

@@ -34,7 +34,8 @@ const served = "sources are http://, https:// and, with --local-root, local:///"
 var (
 	errNoScheme = fmt.Errorf("%w: the source has no scheme: it must be a full URL such as https://example.com/a.jpg, "+
 		"as pictor has no base URL setting yet", ErrBadSource)
-	errBucket = fmt.Errorf("%w: S3, GCS, Azure and Swift buckets are not supported yet; %s, and a presigned https:// URL of the object works",
+	errBucket = fmt.Errorf("%w: S3, GCS, Azure and Swift buckets are not supported yet; %s, "+
+		"and a presigned https:// URL of the object works",
 		ErrSourceNotAllowed, served)
 	errScheme = fmt.Errorf("%w: the scheme of the source is not supported; %s", ErrSourceNotAllowed, served)
 	errNoRoot = fmt.Errorf("%w: local:/// sources need --local-root", ErrSourceNotAllowed)
@@ -63,14 +64,16 @@ func (f *Fetcher) localName(rest string) (string, error) {
 	}
 	name, ok := strings.CutPrefix(rest, "///")
 	if !ok || !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
-		return "", fmt.Errorf("%w: a local source must look like local:///path/to/file, without . and .. segments", ErrBadSource)
+		return "", fmt.Errorf("%w: a local source must look like local:///path/to/file, without . and .. segments",
+			ErrBadSource)
 	}
 	return name, nil
 }
 
 // parseURL reads what people call a URL: spaces, letters of any script and
 // lone percent signs are encoded as a browser would, and dot segments removed;
-// what is encoded stays as it is otherwise. The fragment is dropped. read is url.Parse, or URL.Parse of a base.
+// what is encoded stays as it is otherwise. The fragment is dropped. read is
+// url.Parse, or URL.Parse of a base.
 func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	s, _, _ = strings.Cut(s, "#")
 	path, query, asks := strings.Cut(s, "?")
@@ -118,8 +121,8 @@ func percentEncode(s, special string) string {
 func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // canonicalHost brings the host of a URL to the one form that it is looked up
-// and compared in: ASCII, lower case, an address as RFC 5952 writes it. It knows nothing of addresses that are
-// not public: those are for the guard, behind DNS.
+// and compared in: ASCII, lower case, an address as RFC 5952 writes it. It accepts
+// addresses that are not public: the guard refuses them, behind DNS.
 func canonicalHost(u *url.URL) error {
 	host, port := u.Hostname(), u.Port()
 	switch {

@@ -141,7 +141,8 @@ func FuzzCheck(f *testing.F) {
 			}
 			return
 		}
-		if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" || strings.ContainsAny(u.Host, "%@/ ") {
+		if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" ||
+			strings.ContainsAny(u.Host, "%@/ ") {
 			t.Fatalf("%q is %#v", source, u)
 		}
 		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.Zone() != "" {

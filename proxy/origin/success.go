@@ -8,9 +8,9 @@ import (
 )
 
 // wholeSize gives the size of a source that a successful response has in whole, -1
-// where the size is not declared. The error says why the body is not the whole source. A 203 is a 200 that a proxy on the way
-// has changed (RFC 9110 §15.3.4). Some origins send a 206 to those who asked
-// for no range, with all bytes; any other success is something else.
+// where the size is not declared. The error says why the body is not the whole source.
+// A 203 is a 200 that a proxy has changed (RFC 9110 §15.3.4). Some origins send a 206
+// with all bytes to a request without a range; no other success has the source.
 func wholeSize(resp *http.Response) (int64, error) {
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo:
@@ -20,8 +20,8 @@ func wholeSize(resp *http.Response) (int64, error) {
 		if ok && (resp.ContentLength < 0 || resp.ContentLength == size) {
 			return size, nil
 		}
-		return 0, newFailure(fmt.Errorf("%w: the origin sent a part of the source (206 Partial Content) although all of it was "+
-			"asked for; it should send a 200", ErrPartial), strings.Join(resp.Header["Content-Range"], ", "))
+		return 0, newFailure(fmt.Errorf("%w: the origin sent a part of the source (206 Partial Content) "+
+			"although all of it was asked for; it should send a 200", ErrPartial), strings.Join(resp.Header["Content-Range"], ", "))
 	}
 	// Of the status only the number is the origin's.
 	name := strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode)))

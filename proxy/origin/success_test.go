@@ -96,14 +96,16 @@ func TestAWholePartIsA200(t *testing.T) {
 		if r.URL.Path == "/gzip" {
 			w.Header().Set("Content-Encoding", "gzip")
 		}
-		answered(w, http.StatusPartialContent, []string{fmt.Sprintf("bytes 0-%d/%[2]d", len(body)-1, len(body))}, body, true)
+		answered(w, http.StatusPartialContent, []string{fmt.Sprintf("bytes 0-%d/%[2]d", len(body)-1, len(body))},
+			body, true)
 	})
 	f := newFetcher(t, Config{AllowNetworks: loopback})
 	for path, want := range map[string]string{"/": body, "/gzip": plain} {
 		var b bytes.Buffer
 		var reserved []int64
 		reserve := func(n int64) error { reserved = append(reserved, n); return nil }
-		meta, changed, err := f.Revalidate(context.Background(), url+path, Hops{}, Validators{ETag: `"v1"`}, &b, reserve)
+		meta, changed, err := f.Revalidate(context.Background(), url+path, Hops{}, Validators{ETag: `"v1"`}, &b,
+			reserve)
 		if err != nil || !changed || b.String() != want || meta.ETag != `"v2"` || meta.Size != int64(len(want)) {
 			t.Errorf("%s: %q, %+v, changed %v, %v", path, b.String(), meta, changed, err)
 		}
@@ -118,7 +120,8 @@ func TestAWholePartIsA200(t *testing.T) {
 }
 
 func FuzzCompleteRange(f *testing.F) {
-	for _, s := range []string{"bytes 0-0/1", "bytes 0-9/10", "bytes 0-/0", "bytes */1", "Bytes  0-1/2", "bytes 0--1/0", "bytes 00-1/02"} {
+	for _, s := range []string{"bytes 0-0/1", "bytes 0-9/10", "bytes 0-/0", "bytes */1", "Bytes  0-1/2",
+		"bytes 0--1/0", "bytes 00-1/02"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

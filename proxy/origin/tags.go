@@ -19,7 +19,8 @@ func tagsOf(h http.Header) (list string, ok bool) {
 	var all []string
 	for _, name := range tagHeaders {
 		for _, line := range h[name] {
-			all = append(all, strings.FieldsFunc(strings.ToLower(line), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })...)
+			all = append(all, strings.FieldsFunc(strings.ToLower(line),
+				func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })...)
 		}
 	}
 	return joinTags(all)
