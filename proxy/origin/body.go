@@ -16,7 +16,7 @@ const reserveStep = 4 << 20
 // declared length, -1 for none.
 func (f *Fetcher) copyBody(w io.Writer, body io.Reader, size int64, reserve func(int64) error) (int64, error) {
 	if size > f.cfg.MaxBytes {
-		return 0, f.tooLarge()
+		return 0, f.cfg.tooLarge()
 	}
 	reserved := max(size, 0)
 	if reserved > 0 {
@@ -29,7 +29,7 @@ func (f *Fetcher) copyBody(w io.Writer, body io.Reader, size int64, reserve func
 	for {
 		n, end := body.Read(buf)
 		if total+int64(n) > f.cfg.MaxBytes {
-			return total, f.tooLarge()
+			return total, f.cfg.tooLarge()
 		}
 		// A step is longer than buf, so one is enough.
 		if total+int64(n) > reserved {
@@ -79,7 +79,7 @@ func (r *wireBody) Read(b []byte) (int, error) {
 	r.read += int64(n)
 	switch {
 	case r.read > r.f.cfg.MaxBytes:
-		r.err = r.f.tooLarge()
+		r.err = r.f.cfg.tooLarge()
 	case errors.Is(err, io.EOF) && r.size >= 0 && r.read != r.size:
 		// net/http looks after a Content-Length, but not after a Content-Range.
 		r.err = newFailure(ErrTruncated, fmt.Sprintf("%d of %d bytes", r.read, r.size))

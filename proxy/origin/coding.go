@@ -55,7 +55,7 @@ func (f *Fetcher) decodeBody(body *wireBody, h http.Header) (io.Reader, int64, e
 	var in codedBody = body
 	for i := len(applied) - 1; i >= 0; i-- {
 		in = &decoder{
-			coding: applied[i], in: in, buffered: bufio.NewReader(in), most: f.cfg.MaxBytes, tooLarge: f.tooLarge,
+			coding: applied[i], in: in, buffered: bufio.NewReader(in), most: f.cfg.MaxBytes, tooLarge: f.cfg.tooLarge,
 		}
 	}
 	return in, -1, nil

@@ -3,7 +3,6 @@ package origin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -49,6 +48,9 @@ var (
 	ErrTruncated = errors.New("source cut off")
 )
 
+// errIrregular: a name leads to something else than a file with bytes in it.
+var errIrregular = errors.New("not a regular file")
+
 // failure is a sentinel with the cause behind it, which only the log may see:
 // it names addresses and quotes what the origin sent.
 type failure struct {
@@ -80,10 +82,4 @@ func transportFailure(ctx context.Context, kind, err error) error {
 		kind = ErrRefused
 	}
 	return newFailure(kind, err.Error())
-}
-
-// tooLarge is the error for a body of over MaxBytes.
-func (f *Fetcher) tooLarge() error {
-	return fmt.Errorf("%w: the source is larger than the %.1f MiB that --max-source-size allows", ErrTooLarge,
-		float64(f.cfg.MaxBytes)/(1<<20))
 }

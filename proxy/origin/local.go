@@ -2,15 +2,11 @@ package origin
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"syscall"
 )
-
-// errIrregular: a name leads to something else than a file with bytes in it.
-var errIrregular = errors.New("not a regular file")
 
 // rootFiles are the regular files below a root.
 type rootFiles struct{ root *os.Root }

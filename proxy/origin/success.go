@@ -20,8 +20,9 @@ func wholeSize(resp *http.Response) (int64, error) {
 		if ok && (resp.ContentLength < 0 || resp.ContentLength == size) {
 			return size, nil
 		}
-		return 0, newFailure(fmt.Errorf("%w: the origin sent a part of the source (206 Partial Content) "+
-			"although all of it was asked for; it should send a 200", ErrPartial), strings.Join(resp.Header["Content-Range"], ", "))
+		err := fmt.Errorf("%w: the origin sent a part of the source (206 Partial Content) although all of it was "+
+			"asked for; it should send a 200", ErrPartial)
+		return 0, newFailure(err, strings.Join(resp.Header["Content-Range"], ", "))
 	}
 	// Of the status only the number is the origin's.
 	name := strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode)))
