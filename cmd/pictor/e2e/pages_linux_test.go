@@ -220,7 +220,12 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	known, tests := flagsThereAre(t), testsThereAre(t)
-	for _, file := range pages(t) {
+	decisions, err := filepath.Glob(root + "/docs/decisions/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := append(decisions, root+"/CONTRIBUTING.md", root+"/SECURITY.md")
+	for _, file := range append(pages(t), more...) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
