@@ -15,9 +15,9 @@ import (
 
 func main() {
 	for name, m := range map[string]image.Image{
-		"dunes":   draw(1600, 1067, dunes),
-		"harbour": draw(1600, 1067, harbour()),
-		"lights":  draw(1067, 1600, lights()),
+		"dunes":   drawImage(1600, 1067, dunesScene),
+		"harbour": drawImage(1600, 1067, harbourScene()),
+		"lights":  drawImage(1067, 1600, lightsScene()),
 	} {
 		f, err := os.Create("samples/" + name + ".jpg")
 		if err != nil {
@@ -35,7 +35,7 @@ func main() {
 // rgb is a colour with channels from 0 to 1.
 type rgb [3]float64
 
-func mix(a, b rgb, t float64) rgb {
+func mixColours(a, b rgb, t float64) rgb {
 	t = math.Max(0, math.Min(1, t))
 	for i := range a {
 		a[i] += (b[i] - a[i]) * t
@@ -43,48 +43,48 @@ func mix(a, b rgb, t float64) rgb {
 	return a
 }
 
-// draw asks at for the colour of every point, both coordinates from 0 to 1,
+// drawImage asks at for the colour of every point, both coordinates from 0 to 1,
 // and adds a little grain.
-func draw(w, h int, at func(x, y float64) rgb) image.Image {
+func drawImage(w, h int, at func(x, y float64) rgb) image.Image {
 	r := rand.New(rand.NewPCG(1, 2))
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for py := range h {
 		for px := range w {
 			c := at(float64(px)/float64(w), float64(py)/float64(h))
 			grain := (r.Float64() - 0.5) * 0.025
-			m.SetRGBA(px, py, color.RGBA{channel(c[0] + grain), channel(c[1] + grain), channel(c[2] + grain), 255})
+			m.SetRGBA(px, py, color.RGBA{channelByte(c[0] + grain), channelByte(c[1] + grain), channelByte(c[2] + grain), 255})
 		}
 	}
 	return m
 }
 
-func channel(v float64) uint8 { return uint8(255 * math.Max(0, math.Min(1, v))) }
+func channelByte(v float64) uint8 { return uint8(255 * math.Max(0, math.Min(1, v))) }
 
-// ridge is a line of hills.
-func ridge(x, seed float64) float64 {
+// ridgeHeight is a line of hills.
+func ridgeHeight(x, seed float64) float64 {
 	return 0.5*math.Sin(3*x+seed) + 0.25*math.Sin(7*x+2.3*seed) + 0.12*math.Sin(17*x+4.1*seed) + 0.03*math.Sin(53*x+seed)
 }
 
-func dunes(x, y float64) rgb {
-	sky := mix(rgb{0.16, 0.24, 0.48}, rgb{1, 0.66, 0.42}, y/0.55)
+func dunesScene(x, y float64) rgb {
+	sky := mixColours(rgb{0.16, 0.24, 0.48}, rgb{1, 0.66, 0.42}, y/0.55)
 	sun := math.Hypot((x-0.68)*1.5, y-0.38)
-	c := mix(sky, rgb{1, 0.93, 0.75}, math.Exp(-sun*sun*30))
+	c := mixColours(sky, rgb{1, 0.93, 0.75}, math.Exp(-sun*sun*30))
 	if sun < 0.055 {
 		c = rgb{1, 0.97, 0.86}
 	}
 	for i := range 6 {
 		depth := float64(i) / 5
-		top := 0.46 + 0.1*float64(i) + 0.075*ridge(x*(1.3-0.1*depth), 1.7*float64(i))
+		top := 0.46 + 0.1*float64(i) + 0.075*ridgeHeight(x*(1.3-0.1*depth), 1.7*float64(i))
 		if y < top {
 			continue
 		}
 		light := 0.5 + 0.5*math.Sin(9*x+3*float64(i)+22*(y-top))
-		c = mix(mix(rgb{0.86, 0.5, 0.38}, rgb{0.2, 0.1, 0.16}, depth), rgb{1, 0.76, 0.5}, 0.22*light*(1-depth)*math.Exp(-(y-top)*7))
+		c = mixColours(mixColours(rgb{0.86, 0.5, 0.38}, rgb{0.2, 0.1, 0.16}, depth), rgb{1, 0.76, 0.5}, 0.22*light*(1-depth)*math.Exp(-(y-top)*7))
 	}
 	return c
 }
 
-func harbour() func(x, y float64) rgb {
+func harbourScene() func(x, y float64) rgb {
 	r := rand.New(rand.NewPCG(7, 7))
 	type house struct{ left, right, top, tone float64 }
 	var houses []house
@@ -95,22 +95,22 @@ func harbour() func(x, y float64) rgb {
 	}
 	const shore = 0.6
 	above := func(x, y float64) rgb {
-		c := mix(rgb{0.03, 0.05, 0.14}, rgb{0.25, 0.3, 0.5}, y/shore)
+		c := mixColours(rgb{0.03, 0.05, 0.14}, rgb{0.25, 0.3, 0.5}, y/shore)
 		if d := math.Hypot((x-0.25)*1.5, y-0.16); d < 0.05 {
 			c = rgb{0.97, 0.96, 0.88}
 		} else {
-			c = mix(c, rgb{0.7, 0.72, 0.8}, 0.35*math.Exp(-d*9))
+			c = mixColours(c, rgb{0.7, 0.72, 0.8}, 0.35*math.Exp(-d*9))
 		}
 		for _, h := range houses {
 			if x < h.left || x >= h.right || y < h.top {
 				continue
 			}
-			c = mix(rgb{0.06, 0.07, 0.12}, rgb{0.17, 0.13, 0.17}, h.tone)
+			c = mixColours(rgb{0.06, 0.07, 0.12}, rgb{0.17, 0.13, 0.17}, h.tone)
 			col, row := math.Floor((x-h.left)*110), math.Floor((y-h.top)*75)
 			inX, inY := math.Mod((x-h.left)*110, 1), math.Mod((y-h.top)*75, 1)
 			lit := math.Mod(math.Sin(col*12.9+row*78.2+h.tone*40)*43758, 1)
 			if inX > 0.35 && inX < 0.8 && inY > 0.3 && inY < 0.75 && lit > 0.35 {
-				c = mix(rgb{1, 0.8, 0.42}, rgb{0.85, 0.9, 1}, h.tone*0.7)
+				c = mixColours(rgb{1, 0.8, 0.42}, rgb{0.85, 0.9, 1}, h.tone*0.7)
 			}
 		}
 		return c
@@ -122,11 +122,11 @@ func harbour() func(x, y float64) rgb {
 		d := y - shore
 		wave := 0.012 * d * math.Sin(190*d/(0.12+d)+11*x) * 6
 		c := above(math.Max(0, math.Min(0.999, x+wave)), math.Max(0, shore-d*1.1+wave))
-		return mix(c, rgb{0.02, 0.05, 0.1}, 0.35+0.5*d)
+		return mixColours(c, rgb{0.02, 0.05, 0.1}, 0.35+0.5*d)
 	}
 }
 
-func lights() func(x, y float64) rgb {
+func lightsScene() func(x, y float64) rgb {
 	r := rand.New(rand.NewPCG(3, 9))
 	type disc struct {
 		x, y, radius, bright float64
@@ -139,7 +139,7 @@ func lights() func(x, y float64) rgb {
 	}
 	return func(x, y float64) rgb {
 		y *= 1.5
-		c := mix(rgb{0.05, 0.03, 0.12}, rgb{0.1, 0.04, 0.06}, y/1.5)
+		c := mixColours(rgb{0.05, 0.03, 0.12}, rgb{0.1, 0.04, 0.06}, y/1.5)
 		for _, d := range discs {
 			dist := math.Hypot(x-d.x, y-d.y) / d.radius
 			if dist > 1.1 {

@@ -90,7 +90,7 @@ func Page(ring *signedurl.Keyring) (http.Handler, error) {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, map[string][]shot{"Shown": shots(ring, shown), "More": shots(ring, more)}); err != nil {
+	if err := t.Execute(&b, map[string][]shot{"Shown": signedShots(ring, shown), "More": signedShots(ring, more)}); err != nil {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -110,7 +110,7 @@ func Page(ring *signedurl.Keyring) (http.Handler, error) {
 	}), nil
 }
 
-func shots(ring *signedurl.Keyring, samples []sample) []shot {
+func signedShots(ring *signedurl.Keyring, samples []sample) []shot {
 	var out []shot
 	for _, s := range samples {
 		req := signedurl.Request{Source: "local:///samples/" + s.name + ".jpg", Params: s.params}

@@ -55,7 +55,7 @@ func (u URL) Options(options string) URL {
 			u = u.Preset(strings.Split(names, ":")...)
 			continue
 		}
-		if err := d.option(&u.r, segment, nil); err != nil {
+		if err := d.applyOption(&u.r, segment, nil); err != nil {
 			u.err = err
 			return u
 		}
@@ -64,12 +64,12 @@ func (u URL) Options(options string) URL {
 }
 
 // Fit has the picture fit into a box, in pixels; 0 for a side that follows.
-func (u URL) Fit(width, height int) URL { return u.resize(transform.Fit, width, height) }
+func (u URL) Fit(width, height int) URL { return u.withBox(transform.Fit, width, height) }
 
 // Fill has the picture cover a box, in pixels, and cuts what sticks out.
-func (u URL) Fill(width, height int) URL { return u.resize(transform.Fill, width, height) }
+func (u URL) Fill(width, height int) URL { return u.withBox(transform.Fill, width, height) }
 
-func (u URL) resize(m transform.ResizeMode, width, height int) URL {
+func (u URL) withBox(m transform.ResizeMode, width, height int) URL {
 	u.r.Params.Mode, u.r.Params.Width, u.r.Params.Height = m, width, height
 	return u
 }
@@ -156,7 +156,7 @@ func (u URL) Path() (string, error) {
 	u.r.Params = params
 	path := u.r.Path(u.b.Plain)
 	if u.b.SourceKey != nil {
-		if path, err = u.encrypted(); err != nil {
+		if path, err = u.encryptedPath(); err != nil {
 			return "", err
 		}
 	}
@@ -174,8 +174,8 @@ func (u URL) Path() (string, error) {
 	return "/" + u.b.Keyring.Sign(path) + path, nil
 }
 
-// encrypted is the path with the source encrypted.
-func (u URL) encrypted() (string, error) {
+// encryptedPath is the path of the URL with its source encrypted.
+func (u URL) encryptedPath() (string, error) {
 	segment, err := EncryptSource(u.b.SourceKey, u.r.Source)
 	if err != nil {
 		return "", err
@@ -202,7 +202,7 @@ func (u URL) URL() (string, error) {
 func (u URL) SrcSet(widths ...int) (string, error) {
 	var b strings.Builder
 	for i, w := range widths {
-		one, err := u.width(w).URL()
+		one, err := u.withWidth(w).URL()
 		if err != nil {
 			return "", err
 		}
@@ -214,8 +214,8 @@ func (u URL) SrcSet(widths ...int) (string, error) {
 	return b.String(), nil
 }
 
-// width is u at another width; a height given goes along with it.
-func (u URL) width(w int) URL {
+// withWidth is u at another width. A height, if there is one, keeps the proportions.
+func (u URL) withWidth(w int) URL {
 	p := &u.r.Params
 	if p.Width > 0 && p.Height > 0 {
 		p.Height = max(1, (p.Height*w+p.Width/2)/p.Width)
@@ -230,7 +230,7 @@ func (u URL) Img(alt, sizes string, widths ...int) (string, error) {
 	if len(widths) == 0 {
 		return "", fmt.Errorf("%w: a srcset needs a width", ErrBadArgument)
 	}
-	src, err := u.width(widths[len(widths)-1]).URL()
+	src, err := u.withWidth(widths[len(widths)-1]).URL()
 	if err != nil {
 		return "", err
 	}

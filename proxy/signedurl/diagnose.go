@@ -34,8 +34,8 @@ func (k *Keyring) Diagnose(target, prefix string) Diagnosis {
 	if path == "" {
 		return Diagnosis{Mistakes: []string{wrong}}
 	}
-	if v, err := k.Verify(path); err == nil && !unsigned(path) {
-		d := splits(path)[0].diagnosis()
+	if v, err := k.Verify(path); err == nil && !isUnsigned(path) {
+		d := signatureSplits(path)[0].startDiagnosis()
 		if v.path != d.Signed {
 			d.Signed, d.Damage = v.path, "" // signed as it came
 		}
@@ -43,15 +43,15 @@ func (k *Keyring) Diagnose(target, prefix string) Diagnosis {
 		return d
 	}
 	var best Diagnosis
-	for _, s := range splits(path) {
-		mistakes := k.mistakes(s.signature, s.rest, query(target), prefix)
+	for _, s := range signatureSplits(path) {
+		mistakes := k.findMistakes(s.signature, s.rest, queryOf(target), prefix)
 		if len(mistakes) > 0 && (best.Mistakes == nil || len(mistakes) < len(best.Mistakes)) {
-			best = s.diagnosis()
+			best = s.startDiagnosis()
 			best.Mistakes = mistakes
 		}
 	}
 	if best.Mistakes == nil {
-		best = byForm(path, k.size)
+		best = diagnoseForm(path, k.size)
 	}
 	best.Want = k.Sign(best.Signed)
 	return best
@@ -64,7 +64,7 @@ func DiagnoseForm(target, prefix string, size int) Diagnosis {
 	if path == "" {
 		return Diagnosis{Mistakes: []string{wrong}}
 	}
-	d := byForm(path, size)
+	d := diagnoseForm(path, size)
 	d.Valid = len(d.Mistakes) == 0
 	return d
 }
@@ -77,57 +77,58 @@ func pathBehind(target, prefix string) (path, wrong string) {
 	return "/" + strings.TrimPrefix(PathOf(path), "/"), ""
 }
 
-// unsigned: the path begins with options or a source.
-func unsigned(path string) bool {
+// isUnsigned says that a path begins with options or a source instead of a signature.
+func isUnsigned(path string) bool {
 	first, _, more := strings.Cut(path[1:], "/")
 	return !more || strings.Contains(first, ":") || first == strings.TrimSuffix(plainPrefix, "/")
 }
 
-const missing = "there is no signature: the first segment of the path must be one, " +
+const noSignature = "there is no signature: the first segment of the path must be one, " +
 	"or any text where the server runs with --insecure"
 
-// byForm is what can be said of a signature by its form.
-func byForm(path string, size int) Diagnosis {
-	if unsigned(path) {
-		return Diagnosis{Signed: path, Mistakes: []string{missing}}
+// diagnoseForm says what is wrong with the form of a signature.
+func diagnoseForm(path string, size int) Diagnosis {
+	if isUnsigned(path) {
+		return Diagnosis{Signed: path, Mistakes: []string{noSignature}}
 	}
-	all := splits(path)
+	all := signatureSplits(path)
 	s := all[0]
-	if len(all) > 1 && len(misformed(s.signature, size)) > 0 {
+	if len(all) > 1 && len(formMistakes(s.signature, size)) > 0 {
 		for _, other := range all[1:] {
-			if len(bare(other.signature)) == base64.RawURLEncoding.EncodedLen(size) {
+			if len(bareSignature(other.signature)) == base64.RawURLEncoding.EncodedLen(size) {
 				s = other
 			}
 		}
 	}
-	d := s.diagnosis()
-	d.Mistakes = misformed(s.signature, size)
+	d := s.startDiagnosis()
+	d.Mistakes = formMistakes(s.signature, size)
 	return d
 }
 
-// split is a way to cut a path in two. rest begins with its slash.
-type split struct{ signature, rest string }
+// signatureSplit is a way to cut a path into a signature and the signed rest, which
+// begins with its slash.
+type signatureSplit struct{ signature, rest string }
 
-func (s split) diagnosis() Diagnosis {
+func (s signatureSplit) startDiagnosis() Diagnosis {
 	d := Diagnosis{Signed: Repair(s.rest)}
 	if d.Signed != s.rest {
-		d.Damage = "a proxy or CDN on the way changed the path: " + damage(s.rest)
+		d.Damage = "a proxy or CDN on the way changed the path: " + describeDamage(s.rest)
 	}
 	return d
 }
 
-// splits are the cut at the first slash, and those at later ones that have a
-// signature in base64's standard alphabet, with slashes in it, before them.
-func splits(path string) []split {
+// signatureSplits gives the cut at the first slash, and cuts at later ones where the
+// signature may be in base64's standard alphabet, which has slashes.
+func signatureSplits(path string) []signatureSplit {
 	path = path[1:]
-	var all []split
+	var all []signatureSplit
 	for i := range len(path) {
 		if path[i] != '/' {
 			continue
 		}
-		s := split{path[:i], path[i:]}
-		n := len(bare(s.signature))
-		standard := n >= shortest && strings.Trim(unescape(s.signature), standardAlphabet) == ""
+		s := signatureSplit{path[:i], path[i:]}
+		n := len(bareSignature(s.signature))
+		standard := n >= shortest && strings.Trim(unescapeSignature(s.signature), standardAlphabet) == ""
 		if len(all) == 0 || standard {
 			all = append(all, s)
 		}
@@ -136,7 +137,7 @@ func splits(path string) []split {
 		}
 	}
 	if len(all) == 0 {
-		return []split{{path, ""}}
+		return []signatureSplit{{path, ""}}
 	}
 	return all
 }
@@ -147,47 +148,47 @@ const (
 	shortest, longest = 11, 43
 )
 
-func unescape(signature string) string {
+func unescapeSignature(signature string) string {
 	if s, err := url.PathUnescape(signature); err == nil {
 		return s
 	}
 	return signature
 }
 
-// bare is a signature in the alphabet of URLs and without padding.
-func bare(signature string) string {
-	return strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(unescape(signature)), "=")
+// bareSignature gives a signature in the alphabet of base64url, without padding.
+func bareSignature(signature string) string {
+	return strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(unescapeSignature(signature)), "=")
 }
 
-func damage(path string) string {
+func describeDamage(path string) string {
 	if strings.Contains(path, "/plain/") && repairSource(path[strings.Index(path, "/plain/"):]) != path[strings.Index(path, "/plain/"):] {
 		return "it folded the slashes behind the source's scheme into one"
 	}
 	return "it escaped colons as %3A"
 }
 
-func query(target string) string {
+func queryOf(target string) string {
 	if i := strings.IndexByte(target, '?'); i >= 0 {
 		return target[i:]
 	}
 	return ""
 }
 
-// guess is a way of doing something; the first one of a kind is the right one
-// and has no name.
+// guess is a text that a client may have signed, and the mistake that it made; a guess
+// without a mistake is right.
 type guess struct {
 	mistake string
 	text    string
 }
 
-// mistakes tries every way of writing a signature, of every path, by every
-// use of the keys, those with one mistake before those with several.
-func (k *Keyring) mistakes(signature, path, query, prefix string) []string {
+// findMistakes tries all encodings of a signature, of all guesses of the path, by all
+// uses of the keys, and gives the fewest mistakes that explain the signature.
+func (k *Keyring) findMistakes(signature, path, query, prefix string) []string {
 	var best []string
 	for _, p := range pathGuesses(path, query, prefix) {
 		for _, m := range k.macGuesses() {
 			sum := m.mac(p.text)
-			how, ok := k.writtenAs(signature, sum)
+			how, ok := k.encodingMistakes(signature, sum)
 			if !ok {
 				continue
 			}
@@ -282,10 +283,9 @@ const (
 	inPadding = "the padding was kept: the signature ends before the ="
 )
 
-// inStandard are the mistakes of a signature that is right in another way of
-// writing base64.
-func inStandard(signature string) (mistakes []string) {
-	text := unescape(signature)
+// alphabetMistakes gives the mistakes of a signature in another form of base64.
+func alphabetMistakes(signature string) (mistakes []string) {
+	text := unescapeSignature(signature)
 	switch {
 	case strings.Contains(signature, "/"):
 		mistakes = append(mistakes, "it is in base64's standard alphabet, and its / splits the path: + is - and / is _ in a URL")
@@ -298,10 +298,10 @@ func inStandard(signature string) (mistakes []string) {
 	return mistakes
 }
 
-// misformed says what is wrong with a signature whatever it signs.
-func misformed(signature string, size int) []string {
-	mistakes := inStandard(signature)
-	text := bare(signature)
+// formMistakes says what is wrong with a signature, whatever path it is of.
+func formMistakes(signature string, size int) []string {
+	mistakes := alphabetMistakes(signature)
+	text := bareSignature(signature)
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	_, notHex := hex.DecodeString(text)
 	switch {
@@ -317,14 +317,15 @@ func misformed(signature string, size int) []string {
 	return mistakes
 }
 
-// writtenAs says how a signature was written, if it is of a sum.
-func (k *Keyring) writtenAs(signature string, sum []byte) (mistakes []string, ok bool) {
+// encodingMistakes says how a signature of sum was encoded. ok is false where the
+// signature is not of sum.
+func (k *Keyring) encodingMistakes(signature string, sum []byte) (mistakes []string, ok bool) {
 	full, want := base64.RawURLEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum[:k.size])
-	text, written := bare(signature), strings.ToLower(unescape(signature))
+	text, written := bareSignature(signature), strings.ToLower(unescapeSignature(signature))
 	if signature == want {
 		return nil, true
 	}
-	mistakes = inStandard(signature)
+	mistakes = alphabetMistakes(signature)
 	switch {
 	case text == want:
 	case written == hex.EncodeToString(sum), written == hex.EncodeToString(sum[:k.size]):
@@ -335,7 +336,7 @@ func (k *Keyring) writtenAs(signature string, sum []byte) (mistakes []string, ok
 		mistakes = append(mistakes, fmt.Sprintf("all 32 bytes of it were kept: this server's signatures have %d (--signature-size)", k.size))
 	case strings.HasPrefix(full, text):
 		mistakes = append(mistakes, fmt.Sprintf("it was cut to %d characters: cut the bytes to %d before encoding them", len(text), k.size))
-	case cutBytes(text, sum):
+	case isTruncated(text, sum):
 		mistakes = append(mistakes, fmt.Sprintf("it was cut to another number of bytes: this server's signatures have %d (--signature-size)", k.size))
 	default:
 		return nil, false
@@ -343,8 +344,8 @@ func (k *Keyring) writtenAs(signature string, sum []byte) (mistakes []string, ok
 	return mistakes, true
 }
 
-// cutBytes says whether a text is the beginning of a sum, by whole bytes.
-func cutBytes(text string, sum []byte) bool {
+// isTruncated says that a signature has the first bytes of sum alone.
+func isTruncated(text string, sum []byte) bool {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	return err == nil && len(b) >= 6 && len(b) < len(sum) && string(b) == string(sum[:len(b)])
 }

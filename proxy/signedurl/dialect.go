@@ -68,10 +68,10 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 		return nil, fmt.Errorf("a source key must have 16, 24 or 32 bytes, got %d", len(cfg.SourceKey))
 	}
 	for _, name := range cfg.Ignored {
-		if _, ok := paid[name]; !ok {
+		if _, ok := ignorableOptions[name]; !ok {
 			return nil, fmt.Errorf("option %s cannot be ignored; these can: %s", transform.Quote(name), strings.Join(Ignorable(), ", "))
 		}
-		for _, same := range paid[name] {
+		for _, same := range ignorableOptions[name] {
 			d.ignored[same] = true
 		}
 	}
@@ -97,7 +97,7 @@ func (d *Dialect) checkPresets() error {
 			return fmt.Errorf("preset %s: a name must not be empty or contain a slash or the separator", transform.Quote(name))
 		}
 		var r Request
-		if err := d.preset(&r, name, nil); err != nil {
+		if err := d.applyPreset(&r, name, nil); err != nil {
 			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
 		}
 		if _, err := r.Params.Normalize(); err != nil {
@@ -114,8 +114,9 @@ func (d *Dialect) separator() string {
 	return d.cfg.Separator
 }
 
-// preset applies one; within are those that it was named by.
-func (d *Dialect) preset(r *Request, name string, within []string) error {
+// applyPreset applies a preset. within are the presets that name it, which it must
+// not name itself.
+func (d *Dialect) applyPreset(r *Request, name string, within []string) error {
 	options, ok := d.cfg.Presets[name]
 	switch {
 	case !ok:
@@ -125,23 +126,23 @@ func (d *Dialect) preset(r *Request, name string, within []string) error {
 	}
 	within = append(within, name)
 	for segment := range strings.SplitSeq(strings.Trim(options, "/"), "/") {
-		if err := d.option(r, segment, within); err != nil {
+		if err := d.applyOption(r, segment, within); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// option reads one segment, "name:arg:arg". within are the presets that it
-// stands in, nil where it stands in a path.
-func (d *Dialect) option(r *Request, segment string, within []string) error {
+// applyOption applies one segment, "name:arg:arg". within are the presets that have
+// it, nil for a segment of a path.
+func (d *Dialect) applyOption(r *Request, segment string, within []string) error {
 	parts := strings.Split(segment, d.separator())
 	name, args := parts[0], parts[1:]
 	if slices.Contains(presetUsage.Names, name) {
 		if within == nil && d.allowed != nil && !d.allowed[presetUsage.Names[0]] {
 			return notAllowed(name)
 		}
-		return d.named(r, args, within)
+		return d.applyPresets(r, args, within)
 	}
 	o, ok := setters[name]
 	switch {
@@ -165,7 +166,7 @@ func (d *Dialect) option(r *Request, segment string, within []string) error {
 		args[i] = decoded
 	}
 	if o.long == "format" {
-		if r.auto(args[0]) {
+		if r.setAutoFormat(args[0]) {
 			return nil
 		}
 	}
@@ -178,8 +179,8 @@ func (d *Dialect) option(r *Request, segment string, within []string) error {
 // autoFormat stands for the format that the client takes best.
 const autoFormat = "auto"
 
-// auto takes a format's name that leaves it open.
-func (r *Request) auto(name string) bool {
+// setAutoFormat leaves the format to the client if the name says so.
+func (r *Request) setAutoFormat(name string) bool {
 	r.Auto = name == autoFormat
 	if r.Auto {
 		r.Params.Format = transform.FormatUnknown
@@ -191,13 +192,13 @@ func (r *Request) auto(name string) bool {
 var presetUsage = transform.Usage{Names: []string{"preset", "pr"}, Args: "name:…", Default: "`default`, if it exists",
 	Text: "Applies named sets of options from the settings of the server (`--presets`), as if they were written here."}
 
-// named applies presets by their names.
-func (d *Dialect) named(r *Request, names, within []string) error {
+// applyPresets applies presets by their names.
+func (d *Dialect) applyPresets(r *Request, names, within []string) error {
 	for _, name := range names {
 		if name == "" {
 			continue
 		}
-		if err := d.preset(r, name, within); err != nil {
+		if err := d.applyPreset(r, name, within); err != nil {
 			return err
 		}
 	}
@@ -217,19 +218,19 @@ func (d *Dialect) Parse(v Verified) (Request, error) { return d.ParseUnsigned(v.
 func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 	var r Request
 	if _, ok := d.cfg.Presets[defaultPreset]; ok {
-		if err := d.preset(&r, defaultPreset, nil); err != nil {
+		if err := d.applyPreset(&r, defaultPreset, nil); err != nil {
 			return Request{}, err
 		}
 	}
-	rest, err := d.options(&r, strings.TrimPrefix(path, "/"))
+	rest, err := d.readOptions(&r, strings.TrimPrefix(path, "/"))
 	if err != nil {
 		return Request{}, err
 	}
-	ext, err := d.source(&r, rest)
+	ext, err := d.readSource(&r, rest)
 	if err != nil {
 		return Request{}, err
 	}
-	if ext != "" && !r.Params.Raw && !r.auto(ext) { // the extension speaks last
+	if ext != "" && !r.Params.Raw && !r.setAutoFormat(ext) { // the extension speaks last
 		f, ok := transform.ParseFormat(ext)
 		if !ok {
 			hint := ""
@@ -246,17 +247,17 @@ func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 	return r, nil
 }
 
-// options reads what stands before the source and gives the rest: the first
-// segment without a separator begins the source. A segment whose colons are all
-// escaped is an option, too: a client may have signed them so.
-func (d *Dialect) options(r *Request, rest string) (string, error) {
+// readOptions applies the segments before the source and gives the rest of the path.
+// The first segment without a separator begins the source. A segment whose colons
+// are all escaped is an option, too: a client may have signed it in that form.
+func (d *Dialect) readOptions(r *Request, rest string) (string, error) {
 	noSource := fmt.Errorf("%w: the source is missing after the options", ErrMalformed)
 	if d.cfg.OnlyPresets {
 		names, tail, more := strings.Cut(rest, "/")
 		if !more {
 			return "", noSource
 		}
-		return tail, d.named(r, strings.Split(d.withColons(names), d.separator()), nil)
+		return tail, d.applyPresets(r, strings.Split(d.withColons(names), d.separator()), nil)
 	}
 	for first := true; ; first = false {
 		segment, tail, more := strings.Cut(rest, "/")
@@ -273,7 +274,7 @@ func (d *Dialect) options(r *Request, rest string) (string, error) {
 		if !more {
 			return "", noSource
 		}
-		if err := d.option(r, segment, nil); err != nil {
+		if err := d.applyOption(r, segment, nil); err != nil {
 			return "", err
 		}
 		rest = tail

@@ -117,7 +117,7 @@ func (k *Keyring) Verify(target string) (Verified, error) {
 		return Verified{}, ErrSignature
 	}
 	for _, path := range spellings {
-		if k.fits(sum, path) {
+		if k.matchesAnyKey(sum, path) {
 			return Verified{path}, nil
 		}
 	}
@@ -133,7 +133,7 @@ func Spellings(path string) []string {
 	return []string{path}
 }
 
-func (k *Keyring) fits(sum []byte, path string) (fits bool) {
+func (k *Keyring) matchesAnyKey(sum []byte, path string) (fits bool) {
 	for _, p := range k.pairs {
 		if hmac.Equal(sum, k.mac(p, path)) {
 			fits = true

@@ -13,15 +13,15 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// option is an option about a request instead of its picture.
-type option struct {
+// requestOption is an option about the request instead of the image.
+type requestOption struct {
 	transform.Usage
 	set  func(r *Request, args []string) error
 	text func(r Request) string
 }
 
-// own are the options that are not of transform's.
-var own = []option{cacheBusterOption, tagsOption, expiresOption, filenameOption, attachmentOption,
+// requestOptions are all of them, in the order of canonical texts.
+var requestOptions = []requestOption{cacheBusterOption, tagsOption, expiresOption, filenameOption, attachmentOption,
 	maxPixelsOption, maxBytesOption, maxFramesOption, maxFramePixelsOption}
 
 // Options tells of every option of the dialect, those of the picture first.
@@ -31,7 +31,7 @@ func Options() []transform.Usage {
 		all = append(all, o.Usage)
 	}
 	all = append(all, presetUsage)
-	for _, o := range own {
+	for _, o := range requestOptions {
 		all = append(all, o.Usage)
 	}
 	return all
@@ -53,7 +53,7 @@ var setters = func() map[string]setter {
 			table[name] = setter{o.Names[0], o.Most, func(r *Request, args []string) error { return o.Set(&r.Params, args) }}
 		}
 	}
-	for _, o := range own {
+	for _, o := range requestOptions {
 		for _, name := range o.Names {
 			table[name] = setter{o.Names[0], o.Most, o.set}
 		}
@@ -61,7 +61,7 @@ var setters = func() map[string]setter {
 	return table
 }()
 
-var cacheBusterOption = option{
+var cacheBusterOption = requestOption{
 	Usage: transform.Usage{Names: []string{"cachebuster", "cb"}, Args: "text", Most: 1, Default: "none",
 		Text: "Any text. Another text is another cache entry. Results with a cachebuster are fresh for a year and are " +
 			"sent as `immutable`."},
@@ -74,7 +74,7 @@ var cacheBusterOption = option{
 
 const maxTags, maxTag = 16, 64
 
-var tagsOption = option{
+var tagsOption = requestOption{
 	Usage: transform.Usage{Names: []string{"cache_tags", "ct"}, Args: "tag:tag:…", Most: maxTags, Default: "none",
 		Text: fmt.Sprintf("Up to %d tags by which the result can be purged, each of up to %d letters, digits, `.`, `_` "+
 			"and `-`. Upper and lower case are the same.", maxTags, maxTag)},
@@ -94,7 +94,7 @@ var tagsOption = option{
 	text: func(r Request) string { return strings.ReplaceAll(r.Tags, " ", ":") },
 }
 
-var expiresOption = option{
+var expiresOption = requestOption{
 	Usage: transform.Usage{Names: []string{"expires", "exp"}, Args: "seconds", Most: 1, Default: "never",
 		Text: "Unix time in seconds. After it the URL returns a 404."},
 	set: func(r *Request, args []string) error {
@@ -105,13 +105,13 @@ var expiresOption = option{
 		r.Expires = n
 		return nil
 	},
-	text: func(r Request) string { return integer(r.Expires) },
+	text: func(r Request) string { return formatInteger(r.Expires) },
 }
 
 // maxFilename is what file systems take, in bytes.
 const maxFilename = 255
 
-var filenameOption = option{
+var filenameOption = requestOption{
 	Usage: transform.Usage{Names: []string{"filename", "fn"}, Args: "name:encoded", Most: 2, Default: "name of the source",
 		Text: "Name under which browsers save the image, up to 255 bytes. The extension of the format is appended. " +
 			"`encoded` 1 means that the name is in base64url."},
@@ -144,7 +144,7 @@ var filenameOption = option{
 	},
 }
 
-var attachmentOption = option{
+var attachmentOption = requestOption{
 	Usage: transform.Usage{Names: []string{"return_attachment", "att"}, Args: "switch", Most: 1, Default: "0",
 		Text: "1 makes browsers save the image instead of displaying it."},
 	set: func(r *Request, args []string) (err error) {
@@ -161,36 +161,36 @@ var attachmentOption = option{
 
 const needsPermission = " Needs `--allow-security-options`, else the response is a 403."
 
-var maxPixelsOption = option{
+var maxPixelsOption = requestOption{
 	Usage: transform.Usage{Names: []string{"max_src_resolution", "msr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
 		Text: "Most megapixels of the source (width × height), instead of `--max-source-pixels`." + needsPermission},
-	set:  func(r *Request, args []string) error { return megapixels(&r.Limits.SourcePixels, args[0]) },
-	text: func(r Request) string { return inMegapixels(r.Limits.SourcePixels) },
+	set:  func(r *Request, args []string) error { return parseMegapixels(&r.Limits.SourcePixels, args[0]) },
+	text: func(r Request) string { return formatMegapixels(r.Limits.SourcePixels) },
 }
 
-var maxBytesOption = option{
+var maxBytesOption = requestOption{
 	Usage: transform.Usage{Names: []string{"max_src_file_size", "msfs"}, Args: "bytes", Most: 1, Default: "`--max-source-size`",
 		Text: "Largest source file. A value above `--max-source-size` has no effect." + needsPermission},
-	set:  func(r *Request, args []string) error { return positive(&r.Limits.SourceBytes, args[0]) },
-	text: func(r Request) string { return integer(r.Limits.SourceBytes) },
+	set:  func(r *Request, args []string) error { return parseCount(&r.Limits.SourceBytes, args[0]) },
+	text: func(r Request) string { return formatInteger(r.Limits.SourceBytes) },
 }
 
-var maxFramesOption = option{
+var maxFramesOption = requestOption{
 	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1, Default: "`--max-frames`",
 		Text: "Most frames of an animation that are used. It has no effect: results have one frame, and sources with more are not refused." + needsPermission},
-	set:  func(r *Request, args []string) error { return positive(&r.Limits.Frames, args[0]) },
-	text: func(r Request) string { return integer(r.Limits.Frames) },
+	set:  func(r *Request, args []string) error { return parseCount(&r.Limits.Frames, args[0]) },
+	text: func(r Request) string { return formatInteger(r.Limits.Frames) },
 }
 
-var maxFramePixelsOption = option{
+var maxFramePixelsOption = requestOption{
 	Usage: transform.Usage{Names: []string{"max_animation_frame_resolution", "mafr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
 		Text: "Most megapixels of a frame, if the source has several frames." + needsPermission},
-	set:  func(r *Request, args []string) error { return megapixels(&r.Limits.FramePixels, args[0]) },
-	text: func(r Request) string { return inMegapixels(r.Limits.FramePixels) },
+	set:  func(r *Request, args []string) error { return parseMegapixels(&r.Limits.FramePixels, args[0]) },
+	text: func(r Request) string { return formatMegapixels(r.Limits.FramePixels) },
 }
 
-// positive reads a whole number; 0 is none.
-func positive(to *int64, s string) error {
+// parseCount reads a whole number into to; 0 means none.
+func parseCount(to *int64, s string) error {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n > 1<<40 {
 		return fmt.Errorf("%s is not a whole number from 0 to %d", transform.Quote(s), int64(1)<<40)
@@ -201,8 +201,8 @@ func positive(to *int64, s string) error {
 
 const million = 1e6
 
-// megapixels reads a number of them into pixels; 0 is none.
-func megapixels(to *int64, s string) error {
+// parseMegapixels reads megapixels into a number of pixels; 0 means none.
+func parseMegapixels(to *int64, s string) error {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || strings.ContainsAny(s, "xXpP_") || !(f >= 0 && f <= million) {
 		return fmt.Errorf("%s is not a number of megapixels from 0 to %d", transform.Quote(s), int(million))
@@ -211,14 +211,14 @@ func megapixels(to *int64, s string) error {
 	return nil
 }
 
-func inMegapixels(n int64) string {
+func formatMegapixels(n int64) string {
 	if n == 0 {
 		return ""
 	}
 	return strconv.FormatFloat(float64(n)/million, 'g', -1, 64)
 }
 
-func integer(n int64) string {
+func formatInteger(n int64) string {
 	if n == 0 {
 		return ""
 	}

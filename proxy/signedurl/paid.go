@@ -7,10 +7,10 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// paid are options of imgproxy's paid edition that pictor does not have and
-// that may be passed over, as the picture is much the same without them. By
-// their long names, with all names.
-var paid = map[string][]string{
+// ignorableOptions are options of imgproxy's paid edition that pictor lacks and that an
+// operator may have ignored, as the image is much the same without them. Keys are
+// long names, values all names.
+var ignorableOptions = map[string][]string{
 	"resizing_algorithm": {"resizing_algorithm", "ra"},
 	"dpi":                {"dpi"},
 	"autoquality":        {"autoquality", "aq"},
@@ -22,9 +22,9 @@ var paid = map[string][]string{
 	"style":              {"style", "st"},
 }
 
-// refused are those that change a picture, so that leaving them out would
-// serve another one than was asked for.
-var refused = [][]string{
+// refusedOptions change the image, so that ignoring them would serve another image
+// than the URL asks for.
+var refusedOptions = [][]string{
 	{"objects_position", "obj_pos", "op"}, {"crop_objects"}, {"duotone", "dt"}, {"unsharp_masking", "ush"}, {"blur_areas", "ba"},
 	{"progressive_blur", "pbl"}, {"blur_detections", "bd"}, {"draw_detections", "dd"}, {"colorize", "col"}, {"gradient", "gr"},
 	{"watermark_url", "wmu"}, {"watermark_text", "wmt"}, {"watermark_size", "wms"}, {"watermark_rotate", "wm_rot", "wmr"},
@@ -35,7 +35,7 @@ var refused = [][]string{
 // Ignorable are the options that DialectConfig.Ignored takes.
 func Ignorable() []string {
 	var names []string
-	for name := range paid {
+	for name := range ignorableOptions {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -44,12 +44,12 @@ func Ignorable() []string {
 
 // unknownOption says what is known of an option that is not taken.
 func unknownOption(name string) error {
-	for long, names := range paid {
+	for long, names := range ignorableOptions {
 		if slices.Contains(names, name) {
 			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have; --ignore-options %s makes the server ignore it", ErrUnknownOption, transform.Quote(name), long)
 		}
 	}
-	for _, names := range refused {
+	for _, names := range refusedOptions {
 		if slices.Contains(names, name) {
 			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have", ErrUnknownOption, transform.Quote(name))
 		}

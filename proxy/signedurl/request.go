@@ -80,7 +80,7 @@ func (r Request) Canonical() string {
 	}
 	identity := r
 	identity.Expires, identity.Filename, identity.Attachment = 0, "", false
-	identity.writeOwn(&b)
+	identity.writeOptions(&b)
 	if r.Auto {
 		b.WriteString("f:" + autoFormat + "/")
 	}
@@ -103,9 +103,9 @@ func ParseUnsigned(path string) (Request, error) {
 	return d.ParseUnsigned(path)
 }
 
-// writeOwn writes the options that are about the request.
-func (r Request) writeOwn(b *strings.Builder) {
-	for _, o := range own {
+// writeOptions writes the options about the request instead of the image.
+func (r Request) writeOptions(b *strings.Builder) {
+	for _, o := range requestOptions {
 		if text := o.text(r); text != "" {
 			b.WriteString(o.Short() + ":" + text + "/")
 		}
@@ -128,7 +128,7 @@ func (r Request) Path(plain bool) string {
 		b.WriteString(s)
 		b.WriteByte('/')
 	}
-	r.writeOwn(&b)
+	r.writeOptions(&b)
 	b.WriteString(encodeSource(r.Source, ext, plain))
 	return b.String()
 }

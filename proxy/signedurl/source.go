@@ -12,8 +12,8 @@ import (
 
 const plainPrefix = "plain/"
 
-// source reads the end of a path into r.Source and returns the extension, "" for none.
-func (d *Dialect) source(r *Request, s string) (ext string, err error) {
+// readSource reads the end of a path into r.Source and gives the extension, "" for none.
+func (d *Dialect) readSource(r *Request, s string) (ext string, err error) {
 	if after, ok := strings.CutPrefix(s, plainPrefix); ok && after != "" {
 		r.Source, ext, err = plainSource(after)
 	} else if after, ok := strings.CutPrefix(s, encPrefix); ok && d.cfg.SourceKey != nil {
@@ -105,7 +105,7 @@ func encodeSource(source, ext string, plain bool) string {
 // escapePlain escapes what would end or change a plain source, and what no
 // request line holds.
 func escapePlain(s string) string {
-	escaped := escape(s, "%?@#\"<>\\^`{|} ")
+	escaped := percentEscape(s, "%?@#\"<>\\^`{|} ")
 	if withSlashes(escaped) != escaped { // it has no more slashes
 		escaped = strings.Replace(escaped, ":/", ":%2F", 1)
 	}
@@ -114,10 +114,10 @@ func escapePlain(s string) string {
 
 // escapeArgument escapes what would end an argument, too.
 func escapeArgument(s string) string {
-	return escape(s, ":/%?@#\"<>\\^`{|} ")
+	return percentEscape(s, ":/%?@#\"<>\\^`{|} ")
 }
 
-func escape(s, special string) string {
+func percentEscape(s, special string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(s) {

@@ -51,15 +51,15 @@ func (d *Dialect) ParseUnsigned(rest string) (signedurl.Request, error) {
 			signedurl.ErrMalformed)
 	}
 	p := parser{flavor: d.cfg.Flavor, rest: rest}
-	p.geometry()
-	filters := p.filters()
-	if err := p.image(); err != nil {
+	p.readGeometry()
+	filters := p.readFilters()
+	if err := p.readImage(); err != nil {
 		return signedurl.Request{}, err
 	}
 	for _, f := range filters {
-		p.filter(f)
+		p.applyFilter(f)
 	}
-	p.finish()
+	p.resolveSize()
 	params, err := p.r.Params.Normalize()
 	if err != nil {
 		return signedurl.Request{}, fmt.Errorf("%w: %v", signedurl.ErrBadArgument, err)
@@ -89,8 +89,8 @@ var (
 	paddingForm = regexp.MustCompile(`^(\d+)x(\d+)(?::(\d+)x(\d+))?$`)
 )
 
-// next takes the next segment if take makes something of it.
-func (p *parser) next(take func(segment string) bool) bool {
+// nextSegment moves behind the next segment if take accepts it.
+func (p *parser) nextSegment(take func(segment string) bool) bool {
 	segment, rest, ok := strings.Cut(p.rest, "/")
 	if !ok || !take(segment) {
 		return false
@@ -99,7 +99,8 @@ func (p *parser) next(take func(segment string) bool) bool {
 	return true
 }
 
-func is(words ...string) func(string) bool {
+// oneOf accepts a segment that is one of words.
+func oneOf(words ...string) func(string) bool {
 	return func(s string) bool {
 		for _, w := range words {
 			if s == w {
@@ -110,10 +111,10 @@ func is(words ...string) func(string) bool {
 	}
 }
 
-// word is is that keeps what it takes.
-func word(to *string, words ...string) func(string) bool {
+// storeOneOf accepts a segment that is one of words, and stores it.
+func storeOneOf(to *string, words ...string) func(string) bool {
 	return func(s string) bool {
-		ok := is(words...)(s)
+		ok := oneOf(words...)(s)
 		if ok {
 			*to = s
 		}
@@ -121,16 +122,16 @@ func word(to *string, words ...string) func(string) bool {
 	}
 }
 
-// geometry reads all segments before the filters.
-func (p *parser) geometry() {
+// readGeometry reads all segments before the filters.
+func (p *parser) readGeometry() {
 	params := &p.r.Params
-	p.next(is("debug"))
-	if p.next(is("meta")) {
+	p.nextSegment(oneOf("debug"))
+	if p.nextSegment(oneOf("meta")) {
 		p.r.Meta = []string{Thumbor: "thumbor", Imagor: "imagor"}[p.flavor]
 	}
-	p.next(p.trim)
-	p.next(p.crop)
-	p.next(func(s string) bool {
+	p.nextSegment(p.readTrim)
+	p.nextSegment(p.readCrop)
+	p.nextSegment(func(s string) bool {
 		m := fitForm.FindStringSubmatch(s)
 		if m == nil {
 			return false
@@ -143,42 +144,41 @@ func (p *parser) geometry() {
 	})
 	if !p.fitIn {
 		params.Mode = transform.Fill
-		if p.next(is("stretch")) {
+		if p.nextSegment(oneOf("stretch")) {
 			params.Mode = transform.Force
 		}
 	}
-	p.next(p.size)
+	p.nextSegment(p.readSize)
 	if p.flavor == Imagor {
-		p.next(p.padding)
+		p.nextSegment(p.readPadding)
 	}
-	p.next(word(&p.halign, "left", "center", "right"))
-	p.next(word(&p.valign, "top", "middle", "bottom"))
-	p.smart = p.next(is("smart"))
+	p.nextSegment(storeOneOf(&p.halign, "left", "center", "right"))
+	p.nextSegment(storeOneOf(&p.valign, "top", "middle", "bottom"))
+	p.smart = p.nextSegment(oneOf("smart"))
 }
 
-func (p *parser) trim(s string) bool {
+func (p *parser) readTrim(s string) bool {
 	m := trimForm.FindStringSubmatch(s)
 	if m == nil {
 		return false
 	}
 	t := &p.r.Params.Trim
 	t.On, t.Corner = true, m[1] == "bottom-right"
-	t.Threshold = tolerance(m[2])
+	t.Threshold = trimThreshold(m[2])
 	return true
 }
 
-// tolerance is a distance in the cube of colours, 0 to 442, as one of each
-// channel. A little is always allowed: a JPEG's border is never quite of one
-// colour.
-func tolerance(s string) float64 {
-	v, ok := within(s, 0, math.Inf(1))
+// trimThreshold converts a distance in the cube of colours, 0 to 442, into one of each
+// channel, at least 1: the border of a JPEG is never quite of one colour.
+func trimThreshold(s string) float64 {
+	v, ok := parseWithin(s, 0, math.Inf(1))
 	if !ok {
 		v = 0
 	}
 	return math.Max(1, math.Min(255, math.Round(v/math.Sqrt(3))))
 }
 
-func (p *parser) crop(s string) bool {
+func (p *parser) readCrop(s string) bool {
 	m := cropForm.FindStringSubmatch(s)
 	if m == nil {
 		return false
@@ -196,7 +196,7 @@ func (p *parser) crop(s string) bool {
 	return true
 }
 
-func (p *parser) size(s string) bool {
+func (p *parser) readSize(s string) bool {
 	m := sizeForm.FindStringSubmatch(s)
 	if m == nil {
 		return false
@@ -215,7 +215,7 @@ func (p *parser) size(s string) bool {
 	return true
 }
 
-func (p *parser) padding(s string) bool {
+func (p *parser) readPadding(s string) bool {
 	m := paddingForm.FindStringSubmatch(s)
 	if m == nil {
 		return false
@@ -231,8 +231,8 @@ func (p *parser) padding(s string) bool {
 	return true
 }
 
-// image reads the source: the rest of the path.
-func (p *parser) image() error {
+// readImage reads the source: the rest of the path.
+func (p *parser) readImage() error {
 	s := p.rest
 	if encoded, ok := strings.CutPrefix(s, "b64:"); ok && p.flavor == Imagor {
 		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
@@ -259,8 +259,8 @@ func (p *parser) image() error {
 	return nil
 }
 
-// finish says what depends on several parts of a path.
-func (p *parser) finish() {
+// resolveSize sets mode, enlargement and gravity, which depend on several segments.
+func (p *parser) resolveSize() {
 	params := &p.r.Params
 	scaled := p.sized || params.ZoomX > 0
 	switch {
@@ -285,14 +285,14 @@ func (p *parser) finish() {
 	params.Gravity = transform.At(anchorOf(p.halign, p.valign))
 	switch {
 	case len(p.focal) > 0:
-		params.Gravity = p.focus()
+		params.Gravity = p.focalCentre()
 	case p.smart:
 		params.Gravity = transform.At(transform.Smart)
 	}
 }
 
-// focus is the middle of all focal points and regions.
-func (p *parser) focus() transform.Gravity {
+// focalCentre is the centre of all focal points and regions.
+func (p *parser) focalCentre() transform.Gravity {
 	var x, y float64
 	for _, f := range p.focal {
 		x, y = x+(f[0]+f[2])/2, y+(f[1]+f[3])/2

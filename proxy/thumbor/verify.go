@@ -55,7 +55,7 @@ func (d *Dialect) Verify(path string) (Verified, error) {
 			return Verified{rest, true}, nil
 		case d.cfg.Unsafe && first == "meta": // as Pollexor writes it without a key
 			return Verified{spelling, true}, nil
-		case d.fits(first, rest):
+		case d.matchesAnyKey(first, rest):
 			return Verified{rest, false}, nil
 		}
 	}
@@ -65,8 +65,8 @@ func (d *Dialect) Verify(path string) (Verified, error) {
 	return Verified{}, signedurl.ErrSignature
 }
 
-// fits says whether a hash, the = of which may be escaped, is one of rest.
-func (d *Dialect) fits(hash, rest string) (fits bool) {
+// matchesAnyKey says that a hash, with = escaped or not, is that of rest by one key.
+func (d *Dialect) matchesAnyKey(hash, rest string) (fits bool) {
 	given, err := url.PathUnescape(hash)
 	if err != nil {
 		return false
