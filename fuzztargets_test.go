@@ -23,7 +23,7 @@ var parsers = map[string][]string{
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
 	"proxy": {"keysOf", "Admin", "weightsOf", "negotiate", "requestID", "traceID", "decodeSourceMeta", "ServeHTTP",
 		"disposition"},
-	"proxy/ledger": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
+	"proxy/memstat": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
 	"proxy/origin": {"Check", "Identity", "Prefix", "parseFreshness", "completeRange", "appliedCodings", "tagsOf",
 		"redirectTarget", "keep", "metaOf", "wholeSize", "statusError", "matchesETag"},
 	"proxy/signedurl": {"Parse", "Verify", "Diagnose", "decryptSource", "Repair"},

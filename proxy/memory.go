@@ -5,7 +5,7 @@ import (
 	"runtime/metrics"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/ledger"
+	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -48,9 +48,9 @@ type Memory struct {
 	} `json:"sources"`
 	// Cgroup is what the kernel counts for the server's memory cgroup, which
 	// may hold others, too; nil where there is none.
-	Cgroup   *ledger.Figures `json:"cgroup,omitempty"`
-	Clients  int             `json:"clients"`
-	Pressure Pressure        `json:"pressure"`
+	Cgroup   *memstat.Figures `json:"cgroup,omitempty"`
+	Clients  int              `json:"clients"`
+	Pressure Pressure         `json:"pressure"`
 	// Problem is what kept some of the figures from being read.
 	Problem string `json:"problem,omitempty"`
 }
@@ -125,7 +125,7 @@ func (s *Server) Memory() Memory {
 	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(s.turns.waiting()), Clients: s.connections.Count(), Pressure: s.pressure.state()}
 	m.addProcesses(s.workers())
 	m.Sandbox = s.sandbox()
-	files, err := ledger.ReadFiles(sourceFiles)
+	files, err := memstat.ReadFiles(sourceFiles)
 	m.note(err)
 	m.Sources.Count, m.Sources.Bytes = files.Count, files.Bytes
 	if group, err := s.group.Read(); err == nil {
@@ -163,7 +163,7 @@ func (m *Memory) note(err error) {
 // takes nothing any more.
 func (m *Memory) addProcesses(workers []transform.Worker) {
 	look := func(p Process) (ok bool) {
-		share, err := ledger.ReadShare(p.PID)
+		share, err := memstat.ReadShare(p.PID)
 		if err != nil {
 			if p.Kind == "server" {
 				m.note(err)

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pictor-proxy/pictor/proxy/ledger"
+	"github.com/pictor-proxy/pictor/proxy/memstat"
 )
 
 // Estimates keep what is dealt out below what is there. Where memory runs
@@ -162,13 +162,13 @@ func (s *Server) look(now time.Time) {
 // realMemory is what the kernel cannot take back, and what of it is not
 // pictor's.
 func (s *Server) realMemory() (real, others int64, err error) {
-	own, err := ledger.ReadProcess(os.Getpid())
+	own, err := memstat.ReadProcess(os.Getpid())
 	if err != nil {
 		return 0, 0, err
 	}
 	anon := own.Anon
 	for _, w := range s.workers() {
-		if p, err := ledger.ReadProcess(w.PID); err == nil {
+		if p, err := memstat.ReadProcess(w.PID); err == nil {
 			anon += p.Anon
 		}
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -214,7 +214,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		// The last word of a fill may come after its answer.
 		if runtime.GOOS == "linux" {
 			r.until("all sources are closed", func() bool {
-				f, err := ledger.ReadFiles(sourceFiles)
+				f, err := memstat.ReadFiles(sourceFiles)
 				return err == nil && f.Count == 0
 			})
 		}

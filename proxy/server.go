@@ -15,8 +15,8 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
-	"github.com/pictor-proxy/pictor/proxy/ledger"
 	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
@@ -118,7 +118,7 @@ type Server struct {
 	relieved time.Time
 	// activity grows with whatever makes the heap grow.
 	activity  atomic.Int64
-	group     *ledger.Group
+	group     *memstat.Group
 	answers   *prometheus.CounterVec
 	sent      *prometheus.CounterVec
 	poison    *poison
@@ -167,7 +167,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.measure, s.shares.level = s.realMemory, 1
-	s.group, _ = ledger.FindGroup() // without one its figures are missing
+	s.group, _ = memstat.FindGroup() // without one its figures are missing
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pictor_answers_total",
 		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pictor-proxy/pictor/proxy/ledger"
+	"github.com/pictor-proxy/pictor/proxy/memstat"
 )
 
 // tree is what all processes of a server take: the proportional set size of
@@ -17,7 +17,7 @@ func (s *server) tree() int64 {
 	s.t.Helper()
 	var sum int64
 	for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
-		share, err := ledger.ReadShare(pid)
+		share, err := memstat.ReadShare(pid)
 		if err != nil {
 			continue // a worker that ends just now
 		}

@@ -1,4 +1,4 @@
-package ledger
+package memstat
 
 import (
 	"bytes"
@@ -74,13 +74,13 @@ func kilobytes(b []byte, into map[string]*int64) error {
 		text, ok := strings.CutSuffix(strings.TrimSpace(string(rest)), " kB")
 		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		if !ok || err != nil || n < 0 || n > math.MaxInt64>>10 {
-			return fmt.Errorf("ledger: the kernel gives %.20q for %s", rest, name)
+			return fmt.Errorf("memstat: the kernel gives %.20q for %s", rest, name)
 		}
 		*figure = n << 10
 		found++
 	}
 	if found < len(into) {
-		return fmt.Errorf("ledger: the kernel gives %d of %d figures", found, len(into))
+		return fmt.Errorf("memstat: the kernel gives %d of %d figures", found, len(into))
 	}
 	return nil
 }

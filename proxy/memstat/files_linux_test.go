@@ -1,4 +1,4 @@
-package ledger
+package memstat
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 )
 
 func TestReadFilesCountsThoseOfTheName(t *testing.T) {
-	for _, name := range []string{"ledger-test", "ledger-test", "ledger-test-other"} {
+	for _, name := range []string{"memstat-test", "memstat-test", "memstat-test-other"} {
 		fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 		if err != nil {
 			t.Fatal(err)
@@ -19,7 +19,7 @@ func TestReadFilesCountsThoseOfTheName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := ReadFiles("ledger-test")
+	f, err := ReadFiles("memstat-test")
 	if err != nil || f != (Files{2, 2000}) {
 		t.Errorf("%+v, %v", f, err)
 	}

@@ -1,4 +1,4 @@
-package ledger
+package memstat
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ type Figures struct {
 func (f Figures) Firm() int64 { return f.Anon + f.Shmem + f.Sock }
 
 // ErrNoGroup: there is no memory cgroup to be read here.
-var ErrNoGroup = errors.New("ledger: no memory cgroup")
+var ErrNoGroup = errors.New("memstat: no memory cgroup")
 
 // FindGroup finds the group in which this process is. The error wraps
 // ErrNoGroup.
@@ -125,13 +125,13 @@ func words(b []byte, into map[string]*int64) error {
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			return fmt.Errorf("ledger: the kernel gives %.20q for %s", text, name)
+			return fmt.Errorf("memstat: the kernel gives %.20q for %s", text, name)
 		}
 		*figure = n
 		found++
 	}
 	if found < len(into) {
-		return fmt.Errorf("ledger: the kernel gives %d of %d figures", found, len(into))
+		return fmt.Errorf("memstat: the kernel gives %d of %d figures", found, len(into))
 	}
 	return nil
 }
