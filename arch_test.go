@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"proxy/memory":          {"cache", "proxy/budget"},
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl"},
-	"cmd/pictor":            {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
+	"cmd/pictor":            {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},
 	"cmd/pictor/e2e":        {},
 }
 
@@ -56,7 +56,7 @@ var onlyIn = map[string][]string{
 	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},
 	"code.dny.dev/ssrf":                              {"proxy/origin"},
 	"github.com/KimMachineGun/automemlimit":          {}, // its root sets GOMEMLIMIT when imported
-	"github.com/KimMachineGun/automemlimit/memlimit": {"config"},
+	"github.com/KimMachineGun/automemlimit/memlimit": {"proxy/memory"},
 }
 
 type goPackage struct {

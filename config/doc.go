@@ -1,5 +1,4 @@
-// Package config is what an operator can set, and how one memory limit is
-// split.
+// Package config is what an operator can set.
 //
 // It guarantees:
 //   - every setting is declared once, as a field of Serve or of a struct
@@ -10,8 +9,7 @@
 //     means unset at each of these levels;
 //   - a value that does not parse is refused with the place it came from, and
 //     a key of the file that is no setting is refused by name;
-//   - secrets never appear in an error, in a log or in formatted output;
-//   - the parts of a Plan add up to no more than its limit.
+//   - secrets never appear in an error, in a log or in formatted output.
 //
 // It imports nothing of pictor and keeps no state.
 package config

@@ -90,7 +90,7 @@ func (p Pixels) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 type CacheSize int64
 
 const (
-	// CacheShare leaves the size to the Plan: a share of the limit.
+	// CacheShare leaves the size to the memory plan: a share of the limit.
 	CacheShare CacheSize = 0
 	// CacheOff is a tier that is not there.
 	CacheOff CacheSize = -1

@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
+// MaxWorkers is the most that Workers may be.
+const MaxWorkers = 256
+
 const (
-	maxWorkers = 256
-	maxSide    = 65535
+	maxSide = 65535
 
 	// Below these a size or a number of pixels is a forgotten unit: caches that
 	// hold next to nothing, and sources smaller than any photograph.
@@ -123,8 +125,8 @@ func (s *Serve) memory() []error {
 	if s.MemoryLimit < 0 {
 		problems = append(problems, fmt.Errorf("--memory-limit is %d: set it like 512MiB, or leave it out", s.MemoryLimit))
 	}
-	if s.Workers < 0 || s.Workers > maxWorkers {
-		problems = append(problems, fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, maxWorkers))
+	if s.Workers < 0 || s.Workers > MaxWorkers {
+		problems = append(problems, fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, MaxWorkers))
 	}
 	if s.WorkerJobs < 1 {
 		problems = append(problems, fmt.Errorf("--worker-jobs is %d: set it to 1 or more", s.WorkerJobs))

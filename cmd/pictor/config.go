@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // effective is config.Serve without its Validate, which kong would call first:
@@ -133,7 +134,7 @@ func inForce(cfg *config.Serve) map[string]holds {
 }
 
 func memoryInForce(cfg *config.Serve, found map[string]holds) {
-	limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
+	limit, from, err := memory.FindLimit(int64(cfg.MemoryLimit))
 	if err != nil {
 		return
 	}

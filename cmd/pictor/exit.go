@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // The exit codes, beside 0. docs/cli.md and exitHelp have them, too.
@@ -36,7 +37,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, config.ErrUsage):
 		return exitUsage
-	case errors.Is(err, config.ErrSetting), errors.Is(err, config.ErrLimit):
+	case errors.Is(err, config.ErrSetting), errors.Is(err, memory.ErrLimit):
 		return exitSetting
 	case errors.Is(err, errBind):
 		return exitBind

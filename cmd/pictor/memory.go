@@ -8,23 +8,25 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // makePlan splits the memory limit that holds now.
-func makePlan(cfg *config.Serve) (config.Plan, error) {
-	limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
+func makePlan(cfg *config.Serve) (memory.Plan, error) {
+	limit, from, err := memory.FindLimit(int64(cfg.MemoryLimit))
 	if err != nil {
-		return config.Plan{}, err
+		return memory.Plan{}, err
 	}
-	return config.NewPlan(planInput(cfg, limit, from))
+	return memory.NewPlan(planInput(cfg, limit, from))
 }
 
-func planInput(cfg *config.Serve, limit int64, from string) config.PlanInput {
-	return config.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, CacheMemory: cfg.CacheMemory, CacheDisk: cfg.CacheDisk}
+func planInput(cfg *config.Serve, limit int64, from string) memory.PlanInput {
+	return memory.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, MaxWorkers: config.MaxWorkers,
+		CacheMemory: int64(cfg.CacheMemory), CacheDisk: int64(cfg.CacheDisk)}
 }
 
 // shares hold Go's heap to its part, too, unless GOMEMLIMIT says otherwise.
-func shares(p config.Plan) proxy.Shares {
+func shares(p memory.Plan) proxy.Shares {
 	heap := p.GoLimit
 	if os.Getenv("GOMEMLIMIT") != "" {
 		heap = 0
@@ -47,22 +49,22 @@ const lookEvery = 5 * time.Second
 
 // followLimit splits the limit anew when it has changed. It runs for as long
 // as the process.
-func (p *parts) followLimit(cfg *config.Serve, plan config.Plan) {
+func (p *parts) followLimit(cfg *config.Serve, plan memory.Plan) {
 	known := plan.Limit
 	for range time.Tick(lookEvery) {
-		limit, from, err := config.FindLimit(int64(cfg.MemoryLimit))
+		limit, from, err := memory.FindLimit(int64(cfg.MemoryLimit))
 		if err != nil || limit == known {
 			continue // unreadable for a moment: what was known goes on
 		}
 		known = limit
 		in := planInput(cfg, limit, from)
-		plan, err := config.NewPlan(in)
-		if errors.Is(err, config.ErrLimit) {
+		plan, err := memory.NewPlan(in)
+		if errors.Is(err, memory.ErrLimit) {
 			// There is no stopping now that requests are under way: the
 			// least that can be done is to take as little as possible.
 			p.log.Error("memory limit is now too small: continuing with the smallest plan that works", "err", err)
 			in.Limit = in.Least()
-			plan, err = config.NewPlan(in)
+			plan, err = memory.NewPlan(in)
 		}
 		if err != nil {
 			p.log.Error("memory limit has changed and cannot be split: keeping the previous plan", "err", err)

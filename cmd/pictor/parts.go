@@ -12,6 +12,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/transform"
@@ -35,7 +36,7 @@ type parts struct {
 var errStarting = errors.New("starting: no worker is ready yet")
 
 // newParts makes them from the ground up, each by its share of the plan.
-func newParts(cfg *config.Serve, plan config.Plan, in *inputs, sandbox *worker.Sandbox, log *slog.Logger) (p *parts, err error) {
+func newParts(cfg *config.Serve, plan memory.Plan, in *inputs, sandbox *worker.Sandbox, log *slog.Logger) (p *parts, err error) {
 	p = &parts{log: log}
 	p.notReady.Store(&errStarting)
 	if p.origin, err = origin.New(origin.Config{
@@ -57,7 +58,7 @@ func newParts(cfg *config.Serve, plan config.Plan, in *inputs, sandbox *worker.S
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
 	}
-	c := worker.Config{Size: most, MaxJobs: cfg.WorkerJobs, Retain: config.Retain, Sandbox: sandbox, Log: log}
+	c := worker.Config{Size: most, MaxJobs: cfg.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log}
 	if p.pool, err = worker.New(c); err != nil {
 		return nil, err
 	}
@@ -70,12 +71,12 @@ func newParts(cfg *config.Serve, plan config.Plan, in *inputs, sandbox *worker.S
 }
 
 // settings are the server's, over the other parts.
-func (p *parts) settings(cfg *config.Serve, plan config.Plan, in *inputs) (settings proxy.Config, err error) {
+func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (settings proxy.Config, err error) {
 	settings = proxy.Config{
 		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
 		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources, SourceKeyIgnore: cfg.IgnoredParameters(),
-		Shares: shares(plan), LimitFor: config.LimitFor, LimitForSource: config.LimitForSource,
+		Shares: shares(plan), LimitFor: memory.LimitFor, LimitForSource: memory.LimitForSource,
 		QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,

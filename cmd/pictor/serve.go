@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
@@ -63,7 +64,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 }
 
 // serve answers requests until the process is told to end.
-func (cmd *serveCmd) serve(parts *parts, doors *doors, plan config.Plan) (ending, error) {
+func (cmd *serveCmd) serve(parts *parts, doors *doors, plan memory.Plan) (ending, error) {
 	log := parts.log
 	defer doors.serveAdmin(&cmd.Serve, parts.server, log)()
 	watching, stopWatching := context.WithCancel(context.Background())

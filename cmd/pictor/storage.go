@@ -9,6 +9,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // storage is what outlasts the process: the purge log and the disk cache. A part
@@ -22,7 +23,7 @@ type storage struct {
 
 // openStorage goes without a part that cannot be opened: an image is better
 // served from memory than not at all.
-func openStorage(cfg *config.Serve, plan config.Plan, log *slog.Logger) (*storage, error) {
+func openStorage(cfg *config.Serve, plan memory.Plan, log *slog.Logger) (*storage, error) {
 	st := &storage{}
 	st.openFolder(cfg, log)
 	if err := st.openClock(cfg, log); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // kept is a storage with pictures in it.
@@ -27,7 +28,7 @@ func keep(t *testing.T, state, dir string) *kept {
 	k := &kept{t: t}
 	cfg := &config.Serve{StateDir: state, CacheDir: dir, CacheDisk: 64 << 20, CacheSources: config.CacheShare}
 	var err error
-	if k.storage, err = openStorage(cfg, config.Plan{}, slog.New(slog.NewTextHandler(&k.said, nil))); err != nil {
+	if k.storage, err = openStorage(cfg, memory.Plan{}, slog.New(slog.NewTextHandler(&k.said, nil))); err != nil {
 		t.Fatal(err)
 	}
 	if k.results != nil {

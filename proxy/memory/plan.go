@@ -1,11 +1,13 @@
-package config
+package memory
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -70,10 +72,14 @@ type PlanInput struct {
 	Workers int
 	// MaxProcs is the number of processors; 0 means GOMAXPROCS.
 	MaxProcs int
-	// CacheMemory is the size of the cache tier in memory.
-	CacheMemory CacheSize
-	// CacheDisk is the size of the cache on disk, whose index is in memory.
-	CacheDisk CacheSize
+	// MaxWorkers is the most that Workers may be; 0 means that there is no bound.
+	MaxWorkers int
+	// CacheMemory is the size of the cache tier in memory, in bytes: 0 for a share
+	// of the limit, less for no such tier.
+	CacheMemory int64
+	// CacheDisk is the size of the cache on disk, whose index is in memory, in
+	// bytes: 0 or less for no such tier.
+	CacheDisk int64
 }
 
 // Plan splits a memory limit, all in bytes:
@@ -120,8 +126,12 @@ func NewPlan(in PlanInput) (Plan, error) {
 		in.MaxProcs = runtime.GOMAXPROCS(0)
 	}
 	in.Limit = min(in.Limit, maxLimit)
-	if in.Workers < 0 || in.Workers > maxWorkers {
-		return Plan{}, fmt.Errorf("%d workers: set --workers to 1 to %d, or to 0 for as many as fit", in.Workers, maxWorkers)
+	if in.MaxWorkers <= 0 {
+		in.MaxWorkers = math.MaxInt32
+	}
+	if in.Workers < 0 || in.Workers > in.MaxWorkers {
+		return Plan{}, fmt.Errorf("%d workers: set --workers to 1 to %d, or to 0 for as many as fit",
+			in.Workers, in.MaxWorkers)
 	}
 	p, ok := split(in)
 	if !ok {
@@ -141,7 +151,7 @@ func split(in PlanInput) (Plan, bool) {
 		Workers:     max(in.Workers, 1),
 		WorkerBase:  baseWorker,
 		Slack:       slack(in.Limit),
-		Cache:       max(int64(in.CacheMemory), 0),
+		Cache:       max(in.CacheMemory, 0),
 	}
 	if p.Cache > p.Limit/7*5 {
 		return Plan{}, false
@@ -151,9 +161,9 @@ func split(in PlanInput) (Plan, bool) {
 	if spare < 0 {
 		return Plan{}, false
 	}
-	p.Index = min(max(int64(in.CacheDisk), 0)/wiseRecord*recordBytes, p.Limit/128, spare/2)
+	p.Index = min(max(in.CacheDisk, 0)/wiseRecord*recordBytes, p.Limit/128, spare/2)
 	spare -= p.Index
-	if in.CacheMemory == CacheShare {
+	if in.CacheMemory == 0 {
 		tier := min(p.Limit/6, spare/2)
 		// The tier holds Cache and 0.4 × Cache of headroom.
 		p.Cache = tier / 7 * 5
@@ -163,7 +173,7 @@ func split(in PlanInput) (Plan, bool) {
 	p.Bodies = minBodies + more
 	p.Transform = p.Limit - p.Slack - p.Fixed - p.Connections - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Index - p.Bodies
 	if in.Workers == 0 {
-		p.staff(in.MaxProcs)
+		p.staff(min(in.MaxProcs, in.MaxWorkers))
 	}
 	p.GoLimit = serverHeap + p.Connections + p.Cache + p.CacheHeadroom + p.Index + p.Results()
 	return p, true
@@ -173,7 +183,7 @@ func split(in PlanInput) (Plan, bool) {
 // transform budget, out of which they are paid.
 func (p *Plan) staff(procs int) {
 	room := p.Transform + p.WorkerBase
-	n := min(room/(p.WorkerBase+wiseTransform), int64(procs), maxWorkers)
+	n := min(room/(p.WorkerBase+wiseTransform), int64(procs))
 	p.Workers = int(max(n, 1))
 	p.Transform = room - int64(p.Workers)*p.WorkerBase
 }
@@ -196,7 +206,7 @@ func headroom(cache int64) int64 { return cache / 5 * 2 }
 
 // least is what the input needs besides slack.
 func (in PlanInput) least() int64 {
-	cache := max(int64(in.CacheMemory), 0)
+	cache := max(in.CacheMemory, 0)
 	return serverHeap + hotFiles + connections(in.Limit) + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform + cache + headroom(cache)
 }
 
@@ -206,14 +216,14 @@ func (in PlanInput) tooSmall() error {
 		advice = append(advice, fmt.Sprintf("lower --workers (%d)", in.Workers))
 	}
 	if in.CacheMemory > 0 {
-		advice = append(advice, fmt.Sprintf("lower --cache-memory (%s)", in.CacheMemory))
+		advice = append(advice, fmt.Sprintf("lower --cache-memory (%s)", exactly(in.CacheMemory)))
 	}
 	from := ""
 	if in.LimitFrom != "" {
 		from = " (" + in.LimitFrom + ")"
 	}
 	return fmt.Errorf("%w: %s%s, and at least %s is needed; %s",
-		ErrLimit, Bytes(in.Limit), from, Bytes(in.Least()), strings.Join(advice, ", or "))
+		ErrLimit, exactly(in.Limit), from, exactly(in.Least()), strings.Join(advice, ", or "))
 }
 
 // Least is the smallest limit that works for the input, in whole MiB.
@@ -270,7 +280,7 @@ func LimitForSource(bytes int64) int64 {
 // leastLimit searches for the least limit, in whole MiB, that does; 0 where none does.
 func leastLimit(does func(Plan) bool) int64 {
 	n := sort.Search(maxLimit/mib, func(n int) bool {
-		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, CacheMemory: CacheOff, CacheDisk: maxLimit})
+		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, MaxWorkers: 1, CacheMemory: -1, CacheDisk: maxLimit})
 		return ok && does(p)
 	})
 	if n == maxLimit/mib {
@@ -338,4 +348,14 @@ func about(n int64) string {
 		value, unit = value/1024, "GiB"
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + unit
+}
+
+// exactly writes n in the largest unit that it has a whole number of.
+func exactly(n int64) string {
+	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
+	i := 0
+	for n > 0 && n%1024 == 0 && i < len(units)-1 {
+		n, i = n/1024, i+1
+	}
+	return strconv.FormatInt(n, 10) + units[i]
 }

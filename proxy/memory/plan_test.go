@@ -1,4 +1,4 @@
-package config
+package memory
 
 import (
 	"bytes"
@@ -14,6 +14,9 @@ import (
 	"pgregory.net/rapid"
 )
 
+// maxWorkers is the most that the tests set.
+const maxWorkers = 256
+
 func sum(p Plan) int64 {
 	return p.Fixed + p.Connections + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Index + p.Bodies + p.Transform
 }
@@ -24,12 +27,11 @@ func planInput(t *rapid.T) PlanInput {
 	return PlanInput{
 		Limit:    rapid.Int64Range(64*mib, top).Draw(t, "limit"),
 		Workers:  rapid.OneOf(rapid.Just(0), rapid.IntRange(1, maxWorkers)).Draw(t, "workers"),
-		MaxProcs: rapid.IntRange(1, 512).Draw(t, "procs"),
+		MaxProcs: rapid.IntRange(1, 512).Draw(t, "procs"), MaxWorkers: maxWorkers,
 		CacheMemory: rapid.OneOf(
-			rapid.Just(CacheShare), rapid.Just(CacheOff),
-			rapid.Map(rapid.Int64Range(1, top), func(n int64) CacheSize { return CacheSize(n) }),
+			rapid.Just(int64(0)), rapid.Just(int64(-1)), rapid.Int64Range(1, top),
 		).Draw(t, "cache"),
-		CacheDisk: CacheSize(rapid.Int64Range(-1, 1<<45).Draw(t, "disk")),
+		CacheDisk: rapid.Int64Range(-1, 1<<45).Draw(t, "disk"),
 	}
 }
 
@@ -55,7 +57,7 @@ func TestPlanNeverExceedsItsLimit(t *testing.T) {
 		if in.Workers == 0 && p.Workers > 1 && p.Transform < int64(p.Workers)*wiseTransform {
 			t.Fatalf("%d workers share %s", p.Workers, about(p.Transform))
 		}
-		if in.CacheMemory > 0 && p.Cache != int64(in.CacheMemory) || in.CacheMemory == CacheOff && p.Cache != 0 || p.Cache > p.Limit/6 && in.CacheMemory <= 0 {
+		if in.CacheMemory > 0 && p.Cache != in.CacheMemory || in.CacheMemory < 0 && p.Cache != 0 || p.Cache > p.Limit/6 && in.CacheMemory <= 0 {
 			t.Fatalf("cache %d out of %d", p.Cache, in.CacheMemory)
 		}
 		if p.GoLimit+p.Sources()+p.Transform+int64(p.Workers)*p.WorkerBase+p.Slack > p.Limit {
@@ -73,11 +75,11 @@ func TestSmallestLimitWorksAndOneMiBLessDoesNot(t *testing.T) {
 		least := in.Least()
 		in.Limit = least
 		if _, err := NewPlan(in); err != nil {
-			t.Fatalf("%s does not work: %v", Bytes(least), err)
+			t.Fatalf("%s does not work: %v", exactly(least), err)
 		}
 		in.Limit = least - mib
 		if _, err := NewPlan(in); !errors.Is(err, ErrLimit) {
-			t.Fatalf("%s works, although %s is the least", Bytes(in.Limit), Bytes(least))
+			t.Fatalf("%s works, although %s is the least", exactly(in.Limit), exactly(least))
 		}
 	})
 }
@@ -92,7 +94,7 @@ func TestPlanOfUsualLimits(t *testing.T) {
 		{PlanInput{Limit: 256 * mib, MaxProcs: 2}, 2, "30.5MiB", "42.1MiB", "53.6MiB"},
 		{PlanInput{Limit: 256 * mib, MaxProcs: 2, Workers: 2}, 2, "30.5MiB", "38.6MiB", "57.1MiB"},
 		{PlanInput{Limit: 512 * mib, MaxProcs: 2}, 2, "61MiB", "85.3MiB", "166.1MiB"},
-		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: CacheOff}, 2, "0MiB", "85.3MiB", "251.5MiB"},
+		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: -1}, 2, "0MiB", "85.3MiB", "251.5MiB"},
 		{PlanInput{Limit: 512 * mib, MaxProcs: 2, CacheMemory: 100 * mib}, 2, "100MiB", "56.7MiB", "140.1MiB"},
 		{PlanInput{Limit: 256 * mib, MaxProcs: 2, CacheDisk: 1 << 30}, 2, "30.5MiB", "41.6MiB", "52.1MiB"},
 		{PlanInput{Limit: 8192 * mib, MaxProcs: 8}, 8, "975.2MiB", "1365.3MiB", "3986.1MiB"},
@@ -132,7 +134,7 @@ func TestPlanRefusesWithTheLimitThatWouldDo(t *testing.T) {
 		}
 	}
 	for _, workers := range []int{-1, maxWorkers + 1} {
-		if _, err := NewPlan(PlanInput{Limit: 1 << 40, Workers: workers}); err == nil {
+		if _, err := NewPlan(PlanInput{Limit: 1 << 40, Workers: workers, MaxWorkers: maxWorkers}); err == nil {
 			t.Errorf("%d workers are accepted", workers)
 		}
 	}
@@ -146,7 +148,7 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 		if err != nil || p.Alone() < need {
 			t.Fatalf("%d does not fit alone into %d: %v, %s", need, limit, err, p)
 		}
-		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: CacheOff, CacheDisk: maxLimit})
+		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: -1, CacheDisk: maxLimit})
 		if err == nil && less.Alone() >= need {
 			t.Fatalf("%d fits alone into %d, too", need, limit-mib)
 		}
@@ -167,7 +169,7 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 }
 
 func TestPlanTakesTheProcessorsThereAre(t *testing.T) {
-	p, err := NewPlan(PlanInput{Limit: 1 << 40})
+	p, err := NewPlan(PlanInput{Limit: 1 << 40, MaxWorkers: maxWorkers})
 	if err != nil || p.Workers != min(runtime.GOMAXPROCS(0), maxWorkers) {
 		t.Errorf("got %d, %v", p.Workers, err)
 	}
