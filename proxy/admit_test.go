@@ -54,26 +54,6 @@ func TestEveryFullAccountSheds(t *testing.T) {
 	}
 }
 
-// All lines together take no more than the one wait that was configured.
-func TestLinesShareOnePatience(t *testing.T) {
-	wait := &patience{left: 20 * time.Millisecond}
-	full, err := budget.New(budget.Config{Capacity: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := full.TryAcquire(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Release()
-	stand := func(ctx context.Context) (*budget.Grant, error) { return full.Acquire(ctx, 1) }
-	for range 2 {
-		if _, err := wait.in(context.Background(), stand); err != budget.ErrSaturated || wait.left > 0 {
-			t.Errorf("%v with %v left", err, wait.left)
-		}
-	}
-}
-
 func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.QueueWait = time.Minute })
 	release := make(chan struct{})

@@ -27,7 +27,7 @@ const garbage = 1.4
 //     heap gives back what it freed.
 //
 // When the job is done all of it is undone.
-func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *source) (done func(), err error) {
+func (s *Server) alone(ctx context.Context, wait *budget.QueueWait, need int64, src *source) (done func(), err error) {
 	held := src.held()
 	var undo []func()
 	release := func() {
@@ -49,7 +49,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *sou
 		return nil, err
 	}
 	undo = append(undo, leave)
-	turn, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.turn.Acquire(ctx, 1) })
+	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.turn.Acquire(ctx, 1) })
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Server) alone(ctx context.Context, wait *patience, need int64, src *sou
 		down    int64
 	}{{s.accounts.bodies, most - need}, {s.accounts.transforms, 0}} {
 		undo = append(undo, step.account.Pause())
-		if _, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return nil, step.account.Drain(ctx, step.down) }); err != nil {
+		if _, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return nil, step.account.Drain(ctx, step.down) }); err != nil {
 			return nil, err
 		}
 	}

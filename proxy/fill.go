@@ -23,7 +23,7 @@ func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry
 		return nil, err
 	}
 	s.activity.Add(1)
-	f := &fill{s: s, wait: &patience{left: s.cfg.QueueWait}, commit: commit, asked: a}
+	f := &fill{s: s, wait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, asked: a}
 	e, err := f.try(ctx, old)
 	if errors.Is(err, errLost) {
 		e, err = f.try(ctx, old) // from the origin, now

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -74,7 +75,7 @@ func (s *Server) picture(c echo.Context) error {
 // answer gets an entry and room to send it: the caller ends the transfer, then
 // closes the entry. Where that is purged while room is waited for, it is got again.
 func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
-	wait := &patience{left: s.cfg.QueueWait}
+	wait := budget.NewQueueWait(s.cfg.QueueWait)
 	defer s.responses.RegisterRequest(a.key)()
 	for {
 		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
@@ -89,7 +90,7 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if len(e.Body) > memory.SmallResult {
 			e = s.cfg.Cache.Stored(ctx, e)
 		}
-		t, err := s.responses.Admit(ctx, wait.in, e)
+		t, err := s.responses.Admit(ctx, wait.In, e)
 		if err != nil {
 			e.Close()
 			return nil, o, nil, err

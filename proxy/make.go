@@ -55,7 +55,7 @@ func (s *Server) limits(req signedurl.Request) transform.Limits {
 type fill struct {
 	asked
 	s      *Server
-	wait   *patience
+	wait   *budget.QueueWait
 	commit func() error
 	src    *source
 	// need is what the transform was admitted with, in bytes.
@@ -67,7 +67,7 @@ type fill struct {
 // original gives the source as it is. Its copy takes memory, and no worker.
 func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
 	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
-	g, err := f.wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) {
+	g, err := f.wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
 		return f.s.accounts.transforms.Acquire(ctx, f.src.meta.Size)
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -230,7 +231,7 @@ func TestAWaitingJobCutsTheSlowest(t *testing.T) {
 	r := newSlowRig(t, 0, func(c *Config) { c.Shares.Transforms = 48 << 20 })
 	c := r.client(r.of(40 << 10))
 	r.counted(0, 6<<10, 34<<10)
-	g, err := r.server.beside(t.Context(), &patience{left: slow}, 40<<20)
+	g, err := r.server.beside(t.Context(), budget.NewQueueWait(slow), 40<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

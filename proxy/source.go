@@ -164,7 +164,7 @@ func (src *source) held() int64 {
 // get finds the source on disk, asks its origin, or both.
 func (src *source) get() {
 	t := src.t
-	wait := &patience{left: t.s.cfg.QueueWait}
+	wait := budget.NewQueueWait(t.s.cfg.QueueWait)
 	src.err = errLost
 	defer t.running.Done()
 	defer func() {
@@ -174,7 +174,7 @@ func (src *source) get() {
 	}()
 	defer src.leave()
 	defer func() { // also by a panic
-		src.waited = t.s.cfg.QueueWait - wait.left
+		src.waited = t.s.cfg.QueueWait - wait.Left()
 		t.remember(src)
 		if src.err != nil || src.meta.NoStore {
 			t.mu.Lock()
@@ -197,7 +197,7 @@ func (src *source) get() {
 	}
 }
 
-func (src *source) find(wait *patience) error {
+func (src *source) find(wait *budget.QueueWait) error {
 	t, w := src.t, src.wanted
 	stored := t.stored(src.ctx, src.id)
 	if stored != nil {
@@ -216,7 +216,7 @@ func (src *source) find(wait *patience) error {
 }
 
 // ask asks the origin for a source, or whether what is stored is still right.
-func (src *source) ask(wait *patience, stored *storedSource) error {
+func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 	t, w := src.t, src.wanted
 	ctx := src.ctx
 	keep := false
@@ -267,11 +267,11 @@ func (src *source) ask(wait *patience, stored *storedSource) error {
 }
 
 // reserve admits bytes before they come.
-func (src *source) reserve(ctx context.Context, wait *patience) func(n int64) error {
+func (src *source) reserve(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
 	s := src.t.s
 	return func(n int64) (err error) {
 		if src.grant == nil {
-			src.grant, err = wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
+			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
 			return s.bodyTooLarge(err, n)
 		}
 		return s.bodyTooLarge(src.grant.Grow(n), src.grant.Bytes()+n)
@@ -280,7 +280,7 @@ func (src *source) reserve(ctx context.Context, wait *patience) func(n int64) er
 
 // load brings the bytes here, and says what they are. Several may ask for it at
 // once, and one of them does it.
-func (src *source) load(ctx context.Context, wait *patience) (transform.Info, error) {
+func (src *source) load(ctx context.Context, wait *budget.QueueWait) (transform.Info, error) {
 	select {
 	case src.here <- struct{}{}:
 		defer func() { <-src.here }()
@@ -297,7 +297,7 @@ func (src *source) load(ctx context.Context, wait *patience) (transform.Info, er
 }
 
 // read copies the record into memory that a worker can map, until ctx ends.
-func (src *source) read(ctx context.Context, wait *patience) error {
+func (src *source) read(ctx context.Context, wait *budget.QueueWait) error {
 	data, err := transform.NewSource()
 	if err != nil {
 		return err

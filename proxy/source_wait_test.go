@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
 // countdown is a context that ends when it has been looked at so many times.
@@ -53,7 +54,7 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 			src.cancel()
 			src.close()
 		})
-		return src, src.read(ctx, &patience{left: slow})
+		return src, src.read(ctx, budget.NewQueueWait(slow))
 	}
 	whole := newCountdown(1 << 40)
 	var bad *badPicture
@@ -86,7 +87,7 @@ func TestShutdownWithASourceUnderWay(t *testing.T) {
 	if err := r.server.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "1 source") {
 		t.Errorf("Shutdown: %v", err)
 	}
-	if _, err := sources.take(context.Background(), &patience{left: slow}, wanted{identity: "a", url: r.site.URL}); err == nil {
+	if _, err := sources.take(context.Background(), budget.NewQueueWait(slow), wanted{identity: "a", url: r.site.URL}); err == nil {
 		t.Error("a source was fetched after it")
 	}
 	sources.running.Done()

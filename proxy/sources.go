@@ -12,6 +12,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -103,7 +104,7 @@ func (w wanted) id() string {
 
 // take gives the source, known to be right by the rules of HTTP and of purging.
 // The caller leaves it.
-func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, error) {
+func (t *sources) take(ctx context.Context, wait *budget.QueueWait, w wanted) (*source, error) {
 	for {
 		if t.ctx.Err() != nil {
 			return nil, context.Cause(t.ctx)
@@ -126,7 +127,7 @@ func (t *sources) take(ctx context.Context, wait *patience, w wanted) (*source, 
 			src.leave()
 			return nil, context.Cause(ctx)
 		}
-		wait.left -= min(src.waited, time.Since(start))
+		wait.Spend(min(src.waited, time.Since(start)))
 		switch {
 		case !first && (src.failedAlone() || w.hops.Elsewhere(src.err)):
 		case src.err != nil:

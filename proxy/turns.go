@@ -43,7 +43,7 @@ type queuedTurn struct {
 func newTurns(all *budget.Budget) *turns { return &turns{all: all, hosts: map[string]*hostTurns{}} }
 
 // take waits for a turn. A source without a host needs none.
-func (t *turns) take(ctx context.Context, wait *patience, host string) (release func(), err error) {
+func (t *turns) take(ctx context.Context, wait *budget.QueueWait, host string) (release func(), err error) {
 	if host == "" {
 		return func() {}, nil
 	}
@@ -51,12 +51,12 @@ func (t *turns) take(ctx context.Context, wait *patience, host string) (release 
 	if err != nil {
 		return nil, err
 	}
-	own, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return h.budget.Acquire(ctx, 1) })
+	own, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return h.budget.Acquire(ctx, 1) })
 	if err != nil {
 		t.leave(host, h)
 		return nil, err
 	}
-	turn, err := wait.in(ctx, func(ctx context.Context) (*budget.Grant, error) { return t.start(ctx, h) })
+	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return t.start(ctx, h) })
 	if err != nil {
 		own.Release()
 		t.leave(host, h)

@@ -117,7 +117,7 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 	}
 	turns := newTurns(all)
 	take := func(ctx context.Context, host string) (func(), error) {
-		return turns.take(ctx, &patience{left: time.Minute}, host)
+		return turns.take(ctx, budget.NewQueueWait(time.Minute), host)
 	}
 	first, err := take(t.Context(), "a")
 	if err != nil {
