@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"proxy/playground":      {"transform", "proxy/signedurl"},
 	"docs/heap":             {},
 	"proxy/memstat":         {},
-	"proxy/memory":          {"cache", "proxy/budget"},
+	"proxy/memory":          {"transform", "cache", "proxy/budget", "proxy/memstat"},
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl"},
 	"cmd/pictor":            {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground"},

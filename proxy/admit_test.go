@@ -3,11 +3,9 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -15,18 +13,19 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
 // Each account that is full sheds, and lets in again when it is not.
 func TestEveryFullAccountSheds(t *testing.T) {
-	for name, of := range map[string]func(accounts) *budget.Budget{
-		"fetches":    func(a accounts) *budget.Budget { return a.fetches },
-		"bodies":     func(a accounts) *budget.Budget { return a.bodies },
-		"transforms": func(a accounts) *budget.Budget { return a.transforms },
-		"slots":      func(a accounts) *budget.Budget { return a.slots },
-		"small":      func(a accounts) *budget.Budget { return a.small },
-		"sending":    func(a accounts) *budget.Budget { return a.sending },
+	for name, of := range map[string]func(memory.Budgets) *budget.Budget{
+		"fetches":    func(a memory.Budgets) *budget.Budget { return a.Fetches },
+		"bodies":     func(a memory.Budgets) *budget.Budget { return a.Sources },
+		"transforms": func(a memory.Budgets) *budget.Budget { return a.Transforms },
+		"slots":      func(a memory.Budgets) *budget.Budget { return a.Workers },
+		"small":      func(a memory.Budgets) *budget.Budget { return a.SmallResponses },
+		"sending":    func(a memory.Budgets) *budget.Budget { return a.Responses },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(c *Config) {
@@ -37,7 +36,7 @@ func TestEveryFullAccountSheds(t *testing.T) {
 					c.Cache, _ = cache.New(cache.Config{Clock: c.Clock, Pixels: transform.PixelVersion})
 				}
 			})
-			full := of(r.server.accounts)
+			full := of(r.server.memory.Budgets)
 			g, err := full.TryAcquire(full.Stats().Capacity)
 			if err != nil {
 				t.Fatal(err)
@@ -67,11 +66,11 @@ func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
 		path := fmt.Sprintf("/cb:%d/plain/%s/a.png", i, slow.URL)
 		wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
 	}
-	r.until("the slow host has all its turns", func() bool { return r.server.accounts.fetches.Stats().InUse == perHost })
+	r.until("the slow host has all its turns", func() bool { return r.server.memory.Budgets.Fetches.Stats().InUse == perHost })
 	if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
-	if n := r.server.accounts.fetches.Stats().InUse; n != perHost {
+	if n := r.server.memory.Budgets.Fetches.Stats().InUse; n != perHost {
 		t.Errorf("%d fetches from one host", n)
 	}
 	close(release)
@@ -111,47 +110,10 @@ func TestUnknownLengthsGiveBackWhatTheyDoNotNeed(t *testing.T) {
 	r := newRig(t, nil)
 	r.chunked = true
 	var held int64
-	r.painter.fail = func(context.Context) error { held = r.server.accounts.bodies.Stats().InUse; return nil }
+	r.painter.fail = func(context.Context) error { held = r.server.memory.Budgets.Sources.Stats().InUse; return nil }
 	resp, body := r.must(r.path("w:100"))
-	if resp.StatusCode != 200 || held == 0 || held > 64<<10 || r.server.accounts.bodies.Stats().Peak < 1<<20 {
-		t.Errorf("%d %q, %d bytes held, %+v", resp.StatusCode, body, held, r.server.accounts.bodies.Stats())
-	}
-}
-
-// What absent clients leave of their share transforms may have, and the heap
-// may not.
-func TestTransformsBorrowFromAbsentClients(t *testing.T) {
-	const heap = 1 << 30
-	r := newRig(t, func(c *Config) {
-		c.Shares = Shares{Workers: 1, Fetches: 1, Connections: 100, PerConnection: 1 << 20, Bodies: 1, Sending: 1, Transforms: 50 << 20, Alone: 300 << 20, Heap: heap}
-	})
-	defer debug.SetMemoryLimit(math.MaxInt64)
-	var disconnects []func()
-	for _, tc := range []struct{ join, transforms, alone int64 }{
-		{0, 150, 300},
-		{1, 118, 300},  // counted as 32
-		{31, 118, 300}, // 32
-		{1, 86, 300},   // as 64
-		{67, 50, 236},  // all 100, as 128
-		{-100, 150, 300},
-	} {
-		if tc.join < 0 { // all of them
-			for _, disconnect := range disconnects {
-				disconnect()
-			}
-		} else {
-			disconnects = append(disconnects, r.connect(int(tc.join)))
-		}
-		sh := r.server.sharesNow()
-		if got := r.server.accounts.transforms.Stats().Capacity >> 20; got != tc.transforms {
-			t.Errorf("%+d: transforms may have %d MiB, want %d", tc.join, got, tc.transforms)
-		}
-		if got := debug.SetMemoryLimit(-1); got != heap-(tc.transforms-50)<<20 {
-			t.Errorf("%+d: the heap may have %d MiB", tc.join, got>>20)
-		}
-		if got := sh.alone(r.server.connections.RoundedCount()) >> 20; got != tc.alone {
-			t.Errorf("%+d: one alone may have %d MiB, want %d", tc.join, got, tc.alone)
-		}
+	if resp.StatusCode != 200 || held == 0 || held > 64<<10 || r.server.memory.Budgets.Sources.Stats().Peak < 1<<20 {
+		t.Errorf("%d %q, %d bytes held, %+v", resp.StatusCode, body, held, r.server.memory.Budgets.Sources.Stats())
 	}
 }
 
@@ -159,7 +121,7 @@ func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 // good: it has another way.
 func TestAShareThatShrinksLeavesTheOtherWay(t *testing.T) {
 	r := aloneRig(t)
-	all, err := r.server.accounts.transforms.TryAcquire(r.server.accounts.transforms.Stats().Capacity)
+	all, err := r.server.memory.Budgets.Transforms.TryAcquire(r.server.memory.Budgets.Transforms.Stats().Capacity)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +131,7 @@ func TestAShareThatShrinksLeavesTheOtherWay(t *testing.T) {
 			t.Errorf("%v %v %.100q", err, resp, body)
 		}
 	})
-	r.until("it waits", func() bool { return r.server.accounts.transforms.Stats().Waiting == 1 })
+	r.until("it waits", func() bool { return r.server.memory.Budgets.Transforms.Stats().Waiting == 1 })
 	sh := r.cfg.Shares
 	sh.Transforms = 1 << 20
 	if err := r.server.Resize(sh); err != nil {

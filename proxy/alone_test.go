@@ -7,11 +7,12 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
@@ -20,7 +21,7 @@ import (
 // aloneRig is a server whose transform share takes two small jobs (w:1 to
 // w:99) and no large one (w:3000/el:1), which fits alone, beside a cache of
 // 1 MiB.
-func aloneRig(t *testing.T) *rig {
+func aloneRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
 	info, err := container.Sniff(picturetest.PNG(picturetest.Chart(400, 300)))
 	if err != nil {
@@ -42,6 +43,9 @@ func aloneRig(t *testing.T) *rig {
 		c.Cache.Resize(8 << 20)
 		c.QueueWait = 10 * time.Second
 		c.Shares.Heap = testHeap
+		for _, change := range change {
+			change(c)
+		}
 	})
 	r.apart = true
 	t.Cleanup(func() {
@@ -83,7 +87,7 @@ func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
 	var busy, heap int64
 	r.painter.fail = func(context.Context) error {
 		if during.MaxBytes == 0 {
-			during, busy = r.cfg.Cache.Stats(), r.server.accounts.transforms.Stats().InUse
+			during, busy = r.cfg.Cache.Stats(), r.server.memory.Budgets.Transforms.Stats().InUse
 			heap = debug.SetMemoryLimit(-1)
 			say("large")
 			return nil
@@ -92,9 +96,9 @@ func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
 		return nil
 	}
 	ask(large)
-	r.until("the large job waits", func() bool { return r.server.accounts.turn.Stats().InUse == 1 })
+	r.until("the large job waits", func() bool { return r.server.memory.Budgets.Exclusive.Stats().InUse == 1 })
 	ask("w:2")
-	r.until("a newcomer waits", func() bool { return r.server.accounts.bodies.Stats().Waiting == 1 })
+	r.until("a newcomer waits", func() bool { return r.server.memory.Budgets.Sources.Stats().Waiting == 1 })
 	close(release)
 	wg.Wait()
 	if got := strings.Join(order, " "); got != "small large small" {
@@ -168,7 +172,7 @@ func TestALargeJobThatEndsBadlyLeavesNothingBehind(t *testing.T) {
 			r.must(r.path(large))
 		},
 		"client gone while it waits": func(r *rig) {
-			blocked, err := r.server.accounts.transforms.TryAcquire(1)
+			blocked, err := r.server.memory.Budgets.Transforms.TryAcquire(1)
 			if err != nil {
 				r.t.Fatal(err)
 			}
@@ -176,10 +180,10 @@ func TestALargeJobThatEndsBadlyLeavesNothingBehind(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			done := make(chan struct{})
 			go func() { defer close(done); r.get(ctx, r.path(large)) }()
-			r.until("it waits", func() bool { return r.server.accounts.turn.Stats().InUse == 1 })
+			r.until("it waits", func() bool { return r.server.memory.Budgets.Exclusive.Stats().InUse == 1 })
 			cancel()
 			<-done
-			r.until("it has left", func() bool { return r.server.accounts.turn.Stats().InUse == 0 })
+			r.until("it has left", func() bool { return r.server.memory.Budgets.Exclusive.Stats().InUse == 0 })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -216,23 +220,28 @@ func TestResizeWhileALargeJobRuns(t *testing.T) {
 	if err := r.server.Resize(r.cfg.Shares); err != nil {
 		t.Error(err)
 	}
-	if err := r.server.Resize(Shares{}); err == nil {
+	if err := r.server.Resize(memory.Shares{}); err == nil {
 		t.Error("no shares at all are accepted")
 	}
 }
 
-// letGoPanics is a Transformer whose workers cannot be let go.
-type letGoPanics struct{ painter }
+// letGoPanics is a Transformer whose workers cannot be let go the first time.
+type letGoPanics struct {
+	pooled
+	panicked atomic.Bool
+}
 
-func (*letGoPanics) LetGo() { panic("boom") }
+func (p *letGoPanics) LetGo() {
+	if !p.panicked.Swap(true) {
+		panic("boom")
+	}
+}
 
 func TestAPanicBeforeALargeJobLeavesNothingBehind(t *testing.T) {
-	r := aloneRig(t)
-	r.server.cfg.Transformer = &letGoPanics{}
+	r := aloneRig(t, func(c *Config) { c.Transformer = &letGoPanics{pooled: pooled{c.Transformer.(*painter)}} })
 	if resp, body := r.must(r.path(large)); resp.StatusCode != 500 {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
-	r.server.cfg.Transformer = r.painter
 	for _, options := range []string{"w:3", large} {
 		if resp, body := r.must(r.path(options)); resp.StatusCode != 200 {
 			t.Errorf("%s: %d %.100q", options, resp.StatusCode, body)
@@ -244,7 +253,7 @@ func TestAPanicBeforeALargeJobLeavesNothingBehind(t *testing.T) {
 func TestALargeJobDoesNotWaitForEver(t *testing.T) {
 	r := aloneRig(t)
 	r.server.cfg.QueueWait = 200 * time.Millisecond
-	stuck, err := r.server.accounts.bodies.TryAcquire(8 << 20)
+	stuck, err := r.server.memory.Budgets.Sources.TryAcquire(8 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,51 +273,15 @@ func TestALargeJobDoesNotWaitForEver(t *testing.T) {
 // A job that runs alone was promised what clients not there leave.
 func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
 	r := aloneRig(t)
-	before := r.server.connections.Limit()
+	before := r.server.memory.Connections.Limit()
 	var during int
-	r.painter.fail = func(context.Context) error { during = r.server.connections.Limit(); return nil }
-	disconnect := r.connect(aloneClients + 6) // none of them idle
+	r.painter.fail = func(context.Context) error { during = r.server.memory.Connections.Limit(); return nil }
+	disconnect := r.connect(memory.ExclusiveClients + 6) // none of them idle
 	if resp, body := r.must(r.path(large)); resp.StatusCode != 200 {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
 	disconnect()
-	if during != aloneClients+6 || before != r.cfg.Shares.Connections || r.server.connections.Limit() != before {
-		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.connections.Limit())
-	}
-}
-
-// Those who wait to run alone hold their sources: more of them than leave room
-// for the one whose turn it is would never run.
-func TestTheLineOfLargeJobsLeavesRoomForTheirSources(t *testing.T) {
-	var l line
-	first, err := l.join(50, &source{}, 10, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.join(60, &source{}, 31, 100); !errors.Is(err, budget.ErrSaturated) {
-		t.Errorf("a second that would not have room: %v", err)
-	}
-	if _, err := l.join(10, &source{}, 41, 100); !errors.Is(err, budget.ErrSaturated) {
-		t.Errorf("a second that would take the first one's room: %v", err)
-	}
-	shared := &source{}
-	second, err := l.join(60, shared, 30, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if same, err := l.join(60, shared, 30, 100); err != nil {
-		t.Errorf("another of the same source: %v", err)
-	} else {
-		same()
-	}
-	first()
-	if third, err := l.join(60, &source{}, 10, 100); err != nil {
-		t.Error(err)
-	} else {
-		third()
-	}
-	second()
-	if len(l.needs) != 0 || l.held != 0 {
-		t.Errorf("%v and %d are left", l.needs, l.held)
+	if during != memory.ExclusiveClients+6 || before != r.cfg.Shares.Connections || r.server.memory.Connections.Limit() != before {
+		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.memory.Connections.Limit())
 	}
 }

@@ -48,13 +48,13 @@ func TestFewerConnectionsComeIntoForce(t *testing.T) {
 		}
 		t.Cleanup(func() { c.Close() })
 	}
-	r.until("all are connected", func() bool { return r.server.connections.Count() == 3*step })
-	sh := r.server.sharesNow()
+	r.until("all are connected", func() bool { return r.server.memory.Connections.Count() == 3*step })
+	sh := r.cfg.Shares
 	sh.Connections = step
 	if err := r.server.Resize(sh); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.server.connections.Count(); n != step {
+	if n := r.server.memory.Connections.Count(); n != step {
 		t.Errorf("%d are connected", n)
 	}
 }

@@ -101,7 +101,7 @@ func (s *Server) refusalID() string {
 func (s *Server) logRefusal(id string) {
 	shed := failure{status: http.StatusServiceUnavailable, code: "shed"}
 	s.logSampled("client refused: too many connections", shed.code, shed, id, func() []any {
-		return []any{"clients", s.connections.Count()}
+		return []any{"clients", s.memory.Connections.Count()}
 	})
 }
 

@@ -22,7 +22,7 @@ func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry
 	if err := s.poison.check(a); err != nil {
 		return nil, err
 	}
-	s.activity.Add(1)
+	s.memory.NoteActivity()
 	f := &fill{s: s, wait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, asked: a}
 	e, err := f.try(ctx, old)
 	if errors.Is(err, errLost) {
@@ -75,7 +75,7 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.meta.Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
 	e := f.entry(picture.Body, picture.Format.MIME())
-	s.responses.AddFilled(e, f.result)
+	s.memory.Responses.AddFilled(e, f.result)
 	return e, nil
 }
 
@@ -102,7 +102,7 @@ func (s *Server) wanted(a asked) wanted {
 func (s *Server) bodyTooLarge(err error, n int64) error {
 	if errors.Is(err, budget.ErrTooLarge) {
 		return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; use a smaller file, or raise --memory-limit to %s",
-			budget.ErrTooLarge, mebibytes(n), mebibytes(s.accounts.bodies.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
+			budget.ErrTooLarge, mebibytes(n), mebibytes(s.memory.Budgets.Sources.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
 	}
 	return err
 }

@@ -68,7 +68,7 @@ func (s *Server) picture(c echo.Context) error {
 		return err
 	}
 	defer entry.Close()
-	defer s.responses.Release(t)
+	defer s.memory.Responses.Release(t)
 	return s.write(c, req, t, entry, outcome)
 }
 
@@ -76,7 +76,7 @@ func (s *Server) picture(c echo.Context) error {
 // closes the entry. Where that is purged while room is waited for, it is got again.
 func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
-	defer s.responses.RegisterRequest(a.key)()
+	defer s.memory.Responses.RegisterRequest(a.key)()
 	for {
 		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
 			return s.fill(ctx, commit, old, a)
@@ -90,7 +90,7 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if len(e.Body) > memory.SmallResult {
 			e = s.cfg.Cache.Stored(ctx, e)
 		}
-		t, err := s.responses.Admit(ctx, wait.In, e)
+		t, err := s.memory.Responses.Admit(ctx, wait.In, e)
 		if err != nil {
 			e.Close()
 			return nil, o, nil, err
@@ -98,7 +98,7 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if s.cfg.Cache.Holds(e, o) {
 			return e, o, t, nil
 		}
-		s.responses.Release(t)
+		s.memory.Responses.Release(t)
 		e.Close()
 	}
 }

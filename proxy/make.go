@@ -68,7 +68,7 @@ type fill struct {
 func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
 	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
 	g, err := f.wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
-		return f.s.accounts.transforms.Acquire(ctx, f.src.meta.Size)
+		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.meta.Size)
 	})
 	if err != nil {
 		return pic, f.s.bodyTooLarge(err, f.src.meta.Size)
@@ -126,7 +126,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	job.CPU = transform.CPUTime(job)
 	f.need = job.Memory
 	// The result is here, too, while the worker still has it.
-	done, err := f.s.admit(ctx, f.wait, f.src, f.need+transform.ResultBytes(info, plan, out))
+	done, err := f.s.memory.Admit(ctx, f.wait, f.src, f.need+transform.ResultBytes(info, plan, out))
 	if err != nil {
 		return pic, err
 	}
@@ -141,7 +141,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 		pic, err = f.smaller(pic, info, out)
 	}
 	if err == nil { // before done: what counts the result is never missing
-		f.result = f.s.accounts.transforms.Charge(int64(cap(pic.Body)))
+		f.result = f.s.memory.Budgets.Transforms.Charge(int64(cap(pic.Body)))
 	}
 	return pic, err
 }
@@ -149,7 +149,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 // look asks a worker for what lies inside of a border.
 func (f *fill) look(ctx context.Context, info transform.Info, out transform.Params) (content transform.Rect, err error) {
 	need := transform.LookSet(info, out)
-	done, err := f.s.admit(ctx, f.wait, f.src, need)
+	done, err := f.s.memory.Admit(ctx, f.wait, f.src, need)
 	if err != nil {
 		return content, err
 	}

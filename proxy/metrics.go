@@ -4,7 +4,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // collector is the ledger, and what was counted, for Prometheus. It keeps
@@ -32,7 +34,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle, "released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
 		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
 	}
-	kinds := map[string]Process{}
+	kinds := map[string]memory.Process{}
 	count := map[string]int64{"server": 0, "worker": 0}
 	for _, p := range m.Processes {
 		k := kinds[p.Kind]
@@ -64,8 +66,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	e.gauge("clients", "Open client connections to the image port.", int64(m.Clients))
 	e.counter("clients_refused_total",
-		"Client connections refused because the maximum was open.", c.s.connections.Refused())
-	for why, n := range c.s.responses.Cuts() {
+		"Client connections refused because the maximum was open.", c.s.memory.Connections.Refused())
+	for why, n := range c.s.memory.Responses.Cuts() {
 		e.counter("responses_cut_total",
 			"Responses cut off because the client read too slowly, by reason: room (others waited for memory), "+
 				"evicted (the RAM cache let go of the image), connection (needed for a new client), slow (no progress).",
@@ -99,7 +101,7 @@ func (e emitter) counter(name, help string, v uint64, labels ...string) {
 	e.send(prometheus.CounterValue, name, help, float64(v), labels...)
 }
 
-func (e emitter) pressure(p Pressure) {
+func (e emitter) pressure(p memory.Pressure) {
 	e.send(prometheus.GaugeValue, "pressure_level",
 		"Fraction of the cache and transform budgets in force; below 1 while memory is short.", p.Level)
 	e.gauge("pressure_real_bytes",
@@ -111,7 +113,7 @@ func (e emitter) pressure(p Pressure) {
 		"Reductions of the cache and transform budgets because memory was short.", p.Tightened)
 }
 
-func (e emitter) accounts(list []Account) {
+func (e emitter) accounts(list []memory.BudgetReport) {
 	for _, a := range list {
 		e.gauge("account_in_use",
 			"Budget in use, by account, in bytes; a count for fetches, workers and alone.", a.InUse, "account", a.Name)
@@ -212,6 +214,12 @@ func (e emitter) origins(st origin.BreakerStats) {
 		"Suspensions of hosts of source images after failed fetches and failed probes.", st.Suspensions)
 	e.counter("origin_refused_total",
 		"Fetches of source images not made because the host was suspended.", st.Refused)
+}
+
+// pool is a Transformer that works in other processes.
+type pool interface {
+	Sandbox() []transform.Layer
+	Stats() transform.PoolStats
 }
 
 func (e emitter) pool(s *Server) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -68,7 +69,7 @@ func TestLastOneToLeaveEndsTheFetch(t *testing.T) {
 	<-started
 	cancel()
 	wg.Wait()
-	r.until("the fetch has ended", func() bool { return r.server.accounts.fetches.Stats().InUse == 0 })
+	r.until("the fetch has ended", func() bool { return r.server.memory.Budgets.Fetches.Stats().InUse == 0 })
 	if r.painter.jobs.Load() != 0 {
 		t.Error("a job was run for nobody")
 	}
@@ -101,12 +102,12 @@ func TestWorkUnderWayIsFinishedAndJoined(t *testing.T) {
 
 func TestWhatNeverFits(t *testing.T) {
 	for name, tc := range map[string]struct {
-		change func(*Shares)
+		change func(*memory.Shares)
 		text   string
 	}{
-		"transform": {func(sh *Shares) { sh.Transforms = 1 << 20 }, "raise --memory-limit to "},
-		"alone":     {func(sh *Shares) { sh.Transforms, sh.Alone = 1<<20, 2<<20 }, "raise --memory-limit to "},
-		"body":      {func(sh *Shares) { sh.Bodies = 100 }, "leaves 1 MiB for source files"},
+		"transform": {func(sh *memory.Shares) { sh.Transforms = 1 << 20 }, "raise --memory-limit to "},
+		"alone":     {func(sh *memory.Shares) { sh.Transforms, sh.Alone = 1<<20, 2<<20 }, "raise --memory-limit to "},
+		"body":      {func(sh *memory.Shares) { sh.Bodies = 100 }, "leaves 1 MiB for source files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { tc.change(&c.Shares) })

@@ -320,7 +320,7 @@ func TestAPurgeMeetsAnAnswerThatWaits(t *testing.T) {
 	for _, mode := range []string{"hard", "soft"} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { c.Transformer = &huge{bytes: 4 << 20} }) // too large for the RAM cache
-			all, err := r.server.accounts.sending.Acquire(t.Context(), r.server.accounts.sending.Stats().Capacity)
+			all, err := r.server.memory.Budgets.Responses.Acquire(t.Context(), r.server.memory.Budgets.Responses.Stats().Capacity)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -334,7 +334,7 @@ func TestAPurgeMeetsAnAnswerThatWaits(t *testing.T) {
 				}
 				got <- strings.TrimPrefix(withoutTTL(resp.Header.Get("Cache-Status")), "pictor; ")
 			}()
-			r.until("it waits", func() bool { return r.server.accounts.sending.Stats().Waiting == 1 })
+			r.until("it waits", func() bool { return r.server.memory.Budgets.Responses.Stats().Waiting == 1 })
 			r.purge(PurgeRequest{Sources: []string{r.site.URL + "/a.png"}, Mode: mode})
 			all.Release()
 			if s := <-got; s != missed || r.asked.Load() != 2 {

@@ -106,24 +106,24 @@ func (r *slowRig) rest(c *reader) (int, error) {
 func (r *slowRig) served(when string, paths ...string) {
 	r.t.Helper()
 	for _, path := range paths {
-		before := r.server.connections.Count()
+		before := r.server.memory.Connections.Count()
 		c := r.client(path)
 		if n, err := r.rest(c); err != nil {
 			r.t.Errorf("%s: %d bytes of %s, %v", when, n, path, err)
 		}
 		c.conn.Close()
-		r.until("its place is free", func() bool { return r.server.connections.Count() <= before })
+		r.until("its place is free", func() bool { return r.server.memory.Connections.Count() <= before })
 	}
 }
 
 // counted waits until so many KiB of each share are in use.
 func (r *slowRig) counted(small, large, transforms int64) {
 	r.t.Helper()
-	a := r.server.accounts
+	a := r.server.memory.Budgets
 	var got [3]int64
 	what := fmt.Sprintf("%d, %d and %d KiB of small and large results and of transforms", small, large, transforms)
 	r.until(what, func() bool {
-		got = [3]int64{a.small.Stats().InUse >> 10, a.sending.Stats().InUse >> 10, a.transforms.Stats().InUse >> 10}
+		got = [3]int64{a.SmallResponses.Stats().InUse >> 10, a.Responses.Stats().InUse >> 10, a.Transforms.Stats().InUse >> 10}
 		return got == [3]int64{small, large, transforms}
 	})
 }
@@ -132,7 +132,7 @@ func (r *slowRig) counted(small, large, transforms int64) {
 func (r *slowRig) reads(clients int) {
 	r.t.Helper()
 	r.until(fmt.Sprint(clients, " clients read"), func() bool {
-		return r.server.responses.Stats().Reading == clients
+		return r.server.memory.Responses.Stats().Reading == clients
 	})
 }
 
@@ -179,14 +179,14 @@ func TestResultsCountOutsideOfTheCache(t *testing.T) {
 // other way round.
 func TestSmallResultsHaveAShareOfTheirOwn(t *testing.T) {
 	r := newSlowRig(t, 0, func(c *Config) { c.QueueWait = 100 * time.Millisecond })
-	a := r.server.accounts
+	a := r.server.memory.Budgets
 	for name, tc := range map[string]struct {
 		take  func() (release func())
 		ok    string
 		sheds string
 	}{
-		"large": {func() func() { return a.sending.Charge(a.sending.Stats().Capacity).Release }, r.of(64), r.of(65)},
-		"small": {func() func() { return a.small.Charge(a.small.Stats().Capacity).Release }, r.of(65), r.of(64)},
+		"large": {func() func() { return a.Responses.Charge(a.Responses.Stats().Capacity).Release }, r.of(64), r.of(65)},
+		"small": {func() func() { return a.SmallResponses.Charge(a.SmallResponses.Stats().Capacity).Release }, r.of(65), r.of(64)},
 	} {
 		release := tc.take()
 		r.served(name+" is full", tc.ok)
@@ -220,7 +220,7 @@ func TestAWaitingRequestCutsTheSlowest(t *testing.T) {
 		t.Errorf("the other one: %v", err)
 	}
 	r.counted(0, 0, 0)
-	if n := r.server.responses.Cuts()["room"]; n != 1 {
+	if n := r.server.memory.Responses.Cuts()["room"]; n != 1 {
 		t.Errorf("%d were cut off", n)
 	}
 }
@@ -231,11 +231,11 @@ func TestAWaitingJobCutsTheSlowest(t *testing.T) {
 	r := newSlowRig(t, 0, func(c *Config) { c.Shares.Transforms = 48 << 20 })
 	c := r.client(r.of(40 << 10))
 	r.counted(0, 6<<10, 34<<10)
-	g, err := r.server.beside(t.Context(), budget.NewQueueWait(slow), 40<<20)
+	release, err := r.server.memory.Admit(t.Context(), budget.NewQueueWait(slow), &source{}, 40<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.release()
+	release()
 	if n, err := r.rest(c); err == nil {
 		t.Errorf("the slow one got %d bytes", n)
 	}
@@ -262,7 +262,7 @@ func TestEvictedEntriesCount(t *testing.T) {
 			whole++
 		}
 	}
-	if n := r.server.responses.Cuts()["evicted"]; whole != 4 || n != 2 {
+	if n := r.server.memory.Responses.Cuts()["evicted"]; whole != 4 || n != 2 {
 		t.Errorf("%d came whole, %d were cut off", whole, n)
 	}
 	r.counted(0, 0, 0)

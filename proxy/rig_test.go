@@ -179,7 +179,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion, Classify: Class})
 	must(err)
-	cfg.Shares = Shares{Workers: 2, Fetches: 256, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
+	cfg.Shares = memory.Shares{Workers: 2, Fetches: 256, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
 	cfg.LimitFor = func(n int64) int64 { return 2 * n }
 	cfg.LimitForSource = func(n int64) int64 { return 6 * n }
 	if change != nil {
@@ -202,19 +202,21 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		}
 		cfg.Origin.Close()
 		r.site.Close()
-		a := r.server.accounts
-		for _, b := range []*budget.Budget{a.fetches, a.slots, a.bodies, a.transforms, a.sending, a.small, a.turn} {
+		b := r.server.memory.Budgets
+		for _, b := range []*budget.Budget{
+			b.Fetches, b.Workers, b.Sources, b.Transforms, b.Responses, b.SmallResponses, b.Exclusive,
+		} {
 			if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 {
 				t.Errorf("something is left over: %+v", s)
 			}
 		}
-		if st := r.server.responses.Stats(); st != (memory.ResponseStats{}) {
+		if st := r.server.memory.Responses.Stats(); st != (memory.ResponseStats{}) {
 			t.Errorf("responses are left over: %+v", st)
 		}
 		// The last word of a fill may come after its answer.
 		if runtime.GOOS == "linux" {
 			r.until("all sources are closed", func() bool {
-				f, err := memstat.ReadFiles(sourceFiles)
+				f, err := memstat.ReadFiles(memory.SourceFiles)
 				return err == nil && f.Count == 0
 			})
 		}

@@ -16,7 +16,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/memory"
-	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
@@ -49,7 +48,7 @@ type Config struct {
 	SourceKeyIgnore []string
 	Transformer     transform.Transformer
 	// Shares are what may be dealt out at first; see Resize.
-	Shares Shares
+	Shares memory.Shares
 	// LimitFor is the memory limit under which a job of so many bytes, its
 	// source included, would fit; for the texts of errors.
 	LimitFor func(bytes int64) int64
@@ -95,38 +94,20 @@ type Config struct {
 
 // Server answers HTTP requests. It is an http.Handler.
 type Server struct {
-	cfg      Config
-	accounts accounts
-	shares   shares
-	log      *slog.Logger
+	cfg    Config
+	memory *memory.Governor
+	log    *slog.Logger
 	// errorLines bounds the log lines of errors.
-	errorLines  *logSampler
-	now         func() time.Time
-	echo        *echo.Echo
-	connections *memory.Connections
-	line        line
-	// clientsBeside is how many may be connected while a job runs alone; 0
-	// where none does.
-	clientsBeside atomic.Int64
-	// aloneBytes is what the job that runs alone was admitted with.
-	aloneBytes atomic.Int64
-	pressure   pressure
-	// measure gives the memory really in use, and what of it others use that
-	// live in the same cgroup; relieved, the watch's own, is
-	// when it was last fought for.
-	measure  func() (real, others int64, err error)
-	relieved time.Time
-	// activity grows with whatever makes the heap grow.
-	activity  atomic.Int64
-	group     *memstat.Group
-	answers   *prometheus.CounterVec
-	sent      *prometheus.CounterVec
-	poison    *poison
-	attempts  *attempts
-	turns     *turns
-	responses *memory.Responses
-	sources   *sources
-	draining  atomic.Bool
+	errorLines *logSampler
+	now        func() time.Time
+	echo       *echo.Echo
+	answers    *prometheus.CounterVec
+	sent       *prometheus.CounterVec
+	poison     *poison
+	attempts   *attempts
+	turns      *turns
+	sources    *sources
+	draining   atomic.Bool
 }
 
 // New makes a Server.
@@ -146,12 +127,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.BrowserTTL <= 0 {
 		cfg.BrowserTTL = 5 * time.Minute
 	}
-	a, err := newAccounts(cfg.Shares, cfg.QueueWait)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{cfg: cfg, accounts: a, log: cfg.Log, now: cfg.Now, echo: echo.New(), turns: newTurns(a.fetches),
-		responses: memory.NewResponses(memory.ResponseBudgets{Small: a.small, Large: a.sending, Transforms: a.transforms})}
+	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -160,14 +136,17 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.errorLines = newLogSampler(s.now)
 	s.poison = newPoison(s.now, cfg.Clock)
+	var err error
+	if s.memory, err = s.newGovernor(); err != nil {
+		return nil, err
+	}
+	s.turns = newTurns(s.memory.Budgets.Fetches)
 	if s.attempts, err = newAttempts(s.now); err != nil {
 		return nil, err
 	}
 	if s.sources, err = newSources(s, cfg.Sources, cfg.Clock); err != nil {
 		return nil, err
 	}
-	s.measure, s.shares.level = s.realMemory, 1
-	s.group, _ = memstat.FindGroup() // without one its figures are missing
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pictor_answers_total",
 		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",
@@ -176,20 +155,41 @@ func New(cfg Config) (*Server, error) {
 		Name: "pictor_sent_bytes_total",
 		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
 	}, []string{"outcome", "tier"})
-	s.connections = memory.NewConnections(cfg.Shares.Connections, s.refusalID)
-	s.connections.OnChange, s.connections.DynamicLimit = s.clientsChanged, s.clientLimit
-	s.connections.CutSlowest = s.responses.CutSlowest
-	cfg.Cache.Watch(s.responses)
+	cfg.Cache.Watch(s.memory.Responses)
 	s.routes()
-	if err := s.Resize(cfg.Shares); err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 
+// newGovernor makes the owner of the memory limit.
+func (s *Server) newGovernor() (*memory.Governor, error) {
+	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
+	return memory.New(memory.Config{
+		Shares: s.cfg.Shares, QueueWait: s.cfg.QueueWait, Cache: s.cfg.Cache, Workers: workers,
+		LimitFor: s.cfg.LimitFor, RefusalID: s.refusalID, OnIdle: s.cfg.Quiet, Log: s.log,
+	})
+}
+
+// Resize puts other shares of memory in force. What was admitted by the old ones
+// goes on to its end, so it takes a while until the new ones hold.
+func (s *Server) Resize(sh memory.Shares) error {
+	if err := s.memory.Resize(sh); err != nil {
+		return err
+	}
+	s.turns.serve()
+	return nil
+}
+
+// Watch looks at the memory that is really in use until ctx ends: see
+// memory.Governor.
+func (s *Server) Watch(ctx context.Context) { s.memory.Watch(ctx) }
+
+// Memory looks where the memory is. It costs the kernel a walk over all pages
+// of all processes, some milliseconds.
+func (s *Server) Memory() memory.Report { return s.memory.Report(s.turns.waiting()) }
+
 // LimitListener makes an http.Server admit no more clients than the shares allow.
 func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
-	return s.connections.LimitListener(h, l)
+	return s.memory.Connections.LimitListener(h, l)
 }
 
 // routes registers GET and HEAD together: a route for GET alone would answer

@@ -153,8 +153,8 @@ func (src *source) close() {
 	}
 }
 
-// held is what is reserved for the bytes that are here.
-func (src *source) held() int64 {
+// Reserved is what is reserved for the bytes that are here.
+func (src *source) Reserved() int64 {
 	if src.grant == nil {
 		return 0
 	}
@@ -271,7 +271,7 @@ func (src *source) reserve(ctx context.Context, wait *budget.QueueWait) func(n i
 	s := src.t.s
 	return func(n int64) (err error) {
 		if src.grant == nil {
-			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.accounts.bodies.Acquire(ctx, n) })
+			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.memory.Budgets.Sources.Acquire(ctx, n) })
 			return s.bodyTooLarge(err, n)
 		}
 		return s.bodyTooLarge(src.grant.Grow(n), src.grant.Bytes()+n)

@@ -71,7 +71,7 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 			t.Errorf("ended at look %d of %d: %v", n, looks, err)
 		}
 	}
-	if in := r.server.accounts.bodies.Stats().InUse; in != 0 {
+	if in := r.server.memory.Budgets.Sources.Stats().InUse; in != 0 {
 		t.Errorf("%d bytes are held", in)
 	}
 }

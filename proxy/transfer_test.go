@@ -78,14 +78,14 @@ func TestEachPieceHasItsTime(t *testing.T) {
 	for name, lower := range map[string][]cache.Tier{"from memory": nil, "from disk": {disk(t)}} {
 		t.Run(name, func(t *testing.T) {
 			r := newSlowRig(t, 0, nil, lower...)
-			r.server.responses.PieceTime = 2 * time.Second
+			r.server.memory.Responses.PieceTime = 2 * time.Second
 			stops, goesOn := r.client(r.of(4<<10)), r.client(r.of(4<<10))
 			resp, err := http.ReadResponse(goesOn.Reader, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := int64(0)
-			for began := time.Now(); time.Since(began) < 2*r.server.responses.PieceTime; time.Sleep(20 * time.Millisecond) {
+			for began := time.Now(); time.Since(began) < 2*r.server.memory.Responses.PieceTime; time.Sleep(20 * time.Millisecond) {
 				n, err := io.CopyN(io.Discard, resp.Body, 8<<10)
 				if got += n; err != nil {
 					t.Fatalf("the one that goes on got %d bytes, %v", got, err)
@@ -95,7 +95,7 @@ func TestEachPieceHasItsTime(t *testing.T) {
 			if got += n; err != nil || got != 4<<20 {
 				t.Errorf("the one that goes on got %d bytes, %v", got, err)
 			}
-			r.until("the other one is cut off", func() bool { return r.server.responses.Cuts()["slow"] == 1 })
+			r.until("the other one is cut off", func() bool { return r.server.memory.Responses.Cuts()["slow"] == 1 })
 			if n, err := r.rest(stops); err == nil {
 				t.Errorf("the one that stops got %d bytes", n)
 			}
@@ -115,7 +115,7 @@ func TestANewcomerTakesThePlaceOfTheSlowest(t *testing.T) {
 	}
 	r.reads(3)
 	r.until("they are slow", func() bool {
-		st := r.server.responses.Stats()
+		st := r.server.memory.Responses.Stats()
 		return st.Slow == st.Clients
 	})
 	r.served("a newcomer", r.of(30))
@@ -125,7 +125,7 @@ func TestANewcomerTakesThePlaceOfTheSlowest(t *testing.T) {
 			whole++
 		}
 	}
-	if n := r.server.responses.Cuts()["connection"]; whole != 2 || n != 1 {
+	if n := r.server.memory.Responses.Cuts()["connection"]; whole != 2 || n != 1 {
 		t.Errorf("%d of 3 came whole, %d were cut off", whole, n)
 	}
 }
@@ -149,11 +149,11 @@ func TestAClientThatWaitsHoldsNoBuffer(t *testing.T) {
 		}
 		r.reads(clients)
 		r.until("none is sent to any more", func() bool {
-			n := r.server.responses.Stats().Sent
+			n := r.server.memory.Responses.Stats().Sent
 			for range 2 {
 				runtime.GC()
 			}
-			return n > 0 && n == r.server.responses.Stats().Sent
+			return n > 0 && n == r.server.memory.Responses.Stats().Sent
 		})
 		runtime.ReadMemStats(&after)
 		return (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / clients

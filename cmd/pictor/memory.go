@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/config"
-	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
@@ -26,16 +25,16 @@ func planInput(cfg *config.Serve, limit int64, from string) memory.PlanInput {
 }
 
 // shares hold Go's heap to its part, too, unless GOMEMLIMIT says otherwise.
-func shares(p memory.Plan) proxy.Shares {
+func shares(p memory.Plan) memory.Shares {
 	heap := p.GoLimit
 	if os.Getenv("GOMEMLIMIT") != "" {
 		heap = 0
 	}
-	split := make([]proxy.Part, 0, 8)
+	split := make([]memory.Part, 0, 8)
 	for _, part := range p.Parts() {
-		split = append(split, proxy.Part{Name: part.Name, Bytes: part.Bytes})
+		split = append(split, memory.Part{Name: part.Name, Bytes: part.Bytes})
 	}
-	return proxy.Shares{
+	return memory.Shares{
 		Limit: p.Limit, LimitFrom: p.LimitFrom, OfCgroup: p.OfCgroup(), Plan: split,
 		Heap:    heap,
 		Workers: p.Workers, Fetches: p.MaxFetches(), Connections: p.MaxConnections(), PerConnection: p.Connections / int64(p.MaxConnections()),

@@ -153,7 +153,7 @@ func split(in PlanInput) (Plan, bool) {
 		Slack:       slack(in.Limit),
 		Cache:       max(in.CacheMemory, 0),
 	}
-	if p.Cache > p.Limit/7*5 {
+	if p.Cache > p.Limit/gcHeap*gcEntries {
 		return Plan{}, false
 	}
 	p.CacheHeadroom = headroom(p.Cache)
@@ -165,8 +165,8 @@ func split(in PlanInput) (Plan, bool) {
 	spare -= p.Index
 	if in.CacheMemory == 0 {
 		tier := min(p.Limit/6, spare/2)
-		// The tier holds Cache and 0.4 × Cache of headroom.
-		p.Cache = tier / 7 * 5
+		// The tier holds Cache and its headroom.
+		p.Cache = tier / gcHeap * gcEntries
 		p.CacheHeadroom = tier - p.Cache
 	}
 	more := min(max(p.Limit/6-minBodies, 0), spare/4)
@@ -201,8 +201,15 @@ func connections(limit int64) int64 {
 	return min(n, maxConnections)
 }
 
+// So many bytes of entries take so many bytes of the heap before Go's collector
+// has run, garbage included.
+const gcEntries, gcHeap = 5, 7
+
+// gcOverhead is how many bytes of the heap a byte of entries takes.
+const gcOverhead = float64(gcHeap) / gcEntries
+
 // headroom is how much garbage lies beside entries that GOMEMLIMIT bounds.
-func headroom(cache int64) int64 { return cache / 5 * 2 }
+func headroom(cache int64) int64 { return cache / gcEntries * (gcHeap - gcEntries) }
 
 // least is what the input needs besides slack.
 func (in PlanInput) least() int64 {
@@ -249,15 +256,15 @@ func (p Plan) Records() int { return max(int(p.Index/recordBytes), minRecords) }
 // MaxConnections is how many clients may be connected at once.
 func (p Plan) MaxConnections() int { return int(p.Connections / perConnection) }
 
-// aloneConnections are clients that may be connected while a job has all that
+// ExclusiveClients is how many clients may be connected while a job has all that
 // Alone says.
-const aloneConnections = 64
+const ExclusiveClients = 64
 
 // Alone is the most bytes that one transform and all sources can have
 // together: with the cache emptied, every other worker let go, and no more
 // than 64 clients connected.
 func (p Plan) Alone() int64 {
-	return p.Limit - p.Fixed - aloneConnections*perConnection - p.Slack - p.WorkerBase - p.Index - p.Results()
+	return p.Limit - p.Fixed - ExclusiveClients*perConnection - p.Slack - p.WorkerBase - p.Index - p.Results()
 }
 
 // MaxFetches is how many sources may be fetched at once: each has some 150 KiB

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
 // program is the real pictor, built once for all tests of the package.
@@ -195,7 +195,7 @@ func (s *server) nothingLeft() {
 }
 
 // memory is the server's own ledger.
-func (s *server) memory() (m proxy.Memory, err error) {
+func (s *server) memory() (m memory.Report, err error) {
 	resp, err := client.Get(s.admin + "/debug/memory")
 	if err != nil {
 		return m, err

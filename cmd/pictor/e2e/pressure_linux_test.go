@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -130,7 +130,7 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	stop := g.ballast(90)
 	pressed := burst(64, loadFor(t, 96), true)
 	// The other program takes nine seconds to grow, and is seen under load only.
-	var m proxy.Memory
+	var m memory.Report
 	waitFor(t, "the other program to be seen", func() bool {
 		if m, err = s.memory(); err == nil && m.Pressure.Others < 80*mib {
 			burst(8, 8, true)

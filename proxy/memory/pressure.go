@@ -1,9 +1,7 @@
-package proxy
+package memory
 
 import (
-	"context"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -18,18 +16,12 @@ const (
 	// high and low are parts of the limit. Between them things stay as they
 	// are, so that what was given back is not taken at once again.
 	high, low = 0.85, 0.75
-	// tightest is the least part of the shares: something is always served.
-	tightest = 1.0 / 8
+	// minLevel is the least part of the shares: something is always served.
+	minLevel = 1.0 / 8
 	// Tightening halves; loosening takes calm for a while, and is slower.
 	tighten, loosen = 0.5, 1.5
 	calmFor         = 2 * time.Second
 	loosenEvery     = time.Second
-
-	// lookBusy and lookIdle are how often memory is looked at, while there is
-	// work and while there is none.
-	lookBusy, lookIdle = 100 * time.Millisecond, time.Second
-	// quietFor is how long there must be no work before the heap is given back.
-	quietFor = 2 * time.Second
 )
 
 // Pressure is how short memory is.
@@ -73,8 +65,8 @@ func (p *pressure) sample(real, others, limit int64, now time.Time) (level float
 	switch {
 	case limit <= 0:
 	case real > s.High:
-		if s.Level > tightest {
-			s.Level, p.changed = max(s.Level*tighten, tightest), now
+		if s.Level > minLevel {
+			s.Level, p.changed = max(s.Level*tighten, minLevel), now
 			s.Tightened++
 		}
 		return s.Level, true
@@ -94,124 +86,64 @@ func (p *pressure) state() Pressure {
 	return s
 }
 
-// Watch looks at the memory that is really in use until ctx ends: it tightens
-// shares where memory runs short, and gives the heap back after work.
-func (s *Server) Watch(ctx context.Context) {
-	var r rest
-	for {
-		pause := lookIdle
-		if s.busy() || s.pressure.state().Level < 1 {
-			pause = lookBusy
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		now := time.Now()
-		s.look(now)
-		if r.over(now, s.busy(), s.activity.Load()) {
-			s.giveBack()
-		}
-	}
-}
-
-// busy: sources or jobs are under way.
-func (s *Server) busy() bool {
-	return s.accounts.bodies.Stats().InUse > 0 || s.accounts.transforms.Stats().InUse > 0 || s.aloneBytes.Load() > 0
-}
-
-// look takes a sample and puts the level it calls for in force.
-func (s *Server) look(now time.Time) {
-	real, others, err := s.measure()
+// adjustToPressure takes a sample and puts the level it calls for in force.
+func (g *Governor) adjustToPressure(now time.Time) {
+	real, others, err := g.measure()
 	if err != nil {
 		return // no figures here: the plan alone has to do
 	}
-	limit := s.sharesNow().Limit
-	level, short := s.pressure.sample(real, others, limit, now)
+	limit := g.sharesNow().Limit
+	level, short := g.pressure.sample(real, others, limit, now)
 	// Half of the slack is for them: most containers have a small helper.
 	others = max(others-limit/20, 0)
-	s.shares.mu.Lock()
-	before := s.shares.level
+	g.shares.mu.Lock()
+	before := g.shares.level
 	// Small changes are what the figures' own grain makes.
-	if grain := int64(4 << 20); others > s.shares.others+grain || others < s.shares.others-grain || others == 0 {
-		s.shares.others = others
+	if grain := int64(4 << 20); others > g.shares.others+grain || others < g.shares.others-grain || others == 0 {
+		g.shares.others = others
 	} else {
-		others = s.shares.others
+		others = g.shares.others
 	}
-	if level != before || others != s.shares.settled {
-		s.shares.level, s.shares.settled = level, others
-		s.settle()
+	if level != before || others != g.shares.settled {
+		g.shares.level, g.shares.settled = level, others
+		g.applyLimits()
 	}
-	s.shares.mu.Unlock()
+	g.shares.mu.Unlock()
 	if level < before {
-		s.log.Warn("memory is short: reducing the cache and transform budgets", "level", level, "in_use", mebibytes(real))
+		g.log.Warn("memory is short: reducing the cache and transform budgets", "level", level, "in_use", mebibytes(real))
 	}
 	if level == 1 && before < 1 {
-		s.log.Info("memory is no longer short: cache and transform budgets restored", "in_use", mebibytes(real))
+		g.log.Info("memory is no longer short: cache and transform budgets restored", "in_use", mebibytes(real))
 	}
-	if short && now.Sub(s.relieved) >= time.Second {
-		s.relieved = now
-		if p, ok := s.cfg.Transformer.(pool); ok {
-			p.LetGo()
+	if short && now.Sub(g.lastReclaim) >= time.Second {
+		g.lastReclaim = now
+		if g.cfg.Workers != nil {
+			g.cfg.Workers.LetGo()
 		}
 		debug.FreeOSMemory()
 	}
 }
 
-// realMemory is what the kernel cannot take back, and what of it is not
+// sampleMemory gives what the kernel cannot take back, and what of it is not
 // pictor's.
-func (s *Server) realMemory() (real, others int64, err error) {
+func (g *Governor) sampleMemory() (real, others int64, err error) {
 	own, err := memstat.ReadProcess(os.Getpid())
 	if err != nil {
 		return 0, 0, err
 	}
 	anon := own.Anon
-	for _, w := range s.workers() {
+	for _, w := range g.workers() {
 		if p, err := memstat.ReadProcess(w.PID); err == nil {
 			anon += p.Anon
 		}
 	}
 	// What is reserved for sources is at least what they take, and to count
 	// their files would take longer.
-	sources := s.accounts.bodies.Stats().InUse
-	if s.sharesNow().OfCgroup {
-		if f, err := s.group.Read(); err == nil {
+	sources := g.Budgets.Sources.Stats().InUse
+	if g.sharesNow().OfCgroup {
+		if f, err := g.group.Read(); err == nil {
 			return f.Firm(), max(f.Anon-anon, 0) + max(f.Shmem-sources, 0), nil
 		}
 	}
 	return anon + sources, 0, nil
-}
-
-// rest finds the moment in which work has ended for a while.
-type rest struct {
-	activity int64
-	since    time.Time
-	given    bool
-}
-
-// over is true once after each time of activity, which is a count that grows.
-func (r *rest) over(now time.Time, busy bool, activity int64) bool {
-	if busy || activity != r.activity || r.since.IsZero() {
-		*r = rest{activity: activity, since: now, given: r.given && activity == r.activity}
-		if busy {
-			r.given = false
-		}
-		return false
-	}
-	if r.given || now.Sub(r.since) < quietFor {
-		return false
-	}
-	r.given = true
-	return true
-}
-
-// giveBack returns what the heap does not need. Pools empty in two rounds of
-// the collector, and stacks shrink in one.
-func (s *Server) giveBack() {
-	if s.cfg.Quiet != nil {
-		s.cfg.Quiet()
-	}
-	runtime.GC()
-	debug.FreeOSMemory()
 }

@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"os"
@@ -15,9 +15,9 @@ type Part struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Memory is where the memory is, all in bytes: what was planned, what was
+// Report is where the memory is, all in bytes: what was planned, what was
 // dealt out, and what is really there.
-type Memory struct {
+type Report struct {
 	Limit     int64  `json:"limit_bytes"`
 	LimitFrom string `json:"limit_from"`
 	// Plan is how the limit is split.
@@ -29,9 +29,9 @@ type Memory struct {
 	Sum   int64  `json:"sum_bytes"`
 	Parts []Part `json:"parts"`
 	// Accounts are what is dealt out.
-	Accounts []Account `json:"accounts"`
-	Cache    CacheLine `json:"cache"`
-	Heap     Heap      `json:"heap"`
+	Accounts []BudgetReport `json:"accounts"`
+	Cache    CacheReport    `json:"cache"`
+	Heap     HeapReport     `json:"heap"`
 	// Transforms is what jobs have reserved, and what their workers really
 	// hold above what they held when they were fresh.
 	Transforms struct {
@@ -55,8 +55,8 @@ type Memory struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Account is a budget: in bytes, but fetches and workers by number.
-type Account struct {
+// BudgetReport is a budget: in bytes, but fetches and workers by number.
+type BudgetReport struct {
 	Name         string `json:"name"`
 	InUse        int64  `json:"in_use"`
 	Capacity     int64  `json:"capacity"`
@@ -68,8 +68,8 @@ type Account struct {
 	TooLarge     uint64 `json:"too_large"`
 }
 
-// CacheLine is the RAM tier.
-type CacheLine struct {
+// CacheReport is the RAM tier.
+type CacheReport struct {
 	Bytes   int64 `json:"bytes"`
 	Max     int64 `json:"max_bytes"`
 	Entries int64 `json:"entries"`
@@ -77,8 +77,8 @@ type CacheLine struct {
 	Pending int64 `json:"pending_bytes"`
 }
 
-// Heap is Go's own memory (runtime/metrics).
-type Heap struct {
+// HeapReport is Go's own memory (runtime/metrics).
+type HeapReport struct {
 	// InUse holds objects, live and dead, Idle is free and kept, Released was
 	// given back. Stacks and Runtime are beside them.
 	InUse    int64 `json:"in_use_bytes"`
@@ -107,53 +107,45 @@ type Process struct {
 	Real     int64 `json:"real_bytes"`
 }
 
-// pool is a Transformer that works in other processes.
-type pool interface {
-	Workers() []transform.Worker
-	LetGo()
-	Stats() transform.PoolStats
-	Sandbox() []transform.Layer
-}
+// SourceFiles is the name that transform.NewSource gives to memory files.
+const SourceFiles = "pictor-source"
 
-// sourceFiles is the name that transform.NewSource gives to memory files.
-const sourceFiles = "pictor-source"
-
-// Memory looks where the memory is. It costs the kernel a walk over all pages
+// Report looks where the memory is. It costs the kernel a walk over all pages
 // of all processes, some milliseconds.
-func (s *Server) Memory() Memory {
-	sh := s.sharesNow()
-	m := Memory{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: s.accounts.list(s.turns.waiting()), Clients: s.connections.Count(), Pressure: s.pressure.state()}
-	m.addProcesses(s.workers())
-	m.Sandbox = s.sandbox()
-	files, err := memstat.ReadFiles(sourceFiles)
+func (g *Governor) Report(fetchesWaiting int) Report {
+	sh := g.sharesNow()
+	m := Report{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: g.Budgets.report(fetchesWaiting), Clients: g.Connections.Count(), Pressure: g.pressure.state()}
+	m.addProcesses(g.workers())
+	m.Sandbox = g.sandbox()
+	files, err := memstat.ReadFiles(SourceFiles)
 	m.note(err)
 	m.Sources.Count, m.Sources.Bytes = files.Count, files.Bytes
-	if group, err := s.group.Read(); err == nil {
+	if group, err := g.group.Read(); err == nil {
 		m.Cgroup = &group
 	}
 	m.Heap = readHeap()
-	c := s.cfg.Cache.Stats()
-	m.Cache = CacheLine{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
-	m.Transforms.Reserved = s.accounts.transforms.Stats().InUse + s.aloneBytes.Load()
+	c := g.cfg.Cache.Stats()
+	m.Cache = CacheReport{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
+	m.Transforms.Reserved = g.Budgets.Transforms.Stats().InUse + g.exclusiveBytes.Load()
 	m.add()
 	return m
 }
 
-func (s *Server) workers() []transform.Worker {
-	if p, ok := s.cfg.Transformer.(pool); ok {
+func (g *Governor) workers() []transform.Worker {
+	if p := g.cfg.Workers; p != nil {
 		return p.Workers()
 	}
 	return nil
 }
 
-func (s *Server) sandbox() []transform.Layer {
-	if p, ok := s.cfg.Transformer.(pool); ok {
+func (g *Governor) sandbox() []transform.Layer {
+	if p := g.cfg.Workers; p != nil {
 		return p.Sandbox()
 	}
 	return nil
 }
 
-func (m *Memory) note(err error) {
+func (m *Report) note(err error) {
 	if err != nil && m.Problem == "" {
 		m.Problem = "some figures cannot be read here: " + err.Error()
 	}
@@ -161,7 +153,7 @@ func (m *Memory) note(err error) {
 
 // addProcesses looks at the server and its workers. One that ends meanwhile
 // takes nothing any more.
-func (m *Memory) addProcesses(workers []transform.Worker) {
+func (m *Report) addProcesses(workers []transform.Worker) {
 	look := func(p Process) (ok bool) {
 		share, err := memstat.ReadShare(p.PID)
 		if err != nil {
@@ -185,7 +177,7 @@ func (m *Memory) addProcesses(workers []transform.Worker) {
 }
 
 // add makes the total and its parts.
-func (m *Memory) add() {
+func (m *Report) add() {
 	m.Total = m.Sources.Bytes
 	var server, workers, files int64
 	for _, p := range m.Processes {
@@ -217,7 +209,7 @@ func (m *Memory) add() {
 }
 
 // readHeap does not stop the world, as runtime.ReadMemStats would.
-func readHeap() Heap {
+func readHeap() HeapReport {
 	const prefix = "/memory/classes/"
 	names := []string{"heap/objects", "heap/unused", "heap/free", "heap/released", "heap/stacks", "os-stacks", "total"}
 	samples := make([]metrics.Sample, 0, len(names)+1)
@@ -227,24 +219,27 @@ func readHeap() Heap {
 	samples = append(samples, metrics.Sample{Name: "/gc/gomemlimit:bytes"})
 	metrics.Read(samples)
 	v := func(i int) int64 { return int64(min(samples[i].Value.Uint64(), 1<<62)) }
-	h := Heap{InUse: v(0) + v(1), Idle: v(2), Released: v(3), Stacks: v(4) + v(5), Limit: v(7)}
+	h := HeapReport{InUse: v(0) + v(1), Idle: v(2), Released: v(3), Stacks: v(4) + v(5), Limit: v(7)}
 	h.Runtime = max(v(6)-h.InUse-h.Idle-h.Released-h.Stacks, 0)
 	return h
 }
 
-// list is all accounts. So many fetches wait in the queue of the turns, and not
+// report is all budgets. So many fetches wait in the queue of the turns, and not
 // in their account's own.
-func (a accounts) list(forTurns int) []Account {
-	var out []Account
-	for _, b := range []struct {
+func (b Budgets) report(fetchesWaiting int) []BudgetReport {
+	var out []BudgetReport
+	for _, row := range []struct {
 		name   string
 		budget *budget.Budget
-	}{{"fetches", a.fetches}, {"sources", a.bodies}, {"transforms", a.transforms}, {"workers", a.slots}, {"alone", a.turn}, {"sending", a.sending}, {"sending_small", a.small}} {
-		s := b.budget.Stats()
-		if b.budget == a.fetches {
-			s.Waiting, s.WaitingBytes = s.Waiting+forTurns, s.WaitingBytes+int64(forTurns)
+	}{
+		{"fetches", b.Fetches}, {"sources", b.Sources}, {"transforms", b.Transforms}, {"workers", b.Workers},
+		{"alone", b.Exclusive}, {"sending", b.Responses}, {"sending_small", b.SmallResponses},
+	} {
+		s := row.budget.Stats()
+		if row.budget == b.Fetches {
+			s.Waiting, s.WaitingBytes = s.Waiting+fetchesWaiting, s.WaitingBytes+int64(fetchesWaiting)
 		}
-		out = append(out, Account{Name: b.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
+		out = append(out, BudgetReport{Name: row.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
 			WaitingBytes: s.WaitingBytes, Granted: s.Granted, Shed: s.Shed, TooLarge: s.TooLarge})
 	}
 	return out

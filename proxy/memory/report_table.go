@@ -1,4 +1,4 @@
-package proxy
+package memory
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // WriteTable writes the ledger for people, in MiB.
-func (m Memory) WriteTable(w io.Writer) error {
+func (m Report) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, cells ...any) {
@@ -43,7 +43,7 @@ func (m Memory) WriteTable(w io.Writer) error {
 	for _, p := range m.Plan {
 		row(p.Name, p.Bytes)
 	}
-	m.tableOfAccounts(head, row)
+	m.tableOfBudgets(head, row)
 	head("processes", "anonymous", "files", "shared", "jobs", "reserved", "really")
 	for _, p := range m.Processes {
 		row(fmt.Sprintf("%s %d", p.Kind, p.PID), p.Anon, p.File, p.Shmem, p.Jobs, p.Reserved, p.Real)
@@ -65,7 +65,7 @@ func (m Memory) WriteTable(w io.Writer) error {
 	return err
 }
 
-func (m Memory) tableOfAccounts(head func(string, ...any), row func(string, ...any)) {
+func (m Report) tableOfBudgets(head func(string, ...any), row func(string, ...any)) {
 	head("dealt out", "in use", "of", "peak", "waiting", "for", "shed")
 	for _, a := range m.Accounts {
 		if a.Name == "fetches" || a.Name == "workers" || a.Name == "alone" {

@@ -1,0 +1,58 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pictor-proxy/pictor/proxy/budget"
+)
+
+// grants are held together and given back together, the last one first.
+type grants []*budget.Grant
+
+func (g grants) release() {
+	for i := len(g) - 1; i >= 0; i-- {
+		g[i].Release()
+	}
+}
+
+// Source is what a job reads, for the bytes that are reserved for it. Its values
+// are comparable: jobs of one source hold it together.
+type Source interface{ Reserved() int64 }
+
+// Admit waits for the bytes of a working set, then for a worker. Bytes come
+// first: a job that waits for many of them must not keep a worker from others.
+// One that is larger than the share of all jobs has the server to itself.
+func (g *Governor) Admit(ctx context.Context, wait *budget.QueueWait, src Source, need int64) (release func(), err error) {
+	shared, err := g.admitShared(ctx, wait, need)
+	if !errors.Is(err, budget.ErrTooLarge) {
+		return shared.release, err
+	}
+	if total := need + src.Reserved(); total > g.sharesNow().Alone {
+		return nil, fmt.Errorf("%w: this image needs about %s of memory; request a smaller result, use a smaller source, or raise --memory-limit to %s",
+			budget.ErrTooLarge, mebibytes(need), mebibytes(g.cfg.LimitFor(total)))
+	}
+	return g.admitExclusive(ctx, wait, need, src)
+}
+
+// admitShared admits a job beside others. It gives budget.ErrTooLarge also where
+// the share became too small for the job while it waited.
+func (g *Governor) admitShared(ctx context.Context, wait *budget.QueueWait, need int64) (held grants, err error) {
+	defer g.Responses.CutSlowReaders()()
+	for _, line := range []struct {
+		account *budget.Budget
+		n       int64
+	}{{g.Budgets.Transforms, need}, {g.Budgets.Workers, 1}} {
+		grant, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return line.account.Acquire(ctx, line.n) })
+		if err != nil {
+			held.release()
+			return nil, err
+		}
+		held = append(held, grant)
+	}
+	return held, nil
+}
+
+// mebibytes rounds up, for people.
+func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }
