@@ -9,11 +9,12 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // Watermark is the picture that a URL may ask to be laid over its own.
 type Watermark struct {
-	Source *transform.Source
+	Source *memfile.Source
 	// Info is what Sniff said of it.
 	Info transform.Info
 	// Version tells it from other pictures: results with another one are others.

@@ -13,6 +13,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // source is a source in use: by those who work on it or wait for it, and while
@@ -38,7 +39,7 @@ type source struct {
 	// here has one slot, for who looks at or changes what follows it.
 	here   chan struct{}
 	record *diskstore.Record
-	data   *transform.Source
+	data   *memfile.Source
 	// grant is what is reserved for data; nil for none.
 	grant *budget.Grant
 	info  transform.Info
@@ -234,7 +235,7 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 		return err
 	}
 	defer done()
-	if src.data, err = transform.NewSource(); err != nil {
+	if src.data, err = memfile.New(); err != nil {
 		return err
 	}
 	hash := sha256.New()
@@ -298,7 +299,7 @@ func (src *source) load(ctx context.Context, wait *budget.QueueWait) (transform.
 
 // read copies the record into memory that a worker can map, until ctx ends.
 func (src *source) read(ctx context.Context, wait *budget.QueueWait) error {
-	data, err := transform.NewSource()
+	data, err := memfile.New()
 	if err != nil {
 		return err
 	}

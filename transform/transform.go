@@ -2,6 +2,8 @@ package transform
 
 import (
 	"context"
+	"iter"
+	"os"
 	"time"
 )
 
@@ -17,17 +19,33 @@ type Picture struct {
 	Body          []byte
 }
 
+// Source is the bytes of one image in memory that a worker process can map.
+// transform/memfile makes them.
+type Source interface {
+	// Size is how many bytes they are.
+	Size() int64
+	// File is the open file, for handing to a worker. It stays the Source's. It is
+	// nil where the bytes are in memory of this process alone.
+	File() *os.File
+	// Bytes is a read-only view, valid until the Release that belongs to it.
+	Bytes() ([]byte, error)
+	Release()
+	// Patched is another view up to end, with other bytes in some places, until
+	// done is called. patches yields each place and the bytes there, in order.
+	Patched(from, end int64, patches iter.Seq2[int64, []byte]) (view []byte, done func(), err error)
+}
+
 // Job is one source and the results wanted of it. The results of one page's
 // srcset share a job, so that they can share a decode.
 type Job struct {
-	Source *Source
+	Source Source
 	// Info is what container.Sniff said of the source.
 	Info Info
 	// Outputs has at least one element. Each must have its Format set.
 	Outputs []Params
 	// Watermark is the picture that outputs with a watermark are marked with,
 	// and WatermarkInfo what container.Sniff said of it; nil where none is configured.
-	Watermark     *Source
+	Watermark     Source
 	WatermarkInfo Info
 	// Memory is the most, in bytes, that the work may take at its peak above
 	// an idle worker: the WorkingSet that was admitted.

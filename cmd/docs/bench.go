@@ -16,18 +16,19 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 	"github.com/pictor-proxy/pictor/transform/vips"
 )
 
 // bench makes the pictures, of the playground's sample.
 type bench struct {
 	engine *vips.Engine
-	sample *transform.Source
+	sample *memfile.Source
 	info   transform.Info
 	// bordered is the sample inside of a border, to be trimmed.
-	bordered     *transform.Source
+	bordered     *memfile.Source
 	borderedInfo transform.Info
-	mark         *transform.Source
+	mark         *memfile.Source
 	markInfo     transform.Info
 }
 
@@ -57,12 +58,12 @@ func (b *bench) close() {
 	b.mark.Close()
 }
 
-func load(file []byte) (*transform.Source, transform.Info, error) {
+func load(file []byte) (*memfile.Source, transform.Info, error) {
 	info, err := container.Sniff(file)
 	if err != nil {
 		return nil, info, err
 	}
-	s, err := transform.NewSource()
+	s, err := memfile.New()
 	if err != nil {
 		return nil, info, err
 	}

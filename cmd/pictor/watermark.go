@@ -9,6 +9,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // maxWatermark bounds the file: it is kept for as long as the server runs,
@@ -40,7 +41,7 @@ func newWatermark(b []byte) (*proxy.Watermark, error) {
 		return nil, fmt.Errorf("--watermark: %w", err)
 	}
 	info.Orientation = 1 // it is laid on as it is stored
-	source, err := transform.NewLasting()
+	source, err := memfile.NewLasting()
 	if err != nil {
 		return nil, err
 	}

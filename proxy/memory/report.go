@@ -107,7 +107,7 @@ type Process struct {
 	Real     int64 `json:"real_bytes"`
 }
 
-// SourceFiles is the name that transform.NewSource gives to memory files.
+// SourceFiles is the name that memfile.New gives to memory files.
 const SourceFiles = "pictor-source"
 
 // Report looks where the memory is. It costs the kernel a walk over all pages

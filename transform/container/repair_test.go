@@ -7,60 +7,12 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
-
-// A repaired view has the source's bytes but for the patches, whatever part of
-// a page the source fills, and the source keeps its own.
-func TestARepairedViewLeavesTheSourceAlone(t *testing.T) {
-	page := os.Getpagesize()
-	for _, size := range []int{1, 100, page - 3, page - 1, page, page + 1, 3*page - 1, 3 * page, 3*page + 5} {
-		b := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
-		s, err := transform.NewSource()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		s.Write(b)
-		if err := s.Seal(); err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range []Repair{
-			ending(int64(size), make([]byte, repairSlack)...),
-			ending(int64(size)/2, 1, 2),
-			{Patches: []Patch{{0, []byte("A")}, {int64(size) - 1, []byte("BCD")}}, Size: int64(size) + 2},
-			{Size: int64(size)},
-			{Patches: []Patch{{int64(size) / 2, []byte("B")}}, From: int64(size) / 2, Size: int64(size)},
-		} {
-			view, done, err := s.Patched(r.From, r.Size, r.All())
-			if err != nil {
-				t.Fatalf("%d bytes: %v", size, err)
-			}
-			if !bytes.Equal(view, r.Apply(b)) {
-				t.Errorf("%d bytes, %d afterwards: other bytes", size, r.Size)
-			}
-			done()
-		}
-		if got, err := s.Bytes(); err != nil || !bytes.Equal(got, b) {
-			t.Errorf("%d bytes: the source changed (%v)", size, err)
-		}
-		for _, r := range []Repair{
-			ending(int64(size)+1, make([]byte, page)...),
-			{Patches: []Patch{{int64(size + 2*page), []byte("A")}}, Size: int64(size)},
-			{Patches: []Patch{{-1, []byte("A")}}, Size: int64(size)},
-			{From: int64(size), Size: int64(size)},
-		} {
-			if _, _, err := s.Patched(r.From, r.Size, r.All()); err == nil {
-				t.Errorf("%d bytes: patched from %d to %d", size, r.From, r.Size)
-			}
-		}
-	}
-}
 
 func FuzzRepair(f *testing.F) {
 	for _, s := range samples(f) {

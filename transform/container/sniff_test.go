@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // sample is a source that Sniff takes, and what it says of it. The picture
@@ -180,7 +181,7 @@ func TestSniffIgnoresWhatFollowsThePicture(t *testing.T) {
 // A view of a Source is read-only memory: a write would end the test process.
 func TestSniffReadsASealedSource(t *testing.T) {
 	for _, s := range samples(t) {
-		src, err := transform.NewSource()
+		src, err := memfile.New()
 		if err != nil {
 			t.Fatal(err)
 		}

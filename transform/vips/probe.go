@@ -9,6 +9,7 @@ import (
 	"github.com/h2non/bimg"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // probeSide is the side of the picture that Probe tries formats with.
@@ -47,7 +48,7 @@ func (e *Engine) try(body []byte, from, to transform.Format) ([]byte, bool) {
 		return nil, false
 	}
 	// A worker may make no memory files.
-	src, err := transform.NewPrivate(body)
+	src, err := memfile.NewPrivate(body)
 	if err != nil {
 		return nil, false
 	}

@@ -10,7 +10,7 @@ import (
 // decodable is a source as its decoder takes it: repaired where Sniff found
 // that only marks are missing, and without metadata that is not needed.
 type decodable struct {
-	source *transform.Source
+	source transform.Source
 	info   transform.Info
 	needed container.Needed
 	b      []byte
@@ -18,7 +18,7 @@ type decodable struct {
 	tried  bool // to repair its checksums
 }
 
-func openDecodable(s *transform.Source, info transform.Info, needed container.Needed) (*decodable, error) {
+func openDecodable(s transform.Source, info transform.Info, needed container.Needed) (*decodable, error) {
 	d := &decodable{source: s, info: info, needed: needed, close: func() {}}
 	var err error
 	if d.b, err = s.Bytes(); err != nil {

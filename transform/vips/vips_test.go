@@ -16,13 +16,14 @@ import (
 
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 // source makes a sealed source of b.
-func source(t testing.TB, b []byte) *transform.Source {
+func source(t testing.TB, b []byte) *memfile.Source {
 	t.Helper()
-	s, err := transform.NewSource()
+	s, err := memfile.New()
 	if err != nil {
 		t.Fatal(err)
 	}

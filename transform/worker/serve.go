@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // Engine is what a worker works with; transform/vips has the real one.
@@ -172,9 +173,9 @@ func work(conn net.Conn, engine Engine, in incoming) (last response, err error) 
 	if len(in.files) == 0 {
 		return last, errors.New("job without a source")
 	}
-	var sources []*transform.Source
+	var sources []*memfile.Source
 	for _, f := range in.files {
-		source, err := transform.OpenSource(f)
+		source, err := memfile.Open(f)
 		if err != nil {
 			return last, err
 		}

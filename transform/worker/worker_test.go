@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -203,7 +204,7 @@ func newPoolOf(t testing.TB, cfg Config) *Pool {
 
 func newJob(t testing.TB, body string, what ...int) transform.Job {
 	t.Helper()
-	src, err := transform.NewSource()
+	src, err := memfile.New()
 	if err != nil {
 		t.Fatal(err)
 	}

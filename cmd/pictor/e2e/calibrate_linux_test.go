@@ -16,6 +16,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -205,7 +206,7 @@ var testMark = sync.OnceValue(func() *proxy.Watermark {
 	if err != nil {
 		panic(err)
 	}
-	file, err := transform.NewLasting()
+	file, err := memfile.NewLasting()
 	if err == nil {
 		_, err = file.Write(b)
 	}
@@ -222,7 +223,7 @@ var testMark = sync.OnceValue(func() *proxy.Watermark {
 func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, memory int64) transform.Info {
 	t := s.t
 	t.Helper()
-	source, err := transform.NewSource()
+	source, err := memfile.New()
 	if err != nil {
 		t.Fatal(err)
 	}

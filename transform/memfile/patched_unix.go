@@ -1,6 +1,6 @@
 //go:build unix
 
-package transform
+package memfile
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 )
 
 // errPrivate is a bug of the caller: a private source is made whole.
-var errPrivate = errors.New("transform: a private source is patched")
+var errPrivate = errors.New("memfile: a private source is patched")
 
 // Patched is a view of the sealed source up to end, with other bytes in some
 // places, until done is called. patches yields each place and the bytes there, in
@@ -32,7 +32,7 @@ func (s *Source) Patched(from, end int64, patches iter.Seq2[int64, []byte]) (vie
 	kept := min(s.size, end)
 	length := (end+page-1)/page*page + page
 	if kept <= 0 || end > kept+page || from < 0 || from >= end {
-		return nil, nil, fmt.Errorf("transform: a source of %d bytes is patched from %d to %d", s.size, from, end)
+		return nil, nil, fmt.Errorf("memfile: a source of %d bytes is patched from %d to %d", s.size, from, end)
 	}
 	base, err := unix.MmapPtr(-1, 0, nil, uintptr(length), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {

@@ -1,4 +1,4 @@
-package transform
+package memfile
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 // once more, as a worker that was broken into could have it.
 func newSealed(t *testing.T) (*Source, *os.File) {
 	t.Helper()
-	s, err := NewSource()
+	s, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func mapAndProtect(fd int) error {
 
 // A source can be sealed also while the kernel has one of its pages in use.
 func TestSealWithAPageInUse(t *testing.T) {
-	s, err := NewSource()
+	s, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}

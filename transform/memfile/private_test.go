@@ -1,6 +1,6 @@
 //go:build unix
 
-package transform
+package memfile
 
 import (
 	"errors"

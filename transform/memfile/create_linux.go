@@ -1,4 +1,4 @@
-package transform
+package memfile
 
 import (
 	"os"

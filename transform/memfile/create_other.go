@@ -1,6 +1,6 @@
 //go:build !linux
 
-package transform
+package memfile
 
 import "os"
 

@@ -1,4 +1,4 @@
-package transform
+package memfile
 
 import (
 	"errors"
@@ -7,15 +7,13 @@ import (
 	"sync"
 )
 
-// Source holds the bytes of one picture outside the Go heap: in an anonymous
-// memory file where the system has them (Linux), else in an unlinked
-// temporary file. A worker process is handed the file and maps it; no pipe
-// carries the bytes and no heap copies them.
+// Source is the bytes of one image. A worker process is handed the file and maps
+// it; no pipe carries the bytes and no heap copies them.
 //
 // The life of a Source: New, Write until all is there, Seal once, then Bytes
-// and File as often as wanted, Close once. Its pages count as shared memory of
-// the whole process tree until the last descriptor and mapping are gone, so
-// whoever reserved bytes for it gives them back after Close, not before.
+// and File as often as needed, Close once. Its pages count as shared memory of
+// the whole process tree until the last descriptor and mapping are gone, so that
+// the caller gives back what it reserved for them after Close, not before.
 //
 // Write and Seal belong to one goroutine; the rest is safe for several.
 type Source struct {
@@ -25,22 +23,22 @@ type Source struct {
 
 	mu   sync.Mutex
 	view []byte
-	// views is how many look at it.
-	views int
+	// readers counts the Bytes without their Release.
+	readers int
 }
 
 // errSealed is a bug of the caller: bytes after Seal, or a view before it.
-var errSealed = errors.New("transform: a source is written before Seal and read after it")
+var errSealed = errors.New("memfile: a source is written before Seal and read after it")
 
-// NewSource makes an empty Source. The caller must Close it.
-func NewSource() (*Source, error) { return newSource("pictor-source") }
+// New makes an empty Source. The caller must Close it.
+func New() (*Source, error) { return create("pictor-source") }
 
-// NewLasting is NewSource for one that stays for as long as the process, such
-// as a watermark: it has another name, by which it is not taken for a source
-// that is being worked on.
-func NewLasting() (*Source, error) { return newSource("pictor-lasting") }
+// NewLasting is New for a Source that lives as long as the process, such as a
+// watermark. It has another name, by which accounts of memory tell it from the
+// sources of requests.
+func NewLasting() (*Source, error) { return create("pictor-lasting") }
 
-func newSource(name string) (*Source, error) {
+func create(name string) (*Source, error) {
 	f, err := newMemoryFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("make a memory file: %w", err)
@@ -49,8 +47,8 @@ func newSource(name string) (*Source, error) {
 }
 
 // NewPrivate is a sealed Source of these bytes in memory of this process alone.
-// It has no File, so no other process can have it: it is for engines that try
-// themselves out where they may not make memory files.
+// It has no File, so that no other process can have it. A worker probes its
+// formats with it, because its sandbox lets it make no memory files.
 func NewPrivate(b []byte) (*Source, error) {
 	view, err := mapPrivate(b)
 	if err != nil {
@@ -105,24 +103,23 @@ func (s *Source) Bytes() ([]byte, error) {
 		}
 		s.view = v
 	}
-	s.views++
+	s.readers++
 	return s.view, nil
 }
 
-// Release is one who looked at the Bytes and is done. With the last one the view
-// is dropped, so that the pages are not counted in a server's own set size
-// while a worker reads them.
+// Release ends the use of one Bytes. With the last one the view is dropped, so
+// that its pages do not count as the server's own while a worker reads them.
 func (s *Source) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.views--; s.views <= 0 && s.file != nil {
-		s.drop()
+	if s.readers--; s.readers <= 0 && s.file != nil {
+		s.unmapView()
 	}
 }
 
-// drop unmaps the view, if there is one. The lock is held.
-func (s *Source) drop() {
-	s.views = 0
+// unmapView unmaps the view, if there is one. The lock is held.
+func (s *Source) unmapView() {
+	s.readers = 0
 	if s.view != nil {
 		unmapFile(s.view)
 		s.view = nil
@@ -132,7 +129,7 @@ func (s *Source) drop() {
 // Close gives everything back. The Source and its views are dead after it.
 func (s *Source) Close() error {
 	s.mu.Lock()
-	s.drop()
+	s.unmapView()
 	s.mu.Unlock()
 	if s.file == nil {
 		return nil
@@ -140,9 +137,9 @@ func (s *Source) Close() error {
 	return s.file.Close()
 }
 
-// OpenSource takes a sealed source that another process made, over its file,
-// which is the Source's from here.
-func OpenSource(f *os.File) (*Source, error) {
+// Open makes a Source of the file of a sealed one that another process made. The
+// file is the Source's from here.
+func Open(f *os.File) (*Source, error) {
 	st, err := f.Stat()
 	if err != nil {
 		f.Close()
