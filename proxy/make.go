@@ -122,7 +122,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
 	if mark := f.s.cfg.Watermark; out.Watermark.On() {
 		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
-		job.Memory += transform.WatermarkSet(mark.Info, plan, out)
+		job.Memory += transform.WatermarkWorkingSet(mark.Info, plan, out)
 	}
 	job.CPU = transform.CPUTime(job)
 	f.need = job.Memory
@@ -149,7 +149,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 
 // look asks a worker for what lies inside of a border.
 func (f *fill) look(ctx context.Context, info transform.Info, out transform.Params) (content transform.Rect, err error) {
-	need := transform.LookSet(info, out)
+	need := transform.TrimWorkingSet(info, out)
 	done, err := f.s.memory.Admit(ctx, f.wait, f.src, need)
 	if err != nil {
 		return content, err
@@ -158,7 +158,7 @@ func (f *fill) look(ctx context.Context, info transform.Info, out transform.Para
 	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: need}
 	job.CPU = transform.CPUTime(job)
 	err = f.blamed(func() error {
-		content, err = f.s.cfg.Transformer.Look(ctx, job)
+		content, err = f.s.cfg.Transformer.FindTrim(ctx, job)
 		return err
 	})
 	return content, err

@@ -56,8 +56,8 @@ func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func
 	return nil
 }
 
-// Look says that a border of ten pixels is all around.
-func (p *painter) Look(ctx context.Context, job transform.Job) (transform.Rect, error) {
+// FindTrim says that a border of ten pixels is all around.
+func (p *painter) FindTrim(ctx context.Context, job transform.Job) (transform.Rect, error) {
 	p.looks.Add(1)
 	if p.fail != nil {
 		if err := p.fail(ctx); err != nil {

@@ -14,7 +14,7 @@ var blurOption = Option{
 	Set:  func(p *Params, args []string) error { return decimalTo(&p.Blur, 0, maxBlur)(args[0]) },
 	Text: func(p Params) string { return decimal0(p.Blur) },
 	// Strips as high as the mask, before, between and behind its two passes.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Blur == 0 {
 			return 0
 		}

@@ -10,9 +10,9 @@ var roundCornersOption = Option{
 			"format without transparency they have the colour of `background`, or are white.",
 		Example: "rs:fill:160:120/rc:24",
 	},
-	Set:   func(p *Params, args []string) error { return decimalTo(&p.Radius, 0, MaxDimension)(args[0]) },
-	Text:  func(p Params) string { return decimal0(p.Radius) },
-	Share: maskShare,
+	Set:        func(p *Params, args []string) error { return decimalTo(&p.Radius, 0, MaxDimension)(args[0]) },
+	Text:       func(p Params) string { return decimal0(p.Radius) },
+	ExtraBytes: maskShare,
 }
 
 // Mask is a shape that the result is cut to.
@@ -46,7 +46,7 @@ var maskOption = Option{
 		}
 		return p.Mask.String()
 	},
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Radius > 0 {
 			return 0 // it was counted there
 		}
@@ -55,7 +55,7 @@ var maskOption = Option{
 }
 
 // maskShare is the strips of the mask and of floats where it is multiplied in.
-func maskShare(w Work) float64 {
+func maskShare(w CostInput) float64 {
 	if w.Out.Radius == 0 && w.Out.Mask == NoMask {
 		return 0
 	}

@@ -28,7 +28,7 @@ var jpegOption = Option{
 	},
 	// A progressive one is read twice from its coefficients, which are there
 	// for the optimised coding anyway; its scans are kept beside them.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Format != JPEG || !w.Out.JPEG.Progressive {
 			return 0
 		}
@@ -89,7 +89,7 @@ var pngOption = Option{
 	},
 	// Passes need the whole frame, and so does the quantiser, with an index
 	// and a histogram beside it.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		px := float64(w.Plan.Width) * float64(w.Plan.Height)
 		switch {
 		case w.Out.Format != PNG:
@@ -159,7 +159,7 @@ var webpOption = Option{
 		}
 		return s
 	},
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Format == WebP && w.Out.WebP.Compression == Lossy && w.Out.WebP.SmartSubsample {
 			return 8 * float64(w.Plan.Width) * float64(w.Plan.Height)
 		}
@@ -219,7 +219,7 @@ var avifOption = Option{
 		return s
 	},
 	// More effort looks at more of the picture at once.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Format != AVIF || w.Out.AVIF.Effort == 0 {
 			return 0
 		}

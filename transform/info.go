@@ -61,7 +61,7 @@ type Info struct {
 	// wrong or behind junk, and 0 where all is in its place. Repair then makes
 	// of these bytes what a decoder takes.
 	End int64 `json:",omitzero"`
-	// Content is what Look found inside of a border; without an area where
+	// Content is what FindTrim found inside of a border; without an area where
 	// nobody looked. It is no part of the header.
 	Content Rect `json:",omitzero"`
 }

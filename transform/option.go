@@ -32,13 +32,13 @@ type Option struct {
 	// nothing where that is the default. It is nil for options that only sum
 	// up others.
 	Text func(p Params) string
-	// Share is what the option's step adds to a job's working set, in bytes,
-	// over what its picture takes anyway; nil means nothing.
-	Share func(w Work) float64
+	// ExtraBytes is what the option's step adds to the working set of a job, over
+	// what the image takes without it. Nil means nothing.
+	ExtraBytes func(w CostInput) float64
 }
 
-// Work is a planned job, as the shares of the estimate see it.
-type Work struct {
+// CostInput is a planned job, as the parts of the estimate see it.
+type CostInput struct {
 	Info Info
 	Plan Geometry
 	// Out has its Format set.

@@ -14,7 +14,7 @@ var pixelateOption = Option{
 		return number0(p.Pixelate)
 	},
 	// A row of blocks, and its mirrored edge.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Pixelate <= 1 {
 			return 0
 		}

@@ -79,7 +79,7 @@ var maxBytesOption = Option{
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },
 	Text: func(p Params) string { return number0(p.MaxBytes) },
 	// The finished frame is kept for the next try, and the best try so far.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if !w.Out.Squeezes() {
 			return 0
 		}

@@ -13,7 +13,7 @@ var sharpenOption = Option{
 	Text: func(p Params) string { return decimal0(p.Sharpen) },
 	// Strips of lightness and colour, as floats and as shorts, on their way
 	// to LAB and back.
-	Share: func(w Work) float64 {
+	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Sharpen == 0 {
 			return 0
 		}

@@ -87,7 +87,7 @@ type Transformer interface {
 	// delivered. Errors wrap those of this package: ErrMalformed,
 	// ErrUnsupported, ErrLimit, ErrMemory, ErrCPU, ErrTimeout, ErrCrashed, or the context's.
 	Transform(ctx context.Context, job Job, deliver func(i int, p Picture)) error
-	// Look finds what lies inside of the border that the Trim of the job's only
-	// output describes, in pixels of the stored picture. Errors are as above.
-	Look(ctx context.Context, job Job) (Rect, error)
+	// FindTrim finds the area inside of the border that the Trim of the job's only
+	// output describes, in pixels of the stored image. Errors are as above.
+	FindTrim(ctx context.Context, job Job) (Rect, error)
 }

@@ -96,9 +96,9 @@ var trimOption = Option{
 // lastPixel stands for a color: that of the pixel right bottom.
 const lastPixel = "last"
 
-// LookSet estimates, from above, the bytes that looking for a border takes in
-// a worker at its peak: the whole picture streams by at its full size.
-func LookSet(info Info, p Params) int64 {
+// TrimWorkingSet estimates, from above, the bytes that the search for a border
+// takes in a worker at its peak: the whole image streams by at its full size.
+func TrimWorkingSet(info Info, p Params) int64 {
 	info = info.Used(p)
 	g := NewGeometry(info, Params{Format: JPEG})
 	opening, held := decodeBytes(info, g)

@@ -72,8 +72,8 @@ var watermarkOption = Option{
 		return number(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + number(m.Position.X) + ":" + number(m.Position.Y) + ":" + number(m.Scale)
 	},
 	// Strips of both pictures as floats on their way through the blend. The
-	// mark itself is WatermarkSet's.
-	Share: func(w Work) float64 {
+	// mark itself is WatermarkWorkingSet's.
+	ExtraBytes: func(w CostInput) float64 {
 		if !w.Out.Watermark.On() {
 			return 0
 		}
@@ -81,9 +81,9 @@ var watermarkOption = Option{
 	},
 }
 
-// WatermarkSet estimates, from above, what a job takes more for a watermark
-// whose picture is mark: its decoder, and it as it is laid over the result.
-func WatermarkSet(mark Info, g Geometry, p Params) int64 {
+// WatermarkWorkingSet estimates, from above, what a watermark adds to the working
+// set of a job: its decoder, and the mark as it is laid over the result.
+func WatermarkWorkingSet(mark Info, g Geometry, p Params) int64 {
 	if !p.Watermark.On() {
 		return 0
 	}

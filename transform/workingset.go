@@ -34,15 +34,15 @@ const (
 // into the encoder, while the decoder keeps what it keeps. The larger counts.
 // The sum saturates instead of overflowing.
 func WorkingSet(info Info, g Geometry, out Params) int64 {
-	w := Work{info.Used(out), g, out}
+	w := CostInput{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
 	streaming := held + rowBytes(w.Info, g)*w.depth() + w.heldBytes() + encodeBytes(w)
 	if g.SmartCut || g.SmartCrop {
 		streaming += attention
 	}
 	for i := range options {
-		if share := options[i].Share; share != nil {
-			streaming += share(w)
+		if extra := options[i].ExtraBytes; extra != nil {
+			streaming += extra(w)
 		}
 	}
 	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
@@ -51,7 +51,7 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 // ResultBytes estimates, from above for photographs, the bytes of an encoded
 // result: what a copy of it takes outside of the worker.
 func ResultBytes(info Info, g Geometry, out Params) int64 {
-	w := Work{info.Used(out), g, out}
+	w := CostInput{info.Used(out), g, out}
 	perPixel := 1.0
 	if out.Format == PNG {
 		perPixel = 1.05 * w.resultBands()
@@ -60,7 +60,7 @@ func ResultBytes(info Info, g Geometry, out Params) int64 {
 }
 
 // depth is how many bytes a sample has on its way through the pipeline.
-func (w Work) depth() float64 {
+func (w CostInput) depth() float64 {
 	if w.Out.Deep(w.Info) {
 		return 2
 	}
@@ -68,7 +68,7 @@ func (w Work) depth() float64 {
 }
 
 // bands are the bytes of a pixel on its way.
-func (w Work) bands() float64 {
+func (w CostInput) bands() float64 {
 	bands := bandsLoaded(w.Info)
 	if w.Out.Monochrome.Intensity > 0 || w.Out.Watermark.On() || w.Out.Shift != [3]int{} {
 		bands = max(bands, 3)
@@ -77,7 +77,7 @@ func (w Work) bands() float64 {
 }
 
 // resultAlpha says whether the result has transparency.
-func (w Work) resultAlpha() bool {
+func (w CostInput) resultAlpha() bool {
 	if _, opaque := w.Out.Background.Under(w.Out.Format); !w.Out.Format.HasAlpha() || opaque && !w.Out.masks() {
 		return false
 	}
@@ -85,7 +85,7 @@ func (w Work) resultAlpha() bool {
 }
 
 // resultBands are the bytes of a pixel of the result.
-func (w Work) resultBands() float64 {
+func (w CostInput) resultBands() float64 {
 	bands := w.bands()
 	if w.resultAlpha() && !w.Info.Alpha || w.Plan.Extends() {
 		bands += w.depth()
@@ -96,7 +96,7 @@ func (w Work) resultBands() float64 {
 // heldBytes is the frame that is laid in memory where a step does not read
 // from the top to the bottom. The first such step lays it there for all, but a
 // blur has its own, and so has each effect behind another one.
-func (w Work) heldBytes() float64 {
+func (w CostInput) heldBytes() float64 {
 	g, frame := w.Plan, Rect{}
 	blurs := w.Out.Blur > 0
 	behind := max(w.Out.effects()-1, 0)
@@ -133,13 +133,13 @@ func (p Params) looksAround() bool { return p.effects() > 0 }
 // blocks is what the operations of an effect hold of blocks of 128 pixels a
 // side, which is all there is of a small picture: so much for each pixel, but
 // no more than most, in bytes.
-func (w Work) blocks(perPixel, most float64) float64 {
+func (w CostInput) blocks(perPixel, most float64) float64 {
 	return math.Min(perPixel*float64(w.Plan.Picture.Width)*float64(w.Plan.Picture.Height), most)
 }
 
-// Untouched is what the decoder maps at its peak over what it ever writes to,
-// in bytes: nobody's memory, but a limit on mappings has to let it pass.
-func Untouched(info Info, g Geometry) int64 {
+// MappedOnly is how many bytes the decoder maps at its peak and never writes to.
+// They take no memory, but a limit on mappings has to let them pass.
+func MappedOnly(info Info, g Geometry) int64 {
 	px, load := float64(info.Pixels()), loadPixels(g)
 	switch info.Format {
 	case WebP:
@@ -307,7 +307,7 @@ const fineQuality = 90
 
 // encodeBytes is what the encoder holds, the encoded bytes included: they lie
 // in memory until they are written.
-func encodeBytes(w Work) float64 {
+func encodeBytes(w CostInput) float64 {
 	px := float64(w.Plan.Width) * float64(w.Plan.Height)
 	fine := w.Out.fullChroma()
 	bands, alpha := w.resultBands(), w.resultAlpha()

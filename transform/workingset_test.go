@@ -124,7 +124,7 @@ func TestWorkingSetSaturates(t *testing.T) {
 	for _, f := range Formats {
 		info := Info{Format: f, Width: side, Height: side, Frames: 1, Bands: 4, Bits: 16, Alpha: true, CoefficientBytes: math.MaxInt64, AncillaryBytes: math.MaxInt64}
 		for _, out := range Formats {
-			set, untouched := WorkingSet(info, g, Params{Format: out}), Untouched(info, g)
+			set, untouched := WorkingSet(info, g, Params{Format: out}), MappedOnly(info, g)
 			if set < math.MaxInt64/8 || set%mib != 0 || untouched < 0 || untouched > math.MaxInt64/4 || set+untouched < set {
 				t.Errorf("%v to %v: %d and %d", f, out, set, untouched)
 			}
@@ -136,7 +136,7 @@ func TestWorkingSetSaturates(t *testing.T) {
 func TestUntouchedIsOfDecodersThatMapAhead(t *testing.T) {
 	for _, f := range Formats {
 		info := picture(f, nil)
-		whole, small := Untouched(info, NewGeometry(info, Params{})), Untouched(info, NewGeometry(info, thumbnail))
+		whole, small := MappedOnly(info, NewGeometry(info, Params{})), MappedOnly(info, NewGeometry(info, thumbnail))
 		if maps := f == WebP || f == AVIF; (whole > 15*mib) != maps || small > whole {
 			t.Errorf("%v: %d, and %d for a thumbnail", f, whole, small)
 		}

@@ -36,7 +36,7 @@ func (o WebPOptions) method() int {
 }
 
 // webpBytes is what the WebP encoder holds.
-func webpBytes(w Work, alpha bool) float64 {
+func webpBytes(w CostInput, alpha bool) float64 {
 	px := float64(w.Plan.Width) * float64(w.Plan.Height)
 	method := w.Out.WebP.method()
 	harder := 0.0 // ways through the picture, and what each would cost

@@ -85,7 +85,7 @@ func (b *bench) picture(name, options string) ([]byte, error) {
 		job.Source, job.Info = b.bordered, b.borderedInfo
 	}
 	if p.Trim.On {
-		if job.Info.Content, err = b.engine.Look(context.Background(), job); err != nil {
+		if job.Info.Content, err = b.engine.FindTrim(context.Background(), job); err != nil {
 			return nil, err
 		}
 	}

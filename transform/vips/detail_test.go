@@ -19,7 +19,7 @@ func details(t *testing.T, b []byte, info transform.Info, look bool) string {
 	job := transform.Job{Source: source(t, b), Info: info, Outputs: []transform.Params{p}}
 	var err error
 	if look {
-		_, err = New().Look(context.Background(), job)
+		_, err = New().FindTrim(context.Background(), job)
 	} else {
 		err = New().Transform(context.Background(), job, func(int, transform.Picture) {})
 	}

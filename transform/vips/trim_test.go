@@ -28,7 +28,7 @@ func look(t testing.TB, b []byte, trim transform.Trim) transform.Rect {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New().Look(t.Context(), transform.Job{Source: source(t, b), Info: info, Outputs: []transform.Params{{Trim: trim}}})
+	r, err := New().FindTrim(t.Context(), transform.Job{Source: source(t, b), Info: info, Outputs: []transform.Params{{Trim: trim}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestLookRefusesABrokenPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = New().Look(t.Context(), transform.Job{Source: source(t, b[:len(b)/2]), Info: info, Outputs: []transform.Params{{Trim: transform.Trim{On: true}}}})
+	_, err = New().FindTrim(t.Context(), transform.Job{Source: source(t, b[:len(b)/2]), Info: info, Outputs: []transform.Params{{Trim: transform.Trim{On: true}}}})
 	if !errors.Is(err, transform.ErrMalformed) {
 		t.Error(err)
 	}

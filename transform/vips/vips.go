@@ -98,9 +98,9 @@ func (e *Engine) output(source []byte, task transform.Job, p transform.Params, d
 	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height), Body: body})
 }
 
-// Look finds what lies inside of a border of one colour. Where nothing does,
-// the whole picture is its content.
-func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
+// FindTrim finds the area inside of a border of one colour. Where the image has
+// nothing else, the area is all of it.
+func (e *Engine) FindTrim(_ context.Context, job transform.Job) (transform.Rect, error) {
 	if len(job.Outputs) != 1 {
 		return transform.Rect{}, errInternal
 	}
@@ -111,13 +111,13 @@ func (e *Engine) Look(_ context.Context, job transform.Job) (transform.Rect, err
 	defer func() { source.close() }()
 	var content transform.Rect
 	err = source.try(func(b []byte) (err error) {
-		content, err = e.look(b, job)
+		content, err = e.findTrim(b, job)
 		return err
 	})
 	return content, err
 }
 
-func (e *Engine) look(source []byte, job transform.Job) (transform.Rect, error) {
+func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer C.vips_thread_shutdown()

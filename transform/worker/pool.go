@@ -119,11 +119,11 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 		func() bool { return len(r.missing) == 0 })
 }
 
-// Look implements transform.Transformer. What a worker says it saw is checked
+// FindTrim implements transform.Transformer. What a worker says it saw is checked
 // to lie in the picture.
-func (p *Pool) Look(ctx context.Context, job transform.Job) (content transform.Rect, err error) {
+func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transform.Rect, err error) {
 	seen := false
-	most := bounds{memory: job.Memory, cpu: job.CPU, untouched: transform.Untouched(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
+	most := bounds{memory: job.Memory, cpu: job.CPU, untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
 	used := job.Info.Used(job.Outputs[0])
 	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
 	err = p.work(ctx, func(w *process) error {

@@ -19,8 +19,8 @@ import (
 type Engine interface {
 	// Run does a job. The Body of a delivered picture is gone when deliver returns.
 	Run(ctx context.Context, job transform.Job, deliver func(i int, p transform.Picture) error) error
-	// Look finds what lies inside of the border that the job's only output says.
-	Look(ctx context.Context, job transform.Job) (transform.Rect, error)
+	// FindTrim finds what lies inside of the border that the job's only output says.
+	FindTrim(ctx context.Context, job transform.Job) (transform.Rect, error)
 	// Probe tries every promised format out.
 	Probe() transform.Capabilities
 	// Trim gives freed memory back to the system.
@@ -187,7 +187,7 @@ func work(conn net.Conn, engine Engine, in incoming) (last response, err error) 
 		job.Watermark = sources[1]
 	}
 	if in.Kind == kindLook {
-		content, err := engine.Look(context.Background(), job)
+		content, err := engine.FindTrim(context.Background(), job)
 		return response{Kind: kindLooked, Content: &content}, err
 	}
 	return response{Kind: kindDone}, engine.Run(context.Background(), job, func(i int, p transform.Picture) error {

@@ -68,8 +68,8 @@ func (scripted) Probe() transform.Capabilities {
 	return transform.Capabilities{Version: "test", Load: transform.Formats[:], Save: []transform.Format{transform.PNG}}
 }
 
-// Look looks by the trim's threshold.
-func (scripted) Look(_ context.Context, job transform.Job) (transform.Rect, error) {
+// FindTrim looks by the trim's threshold.
+func (scripted) FindTrim(_ context.Context, job transform.Job) (transform.Rect, error) {
 	switch int(job.Outputs[0].Trim.Threshold) {
 	case die:
 		os.Exit(1)
@@ -262,7 +262,7 @@ func TestLook(t *testing.T) {
 	for what, want := range map[int]error{draw: nil, die: transform.ErrCrashed, lieAboutSize: transform.ErrCrashed, refuse: transform.ErrMalformed} {
 		job := newJob(t, "x")
 		job.Outputs = []transform.Params{{Trim: transform.Trim{On: true, Threshold: float64(what)}}}
-		got, err := p.Look(within(t, patience), job)
+		got, err := p.FindTrim(within(t, patience), job)
 		if !errors.Is(err, want) || err == nil && got != (transform.Rect{Left: 1, Top: 2, Width: 3, Height: 4}) {
 			t.Errorf("%d: %+v, %v, want %v", what, got, err, want)
 		}

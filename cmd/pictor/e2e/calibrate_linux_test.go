@@ -185,7 +185,7 @@ func (s *pictures) measure(c calibration) charge {
 		estimate: estimate,
 		actual:   max(most.peak-idle.resident-int64(len(body)), most.anon-idle.anon),
 		mapped:   mapped,
-		mappable: estimate + transform.Untouched(info, g) + stackRoom,
+		mappable: estimate + transform.MappedOnly(info, g) + stackRoom,
 	}
 }
 
@@ -193,10 +193,10 @@ func (s *pictures) measure(c calibration) charge {
 // before it, as what follows is a job with a crop.
 func estimateOf(info transform.Info, p transform.Params) (transform.Geometry, int64) {
 	if p.Trim.On {
-		return transform.NewGeometry(info, transform.Params{Format: p.Format}), transform.LookSet(info, p)
+		return transform.NewGeometry(info, transform.Params{Format: p.Format}), transform.TrimWorkingSet(info, p)
 	}
 	g := transform.NewGeometry(info, p)
-	return g, transform.WorkingSet(info, g, p) + transform.WatermarkSet(testMark().Info, g, p)
+	return g, transform.WorkingSet(info, g, p) + transform.WatermarkWorkingSet(testMark().Info, g, p)
 }
 
 // testMark is a watermark of 400x100, half transparent.
@@ -245,7 +245,7 @@ func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, 
 		job.Watermark, job.WatermarkInfo = testMark().Source, testMark().Info
 	}
 	if out.Trim.On {
-		if _, err := p.Look(ctx, job); err != nil {
+		if _, err := p.FindTrim(ctx, job); err != nil {
 			t.Errorf("look at %+v in %.0f MiB: %v", info, mebi(memory), err)
 		}
 		return info
