@@ -13,16 +13,16 @@ pictor_blur(PictorChain *chain)
 		return PICTOR_OK;
 	// Each row is read as often as the mask is high: what comes before must
 	// not be made anew each time.
-	if (pictor_hold_here(chain))
+	if (pictor_materialize_here(chain))
 		return PICTOR_BROKEN;
 	if (alpha) {
-		PICTOR_DO(chain, vips_premultiply(chain->image, &out, NULL));
-		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+		PICTOR_APPLY(chain, vips_premultiply(chain->image, &out, NULL));
+		PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	}
-	PICTOR_DO(chain, vips_gaussblur(chain->image, &out, sigma, NULL));
+	PICTOR_APPLY(chain, vips_gaussblur(chain->image, &out, sigma, NULL));
 	if (alpha)
-		PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, NULL));
+		PICTOR_APPLY(chain, vips_unpremultiply(chain->image, &out, NULL));
 	if (vips_image_get_format(chain->image) != format)
-		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+		PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
 }

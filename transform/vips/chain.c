@@ -1,42 +1,49 @@
 #include "pipeline.h"
 
 void
-pictor_push(PictorChain *chain, VipsImage *image)
+pictor_append(PictorChain *chain, VipsImage *image)
 {
-	g_assert(chain->count < PICTOR_STEPS);
-	chain->made[chain->count++] = image;
+	g_assert(chain->count < PICTOR_MAX_IMAGES);
+	chain->images[chain->count++] = image;
 	chain->image = image;
 }
 
+void
+pictor_release_images(PictorChain *chain)
+{
+	while (chain->count > 0)
+		g_object_unref(chain->images[--chain->count]);
+}
+
 int
-pictor_keep(PictorChain *chain)
+pictor_copy_to_memory(PictorChain *chain)
 {
 	VipsImage *out = vips_image_copy_memory(chain->image);
 
 	if (!out)
 		return PICTOR_BROKEN;
-	// The way here is done, and much of what it took is free.
-	pictor_give_back();
-	pictor_push(chain, out);
-	chain->held = TRUE;
-	chain->memory = out;
+	// The steps so far are done, and much of their memory is free.
+	pictor_release_free_heap();
+	pictor_append(chain, out);
+	chain->random_access = TRUE;
+	chain->in_memory = out;
 	return PICTOR_OK;
 }
 
 int
-pictor_hold_here(PictorChain *chain)
+pictor_materialize_here(PictorChain *chain)
 {
-	return chain->image == chain->memory ? PICTOR_OK : pictor_keep(chain);
+	return chain->image == chain->in_memory ? PICTOR_OK : pictor_copy_to_memory(chain);
 }
 
 int
-pictor_hold(PictorChain *chain)
+pictor_materialize(PictorChain *chain)
 {
-	return chain->held ? PICTOR_OK : pictor_keep(chain);
+	return chain->random_access ? PICTOR_OK : pictor_copy_to_memory(chain);
 }
 
 int
-pictor_rgb(PictorChain *chain)
+pictor_ensure_rgb(PictorChain *chain)
 {
 	VipsInterpretation now;
 	VipsInterpretation want = vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT
@@ -44,18 +51,19 @@ pictor_rgb(PictorChain *chain)
 		: VIPS_INTERPRETATION_sRGB;
 
 	// A profile of grey says nothing of the three channels to come.
-	if (vips_image_get_bands(chain->image) < 3 && vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) && pictor_to_srgb(chain))
+	if (vips_image_get_bands(chain->image) < 3 && vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) &&
+			pictor_convert_to_srgb(chain))
 		return PICTOR_BROKEN;
 	now = vips_image_guess_interpretation(chain->image);
 	if (vips_image_get_bands(chain->image) < 3)
-		PICTOR_DO(chain, vips_colourspace(chain->image, &out, want, "source_space", now, NULL));
+		PICTOR_APPLY(chain, vips_colourspace(chain->image, &out, want, "source_space", now, NULL));
 	return PICTOR_OK;
 }
 
 // libvips 8.15 and later drop a profile of grey on the way between spaces that
 // it describes both.
 int
-pictor_reprofile(PictorChain *chain, VipsImage *before)
+pictor_restore_profile(PictorChain *chain, VipsImage *before)
 {
 	const void *profile;
 	size_t size;
@@ -64,29 +72,29 @@ pictor_reprofile(PictorChain *chain, VipsImage *before)
 		return PICTOR_OK;
 	if (vips_image_get_blob(before, VIPS_META_ICC_NAME, &profile, &size))
 		return PICTOR_BROKEN;
-	PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
+	PICTOR_APPLY(chain, vips_copy(chain->image, &out, NULL));
 	vips_image_set_blob_copy(chain->image, VIPS_META_ICC_NAME, profile, size);
 	return PICTOR_OK;
 }
 
 int
-pictor_alpha(PictorChain *chain)
+pictor_ensure_alpha(PictorChain *chain)
 {
 	if (!vips_image_hasalpha(chain->image))
-		PICTOR_DO(chain, vips_addalpha(chain->image, &out, NULL));
+		PICTOR_APPLY(chain, vips_addalpha(chain->image, &out, NULL));
 	return PICTOR_OK;
 }
 
 // Asked for an area further down, libvips would keep all of the rows before it
 // in its cache at once, which at the bottom of a large picture is most of it.
 int
-pictor_skip(PictorChain *chain, int rows)
+pictor_read_past_rows(PictorChain *chain, int rows)
 {
 	const int step = 16;
 	VipsRegion *region;
 	int failed = 0;
 
-	if (chain->held || rows <= step)
+	if (chain->random_access || rows <= step)
 		return PICTOR_OK;
 	region = vips_region_new(chain->image);
 	for (int y = 0; !failed && y < rows; y += step) {
@@ -98,7 +106,7 @@ pictor_skip(PictorChain *chain, int rows)
 }
 
 int
-pictor_area(PictorChain *chain, PictorRect area)
+pictor_extract_area(PictorChain *chain, PictorRect area)
 {
 	int w = chain->image->Xsize;
 	int h = chain->image->Ysize;
@@ -108,15 +116,15 @@ pictor_area(PictorChain *chain, PictorRect area)
 	int left = VIPS_MIN(area.left, w - width);
 	int top = VIPS_MIN(area.top, h - height);
 
-	if (pictor_skip(chain, top))
+	if (pictor_read_past_rows(chain, top))
 		return PICTOR_BROKEN;
 	if (width < w || height < h)
-		PICTOR_DO(chain, vips_extract_area(chain->image, &out, left, top, width, height, NULL));
+		PICTOR_APPLY(chain, vips_extract_area(chain->image, &out, left, top, width, height, NULL));
 	return PICTOR_OK;
 }
 
 double
-pictor_top(PictorChain *chain)
+pictor_max_sample(PictorChain *chain)
 {
 	return vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT ? 65535 : 255;
 }

@@ -46,41 +46,41 @@ profile_fits(VipsImage *image)
 static int
 drop_profile(PictorChain *chain)
 {
-	PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
+	PICTOR_APPLY(chain, vips_copy(chain->image, &out, NULL));
 	vips_image_remove(chain->image, VIPS_META_ICC_NAME);
 	return PICTOR_OK;
 }
 
-// check_profile drops a profile that does not fit. A grey AVIF is decoded to
+// choose_profile drops a profile that does not fit. A grey AVIF is decoded to
 // three equal bands: for a grey profile one of them is taken.
 static int
-check_profile(PictorChain *chain)
+choose_profile(PictorChain *chain)
 {
 	int bands = vips_image_get_bands(chain->image);
 
 	if (!vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME))
 		return PICTOR_OK;
-	if (chain->grey && bands >= 3 && profile_is(chain->image, 16, "GRAY")) {
+	if (chain->source_grey && bands >= 3 && profile_is(chain->image, 16, "GRAY")) {
 		VipsImage *image = chain->image;
 		VipsInterpretation grey = vips_image_get_format(image) == VIPS_FORMAT_USHORT
 			? VIPS_INTERPRETATION_GREY16
 			: VIPS_INTERPRETATION_B_W;
 
-		PICTOR_DO(chain, vips_extract_band(image, &out, 0, NULL));
+		PICTOR_APPLY(chain, vips_extract_band(image, &out, 0, NULL));
 		if (bands > 3) {
 			VipsImage *one = chain->image;
-			PICTOR_DO(chain, vips_extract_band(image, &out, 3, NULL));
-			PICTOR_DO(chain, vips_bandjoin2(one, chain->image, &out, NULL));
+			PICTOR_APPLY(chain, vips_extract_band(image, &out, 3, NULL));
+			PICTOR_APPLY(chain, vips_bandjoin2(one, chain->image, &out, NULL));
 		}
-		PICTOR_DO(chain, vips_copy(chain->image, &out, "interpretation", grey, NULL));
+		PICTOR_APPLY(chain, vips_copy(chain->image, &out, "interpretation", grey, NULL));
 	}
 	return profile_fits(chain->image) ? PICTOR_OK : drop_profile(chain);
 }
 
-// pictor_to_srgb goes through the embedded profile. A profile that lcms cannot
-// use is common in the wild: such an image is taken for sRGB, as browsers do.
+// Profiles that lcms cannot use are common in the wild: such an image is taken for
+// sRGB, as browsers do.
 int
-pictor_to_srgb(PictorChain *chain)
+pictor_convert_to_srgb(PictorChain *chain)
 {
 	VipsImage *out = NULL;
 	int depth = chain->job->deep ? 16 : 8;
@@ -90,29 +90,30 @@ pictor_to_srgb(PictorChain *chain)
 		vips_error_clear();
 		return drop_profile(chain);
 	}
-	pictor_push(chain, out);
-	chain->converted = TRUE;
+	pictor_append(chain, out);
+	chain->in_srgb = TRUE;
 	return PICTOR_OK;
 }
 
 static VipsBandFormat
-wanted_format(const PictorJob *job)
+target_format(const PictorJob *job)
 {
 	return job->deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR;
 }
 
-// convert brings the samples to sRGB or grey. A profile that is kept leaves
+// convert_samples brings the samples to sRGB or grey. A profile that is kept leaves
 // the colours as they are, but for inks: those become sRGB always.
 static int
-convert(PictorChain *chain)
+convert_samples(PictorChain *chain)
 {
 	const PictorJob *job = chain->job;
 	VipsInterpretation now = vips_image_guess_interpretation(chain->image);
 	VipsInterpretation want;
-	VipsBandFormat format = wanted_format(job);
+	VipsBandFormat format = target_format(job);
 
 	if (vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) &&
-			vips_image_get_coding(chain->image) == VIPS_CODING_NONE && !(job->keep_profile && (is_grey(now) || is_rgb(now))) && pictor_to_srgb(chain))
+			vips_image_get_coding(chain->image) == VIPS_CODING_NONE &&
+			!(job->keep_profile && (is_grey(now) || is_rgb(now))) && pictor_convert_to_srgb(chain))
 		return PICTOR_BROKEN;
 	now = vips_image_guess_interpretation(chain->image);
 	if (is_grey(now))
@@ -121,59 +122,60 @@ convert(PictorChain *chain)
 		want = job->deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
 	if (now != want || vips_image_get_format(chain->image) != format) {
 		VipsImage *before = chain->image;
-		PICTOR_DO(chain, vips_colourspace(before, &out, want, "source_space", now, NULL));
-		if (pictor_reprofile(chain, before))
+		PICTOR_APPLY(chain, vips_colourspace(before, &out, want, "source_space", now, NULL));
+		if (pictor_restore_profile(chain, before))
 			return PICTOR_BROKEN;
 	}
 	if (vips_image_get_format(chain->image) != format)
-		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+		PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
 }
 
-// alpha_top is the alpha of an opaque pixel. libvips shifts the ten or twelve
+// max_alpha is the alpha of an opaque pixel. libvips shifts the ten or twelve
 // bits of an AVIF to the upper end of sixteen.
 static double
-alpha_top(PictorChain *chain)
+max_alpha(PictorChain *chain)
 {
 	if (vips_image_get_format(chain->image) != VIPS_FORMAT_USHORT)
 		return 255;
-	return 65536 - (1 << (16 - chain->bits));
+	return 65536 - (1 << (16 - chain->source_bits));
 }
 
-// convert_apart is convert for an image whose alpha changes its scale: libvips
-// before 8.16 does not scale the alpha beside a profile, and without one it cuts
-// the lower byte off.
+// convert_alpha_apart is for an image whose alpha changes its scale: libvips before
+// 8.16 does not scale the alpha beside a profile, and without one it cuts the lower
+// byte off.
 static int
-convert_apart(PictorChain *chain)
+convert_alpha_apart(PictorChain *chain)
 {
 	VipsImage *image = chain->image;
-	VipsBandFormat format = wanted_format(chain->job);
+	VipsBandFormat format = target_format(chain->job);
 	int colours = vips_image_get_bands(image) - 1;
 	double to = format == VIPS_FORMAT_USHORT ? 65535 : 255;
-	double by = to / alpha_top(chain);
+	double by = to / max_alpha(chain);
 	VipsImage *alpha;
 
-	PICTOR_DO(chain, vips_extract_band(image, &out, colours, NULL));
-	PICTOR_DO(chain, vips_linear1(chain->image, &out, by, 0.5, NULL));
-	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	PICTOR_APPLY(chain, vips_extract_band(image, &out, colours, NULL));
+	PICTOR_APPLY(chain, vips_linear1(chain->image, &out, by, 0.5, NULL));
+	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	alpha = chain->image;
-	PICTOR_DO(chain, vips_extract_band(image, &out, 0, "n", colours, NULL));
-	if (convert(chain))
+	PICTOR_APPLY(chain, vips_extract_band(image, &out, 0, "n", colours, NULL));
+	if (convert_samples(chain))
 		return PICTOR_BROKEN;
-	PICTOR_DO(chain, vips_bandjoin2(chain->image, alpha, &out, NULL));
+	PICTOR_APPLY(chain, vips_bandjoin2(chain->image, alpha, &out, NULL));
 	return PICTOR_OK;
 }
 
-// pictor_colour brings the image to sRGB or grey, with or without alpha, in
+// pictor_convert_colour brings the image to sRGB or grey, with or without alpha, in
 // samples of 8 bits, or 16 where they are to be kept. It comes before the
 // resize, on what the decoder has already reduced.
 int
-pictor_colour(PictorChain *chain)
+pictor_convert_colour(PictorChain *chain)
 {
-	if (check_profile(chain))
+	if (choose_profile(chain))
 		return PICTOR_BROKEN;
 	if (vips_image_hasalpha(chain->image) &&
-			(vips_image_get_format(chain->image) != wanted_format(chain->job) || alpha_top(chain) != pictor_top(chain)))
-		return convert_apart(chain);
-	return convert(chain);
+			(vips_image_get_format(chain->image) != target_format(chain->job) ||
+				max_alpha(chain) != pictor_max_sample(chain)))
+		return convert_alpha_apart(chain);
+	return convert_samples(chain);
 }

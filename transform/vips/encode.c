@@ -1,7 +1,7 @@
 #include "pipeline.h"
 
 static VipsForeignSubsample
-subsample(const PictorJob *job)
+subsample_mode(const PictorJob *job)
 {
 	if (job->full_chroma)
 		return VIPS_FOREIGN_SUBSAMPLE_OFF;
@@ -37,7 +37,7 @@ save_webp(PictorChain *chain, int q, PictorResult *result)
 }
 
 static int
-save(PictorChain *chain, int q, PictorResult *result)
+save_at_quality(PictorChain *chain, int q, PictorResult *result)
 {
 	const PictorJob *job = chain->job;
 	VipsImage *in = chain->image;
@@ -48,7 +48,7 @@ save(PictorChain *chain, int q, PictorResult *result)
 	switch (job->format) {
 	case PICTOR_JPEG:
 		failed = vips_jpegsave_buffer(in, TO, "Q", q, "optimize_coding", TRUE,
-			"interlace", job->interlaced, "subsample_mode", subsample(job), NULL);
+			"interlace", job->interlaced, "subsample_mode", subsample_mode(job), NULL);
 		break;
 	case PICTOR_PNG:
 		failed = save_png(chain, result);
@@ -62,7 +62,7 @@ save(PictorChain *chain, int q, PictorResult *result)
 	case PICTOR_AVIF:
 		failed = vips_heifsave_buffer(in, TO, "Q", q, "lossless", job->lossless,
 			"compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "bitdepth", job->deep ? 12 : 8,
-			"subsample_mode", subsample(job), "effort", job->effort, NULL);
+			"subsample_mode", subsample_mode(job), "effort", job->effort, NULL);
 		break;
 	default:
 		return PICTOR_INTERNAL;
@@ -71,10 +71,10 @@ save(PictorChain *chain, int q, PictorResult *result)
 	return failed ? PICTOR_BROKEN : PICTOR_OK;
 }
 
-// squeeze looks for the highest quality whose result is small enough, by
+// search_quality looks for the highest quality whose result is small enough, by
 // halving what lies between. Of the results one is kept besides the newest.
 static int
-squeeze(PictorChain *chain, PictorResult *result)
+search_quality(PictorChain *chain, PictorResult *result)
 {
 	const PictorJob *job = chain->job;
 	int low = VIPS_MIN(job->least_quality, job->quality);
@@ -82,12 +82,12 @@ squeeze(PictorChain *chain, PictorResult *result)
 	int q = high; // first as asked
 	PictorResult best = { 0 };
 
-	if (pictor_keep(chain))
+	if (pictor_copy_to_memory(chain))
 		return PICTOR_BROKEN;
 	while (low <= high) {
 		PictorResult now = { 0 };
 		gboolean smaller;
-		int status = save(chain, q, &now);
+		int status = save_at_quality(chain, q, &now);
 
 		if (status) {
 			g_free(best.body);
@@ -108,7 +108,7 @@ squeeze(PictorChain *chain, PictorResult *result)
 		q = low + (high - low) / 2;
 		// What the encoder has let go of is scattered: without this the next try
 		// takes its memory anew, half as much again in the end.
-		pictor_give_back();
+		pictor_release_free_heap();
 	}
 	result->body = best.body;
 	result->size = best.size;
@@ -123,5 +123,5 @@ pictor_encode(PictorChain *chain, PictorResult *result)
 	result->width = chain->image->Xsize;
 	result->height = chain->image->Ysize;
 	result->stripped = chain->strip;
-	return job->max_bytes > 0 ? squeeze(chain, result) : save(chain, job->quality, result);
+	return job->max_bytes > 0 ? search_quality(chain, result) : save_at_quality(chain, job->quality, result);
 }

@@ -34,5 +34,5 @@ var widensGrey = sync.OnceValue(func() bool {
 	defer C.free(bytes)
 	source := C.PictorSource{bytes: bytes, size: C.size_t(len(b)), format: C.int(transform.AVIF),
 		width: 16, height: 16, shrink: 1, scale: 1, bits: 8, grey: 1}
-	return C.pictor_first(&source) < inFile-1
+	return C.pictor_read_first_sample(&source) < inFile-1
 })

@@ -99,7 +99,7 @@ func effects(job *C.PictorJob, p transform.Params) {
 func canvas(job *C.PictorJob, g transform.Geometry, p transform.Params) {
 	job.width, job.height, job.picture = C.int(g.Width), C.int(g.Height), rect(g.Picture)
 	colour, opaque := p.Background.Under(p.Format)
-	job.under, job.opaque = flag(p.Background.On || opaque), flag(opaque)
+	job.has_background, job.opaque = flag(p.Background.On || opaque), flag(opaque)
 	for i, v := range colour {
 		job.background[i] = C.double(v)
 	}
@@ -148,7 +148,7 @@ func encoder(job *C.PictorJob, p transform.Params) {
 func rewritten(job *C.PictorJob, newXMP, newIPTC func([]byte) []byte) (free func()) {
 	var xmp, iptc unsafe.Pointer
 	var xmpSize, iptcSize C.size_t
-	if C.pictor_blobs(&job.source, &xmp, &xmpSize, &iptc, &iptcSize) != C.PICTOR_OK {
+	if C.pictor_copy_metadata(&job.source, &xmp, &xmpSize, &iptc, &iptcSize) != C.PICTOR_OK {
 		C.vips_error_clear()
 		return func() {}
 	}

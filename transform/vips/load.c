@@ -1,9 +1,9 @@
 #include "pipeline.h"
 
-// fits says whether the decoder's size is the sniffed one after a reduction:
-// decoders round either way.
+// is_size_near says whether the decoder's size is the sniffed one after a
+// reduction: decoders round either way.
 static int
-fits(int got, double want)
+is_size_near(int got, double want)
 {
 	return got >= (int) want - 1 && got <= (int) want + 2;
 }
@@ -16,7 +16,7 @@ check_size(const PictorSource *source, VipsImage *image)
 	int h = vips_image_get_height(image);
 
 	if (by == 1 ? w == source->width && h == source->height
-				: fits(w, source->width * by) && fits(h, source->height * by))
+				: is_size_near(w, source->width * by) && is_size_near(h, source->height * by))
 		return PICTOR_OK;
 	vips_error("pictor", "decoder says %d x %d, header said %d x %d", w, h, source->width, source->height);
 	return PICTOR_MISMATCH;
@@ -33,8 +33,8 @@ lay_frame(PictorChain *chain, const PictorSource *source)
 	int h = vips_image_get_height(chain->image);
 
 	if (at->width == 0 || at->height == 0) {
-		PICTOR_DO(chain, vips_black(&out, source->width, source->height, "bands", 4, NULL));
-		PICTOR_DO(chain, vips_copy(chain->image, &out, "interpretation", VIPS_INTERPRETATION_sRGB, NULL));
+		PICTOR_APPLY(chain, vips_black(&out, source->width, source->height, "bands", 4, NULL));
+		PICTOR_APPLY(chain, vips_copy(chain->image, &out, "interpretation", VIPS_INTERPRETATION_sRGB, NULL));
 		return PICTOR_OK;
 	}
 	if (at->left + at->width > w || at->top + at->height > h) {
@@ -42,10 +42,10 @@ lay_frame(PictorChain *chain, const PictorSource *source)
 			w, h, at->left + at->width, at->top + at->height);
 		return PICTOR_MISMATCH;
 	}
-	PICTOR_DO(chain, vips_extract_area(chain->image, &out, at->left, at->top, at->width, at->height, NULL));
-	if (pictor_alpha(chain))
+	PICTOR_APPLY(chain, vips_extract_area(chain->image, &out, at->left, at->top, at->width, at->height, NULL));
+	if (pictor_ensure_alpha(chain))
 		return PICTOR_BROKEN;
-	PICTOR_DO(chain, vips_embed(chain->image, &out, at->left, at->top, source->width, source->height, NULL));
+	PICTOR_APPLY(chain, vips_embed(chain->image, &out, at->left, at->top, source->width, source->height, NULL));
 	return PICTOR_OK;
 }
 
@@ -55,14 +55,14 @@ static double
 largest_sample(const PictorChain *chain)
 {
 	if (vips_image_get_format(chain->image) == VIPS_FORMAT_USHORT)
-		return 65536 - (1 << (16 - chain->bits));
+		return 65536 - (1 << (16 - chain->source_bits));
 	return 255;
 }
 
-// widen brings grey of 16 to 235, or so of more bits, to the full range. Alpha
-// always has it.
+// widen_grey_range brings grey of 16 to 235, or the same of more bits, to the full
+// range. Alpha always has the full range.
 static int
-widen(PictorChain *chain)
+widen_grey_range(PictorChain *chain)
 {
 	VipsBandFormat format = vips_image_get_format(chain->image);
 	int bands = vips_image_get_bands(chain->image);
@@ -77,22 +77,22 @@ widen(PictorChain *chain)
 		a[i] = i < colours ? by : 1;
 		b[i] = i < colours ? 0.5 - 16 * unit * by : 0;
 	}
-	PICTOR_DO(chain, vips_linear(chain->image, &out, a, b, bands, NULL));
-	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	PICTOR_APPLY(chain, vips_linear(chain->image, &out, a, b, bands, NULL));
+	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
 }
 
-// divide takes alpha out of colours that were multiplied by it.
+// unpremultiply divides colours by alpha that were multiplied by it.
 static int
-divide(PictorChain *chain)
+unpremultiply(PictorChain *chain)
 {
 	VipsBandFormat format = vips_image_get_format(chain->image);
 
 	if (!vips_image_hasalpha(chain->image))
 		return PICTOR_OK;
-	PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, "max_alpha", largest_sample(chain), NULL));
-	PICTOR_DO(chain, vips_linear1(chain->image, &out, 1, 0.5, NULL)); // as the cast rounds down
-	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	PICTOR_APPLY(chain, vips_unpremultiply(chain->image, &out, "max_alpha", largest_sample(chain), NULL));
+	PICTOR_APPLY(chain, vips_linear1(chain->image, &out, 1, 0.5, NULL)); // as the cast rounds down
+	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
 }
 
@@ -129,27 +129,27 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 #undef READ
 	if (failed)
 		return PICTOR_BROKEN;
-	pictor_push(chain, image);
+	pictor_append(chain, image);
 	if (source->partial) {
 		int status = lay_frame(chain, source);
 		if (status)
 			return status;
 	}
 	if (source->profile_size > 0) {
-		PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
+		PICTOR_APPLY(chain, vips_copy(chain->image, &out, NULL));
 		vips_image_set_blob_copy(chain->image, VIPS_META_ICC_NAME, source->profile, source->profile_size);
 	}
-	chain->bits = source->bits;
-	chain->grey = source->grey;
-	if (source->narrow && widen(chain))
+	chain->source_bits = source->bits;
+	chain->source_grey = source->grey;
+	if (source->narrow && widen_grey_range(chain))
 		return PICTOR_BROKEN;
-	if (source->premultiplied && divide(chain))
+	if (source->premultiplied && unpremultiply(chain))
 		return PICTOR_BROKEN;
 	return check_size(source, chain->image);
 }
 
 static void *
-copy_of(VipsImage *image, const char *name, size_t *size)
+copy_blob(VipsImage *image, const char *name, size_t *size)
 {
 	const void *data;
 
@@ -160,23 +160,22 @@ copy_of(VipsImage *image, const char *name, size_t *size)
 }
 
 int
-pictor_blobs(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size)
+pictor_copy_metadata(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size)
 {
 	PictorChain chain = { 0 };
 	int status = pictor_load(&chain, source);
 
 	*xmp = *iptc = NULL;
 	if (!status) {
-		*xmp = copy_of(chain.image, VIPS_META_XMP_NAME, xmp_size);
-		*iptc = copy_of(chain.image, VIPS_META_IPTC_NAME, iptc_size);
+		*xmp = copy_blob(chain.image, VIPS_META_XMP_NAME, xmp_size);
+		*iptc = copy_blob(chain.image, VIPS_META_IPTC_NAME, iptc_size);
 	}
-	while (chain.count > 0)
-		g_object_unref(chain.made[--chain.count]);
+	pictor_release_images(&chain);
 	return status;
 }
 
 int
-pictor_first(const PictorSource *source)
+pictor_read_first_sample(const PictorSource *source)
 {
 	PictorChain chain = { 0 };
 	double *pixel = NULL;
@@ -186,8 +185,7 @@ pictor_first(const PictorSource *source)
 	if (!pictor_load(&chain, source) && !vips_getpoint(chain.image, &pixel, &n, 0, 0, NULL) && n > 0)
 		value = (int) pixel[0];
 	g_free(pixel);
-	while (chain.count > 0)
-		g_object_unref(chain.made[--chain.count]);
+	pictor_release_images(&chain);
 	vips_error_clear();
 	return value;
 }

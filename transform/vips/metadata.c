@@ -43,10 +43,10 @@ writes_grey(const PictorJob *job)
 	return job->format == PICTOR_JPEG || (job->format == PICTOR_PNG && job->palette_bits == 0);
 }
 
-// pictor_metadata drops what is not asked for, and what is no longer true:
+// pictor_filter_metadata drops what is not asked for, and what is no longer true:
 // pixels are upright now, and in sRGB unless their profile is kept.
 int
-pictor_metadata(PictorChain *chain)
+pictor_filter_metadata(PictorChain *chain)
 {
 	const PictorJob *job = chain->job;
 	gboolean profile;
@@ -54,10 +54,10 @@ pictor_metadata(PictorChain *chain)
 	Kept kept = { FALSE, FALSE };
 
 	// What is written in RGB cannot have a profile of grey.
-	if (!writes_grey(job) && vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) && pictor_rgb(chain))
+	if (!writes_grey(job) && vips_image_get_typeof(chain->image, VIPS_META_ICC_NAME) && pictor_ensure_rgb(chain))
 		return PICTOR_BROKEN;
-	profile = job->keep_profile && !chain->converted;
-	PICTOR_DO(chain, vips_copy(chain->image, &out, NULL));
+	profile = job->keep_profile && !chain->in_srgb;
+	PICTOR_APPLY(chain, vips_copy(chain->image, &out, NULL));
 	image = chain->image;
 	if (!profile)
 		vips_image_remove(image, VIPS_META_ICC_NAME);

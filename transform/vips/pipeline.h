@@ -1,9 +1,10 @@
 // The pipeline: each step in a file of its own, in the order of pictor_run. A
-// step takes an image and gives the next one; all of them are lazy, the
-// encoder pulls rows through the chain.
+// step takes an image and gives the next one. All steps are lazy: the encoder
+// pulls rows through the chain. README.md says how a step is written.
 //
-// References: every step stores its images in the job's own array, and
-// pictor_run drops them all at the end, so that no step has a clean-up path.
+// References: every step stores its images in the chain, and
+// pictor_release_images drops them all at the end, so that no step has a
+// clean-up path.
 
 #ifndef PICTOR_PIPELINE_H
 #define PICTOR_PIPELINE_H
@@ -74,7 +75,7 @@ typedef struct {
 	// The result, and where on it the picture lies.
 	int width, height;
 	PictorRect picture;
-	int under;             // there is a background
+	int has_background;
 	int opaque;            // nothing shines through it
 	double background[3];  // of 8 bits
 	double background_alpha; // 0 to 1
@@ -113,92 +114,100 @@ typedef struct {
 } PictorResult;
 
 // Room for the images of one run: no chain of steps makes more.
-#define PICTOR_STEPS 96
+#define PICTOR_MAX_IMAGES 96
 
 typedef struct {
 	const PictorJob *job;
-	VipsImage *image; // the end of the chain so far
-	int held;         // rows are in memory, or come of such: read as you like
-	VipsImage *memory; // the last image that was laid there
-	int converted;    // to sRGB: its own profile says nothing any more
-	int bits, grey;   // of the source that was loaded last
-	int strip;        // nothing of the metadata is left
-	VipsImage *made[PICTOR_STEPS];
+	VipsImage *image;     // the end of the chain so far
+	int random_access;    // rows come from memory, in any order
+	VipsImage *in_memory; // the last image that was copied to memory
+	int in_srgb;          // its own profile says nothing any more
+	int source_bits, source_grey; // of the source that was loaded last
+	int strip;            // no metadata is left
+	VipsImage *images[PICTOR_MAX_IMAGES];
 	int count;
 } PictorChain;
 
-// pictor_push makes image the end of the chain and owns it from here.
-void pictor_push(PictorChain *chain, VipsImage *image);
+// pictor_append makes image the end of the chain, which owns it from here.
+void pictor_append(PictorChain *chain, VipsImage *image);
+// pictor_release_images drops all images of the chain.
+void pictor_release_images(PictorChain *chain);
 
-// PICTOR_DO appends what call makes of chain->image into &out.
-#define PICTOR_DO(chain, call) \
+// PICTOR_APPLY appends what call makes of chain->image into &out.
+#define PICTOR_APPLY(chain, call) \
 	do { \
 		VipsImage *out = NULL; \
 		if (call) \
 			return PICTOR_BROKEN; \
-		pictor_push(chain, out); \
+		pictor_append(chain, out); \
 	} while (0)
 
-// pictor_hold lays the image in memory, once, for steps that do not read it
-// from the top to the bottom. What comes after is still lazy.
-int pictor_hold(PictorChain *chain);
-// pictor_hold_here lays it in memory unless it is there itself, for steps that
-// read each pixel many times.
-int pictor_hold_here(PictorChain *chain);
-// pictor_keep lays it in memory in any case, to be read more than once.
-int pictor_keep(PictorChain *chain);
-// pictor_to_srgb goes through the profile of the image, in which it is still.
-int pictor_to_srgb(PictorChain *chain);
-// pictor_rgb makes grey into colour, out of its profile if it is still in one.
-int pictor_rgb(PictorChain *chain);
-// pictor_alpha adds an opaque alpha where there is none.
-int pictor_alpha(PictorChain *chain);
-// pictor_reprofile gives the image the profile of the one before it, if it was lost.
-int pictor_reprofile(PictorChain *chain, VipsImage *before);
-// pictor_area cuts an area out, as much of it as there is.
-int pictor_area(PictorChain *chain, PictorRect area);
-// pictor_skip reads rows that nobody wants, a few at a time.
-int pictor_skip(PictorChain *chain, int rows);
-// pictor_top is the largest value of a sample.
-double pictor_top(PictorChain *chain);
+// pictor_materialize copies the image to memory, once per chain, for steps that do
+// not read it from the top to the bottom. Steps after it are still lazy.
+int pictor_materialize(PictorChain *chain);
+// pictor_materialize_here copies the image to memory unless it lies there itself,
+// for steps that read each pixel many times.
+int pictor_materialize_here(PictorChain *chain);
+// pictor_copy_to_memory copies the image in any case.
+int pictor_copy_to_memory(PictorChain *chain);
+// pictor_convert_to_srgb converts by the profile of the image, in which it still is.
+int pictor_convert_to_srgb(PictorChain *chain);
+// pictor_ensure_rgb makes grey into colour, by its profile if it still is in one.
+int pictor_ensure_rgb(PictorChain *chain);
+// pictor_ensure_alpha adds an opaque alpha where there is none.
+int pictor_ensure_alpha(PictorChain *chain);
+// pictor_restore_profile gives the image the profile of the one before, if it was
+// lost on the way.
+int pictor_restore_profile(PictorChain *chain, VipsImage *before);
+// pictor_extract_area cuts an area out, as much of it as the image has.
+int pictor_extract_area(PictorChain *chain, PictorRect area);
+// pictor_read_past_rows reads rows that are not used, a few at a time.
+int pictor_read_past_rows(PictorChain *chain, int rows);
+// pictor_max_sample is the largest value of a sample.
+double pictor_max_sample(PictorChain *chain);
 
+// The steps, in their order. Each returns PICTOR_OK or what went wrong.
 int pictor_load(PictorChain *chain, const PictorSource *source);
-int pictor_colour(PictorChain *chain);
-int pictor_cut(PictorChain *chain);
+int pictor_convert_colour(PictorChain *chain);
+int pictor_cut_source(PictorChain *chain);
 int pictor_resize(PictorChain *chain, int width, int height);
-int pictor_crop(PictorChain *chain);
-int pictor_orient(PictorChain *chain);
-int pictor_tone(PictorChain *chain);
-int pictor_monochrome(PictorChain *chain);
+int pictor_crop_result(PictorChain *chain);
+int pictor_turn_and_flip(PictorChain *chain);
+int pictor_adjust_tone(PictorChain *chain);
+int pictor_mix_channels(PictorChain *chain);
 int pictor_blur(PictorChain *chain);
 int pictor_sharpen(PictorChain *chain);
 int pictor_pixelate(PictorChain *chain);
-int pictor_canvas(PictorChain *chain);
-int pictor_background(PictorChain *chain);
-int pictor_watermark(PictorChain *chain);
-int pictor_mask(PictorChain *chain);
-int pictor_metadata(PictorChain *chain);
+int pictor_extend_canvas(PictorChain *chain);
+int pictor_fill_background(PictorChain *chain);
+int pictor_overlay_watermark(PictorChain *chain);
+int pictor_apply_mask(PictorChain *chain);
+int pictor_filter_metadata(PictorChain *chain);
 int pictor_encode(PictorChain *chain, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
 
-// pictor_look finds what lies inside of a border: of the given colour, three
-// numbers of 8 bits, or for NULL of that of the left top pixel, or the last.
-int pictor_look(const PictorJob *job, double threshold, const double *given, int last, PictorRect *content);
+// pictor_find_trim finds the area inside of a border. The border has the given
+// colour, three numbers of 8 bits, or for NULL that of the pixel at the left top,
+// or with last that at the right bottom.
+int pictor_find_trim(const PictorJob *job, double threshold, const double *given, int last, PictorRect *content);
 
-// pictor_blobs gives copies of a source's XMP and IPTC, to be freed by g_free;
-// NULL where there is none.
-int pictor_blobs(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size);
+// pictor_copy_metadata gives copies of a source's XMP and IPTC, to be freed by
+// g_free. They are NULL where the source has none.
+int pictor_copy_metadata(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size);
 
-// pictor_first is the first sample of a file, less than 0 if it is not read.
-int pictor_first(const PictorSource *source);
+// pictor_read_first_sample is the first sample of a file, or less than 0 if it
+// cannot be read.
+int pictor_read_first_sample(const PictorSource *source);
 
-// pictor_start blocks every loader but those of the formats above.
-void pictor_start(void);
+// pictor_init blocks every loader but those of the formats above. It is called
+// once, before anything else.
+void pictor_init(void);
 
-// pictor_give_back gives the system what is free in the heap, wherever it lies.
-void pictor_give_back(void);
-// pictor_trim does so when the libraries have let go of what they will.
-void pictor_trim(void);
+// pictor_release_free_heap gives free memory of the heap back to the system.
+void pictor_release_free_heap(void);
+// pictor_release_memory_after_job does so once libvips' threads have freed their
+// buffers.
+void pictor_release_memory_after_job(void);
 
 #endif

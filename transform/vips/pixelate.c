@@ -1,8 +1,8 @@
 #include "pipeline.h"
 
-// up_to rounds side up to whole blocks.
+// round_up gives a side of whole blocks.
 static int
-up_to(int side, int block)
+round_up(int side, int block)
 {
 	return (side + block - 1) / block * block;
 }
@@ -23,21 +23,21 @@ pictor_pixelate(PictorChain *chain)
 		return PICTOR_OK;
 	// A row of blocks reads many rows. What was blurred or sharpened would be
 	// so anew for each of them.
-	if ((chain->job->blur > 0 || chain->job->sharpen > 0 ? pictor_hold_here : pictor_hold)(chain))
+	if ((chain->job->blur > 0 || chain->job->sharpen > 0 ? pictor_materialize_here : pictor_materialize)(chain))
 		return PICTOR_BROKEN;
-	width = up_to(whole.width, block);
-	height = up_to(whole.height, block);
+	width = round_up(whole.width, block);
+	height = round_up(whole.height, block);
 	if (alpha)
-		PICTOR_DO(chain, vips_premultiply(chain->image, &out, NULL));
+		PICTOR_APPLY(chain, vips_premultiply(chain->image, &out, NULL));
 	if (width > whole.width || height > whole.height)
-		PICTOR_DO(chain, vips_embed(chain->image, &out, 0, 0, width, height, "extend", VIPS_EXTEND_MIRROR, NULL));
-	PICTOR_DO(chain, vips_shrink(chain->image, &out, block, block, NULL));
+		PICTOR_APPLY(chain, vips_embed(chain->image, &out, 0, 0, width, height, "extend", VIPS_EXTEND_MIRROR, NULL));
+	PICTOR_APPLY(chain, vips_shrink(chain->image, &out, block, block, NULL));
 	if (alpha)
-		PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, NULL));
-	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+		PICTOR_APPLY(chain, vips_unpremultiply(chain->image, &out, NULL));
+	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	// The blocks are few: made once, and read many times.
-	if (pictor_keep(chain))
+	if (pictor_copy_to_memory(chain))
 		return PICTOR_BROKEN;
-	PICTOR_DO(chain, vips_zoom(chain->image, &out, block, block, NULL));
-	return pictor_area(chain, whole);
+	PICTOR_APPLY(chain, vips_zoom(chain->image, &out, block, block, NULL));
+	return pictor_extract_area(chain, whole);
 }

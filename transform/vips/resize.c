@@ -3,7 +3,7 @@
 static int
 scale_to(PictorChain *chain, int width, int height)
 {
-	PICTOR_DO(chain, vips_resize(chain->image, &out, (double) width / chain->image->Xsize,
+	PICTOR_APPLY(chain, vips_resize(chain->image, &out, (double) width / chain->image->Xsize,
 		"vscale", (double) height / chain->image->Ysize,
 		"kernel", VIPS_KERNEL_LANCZOS3, NULL));
 	return PICTOR_OK;
@@ -22,10 +22,10 @@ pictor_resize(PictorChain *chain, int width, int height)
 		return scale_to(chain, width, height);
 	// Colours under transparent pixels must not bleed into their neighbours,
 	// so alpha is multiplied in before the resize and divided out after it.
-	PICTOR_DO(chain, vips_premultiply(chain->image, &out, NULL));
+	PICTOR_APPLY(chain, vips_premultiply(chain->image, &out, NULL));
 	if (scale_to(chain, width, height))
 		return PICTOR_BROKEN;
-	PICTOR_DO(chain, vips_unpremultiply(chain->image, &out, NULL));
-	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	PICTOR_APPLY(chain, vips_unpremultiply(chain->image, &out, NULL));
+	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
 }

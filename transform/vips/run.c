@@ -8,29 +8,29 @@
 #endif
 
 static int
-resize(PictorChain *chain)
+resize_to_plan(PictorChain *chain)
 {
 	return pictor_resize(chain, chain->job->scaled_width, chain->job->scaled_height);
 }
 
-// The steps between decoder and encoder, in their order. It is imgproxy's,
-// with tone and colour before what looks at neighbours, and the mask last.
+// The steps between decoder and encoder, in their order. The order is imgproxy's,
+// with tone and colour before the effects that read neighbours, and the mask last.
 static int (*const steps[])(PictorChain *) = {
-	pictor_colour,
-	pictor_cut,
-	resize,
-	pictor_crop,
-	pictor_orient,
-	pictor_tone,
-	pictor_monochrome,
+	pictor_convert_colour,
+	pictor_cut_source,
+	resize_to_plan,
+	pictor_crop_result,
+	pictor_turn_and_flip,
+	pictor_adjust_tone,
+	pictor_mix_channels,
 	pictor_blur,
 	pictor_sharpen,
 	pictor_pixelate,
-	pictor_canvas,
-	pictor_background,
-	pictor_watermark,
-	pictor_mask,
-	pictor_metadata,
+	pictor_extend_canvas,
+	pictor_fill_background,
+	pictor_overlay_watermark,
+	pictor_apply_mask,
+	pictor_filter_metadata,
 };
 
 int
@@ -39,15 +39,14 @@ pictor_run(const PictorJob *job, PictorResult *result)
 	PictorChain chain = { .job = job };
 	int status;
 
-	// A job that went well leaves texts, too: libheif's loader does.
+	// A job without an error may have left texts, too: libheif's loader does.
 	vips_error_clear();
 	status = pictor_load(&chain, &job->source);
 	for (size_t i = 0; !status && i < G_N_ELEMENTS(steps); i++)
 		status = steps[i](&chain);
 	if (!status)
 		status = pictor_encode(&chain, result);
-	while (chain.count > 0)
-		g_object_unref(chain.made[--chain.count]);
+	pictor_release_images(&chain);
 	return status;
 }
 
@@ -55,7 +54,7 @@ pictor_run(const PictorJob *job, PictorResult *result)
 // the limit that the server sets on a worker's mappings. 2 MiB is what libvips
 // itself asks for where a system gives less.
 static void
-small_stacks(void)
+limit_thread_stacks(void)
 {
 #ifdef __GLIBC__
 	pthread_attr_t attr;
@@ -67,18 +66,18 @@ small_stacks(void)
 #endif
 }
 
-// Of what breaks, errors tell; libvips' warnings besides would fill the log
-// with whatever strangers send.
+// Errors tell of broken images. The warnings of libvips besides would fill the log
+// with what strangers send.
 static void
-quiet(const char *domain, GLogLevelFlags level, const char *message, void *data)
+ignore_warning(const char *domain, GLogLevelFlags level, const char *message, void *data)
 {
 }
 
 void
-pictor_start(void)
+pictor_init(void)
 {
-	g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, quiet, NULL);
-	small_stacks();
+	g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, ignore_warning, NULL);
+	limit_thread_stacks();
 	// A loader that cannot give an image line by line would put one of more
 	// than 100 MB into a file on disk, which the sandbox refuses. The working
 	// set of a job has room for it in memory. The variable is read when the
@@ -95,7 +94,7 @@ pictor_start(void)
 }
 
 void
-pictor_give_back(void)
+pictor_release_free_heap(void)
 {
 #ifdef __GLIBC__
 	malloc_trim(0);
@@ -103,12 +102,12 @@ pictor_give_back(void)
 }
 
 void
-pictor_trim(void)
+pictor_release_memory_after_job(void)
 {
 	// libvips' threads let go of their buffers a moment after the job that
 	// they worked for. Before that there is little to give back, and the
 	// server would take the worker for one that keeps memory.
 	for (int i = 0; i < 100 && vips_tracked_get_allocs() > 0; i++)
 		g_usleep(1000);
-	pictor_give_back();
+	pictor_release_free_heap();
 }

@@ -12,13 +12,13 @@ pictor_sharpen(PictorChain *chain)
 	if (sigma <= 0)
 		return PICTOR_OK;
 	// The rows around those that are asked for would be blurred each time.
-	if ((chain->job->blur > 0 ? pictor_hold_here : pictor_hold)(chain))
+	if ((chain->job->blur > 0 ? pictor_materialize_here : pictor_materialize)(chain))
 		return PICTOR_BROKEN;
 	before = chain->image;
-	PICTOR_DO(chain, vips_sharpen(before, &out, "sigma", sigma, NULL));
+	PICTOR_APPLY(chain, vips_sharpen(before, &out, "sigma", sigma, NULL));
 	if (vips_image_guess_interpretation(chain->image) != space)
-		PICTOR_DO(chain, vips_colourspace(chain->image, &out, space, NULL));
+		PICTOR_APPLY(chain, vips_colourspace(chain->image, &out, space, NULL));
 	if (vips_image_get_format(chain->image) != format)
-		PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
-	return pictor_reprofile(chain, before);
+		PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
+	return pictor_restore_profile(chain, before);
 }

@@ -31,7 +31,7 @@ type Engine struct{}
 func New() *Engine {
 	bimg.VipsCacheSetMax(0)
 	bimg.VipsCacheSetMaxMem(0)
-	C.pictor_start()
+	C.pictor_init()
 	return &Engine{}
 }
 
@@ -132,7 +132,7 @@ func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, err
 		colour = &border[0]
 	}
 	var found C.PictorRect
-	status := C.pictor_look(&c, C.double(trim.Threshold), colour, flag(trim.Corner), &found)
+	status := C.pictor_find_trim(&c, C.double(trim.Threshold), colour, flag(trim.Corner), &found)
 	runtime.KeepAlive(source)
 	if status != C.PICTOR_OK {
 		return transform.Rect{}, failure(status)
@@ -192,7 +192,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Details() string { return e.Detail }
 
 // Trim gives freed memory back to the system. Cheap when there is none.
-func (e *Engine) Trim() { C.pictor_trim() }
+func (e *Engine) Trim() { C.pictor_release_memory_after_job() }
 
 // Version is libvips' version, "8.16.1".
 func Version() string { return bimg.VipsVersion }

@@ -1,23 +1,23 @@
 #include "pipeline.h"
 
-// fade multiplies the mark's alpha.
+// fade_mark multiplies the mark's alpha.
 static int
-fade(PictorChain *mark, double opacity)
+fade_mark(PictorChain *mark, double opacity)
 {
 	VipsBandFormat format = vips_image_get_format(mark->image);
 	double a[4] = { 1, 1, 1, opacity }, b[4] = { 0 };
 
 	if (opacity >= 1)
 		return PICTOR_OK;
-	PICTOR_DO(mark, vips_linear(mark->image, &out, a, b, 4, NULL));
-	PICTOR_DO(mark, vips_cast(mark->image, &out, format, NULL));
+	PICTOR_APPLY(mark, vips_linear(mark->image, &out, a, b, 4, NULL));
+	PICTOR_APPLY(mark, vips_cast(mark->image, &out, format, NULL));
 	return PICTOR_OK;
 }
 
-// replicate covers the result with copies, one of them in its middle, half a
+// replicate_mark covers the result with copies, one of them in its middle, half a
 // gap around each.
 static int
-replicate(PictorChain *mark, const PictorJob *job)
+replicate_mark(PictorChain *mark, const PictorJob *job)
 {
 	int width = mark->image->Xsize + job->mark_gap_x;
 	int height = mark->image->Ysize + job->mark_gap_y;
@@ -25,41 +25,42 @@ replicate(PictorChain *mark, const PictorJob *job)
 	int down = (job->height + height - 1) / height | 1;
 	PictorRect middle;
 
-	PICTOR_DO(mark, vips_embed(mark->image, &out, job->mark_gap_x / 2, job->mark_gap_y / 2, width, height, "extend", VIPS_EXTEND_BLACK, NULL));
-	PICTOR_DO(mark, vips_replicate(mark->image, &out, across, down, NULL));
+	PICTOR_APPLY(mark, vips_embed(mark->image, &out, job->mark_gap_x / 2, job->mark_gap_y / 2, width, height,
+		"extend", VIPS_EXTEND_BLACK, NULL));
+	PICTOR_APPLY(mark, vips_replicate(mark->image, &out, across, down, NULL));
 	middle.left = (mark->image->Xsize - job->width) / 2;
 	middle.top = (mark->image->Ysize - job->height) / 2;
 	middle.width = job->width;
 	middle.height = job->height;
-	return pictor_area(mark, middle);
+	return pictor_extract_area(mark, middle);
 }
 
-// prepare gives the mark in its size, with alpha, in memory.
+// prepare_mark gives the mark in its size, with alpha, in memory.
 static int
-prepare(PictorChain *mark)
+prepare_mark(PictorChain *mark)
 {
 	const PictorJob *job = mark->job;
 	int status = pictor_load(mark, &job->mark);
 
 	if (!status)
-		status = pictor_colour(mark);
+		status = pictor_convert_colour(mark);
 	if (!status)
-		status = pictor_rgb(mark);
+		status = pictor_ensure_rgb(mark);
 	if (!status)
-		status = pictor_alpha(mark);
+		status = pictor_ensure_alpha(mark);
 	if (!status)
 		status = pictor_resize(mark, job->mark_width, job->mark_height);
 	if (!status)
-		status = fade(mark, job->mark_opacity);
+		status = fade_mark(mark, job->mark_opacity);
 	if (!status)
-		status = pictor_keep(mark);
+		status = pictor_copy_to_memory(mark);
 	if (!status && job->mark_replicate)
-		status = replicate(mark, job);
+		status = replicate_mark(mark, job);
 	return status;
 }
 
 static int
-blend(PictorChain *chain)
+blend_mark(PictorChain *chain)
 {
 	const PictorJob *job = chain->job;
 	VipsBandFormat format;
@@ -71,32 +72,32 @@ blend(PictorChain *chain)
 	alpha = vips_image_hasalpha(picture);
 	format = vips_image_get_format(picture);
 	space = vips_image_guess_interpretation(picture);
-	if (prepare(chain))
+	if (prepare_mark(chain))
 		return PICTOR_BROKEN;
 	mark = chain->image;
-	PICTOR_DO(chain, vips_composite2(picture, mark, &out, VIPS_BLEND_MODE_OVER,
+	PICTOR_APPLY(chain, vips_composite2(picture, mark, &out, VIPS_BLEND_MODE_OVER,
 		"x", job->mark_left, "y", job->mark_top, "compositing_space", space, NULL));
-	PICTOR_DO(chain, vips_cast(chain->image, &out, format, NULL));
+	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	if (!alpha)
-		PICTOR_DO(chain, vips_extract_band(chain->image, &out, 0, "n", 3, NULL));
+		PICTOR_APPLY(chain, vips_extract_band(chain->image, &out, 0, "n", 3, NULL));
 	return PICTOR_OK;
 }
 
-// pictor_watermark lays the mark over the picture. Both are read from the top
+// pictor_overlay_watermark lays the mark over the image. Both are read from the top
 // to the bottom, the mark from memory.
 int
-pictor_watermark(PictorChain *chain)
+pictor_overlay_watermark(PictorChain *chain)
 {
-	int held, converted, status;
+	int random_access, in_srgb, status;
 
 	if (!chain->job->mark.bytes)
 		return PICTOR_OK;
-	if (pictor_rgb(chain))
+	if (pictor_ensure_rgb(chain))
 		return PICTOR_BROKEN;
-	held = chain->held;
-	converted = chain->converted;
-	status = blend(chain);
-	chain->held = held; // these are of the picture
-	chain->converted = converted;
+	random_access = chain->random_access;
+	in_srgb = chain->in_srgb;
+	status = blend_mark(chain);
+	chain->random_access = random_access; // these are of the picture
+	chain->in_srgb = in_srgb;
 	return status;
 }

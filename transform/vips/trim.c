@@ -1,7 +1,11 @@
 #include "pipeline.h"
 
+// The search for a border of one colour. It is a job of its own, before the
+// geometry of a result can be planned.
+
+// flatten_on_magenta makes transparency a colour that borders rarely have.
 static int
-opaque(PictorChain *chain)
+flatten_on_magenta(PictorChain *chain)
 {
 	VipsArrayDouble *magenta;
 	VipsImage *out = NULL;
@@ -14,58 +18,52 @@ opaque(PictorChain *chain)
 	vips_area_unref(VIPS_AREA(magenta));
 	if (failed)
 		return PICTOR_BROKEN;
-	pictor_push(chain, out);
+	pictor_append(chain, out);
 	return PICTOR_OK;
 }
 
-// open gives the picture as find sees it: in colour, and without alpha.
+// open_for_trim gives the image as the search sees it: in colour, without alpha.
 static int
-open_for_look(PictorChain *chain)
+open_for_trim(PictorChain *chain)
 {
 	int status = pictor_load(chain, &chain->job->source);
 
 	if (!status)
-		status = pictor_colour(chain);
+		status = pictor_convert_colour(chain);
 	if (!status)
-		status = pictor_rgb(chain);
+		status = pictor_ensure_rgb(chain);
 	if (!status)
-		status = opaque(chain);
+		status = flatten_on_magenta(chain);
 	return status;
 }
 
-static void
-drop(PictorChain *chain)
-{
-	while (chain->count > 0)
-		g_object_unref(chain->made[--chain->count]);
-}
-
-// corner is the colour of the left top pixel, or of the right bottom one. It is a reading of its own: the
-// search begins at the first row again.
+// read_corner_colour gives the colour of the pixel at the left top, or at the right
+// bottom. It reads the source by itself, because the search begins at the first
+// row again.
 static int
-corner(const PictorJob *job, int last, double colour[3])
+read_corner_colour(const PictorJob *job, int last, double colour[3])
 {
 	PictorChain chain = { .job = job };
 	double *first = NULL;
 	int n = 0;
-	int status = open_for_look(&chain);
+	int status = open_for_trim(&chain);
 
 	if (!status) {
 		int x = last ? chain.image->Xsize - 1 : 0;
 		int y = last ? chain.image->Ysize - 1 : 0;
 
-		if (pictor_skip(&chain, y) || vips_getpoint(chain.image, &first, &n, x, y, NULL) || n != 3)
+		if (pictor_read_past_rows(&chain, y) || vips_getpoint(chain.image, &first, &n, x, y, NULL) || n != 3)
 			status = PICTOR_BROKEN;
 	}
 	for (int i = 0; !status && i < 3; i++)
 		colour[i] = first[i];
 	g_free(first);
-	drop(&chain);
+	pictor_release_images(&chain);
 	return status;
 }
 
 static int
-find(PictorChain *chain, double threshold, const double colour[3], PictorRect *content)
+find_content(PictorChain *chain, double threshold, const double colour[3], PictorRect *content)
 {
 	VipsArrayDouble *border;
 	int failed;
@@ -84,7 +82,7 @@ find(PictorChain *chain, double threshold, const double colour[3], PictorRect *c
 }
 
 int
-pictor_look(const PictorJob *job, double threshold, const double *given, int last, PictorRect *content)
+pictor_find_trim(const PictorJob *job, double threshold, const double *given, int last, PictorRect *content)
 {
 	PictorChain chain = { .job = job };
 	double colour[3];
@@ -92,13 +90,13 @@ pictor_look(const PictorJob *job, double threshold, const double *given, int las
 
 	vips_error_clear();
 	if (!given) {
-		status = corner(job, last, colour);
+		status = read_corner_colour(job, last, colour);
 		given = colour;
 	}
 	if (!status)
-		status = open_for_look(&chain);
+		status = open_for_trim(&chain);
 	if (!status)
-		status = find(&chain, threshold, given, content);
-	drop(&chain);
+		status = find_content(&chain, threshold, given, content);
+	pictor_release_images(&chain);
 	return status;
 }
