@@ -47,7 +47,7 @@ func eachBox(b []byte, visit func(kind, body []byte) error) error {
 	for len(b) > 0 {
 		bx, rest, ok := nextBox(b)
 		if !ok || !bx.whole {
-			return broken("the AVIF has a box that is larger than the box around it")
+			return malformedError("the AVIF has a box that is larger than the box around it")
 		}
 		if err := visit(bx.kind, bx.body); err != nil {
 			return err
@@ -78,8 +78,8 @@ func (f *bmffFields) uint(size int) uint64 {
 	return v
 }
 
-// full reads version and flags of a FullBox.
-func (f *bmffFields) full() (version byte, flags uint32) {
+// versionAndFlags reads version and flags of a FullBox.
+func (f *bmffFields) versionAndFlags() (version byte, flags uint32) {
 	v := f.uint(4)
 	return byte(v >> 24), uint32(v) & 0xFFFFFF
 }
@@ -95,8 +95,8 @@ func (f *bmffFields) id(wide bool) uint32 {
 // span is a range of bytes that may lie outside of what there is.
 type span struct{ off, size uint64 }
 
-// of gives the bytes of the span in b; false where they are not all there.
-func (s span) of(b []byte) ([]byte, bool) {
+// bytesIn gives the bytes of the span in b; false where they are not all there.
+func (s span) bytesIn(b []byte) ([]byte, bool) {
 	n := uint64(len(b))
 	if s.off > n || s.size > n-s.off {
 		return nil, false
@@ -104,8 +104,8 @@ func (s span) of(b []byte) ([]byte, bool) {
 	return b[s.off : s.off+s.size], true
 }
 
-// moved adds to the start, and stays at the far end instead of wrapping round.
-func (s span) moved(by uint64) span {
+// shiftedBy adds to the start, and stays at the far end instead of wrapping round.
+func (s span) shiftedBy(by uint64) span {
 	if s.off > math.MaxUint64-by {
 		return span{off: math.MaxUint64, size: s.size}
 	}

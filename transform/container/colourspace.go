@@ -42,9 +42,9 @@ var cicpCurves = map[int][5]float64{
 // Code points of ITU-T H.273: unspecified says nothing, in either table.
 const bt709, srgbTransfer, unspecified = 1, 13, 2
 
-// cicp is the space of two code points, of which 2 says nothing: that is sRGB.
+// spaceOfCICP is the space of two code points, of which 2 says nothing: that is sRGB.
 // ok is false for one that is not read.
-func cicp(primaries, transfer int) (s transform.ColourSpace, ok bool) {
+func spaceOfCICP(primaries, transfer int) (s transform.ColourSpace, ok bool) {
 	if primaries == unspecified {
 		primaries = bt709
 	}
@@ -57,9 +57,9 @@ func cicp(primaries, transfer int) (s transform.ColourSpace, ok bool) {
 	return s, ok && known
 }
 
-// declare puts into info a colour space, which the pipeline leads to sRGB or keeps
+// declareSpace puts into info a colour space, which the pipeline leads to sRGB or keeps
 // as a profile. One that is not read is lost in a result.
-func declare(info *transform.Info, s transform.ColourSpace, unread bool) {
+func declareSpace(info *transform.Info, s transform.ColourSpace, unread bool) {
 	info.Declared = s
 	info.Normalized = info.Normalized || unread || s != transform.ColourSpace{}
 }
@@ -110,9 +110,9 @@ var (
 	bradford = matrix3{{0.8951, 0.2664, -0.1614}, {-0.7502, 1.7135, 0.0367}, {0.0389, -0.0685, 1.0296}}
 )
 
-// colorants are the columns of red, green and blue in XYZ as seen under D50
+// colorantsOf are the columns of red, green and blue in XYZ as seen under D50
 // (ICC.1:2022 annex E). ok is false where the primaries are none.
-func colorants(s transform.ColourSpace) (columns [3][3]float64, ok bool) {
+func colorantsOf(s transform.ColourSpace) (columns [3][3]float64, ok bool) {
 	xyz := func(i int) [3]float64 {
 		x, y := s.Primaries[i], s.Primaries[i+1]
 		return [3]float64{x / y, 1, (1 - x - y) / y}
@@ -148,7 +148,7 @@ func DeclaredProfile(s transform.ColourSpace, colour bool) []byte {
 	if s == (transform.ColourSpace{}) {
 		return nil
 	}
-	columns, ok := colorants(s)
+	columns, ok := colorantsOf(s)
 	if !ok {
 		return nil
 	}

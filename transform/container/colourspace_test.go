@@ -16,7 +16,7 @@ func TestColorants(t *testing.T) {
 		1:  {{0.43607, 0.22249, 0.01392}, {0.38515, 0.71687, 0.09708}, {0.14307, 0.06061, 0.71410}},
 		12: {{0.51512, 0.24120, -0.00105}, {0.29198, 0.69225, 0.04189}, {0.15710, 0.06657, 0.78407}},
 	} {
-		got, ok := colorants(transform.ColourSpace{Primaries: cicpPrimaries[primaries]})
+		got, ok := colorantsOf(transform.ColourSpace{Primaries: cicpPrimaries[primaries]})
 		if !ok {
 			t.Errorf("primaries %d have no colorants", primaries)
 		}
@@ -36,10 +36,10 @@ func FuzzPNGColour(f *testing.F) {
 	f.Add([]byte{12, 13, 0, 1}, binary.BigEndian.AppendUint32(nil, 45455), make([]byte, 32), true, false)
 	f.Fuzz(func(t *testing.T, code, gamma, primaries []byte, colour, profile bool) {
 		var c pngColour
-		c.read("cICP", code)
-		c.read("gAMA", gamma)
-		c.read("cHRM", primaries)
-		s := c.declared(profile, colour)
+		c.readChunk("cICP", code)
+		c.readChunk("gAMA", gamma)
+		c.readChunk("cHRM", primaries)
+		s := c.declaredSpace(profile, colour)
 		for _, v := range slices.Concat(s.Primaries[:], s.Curve[:]) {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%+v", s)

@@ -29,7 +29,7 @@ func isRights(n xml.Name) bool {
 // is not well-formed.
 func CopyrightXMP(packet []byte) []byte {
 	f := xmpFilter{in: packet, d: xml.NewDecoder(bytes.NewReader(packet))}
-	if err := f.run(); err != nil || f.out.Len() == 0 {
+	if err := f.filterPacket(); err != nil || f.out.Len() == 0 {
 		return nil
 	}
 	var b bytes.Buffer
@@ -48,7 +48,7 @@ type xmpFilter struct {
 	out   bytes.Buffer
 }
 
-func (f *xmpFilter) run() error {
+func (f *xmpFilter) filterPacket() error {
 	for {
 		from := f.d.InputOffset()
 		token, err := f.d.Token()
@@ -64,10 +64,10 @@ func (f *xmpFilter) run() error {
 				if err := f.d.Skip(); err != nil {
 					return err
 				}
-				f.describe(nil, f.in[from:f.d.InputOffset()])
+				f.writeDescription(nil, f.in[from:f.d.InputOffset()])
 				continue
 			}
-			f.open(t)
+			f.openElement(t)
 		case xml.EndElement:
 			f.scope = f.scope[:len(f.scope)-1]
 		}
@@ -81,7 +81,7 @@ func (f *xmpFilter) inDescription() bool {
 	return len(f.scope) > 0 && slices.Contains(f.scope[len(f.scope)-1], description)
 }
 
-func (f *xmpFilter) open(t xml.StartElement) {
+func (f *xmpFilter) openElement(t xml.StartElement) {
 	var declared []xml.Attr
 	for _, a := range t.Attr {
 		if a.Name.Space == "xmlns" {
@@ -97,13 +97,13 @@ func (f *xmpFilter) open(t xml.StartElement) {
 	}
 	for _, a := range t.Attr {
 		if isRights(a.Name) {
-			f.describe(&a, nil)
+			f.writeDescription(&a, nil)
 		}
 	}
 }
 
-// describe writes a Description with one property, an attribute or an element.
-func (f *xmpFilter) describe(property *xml.Attr, element []byte) {
+// writeDescription writes a Description with one property, an attribute or an element.
+func (f *xmpFilter) writeDescription(property *xml.Attr, element []byte) {
 	prefixes := map[string]string{}
 	var order []string
 	for _, declared := range f.scope {
@@ -161,7 +161,7 @@ const iptcResource = 0x0404
 func CopyrightIPTC(block []byte) []byte {
 	var kept []byte
 	rights := false
-	for record := range datasets(iptcOf(block)) {
+	for record := range iptcDatasets(iptcOf(block)) {
 		switch [2]byte{record[1], record[2]} {
 		case [2]byte{2, 80}, [2]byte{2, 110}, [2]byte{2, 116}:
 			rights = true
@@ -208,9 +208,9 @@ func iptcOf(block []byte) []byte {
 	return nil
 }
 
-// datasets are those of an IPTC record, whole (IIM 4.2 §1.6). It ends at the
+// iptcDatasets are those of an IPTC record, whole (IIM 4.2 §1.6). It ends at the
 // first that is broken or longer than a standard one.
-func datasets(b []byte) func(yield func([]byte) bool) {
+func iptcDatasets(b []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for len(b) >= 5 && b[0] == 0x1c {
 			size := int(binary.BigEndian.Uint16(b[3:]))

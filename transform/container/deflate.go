@@ -53,8 +53,8 @@ type idatBytes struct {
 	next  int // the chunk after it
 }
 
-// enter goes to the chunk at at; false where it is no IDAT.
-func (r *idatBytes) enter(at int) bool {
+// enterChunk goes to the chunk at at; false where it is no IDAT.
+func (r *idatBytes) enterChunk(at int) bool {
 	const head, crc = 8, 4
 	if len(r.b)-at < head || string(r.b[at+4:at+head]) != "IDAT" {
 		return false
@@ -71,7 +71,7 @@ func (r *idatBytes) enter(at int) bool {
 
 func (r *idatBytes) ReadByte() (byte, error) {
 	for r.at >= r.end {
-		if r.next > len(r.b) || !r.enter(r.next) {
+		if r.next > len(r.b) || !r.enterChunk(r.next) {
 			return 0, errNoMore
 		}
 	}
@@ -79,8 +79,8 @@ func (r *idatBytes) ReadByte() (byte, error) {
 	return r.b[r.at-1], nil
 }
 
-// walk goes to the end of the stream or of what there is of it.
-func (w *deflateWalk) walk() {
+// walkStream goes to the end of the stream or of what there is of it.
+func (w *deflateWalk) walkStream() {
 	const method, preset = 8, 0x20
 	cmf, err := w.in.ReadByte()
 	flags, err2 := w.in.ReadByte()
@@ -91,19 +91,19 @@ func (w *deflateWalk) walk() {
 		return
 	}
 	for final := false; !final; {
-		head, ok := w.bits(3)
+		head, ok := w.readBits(3)
 		if !ok {
 			return
 		}
 		final = head&1 != 0
 		switch head >> 1 {
 		case 0:
-			ok = w.stored(final)
+			ok = w.skipStored(final)
 		case 1:
 			w.codes, w.dist = fixedCodes()
-			ok = w.block(final)
+			ok = w.walkBlock(final)
 		case 2:
-			ok = w.dynamic() && w.block(final)
+			ok = w.readDynamicCodes() && w.walkBlock(final)
 		default:
 			return
 		}
@@ -121,8 +121,8 @@ func (w *deflateWalk) walk() {
 	w.summed = true
 }
 
-// count adds to the output, and marks the place where it is enough.
-func (w *deflateWalk) count(n uint64, final, coded bool) {
+// countOutput adds to the output, and marks the place where it is enough.
+func (w *deflateWalk) countOutput(n uint64, final, coded bool) {
 	w.out += n
 	if w.whole || w.out < w.want {
 		return
@@ -139,7 +139,7 @@ func (w *deflateWalk) count(n uint64, final, coded bool) {
 	w.stop = s
 }
 
-func (w *deflateWalk) bit() (int, bool) {
+func (w *deflateWalk) readBit() (int, bool) {
 	if w.left == 0 {
 		c, err := w.in.ReadByte()
 		if err != nil {
@@ -153,10 +153,10 @@ func (w *deflateWalk) bit() (int, bool) {
 	return v, true
 }
 
-// bits reads a number from its lowest bit up.
-func (w *deflateWalk) bits(n int) (v int, ok bool) {
+// readBits reads a number from its lowest bit up.
+func (w *deflateWalk) readBits(n int) (v int, ok bool) {
 	for i := range n {
-		b, ok := w.bit()
+		b, ok := w.readBit()
 		if !ok {
 			return 0, false
 		}
@@ -165,25 +165,25 @@ func (w *deflateWalk) bits(n int) (v int, ok bool) {
 	return v, true
 }
 
-func (w *deflateWalk) symbol(c *prefixCode) (int, bool) {
+func (w *deflateWalk) readSymbol(c *prefixCode) (int, bool) {
 	var p prefixRead
 	for n := 1; n <= maxPrefixBits; n++ {
-		b, ok := w.bit()
+		b, ok := w.readBit()
 		if !ok {
 			return 0, false
 		}
-		if s, ok := p.take(c, n, b); ok {
+		if s, ok := p.nextBit(c, n, b); ok {
 			return int(s), true
 		}
 	}
 	return 0, false
 }
 
-// stored passes over a block that is not compressed. It counts as a whole.
-func (w *deflateWalk) stored(final bool) bool {
+// skipStored passes over a block that is not compressed. It counts as a whole.
+func (w *deflateWalk) skipStored(final bool) bool {
 	w.left = 0
-	n, ok := w.bits(16)
-	not, ok2 := w.bits(16)
+	n, ok := w.readBits(16)
+	not, ok2 := w.readBits(16)
 	if !ok || !ok2 || n != ^not&0xFFFF {
 		return false
 	}
@@ -192,7 +192,7 @@ func (w *deflateWalk) stored(final bool) bool {
 			return false
 		}
 	}
-	w.count(uint64(n), final, false)
+	w.countOutput(uint64(n), final, false)
 	return true
 }
 
@@ -209,15 +209,15 @@ var (
 
 func distanceExtra(code int) int { return max(0, code/2-1) }
 
-// block passes over the symbols of a compressed block.
-func (w *deflateWalk) block(final bool) bool {
+// walkBlock passes over the symbols of a compressed block.
+func (w *deflateWalk) walkBlock(final bool) bool {
 	for {
-		s, ok := w.symbol(w.codes)
+		s, ok := w.readSymbol(w.codes)
 		switch {
 		case !ok:
 			return false
 		case s < endOfBlock:
-			w.count(1, final, true)
+			w.countOutput(1, final, true)
 			continue
 		case s == endOfBlock:
 			return true
@@ -225,19 +225,19 @@ func (w *deflateWalk) block(final bool) bool {
 		if s -= endOfBlock + 1; s >= len(deflateLengths) {
 			return false
 		}
-		more, ok := w.bits(int(deflateExtra[s]))
+		more, ok := w.readBits(int(deflateExtra[s]))
 		if !ok {
 			return false
 		}
-		d, ok := w.symbol(w.dist)
+		d, ok := w.readSymbol(w.dist)
 		if !ok || d > 29 {
 			return false
 		}
-		far, ok := w.bits(distanceExtra(d))
+		far, ok := w.readBits(distanceExtra(d))
 		if !ok || w.out < distanceOf(d, far) {
 			return false
 		}
-		w.count(uint64(deflateLengths[s])+uint64(more), final, true)
+		w.countOutput(uint64(deflateLengths[s])+uint64(more), final, true)
 	}
 }
 
@@ -248,8 +248,8 @@ func distanceOf(code, more int) uint64 {
 	return uint64((2+(code&1))<<(code/2-1)+1) + uint64(more)
 }
 
-// fill makes a code of the lengths of its symbols.
-func (c *prefixCode) fill(lengths []uint8) bool {
+// setLengths makes a code of the lengths of its symbols.
+func (c *prefixCode) setLengths(lengths []uint8) bool {
 	*c = prefixCode{}
 	for _, n := range lengths {
 		c.count[n]++
@@ -265,12 +265,12 @@ func (c *prefixCode) fill(lengths []uint8) bool {
 			next[n]++
 		}
 	}
-	return c.filled()
+	return c.zlibTakes()
 }
 
-// filled says whether zlib takes the code: one that leaves no bits without a
+// zlibTakes says whether zlib takes the code: one that leaves no bits without a
 // symbol, the code of a single bit, or none.
-func (c *prefixCode) filled() bool {
+func (c *prefixCode) zlibTakes() bool {
 	left, symbols := 1, 0
 	for _, n := range c.count[1:] {
 		if left = left<<1 - int(n); left < 0 {
@@ -291,18 +291,18 @@ var fixedCodes = sync.OnceValues(func() (codes, dist *prefixCode) {
 	for i := 256; i < 280; i++ {
 		lengths[i] = 7
 	}
-	codes.fill(lengths)
-	dist.fill(bytes.Repeat([]byte{5}, 30))
+	codes.setLengths(lengths)
+	dist.setLengths(bytes.Repeat([]byte{5}, 30))
 	return codes, dist
 })
 
-// dynamic reads the codes of a block (RFC 1951 §3.2.7).
-func (w *deflateWalk) dynamic() bool {
+// readDynamicCodes reads the codes of a block (RFC 1951 §3.2.7).
+func (w *deflateWalk) readDynamicCodes() bool {
 	// Making codes takes longer than reading them: that many small blocks are
 	// in no image.
 	const few, perBlock = 1024, 32
 	w.brought++
-	head, ok := w.bits(14)
+	head, ok := w.readBits(14)
 	if !ok || w.brought > few+len(w.in.b)/perBlock {
 		return false
 	}
@@ -314,26 +314,26 @@ func (w *deflateWalk) dynamic() bool {
 	order := [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 	var short [19]uint8
 	for i := range given {
-		n, ok := w.bits(3)
+		n, ok := w.readBits(3)
 		if !ok {
 			return false
 		}
 		short[order[i]] = uint8(n)
 	}
-	if !w.codes.fill(short[:]) {
+	if !w.codes.setLengths(short[:]) {
 		return false
 	}
 	var lengths [286 + 32]uint8
-	if !w.lengths(lengths[:literals+distances]) || lengths[endOfBlock] == 0 {
+	if !w.readCodeLengths(lengths[:literals+distances]) || lengths[endOfBlock] == 0 {
 		return false
 	}
-	return w.dist.fill(lengths[literals:literals+distances]) && w.codes.fill(lengths[:literals])
+	return w.dist.setLengths(lengths[literals:literals+distances]) && w.codes.setLengths(lengths[:literals])
 }
 
-// lengths reads the lengths of codes, which are coded themselves.
-func (w *deflateWalk) lengths(into []uint8) bool {
+// readCodeLengths reads the lengths of codes, which are coded themselves.
+func (w *deflateWalk) readCodeLengths(into []uint8) bool {
 	for at := 0; at < len(into); {
-		s, ok := w.symbol(w.codes)
+		s, ok := w.readSymbol(w.codes)
 		if !ok {
 			return false
 		}
@@ -355,7 +355,7 @@ func (w *deflateWalk) lengths(into []uint8) bool {
 		case 18:
 			least, extra = 11, 7
 		}
-		n, ok := w.bits(extra)
+		n, ok := w.readBits(extra)
 		if n += least; !ok || n > len(into)-at {
 			return false
 		}

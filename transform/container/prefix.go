@@ -5,8 +5,8 @@ package container
 // 60 ms.
 const maxWalked = 16 << 20
 
-// walkable says whether the data of an image without its end may be walked.
-func walkable(b []byte) bool { return len(b) <= maxWalked }
+// mayWalk says whether the data of an image without its end may be walked.
+func mayWalk(b []byte) bool { return len(b) <= maxWalked }
 
 // maxPrefixBits is the longest code of JPEG (T.81 annex C); DEFLATE has 15.
 const maxPrefixBits = 16
@@ -52,8 +52,8 @@ func (c *prefixCode) codeOf(symbol uint16) (code, bits int) {
 // prefixRead follows one code bit by bit.
 type prefixRead struct{ code, first, at int }
 
-// take takes the next bit of a code, the bits-th; ok once the code is whole.
-func (p *prefixRead) take(c *prefixCode, bits, bit int) (symbol uint16, ok bool) {
+// nextBit takes the next bit of a code, the bits-th; ok once the code is whole.
+func (p *prefixRead) nextBit(c *prefixCode, bits, bit int) (symbol uint16, ok bool) {
 	p.code |= bit
 	n := int(c.count[bits])
 	if i := p.code - p.first; i < n {

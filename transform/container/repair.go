@@ -38,7 +38,7 @@ func NewRepair(b []byte, info transform.Info) (r Repair, ok bool) {
 	}
 	switch info.Format {
 	case transform.JPEG:
-		return ending(end, 0xFF, jpegEOI), true
+		return cutAndEnd(end, 0xFF, jpegEOI), true
 	case transform.GIF:
 		return repairGIF(b, end)
 	case transform.PNG:
@@ -49,8 +49,8 @@ func NewRepair(b []byte, info transform.Info) (r Repair, ok bool) {
 	return r, false
 }
 
-// ending cuts at end and appends a mark.
-func ending(end int64, mark ...byte) Repair {
+// cutAndEnd cuts at end and appends a mark.
+func cutAndEnd(end int64, mark ...byte) Repair {
 	return Repair{Patches: []Patch{{end, mark}}, Size: end + int64(len(mark))}
 }
 
@@ -59,7 +59,7 @@ func ending(end int64, mark ...byte) Repair {
 func repairWebP(end int64) Repair {
 	r := Repair{Size: end}
 	if end%2 != 0 {
-		r = ending(end, 0)
+		r = cutAndEnd(end, 0)
 	}
 	size := binary.LittleEndian.AppendUint32(nil, uint32(r.Size-riffHeader))
 	r.Patches = slices.Insert(r.Patches, 0, Patch{4, size})
@@ -94,7 +94,7 @@ type lowBits struct {
 	n   int
 }
 
-func (w *lowBits) put(v uint64, n int) {
+func (w *lowBits) appendBits(v uint64, n int) {
 	w.acc |= v << w.n
 	for w.n += n; w.n >= 8; w.n -= 8 {
 		w.out = append(w.out, byte(w.acc))
@@ -104,7 +104,7 @@ func (w *lowBits) put(v uint64, n int) {
 
 func (w *lowBits) bytes() []byte {
 	if w.n > 0 {
-		w.put(0, 8-w.n)
+		w.appendBits(0, 8-w.n)
 	}
 	return w.out
 }

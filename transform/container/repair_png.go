@@ -50,8 +50,8 @@ func pngData(b []byte) (w deflateWalk) {
 		return w
 	}
 	w.in = idatBytes{b: b}
-	if w.in.enter(firstIDAT(b)) {
-		w.walk()
+	if w.in.enterChunk(firstIDAT(b)) {
+		w.walkStream()
 	}
 	return w
 }
@@ -98,7 +98,7 @@ func repairPNG(b []byte, end int64) (Repair, bool) {
 	if !f.data.whole {
 		return Repair{}, false
 	}
-	sum, ok := f.adler()
+	sum, ok := f.adlerOfRows()
 	if !ok {
 		return Repair{}, false
 	}
@@ -107,13 +107,13 @@ func repairPNG(b []byte, end int64) (Repair, bool) {
 		for i, at := range f.data.sum {
 			if b[at] != sum[i] {
 				right = false
-				f.patch(at, sum[i])
+				f.addPatch(at, sum[i])
 			}
 		}
-		f.checksums(end)
+		f.fixChecksums(end)
 	} else {
 		right = false
-		f.rebuild(sum)
+		f.endAfterRows(sum)
 	}
 	if f.wrong && !right || len(f.Patches) > maxPNGFixes || len(f.Patches) == 0 {
 		return Repair{}, false
@@ -121,11 +121,11 @@ func repairPNG(b []byte, end int64) (Repair, bool) {
 	return f.Repair, true
 }
 
-// adler is the checksum of all that the stream gives, or of what it gives up to
+// adlerOfRows is the checksum of all that the stream gives, or of what it gives up to
 // the last row.
-func (f *pngFix) adler() (sum []byte, ok bool) {
+func (f *pngFix) adlerOfRows() (sum []byte, ok bool) {
 	in := idatBytes{b: f.b}
-	if !in.enter(firstIDAT(f.b)) {
+	if !in.enterChunk(firstIDAT(f.b)) {
 		return nil, false
 	}
 	for range 2 { // the header of zlib
@@ -144,41 +144,41 @@ func (f *pngFix) adler() (sum []byte, ok bool) {
 	return h.Sum(nil), got == int64(n)
 }
 
-func (f *pngFix) patch(at int, bytes ...byte) {
+func (f *pngFix) addPatch(at int, bytes ...byte) {
 	f.Patches = append(f.Patches, Patch{int64(at), bytes})
 }
 
-// checksums goes through the IDAT chunks and puts a mark at the end where there
+// fixChecksums goes through the IDAT chunks and puts a mark at the end where there
 // is none.
-func (f *pngFix) checksums(end int64) {
-	behind := f.chunks(len(f.b))
+func (f *pngFix) fixChecksums(end int64) {
+	behind := f.fixChunks(len(f.b))
 	if end > 0 {
 		end = max(end, int64(behind))
-		f.patch(int(end), pngIEND...)
+		f.addPatch(int(end), pngIEND...)
 		f.Size = end + int64(len(pngIEND))
 	}
 	slices.SortFunc(f.Patches, func(a, b Patch) int { return int(a.At - b.At) })
 }
 
-// chunks goes through the IDAT chunks up to a place, and gives what is behind.
-func (f *pngFix) chunks(to int) (behind int) {
+// fixChunks goes through the IDAT chunks up to a place, and gives what is behind.
+func (f *pngFix) fixChunks(to int) (behind int) {
 	in := idatBytes{b: f.b}
-	for at := firstIDAT(f.b); at < to && in.enter(at) && len(f.Patches) <= maxPNGFixes; at = in.next {
-		behind = f.checksum(at, in.next-4, in.end)
+	for at := firstIDAT(f.b); at < to && in.enterChunk(at) && len(f.Patches) <= maxPNGFixes; at = in.next {
+		behind = f.fixChecksum(at, in.next-4, in.end)
 	}
 	return behind
 }
 
 var pngIEND = []byte("\x00\x00\x00\x00IEND\xae\x42\x60\x82")
 
-// checksum looks at the CRC of the chunk at at, whose data ends at end and is
+// fixChecksum looks at the CRC of the chunk at at, whose data ends at end and is
 // there up to there. It gives what is behind the chunk.
-func (f *pngFix) checksum(at, end, there int) int {
+func (f *pngFix) fixChecksum(at, end, there int) int {
 	if there < end { // cut behind the stream: what is there is the chunk
-		f.patch(at, binary.BigEndian.AppendUint32(nil, uint32(there-at-8))...)
+		f.addPatch(at, binary.BigEndian.AppendUint32(nil, uint32(there-at-8))...)
 		end = there
 	}
-	crc := binary.BigEndian.AppendUint32(nil, f.crc(at+4, end))
+	crc := binary.BigEndian.AppendUint32(nil, f.patchedCRC(at+4, end))
 	hasCRC := len(f.b)-end >= len(crc)
 	if hasCRC && string(f.b[end:end+len(crc)]) == string(crc) {
 		return end + len(crc)
@@ -186,12 +186,12 @@ func (f *pngFix) checksum(at, end, there int) int {
 	if hasCRC && end <= f.data.stop.at && crc32.ChecksumIEEE(f.b[at+4:end]) != be32At(f.b, end) {
 		f.wrong = true
 	}
-	f.patch(end, crc...)
+	f.addPatch(end, crc...)
 	return end + len(crc)
 }
 
-// crc is the CRC of a range after the patches in it.
-func (f *pngFix) crc(from, to int) uint32 {
+// patchedCRC is the CRC of a range after the patches in it.
+func (f *pngFix) patchedCRC(from, to int) uint32 {
 	sum := uint32(0)
 	for _, p := range f.Patches {
 		if at := int(p.At); at >= from && at < to {
@@ -203,25 +203,25 @@ func (f *pngFix) crc(from, to int) uint32 {
 	return crc32.Update(sum, crc32.IEEETable, f.b[from:to])
 }
 
-// rebuild ends the stream, its chunk and the file behind the last row.
-func (f *pngFix) rebuild(sum []byte) {
+// endAfterRows ends the stream, its chunk and the file behind the last row.
+func (f *pngFix) endAfterRows(sum []byte) {
 	s := f.data.stop
 	tail := lowBits{acc: uint64(s.acc), n: s.bits}
 	for i := s.size - 1; i >= 0; i-- {
-		tail.put(uint64(s.code)>>i&1, 1)
+		tail.appendBits(uint64(s.code)>>i&1, 1)
 	}
 	if !s.final {
-		tail.put(1|1<<1, 3) // a last block of fixed codes
-		tail.put(0, 7)      // and its end
+		tail.appendBits(1|1<<1, 3) // a last block of fixed codes
+		tail.appendBits(0, 7)      // and its end
 	}
 	data := append(tail.bytes(), sum...)
-	f.chunks(s.chunk - 8)
+	f.fixChunks(s.chunk - 8)
 	head := binary.BigEndian.AppendUint32(nil, uint32(s.at-s.chunk+len(data)))
 	crc := crc32.ChecksumIEEE([]byte("IDAT"))
 	crc = crc32.Update(crc, crc32.IEEETable, f.b[s.chunk:s.at])
 	crc = crc32.Update(crc, crc32.IEEETable, data)
-	f.patch(s.chunk-8, head...)
-	f.patch(s.at, append(binary.BigEndian.AppendUint32(data, crc), pngIEND...)...)
+	f.addPatch(s.chunk-8, head...)
+	f.addPatch(s.at, append(binary.BigEndian.AppendUint32(data, crc), pngIEND...)...)
 	last := f.Patches[len(f.Patches)-1]
 	f.Size = last.At + int64(len(last.Bytes))
 }

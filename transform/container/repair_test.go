@@ -65,10 +65,10 @@ func FuzzDeflateWalk(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, want uint16) {
 		file := pngFile(pngIHDR(1, 1, 8, 0, 0), pngChunk("IDAT", data...))
 		w := deflateWalk{in: idatBytes{b: file[:len(file)-4]}, want: uint64(want) + 1}
-		if !w.in.enter(firstIDAT(file)) {
+		if !w.in.enterChunk(firstIDAT(file)) {
 			t.Fatal("no data")
 		}
-		w.walk()
+		w.walkStream()
 		if len(data) < 2 || w.out > 1<<24 {
 			return
 		}

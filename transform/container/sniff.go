@@ -41,7 +41,7 @@ func Sniff(b []byte) (transform.Info, error) {
 	case isAVIF(b):
 		info.Format, read = transform.AVIF, sniffAVIF
 	default:
-		return transform.Info{}, refuse(b)
+		return transform.Info{}, refusalOf(b)
 	}
 	err := read(b, &info)
 	if err != nil && !errors.Is(err, transform.ErrTruncated) {
@@ -56,6 +56,6 @@ func hasMagic(b []byte, at int, magic string) bool {
 
 func cutShort(clause string) error { return fmt.Errorf("%w: %s", transform.ErrTruncated, clause) }
 
-func broken(clause string) error { return fmt.Errorf("%w: %s", transform.ErrMalformed, clause) }
+func malformedError(clause string) error { return fmt.Errorf("%w: %s", transform.ErrMalformed, clause) }
 
 func notRead(clause string) error { return fmt.Errorf("%w: %s", transform.ErrUnsupported, clause) }

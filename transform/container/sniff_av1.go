@@ -20,14 +20,14 @@ func av1Sequences(p pieces, visit func(av1Sequence) error) error {
 	for left := p.size(); left > 0; {
 		kind, head, size, ok := obuHead(p.peek(space[:]), left)
 		if !ok {
-			return broken("the AVIF has AV1 data that is cut off")
+			return malformedError("the AVIF has AV1 data that is cut off")
 		}
 		p.skip(head)
 		if kind == sequenceHeader {
 			r := bitReader{b: p.peek(space[:min(size, maxAV1Header)])}
 			s := readAV1Sequence(&r)
 			if r.short {
-				return broken("the AVIF has an AV1 header that is cut off")
+				return malformedError("the AVIF has an AV1 header that is cut off")
 			}
 			if err := visit(s); err != nil {
 				return err
@@ -126,31 +126,31 @@ func leb128(b []byte) (v uint64, n int) {
 
 // readAV1Sequence reads a sequence header up to its colour (AV1 §5.5.1).
 func readAV1Sequence(r *bitReader) av1Sequence {
-	profile := r.uint(3)
-	r.skip(1) // still_picture
-	reduced := r.flag()
+	profile := r.readUint(3)
+	r.skipBits(1) // still_picture
+	reduced := r.readFlag()
 	if reduced {
-		r.skip(5) // seq_level_idx
+		r.skipBits(5) // seq_level_idx
 	} else {
 		skipAV1Timing(r)
 	}
-	wide, high := int(r.uint(4))+1, int(r.uint(4))+1
-	s := av1Sequence{width: r.uint(wide) + 1, height: r.uint(high) + 1, bits: 8}
-	if !reduced && r.flag() { // frame_id_numbers_present_flag
-		r.skip(4 + 3)
+	wide, high := int(r.readUint(4))+1, int(r.readUint(4))+1
+	s := av1Sequence{width: r.readUint(wide) + 1, height: r.readUint(high) + 1, bits: 8}
+	if !reduced && r.readFlag() { // frame_id_numbers_present_flag
+		r.skipBits(4 + 3)
 	}
-	r.skip(3) // 128x128 superblocks, intra filters
+	r.skipBits(3) // 128x128 superblocks, intra filters
 	if !reduced {
 		skipAV1Tools(r)
 	}
-	r.skip(3) // superres, cdef, restoration
-	if r.flag() {
+	r.skipBits(3) // superres, cdef, restoration
+	if r.readFlag() {
 		s.bits = 10
-		if profile == 2 && r.flag() {
+		if profile == 2 && r.readFlag() {
 			s.bits = 12
 		}
 	}
-	s.mono = profile != 1 && r.flag()
+	s.mono = profile != 1 && r.readFlag()
 	s.readColour(r, profile)
 	return s
 }
@@ -160,19 +160,19 @@ func readAV1Sequence(r *bitReader) av1Sequence {
 func (s *av1Sequence) readColour(r *bitReader, profile uint64) {
 	const identity = 0
 	matrix := uint64(unspecified)
-	if r.flag() { // color_description_present_flag
-		s.code = avifCode{primaries: int(r.uint(8)), transfer: int(r.uint(8)), given: true}
-		matrix = r.uint(8)
+	if r.readFlag() { // color_description_present_flag
+		s.code = avifCode{primaries: int(r.readUint(8)), transfer: int(r.readUint(8)), given: true}
+		matrix = r.readUint(8)
 	}
 	switch {
 	case s.mono:
-		s.narrow = !r.flag() // color_range
+		s.narrow = !r.readFlag() // color_range
 	case profile == 0:
 	case s.code.primaries == bt709 && s.code.transfer == srgbTransfer && matrix == identity, profile == 1, s.bits < 12:
 		s.full = true
 	default: // the planes of 12 bits tell their size
-		r.skip(1) // color_range
-		s.full = !(r.flag() && r.flag())
+		r.skipBits(1) // color_range
+		s.full = !(r.readFlag() && r.readFlag())
 	}
 }
 
@@ -180,46 +180,46 @@ func (s *av1Sequence) readColour(r *bitReader, profile uint64) {
 func skipAV1Timing(r *bitReader) {
 	var model bool
 	delayBits := 0
-	if r.flag() { // timing_info_present_flag
-		r.skip(32 + 32)
-		if r.flag() { // equal_picture_interval
+	if r.readFlag() { // timing_info_present_flag
+		r.skipBits(32 + 32)
+		if r.readFlag() { // equal_picture_interval
 			r.skipUVLC()
 		}
-		if model = r.flag(); model {
-			delayBits = int(r.uint(5)) + 1
-			r.skip(32 + 5 + 5)
+		if model = r.readFlag(); model {
+			delayBits = int(r.readUint(5)) + 1
+			r.skipBits(32 + 5 + 5)
 		}
 	}
-	initialDelay := r.flag()
-	for points := r.uint(5) + 1; points > 0; points-- {
-		r.skip(12)
-		if r.uint(5) > 7 {
-			r.skip(1) // seq_tier
+	initialDelay := r.readFlag()
+	for points := r.readUint(5) + 1; points > 0; points-- {
+		r.skipBits(12)
+		if r.readUint(5) > 7 {
+			r.skipBits(1) // seq_tier
 		}
-		if model && r.flag() {
-			r.skip(2*delayBits + 1)
+		if model && r.readFlag() {
+			r.skipBits(2*delayBits + 1)
 		}
-		if initialDelay && r.flag() {
-			r.skip(4)
+		if initialDelay && r.readFlag() {
+			r.skipBits(4)
 		}
 	}
 }
 
 // skipAV1Tools passes over the tools of moving pictures.
 func skipAV1Tools(r *bitReader) {
-	r.skip(4) // compounds, warped motion, dual filter
-	orderHint := r.flag()
+	r.skipBits(4) // compounds, warped motion, dual filter
+	orderHint := r.readFlag()
 	if orderHint {
-		r.skip(2)
+		r.skipBits(2)
 	}
 	// seq_choose_screen_content_tools, or seq_force_screen_content_tools
-	if r.flag() || r.flag() {
-		if !r.flag() { // seq_choose_integer_mv
-			r.skip(1)
+	if r.readFlag() || r.readFlag() {
+		if !r.readFlag() { // seq_choose_integer_mv
+			r.skipBits(1)
 		}
 	}
 	if orderHint {
-		r.skip(3)
+		r.skipBits(3)
 	}
 }
 
@@ -231,7 +231,7 @@ type bitReader struct {
 	short bool
 }
 
-func (r *bitReader) uint(bits int) uint64 {
+func (r *bitReader) readUint(bits int) uint64 {
 	var v uint64
 	for range bits {
 		i := r.at >> 3
@@ -245,18 +245,18 @@ func (r *bitReader) uint(bits int) uint64 {
 	return v
 }
 
-func (r *bitReader) flag() bool { return r.uint(1) == 1 }
+func (r *bitReader) readFlag() bool { return r.readUint(1) == 1 }
 
-// skip takes no more bits than one header can have.
-func (r *bitReader) skip(bits int) { r.at += bits }
+// skipBits takes no more bits than one header can have.
+func (r *bitReader) skipBits(bits int) { r.at += bits }
 
 // skipUVLC passes over a number in Exp-Golomb form (AV1 §4.10.3).
 func (r *bitReader) skipUVLC() {
 	zeros := 0
-	for !r.short && !r.flag() {
+	for !r.short && !r.readFlag() {
 		zeros++
 	}
 	if zeros < 32 {
-		r.skip(zeros)
+		r.skipBits(zeros)
 	}
 }

@@ -45,13 +45,13 @@ func sniffAVIF(b []byte, info *transform.Info) error {
 	if err := a.readMeta(meta); err != nil {
 		return err
 	}
-	if err := a.describe(info); err != nil {
+	if err := a.fillInfo(info); err != nil {
 		return err
 	}
-	if short || !a.complete() {
+	if short || !a.allBytesPresent() {
 		return cutShort("the AVIF ends in the middle of the image data")
 	}
-	return a.verify(info)
+	return a.verifyDeclared(info)
 }
 
 // openAVIF finds the meta box of a file. Where the file is cut, that may be
@@ -62,7 +62,7 @@ func openAVIF(b []byte) (a *avif, meta []byte, err error) {
 	for rest := b; len(rest) > 0; {
 		bx, next, ok := nextBox(rest)
 		if !ok {
-			return a, nil, broken("the AVIF has a box of an impossible length")
+			return a, nil, malformedError("the AVIF has a box of an impossible length")
 		}
 		if !bx.whole {
 			return a, meta, transform.ErrTruncated
@@ -70,7 +70,7 @@ func openAVIF(b []byte) (a *avif, meta []byte, err error) {
 		switch string(bx.kind) {
 		case "meta":
 			if meta != nil {
-				return a, nil, broken("the AVIF describes the image twice")
+				return a, nil, malformedError("the AVIF describes the image twice")
 			}
 			meta = bx.body
 		case "moov":
@@ -84,22 +84,22 @@ func openAVIF(b []byte) (a *avif, meta []byte, err error) {
 	return a, meta, nil
 }
 
-// describe fills info from the primary item and what belongs to it.
-func (a *avif) describe(info *transform.Info) error {
+// fillInfo fills info from the primary item and what belongs to it.
+func (a *avif) fillInfo(info *transform.Info) error {
 	p := a.byID[a.primary]
 	switch {
 	case a.primary == 0 || p == nil:
-		return broken("the AVIF does not name a primary image")
+		return malformedError("the AVIF does not name a primary image")
 	case p.kind == "hvc1", p.kind == "hev1":
 		return notRead("HEIC images are not supported")
 	case p.kind != "av01" && p.kind != "grid":
 		return notRead("AVIFs whose primary image is not AV1 are not supported")
 	case p.width == 0 || p.height == 0 || p.width > math.MaxInt32 || p.height > math.MaxInt32:
-		return broken("the AVIF has no width or no height")
+		return malformedError("the AVIF has no width or no height")
 	case p.cropped:
 		return notRead("AVIFs that are cropped by the container (clap) are not supported")
 	}
-	a.relate()
+	a.assignRoles()
 	info.Width, info.Height = int(p.width), int(p.height)
 	if p.turns%2 == 1 {
 		info.Width, info.Height = info.Height, info.Width
@@ -115,7 +115,7 @@ func (a *avif) describe(info *transform.Info) error {
 			bits = max(bits, item.bits)
 			info.Alpha = true
 		case roleThumbnail:
-			a.thumbnail(item, info)
+			a.setThumbnail(item, info)
 		}
 		if item.kind == "Exif" || item.kind == "mime" || item.kind == "uri " {
 			ancillary += item.size()
@@ -140,9 +140,9 @@ func (a *avif) describe(info *transform.Info) error {
 	return nil
 }
 
-// declare takes the colour space: that of a colr box, or without one that of the
+// declareColour takes the colour space: that of a colr box, or without one that of the
 // AV1 data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
-func (a *avif) declare(info *transform.Info) {
+func (a *avif) declareColour(info *transform.Info) {
 	code, narrow := a.byID[a.primary].code, a.narrow
 	if code.given {
 		narrow = code.narrow
@@ -153,12 +153,12 @@ func (a *avif) declare(info *transform.Info) {
 	info.Premultiplied = a.premultiplied && info.Alpha
 	if !info.Profile {
 		space, unread := code.space()
-		declare(info, space, unread)
+		declareSpace(info, space, unread)
 	}
 }
 
-// thumbnail takes the size of the first one, which is the one that is decoded.
-func (a *avif) thumbnail(item *avifItem, info *transform.Info) {
+// setThumbnail takes the size of the first one, which is the one that is decoded.
+func (a *avif) setThumbnail(item *avifItem, info *transform.Info) {
 	if info.ThumbWidth > 0 || item.width > math.MaxInt32 || item.height > math.MaxInt32 {
 		return
 	}
@@ -179,9 +179,9 @@ func avifBits(bits int) int {
 	return 12
 }
 
-// relate gives roles to the items that decoding the primary one may decode
+// assignRoles gives roles to the items that decoding the primary one may decode
 // too: alpha and thumbnail, and then the tiles of a grid.
-func (a *avif) relate() {
+func (a *avif) assignRoles() {
 	a.byID[a.primary].role = rolePrimary
 	for _, r := range a.refs {
 		from := a.byID[r.from]
@@ -214,11 +214,11 @@ func (a *avif) relate() {
 	}
 }
 
-// complete says whether every byte that an item points at is there.
-func (a *avif) complete() bool {
+// allBytesPresent says whether every byte that an item points at is there.
+func (a *avif) allBytesPresent() bool {
 	for _, item := range a.items {
 		for _, s := range item.spans {
-			if _, ok := s.of(a.holder(item)); !ok {
+			if _, ok := s.bytesIn(a.holderOf(item)); !ok {
 				return false
 			}
 		}
@@ -226,34 +226,34 @@ func (a *avif) complete() bool {
 	return true
 }
 
-// holder is what the spans of an item count in.
-func (a *avif) holder(item *avifItem) []byte {
+// holderOf is what the spans of an item count in.
+func (a *avif) holderOf(item *avifItem) []byte {
 	if item.inMeta {
 		return a.idat
 	}
 	return a.file
 }
 
-// data is what the spans of an item, one behind the other, make of bytes that
+// itemData is what the spans of an item, one behind the other, make of bytes that
 // are all there (ISO/IEC 14496-12 §8.11.3).
-func (a *avif) data(item *avifItem) (p pieces) {
+func (a *avif) itemData(item *avifItem) (p pieces) {
 	for _, s := range item.spans {
-		b, _ := s.of(a.holder(item))
+		b, _ := s.bytesIn(a.holderOf(item))
 		p.add(b)
 	}
 	return p
 }
 
-// verify holds what is declared against what will be decoded. The declared
+// verifyDeclared holds what is declared against what will be decoded. The declared
 // size decides whether there is memory for the picture, so AV1 data that is
 // larger than its item says, a grid that makes another size, or a tile or
 // alpha far larger than the picture are refused: libheif decodes them first. A
 // thumbnail is decoded only if it is asked for, and one that does not hold is
 // none.
-func (a *avif) verify(info *transform.Info) error {
+func (a *avif) verifyDeclared(info *transform.Info) error {
 	for _, item := range a.items {
 		if item.role == roleNone {
-			if err := a.takes(item.size()); err != nil {
+			if err := a.countReads(item.size()); err != nil {
 				return err
 			}
 			continue
@@ -267,7 +267,7 @@ func (a *avif) verify(info *transform.Info) error {
 			return err
 		}
 	}
-	a.declare(info)
+	a.declareColour(info)
 	return nil
 }
 
@@ -277,7 +277,7 @@ func (a *avif) verifyItem(item *avifItem, info *transform.Info) error {
 	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
 	switch {
 	case item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight:
-		return broken("the AVIF has a part without a size or larger than the image")
+		return malformedError("the AVIF has a part without a size or larger than the image")
 	case item.layered:
 		// libheif shows another one.
 		return notRead("AVIFs of which one layer is selected (lsel) are not supported")
@@ -289,14 +289,14 @@ func (a *avif) verifyItem(item *avifItem, info *transform.Info) error {
 	return notRead("AVIFs whose parts are not AV1 are not supported")
 }
 
-// takes counts what is read. Items may share bytes, and libheif reads those of
+// countReads counts what is read. Items may share bytes, and libheif reads those of
 // every item that is no image, so that what is read in all is bounded: more
 // than a few times the file is malice.
-func (a *avif) takes(bytes uint64) error {
+func (a *avif) countReads(bytes uint64) error {
 	const slack = 1 << 20
 	a.read += bytes
 	if a.read > 4*uint64(len(a.file))+slack {
-		return broken("the AVIF has too many items that share the same bytes")
+		return malformedError("the AVIF has too many items that share the same bytes")
 	}
 	return nil
 }
@@ -306,14 +306,14 @@ func (a *avif) verifyAV1(item *avifItem, info *transform.Info) error {
 	if item.badConfig != nil {
 		return item.badConfig
 	}
-	if err := a.takes(uint64(len(item.config)) + item.size()); err != nil {
+	if err := a.countReads(uint64(len(item.config)) + item.size()); err != nil {
 		return err
 	}
 	headers := 0
 	visit := func(s av1Sequence) error {
 		headers++
 		if s.width > item.width || s.height > item.height {
-			return broken("the AVIF has AV1 data larger than declared")
+			return malformedError("the AVIF has AV1 data larger than declared")
 		}
 		if item.role != roleThumbnail && item.role != roleThumbnailTile {
 			info.Bits = max(info.Bits, s.bits)
@@ -329,13 +329,13 @@ func (a *avif) verifyAV1(item *avifItem, info *transform.Info) error {
 	}
 	var config pieces
 	config.add(item.config)
-	for _, data := range []pieces{config, a.data(item)} {
+	for _, data := range []pieces{config, a.itemData(item)} {
 		if err := av1Sequences(data, visit); err != nil {
 			return err
 		}
 	}
 	if headers == 0 {
-		return broken("the AVIF has AV1 data without a header")
+		return malformedError("the AVIF has AV1 data without a header")
 	}
 	return nil
 }
@@ -343,7 +343,7 @@ func (a *avif) verifyAV1(item *avifItem, info *transform.Info) error {
 // verifyGrid reads the item data of a grid (ISO/IEC 23008-12 §6.6.2.3).
 func (a *avif) verifyGrid(item *avifItem) error {
 	var space [4 + 2*4]byte
-	data := a.data(item)
+	data := a.itemData(item)
 	f := bmffFields{b: data.peek(space[:])}
 	f.uint(1) // version
 	size := 2
@@ -353,7 +353,7 @@ func (a *avif) verifyGrid(item *avifItem) error {
 	tiles := (f.uint(1) + 1) * (f.uint(1) + 1)
 	width, height := f.uint(size), f.uint(size)
 	if f.short || width != item.width || height != item.height || tiles != item.tiles {
-		return broken("the AVIF has a grid that does not match its size or tiles")
+		return malformedError("the AVIF has a grid that does not match its size or tiles")
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ type avifCode struct {
 	narrow              bool // of a colr box: samples do not use their full range
 }
 
-// read takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
-func (c *avifCode) read(body []byte) {
+// readColr takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
+func (c *avifCode) readColr(body []byte) {
 	f := bmffFields{b: body}
 	if !hasMagic(body, 0, "nclx") {
 		return
@@ -32,7 +32,7 @@ func (c avifCode) space() (s transform.ColourSpace, unread bool) {
 	if !c.given {
 		return transform.ColourSpace{}, false
 	}
-	s, ok := cicp(c.primaries, c.transfer)
+	s, ok := spaceOfCICP(c.primaries, c.transfer)
 	if !ok {
 		return transform.ColourSpace{}, true
 	}

@@ -92,13 +92,13 @@ type avifRef struct {
 
 type avifProperty struct{ kind, body []byte }
 
-// item finds or makes one: the tables may come in any order.
-func (a *avif) item(id uint32) (*avifItem, error) {
+// itemByID finds or makes one: the tables may come in any order.
+func (a *avif) itemByID(id uint32) (*avifItem, error) {
 	if it := a.byID[id]; it != nil {
 		return it, nil
 	}
 	if len(a.items) == avifMaxItems {
-		return nil, broken("the AVIF has too many items")
+		return nil, malformedError("the AVIF has too many items")
 	}
 	it := &avifItem{}
 	a.items = append(a.items, it)
@@ -110,7 +110,7 @@ func (a *avif) item(id uint32) (*avifItem, error) {
 // believe the other one.
 func (a *avif) readMeta(meta []byte) error {
 	f := bmffFields{b: meta}
-	f.full()
+	f.versionAndFlags()
 	readers := map[string]func([]byte) error{
 		"pitm": a.readPrimary, "iinf": a.readItems, "iloc": a.readPlaces,
 		"iref": a.readRefs, "iprp": a.readProperties, "idat": a.readData,
@@ -121,7 +121,7 @@ func (a *avif) readMeta(meta []byte) error {
 			return nil
 		}
 		if read == nil {
-			return broken("the AVIF describes the image twice")
+			return malformedError("the AVIF describes the image twice")
 		}
 		readers[string(kind)] = nil
 		return read(body)
@@ -135,7 +135,7 @@ func (a *avif) readData(b []byte) error {
 
 func tooShort(f *bmffFields) error {
 	if f.short {
-		return broken("the AVIF has a table that is cut off")
+		return malformedError("the AVIF has a table that is cut off")
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func tooShort(f *bmffFields) error {
 // readPrimary reads pitm (ISO/IEC 14496-12 §8.11.4).
 func (a *avif) readPrimary(b []byte) error {
 	f := bmffFields{b: b}
-	version, _ := f.full()
+	version, _ := f.versionAndFlags()
 	a.primary = f.id(version > 0)
 	return tooShort(&f)
 }
@@ -151,7 +151,7 @@ func (a *avif) readPrimary(b []byte) error {
 // readItems reads iinf and its infe boxes (ISO/IEC 14496-12 §8.11.6).
 func (a *avif) readItems(b []byte) error {
 	f := bmffFields{b: b}
-	if version, _ := f.full(); version == 0 {
+	if version, _ := f.versionAndFlags(); version == 0 {
 		f.uint(2)
 	} else {
 		f.uint(4)
@@ -161,7 +161,7 @@ func (a *avif) readItems(b []byte) error {
 	}
 	return eachBox(f.b, func(kind, body []byte) error {
 		e := bmffFields{b: body}
-		version, _ := e.full()
+		version, _ := e.versionAndFlags()
 		if string(kind) != "infe" || version < 2 {
 			return nil // the old versions name no type
 		}
@@ -173,14 +173,14 @@ func (a *avif) readItems(b []byte) error {
 		if e.short {
 			return tooShort(&e)
 		}
-		it, err := a.item(id)
+		it, err := a.itemByID(id)
 		if err != nil {
 			return err
 		}
 		if it.kind != "" {
-			return broken("the AVIF has two items with the same ID")
+			return malformedError("the AVIF has two items with the same ID")
 		}
-		it.kind, it.kindAt = string(e.b[:4]), a.place(e.b)
+		it.kind, it.kindAt = string(e.b[:4]), a.offsetOf(e.b)
 		_, more, _ := bytes.Cut(e.b[4:], []byte{0}) // the name
 		it.isXMP = it.kind == "mime" && slices.Contains(xmpTypes, string(more))
 		return nil
@@ -190,30 +190,30 @@ func (a *avif) readItems(b []byte) error {
 // xmpTypes are the type of XMP, and behind it no coding.
 var xmpTypes = []string{"application/rdf+xml", "application/rdf+xml\x00", "application/rdf+xml\x00\x00"}
 
-// place is where b, a part of the file, starts.
-func (a *avif) place(b []byte) int { return cap(a.file) - cap(b) }
+// offsetOf is where b, a part of the file, starts.
+func (a *avif) offsetOf(b []byte) int { return cap(a.file) - cap(b) }
 
 // readPlaces reads iloc (ISO/IEC 14496-12 §8.11.3).
 func (a *avif) readPlaces(b []byte) error {
 	f := bmffFields{b: b}
-	version, _ := f.full()
+	version, _ := f.versionAndFlags()
 	sizes := int(f.uint(2))
 	p := placeSizes{offset: sizes >> 12, length: sizes >> 8 & 15, base: sizes >> 4 & 15}
 	if version > 0 {
 		p.index = sizes & 15
 	}
 	if version > 2 || p.offset > 8 || p.length > 8 || p.base > 8 || p.index > 8 {
-		return broken("the AVIF has an item location table of an unknown form")
+		return malformedError("the AVIF has an item location table of an unknown form")
 	}
 	a.lengthSize = p.length
 	count := uint64(f.id(version > 1))
 	for ; count > 0 && !f.short; count-- {
-		it, err := a.item(f.id(version > 1))
+		it, err := a.itemByID(f.id(version > 1))
 		if err != nil {
 			return err
 		}
 		if it.placed {
-			return broken("the AVIF has two locations for one item")
+			return malformedError("the AVIF has two locations for one item")
 		}
 		it.placed = true
 		if err := a.readPlace(&f, version, p, it); err != nil {
@@ -239,14 +239,14 @@ func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem
 	base := f.uint(p.base)
 	for count := f.uint(2); count > 0 && !f.short; count-- {
 		f.uint(p.index)
-		s := span{off: f.uint(p.offset)}.moved(base)
-		it.sizesAt = append(it.sizesAt, a.place(f.b))
+		s := span{off: f.uint(p.offset)}.shiftedBy(base)
+		it.sizesAt = append(it.sizesAt, a.offsetOf(f.b))
 		s.size = f.uint(p.length)
 		if s.size == 0 && s.off < uint64(len(a.file)) && !it.inMeta {
 			s.size = uint64(len(a.file)) - s.off // no length means the rest
 		}
 		if a.spans++; a.spans > avifMaxSpans {
-			return broken("the AVIF has items in too many pieces")
+			return malformedError("the AVIF has items in too many pieces")
 		}
 		it.spans = append(it.spans, s)
 	}
@@ -256,14 +256,14 @@ func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem
 // readRefs reads iref (ISO/IEC 14496-12 §8.11.12).
 func (a *avif) readRefs(b []byte) error {
 	f := bmffFields{b: b}
-	version, _ := f.full()
+	version, _ := f.versionAndFlags()
 	wide := version > 0
 	return eachBox(f.b, func(kind, body []byte) error {
 		r := bmffFields{b: body}
 		from := r.id(wide)
 		for count := r.uint(2); count > 0 && !r.short; count-- {
 			if len(a.refs) == avifMaxRefs {
-				return broken("the AVIF has too many references")
+				return malformedError("the AVIF has too many references")
 			}
 			a.refs = append(a.refs, avifRef{kind: kind, from: from, to: r.id(wide)})
 		}
@@ -278,11 +278,11 @@ func (a *avif) readProperties(b []byte) error {
 		switch string(kind) {
 		case "ipco":
 			if a.properties != nil {
-				return broken("the AVIF lists its properties twice")
+				return malformedError("the AVIF lists its properties twice")
 			}
 			return eachBox(body, func(kind, body []byte) error {
 				if len(a.properties) == avifMaxProperties {
-					return broken("the AVIF has too many properties")
+					return malformedError("the AVIF has too many properties")
 				}
 				a.properties = append(a.properties, avifProperty{kind: kind, body: body})
 				if string(kind) == "colr" && (hasMagic(body, 0, "prof") || hasMagic(body, 0, "rICC")) {
@@ -300,13 +300,13 @@ func (a *avif) readProperties(b []byte) error {
 
 func (a *avif) readAssociations(b []byte) error {
 	f := bmffFields{b: b}
-	version, flags := f.full()
+	version, flags := f.versionAndFlags()
 	size, mask := 1, uint64(1<<7-1)
 	if flags&1 != 0 {
 		size, mask = 2, 1<<15-1
 	}
 	for count := f.uint(4); count > 0 && !f.short; count-- {
-		it, err := a.item(f.id(version > 0))
+		it, err := a.itemByID(f.id(version > 0))
 		if err != nil {
 			return err
 		}
@@ -316,9 +316,9 @@ func (a *avif) readAssociations(b []byte) error {
 				continue // 0 means none
 			}
 			if a.given++; a.given > avifMaxGiven {
-				return broken("the AVIF has too many properties")
+				return malformedError("the AVIF has too many properties")
 			}
-			if err := it.take(a.properties[index-1]); err != nil {
+			if err := it.setProperty(a.properties[index-1]); err != nil {
 				return err
 			}
 		}
@@ -326,18 +326,18 @@ func (a *avif) readAssociations(b []byte) error {
 	return tooShort(&f)
 }
 
-// take gives the item a property.
-func (i *avifItem) take(p avifProperty) error {
+// setProperty gives the item a property.
+func (i *avifItem) setProperty(p avifProperty) error {
 	f := bmffFields{b: p.body}
 	switch string(p.kind) {
 	case "ispe":
 		if i.width != 0 || i.height != 0 {
-			return broken("the AVIF has an item with two sizes")
+			return malformedError("the AVIF has an item with two sizes")
 		}
-		f.full()
+		f.versionAndFlags()
 		i.width, i.height = f.uint(4), f.uint(4)
 	case "pixi":
-		f.full()
+		f.versionAndFlags()
 		i.channels = int(f.uint(1))
 		for range i.channels {
 			i.channelBits = max(i.channelBits, int(f.uint(1)))
@@ -348,11 +348,11 @@ func (i *avifItem) take(p avifProperty) error {
 	case "irot":
 		i.turns += int(f.uint(1) & 3)
 	case "auxC":
-		f.full()
+		f.versionAndFlags()
 		i.alpha = hasMagic(f.b, 0, "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\x00") ||
 			hasMagic(f.b, 0, "urn:mpeg:hevc:2015:auxid:1\x00")
 	case "colr":
-		i.code.read(p.body)
+		i.code.readColr(p.body)
 	case "clap":
 		return i.takeCrop(&f)
 	case "lsel": // ISO/IEC 23008-12 §6.5.11
@@ -367,7 +367,7 @@ func (i *avifItem) take(p avifProperty) error {
 func (i *avifItem) takeConfig(f *bmffFields) {
 	const high, twelve, mono = 1 << 6, 1 << 5, 1 << 4
 	if i.hasConfig {
-		i.badConfig = broken("the AVIF has an item with two AV1 configurations")
+		i.badConfig = malformedError("the AVIF has an item with two AV1 configurations")
 		return
 	}
 	f.uint(2)

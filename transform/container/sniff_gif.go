@@ -36,23 +36,23 @@ type gifWalk struct {
 func sniffGIF(b []byte, info *transform.Info) error {
 	info.Bands = 3
 	w := gifWalk{info: info}
-	if err := w.header(b); err != nil {
+	if err := w.readScreen(b); err != nil {
 		return err
 	}
-	err := w.blocks()
+	err := w.walkBlocks()
 	if err == nil && len(w.empty) == 0 {
 		return nil
 	}
 	// Only the first frame is used: it is shown where it is whole.
-	if stop := w.end(b); stop.end > 0 {
+	if stop := w.wholeFramesEnd(b); stop.end > 0 {
 		info.End = int64(stop.end)
 		return nil
 	}
 	return err
 }
 
-// header reads the logical screen (GIF89a §18), and begins the walk behind it.
-func (w *gifWalk) header(b []byte) error {
+// readScreen reads the logical screen (GIF89a §18), and begins the walk behind it.
+func (w *gifWalk) readScreen(b []byte) error {
 	const signature, screen = 6, 7
 	if len(b) < signature+screen {
 		return cutShort("the GIF ends in its header")
@@ -61,18 +61,18 @@ func (w *gifWalk) header(b []byte) error {
 	w.info.Width, w.info.Height = int(binary.LittleEndian.Uint16(s)), int(binary.LittleEndian.Uint16(s[2:]))
 	w.rest = s[screen:]
 	if !w.skipColours(s[4]) {
-		return w.cut()
+		return w.truncatedError()
 	}
 	return nil
 }
 
-// end is where the whole frames of a GIF end that breaks off or goes on with
+// wholeFramesEnd is where the whole frames of a GIF end that breaks off or goes on with
 // something else. Its end is 0 where there is none.
-func (w *gifWalk) end(b []byte) gifStop {
+func (w *gifWalk) wholeFramesEnd(b []byte) gifStop {
 	if w.frames > 0 {
 		return gifStop{end: len(b) - w.whole}
 	}
-	if !walkable(w.first) {
+	if !mayWalk(w.first) {
 		return gifStop{}
 	}
 	stop := gifDataEnd(w.first, w.pixels)
@@ -83,29 +83,29 @@ func (w *gifWalk) end(b []byte) gifStop {
 	return stop
 }
 
-func (w *gifWalk) cut() error {
+func (w *gifWalk) truncatedError() error {
 	if w.frames == 0 {
 		return cutShort("the GIF ends before its first frame is complete")
 	}
 	return cutShort("the GIF ends in the middle of its blocks")
 }
 
-func (w *gifWalk) blocks() error {
+func (w *gifWalk) walkBlocks() error {
 	for len(w.rest) > 0 {
 		introducer := w.rest[0]
 		w.rest = w.rest[1:]
 		switch introducer {
 		case gifTrailer:
 			if w.frames == 0 {
-				return broken("the GIF has no frame")
+				return malformedError("the GIF has no frame")
 			}
 			return nil
 		case gifExtension:
-			if err := w.extension(); err != nil {
+			if err := w.readExtension(); err != nil {
 				return err
 			}
 		case gifImage:
-			if err := w.image(); err != nil {
+			if err := w.readImage(); err != nil {
 				return err
 			}
 			w.frames++
@@ -114,33 +114,33 @@ func (w *gifWalk) blocks() error {
 		case 0:
 			// Old encoders end the last frame twice.
 			if len(w.rest) > 0 && w.rest[0] != 0 && w.rest[0] != gifTrailer {
-				return broken("the GIF has an unknown block")
+				return malformedError("the GIF has an unknown block")
 			}
 		default:
-			return broken("the GIF has an unknown block")
+			return malformedError("the GIF has an unknown block")
 		}
 	}
-	return w.cut()
+	return w.truncatedError()
 }
 
 // maxEmptyExtensions bounds what a repair of a GIF has to change.
 const maxEmptyExtensions = 64
 
-// extension reads a label and its sub-blocks (GIF89a §23 to §26). libnsgif takes
+// readExtension reads a label and its sub-blocks (GIF89a §23 to §26). libnsgif takes
 // only a comment that is empty: after the first block of the others it reads on
 // whatever its size, and would from there see other blocks than this walk. The
 // repair makes comments of those before the first frame. Behind it the walk
 // ends, and so it does at a graphic control, which browsers refuse, too.
-func (w *gifWalk) extension() error {
+func (w *gifWalk) readExtension() error {
 	if len(w.rest) < 2 {
-		return w.cut()
+		return w.truncatedError()
 	}
 	before := len(w.rest)
 	label, first := w.rest[0], w.rest[1]
 	w.rest = w.rest[1:]
 	if first == 0 && label != gifComment {
 		if label == gifGraphicControl || w.frames > 0 || len(w.empty) == maxEmptyExtensions {
-			return broken("the GIF has an empty extension")
+			return malformedError("the GIF has an empty extension")
 		}
 		w.empty = append(w.empty, before)
 	}
@@ -151,7 +151,7 @@ func (w *gifWalk) extension() error {
 		}
 	}
 	if !w.skipSubBlocks() {
-		return w.cut()
+		return w.truncatedError()
 	}
 	if label != gifGraphicControl {
 		w.info.AncillaryBytes += int64(before-len(w.rest)) + 1
@@ -159,11 +159,11 @@ func (w *gifWalk) extension() error {
 	return nil
 }
 
-// image reads an image descriptor (GIF89a §20), its colours and its data.
-func (w *gifWalk) image() error {
+// readImage reads an image descriptor (GIF89a §20), its colours and its data.
+func (w *gifWalk) readImage() error {
 	const descriptor = 9
 	if len(w.rest) < descriptor {
-		return w.cut()
+		return w.truncatedError()
 	}
 	d := w.rest[:descriptor]
 	w.rest = w.rest[descriptor:]
@@ -175,32 +175,32 @@ func (w *gifWalk) image() error {
 		at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
 		frame := transform.Rect{Left: at(0), Top: at(2), Width: at(4), Height: at(6)}
 		w.pixels = int64(frame.Width) * int64(frame.Height)
-		if err := w.place(frame); err != nil {
+		if err := w.placeFrame(frame); err != nil {
 			return err
 		}
 	}
 	if !w.skipColours(d[8]) || len(w.rest) == 0 {
-		return w.cut()
+		return w.truncatedError()
 	}
 	if w.frames == 0 {
 		w.first = w.rest
 	}
 	w.rest = w.rest[1:] // the size of the first LZW code
 	if !w.skipSubBlocks() {
-		return w.cut()
+		return w.truncatedError()
 	}
 	return nil
 }
 
-// place lays the first frame on the canvas, as Chromium does: the canvas is the
+// placeFrame lays the first frame on the canvas, as Chromium does: the canvas is the
 // logical screen, the first frame enlarges it where it exceeds it, and later
 // frames are clipped. What the first frame leaves is transparent.
-func (w *gifWalk) place(frame transform.Rect) error {
+func (w *gifWalk) placeFrame(frame transform.Rect) error {
 	i := w.info
 	i.Width = max(i.Width, frame.Left+frame.Width)
 	i.Height = max(i.Height, frame.Top+frame.Height)
 	if i.Width == 0 || i.Height == 0 {
-		return broken("the GIF has no width or no height")
+		return malformedError("the GIF has no width or no height")
 	}
 	if i.Partial = frame.Width != i.Width || frame.Height != i.Height; i.Partial {
 		i.Frame = frame

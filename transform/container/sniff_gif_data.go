@@ -29,7 +29,7 @@ func gifDataEnd(b []byte, pixels int64) gifStop {
 	r := gifBits{b: b, at: 1, next: 1}
 	next, size, before := clear+2, int(b[0])+1, uint16(0)
 	for {
-		code, ok := r.code(size)
+		code, ok := r.nextCode(size)
 		switch {
 		case !ok || code == clear+1:
 			return gifStop{}
@@ -63,7 +63,7 @@ type gifBits struct {
 	left            int
 }
 
-func (r *gifBits) code(size int) (int, bool) {
+func (r *gifBits) nextCode(size int) (int, bool) {
 	for r.left < size {
 		if r.at >= r.next {
 			if r.next >= len(r.b) || r.b[r.next] == 0 {
@@ -89,16 +89,16 @@ func (r *gifBits) code(size int) (int, bool) {
 // frames.
 func repairGIF(b []byte, end int64) (Repair, bool) {
 	w := gifWalk{info: &transform.Info{}}
-	if w.header(b) != nil || w.blocks() == nil && len(w.empty) == 0 {
+	if w.readScreen(b) != nil || w.walkBlocks() == nil && len(w.empty) == 0 {
 		return Repair{}, false
 	}
-	stop := w.end(b)
+	stop := w.wholeFramesEnd(b)
 	if int64(stop.end) != end {
 		return Repair{}, false
 	}
-	r := ending(end, gifTrailer)
+	r := cutAndEnd(end, gifTrailer)
 	if stop.block != 0 {
-		r = stop.repair(b)
+		r = stop.endData(b)
 	}
 	labels := make([]Patch, len(w.empty))
 	for i, left := range w.empty {
@@ -108,15 +108,15 @@ func repairGIF(b []byte, end int64) (Repair, bool) {
 	return r, true
 }
 
-// repair puts the code that ends the data behind the last pixel, without which
+// endData puts the code that ends the data behind the last pixel, without which
 // libnsgif leaves it out, and ends the sub-blocks and the file.
-func (s gifStop) repair(b []byte) Repair {
+func (s gifStop) endData(b []byte) Repair {
 	const most = 255
 	at, bits := s.end, lowBits{}
 	if s.free > 0 {
 		at, bits = s.end-1, lowBits{acc: uint64(b[s.end-1]) & (1<<(8-s.free) - 1), n: 8 - s.free}
 	}
-	bits.put(uint64(s.code), s.size)
+	bits.appendBits(uint64(s.code), s.size)
 	data := bits.bytes()
 	before := at - s.block - 1
 	fits := min(len(data), most-before)
@@ -124,7 +124,7 @@ func (s gifStop) repair(b []byte) Repair {
 	if fits < len(data) {
 		tail = append(append(tail, byte(len(data)-fits)), data[fits:]...)
 	}
-	r := ending(int64(at), append(tail, 0, gifTrailer)...)
+	r := cutAndEnd(int64(at), append(tail, 0, gifTrailer)...)
 	r.Patches = slices.Insert(r.Patches, 0, Patch{int64(s.block), []byte{byte(before + fits)}})
 	return r
 }

@@ -64,7 +64,7 @@ type jpegPart struct{ id, h, v int64 }
 func sniffJPEG(b []byte, info *transform.Info) error {
 	w := jpegWalk{b: b, at: 2, info: info}
 	err := w.toEnd()
-	if err == nil || errors.Is(err, transform.ErrUnsupported) || !walkable(b) {
+	if err == nil || errors.Is(err, transform.ErrUnsupported) || !mayWalk(b) {
 		return err
 	}
 	if end, ok := w.dataEnd(); ok {
@@ -77,31 +77,31 @@ func sniffJPEG(b []byte, info *transform.Info) error {
 // toEnd walks to EOI.
 func (w *jpegWalk) toEnd() error {
 	for {
-		marker, ok := w.marker()
+		marker, ok := w.nextMarker()
 		if !ok {
-			return w.cut()
+			return w.truncatedError()
 		}
 		switch marker {
 		case jpegEOI:
-			return w.finish()
+			return w.fillInfo()
 		case jpegSOI:
-			return broken("a second JPEG starts inside the first")
+			return malformedError("a second JPEG starts inside the first")
 		}
-		segment, ok := w.segment()
+		segment, ok := w.readSegment()
 		if !ok {
-			return w.cut()
+			return w.truncatedError()
 		}
-		if err := w.visit(marker, segment); err != nil {
+		if err := w.visitSegment(marker, segment); err != nil {
 			return err
 		}
 	}
 }
 
-// marker finds the next marker that is not a restart. Stuffed zeros, fill
+// nextMarker finds the next marker that is not a restart. Stuffed zeros, fill
 // bytes (T.81 B.1.1.2) and bytes that belong to no segment are passed over, the
 // last because libjpeg passes over them too; so scan data needs no reader of
 // its own.
-func (w *jpegWalk) marker() (byte, bool) {
+func (w *jpegWalk) nextMarker() (byte, bool) {
 	for {
 		i := bytes.IndexByte(w.b[w.at:], 0xFF)
 		if i < 0 {
@@ -123,9 +123,9 @@ func (w *jpegWalk) marker() (byte, bool) {
 	}
 }
 
-// segment is what follows a marker, without its length; false where the
+// readSegment is what follows a marker, without its length; false where the
 // length passes the end. A length too small to count itself makes it nil.
-func (w *jpegWalk) segment() ([]byte, bool) {
+func (w *jpegWalk) readSegment() ([]byte, bool) {
 	if len(w.b)-w.at < 2 {
 		return nil, false
 	}
@@ -141,24 +141,24 @@ func (w *jpegWalk) segment() ([]byte, bool) {
 	return s, true
 }
 
-func (w *jpegWalk) cut() error {
+func (w *jpegWalk) truncatedError() error {
 	if w.info.Scans == 0 {
 		return cutShort("the JPEG ends before the image data")
 	}
 	return cutShort("the JPEG ends in the middle of the image data")
 }
 
-func (w *jpegWalk) visit(marker byte, segment []byte) error {
+func (w *jpegWalk) visitSegment(marker byte, segment []byte) error {
 	if segment == nil {
-		return broken("the JPEG has a segment of an impossible length")
+		return malformedError("the JPEG has a segment of an impossible length")
 	}
 	switch {
 	case marker == jpegSOS:
-		return w.scan(segment)
+		return w.readScanHeader(segment)
 	case marker == jpegDHT, marker == jpegDQT, marker == jpegDRI, marker == jpegDAC:
 		return nil
 	case marker >= jpegSOF0 && marker <= 0xCF:
-		return w.start(marker, segment)
+		return w.readFrameHeader(marker, segment)
 	case marker >= jpegAPP0 && marker <= jpegAPPF, marker == jpegCOM:
 		w.info.AncillaryBytes += int64(len(segment)) + 4
 		// libjpeg goes through all that it keeps for each that it adds. Those
@@ -167,7 +167,7 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 			w.late++
 		}
 		if w.late > maxJPEGLate {
-			return broken(fmt.Sprintf("the JPEG has more than %d metadata segments behind its first scan", maxJPEGLate))
+			return malformedError(fmt.Sprintf("the JPEG has more than %d metadata segments behind its first scan", maxJPEGLate))
 		}
 		// libvips reads the first EXIF segment and only those before a scan.
 		if marker == jpegAPP1 && w.info.Scans == 0 && !w.hasEXIF && hasMagic(segment, 0, exifPrefix) {
@@ -178,7 +178,7 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 			w.info.Profile = true
 		}
 		if w.info.Scans == 0 {
-			w.colour.read(marker, segment)
+			w.colour.readSegment(marker, segment)
 		}
 		return nil
 	case marker == jpegDNL:
@@ -191,15 +191,15 @@ func (w *jpegWalk) visit(marker byte, segment []byte) error {
 	case marker == 0xF7:
 		return notRead("JPEG-LS images are not supported")
 	}
-	return broken("the JPEG has an unknown marker")
+	return malformedError("the JPEG has an unknown marker")
 }
 
-// start reads a frame header (T.81 B.2.2). libjpeg decodes the first three
+// readFrameHeader reads a frame header (T.81 B.2.2). libjpeg decodes the first three
 // processes: baseline, extended sequential and progressive with Huffman codes.
-func (w *jpegWalk) start(marker byte, s []byte) error {
+func (w *jpegWalk) readFrameHeader(marker byte, s []byte) error {
 	switch {
 	case len(w.parts) > 0:
-		return broken("the JPEG has more than one frame")
+		return malformedError("the JPEG has more than one frame")
 	case marker == 0xC3:
 		return notRead("lossless JPEGs are not supported")
 	case marker >= 0xC5 && marker <= 0xC7, marker >= 0xCD:
@@ -207,11 +207,11 @@ func (w *jpegWalk) start(marker byte, s []byte) error {
 	case marker == 0xCB:
 		return notRead("arithmetic-coded lossless JPEGs are not supported")
 	case marker == 0xC8:
-		return broken("the JPEG has an unknown marker")
+		return malformedError("the JPEG has an unknown marker")
 	case marker > jpegSOF2:
 		return notRead("arithmetic-coded JPEGs are not supported")
 	case len(s) < 6 || len(s) != 6+3*int(s[5]) || s[5] == 0:
-		return broken("the JPEG has a frame header of the wrong length")
+		return malformedError("the JPEG has a frame header of the wrong length")
 	case s[0] != 8:
 		return notRead(fmt.Sprintf("JPEGs with %d bits per sample are not supported", s[0]))
 	case s[5] != 1 && s[5] != 3 && s[5] != 4:
@@ -220,48 +220,48 @@ func (w *jpegWalk) start(marker byte, s []byte) error {
 	w.info.Height = int(binary.BigEndian.Uint16(s[1:]))
 	w.info.Width = int(binary.BigEndian.Uint16(s[3:]))
 	if w.info.Width == 0 {
-		return broken("the JPEG has no width")
+		return malformedError("the JPEG has no width")
 	}
 	w.info.Bands = int(s[5])
 	w.progressive = marker == jpegSOF2
 	for s = s[6:]; len(s) >= 3; s = s[3:] {
 		p := jpegPart{id: int64(s[0]), h: int64(s[1] >> 4), v: int64(s[1] & 15)}
 		if p.h < 1 || p.h > 4 || p.v < 1 || p.v > 4 {
-			return broken("the JPEG has an impossible sampling factor")
+			return malformedError("the JPEG has an impossible sampling factor")
 		}
 		w.parts = append(w.parts, p)
 	}
 	return nil
 }
 
-// scan reads a scan header (T.81 B.2.3).
-func (w *jpegWalk) scan(s []byte) error {
+// readScanHeader reads a scan header (T.81 B.2.3).
+func (w *jpegWalk) readScanHeader(s []byte) error {
 	if len(w.parts) == 0 {
-		return broken("the JPEG has image data before its frame header")
+		return malformedError("the JPEG has image data before its frame header")
 	}
 	if len(s) < 1 || s[0] < 1 || s[0] > 4 || len(s) != 4+2*int(s[0]) {
-		return broken("the JPEG has a scan header of the wrong length")
+		return malformedError("the JPEG has a scan header of the wrong length")
 	}
 	var carried uint
 	for i := range int(s[0]) {
-		at := w.part(int64(s[1+2*i]), carried)
+		at := w.findComponent(int64(s[1+2*i]), carried)
 		if at < 0 {
-			return broken("the JPEG has a scan of an unknown component")
+			return malformedError("the JPEG has a scan of an unknown component")
 		}
 		carried |= 1 << at
 	}
 	w.info.Scans++
 	w.carried |= carried
 	w.last = s
-	if w.progressive || w.info.Scans > 1 || !w.complete(carried) {
-		w.info.CoefficientBytes = w.coefficients()
+	if w.progressive || w.info.Scans > 1 || !w.carriesAllComponents(carried) {
+		w.info.CoefficientBytes = w.coefficientBytes()
 	}
 	return nil
 }
 
-// part finds a component that the scan does not have yet, as libjpeg does:
+// findComponent finds a component that the scan does not have yet, as libjpeg does:
 // there are encoders that give all components one identifier.
-func (w *jpegWalk) part(id int64, taken uint) int {
+func (w *jpegWalk) findComponent(id int64, taken uint) int {
 	for i, p := range w.parts {
 		if p.id == id && taken&(1<<i) == 0 {
 			return i
@@ -270,12 +270,12 @@ func (w *jpegWalk) part(id int64, taken uint) int {
 	return -1
 }
 
-func (w *jpegWalk) complete(carried uint) bool { return carried == 1<<len(w.parts)-1 }
+func (w *jpegWalk) carriesAllComponents(carried uint) bool { return carried == 1<<len(w.parts)-1 }
 
-// coefficients is what libjpeg allocates for a picture of several scans: whole
+// coefficientBytes is what libjpeg allocates for a picture of several scans: whole
 // blocks of 64 two-byte coefficients, for each component up to a whole MCU
 // (jdcoefct.c). With 16-bit sides it stays far inside an int64.
-func (w *jpegWalk) coefficients() int64 {
+func (w *jpegWalk) coefficientBytes() int64 {
 	const blockSide, blockBytes = 8, 128
 	var hMax, vMax, sum int64
 	for _, p := range w.parts {
@@ -290,14 +290,14 @@ func (w *jpegWalk) coefficients() int64 {
 	return sum
 }
 
-func (w *jpegWalk) finish() error {
+func (w *jpegWalk) fillInfo() error {
 	switch {
 	case w.info.Scans == 0:
-		return broken("the JPEG has no image data")
+		return malformedError("the JPEG has no image data")
 	case w.info.Height == 0:
-		return broken("the JPEG has no height")
-	case !w.complete(w.carried):
-		return broken("the JPEG has no data for one of the colour components")
+		return malformedError("the JPEG has no height")
+	case !w.carriesAllComponents(w.carried):
+		return malformedError("the JPEG has no data for one of the colour components")
 	}
 	w.info.Normalized = w.normalized()
 	return nil

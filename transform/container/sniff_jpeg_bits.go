@@ -9,7 +9,7 @@ type jpegBits struct {
 	left int // bits of last
 }
 
-func (r *jpegBits) bit() (int, bool) {
+func (r *jpegBits) readBit() (int, bool) {
 	if r.left == 0 {
 		if r.at >= len(r.b) {
 			return 0, false
@@ -28,9 +28,9 @@ func (r *jpegBits) bit() (int, bool) {
 	return int(r.last>>r.left) & 1, true
 }
 
-func (r *jpegBits) bits(n int) (v int, ok bool) {
+func (r *jpegBits) readBits(n int) (v int, ok bool) {
 	for range n {
-		b, ok := r.bit()
+		b, ok := r.readBit()
 		if !ok {
 			return 0, false
 		}
@@ -39,30 +39,30 @@ func (r *jpegBits) bits(n int) (v int, ok bool) {
 	return v, true
 }
 
-func (r *jpegBits) skip(n int) bool {
-	_, ok := r.bits(n)
+func (r *jpegBits) skipBits(n int) bool {
+	_, ok := r.readBits(n)
 	return ok
 }
 
-func (r *jpegBits) symbol(c *prefixCode) (uint16, bool) {
+func (r *jpegBits) readSymbol(c *prefixCode) (uint16, bool) {
 	if c == nil {
 		return 0, false
 	}
 	var p prefixRead
 	for n := 1; n <= maxPrefixBits; n++ {
-		b, ok := r.bit()
+		b, ok := r.readBit()
 		if !ok {
 			return 0, false
 		}
-		if s, ok := p.take(c, n, b); ok {
+		if s, ok := p.nextBit(c, n, b); ok {
 			return s, true
 		}
 	}
 	return 0, false
 }
 
-// restart takes the restart marker n, counted modulo 8.
-func (r *jpegBits) restart(n byte) bool {
+// takeRestart takes the restart marker n, counted modulo 8.
+func (r *jpegBits) takeRestart(n byte) bool {
 	r.left = 0
 	for r.at+1 < len(r.b) && r.b[r.at] == 0xFF && r.b[r.at+1] == 0xFF {
 		r.at++

@@ -7,9 +7,9 @@ type jpegColour struct {
 	profile     []byte // the first part of it
 }
 
-// read takes an application segment before the first scan, as libjpeg does
+// readSegment takes an application segment before the first scan, as libjpeg does
 // (jdmarker.c).
-func (c *jpegColour) read(marker byte, s []byte) {
+func (c *jpegColour) readSegment(marker byte, s []byte) {
 	const adobeSize, transformAt = 12, 11
 	switch {
 	case marker == jpegAPP0 && hasMagic(s, 0, "JFIF\x00"):

@@ -53,11 +53,11 @@ type jpegScanPart struct {
 // dataEnd is where the image data of a JPEG ends that has no end mark behind
 // it; false where not all of it is there.
 func (w *jpegWalk) dataEnd() (int, bool) {
-	if w.info.Scans == 0 || w.info.Height == 0 || !w.complete(w.carried) {
+	if w.info.Scans == 0 || w.info.Height == 0 || !w.carriesAllComponents(w.carried) {
 		return 0, false
 	}
 	d := jpegData{walk: w}
-	last, ok := d.header(w.last)
+	last, ok := d.readScanHeader(w.last)
 	if !ok {
 		return 0, false
 	}
@@ -70,7 +70,7 @@ func (w *jpegWalk) dataEnd() (int, bool) {
 		defer historyTurn.Unlock()
 		d.history = make([]uint64, n)
 	}
-	if !d.scans(last) {
+	if !d.walkScans(last) {
 		return 0, false
 	}
 	for i := range w.parts {
@@ -78,13 +78,13 @@ func (w *jpegWalk) dataEnd() (int, bool) {
 			return 0, false
 		}
 	}
-	return d.at, d.closed()
+	return d.at, d.endsCleanly()
 }
 
-// closed tells data that ends from data that was cut and goes on with something
+// endsCleanly tells data that ends from data that was cut and goes on with something
 // else, which reads as codes too: a file that was not written to its end has
 // zeros there. Encoders fill the last byte with ones (T.81 F.1.2.3).
-func (d *jpegData) closed() bool {
+func (d *jpegData) endsCleanly() bool {
 	rest := d.b[d.at:]
 	if len(rest) == 0 || rest[0] == 0xFF {
 		return true
@@ -96,20 +96,20 @@ func (d *jpegData) closed() bool {
 	return d.last&ones == ones
 }
 
-// scans goes to the last scan and walks it, and those before it that the
+// walkScans goes to the last scan and walks it, and those before it that the
 // history is made of.
-func (d *jpegData) scans(last jpegScanHeader) bool {
+func (d *jpegData) walkScans(last jpegScanHeader) bool {
 	again := jpegWalk{b: d.walk.b, at: 2}
 	remembered := 0
 	for left := d.walk.info.Scans; left > 0; {
-		marker, ok := again.marker()
-		segment, whole := again.segment()
+		marker, ok := again.nextMarker()
+		segment, whole := again.readSegment()
 		if !ok || !whole {
 			return false
 		}
 		switch marker {
 		case jpegDHT:
-			ok = d.tables(segment)
+			ok = d.readTables(segment)
 		case jpegDRI:
 			if ok = len(segment) == 2; ok {
 				d.interval = int(binary.BigEndian.Uint16(segment))
@@ -117,17 +117,17 @@ func (d *jpegData) scans(last jpegScanHeader) bool {
 		case jpegSOS:
 			left--
 			var h jpegScanHeader
-			if h, ok = d.header(segment); !ok {
+			if h, ok = d.readScanHeader(segment); !ok {
 				return false
 			}
-			d.settle(h)
+			d.markSettled(h)
 			counts := d.history != nil && h.from > 0 && h.parts[0].at == last.parts[0].at
 			if counts {
 				remembered++
 			}
 			if left == 0 || counts {
 				d.jpegBits = jpegBits{b: d.walk.b, at: again.at}
-				ok = remembered <= historyScans && d.scan(h)
+				ok = remembered <= historyScans && d.walkScan(h)
 			}
 		}
 		if !ok {
@@ -137,7 +137,7 @@ func (d *jpegData) scans(last jpegScanHeader) bool {
 	return true
 }
 
-func (d *jpegData) settle(h jpegScanHeader) {
+func (d *jpegData) markSettled(h jpegScanHeader) {
 	for _, p := range h.parts {
 		band := jpegBand(h.from, h.to)
 		d.settled[p.at] &^= band
@@ -150,8 +150,8 @@ func (d *jpegData) settle(h jpegScanHeader) {
 // jpegBand has the bits from to to set.
 func jpegBand(from, to int) uint64 { return (1<<64 - 1) << from & ((1<<64 - 1) >> (63 - to)) }
 
-// tables reads a DHT segment (T.81 B.2.4.2).
-func (d *jpegData) tables(s []byte) bool {
+// readTables reads a DHT segment (T.81 B.2.4.2).
+func (d *jpegData) readTables(s []byte) bool {
 	const lengths = 16
 	for len(s) > 0 {
 		if len(s) < 1+lengths || s[0]&15 > 3 || s[0]>>4 > 1 {
@@ -179,8 +179,8 @@ func (d *jpegData) tables(s []byte) bool {
 	return true
 }
 
-// header reads a scan header that jpegWalk.scan took before.
-func (d *jpegData) header(s []byte) (h jpegScanHeader, ok bool) {
+// readScanHeader reads a scan header that jpegWalk.readScanHeader took before.
+func (d *jpegData) readScanHeader(s []byte) (h jpegScanHeader, ok bool) {
 	if len(s) < 1 || len(s) != 4+2*int(s[0]) {
 		return h, false
 	}
@@ -194,20 +194,20 @@ func (d *jpegData) header(s []byte) (h jpegScanHeader, ok bool) {
 	}
 	var taken uint
 	for i := range n {
-		p := jpegScanPart{at: d.walk.part(int64(s[1+2*i]), taken), dc: int(s[2+2*i] >> 4), ac: int(s[2+2*i] & 15)}
+		p := jpegScanPart{at: d.walk.findComponent(int64(s[1+2*i]), taken), dc: int(s[2+2*i] >> 4), ac: int(s[2+2*i] & 15)}
 		if p.at < 0 || p.dc > 3 || p.ac > 3 {
 			return h, false
 		}
 		taken |= 1 << p.at
-		d.measure(&p, n == 1)
+		d.measureScan(&p, n == 1)
 		h.parts = append(h.parts, p)
 	}
 	return h, true
 }
 
-// measure says how many MCUs a scan has and how many blocks of the component
+// measureScan says how many MCUs a scan has and how many blocks of the component
 // are in one (T.81 A.2).
-func (d *jpegData) measure(p *jpegScanPart, alone bool) {
+func (d *jpegData) measureScan(p *jpegScanPart, alone bool) {
 	const side = 8
 	ceil := func(n, d int64) int64 { return (n + d - 1) / d }
 	w := d.walk
@@ -225,36 +225,36 @@ func (d *jpegData) measure(p *jpegScanPart, alone bool) {
 	p.mcusX, p.mcusY = ceil(width, side*hMax), ceil(height, side*vMax)
 }
 
-// scan walks the MCUs of a scan, interval by interval. What is left of the
+// walkScan walks the MCUs of a scan, interval by interval. What is left of the
 // data is then unread.
-func (d *jpegData) scan(h jpegScanHeader) bool {
+func (d *jpegData) walkScan(h jpegScanHeader) bool {
 	total := h.parts[0].mcusX * h.parts[0].mcusY
 	step := int64(d.interval)
 	if step == 0 {
 		step = total
 	}
 	for at, n := int64(0), 0; at < total; at, n = at+step, n+1 {
-		if n > 0 && !d.restart(byte(n-1)) {
+		if n > 0 && !d.takeRestart(byte(n-1)) {
 			return false
 		}
-		if !d.mcus(h, at, min(step, total-at)) {
+		if !d.walkMCUs(h, at, min(step, total-at)) {
 			return false
 		}
 	}
 	return true
 }
 
-func (d *jpegData) mcus(h jpegScanHeader, at, n int64) bool {
+func (d *jpegData) walkMCUs(h jpegScanHeader, at, n int64) bool {
 	if h.from > 0 {
 		if h.refines != 0 {
-			return d.refine(h, at, n)
+			return d.walkRefinement(h, at, n)
 		}
-		return d.first(h, at, n)
+		return d.walkFirstPass(h, at, n)
 	}
 	for range n {
 		for _, p := range h.parts {
 			for range p.across * p.down {
-				if !d.block(h, p) {
+				if !d.skipBlock(h, p) {
 					return false
 				}
 			}
@@ -263,19 +263,19 @@ func (d *jpegData) mcus(h jpegScanHeader, at, n int64) bool {
 	return true
 }
 
-// block passes over a block of a sequential scan, or one DC value of a
+// skipBlock passes over a block of a sequential scan, or one DC value of a
 // progressive one.
-func (d *jpegData) block(h jpegScanHeader, p jpegScanPart) bool {
+func (d *jpegData) skipBlock(h jpegScanHeader, p jpegScanPart) bool {
 	if h.refines != 0 {
-		return d.skip(1)
+		return d.skipBits(1)
 	}
 	const deepest = 11 // of the sizes of eight-bit samples (T.81 F.1.2.1.1)
-	size, ok := d.symbol(d.dc[p.dc])
-	if !ok || size > deepest || !d.skip(int(size)) {
+	size, ok := d.readSymbol(d.dc[p.dc])
+	if !ok || size > deepest || !d.skipBits(int(size)) {
 		return false
 	}
 	for k := 1; k <= h.to; k++ {
-		v, ok := d.symbol(d.ac[p.ac])
+		v, ok := d.readSymbol(d.ac[p.ac])
 		run, size := int(v>>4), int(v&15)
 		switch {
 		case !ok:
@@ -286,27 +286,27 @@ func (d *jpegData) block(h jpegScanHeader, p jpegScanPart) bool {
 			k += 15
 			continue
 		}
-		if k += run; k > h.to || size >= deepest || !d.skip(size) {
+		if k += run; k > h.to || size >= deepest || !d.skipBits(size) {
 			return false
 		}
 	}
 	return true
 }
 
-// band reads a symbol of a progressive AC scan (T.81 G.1.2.2): blocks is how
+// readBandSymbol reads a symbol of a progressive AC scan (T.81 G.1.2.2): blocks is how
 // many end here, this one included, or 0.
-func (d *jpegData) band(c *prefixCode) (run, size int, blocks int64, ok bool) {
-	v, ok := d.symbol(c)
+func (d *jpegData) readBandSymbol(c *prefixCode) (run, size int, blocks int64, ok bool) {
+	v, ok := d.readSymbol(c)
 	run, size = int(v>>4), int(v&15)
 	if !ok || size != 0 || run == 15 {
 		return run, size, 0, ok
 	}
-	more, ok := d.bits(run)
+	more, ok := d.readBits(run)
 	return 0, 0, 1<<run + int64(more), ok
 }
 
-// first walks a first AC scan.
-func (d *jpegData) first(h jpegScanHeader, at, n int64) bool {
+// walkFirstPass walks a first AC scan.
+func (d *jpegData) walkFirstPass(h jpegScanHeader, at, n int64) bool {
 	c := d.ac[h.parts[0].ac]
 	for end := at + n; at < end; {
 		var marks uint64
@@ -314,13 +314,13 @@ func (d *jpegData) first(h jpegScanHeader, at, n int64) bool {
 		for k := h.from; k <= h.to && blocks == 0; k++ {
 			var run, size int
 			var ok bool
-			if run, size, blocks, ok = d.band(c); !ok {
+			if run, size, blocks, ok = d.readBandSymbol(c); !ok {
 				return false
 			}
 			if k += run; size == 0 || blocks > 0 {
 				continue
 			}
-			if k > h.to || !d.skip(size) {
+			if k > h.to || !d.skipBits(size) {
 				return false
 			}
 			marks |= 1 << k
@@ -333,23 +333,23 @@ func (d *jpegData) first(h jpegScanHeader, at, n int64) bool {
 	return true
 }
 
-// refine walks a refining AC scan (T.81 G.1.2.3).
-func (d *jpegData) refine(h jpegScanHeader, at, n int64) bool {
+// walkRefinement walks a refining AC scan (T.81 G.1.2.3).
+func (d *jpegData) walkRefinement(h jpegScanHeader, at, n int64) bool {
 	c := d.ac[h.parts[0].ac]
 	for end := at + n; at < end; {
 		blocks, k := int64(0), h.from
 		for k <= h.to {
-			run, size, ends, ok := d.band(c)
+			run, size, ends, ok := d.readBandSymbol(c)
 			if !ok || size > 1 {
 				return false
 			}
 			if blocks = ends; blocks > 0 {
 				break
 			}
-			if size == 1 && !d.skip(1) { // the sign
+			if size == 1 && !d.skipBits(1) { // the sign
 				return false
 			}
-			if k, ok = d.pass(at, k, h.to, run); !ok {
+			if k, ok = d.skipZeroRun(at, k, h.to, run); !ok {
 				return false
 			}
 			if size == 1 && k <= h.to {
@@ -358,7 +358,7 @@ func (d *jpegData) refine(h jpegScanHeader, at, n int64) bool {
 			k++
 		}
 		for left := max(1, blocks); left > 0 && at < end; left-- {
-			if k <= h.to && !d.skip(bits.OnesCount64(d.history[at]&jpegBand(k, h.to))) {
+			if k <= h.to && !d.skipBits(bits.OnesCount64(d.history[at]&jpegBand(k, h.to))) {
 				return false
 			}
 			at, k = at+1, h.from
@@ -367,12 +367,12 @@ func (d *jpegData) refine(h jpegScanHeader, at, n int64) bool {
 	return true
 }
 
-// pass passes over run coefficients that are zero, the one after them, and
+// skipZeroRun passes over run coefficients that are zero, the one after them, and
 // the corrections of all that are not between. It gives the place of the last.
-func (d *jpegData) pass(at int64, k, to, run int) (int, bool) {
+func (d *jpegData) skipZeroRun(at int64, k, to, run int) (int, bool) {
 	for ; k <= to; k++ {
 		if d.history[at]&(1<<k) != 0 {
-			if !d.skip(1) {
+			if !d.skipBits(1) {
 				return k, false
 			}
 			continue

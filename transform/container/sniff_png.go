@@ -33,7 +33,7 @@ func sniffPNG(b []byte, info *transform.Info) error {
 		return notRead("PNGs that Xcode converted for iOS (CgBI) are not supported")
 	}
 	if len(rest) >= 8 && (binary.BigEndian.Uint32(rest) != 13 || string(rest[4:8]) != "IHDR") {
-		return broken("the PNG does not start with a header")
+		return malformedError("the PNG does not start with a header")
 	}
 	const headerChunk = 13 + 12
 	if len(rest) < headerChunk {
@@ -43,7 +43,7 @@ func sniffPNG(b []byte, info *transform.Info) error {
 		return err
 	}
 	at, err := pngChunks(b, len(pngSignature)+headerChunk, info)
-	if err == nil || errors.Is(err, transform.ErrUnsupported) || !walkable(b) {
+	if err == nil || errors.Is(err, transform.ErrUnsupported) || !mayWalk(b) {
 		return err
 	}
 	// Without its end, or with junk before it, the image is whole where all of
@@ -58,20 +58,20 @@ func sniffPNG(b []byte, info *transform.Info) error {
 func pngHeader(chunk []byte, info *transform.Info) error {
 	crcAt := len(chunk) - 4
 	if crc32.ChecksumIEEE(chunk[4:crcAt]) != binary.BigEndian.Uint32(chunk[crcAt:]) {
-		return broken("the checksum of the PNG header is wrong")
+		return malformedError("the checksum of the PNG header is wrong")
 	}
 	h := chunk[8:crcAt]
 	width, height := binary.BigEndian.Uint32(h), binary.BigEndian.Uint32(h[4:])
 	if width == 0 || width > math.MaxInt32 || height == 0 || height > math.MaxInt32 {
-		return broken("the PNG has an impossible width or height")
+		return malformedError("the PNG has an impossible width or height")
 	}
 	depth, colour, interlace := h[8], h[9], h[12]
 	kind, ok := pngBands[colour]
 	if !ok || depth > 16 || kind.depths&(1<<depth) == 0 {
-		return broken("the PNG has an impossible colour type")
+		return malformedError("the PNG has an impossible colour type")
 	}
 	if h[10] != 0 || h[11] != 0 || interlace > 1 {
-		return broken("the PNG has an unknown compression, filter or interlace method")
+		return malformedError("the PNG has an unknown compression, filter or interlace method")
 	}
 	info.Width, info.Height = int(width), int(height)
 	info.Bands = kind.bands
@@ -90,7 +90,7 @@ func pngChunks(b []byte, at int, info *transform.Info) (int, error) {
 	var hasData, hasEXIF bool
 	var colour pngColour
 	// Also where an end is missing: the data may be whole all the same.
-	defer func() { declare(info, colour.declared(info.Profile, info.Colour()), colour.unread) }()
+	defer func() { declareSpace(info, colour.declaredSpace(info.Profile, info.Colour()), colour.unread) }()
 	for {
 		rest := b[at:]
 		if len(rest) < overhead {
@@ -99,7 +99,7 @@ func pngChunks(b []byte, at int, info *transform.Info) (int, error) {
 		n := binary.BigEndian.Uint32(rest)
 		name := rest[4:8]
 		if n > math.MaxInt32 || !isChunkName(name) {
-			return at, broken("the PNG has a chunk of an impossible length or name")
+			return at, malformedError("the PNG has a chunk of an impossible length or name")
 		}
 		if int64(n) > int64(len(rest)-overhead) {
 			return pngCutAt(b, at), pngCut(hasData)
@@ -108,13 +108,13 @@ func pngChunks(b []byte, at int, info *transform.Info) (int, error) {
 		switch string(name) {
 		case "IEND":
 			if !hasData {
-				return at, broken("the PNG has no image data")
+				return at, malformedError("the PNG has no image data")
 			}
 			return at, nil
 		case "IDAT":
 			hasData = true
 		case "IHDR":
-			return at, broken("the PNG has more than one header")
+			return at, malformedError("the PNG has more than one header")
 		case "eXIf":
 			// The first one counts, and only before the data (§11.3.4.6).
 			if !hasData && !hasEXIF {
@@ -124,7 +124,7 @@ func pngChunks(b []byte, at int, info *transform.Info) (int, error) {
 			info.AncillaryBytes += int64(n) + overhead
 		default:
 			if !hasData {
-				colour.read(string(name), data)
+				colour.readChunk(string(name), data)
 				if string(name) == "iCCP" && colour.srgb && !info.Profile {
 					info.HiddenProfile, info.Normalized = true, true
 				}
@@ -173,7 +173,7 @@ func pngAncillary(name, data []byte, hasData bool, info *transform.Info) error {
 		}
 		frames := binary.BigEndian.Uint32(data)
 		if frames > math.MaxInt32 {
-			return broken("the PNG has an impossible number of frames")
+			return malformedError("the PNG has an impossible number of frames")
 		}
 		info.Frames = max(1, int(frames))
 		return nil

@@ -16,15 +16,15 @@ type pngColour struct {
 	chrm       bool
 }
 
-// read takes a chunk (PNG 3rd edition §11.3.2). One that is broken, or that is
+// readChunk takes a chunk (PNG 3rd edition §11.3.2). One that is broken, or that is
 // not read, is as none: the next in precedence counts.
-func (c *pngColour) read(name string, data []byte) {
+func (c *pngColour) readChunk(name string, data []byte) {
 	const unit = 100000
 	switch {
 	case name == "cICP" && len(data) == 4:
 		// Samples of RGB, which use their full range.
 		if data[2] == 0 && data[3] == 1 {
-			c.space, c.cicp = cicp(int(data[0]), int(data[1]))
+			c.space, c.cicp = spaceOfCICP(int(data[0]), int(data[1]))
 		}
 		c.unread = !c.cicp
 	case name == "sRGB":
@@ -39,14 +39,14 @@ func (c *pngColour) read(name string, data []byte) {
 		for i, to := range order {
 			c.primaries[to] = float64(binary.BigEndian.Uint32(data[4*i:])) / unit
 		}
-		_, c.chrm = colorants(transform.ColourSpace{Primaries: c.primaries})
+		_, c.chrm = colorantsOf(transform.ColourSpace{Primaries: c.primaries})
 	}
 }
 
-// declared is the space that counts, by the order of precedence of PNG 3rd
+// declaredSpace is the space that counts, by the order of precedence of PNG 3rd
 // edition §4.3: cICP, iCCP, sRGB, gAMA and cHRM.
-func (c *pngColour) declared(profile, colour bool) transform.ColourSpace {
-	s, _ := cicp(1, 13)
+func (c *pngColour) declaredSpace(profile, colour bool) transform.ColourSpace {
+	s, _ := spaceOfCICP(1, 13)
 	switch {
 	case c.cicp && profile:
 		return c.space // even sRGB, as it goes before the profile

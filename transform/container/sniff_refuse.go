@@ -40,8 +40,8 @@ var magics = [...]struct {
 // readable says what a source can be.
 const readable = "; supported are JPEG, PNG, WebP, GIF and AVIF"
 
-// refuse says by name what b is not.
-func refuse(b []byte) error {
+// refusalOf says by name what b is not.
+func refusalOf(b []byte) error {
 	if len(b) == 0 {
 		return notRead("the source is empty")
 	}

@@ -71,7 +71,7 @@ func (w *webpWalk) wholeChunks(b []byte) (end int, ok bool) {
 		if n := int64(binary.LittleEndian.Uint32(b[end+4:])); int64(len(c.data)) == n {
 			c.whole = true // the byte that makes it even may be missing
 		}
-		if !c.whole || w.chunk(c, end == form) != nil {
+		if !c.whole || w.readChunk(c, end == form) != nil {
 			break
 		}
 		end = len(b) - len(c.rest)
@@ -90,18 +90,18 @@ func sniffRIFF(b []byte, info *transform.Info) error {
 	const form = 4 // "WEBP", which the container's size counts
 	size := int64(binary.LittleEndian.Uint32(b[4:]))
 	if size < form {
-		return broken("the WebP has an impossible length")
+		return malformedError("the WebP has an impossible length")
 	}
 	w := webpWalk{info: info, short: riffHeader+size > int64(len(b))}
 	if !w.short {
 		b = b[:riffHeader+size]
 	}
 	info.Bands = 3
-	if err := w.chunks(b[riffHeader+form:]); err != nil {
+	if err := w.walkChunks(b[riffHeader+form:]); err != nil {
 		return err
 	}
 	if w.short || w.images == 0 {
-		return w.cut()
+		return w.truncatedError()
 	}
 	if info.Alpha {
 		info.Bands = 4
@@ -109,39 +109,39 @@ func sniffRIFF(b []byte, info *transform.Info) error {
 	return nil
 }
 
-func (w *webpWalk) cut() error {
+func (w *webpWalk) truncatedError() error {
 	if w.images == 0 {
 		return cutShort("the WebP ends before the image data")
 	}
 	return cutShort("the WebP ends in the middle of the image data")
 }
 
-func (w *webpWalk) chunks(b []byte) error {
+func (w *webpWalk) walkChunks(b []byte) error {
 	for first := true; len(b) > 0; first = false {
 		c, ok := nextRIFFChunk(b)
 		if !ok {
-			return w.cut()
+			return w.truncatedError()
 		}
-		if err := w.chunk(c, first); err != nil {
+		if err := w.readChunk(c, first); err != nil {
 			return err
 		}
 		if !c.whole {
-			return w.cut()
+			return w.truncatedError()
 		}
 		b = c.rest
 	}
 	return nil
 }
 
-func (w *webpWalk) chunk(c riffChunk, first bool) error {
+func (w *webpWalk) readChunk(c riffChunk, first bool) error {
 	id := string(c.id)
 	if first {
 		switch id {
 		case "VP8X":
-			return w.header(c)
+			return w.readVP8X(c)
 		case "VP8 ", "VP8L":
 		default:
-			return broken("the WebP does not start with an image")
+			return malformedError("the WebP does not start with an image")
 		}
 	} else if !w.extended {
 		// Nothing may follow the picture of a simple file, and decoders look
@@ -150,16 +150,16 @@ func (w *webpWalk) chunk(c riffChunk, first bool) error {
 	}
 	switch id {
 	case "VP8 ", "VP8L":
-		return w.still(c)
+		return w.readStill(c)
 	case "ALPH":
 		w.info.Alpha = true
 	case "ANMF":
 		if w.animated {
-			return w.frame(c)
+			return w.readFrame(c)
 		}
 	case "ANIM":
 	case "VP8X":
-		return broken("the WebP has more than one header")
+		return malformedError("the WebP has more than one header")
 	case "ICCP":
 		w.info.Profile = true
 		w.info.Normalized = w.info.Normalized || !profileFits(c.data, "RGB ")
@@ -176,8 +176,8 @@ func (w *webpWalk) chunk(c riffChunk, first bool) error {
 	return nil
 }
 
-// header reads a VP8X chunk (RFC 9649 §2.7).
-func (w *webpWalk) header(c riffChunk) error {
+// readVP8X reads a VP8X chunk (RFC 9649 §2.7).
+func (w *webpWalk) readVP8X(c riffChunk) error {
 	const (
 		size                   = 10
 		animation, exif, alpha = 0x02, 0x08, 0x10
@@ -193,7 +193,7 @@ func (w *webpWalk) header(c riffChunk) error {
 	w.info.Alpha = flags&alpha != 0
 	w.info.Width, w.info.Height = uint24(c.data[4:])+1, uint24(c.data[7:])+1
 	if w.info.Pixels() > maxCanvas {
-		return broken("the WebP has an impossible canvas")
+		return malformedError("the WebP has an impossible canvas")
 	}
 	return nil
 }
@@ -201,36 +201,36 @@ func (w *webpWalk) header(c riffChunk) error {
 // tooSmall tells a chunk that was cut from one that is wrong.
 func (w *webpWalk) tooSmall(c riffChunk) error {
 	if !c.whole {
-		return w.cut()
+		return w.truncatedError()
 	}
-	return broken("the WebP has a chunk that is too small")
+	return malformedError("the WebP has a chunk that is too small")
 }
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
-// still takes the only picture of a file without animation.
-func (w *webpWalk) still(c riffChunk) error {
+// readStill takes the only picture of a file without animation.
+func (w *webpWalk) readStill(c riffChunk) error {
 	if w.animated {
-		return broken("the WebP has an image outside of the animation frames")
+		return malformedError("the WebP has an image outside of the animation frames")
 	}
 	if w.images > 0 {
-		return broken("the WebP has more than one image")
+		return malformedError("the WebP has more than one image")
 	}
-	width, height, err := w.image(c)
+	width, height, err := w.readImageHead(c)
 	if err != nil {
 		return err
 	}
 	if !w.extended {
 		w.info.Width, w.info.Height = width, height
 	} else if width != w.info.Width || height != w.info.Height {
-		return broken("the WebP has an image that does not have the size of the canvas")
+		return malformedError("the WebP has an image that does not have the size of the canvas")
 	}
 	return nil
 }
 
-// frame takes one ANMF chunk (RFC 9649 §2.7.1.2): a place on the canvas, then
+// readFrame takes one ANMF chunk (RFC 9649 §2.7.1.2): a place on the canvas, then
 // the chunks of a picture of just that size.
-func (w *webpWalk) frame(c riffChunk) error {
+func (w *webpWalk) readFrame(c riffChunk) error {
 	const header = 16
 	if len(c.data) < header {
 		return w.tooSmall(c)
@@ -238,7 +238,7 @@ func (w *webpWalk) frame(c riffChunk) error {
 	x, y := 2*uint24(c.data), 2*uint24(c.data[3:])
 	width, height := uint24(c.data[6:])+1, uint24(c.data[9:])+1
 	if x+width > w.info.Width || y+height > w.info.Height {
-		return broken("the WebP has a frame outside of its canvas")
+		return malformedError("the WebP has a frame outside of its canvas")
 	}
 	if width != w.info.Width || height != w.info.Height {
 		w.info.Alpha = true // the rest of the canvas may show through
@@ -253,16 +253,16 @@ func (w *webpWalk) frame(c riffChunk) error {
 		case "ALPH":
 			w.info.Alpha = true
 		case "VP8 ", "VP8L":
-			fw, fh, err := w.image(in)
+			fw, fh, err := w.readImageHead(in)
 			if err != nil {
 				return err
 			}
 			if fw != width || fh != height {
-				return broken("the WebP has a frame whose image has another size")
+				return malformedError("the WebP has a frame whose image has another size")
 			}
 		}
 		if !in.whole {
-			return broken("the WebP has a chunk that is larger than the frame around it")
+			return malformedError("the WebP has a chunk that is larger than the frame around it")
 		}
 		b = in.rest
 	}
@@ -270,15 +270,15 @@ func (w *webpWalk) frame(c riffChunk) error {
 		return nil
 	}
 	if w.images != before+1 {
-		return broken("the WebP has a frame with no image or more than one")
+		return malformedError("the WebP has a frame with no image or more than one")
 	}
 	w.info.Frames = w.images
 	return nil
 }
 
-// image reads the head of a VP8 or VP8L chunk: its size, and for the latter
+// readImageHead reads the head of a VP8 or VP8L chunk: its size, and for the latter
 // its alpha hint.
-func (w *webpWalk) image(c riffChunk) (width, height int, err error) {
+func (w *webpWalk) readImageHead(c riffChunk) (width, height int, err error) {
 	const mask14 = 1<<14 - 1
 	if string(c.id) == "VP8L" {
 		// RFC 9649 §3.4: signature, 14 bits each, alpha, version.
@@ -288,7 +288,7 @@ func (w *webpWalk) image(c riffChunk) (width, height int, err error) {
 		}
 		bits := binary.LittleEndian.Uint32(c.data[1:])
 		if c.data[0] != signature || bits>>29 != 0 {
-			return 0, 0, broken("the WebP has a lossless image without its signature")
+			return 0, 0, malformedError("the WebP has a lossless image without its signature")
 		}
 		w.info.Lossless = true
 		w.info.Alpha = w.info.Alpha || bits&alpha != 0
@@ -301,12 +301,12 @@ func (w *webpWalk) image(c riffChunk) (width, height int, err error) {
 		return 0, 0, w.tooSmall(c)
 	}
 	if c.data[0]&interframe != 0 || string(c.data[3:6]) != "\x9d\x01\x2a" {
-		return 0, 0, broken("the WebP has an image that is not a VP8 key frame")
+		return 0, 0, malformedError("the WebP has an image that is not a VP8 key frame")
 	}
 	width = int(binary.LittleEndian.Uint16(c.data[6:])) & mask14
 	height = int(binary.LittleEndian.Uint16(c.data[8:])) & mask14
 	if width == 0 || height == 0 {
-		return 0, 0, broken("the WebP has no width or no height")
+		return 0, 0, malformedError("the WebP has no width or no height")
 	}
 	w.images++
 	return width, height, nil

@@ -22,13 +22,13 @@ func Strip(b []byte, info transform.Info, p transform.Params) (out []byte, ok bo
 	s := stripper{in: b, keepRights: !p.DropCopyright, profile: p.KeepProfile}
 	switch info.Format {
 	case transform.JPEG:
-		ok = s.jpeg()
+		ok = s.stripJPEG()
 	case transform.PNG:
-		ok = s.png()
+		ok = s.stripPNG()
 	case transform.WebP:
-		ok = s.webp()
+		ok = s.stripWebP()
 	case transform.GIF:
-		ok = s.gif()
+		ok = s.stripGIF()
 	}
 	return s.out, ok
 }
@@ -43,7 +43,7 @@ func StripWebP(b []byte) []byte {
 	}
 	// In place: what is written lies before what is still to be read.
 	s := stripper{in: b, out: b[:0], profile: true}
-	if !s.webp() {
+	if !s.stripWebP() {
 		return b // libvips writes none that cannot be read
 	}
 	return s.out
@@ -55,16 +55,16 @@ type stripper struct {
 	profile    bool
 }
 
-// may says whether a piece of metadata may go.
-func (s *stripper) may(rights bool) bool { return !rights || !s.keepRights }
+// mayDrop says whether a piece of metadata may go.
+func (s *stripper) mayDrop(rights bool) bool { return !rights || !s.keepRights }
 
-// jpeg drops application segments and comments but JFIF's, Adobe's (which
+// stripJPEG drops application segments and comments but JFIF's, Adobe's (which
 // says what the channels mean) and a profile's, and what follows the end.
-func (s *stripper) jpeg() bool {
+func (s *stripper) stripJPEG() bool {
 	w := jpegWalk{b: s.in, at: min(2, len(s.in)), info: &transform.Info{}}
 	from := 0 // what lies before is copied
 	for {
-		marker, ok := w.marker()
+		marker, ok := w.nextMarker()
 		if !ok {
 			return false
 		}
@@ -73,7 +73,7 @@ func (s *stripper) jpeg() bool {
 			s.out = append(s.out, s.in[from:w.at]...)
 			return true
 		}
-		segment, ok := w.segment()
+		segment, ok := w.readSegment()
 		if !ok || segment == nil {
 			return false
 		}
@@ -100,11 +100,11 @@ func (s *stripper) jpegSegment(marker byte, segment []byte) (keep, ok bool) {
 	case marker == jpegAPP0+2 && hasMagic(segment, 0, iccPrefix):
 		return s.profile, true
 	case marker == jpegAPP1 && hasMagic(segment, 0, exifPrefix):
-		return false, s.may(exifRights(segment[len(exifPrefix):]))
+		return false, s.mayDrop(exifRights(segment[len(exifPrefix):]))
 	case marker == jpegAPP1 && hasMagic(segment, 0, xmpPrefix):
-		return false, s.may(CopyrightXMP(segment[len(xmpPrefix):]) != nil)
+		return false, s.mayDrop(CopyrightXMP(segment[len(xmpPrefix):]) != nil)
 	case marker == 0xED:
-		return false, s.may(CopyrightIPTC(segment) != nil)
+		return false, s.mayDrop(CopyrightIPTC(segment) != nil)
 	}
 	return false, true
 }
@@ -112,7 +112,7 @@ func (s *stripper) jpegSegment(marker byte, segment []byte) (keep, ok bool) {
 // pngKept are the chunks that say what the pixels are (PNG 3rd edition §11).
 var pngKept = []string{"IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "bKGD", "pHYs"}
 
-func (s *stripper) png() bool {
+func (s *stripper) stripPNG() bool {
 	const overhead = 12
 	if len(s.in) < len(pngSignature) {
 		return false
@@ -127,7 +127,7 @@ func (s *stripper) png() bool {
 		switch {
 		case slices.Contains(pngKept, name), name == "iCCP" && s.profile:
 			s.out = append(s.out, rest[:size]...)
-		case !s.may(pngRights(name, data)):
+		case !s.mayDrop(pngRights(name, data)):
 			return false
 		}
 		if name == "IEND" {
@@ -152,7 +152,7 @@ func pngRights(name string, data []byte) bool {
 	return false
 }
 
-func (s *stripper) webp() bool {
+func (s *stripper) stripWebP() bool {
 	const form = riffHeader + 4
 	if len(s.in) < form {
 		return false
@@ -187,11 +187,11 @@ func (s *stripper) webp() bool {
 				s.out = append(s.out, whole...)
 			}
 		case "EXIF":
-			if !s.may(exifRights(bytes.TrimPrefix(c.data, []byte(exifPrefix)))) {
+			if !s.mayDrop(exifRights(bytes.TrimPrefix(c.data, []byte(exifPrefix)))) {
 				return false
 			}
 		case "XMP ":
-			if !s.may(CopyrightXMP(c.data) != nil) {
+			if !s.mayDrop(CopyrightXMP(c.data) != nil) {
 				return false
 			}
 		}
@@ -200,11 +200,11 @@ func (s *stripper) webp() bool {
 	return true
 }
 
-// gif drops comments and application blocks but the one that says how often
+// stripGIF drops comments and application blocks but the one that says how often
 // an animation is shown.
-func (s *stripper) gif() bool {
+func (s *stripper) stripGIF() bool {
 	w := gifWalk{info: &transform.Info{}}
-	if w.header(s.in) != nil {
+	if w.readScreen(s.in) != nil {
 		return false
 	}
 	s.out = append(s.out, s.in[:len(s.in)-len(w.rest)]...)
@@ -217,7 +217,7 @@ func (s *stripper) gif() bool {
 			s.out = append(s.out, gifTrailer)
 			return true
 		case gifExtension:
-			if w.extension() != nil {
+			if w.readExtension() != nil {
 				return false
 			}
 			keep = block[1] == gifGraphicControl || hasMagic(block, 3, "NETSCAPE2.0")
@@ -225,7 +225,7 @@ func (s *stripper) gif() bool {
 				return false // its packet is not in sub-blocks as others are
 			}
 		case gifImage:
-			if w.image() != nil {
+			if w.readImage() != nil {
 				return false
 			}
 		}

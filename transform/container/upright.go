@@ -38,7 +38,7 @@ func UprightXMP(packet []byte) []byte {
 		case xml.StartElement:
 			for i, a := range t.Attr {
 				if a.Name == tiffOrientation {
-					upright(attribute(packet, from, i))
+					upright(attributeValue(packet, from, i))
 				}
 			}
 			inside = t.Name == tiffOrientation
@@ -52,9 +52,9 @@ func UprightXMP(packet []byte) []byte {
 	}
 }
 
-// attribute is where the value of the n-th attribute of a well-formed tag lies,
+// attributeValue is where the value of the n-th attribute of a well-formed tag lies,
 // without its quotes. The tag begins at from.
-func attribute(b []byte, from, n int) (start, end int) {
+func attributeValue(b []byte, from, n int) (start, end int) {
 	for at := from; ; n-- {
 		at += bytes.IndexAny(b[at:], `"'`)
 		length := bytes.IndexByte(b[at+1:], b[at])

@@ -34,13 +34,13 @@ const (
 	maxTexts        = 256
 )
 
-// exif says whether a block is needed.
-func (n Needed) exif(block []byte) bool {
+// needsEXIF says whether a block is needed.
+func (n Needed) needsEXIF(block []byte) bool {
 	return len(block) <= maxEXIFBytes && (n.Metadata || n.Rights && exifRights(block)) && exifBounded(block)
 }
 
-// xmp says whether a packet of such a size is needed.
-func (n Needed) xmp(size int) bool { return size <= maxXMPBytes && (n.Metadata || n.Rights) }
+// needsXMP says whether a packet of such a size is needed.
+func (n Needed) needsXMP(size int) bool { return size <= maxXMPBytes && (n.Metadata || n.Rights) }
 
 // Decodable says what of a source a decoder is given: the source as Sniff told
 // of it, repaired where marks are missing, without metadata that is not needed.
@@ -56,7 +56,7 @@ func Decodable(b []byte, info transform.Info, needed Needed) (r Repair, ok bool)
 		}
 		r.Size = int64(len(b))
 	}
-	return r.without(b, info, needed)
+	return r.withoutUnneeded(b, info, needed)
 }
 
 // DecodablePNG is Decodable for a PNG whose checksums a decoder refused.
@@ -65,23 +65,23 @@ func DecodablePNG(b []byte, info transform.Info, needed Needed) (Repair, bool) {
 	if !ok {
 		return r, false
 	}
-	return r.without(b, info, needed)
+	return r.withoutUnneeded(b, info, needed)
 }
 
-// without is a repair that leaves out what is not needed, too.
-func (r Repair) without(b []byte, info transform.Info, needed Needed) (Repair, bool) {
-	l := lean{in: b, needed: needed, hiddenProfile: info.HiddenProfile, Repair: r}
+// withoutUnneeded is a repair that leaves out what is not needed, too.
+func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (Repair, bool) {
+	l := decodableView{in: b, needed: needed, hiddenProfile: info.HiddenProfile, Repair: r}
 	l.Patches = slices.Clone(r.Patches)
 	changed := false
 	switch info.Format {
 	case transform.JPEG:
-		changed = l.jpeg()
+		changed = l.reduceJPEG()
 	case transform.PNG:
-		changed = l.png()
+		changed = l.reducePNG()
 	case transform.WebP:
-		changed = l.webp()
+		changed = l.reduceWebP()
 	case transform.AVIF:
-		changed = l.avif()
+		changed = l.reduceAVIF()
 	}
 	if !changed {
 		return r, len(r.Patches) > 0
@@ -89,9 +89,9 @@ func (r Repair) without(b []byte, info transform.Info, needed Needed) (Repair, b
 	return l.Repair, true
 }
 
-// lean is a source on its way to a decoder. What stays of its beginning is
+// decodableView is a source on its way to a decoder. What stays of its beginning is
 // written directly before the image data, so that the data need not move.
-type lean struct {
+type decodableView struct {
 	in     []byte
 	needed Needed
 	// hiddenProfile is Info's.
@@ -103,7 +103,7 @@ type lean struct {
 	headSize int
 }
 
-func (l *lean) keep(b []byte) {
+func (l *decodableView) keepInHead(b []byte) {
 	l.headSize += len(b)
 	if n := len(l.head); n > 0 {
 		// Parts that lie side by side are one.
@@ -115,9 +115,9 @@ func (l *lean) keep(b []byte) {
 	l.head = append(l.head, b)
 }
 
-// begin makes the head take the place of what is before at. It reports
+// replaceHead makes the head take the place of what is before at. It reports
 // whether anything changes.
-func (l *lean) begin(at int) bool {
+func (l *decodableView) replaceHead(at int) bool {
 	if l.headSize >= at {
 		return false
 	}
@@ -132,8 +132,8 @@ func (l *lean) begin(at int) bool {
 	return true
 }
 
-// finish ends the file at a place, with a tail.
-func (l *lean) finish(at int, tail []byte) {
+// cutAfter ends the file at a place, with a tail.
+func (l *decodableView) cutAfter(at int, tail []byte) {
 	for n := len(l.Patches); n > 0 && l.Patches[n-1].At >= int64(at); n-- {
 		l.Patches = l.Patches[:n-1]
 	}
@@ -144,7 +144,7 @@ func (l *lean) finish(at int, tail []byte) {
 }
 
 // patchedUpTo is the end of the last patch.
-func (l *lean) patchedUpTo() int {
+func (l *decodableView) patchedUpTo() int {
 	if len(l.Patches) == 0 {
 		return 0
 	}

@@ -13,11 +13,11 @@ var pngSmall = []string{"tRNS", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "bKGD", 
 
 const maxPNGSmall = 768
 
-// png keeps of the chunks before the data those that libpng takes, and nothing
+// reducePNG keeps of the chunks before the data those that libpng takes, and nothing
 // of what follows the data.
-func (l *lean) png() bool {
+func (l *decodableView) reducePNG() bool {
 	const overhead, headerEnd = 12, len(pngSignature) + 13 + 12
-	l.keep(l.in[:headerEnd])
+	l.keepInHead(l.in[:headerEnd])
 	seen := map[[4]byte]int{}
 	var texts textBudget
 	at := headerEnd
@@ -29,25 +29,25 @@ func (l *lean) png() bool {
 		}
 		name := string(id[:])
 		if seen[id] <= pngMost(name) && l.pngNeeds(name, chunk[8:len(chunk)-4], &texts) {
-			l.keep(chunk)
+			l.keepInHead(chunk)
 		}
 	}
 	if at+overhead > len(l.in) {
 		return false // there is no data: the decoder may say so
 	}
-	changed := l.begin(at)
+	changed := l.replaceHead(at)
 	for at+overhead <= len(l.in) && string(l.in[at+4:at+8]) == "IDAT" {
 		at = l.pngNext(at)
 	}
 	if at >= len(l.in) || l.Size <= int64(at) || hasMagic(l.in, at+4, "IEND") || l.patchedUpTo() > at {
 		return changed // it ends here, or was given an end
 	}
-	l.finish(at, pngIEND)
+	l.cutAfter(at, pngIEND)
 	return true
 }
 
 // pngNext is what follows the chunk at at, or the end.
-func (l *lean) pngNext(at int) int {
+func (l *decodableView) pngNext(at int) int {
 	return int(min(int64(at)+int64(be32At(l.in, at))+12, int64(len(l.in))))
 }
 
@@ -75,7 +75,7 @@ func pngIsCritical(name string) bool { return name[0]&0x20 == 0 }
 
 func pngIsText(name string) bool { return name == "tEXt" || name == "zTXt" || name == "iTXt" }
 
-func (l *lean) pngNeeds(name string, data []byte, texts *textBudget) bool {
+func (l *decodableView) pngNeeds(name string, data []byte, texts *textBudget) bool {
 	switch {
 	case !isChunkName([]byte(name)):
 		return false // Sniff saw that the image is whole without it
@@ -91,7 +91,7 @@ func (l *lean) pngNeeds(name string, data []byte, texts *textBudget) bool {
 		_, packed, _ := bytes.Cut(data, []byte{0})
 		return len(packed) > 0 && inflatedSize(packed[1:], maxProfileBytes) <= maxProfileBytes
 	case name == "eXIf":
-		return l.needed.exif(data)
+		return l.needed.needsEXIF(data)
 	case pngIsText(name):
 		return l.pngNeedsText(name, data, texts)
 	}
@@ -106,11 +106,11 @@ type textBudget struct {
 
 // pngNeedsText: a result has the XMP that there is, and where metadata is kept
 // all texts (PNG 3rd edition §11.3.3).
-func (l *lean) pngNeedsText(name string, data []byte, texts *textBudget) bool {
+func (l *decodableView) pngNeedsText(name string, data []byte, texts *textBudget) bool {
 	isXMP := name == "iTXt" && hasMagic(data, 0, "XML:com.adobe.xmp\x00")
 	most := maxTextBytes - texts.bytes
 	switch {
-	case isXMP && texts.xmp, isXMP && !l.needed.xmp(0), !isXMP && !l.needed.Metadata:
+	case isXMP && texts.xmp, isXMP && !l.needed.needsXMP(0), !isXMP && !l.needed.Metadata:
 		return false
 	case isXMP:
 		most = maxXMPBytes

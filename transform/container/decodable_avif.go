@@ -9,10 +9,10 @@ import (
 // avifIgnored is the type of an item that no reader knows.
 const avifIgnored = "skip"
 
-// avif makes items that are not needed such that a reader does not know them,
+// reduceAVIF makes items that are not needed such that a reader does not know them,
 // and one byte long: places in an AVIF are counted from its start, so that
 // nothing can be taken out.
-func (l *lean) avif() bool {
+func (l *decodableView) reduceAVIF() bool {
 	a, meta, err := openAVIF(l.in)
 	if err != nil || meta == nil || a.readMeta(meta) != nil {
 		return false
@@ -25,11 +25,11 @@ func (l *lean) avif() bool {
 		case item.kind == "Exif" && !exif && l.avifNeedsEXIF(a, item):
 			exif = true
 			continue
-		case item.isXMP && !xmp && l.needed.xmp(int(min(item.size(), maxXMPBytes+1))):
+		case item.isXMP && !xmp && l.needed.needsXMP(int(min(item.size(), maxXMPBytes+1))):
 			xmp = true
 			continue
 		}
-		l.ignore(a, item)
+		l.ignoreItem(a, item)
 	}
 	slices.SortFunc(l.Patches, func(a, b Patch) int { return int(a.At - b.At) })
 	return len(l.Patches) > 0
@@ -40,18 +40,18 @@ func avifIsImage(kind string) bool {
 	return slices.Contains([]string{"av01", "grid", "iovl", "iden", "tmap", "hvc1"}, kind)
 }
 
-func (l *lean) avifNeedsEXIF(a *avif, item *avifItem) bool {
+func (l *decodableView) avifNeedsEXIF(a *avif, item *avifItem) bool {
 	const offset = 4 // of the TIFF header
 	n := item.size()
 	if n > maxEXIFBytes+offset || n < offset {
 		return false
 	}
-	data := a.data(item)
+	data := a.itemData(item)
 	block := data.peek(make([]byte, n))
-	return len(block) > offset && l.needed.exif(bytes.TrimPrefix(block[offset:], []byte(exifPrefix)))
+	return len(block) > offset && l.needed.needsEXIF(bytes.TrimPrefix(block[offset:], []byte(exifPrefix)))
 }
 
-func (l *lean) ignore(a *avif, item *avifItem) {
+func (l *decodableView) ignoreItem(a *avif, item *avifItem) {
 	l.Patches = append(l.Patches, Patch{int64(item.kindAt), []byte(avifIgnored)})
 	for i, s := range item.spans {
 		if s.size > 1 && a.lengthSize > 0 {

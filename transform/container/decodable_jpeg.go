@@ -8,29 +8,29 @@ const (
 	maxSegments    = 16
 )
 
-// jpeg keeps of the application segments before the first scan those that say
+// reduceJPEG keeps of the application segments before the first scan those that say
 // what the samples are, and what is needed. Segments between scans are counted by
 // Sniff.
-func (l *lean) jpeg() bool {
+func (l *decodableView) reduceJPEG() bool {
 	w := jpegWalk{b: l.in, at: 2, info: &transform.Info{}}
-	l.keep(l.in[:2])
+	l.keepInHead(l.in[:2])
 	var k jpegKept
 	for {
-		marker, ok := w.marker()
+		marker, ok := w.nextMarker()
 		start := w.at - 2
 		if !ok || marker == jpegEOI {
 			return false
 		}
 		if marker == jpegSOS {
-			return l.begin(start)
+			return l.replaceHead(start)
 		}
-		segment, ok := w.segment()
+		segment, ok := w.readSegment()
 		if !ok || segment == nil {
 			return false
 		}
 		isMetadata := marker == jpegCOM || marker >= jpegAPP0 && marker <= jpegAPPF
-		if !isMetadata || k.needs(l.needed, marker, segment) {
-			l.keep(l.in[start:w.at])
+		if !isMetadata || k.needsSegment(l.needed, marker, segment) {
+			l.keepInHead(l.in[start:w.at])
 		}
 	}
 }
@@ -38,10 +38,10 @@ func (l *lean) jpeg() bool {
 // jpegKept counts what was kept.
 type jpegKept struct{ jfif, adobe, exif, xmp, icc, iptc, iccBytes, texts, textBytes int }
 
-// once is for segments of which a decoder looks at one.
-func once(n *int) bool { *n++; return *n == 1 }
+// isFirst is for segments of which a decoder looks at one.
+func isFirst(n *int) bool { *n++; return *n == 1 }
 
-func (k *jpegKept) needs(needed Needed, marker byte, segment []byte) bool {
+func (k *jpegKept) needsSegment(needed Needed, marker byte, segment []byte) bool {
 	switch {
 	case marker == jpegAPP0:
 		k.jfif++
@@ -54,9 +54,9 @@ func (k *jpegKept) needs(needed Needed, marker byte, segment []byte) bool {
 		k.iccBytes += len(segment)
 		return k.icc <= maxICCSegments && k.iccBytes <= maxProfileBytes
 	case marker == jpegAPP1 && hasMagic(segment, 0, exifPrefix):
-		return once(&k.exif) && needed.exif(segment[len(exifPrefix):])
+		return isFirst(&k.exif) && needed.needsEXIF(segment[len(exifPrefix):])
 	case marker == jpegAPP1 && hasMagic(segment, 0, xmpPrefix):
-		return needed.xmp(len(segment)) && once(&k.xmp)
+		return needed.needsXMP(len(segment)) && isFirst(&k.xmp)
 	case marker == 0xED:
 		k.iptc++
 		return (needed.Metadata || needed.Rights) && k.iptc <= maxSegments

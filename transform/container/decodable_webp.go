@@ -8,10 +8,10 @@ import (
 // Flags of a VP8X chunk that announce what is no part of the image.
 const webpICC, webpEXIF, webpXMP = 0x20, 0x08, 0x04
 
-// webpLean is a WebP on its way to a decoder: start is what its container and its VP8X chunk
+// webpView is a WebP on its way to a decoder: start is what its container and its VP8X chunk
 // say, first and last are where the image begins and ends.
-type webpLean struct {
-	*lean
+type webpView struct {
+	*decodableView
 	start       []byte
 	announced   byte // the flags of the source
 	seen        byte
@@ -26,9 +26,9 @@ const (
 	webpStart = webpFlag + 10 // the end of a VP8X chunk
 )
 
-// webp keeps the chunks of the image, its profile, and EXIF and XMP that are
+// reduceWebP keeps the chunks of the image, its profile, and EXIF and XMP that are
 // needed, before and behind it. A simple file has nothing else.
-func (l *lean) webp() bool {
+func (l *decodableView) reduceWebP() bool {
 	if !hasMagic(l.in, webpForm, "VP8X") || len(l.in) < webpStart {
 		return false
 	}
@@ -41,8 +41,8 @@ func (l *lean) webp() bool {
 	if !ok || !header.whole {
 		return false
 	}
-	w := webpLean{lean: l, start: bytes.Clone(l.in[:webpStart]), announced: l.in[webpFlag]}
-	l.keep(w.start[:webpStart:webpStart])
+	w := webpView{decodableView: l, start: bytes.Clone(l.in[:webpStart]), announced: l.in[webpFlag]}
+	l.keepInHead(w.start[:webpStart:webpStart])
 	w.start[webpFlag] &^= webpICC | webpEXIF | webpXMP
 	binary.LittleEndian.PutUint32(w.start[webpForm+4:], webpStart-webpFlag) // it may be longer
 	for at := int(end) - len(header.rest); int64(at) < end; {
@@ -51,18 +51,18 @@ func (l *lean) webp() bool {
 			break
 		}
 		next := int(end) - len(c.rest)
-		w.chunk(c, at, next)
+		w.addChunk(c, at, next)
 		at = next
 	}
 	if w.first == 0 {
 		return false
 	}
-	return w.finish(end)
+	return w.endAfterImage(end)
 }
 
-// chunk looks at one that is from at to next. A decoder uses the first of a
+// addChunk looks at one that is from at to next. A decoder uses the first of a
 // kind that is announced.
-func (w *webpLean) chunk(c riffChunk, at, next int) {
+func (w *webpView) addChunk(c riffChunk, at, next int) {
 	whole := w.in[at:next]
 	if n := int64(len(whole)) - riffHeader; !c.whole && n == int64(binary.LittleEndian.Uint32(whole[4:])) {
 		c.whole = true // but for the byte that makes it even
@@ -78,9 +78,9 @@ func (w *webpLean) chunk(c riffChunk, at, next int) {
 	case "ICCP":
 		bit, needed = webpICC, len(c.data) <= maxProfileBytes
 	case "EXIF":
-		bit, needed = webpEXIF, w.needed.exif(bytes.TrimPrefix(c.data, []byte(exifPrefix)))
+		bit, needed = webpEXIF, w.needed.needsEXIF(bytes.TrimPrefix(c.data, []byte(exifPrefix)))
 	case "XMP ":
-		bit, needed = webpXMP, w.needed.xmp(len(c.data))
+		bit, needed = webpXMP, w.needed.needsXMP(len(c.data))
 	}
 	first := w.announced&^w.seen&bit != 0
 	w.seen |= bit
@@ -89,15 +89,15 @@ func (w *webpLean) chunk(c riffChunk, at, next int) {
 	}
 	w.start[webpFlag] |= bit
 	if w.first == 0 {
-		w.keep(whole)
+		w.keepInHead(whole)
 	} else {
 		w.behind = append(w.behind, Patch{int64(at), whole})
 	}
 }
 
-// finish ends the file behind the image and what is needed there. What stands
+// endAfterImage ends the file behind the image and what is needed there. What stands
 // between parts of the image stays.
-func (w *webpLean) finish(end int64) bool {
+func (w *webpView) endAfterImage(end int64) bool {
 	var tail []byte
 	for _, c := range w.behind {
 		if c.At >= int64(w.last) {
@@ -106,20 +106,20 @@ func (w *webpLean) finish(end int64) bool {
 	}
 	ends := int64(w.last) < end || len(tail) > 0 || len(w.Patches) == 0 && end < w.Size
 	if ends {
-		w.lean.finish(w.last, tail)
+		w.decodableView.cutAfter(w.last, tail)
 	}
-	return w.begin() || ends
+	return w.placeHead() || ends
 }
 
-// begin puts the head before the first chunk of the image. The size of the
+// placeHead puts the head before the first chunk of the image. The size of the
 // container is written anew, so that the one of a repair is gone.
-func (w *webpLean) begin() bool {
+func (w *webpView) placeHead() bool {
 	size := w.Size - int64(w.first-w.headSize) - riffHeader
 	binary.LittleEndian.PutUint32(w.start[4:], uint32(size))
 	if len(w.Patches) > 0 && w.Patches[0].At == 4 {
 		w.Patches = w.Patches[1:]
 	}
-	if w.lean.begin(w.first) {
+	if w.decodableView.replaceHead(w.first) {
 		return true
 	}
 	changed := !bytes.Equal(w.start, w.in[:len(w.start)])
