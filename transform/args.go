@@ -35,30 +35,30 @@ func ParseWhole(s string, most int) (int, error) {
 	return n, nil
 }
 
-// decimal reads a number from least to most. Go's parser also takes
+// parseDecimal reads a number from least to most. Go's parser also takes
 // hexadecimal, infinite and undefined ones; a URL has none of them.
-func decimal(s string, least, most float64) (float64, error) {
+func parseDecimal(s string, least, most float64) (float64, error) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || strings.ContainsAny(s, "xXpP_") || !(f >= least && f <= most) {
-		return 0, fmt.Errorf("%s is not a number from %s to %s", Quote(s), number(least), number(most))
+		return 0, fmt.Errorf("%s is not a number from %s to %s", Quote(s), formatNumber(least), formatNumber(most))
 	}
 	return f + 0, nil // -0 is 0
 }
 
 // above0 reads a number over 0 up to most.
 func above0(s string, most float64) (float64, error) {
-	f, err := decimal(s, math.SmallestNonzeroFloat64, most)
+	f, err := parseDecimal(s, math.SmallestNonzeroFloat64, most)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a number above 0 and up to %s", Quote(s), number(most))
+		return 0, fmt.Errorf("%s is not a number above 0 and up to %s", Quote(s), formatNumber(most))
 	}
 	return f, nil
 }
 
-// number is the shortest text that reads as f again.
-func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+// formatNumber is the shortest text that reads as f again.
+func formatNumber(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
-// bit is a switch in an argument.
-func bit(b bool) string {
+// formatSwitch is a switch in an argument.
+func formatSwitch(b bool) string {
 	if b {
 		return "1"
 	}
@@ -69,7 +69,7 @@ func bit(b bool) string {
 // empty argument leaves its part as it is.
 type setters []func(arg string) error
 
-func (s setters) read(args []string) error {
+func (s setters) readArgs(args []string) error {
 	for i, arg := range args {
 		if arg == "" {
 			continue
@@ -90,7 +90,7 @@ func wholeTo(to *int, most int) func(string) error {
 
 func decimalTo(to *float64, least, most float64) func(string) error {
 	return func(s string) (err error) {
-		*to, err = decimal(s, least, most)
+		*to, err = parseDecimal(s, least, most)
 		return err
 	}
 }

@@ -92,6 +92,6 @@ var backgroundAlphaOption = Option{
 		if !p.Background.Sheer {
 			return ""
 		}
-		return number(p.Background.Alpha)
+		return formatNumber(p.Background.Alpha)
 	},
 }

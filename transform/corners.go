@@ -11,8 +11,8 @@ var roundCornersOption = Option{
 		Example: "rs:fill:160:120/rc:24",
 	},
 	Set:        func(p *Params, args []string) error { return decimalTo(&p.Radius, 0, MaxDimension)(args[0]) },
-	Text:       func(p Params) string { return decimal0(p.Radius) },
-	ExtraBytes: maskShare,
+	Text:       func(p Params) string { return formatDecimalOrNone(p.Radius) },
+	ExtraBytes: maskBytes,
 }
 
 // Mask is a shape that the result is cut to.
@@ -50,20 +50,20 @@ var maskOption = Option{
 		if w.Out.Radius > 0 {
 			return 0 // it was counted there
 		}
-		return maskShare(w)
+		return maskBytes(w)
 	},
 }
 
-// maskShare is the strips of the mask and of floats where it is multiplied in.
-func maskShare(w CostInput) float64 {
+// maskBytes is the strips of the mask and of floats where it is multiplied in.
+func maskBytes(w CostInput) float64 {
 	if w.Out.Radius == 0 && w.Out.Mask == NoMask {
 		return 0
 	}
 	return 6 * rowsOut * float64(w.Plan.Width)
 }
 
-// masks says whether p makes parts of an opaque picture transparent.
-func (p Params) masks() bool { return p.Radius > 0 || p.Mask != NoMask }
+// hasMask says whether p makes parts of an opaque picture transparent.
+func (p Params) hasMask() bool { return p.Radius > 0 || p.Mask != NoMask }
 
 // CornerRadius is the radius in pixels of the result, at most half its
 // shorter side.

@@ -49,7 +49,7 @@ func cpuPipeline(g Geometry, p Params) float64 {
 	work := max(megapixels(g.LoadWidth, g.LoadHeight), megapixels(g.ScaledWidth, g.ScaledHeight),
 		megapixels(g.Width, g.Height))
 	each := cpuPixel
-	if p.looksAround() {
+	if p.readsNeighbours() {
 		each += cpuAround + cpuSigma*p.Blur
 	}
 	if p.PreserveHDR {

@@ -29,17 +29,17 @@ func (c Crop) normalize(g Gravity) Crop {
 	return c
 }
 
-// gravity is where the area lies.
-func (c Crop) gravity(p Params) Gravity {
+// effectiveGravity is where the area lies.
+func (c Crop) effectiveGravity(p Params) Gravity {
 	if c.Own {
 		return c.Gravity
 	}
 	return p.Gravity
 }
 
-// size is the area's size in an upright source of w by h, by imgproxy's
+// pixelSize is the area's size in an upright source of w by h, by imgproxy's
 // arithmetic.
-func (c Crop) size(w, h int) (int, int) {
+func (c Crop) pixelSize(w, h int) (int, int) {
 	cw, ch := cropSide(w, c.Width), cropSide(h, c.Height)
 	if c.Ratio == 0 {
 		return cw, ch
@@ -78,7 +78,7 @@ var cropOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		c := &p.Crop
-		if err := (setters{decimalTo(&c.Width, 0, MaxDimension), decimalTo(&c.Height, 0, MaxDimension)}).read(args[:min(2, len(args))]); err != nil {
+		if err := (setters{decimalTo(&c.Width, 0, MaxDimension), decimalTo(&c.Height, 0, MaxDimension)}).readArgs(args[:min(2, len(args))]); err != nil {
 			return err
 		}
 		if len(args) < 3 || args[2] == "" {
@@ -93,7 +93,7 @@ var cropOption = Option{
 		if c.Width == 0 && c.Height == 0 && !c.Own {
 			return ""
 		}
-		s := number(c.Width) + ":" + number(c.Height)
+		s := formatNumber(c.Width) + ":" + formatNumber(c.Height)
 		if c.Own {
 			s += ":" + c.Gravity.String()
 		}
@@ -113,13 +113,13 @@ var cropRatioOption = Option{
 		Example: "car:1/w:120",
 	},
 	Set: func(p *Params, args []string) error {
-		return setters{decimalTo(&p.Crop.Ratio, 0, maxRatio), boolTo(&p.Crop.Grow)}.read(args)
+		return setters{decimalTo(&p.Crop.Ratio, 0, maxRatio), boolTo(&p.Crop.Grow)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		if p.Crop.Ratio == 0 {
 			return ""
 		}
-		s := number(p.Crop.Ratio)
+		s := formatNumber(p.Crop.Ratio)
 		if p.Crop.Grow {
 			s += ":1"
 		}

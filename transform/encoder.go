@@ -18,13 +18,13 @@ var jpegOption = Option{
 			"quality 90 on that is always so.",
 	},
 	Set: func(p *Params, args []string) error {
-		return setters{boolTo(&p.JPEG.Progressive), boolTo(&p.JPEG.FullChroma)}.read(args)
+		return setters{boolTo(&p.JPEG.Progressive), boolTo(&p.JPEG.FullChroma)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		if p.JPEG == (JPEGOptions{}) {
 			return ""
 		}
-		return bit(p.JPEG.Progressive) + ":" + bit(p.JPEG.FullChroma)
+		return formatSwitch(p.JPEG.Progressive) + ":" + formatSwitch(p.JPEG.FullChroma)
 	},
 	// A progressive one is read twice from its coefficients, which are there
 	// for the optimised coding anyway; its scans are kept beside them.
@@ -59,7 +59,7 @@ var pngOption = Option{
 		Example: "w:160/f:png/pngo:0:1:8",
 	},
 	Set: func(p *Params, args []string) error {
-		if err := (setters{boolTo(&p.PNG.Interlaced), boolTo(&p.PNG.Palette), wholeTo(&p.PNG.Colors, 256), wholeTo(&p.PNG.Effort, 9)}).read(args); err != nil {
+		if err := (setters{boolTo(&p.PNG.Interlaced), boolTo(&p.PNG.Palette), wholeTo(&p.PNG.Colors, 256), wholeTo(&p.PNG.Effort, 9)}).readArgs(args); err != nil {
 			return err
 		}
 		if p.PNG.Colors == 1 {
@@ -78,7 +78,7 @@ var pngOption = Option{
 		if o == (PNGOptions{}) {
 			return ""
 		}
-		s := bit(o.Interlaced) + ":" + bit(o.Palette) + ":"
+		s := formatSwitch(o.Interlaced) + ":" + formatSwitch(o.Palette) + ":"
 		if o.Colors > 0 {
 			s += fmt.Sprint(o.Colors)
 		}
@@ -146,14 +146,14 @@ var webpOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.WebP
-		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets), effortTo(&o.Effort, 6, defaultWebPEffort)}.read(args)
+		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets), effortTo(&o.Effort, 6, defaultWebPEffort)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		o := p.WebP
 		if o == (WebPOptions{}) {
 			return ""
 		}
-		s := nameOf(compressions, int(o.Compression)) + ":" + bit(o.SmartSubsample) + ":" + nameOf(presets, int(o.Preset))
+		s := nameOf(compressions, int(o.Compression)) + ":" + formatSwitch(o.SmartSubsample) + ":" + nameOf(presets, int(o.Preset))
 		if o.Effort > 0 {
 			s += ":" + fmt.Sprint(o.Effort-1)
 		}
@@ -202,7 +202,7 @@ var avifOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.AVIF
-		return setters{wordTo(&o.Subsampling, subsamplings), effortTo(&o.Effort, 9, defaultAVIFEffort), boolTo(&o.Lossless)}.read(args)
+		return setters{wordTo(&o.Subsampling, subsamplings), effortTo(&o.Effort, 9, defaultAVIFEffort), boolTo(&o.Lossless)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		o := p.AVIF
@@ -228,10 +228,10 @@ var avifOption = Option{
 }
 
 // Method is libwebp's, 0 to 6.
-func (o WebPOptions) Method() int { return effort(o.Effort, defaultWebPEffort) }
+func (o WebPOptions) Method() int { return encoderEffort(o.Effort, defaultWebPEffort) }
 
 // Speed is libheif's effort, 0 to 9.
-func (o AVIFOptions) Speed() int { return effort(o.Effort, defaultAVIFEffort) }
+func (o AVIFOptions) Speed() int { return encoderEffort(o.Effort, defaultAVIFEffort) }
 
 // effortTo keeps one more than the encoder's own number, which begins at 0, so
 // that 0 can be the default in whatever way that is written.
@@ -246,8 +246,8 @@ func effortTo(to *int, most, byDefault int) func(string) error {
 	}
 }
 
-// effort is the encoder's own number of one that effortTo kept.
-func effort(kept, byDefault int) int {
+// encoderEffort is the encoder's own number of one that effortTo kept.
+func encoderEffort(kept, byDefault int) int {
 	if kept == 0 {
 		return byDefault
 	}

@@ -34,7 +34,7 @@ func setExtend(e *Extend, args []string) error {
 	return err
 }
 
-func (e Extend) text() string {
+func (e Extend) formatArgs() string {
 	switch {
 	case !e.On:
 		return ""
@@ -53,7 +53,7 @@ var extendOption = Option{
 		Example: "s:160:160/ex:1:no/bg:446688",
 	},
 	Set:  func(p *Params, args []string) error { return setExtend(&p.Extend, args) },
-	Text: func(p Params) string { return p.Extend.text() },
+	Text: func(p Params) string { return p.Extend.formatArgs() },
 }
 
 var extendRatioOption = Option{
@@ -64,5 +64,5 @@ var extendRatioOption = Option{
 		Example: "s:120:160/exar:1/bg:446688",
 	},
 	Set:  func(p *Params, args []string) error { return setExtend(&p.ExtendRatio, args) },
-	Text: func(p Params) string { return p.ExtendRatio.text() },
+	Text: func(p Params) string { return p.ExtendRatio.formatArgs() },
 }

@@ -31,8 +31,8 @@ var formatTable = [...]struct {
 	AVIF:          {name: "avif", ext: "avif", mime: "image/avif", alpha: true},
 }
 
-// row is total: a Format that is none of the constants reads as FormatUnknown.
-func (f Format) row() int {
+// tableRow is total: a Format that is none of the constants reads as FormatUnknown.
+func (f Format) tableRow() int {
 	if int(f) >= len(formatTable) {
 		return int(FormatUnknown)
 	}
@@ -40,16 +40,16 @@ func (f Format) row() int {
 }
 
 // String is the format's name, "jpeg" for JPEG; empty for FormatUnknown.
-func (f Format) String() string { return formatTable[f.row()].name }
+func (f Format) String() string { return formatTable[f.tableRow()].name }
 
 // Ext is the file extension without a dot, "jpg" for JPEG.
-func (f Format) Ext() string { return formatTable[f.row()].ext }
+func (f Format) Ext() string { return formatTable[f.tableRow()].ext }
 
 // MIME is the media type of the IANA registry, "image/jpeg" for JPEG.
-func (f Format) MIME() string { return formatTable[f.row()].mime }
+func (f Format) MIME() string { return formatTable[f.tableRow()].mime }
 
 // HasAlpha says whether the format can hold transparency.
-func (f Format) HasAlpha() bool { return formatTable[f.row()].alpha }
+func (f Format) HasAlpha() bool { return formatTable[f.tableRow()].alpha }
 
 // ParseFormat reads an extension or a format name, in either case: "jpg" and
 // "jpeg" are the same. It reports false for anything else, "" included.

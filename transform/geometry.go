@@ -61,34 +61,34 @@ func NewGeometry(info Info, p Params) Geometry {
 	p.Crop.Gravity = p.Crop.Gravity.ofSource(info)
 	stored := orientation{}
 	if !p.IgnoreOrientation {
-		stored = exif(info.Orientation)
+		stored = orientationOfEXIF(info.Orientation)
 	}
-	all := stored.then(p.asked())
-	content := info.content(p.Trim, stored)
+	all := stored.then(p.requestedTurn())
+	content := info.uprightContent(p.Trim, stored)
 	srcW, srcH := content.Width, content.Height
-	if all.swaps() {
+	if all.swapsSides() {
 		srcW, srcH = srcH, srcW
 	}
 	s := newSizes(srcW, srcH, p)
 	g := Geometry{Shrink: 1, Scale: 1, Angle: all.angle, Flip: all.flip, DPR: s.dpr, ScaledWidth: s.scaledW, ScaledHeight: s.scaledH}
-	if all.swaps() {
+	if all.swapsSides() {
 		g.ScaledWidth, g.ScaledHeight = s.scaledH, s.scaledW
 	}
-	g.canvas(s, p)
+	g.placeOnCanvas(s, p)
 	crop := Rect{Width: g.Picture.Width, Height: g.Picture.Height}
-	crop.Left, crop.Top = p.Gravity.place(s.scaledW, s.scaledH, crop.Width, crop.Height, s.dpr, false)
-	g.Crop = all.stored(crop, s.scaledW, s.scaledH)
+	crop.Left, crop.Top = p.Gravity.placeBox(s.scaledW, s.scaledH, crop.Width, crop.Height, s.dpr, false)
+	g.Crop = all.toStored(crop, s.scaledW, s.scaledH)
 	g.SmartCrop = p.Gravity.Anchor == Smart && (crop.Width < s.scaledW || crop.Height < s.scaledH)
 
-	gravity := p.Crop.gravity(p)
+	gravity := p.Crop.effectiveGravity(p)
 	area := Rect{Width: s.areaW, Height: s.areaH}
-	area.Left, area.Top = gravity.place(srcW, srcH, area.Width, area.Height, 1, false)
-	area = all.stored(area, srcW, srcH)
+	area.Left, area.Top = gravity.placeBox(srcW, srcH, area.Width, area.Height, 1, false)
+	area = all.toStored(area, srcW, srcH)
 	area.Left, area.Top = area.Left+content.Left, area.Top+content.Top
 	g.SmartCut = gravity.Anchor == Smart && (s.areaW < srcW || s.areaH < srcH)
 	g.planLoad(info, area)
-	g.Frame = g.loaded(info, content)
-	g.Cut = g.loaded(info, area).within(g.Frame)
+	g.Frame = g.toLoaded(info, content)
+	g.Cut = g.toLoaded(info, area).movedInto(g.Frame)
 	g.turnLate(all, orientation{angle: p.LateRotate})
 	return g
 }
@@ -97,24 +97,24 @@ func NewGeometry(info Info, p Params) Geometry {
 func (g *Geometry) turnLate(all, late orientation) {
 	total := all.then(late)
 	g.Angle, g.Flip = total.angle, total.flip
-	g.Picture = late.turned(g.Picture, g.Width, g.Height)
-	if late.swaps() {
+	g.Picture = late.toTurned(g.Picture, g.Width, g.Height)
+	if late.swapsSides() {
 		g.Width, g.Height = g.Height, g.Width
 	}
 }
 
-// content is the part of the stored picture that a trim leaves; o makes it
+// uprightContent is the part of the stored picture that a trim leaves; o makes it
 // upright.
-func (info Info) content(t Trim, o orientation) Rect {
+func (info Info) uprightContent(t Trim, o orientation) Rect {
 	whole := Rect{0, 0, info.Width, info.Height}
 	if !t.On || !info.Content.inside(whole) {
 		return whole
 	}
 	w, h := info.Width, info.Height
-	if o.swaps() {
+	if o.swapsSides() {
 		w, h = h, w
 	}
-	return o.stored(t.even(o.turned(info.Content, info.Width, info.Height), w, h), w, h)
+	return o.toStored(t.equalBorders(o.toTurned(info.Content, info.Width, info.Height), w, h), w, h)
 }
 
 // inside says whether r has an area and lies in whole.
@@ -126,35 +126,35 @@ func (r Rect) inside(whole Rect) bool {
 // In says whether r has an area and lies in a picture of w by h.
 func (r Rect) In(w, h int) bool { return r.inside(Rect{0, 0, w, h}) }
 
-// within is r moved and cut so that it lies in whole.
-func (r Rect) within(whole Rect) Rect {
+// movedInto is r moved and cut so that it lies in whole.
+func (r Rect) movedInto(whole Rect) Rect {
 	r.Width, r.Height = min(r.Width, whole.Width), min(r.Height, whole.Height)
 	r.Left = max(whole.Left, min(r.Left, whole.Left+whole.Width-r.Width))
 	r.Top = max(whole.Top, min(r.Top, whole.Top+whole.Height-r.Height))
 	return r
 }
 
-// canvas puts the cropped and turned picture into the result: extended to the
+// placeOnCanvas puts the cropped and turned picture into the result: extended to the
 // asked size, extended to the asked proportions, padded.
-func (g *Geometry) canvas(s sizes, p Params) {
-	g.Width, g.Height = s.box()
+func (g *Geometry) placeOnCanvas(s sizes, p Params) {
+	g.Width, g.Height = s.croppedSize()
 	g.Picture = Rect{0, 0, g.Width, g.Height}
 	if p.Extend.On {
-		g.extend(s.targetW, s.targetH, p.Extend.Gravity)
+		g.extendCanvas(s.targetW, s.targetH, p.Extend.Gravity)
 	}
 	if p.ExtendRatio.On && s.ratioW > 0 {
-		g.extend(s.ratioW, s.ratioH, p.ExtendRatio.Gravity)
+		g.extendCanvas(s.ratioW, s.ratioH, p.ExtendRatio.Gravity)
 	}
-	pad := s.padding(p.Padding)
+	pad := s.scaledPadding(p.Padding)
 	g.Picture.Left += pad.Left
 	g.Picture.Top += pad.Top
 	g.Width += pad.Left + pad.Right
 	g.Height += pad.Top + pad.Bottom
 }
 
-func (g *Geometry) extend(w, h int, gravity Gravity) {
+func (g *Geometry) extendCanvas(w, h int, gravity Gravity) {
 	w, h = max(w, g.Width), max(h, g.Height)
-	left, top := gravity.place(w, h, g.Width, g.Height, g.DPR, false)
+	left, top := gravity.placeBox(w, h, g.Width, g.Height, g.DPR, false)
 	g.Picture.Left += left
 	g.Picture.Top += top
 	g.Width, g.Height = w, h
@@ -180,25 +180,25 @@ func (g *Geometry) planLoad(info Info, area Rect) {
 		// alpha apart, so that what nobody sees comes into the edges.
 		if factor > 1 && info.Frames == 1 && (info.Lossless || !info.Alpha) {
 			g.Scale = 1 / factor
-			g.LoadWidth = scaled(info.Width, g.Scale)
-			g.LoadHeight = scaled(info.Height, g.Scale)
+			g.LoadWidth = scaledSide(info.Width, g.Scale)
+			g.LoadHeight = scaledSide(info.Height, g.Scale)
 		}
 	}
 }
 
-// loaded is an area of the stored picture as it lies in the loaded one. Where
+// toLoaded is an area of the stored picture as it lies in the loaded one. Where
 // it falls between pixels it is rounded inwards, so that nothing of a trimmed
 // border shines in.
-func (g *Geometry) loaded(info Info, r Rect) Rect {
+func (g *Geometry) toLoaded(info Info, r Rect) Rect {
 	if (r == Rect{0, 0, info.Width, info.Height}) {
 		return Rect{0, 0, g.LoadWidth, g.LoadHeight}
 	}
-	left, width := inwards(r.Left, r.Width, info.Width, g.LoadWidth)
-	top, height := inwards(r.Top, r.Height, info.Height, g.LoadHeight)
+	left, width := roundInwards(r.Left, r.Width, info.Width, g.LoadWidth)
+	top, height := roundInwards(r.Top, r.Height, info.Height, g.LoadHeight)
 	return Rect{left, top, width, height}
 }
 
-func inwards(start, length, side, to int) (int, int) {
+func roundInwards(start, length, side, to int) (int, int) {
 	by := float64(to) / float64(side)
 	const within = 1e-9 // of a pixel is on it
 	from := int(math.Ceil(float64(start)*by - within))

@@ -38,10 +38,10 @@ var anchors = [...]string{
 // String is the anchor's name in the native dialect.
 func (a Anchor) String() string { return nameOf(anchors[:], int(a)) }
 
-func (a Anchor) north() bool { return a == North || a == NorthEast || a == NorthWest }
-func (a Anchor) south() bool { return a == South || a == SouthEast || a == SouthWest }
-func (a Anchor) east() bool  { return a == East || a == NorthEast || a == SouthEast }
-func (a Anchor) west() bool  { return a == West || a == NorthWest || a == SouthWest }
+func (a Anchor) isNorth() bool { return a == North || a == NorthEast || a == NorthWest }
+func (a Anchor) isSouth() bool { return a == South || a == SouthEast || a == SouthWest }
+func (a Anchor) isEast() bool  { return a == East || a == NorthEast || a == SouthEast }
+func (a Anchor) isWest() bool  { return a == West || a == NorthWest || a == SouthWest }
 
 // Gravity is an anchor and how far from it: X and Y are towards the middle, at
 // the center to the right and down. From 1 on they are pixels, below that
@@ -68,7 +68,7 @@ func (g Gravity) String() string {
 	if g.X == 0 && g.Y == 0 && g.Anchor != FocalPoint {
 		return g.Anchor.String()
 	}
-	return g.Anchor.String() + ":" + number(g.X) + ":" + number(g.Y)
+	return g.Anchor.String() + ":" + formatNumber(g.X) + ":" + formatNumber(g.Y)
 }
 
 // anchorsOf are the anchors that an option takes, by their last one: those of
@@ -118,32 +118,32 @@ func (g Gravity) ofSource(info Info) Gravity {
 		return g
 	}
 	w, h := float64(info.Width), float64(info.Height)
-	if exif(info.Orientation).swaps() {
+	if orientationOfEXIF(info.Orientation).swapsSides() {
 		w, h = h, w
 	}
 	g.X, g.Y = math.Min(1, g.X/w), math.Min(1, g.Y/h)
 	return g
 }
 
-// place puts a box into a frame, by imgproxy's arithmetic: an odd rest leans
+// placeBox puts a box into a frame, by imgproxy's arithmetic: an odd rest leans
 // as there. overflow lets the box hang over, but for one pixel, instead of
 // pushing it inside.
-func (g Gravity) place(w, h, boxW, boxH int, dpr float64, overflow bool) (left, top int) {
+func (g Gravity) placeBox(w, h, boxW, boxH int, dpr float64, overflow bool) (left, top int) {
 	if g.Anchor == FocalPoint {
 		left, top = scaledEven(w, g.X)-boxW/2, scaledEven(h, g.Y)-boxH/2
 	} else {
-		offX, offY := offset(g.X, w, dpr), offset(g.Y, h, dpr)
-		left, top = half(w-boxW+1)+offX, half(h-boxH+1)+offY
+		offX, offY := pixelOffset(g.X, w, dpr), pixelOffset(g.Y, h, dpr)
+		left, top = halfEven(w-boxW+1)+offX, halfEven(h-boxH+1)+offY
 		switch a := g.Anchor; {
-		case a.east():
+		case a.isEast():
 			left = w - boxW - offX
-		case a.west():
+		case a.isWest():
 			left = offX
 		}
 		switch a := g.Anchor; {
-		case a.north():
+		case a.isNorth():
 			top = offY
-		case a.south():
+		case a.isSouth():
 			top = h - boxH - offY
 		}
 	}
@@ -154,7 +154,7 @@ func (g Gravity) place(w, h, boxW, boxH int, dpr float64, overflow bool) (left, 
 	return max(leastX, min(left, mostX)), max(leastY, min(top, mostY))
 }
 
-func offset(v float64, side int, dpr float64) int {
+func pixelOffset(v float64, side int, dpr float64) int {
 	if math.Abs(v) >= 1 {
 		return int(math.RoundToEven(v * dpr))
 	}
@@ -163,7 +163,7 @@ func offset(v float64, side int, dpr float64) int {
 
 func scaledEven(side int, by float64) int { return int(math.RoundToEven(float64(side) * by)) }
 
-func half(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
+func halfEven(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
 
 var gravityOption = Option{
 	Usage: Usage{

@@ -28,12 +28,12 @@ var monochromeOption = Option{
 		if p.Monochrome.Intensity == 0 {
 			p.Monochrome.Color = monochromeColor
 		}
-		return setters{decimalTo(&p.Monochrome.Intensity, 0, 1), colorTo(&p.Monochrome.Color)}.read(args)
+		return setters{decimalTo(&p.Monochrome.Intensity, 0, 1), colorTo(&p.Monochrome.Color)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		if p.Monochrome.Intensity == 0 {
 			return ""
 		}
-		return number(p.Monochrome.Intensity) + ":" + p.Monochrome.Color.String()
+		return formatNumber(p.Monochrome.Intensity) + ":" + p.Monochrome.Color.String()
 	},
 }

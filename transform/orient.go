@@ -34,7 +34,7 @@ func turnOption(u Usage, field func(*Params) *int) Option {
 			*field(p) = (n%360 + 360) % 360
 			return nil
 		},
-		Text: func(p Params) string { return number0(*field(&p)) },
+		Text: func(p Params) string { return formatNumberOrNone(*field(&p)) },
 	}
 }
 
@@ -46,13 +46,13 @@ var flipOption = Option{
 		Example: "w:160/fl:1",
 	},
 	Set: func(p *Params, args []string) error {
-		return setters{boolTo(&p.FlipHorizontal), boolTo(&p.FlipVertical)}.read(args)
+		return setters{boolTo(&p.FlipHorizontal), boolTo(&p.FlipVertical)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		if !p.FlipHorizontal && !p.FlipVertical {
 			return ""
 		}
-		return bit(p.FlipHorizontal) + ":" + bit(p.FlipVertical)
+		return formatSwitch(p.FlipHorizontal) + ":" + formatSwitch(p.FlipVertical)
 	},
 }
 
@@ -73,10 +73,10 @@ func (o orientation) then(next orientation) orientation {
 	return orientation{(angle%360 + 360) % 360, o.flip != next.flip}
 }
 
-func (o orientation) swaps() bool { return o.angle%180 != 0 }
+func (o orientation) swapsSides() bool { return o.angle%180 != 0 }
 
-// exif is what makes a picture upright of which EXIF says n (EXIF 2.3, tag 0x0112).
-func exif(n int) orientation {
+// orientationOfEXIF is what makes a picture upright of which EXIF says n (EXIF 2.3, tag 0x0112).
+func orientationOfEXIF(n int) orientation {
 	var o orientation
 	switch n {
 	case 3, 4:
@@ -90,8 +90,8 @@ func exif(n int) orientation {
 	return o
 }
 
-// asked is what p turns and mirrors after that.
-func (p Params) asked() orientation {
+// requestedTurn is what p turns and mirrors after that.
+func (p Params) requestedTurn() orientation {
 	o := orientation{angle: p.Rotate}
 	if p.FlipHorizontal {
 		o = o.then(orientation{flip: true})
@@ -102,9 +102,9 @@ func (p Params) asked() orientation {
 	return o
 }
 
-// stored maps an area of the turned picture, which is w by h there, to the
+// toStored maps an area of the turned picture, which is w by h there, to the
 // same area as it was before: the mirror undone, then the turn.
-func (o orientation) stored(r Rect, w, h int) Rect {
+func (o orientation) toStored(r Rect, w, h int) Rect {
 	if o.flip {
 		r.Left = w - r.Left - r.Width
 	}
@@ -119,8 +119,8 @@ func (o orientation) stored(r Rect, w, h int) Rect {
 	return r
 }
 
-// turned is the inverse of stored: w by h is the picture before the turn.
-func (o orientation) turned(r Rect, w, h int) Rect {
+// toTurned is the inverse of stored: w by h is the picture before the turn.
+func (o orientation) toTurned(r Rect, w, h int) Rect {
 	switch o.angle {
 	case 90:
 		r = Rect{h - r.Top - r.Height, r.Left, r.Height, r.Width}

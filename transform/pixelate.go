@@ -11,7 +11,7 @@ var pixelateOption = Option{
 		if p.Pixelate <= 1 {
 			return ""
 		}
-		return number0(p.Pixelate)
+		return formatNumberOrNone(p.Pixelate)
 	},
 	// A row of blocks, and its mirrored edge.
 	ExtraBytes: func(w CostInput) float64 {
@@ -19,6 +19,6 @@ var pixelateOption = Option{
 			return 0
 		}
 		rows := float64(min(w.Out.Pixelate, max(w.Plan.Picture.Width, w.Plan.Picture.Height))) + rowsOut
-		return rows * (float64(w.Plan.Picture.Width) + rows) * w.bands()
+		return rows * (float64(w.Plan.Picture.Width) + rows) * w.pixelBytes()
 	},
 }

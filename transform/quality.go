@@ -39,7 +39,7 @@ var formatQualityOption = Option{
 		var pairs []string
 		for _, f := range Formats {
 			if q := p.FormatQuality[f]; q > 0 {
-				pairs = append(pairs, f.Ext(), number(float64(q)))
+				pairs = append(pairs, f.Ext(), formatNumber(float64(q)))
 			}
 		}
 		return strings.Join(pairs, ":")
@@ -52,8 +52,8 @@ func (p Params) EffectiveQuality() int {
 	switch {
 	case p.Quality > 0:
 		return p.Quality
-	case p.FormatQuality[p.Format.row()] > 0:
-		return int(p.FormatQuality[p.Format.row()])
+	case p.FormatQuality[p.Format.tableRow()] > 0:
+		return int(p.FormatQuality[p.Format.tableRow()])
 	case p.Format == WebP:
 		return 79
 	case p.Format == AVIF:
@@ -77,7 +77,7 @@ var maxBytesOption = Option{
 		Example: "w:160/mb:900",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },
-	Text: func(p Params) string { return number0(p.MaxBytes) },
+	Text: func(p Params) string { return formatNumberOrNone(p.MaxBytes) },
 	// The finished frame is kept for the next try, and the best try so far.
 	ExtraBytes: func(w CostInput) float64 {
 		if !w.Out.Squeezes() {

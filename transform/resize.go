@@ -32,7 +32,7 @@ var resizeModes = []string{Fit: "fit", Fill: "fill", FillDown: "fill-down", Forc
 // String is the mode's name in the native dialect.
 func (m ResizeMode) String() string { return nameOf(resizeModes, int(m)) }
 
-func number0(n int) string {
+func formatNumberOrNone(n int) string {
 	if n == 0 {
 		return ""
 	}
@@ -66,7 +66,7 @@ var sizeOption = Option{
 
 func setSize(p *Params, args []string) error {
 	first := args[:min(len(args), 3)]
-	err := setters{wholeTo(&p.Width, MaxDimension), wholeTo(&p.Height, MaxDimension), boolTo(&p.Enlarge)}.read(first)
+	err := setters{wholeTo(&p.Width, MaxDimension), wholeTo(&p.Height, MaxDimension), boolTo(&p.Enlarge)}.readArgs(first)
 	if err != nil || len(args) <= 3 {
 		return err
 	}
@@ -104,14 +104,14 @@ func wholeOption(u Usage, most int, field func(*Params) *int) Option {
 	return Option{
 		Usage: u,
 		Set:   func(p *Params, args []string) error { return wholeTo(field(p), most)(args[0]) },
-		Text:  func(p Params) string { return number0(*field(&p)) },
+		Text:  func(p Params) string { return formatNumberOrNone(*field(&p)) },
 	}
 }
 
 // switchOption is an option of one switch, off by default; inverted, it is on
 // by default and its field says off.
 func switchOption(u Usage, inverted bool, field func(*Params) *bool) Option {
-	u.Most, u.Default = 1, bit(inverted)
+	u.Most, u.Default = 1, formatSwitch(inverted)
 	return Option{
 		Usage: u,
 		Set: func(p *Params, args []string) error {
@@ -123,7 +123,7 @@ func switchOption(u Usage, inverted bool, field func(*Params) *bool) Option {
 			if !*field(&p) {
 				return ""
 			}
-			return bit(!inverted)
+			return formatSwitch(!inverted)
 		},
 	}
 }
@@ -182,9 +182,9 @@ var zoomOption = Option{
 		case x == 1 && y == 1:
 			return ""
 		case x == y:
-			return number(x)
+			return formatNumber(x)
 		}
-		return number(x) + ":" + number(y)
+		return formatNumber(x) + ":" + formatNumber(y)
 	},
 }
 
@@ -211,7 +211,7 @@ var dprOption = Option{
 		if p.DPR == 0 || p.DPR == 1 {
 			return ""
 		}
-		return number(p.DPR)
+		return formatNumber(p.DPR)
 	},
 }
 
@@ -227,5 +227,5 @@ var maxSideOption = Option{
 		Example: "w:160/mrd:80",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxSide, MaxDimension)(args[0]) },
-	Text: func(p Params) string { return number0(p.MaxSide) },
+	Text: func(p Params) string { return formatNumberOrNone(p.MaxSide) },
 }

@@ -22,21 +22,21 @@ type sizes struct {
 
 func newSizes(srcW, srcH int, p Params) sizes {
 	var s sizes
-	s.areaW, s.areaH = p.Crop.size(srcW, srcH)
+	s.areaW, s.areaH = p.Crop.pixelSize(srcW, srcH)
 	if p.Adaptive && (s.areaW > s.areaH) != (p.Width > p.Height) {
 		p.Width, p.Height = p.Height, p.Width
 	}
-	s.scale(p)
-	s.measure(p)
-	s.limit(p)
+	s.scaleFactors(p)
+	s.applyFactors(p)
+	s.limitSide(p)
 	return s
 }
 
-// scale gives the factors for both axes and the DPR that is really applied:
+// scaleFactors gives the factors for both axes and the DPR that is really applied:
 // without Enlarge it is lowered until the result fits the source.
-func (s *sizes) scale(p Params) {
+func (s *sizes) scaleFactors(p Params) {
 	srcW, srcH := float64(s.areaW), float64(s.areaH)
-	w, h := shrinks(srcW, srcH, p)
+	w, h := shrinkFactors(srcW, srcH, p)
 	w /= orOne(p.ZoomX)
 	h /= orOne(p.ZoomY)
 	s.dpr = orOne(p.DPR)
@@ -63,8 +63,8 @@ func (s *sizes) scale(p Params) {
 	s.sx, s.sy = 1/math.Min(w/s.dpr, srcW), 1/math.Min(h/s.dpr, srcH)
 }
 
-// shrinks gives source over target for both axes, before zoom, DPR and Enlarge.
-func shrinks(srcW, srcH float64, p Params) (w, h float64) {
+// shrinkFactors gives source over target for both axes, before zoom, DPR and Enlarge.
+func shrinkFactors(srcW, srcH float64, p Params) (w, h float64) {
 	dstW, dstH := float64(p.Width), float64(p.Height)
 	if p.Width == 0 {
 		dstW = srcW
@@ -96,10 +96,10 @@ func shrinks(srcW, srcH float64, p Params) (w, h float64) {
 	return w, h
 }
 
-// measure turns factors into pixels.
-func (s *sizes) measure(p Params) {
+// applyFactors turns factors into pixels.
+func (s *sizes) applyFactors(p Params) {
 	s.targetW, s.targetH = scaled0(p.Width, s.dpr*orOne(p.ZoomX)), scaled0(p.Height, s.dpr*orOne(p.ZoomY))
-	s.scaledW, s.scaledH = scaled(s.areaW, s.sx), scaled(s.areaH, s.sy)
+	s.scaledW, s.scaledH = scaledSide(s.areaW, s.sx), scaledSide(s.areaH, s.sy)
 	s.cropW, s.cropH = s.targetW, s.targetH
 	if p.Mode == Cover {
 		s.cropW, s.cropH = 0, 0
@@ -108,27 +108,27 @@ func (s *sizes) measure(p Params) {
 		overW, overH := float64(s.targetW)/float64(s.scaledW), float64(s.targetH)/float64(s.scaledH)
 		switch {
 		case overW > overH && overW > 1:
-			s.cropW, s.cropH = s.scaledW, scaled(s.scaledW, float64(s.targetH)/float64(s.targetW))
+			s.cropW, s.cropH = s.scaledW, scaledSide(s.scaledW, float64(s.targetH)/float64(s.targetW))
 		case overH > overW && overH > 1:
-			s.cropW, s.cropH = scaled(s.scaledH, float64(s.targetW)/float64(s.targetH)), s.scaledH
+			s.cropW, s.cropH = scaledSide(s.scaledH, float64(s.targetW)/float64(s.targetH)), s.scaledH
 		}
 	}
 	s.ratioW, s.ratioH = 0, 0
 	if !p.ExtendRatio.On || s.targetW == 0 || s.targetH == 0 {
 		return
 	}
-	w, h := s.box()
+	w, h := s.croppedSize()
 	overW, overH := float64(s.targetW)/float64(w), float64(s.targetH)/float64(h)
 	switch {
 	case overH > overW:
-		s.ratioW, s.ratioH = w, scaled(w, float64(s.targetH)/float64(s.targetW))
+		s.ratioW, s.ratioH = w, scaledSide(w, float64(s.targetH)/float64(s.targetW))
 	case overW > overH:
-		s.ratioW, s.ratioH = scaled(h, float64(s.targetW)/float64(s.targetH)), h
+		s.ratioW, s.ratioH = scaledSide(h, float64(s.targetW)/float64(s.targetH)), h
 	}
 }
 
-// box is the picture's size after the crop: never more than there is.
-func (s *sizes) box() (int, int) {
+// croppedSize is the picture's size after the crop: never more than there is.
+func (s *sizes) croppedSize() (int, int) {
 	w, h := s.scaledW, s.scaledH
 	if s.cropW > 0 {
 		w = min(w, s.cropW)
@@ -139,21 +139,21 @@ func (s *sizes) box() (int, int) {
 	return w, h
 }
 
-// padding is in pixels of the result.
-func (s *sizes) padding(p Padding) Padding {
+// scaledPadding is in pixels of the result.
+func (s *sizes) scaledPadding(p Padding) Padding {
 	return Padding{scaledEven(p.Top, s.dpr), scaledEven(p.Right, s.dpr), scaledEven(p.Bottom, s.dpr), scaledEven(p.Left, s.dpr)}
 }
 
-// limit makes everything smaller where the result would be over MaxSide or
+// limitSide makes everything smaller where the result would be over MaxSide or
 // what its format holds.
-func (s *sizes) limit(p Params) {
+func (s *sizes) limitSide(p Params) {
 	most := p.Format.sideLimit()
 	if p.MaxSide > 0 {
 		most = min(most, p.MaxSide)
 	}
 	// Once is enough but for rounding, which can leave a pixel or two too many.
 	for range 4 {
-		longer := s.longer(p)
+		longer := s.longerSide(p)
 		if longer <= most {
 			return
 		}
@@ -163,31 +163,31 @@ func (s *sizes) limit(p Params) {
 		}
 		s.sx, s.sy = math.Max(s.sx*by, 1/float64(s.areaW)), math.Max(s.sy*by, 1/float64(s.areaH))
 		s.dpr *= by
-		s.measure(p)
+		s.applyFactors(p)
 	}
 	// A canvas some pixels small does not follow its factors that finely.
-	pad := s.padding(p.Padding)
+	pad := s.scaledPadding(p.Padding)
 	w, h := max(1, most-pad.Left-pad.Right), max(1, most-pad.Top-pad.Bottom)
-	boxW, boxH := s.box()
+	boxW, boxH := s.croppedSize()
 	s.cropW, s.cropH = min(boxW, w), min(boxH, h)
 	s.targetW, s.targetH = min(s.targetW, w), min(s.targetH, h)
 	s.ratioW, s.ratioH = min(s.ratioW, w), min(s.ratioH, h)
 }
 
-// longer is the longer side of the result.
-func (s *sizes) longer(p Params) int {
-	w, h := s.box()
+// longerSide is the longer side of the result.
+func (s *sizes) longerSide(p Params) int {
+	w, h := s.croppedSize()
 	if p.Extend.On {
 		w, h = max(w, s.targetW), max(h, s.targetH)
 	}
 	if p.ExtendRatio.On {
 		w, h = max(w, s.ratioW), max(h, s.ratioH)
 	}
-	pad := s.padding(p.Padding)
+	pad := s.scaledPadding(p.Padding)
 	return max(w+pad.Left+pad.Right, h+pad.Top+pad.Bottom)
 }
 
-// scaled is at least a pixel.
-func scaled(side int, factor float64) int { return max(1, scaled0(side, factor)) }
+// scaledSide is at least a pixel.
+func scaledSide(side int, factor float64) int { return max(1, scaled0(side, factor)) }
 
 func scaled0(side int, factor float64) int { return int(math.Round(float64(side) * factor)) }

@@ -26,11 +26,11 @@ func (f Factor) Value() float64 {
 	return f.By
 }
 
-func (f Factor) text() string {
+func (f Factor) formatFactor() string {
 	if !f.On {
 		return ""
 	}
-	return number(f.By)
+	return formatNumber(f.By)
 }
 
 // maxFactor is where everything is black or white already.
@@ -45,7 +45,7 @@ func factorTo(f *Factor) func(string) error {
 
 func brightnessTo(to *int) func(string) error {
 	return func(s string) error {
-		v, err := decimal(s, -255, 255)
+		v, err := parseDecimal(s, -255, 255)
 		if err != nil || v != float64(int(v)) {
 			return errBrightness(s)
 		}
@@ -67,7 +67,7 @@ var adjustOption = Option{
 		Example: "w:160/a:20:1.2:1.5",
 	},
 	Set: func(p *Params, args []string) error {
-		return setters{brightnessTo(&p.Brightness), factorTo(&p.Contrast), factorTo(&p.Saturation)}.read(args)
+		return setters{brightnessTo(&p.Brightness), factorTo(&p.Contrast), factorTo(&p.Saturation)}.readArgs(args)
 	},
 }
 
@@ -93,7 +93,7 @@ var shiftOption = Option{
 		Example: "w:160/rgb:40:0:-40",
 	},
 	Set: func(p *Params, args []string) error {
-		return setters{brightnessTo(&p.Shift[0]), brightnessTo(&p.Shift[1]), brightnessTo(&p.Shift[2])}.read(args)
+		return setters{brightnessTo(&p.Shift[0]), brightnessTo(&p.Shift[1]), brightnessTo(&p.Shift[2])}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		if p.Shift == [3]int{} {
@@ -110,7 +110,7 @@ var contrastOption = Option{
 		Example: "w:160/co:1.6",
 	},
 	Set:  func(p *Params, args []string) error { return factorTo(&p.Contrast)(args[0]) },
-	Text: func(p Params) string { return p.Contrast.text() },
+	Text: func(p Params) string { return p.Contrast.formatFactor() },
 }
 
 var saturationOption = Option{
@@ -120,5 +120,5 @@ var saturationOption = Option{
 		Example: "w:160/sa:2",
 	},
 	Set:  func(p *Params, args []string) error { return factorTo(&p.Saturation)(args[0]) },
-	Text: func(p Params) string { return p.Saturation.text() },
+	Text: func(p Params) string { return p.Saturation.formatFactor() },
 }

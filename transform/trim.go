@@ -31,8 +31,8 @@ func (t Trim) normalize() Trim {
 	return t
 }
 
-// even makes borders equal: content is what lies inside of a picture of w by h.
-func (t Trim) even(content Rect, w, h int) Rect {
+// equalBorders makes borders equal: content is what lies inside of a picture of w by h.
+func (t Trim) equalBorders(content Rect, w, h int) Rect {
 	if t.EqualX {
 		content.Left, content.Width = evenSide(content.Left, content.Width, w)
 	}
@@ -69,14 +69,14 @@ var trimOption = Option{
 				return colorTo(&p.Trim.Color)(s)
 			},
 			boolTo(&p.Trim.EqualX), boolTo(&p.Trim.EqualY),
-		}.read(args)
+		}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		t := p.Trim
 		if !t.On {
 			return ""
 		}
-		s := number(t.Threshold)
+		s := formatNumber(t.Threshold)
 		if t.Given || t.Corner || t.EqualX || t.EqualY {
 			s += ":"
 			switch {
@@ -87,7 +87,7 @@ var trimOption = Option{
 			}
 		}
 		if t.EqualX || t.EqualY {
-			s += ":" + bit(t.EqualX) + ":" + bit(t.EqualY)
+			s += ":" + formatSwitch(t.EqualX) + ":" + formatSwitch(t.EqualY)
 		}
 		return s
 	},
@@ -104,5 +104,5 @@ func TrimWorkingSet(info Info, p Params) int64 {
 	opening, held := decodeBytes(info, g)
 	// Strips on their way through the comparison.
 	streaming := held + rowBytes(info, g) + rowsOut*float64(g.LoadWidth)*bandsLoaded(info)
-	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
+	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }

@@ -62,14 +62,14 @@ var watermarkOption = Option{
 			},
 			decimalTo(&m.Position.X, -maxOffset, maxOffset), decimalTo(&m.Position.Y, -maxOffset, maxOffset),
 			decimalTo(&m.Scale, 0, maxMarkScale),
-		}.read(args)
+		}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		m := p.Watermark
 		if !m.On() {
 			return ""
 		}
-		return number(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + number(m.Position.X) + ":" + number(m.Position.Y) + ":" + number(m.Scale)
+		return formatNumber(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + formatNumber(m.Position.X) + ":" + formatNumber(m.Position.Y) + ":" + formatNumber(m.Scale)
 	},
 	// Strips of both pictures as floats on their way through the blend. The
 	// mark itself is WatermarkWorkingSet's.
@@ -92,7 +92,7 @@ func WatermarkWorkingSet(mark Info, g Geometry, p Params) int64 {
 	opening, held := decodeBytes(mark, mg)
 	most := max(opening, held+rowBytes(mark, mg))
 	// Premultiplied floats on the way to its size, then four bytes a pixel.
-	return saturated(margin * (most + 4*float64(w)*float64(h) + 16*rowsOut*float64(max(w, mark.Width))))
+	return wholeMebibytes(margin * (most + 4*float64(w)*float64(h) + 16*rowsOut*float64(max(w, mark.Width))))
 }
 
 // MarkSize is the size at which a watermark is laid over a result.
@@ -111,9 +111,9 @@ func MarkSize(mark Info, g Geometry, p Params) (w, h int) {
 func PlaceMark(g Geometry, p Params, w, h int) (left, top, gapX, gapY int) {
 	pos := p.Watermark.Position
 	if pos.Anchor != Replicate {
-		left, top = pos.place(g.Width, g.Height, w, h, g.DPR, true)
+		left, top = pos.placeBox(g.Width, g.Height, w, h, g.DPR, true)
 		return left, top, 0, 0
 	}
-	gapX, gapY = max(0, offset(pos.X, g.Width, g.DPR)), max(0, offset(pos.Y, g.Height, g.DPR))
+	gapX, gapY = max(0, pixelOffset(pos.X, g.Width, g.DPR)), max(0, pixelOffset(pos.Y, g.Height, g.DPR))
 	return 0, 0, gapX, gapY
 }

@@ -36,7 +36,7 @@ const (
 func WorkingSet(info Info, g Geometry, out Params) int64 {
 	w := CostInput{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
-	streaming := held + rowBytes(w.Info, g)*w.depth() + w.heldBytes() + encodeBytes(w)
+	streaming := held + rowBytes(w.Info, g)*w.sampleBytes() + w.heldBytes() + encodeBytes(w)
 	if g.SmartCut || g.SmartCrop {
 		streaming += attention
 	}
@@ -45,7 +45,7 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 			streaming += extra(w)
 		}
 	}
-	return saturated(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
+	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
 }
 
 // ResultBytes estimates, from above for photographs, the bytes of an encoded
@@ -56,39 +56,39 @@ func ResultBytes(info Info, g Geometry, out Params) int64 {
 	if out.Format == PNG {
 		perPixel = 1.05 * w.resultBands()
 	}
-	return saturated(perPixel*float64(g.Width)*float64(g.Height) + metadataBytes(info)/3)
+	return wholeMebibytes(perPixel*float64(g.Width)*float64(g.Height) + metadataBytes(info)/3)
 }
 
-// depth is how many bytes a sample has on its way through the pipeline.
-func (w CostInput) depth() float64 {
+// sampleBytes is how many bytes a sample has on its way through the pipeline.
+func (w CostInput) sampleBytes() float64 {
 	if w.Out.Deep(w.Info) {
 		return 2
 	}
 	return 1
 }
 
-// bands are the bytes of a pixel on its way.
-func (w CostInput) bands() float64 {
+// pixelBytes are the bytes of a pixel on its way.
+func (w CostInput) pixelBytes() float64 {
 	bands := bandsLoaded(w.Info)
 	if w.Out.Monochrome.Intensity > 0 || w.Out.Watermark.On() || w.Out.Shift != [3]int{} {
 		bands = max(bands, 3)
 	}
-	return bands * w.depth()
+	return bands * w.sampleBytes()
 }
 
 // resultAlpha says whether the result has transparency.
 func (w CostInput) resultAlpha() bool {
-	if _, opaque := w.Out.Background.Under(w.Out.Format); !w.Out.Format.HasAlpha() || opaque && !w.Out.masks() {
+	if _, opaque := w.Out.Background.Under(w.Out.Format); !w.Out.Format.HasAlpha() || opaque && !w.Out.hasMask() {
 		return false
 	}
-	return w.Info.Alpha || w.Plan.Extends() || w.Out.masks()
+	return w.Info.Alpha || w.Plan.Extends() || w.Out.hasMask()
 }
 
 // resultBands are the bytes of a pixel of the result.
 func (w CostInput) resultBands() float64 {
-	bands := w.bands()
+	bands := w.pixelBytes()
 	if w.resultAlpha() && !w.Info.Alpha || w.Plan.Extends() {
-		bands += w.depth()
+		bands += w.sampleBytes()
 	}
 	return bands
 }
@@ -99,7 +99,7 @@ func (w CostInput) resultBands() float64 {
 func (w CostInput) heldBytes() float64 {
 	g, frame := w.Plan, Rect{}
 	blurs := w.Out.Blur > 0
-	behind := max(w.Out.effects()-1, 0)
+	behind := max(w.Out.neighbourEffects()-1, 0)
 	switch {
 	case g.SmartCut:
 		frame = g.Frame
@@ -107,18 +107,18 @@ func (w CostInput) heldBytes() float64 {
 		frame = Rect{Width: g.ScaledWidth, Height: g.ScaledHeight}
 	case g.Turns():
 		frame = g.Crop
-	case w.Out.looksAround():
+	case w.Out.readsNeighbours():
 		frame, blurs = g.Crop, false // it is the blur's, or there is none
 	}
 	if blurs {
 		behind++
 	}
 	px := float64(frame.Width)*float64(frame.Height) + float64(behind)*float64(g.Crop.Width)*float64(g.Crop.Height)
-	return px * w.bands()
+	return px * w.pixelBytes()
 }
 
-// effects counts those that read pixels beside the one they make.
-func (p Params) effects() (n int) {
+// neighbourEffects counts those that read pixels beside the one they make.
+func (p Params) neighbourEffects() (n int) {
 	for _, on := range []bool{p.Blur > 0, p.Sharpen > 0, p.Pixelate > 1} {
 		if on {
 			n++
@@ -127,13 +127,13 @@ func (p Params) effects() (n int) {
 	return n
 }
 
-// looksAround says whether an effect reads pixels beside the one it makes.
-func (p Params) looksAround() bool { return p.effects() > 0 }
+// readsNeighbours says whether an effect reads pixels beside the one it makes.
+func (p Params) readsNeighbours() bool { return p.neighbourEffects() > 0 }
 
-// blocks is what the operations of an effect hold of blocks of 128 pixels a
+// blockBytes is what the operations of an effect hold of blocks of 128 pixels a
 // side, which is all there is of a small picture: so much for each pixel, but
 // no more than most, in bytes.
-func (w CostInput) blocks(perPixel, most float64) float64 {
+func (w CostInput) blockBytes(perPixel, most float64) float64 {
 	return math.Min(perPixel*float64(w.Plan.Picture.Width)*float64(w.Plan.Picture.Height), most)
 }
 
@@ -149,16 +149,16 @@ func MappedOnly(info Info, g Geometry) int64 {
 		if info.Alpha && !info.Lossless {
 			b += 3 * px
 		}
-		return saturated(b)
+		return wholeMebibytes(b)
 	case AVIF:
-		return saturated(3 * px * depthBytes(info)) // 2.6 B/px were seen
+		return wholeMebibytes(3 * px * depthBytes(info)) // 2.6 B/px were seen
 	}
 	return 0
 }
 
-// saturated rounds up to whole mebibytes. A quarter of what an int64 holds is
+// wholeMebibytes rounds up to whole mebibytes. A quarter of what an int64 holds is
 // more than any machine has, and leaves room for adding two.
-func saturated(b float64) int64 {
+func wholeMebibytes(b float64) int64 {
 	const most = math.MaxInt64 / 4 / mib * mib
 	if b >= most {
 		return most
@@ -330,7 +330,7 @@ func encodeBytes(w CostInput) float64 {
 		if alpha {
 			b += 5
 		}
-		return 4*mib + px*b*w.depth()
+		return 4*mib + px*b*w.sampleBytes()
 	}
 }
 

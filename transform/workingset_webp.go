@@ -14,9 +14,9 @@ const (
 	alphaTile  = 9 << 10
 )
 
-// tiles is how many a picture is counted in. bits are the binary logarithm of a
+// tileCount is how many a picture is counted in. bits are the binary logarithm of a
 // tile's side to begin with (GetHistoBits).
-func tiles(width, height, bits int) float64 {
+func tileCount(width, height, bits int) float64 {
 	for bits = max(bits, smallestTile); ; bits++ {
 		n := ceilShift(width, bits) * ceilShift(height, bits)
 		if n <= mostTiles || bits >= largestTile {
@@ -45,20 +45,20 @@ func webpBytes(w CostInput, alpha bool) float64 {
 	}
 	if w.Out.WebP.Compression != Lossy {
 		// The picture, what predicts it, and chains of what was there before.
-		return 33*px + harder + colourTile*tiles(w.Plan.Width, w.Plan.Height, 7-method)
+		return 33*px + harder + colourTile*tileCount(w.Plan.Width, w.Plan.Height, 7-method)
 	}
 	b := webpPerPixel(alpha && w.Info.Alpha, w.Out.EffectiveQuality()) * px
 	switch {
 	case !alpha:
 		return b
 	case w.Info.Alpha:
-	case w.Out.masks():
+	case w.Out.hasMask():
 		b += 13 * px // an alpha of smooth edges
 	default:
 		b += 4 * px // of straight ones
 	}
 	// Alpha is a palette of its own, for which tiles begin larger.
-	return b + harder + alphaTile*tiles(w.Plan.Width, w.Plan.Height, 9-method)
+	return b + harder + alphaTile*tileCount(w.Plan.Width, w.Plan.Height, 9-method)
 }
 
 // webpPerPixel: the planes, and tokens in proportion to the detail. The figures

@@ -23,8 +23,8 @@ func Bombs(webp, progressive, avif []byte) []Bomb {
 
 const bombSide = 64
 
-// deflated is what zlib makes of n bytes that are all c.
-func deflated(n int, c byte) []byte {
+// deflatedRun is what zlib makes of n bytes that are all c.
+func deflatedRun(n int, c byte) []byte {
 	var b bytes.Buffer
 	w := zlib.NewWriter(&b)
 	block := bytes.Repeat([]byte{c}, 1<<20)
@@ -67,7 +67,7 @@ func pngBombs() []Bomb {
 		return slices.Concat(plain[:at], slices.Concat(chunks...), plain[at:])
 	}
 	const mib = 1 << 20
-	text := deflated(50*mib, 'a')
+	text := deflatedRun(50*mib, 'a')
 	zTXt := bytes.Repeat(pngChunk("zTXt", slices.Concat([]byte("Comment\x00\x00"), text)), 20)
 	iTXt := bytes.Repeat(pngChunk("iTXt", slices.Concat([]byte("Comment\x00\x01\x00\x00\x00"), text)), 20)
 	return []Bomb{
@@ -76,7 +76,7 @@ func pngBombs() []Bomb {
 		{"png/iTXt", before(iTXt), plain},
 		{"png/iTXt behind the data", behind(iTXt), plain},
 		{"png/XMP", before(pngChunk("iTXt", slices.Concat([]byte("XML:com.adobe.xmp\x00\x01\x00\x00\x00"), text))), plain},
-		{"png/iCCP", before(pngChunk("iCCP", slices.Concat([]byte("a\x00\x00"), deflated(500*mib, 0)))), plain},
+		{"png/iCCP", before(pngChunk("iCCP", slices.Concat([]byte("a\x00\x00"), deflatedRun(500*mib, 0)))), plain},
 		{"png/eXIf", before(pngChunk("eXIf", crowdedEXIF())), plain},
 		{"png/text chunks", before(bytes.Repeat(pngChunk("tEXt", []byte("a\x00b")), 300_000)), plain},
 		{"png/palettes", before(bytes.Repeat(pngChunk("sPLT", []byte("a\x00\x08")), 300_000)), plain},
@@ -181,7 +181,7 @@ func avifBombs(picture []byte) []Bomb {
 		{"avif/unknown items", few, plain},
 		{"avif/Exif", avifWithItem(picture, "Exif", exif), plain},
 		{"avif/XMP", avifWithItem(picture, "mime\x00application/rdf+xml\x00", xmp), plain},
-		{"avif/properties", avif(picture, 1, nil, slices.Repeat([][]byte{box("abcd", []byte{1})}, 120)...), plain},
+		{"avif/properties", buildAVIF(picture, 1, nil, slices.Repeat([][]byte{box("abcd", []byte{1})}, 120)...), plain},
 	}
 }
 

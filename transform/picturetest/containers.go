@@ -124,22 +124,22 @@ func av1Of(avif []byte) av1 {
 // and imir, ISO/IEC 23008-12 §6.5.10 and §6.5.12), and with a thumbnail, if
 // there is one. Both are AVIFs of one item without alpha.
 func AVIF(picture []byte, o int, thumbnail []byte) []byte {
-	return avif(picture, o, thumbnail)
+	return buildAVIF(picture, o, thumbnail)
 }
 
 // WithAVIFProfile lays a picture out anew, as AVIF does, with a profile.
 func WithAVIFProfile(picture, profile []byte) []byte {
-	return avif(picture, 1, nil, box("colr", []byte("prof"), profile))
+	return buildAVIF(picture, 1, nil, box("colr", []byte("prof"), profile))
 }
 
 // WithAVIFCode lays a picture out anew, as AVIF does, with the code points of
 // its primaries, transfer and matrix (nclx), and in full range.
 func WithAVIFCode(picture []byte, primaries, transfer, matrix int) []byte {
-	return avif(picture, 1, nil, box("colr", []byte("nclx"), be16(primaries, transfer, matrix), []byte{0x80}))
+	return buildAVIF(picture, 1, nil, box("colr", []byte("nclx"), be16(primaries, transfer, matrix), []byte{0x80}))
 }
 
-// avif gives the picture more properties.
-func avif(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
+// buildAVIF gives the picture more properties.
+func buildAVIF(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 	items := []av1{av1Of(picture)}
 	if thumbnail != nil {
 		items = append(items, av1Of(thumbnail))

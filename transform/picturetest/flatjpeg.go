@@ -44,15 +44,15 @@ func FlatJPEG(side, adobe int, ids byte, samples ...byte) []byte {
 			for m := max(diff, -diff); m > 0; m >>= 1 {
 				size++
 			}
-			w.add(size, 4)
+			w.appendBits(size, 4)
 			if diff < 0 {
 				diff += 1<<size - 1
 			}
-			w.add(diff, size)
-			w.add(0, 1)
+			w.appendBits(diff, size)
+			w.appendBits(0, 1)
 		}
 	}
-	w.add(0x7f, 7)
+	w.appendBits(0x7f, 7)
 	return append(append(b, w.out...), 0xff, 0xd9)
 }
 
@@ -63,7 +63,7 @@ type jpegBits struct {
 	count int
 }
 
-func (w *jpegBits) add(value, size int) {
+func (w *jpegBits) appendBits(value, size int) {
 	w.acc = w.acc<<size | uint32(value)
 	for w.count += size; w.count >= 8; w.count -= 8 {
 		c := byte(w.acc >> (w.count - 8))

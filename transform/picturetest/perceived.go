@@ -14,40 +14,40 @@ func Perceived(a, b image.Image) float64 {
 	if a.Bounds().Size() != b.Bounds().Size() {
 		return math.Inf(1)
 	}
-	la, lb := seen(a), seen(b)
+	la, lb := linearLight(a), linearLight(b)
 	w, h := a.Bounds().Dx(), a.Bounds().Dy()
 	var sum float64
 	for y := range h {
 		for x := range w {
-			p, q := lab(blurred(la, w, h, x, y)), lab(blurred(lb, w, h, x, y))
+			p, q := toLab(neighbourMean(la, w, h, x, y)), toLab(neighbourMean(lb, w, h, x, y))
 			sum += math.Sqrt((p[0]-q[0])*(p[0]-q[0]) + (p[1]-q[1])*(p[1]-q[1]) + (p[2]-q[2])*(p[2]-q[2]))
 		}
 	}
 	return sum / float64(w*h)
 }
 
-// seen is light: linear red, green and blue of every pixel over mid-grey.
-func seen(m image.Image) [][3]float64 {
+// linearLight is light: linear red, green and blue of every pixel over mid-grey.
+func linearLight(m image.Image) [][3]float64 {
 	var out [][3]float64
 	b := m.Bounds()
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			r, g, bl, a := m.At(x, y).RGBA()
 			under := float64(0xffff-a) / 0xffff * 0.5
-			out = append(out, [3]float64{linear(float64(r)/0xffff + under), linear(float64(g)/0xffff + under), linear(float64(bl)/0xffff + under)})
+			out = append(out, [3]float64{toLinear(float64(r)/0xffff + under), toLinear(float64(g)/0xffff + under), toLinear(float64(bl)/0xffff + under)})
 		}
 	}
 	return out
 }
 
-func linear(v float64) float64 {
+func toLinear(v float64) float64 {
 	if v <= 0.04045 {
 		return v / 12.92
 	}
 	return math.Pow((v+0.055)/1.055, 2.4)
 }
 
-func blurred(m [][3]float64, w, h, x, y int) (c [3]float64) {
+func neighbourMean(m [][3]float64, w, h, x, y int) (c [3]float64) {
 	n := 0.0
 	for j := max(0, y-1); j <= min(h-1, y+1); j++ {
 		for i := max(0, x-1); i <= min(w-1, x+1); i++ {
@@ -63,7 +63,7 @@ func blurred(m [][3]float64, w, h, x, y int) (c [3]float64) {
 	return c
 }
 
-func lab(c [3]float64) [3]float64 {
+func toLab(c [3]float64) [3]float64 {
 	f := func(t float64) float64 {
 		if t > 216.0/24389 {
 			return math.Cbrt(t)

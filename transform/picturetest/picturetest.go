@@ -21,8 +21,8 @@ func Photo(w, h int, seed uint64) *image.YCbCr {
 	m := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
 	// The picture is a sum of products of one-dimensional tables, which makes
 	// thirty megapixels in a second where a function per pixel takes ten.
-	coarse, fine := tables(w, seed), tables(w, seed+1)
-	rows, texture := tables(h, seed+2), tables(h, seed+3)
+	coarse, fine := waveTables(w, seed), waveTables(w, seed+1)
+	rows, texture := waveTables(h, seed+2), waveTables(h, seed+3)
 	grain := seed*0x9e3779b97f4a7c15 | 1
 	for y := range h {
 		line := m.Y[y*m.YStride : y*m.YStride+w]
@@ -45,9 +45,9 @@ func Photo(w, h int, seed uint64) *image.YCbCr {
 	return m
 }
 
-// tables gives n values of about -100 to 100: waves of several lengths with a
+// waveTables gives n values of about -100 to 100: waves of several lengths with a
 // hard edge now and then.
-func tables(n int, seed uint64) []int {
+func waveTables(n int, seed uint64) []int {
 	out := make([]int, n)
 	phase := float64(seed%97) / 7
 	for i := range out {
@@ -149,9 +149,9 @@ func WithOrientation(jpg []byte, o int) []byte {
 	return append(append(append([]byte{}, jpg[:2]...), app1...), jpg[2:]...)
 }
 
-// stored says where a pixel of the upright picture, w by h, is stored when
+// storedPlace says where a pixel of the upright picture, w by h, is stored when
 // EXIF says orientation o.
-func stored(o, x, y, w, h int) (int, int) {
+func storedPlace(o, x, y, w, h int) (int, int) {
 	switch o {
 	case 2:
 		return w - 1 - x, y
@@ -182,7 +182,7 @@ func Stored(m image.Image, o int) image.Image {
 	out := image.NewRGBA(image.Rect(0, 0, sw, sh))
 	for y := range h {
 		for x := range w {
-			sx, sy := stored(o, x, y, w, h)
+			sx, sy := storedPlace(o, x, y, w, h)
 			out.Set(sx, sy, m.At(m.Bounds().Min.X+x, m.Bounds().Min.Y+y))
 		}
 	}

@@ -50,7 +50,7 @@ func profileTags(space string) (pcs string, tags map[string][]byte) {
 		pcs, tags = "XYZ ", map[string][]byte{
 			"rXYZ": iccXYZ(0.1430804, 0.0606169, 0.7141733), "gXYZ": iccXYZ(0.3850649, 0.7168786, 0.0971045),
 			"bXYZ": iccXYZ(0.4360747, 0.2225045, 0.0139322),
-			"rTRC": iccCurve(linear), "gTRC": iccCurve(linear), "bTRC": iccCurve(linear),
+			"rTRC": iccCurve(toLinear), "gTRC": iccCurve(toLinear), "bTRC": iccCurve(toLinear),
 		}
 	}
 	tags["wtpt"] = iccXYZ(0.9642, 1, 0.8249)

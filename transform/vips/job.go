@@ -18,13 +18,13 @@ import (
 func newJob(source []byte, task transform.Job, p transform.Params) (job C.PictorJob, free func(), err error) {
 	info := task.Info
 	g := transform.NewGeometry(info, p)
-	job.source = file(source, info, p)
+	job.source = newSource(source, info, p)
 	job.source.shrink, job.source.scale = C.int(g.Shrink), C.double(g.Scale)
-	job.keep_profile, job.deep = flag(p.KeepProfile && p.Format.HasProfile()), flag(p.Deep(info))
-	geometry(&job, g)
-	effects(&job, p)
-	canvas(&job, g, p)
-	encoder(&job, p)
+	job.keep_profile, job.deep = cBool(p.KeepProfile && p.Format.HasProfile()), cBool(p.Deep(info))
+	setGeometry(&job, g)
+	setEffects(&job, p)
+	setCanvas(&job, g, p)
+	setEncoder(&job, p)
 	closeMark := func() {}
 	if p.Watermark.On() && task.Watermark != nil {
 		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, container.Needed{})
@@ -32,43 +32,43 @@ func newJob(source []byte, task transform.Job, p transform.Params) (job C.Pictor
 			return job, nil, err
 		}
 		closeMark = mark.close
-		watermark(&job, mark.b, task.WatermarkInfo, g, p)
+		setWatermark(&job, mark.b, task.WatermarkInfo, g, p)
 	}
-	job.keep_metadata, job.keep_copyright = flag(p.KeepMetadata), flag(!p.DropCopyright)
+	job.keep_metadata, job.keep_copyright = cBool(p.KeepMetadata), cBool(!p.DropCopyright)
 	// An AVIF is turned by its container: its EXIF and XMP are no longer true once it is decoded.
-	job.turned = flag(g.Turns() || p.TurnsUpright(info) || info.Format == transform.AVIF)
+	job.turned = cBool(g.Turns() || p.TurnsUpright(info) || info.Format == transform.AVIF)
 	unneeded := func() {}
 	switch {
 	case info.AncillaryBytes == 0:
 	case p.KeepMetadata && job.turned != 0:
-		unneeded = rewritten(&job, container.UprightXMP, func([]byte) []byte { return nil })
+		unneeded = rewriteMetadata(&job, container.UprightXMP, func([]byte) []byte { return nil })
 	case !p.KeepMetadata && !p.DropCopyright:
-		unneeded = rewritten(&job, container.CopyrightXMP, container.CopyrightIPTC)
+		unneeded = rewriteMetadata(&job, container.CopyrightXMP, container.CopyrightIPTC)
 	}
 	return job, func() { unneeded(); closeMark() }, nil
 }
 
-func flag(b bool) C.int {
+func cBool(b bool) C.int {
 	if b {
 		return 1
 	}
 	return 0
 }
 
-func rect(r transform.Rect) C.PictorRect {
+func cRect(r transform.Rect) C.PictorRect {
 	return C.PictorRect{C.int(r.Left), C.int(r.Top), C.int(r.Width), C.int(r.Height)}
 }
 
-// file is a file at its full size, or the thumbnail in it.
-func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
+// newSource is a file at its full size, or the thumbnail in it.
+func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 	used := info.Used(p)
 	source := C.PictorSource{
 		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
 		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
-		thumbnail: flag(used != info),
-		bits:      C.int(max(info.Bits, 8)), grey: flag(info.Format == transform.AVIF && !info.Colour()),
-		narrow: flag(info.NarrowGrey && !widensGrey()), premultiplied: flag(info.Premultiplied),
-		partial: flag(info.Partial), frame: rect(info.Frame),
+		thumbnail: cBool(used != info),
+		bits:      C.int(max(info.Bits, 8)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
+		narrow: cBool(info.NarrowGrey && !widensGrey()), premultiplied: cBool(info.Premultiplied),
+		partial: cBool(info.Partial), frame: cRect(info.Frame),
 	}
 	// Decoders of AVIF give colour, even of grey.
 	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
@@ -76,15 +76,15 @@ func file(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 	return source
 }
 
-func geometry(job *C.PictorJob, g transform.Geometry) {
-	job.cuts, job.smart_cut = flag(g.Cuts()), flag(g.SmartCut)
-	job.frame, job.cut = rect(g.Frame), rect(g.Cut)
+func setGeometry(job *C.PictorJob, g transform.Geometry) {
+	job.cuts, job.smart_cut = cBool(g.Cuts()), cBool(g.SmartCut)
+	job.frame, job.cut = cRect(g.Frame), cRect(g.Cut)
 	job.scaled_width, job.scaled_height = C.int(g.ScaledWidth), C.int(g.ScaledHeight)
-	job.smart_crop, job.crop = flag(g.SmartCrop), rect(g.Crop)
-	job.angle, job.flip = C.int(g.Angle), flag(g.Flip)
+	job.smart_crop, job.crop = cBool(g.SmartCrop), cRect(g.Crop)
+	job.angle, job.flip = C.int(g.Angle), cBool(g.Flip)
 }
 
-func effects(job *C.PictorJob, p transform.Params) {
+func setEffects(job *C.PictorJob, p transform.Params) {
 	job.contrast = C.double(p.Contrast.Value())
 	for i, v := range p.Shift {
 		job.lift[i] = C.double(p.Brightness + v)
@@ -96,10 +96,10 @@ func effects(job *C.PictorJob, p transform.Params) {
 	job.blur, job.sharpen, job.pixelate = C.double(p.Blur), C.double(p.Sharpen), C.int(p.Pixelate)
 }
 
-func canvas(job *C.PictorJob, g transform.Geometry, p transform.Params) {
-	job.width, job.height, job.picture = C.int(g.Width), C.int(g.Height), rect(g.Picture)
+func setCanvas(job *C.PictorJob, g transform.Geometry, p transform.Params) {
+	job.width, job.height, job.picture = C.int(g.Width), C.int(g.Height), cRect(g.Picture)
 	colour, opaque := p.Background.Under(p.Format)
-	job.has_background, job.opaque = flag(p.Background.On || opaque), flag(opaque)
+	job.has_background, job.opaque = cBool(p.Background.On || opaque), cBool(opaque)
 	for i, v := range colour {
 		job.background[i] = C.double(v)
 	}
@@ -110,42 +110,42 @@ func canvas(job *C.PictorJob, g transform.Geometry, p transform.Params) {
 	job.radius, job.mask = C.double(transform.CornerRadius(g, p)), C.int(p.Mask)
 }
 
-func watermark(job *C.PictorJob, mark []byte, info transform.Info, g transform.Geometry, p transform.Params) {
-	job.mark = file(mark, info, transform.Params{})
+func setWatermark(job *C.PictorJob, mark []byte, info transform.Info, g transform.Geometry, p transform.Params) {
+	job.mark = newSource(mark, info, transform.Params{})
 	w, h := transform.MarkSize(info, g, p)
 	left, top, gapX, gapY := transform.PlaceMark(g, p, w, h)
 	job.mark_opacity = C.double(p.Watermark.Opacity)
 	job.mark_width, job.mark_height, job.mark_left, job.mark_top = C.int(w), C.int(h), C.int(left), C.int(top)
-	job.mark_replicate = flag(p.Watermark.Position.Anchor == transform.Replicate)
+	job.mark_replicate = cBool(p.Watermark.Position.Anchor == transform.Replicate)
 	job.mark_gap_x, job.mark_gap_y = C.int(gapX), C.int(gapY)
 }
 
-// encoder sets what the format's own encoder is told.
-func encoder(job *C.PictorJob, p transform.Params) {
+// setEncoder sets what the format's own encoder is told.
+func setEncoder(job *C.PictorJob, p transform.Params) {
 	job.format, job.quality = C.int(p.Format), C.int(p.EffectiveQuality())
 	if p.Squeezes() {
 		job.max_bytes, job.least_quality = C.size_t(p.MaxBytes), transform.LeastQuality
 	}
 	switch p.Format {
 	case transform.JPEG:
-		job.interlaced, job.full_chroma = flag(p.JPEG.Progressive), flag(p.JPEG.FullChroma)
+		job.interlaced, job.full_chroma = cBool(p.JPEG.Progressive), cBool(p.JPEG.FullChroma)
 	case transform.PNG:
-		job.interlaced, job.effort = flag(p.PNG.Interlaced), C.int(p.PNG.Level())
+		job.interlaced, job.effort = cBool(p.PNG.Interlaced), C.int(p.PNG.Level())
 		if p.PNG.Palette {
 			job.palette_bits = C.int(p.PNG.PaletteBits())
 		}
 	case transform.WebP:
-		job.compression, job.smart_subsample = C.int(p.WebP.Compression), flag(p.WebP.SmartSubsample)
+		job.compression, job.smart_subsample = C.int(p.WebP.Compression), cBool(p.WebP.SmartSubsample)
 		job.preset, job.effort = C.int(p.WebP.Preset), C.int(p.WebP.Method())
 	case transform.AVIF:
-		job.effort, job.lossless = C.int(p.AVIF.Speed()), flag(p.AVIF.Lossless)
-		job.half_chroma, job.full_chroma = flag(p.AVIF.Subsampling == transform.SubsampleOn), flag(p.AVIF.Subsampling == transform.SubsampleOff)
+		job.effort, job.lossless = C.int(p.AVIF.Speed()), cBool(p.AVIF.Lossless)
+		job.half_chroma, job.full_chroma = cBool(p.AVIF.Subsampling == transform.SubsampleOn), cBool(p.AVIF.Subsampling == transform.SubsampleOff)
 	}
 }
 
-// rewritten puts into the job what takes the place of the source's XMP and
+// rewriteMetadata puts into the job what takes the place of the source's XMP and
 // IPTC. A source that does not even open fails in the run.
-func rewritten(job *C.PictorJob, newXMP, newIPTC func([]byte) []byte) (free func()) {
+func rewriteMetadata(job *C.PictorJob, newXMP, newIPTC func([]byte) []byte) (free func()) {
 	var xmp, iptc unsafe.Pointer
 	var xmpSize, iptcSize C.size_t
 	if C.pictor_copy_metadata(&job.source, &xmp, &xmpSize, &iptc, &iptcSize) != C.PICTOR_OK {

@@ -25,12 +25,12 @@ func (e *Engine) Probe() transform.Capabilities {
 		return c // writing to memory does not fail
 	}
 	for _, f := range transform.Formats {
-		body, ok := e.try(first.Bytes(), transform.PNG, f)
+		body, ok := e.convertsFormat(first.Bytes(), transform.PNG, f)
 		if !ok {
 			continue
 		}
 		c.Save = append(c.Save, f)
-		if _, ok = e.try(body, f, transform.PNG); ok {
+		if _, ok = e.convertsFormat(body, f, transform.PNG); ok {
 			c.Load = append(c.Load, f)
 		}
 	}
@@ -42,8 +42,8 @@ var bimgTypes = map[transform.Format]bimg.ImageType{
 	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF,
 }
 
-// try turns a picture of probeSide from one format into another.
-func (e *Engine) try(body []byte, from, to transform.Format) ([]byte, bool) {
+// convertsFormat turns a picture of probeSide from one format into another.
+func (e *Engine) convertsFormat(body []byte, from, to transform.Format) ([]byte, bool) {
 	if !bimg.IsImageTypeSupportedByVips(bimgTypes[from]).Load || !bimg.IsImageTypeSupportedByVips(bimgTypes[to]).Save {
 		return nil, false
 	}

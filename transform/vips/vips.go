@@ -62,8 +62,8 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := source.try(func(b []byte) error {
-			return e.output(b, job, p, func(p transform.Picture) error { return deliver(i, p) })
+		err := source.withRepair(func(b []byte) error {
+			return e.runOutput(b, job, p, func(p transform.Picture) error { return deliver(i, p) })
 		})
 		if err != nil {
 			return err
@@ -72,8 +72,8 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 	return nil
 }
 
-// output does one result of a job.
-func (e *Engine) output(source []byte, task transform.Job, p transform.Params, deliver func(transform.Picture) error) error {
+// runOutput does one result of a job.
+func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params, deliver func(transform.Picture) error) error {
 	// libvips keeps state by thread; a goroutine that moved would leave it behind.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -88,7 +88,7 @@ func (e *Engine) output(source []byte, task transform.Job, p transform.Params, d
 	status := C.pictor_run(&job, &result)
 	runtime.KeepAlive(source)
 	if status != C.PICTOR_OK {
-		return failure(status)
+		return errorOf(status)
 	}
 	defer C.g_free(C.gpointer(result.body))
 	body := unsafe.Slice((*byte)(result.body), int(result.size))
@@ -110,7 +110,7 @@ func (e *Engine) FindTrim(_ context.Context, job transform.Job) (transform.Rect,
 	}
 	defer func() { source.close() }()
 	var content transform.Rect
-	err = source.try(func(b []byte) (err error) {
+	err = source.withRepair(func(b []byte) (err error) {
 		content, err = e.findTrim(b, job)
 		return err
 	})
@@ -122,7 +122,7 @@ func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, err
 	defer runtime.UnlockOSThread()
 	defer C.vips_thread_shutdown()
 	trim := job.Outputs[0].Trim
-	c := C.PictorJob{source: file(source, job.Info, job.Outputs[0])}
+	c := C.PictorJob{source: newSource(source, job.Info, job.Outputs[0])}
 	var colour *C.double
 	var border [3]C.double
 	if trim.Given {
@@ -132,10 +132,10 @@ func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, err
 		colour = &border[0]
 	}
 	var found C.PictorRect
-	status := C.pictor_find_trim(&c, C.double(trim.Threshold), colour, flag(trim.Corner), &found)
+	status := C.pictor_find_trim(&c, C.double(trim.Threshold), colour, cBool(trim.Corner), &found)
 	runtime.KeepAlive(source)
 	if status != C.PICTOR_OK {
-		return transform.Rect{}, failure(status)
+		return transform.Rect{}, errorOf(status)
 	}
 	content := transform.Rect{Left: int(found.left), Top: int(found.top), Width: int(found.width), Height: int(found.height)}
 	if content.Width == 0 || content.Height == 0 {
@@ -150,9 +150,9 @@ var errBroken = fmt.Errorf("%w: the image data cannot be decoded", transform.Err
 // errInternal is a mistake of ours, not of the picture.
 var errInternal = errors.New("no such step in the pipeline")
 
-// failure makes the error of a status. libvips' own text goes with it for the
+// errorOf makes the error of a status. libvips' own text goes with it for the
 // log; it is no secret, but it helps nobody who asked for a picture.
-func failure(status C.int) error {
+func errorOf(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
 	if outOfMemory(detail) {
