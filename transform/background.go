@@ -80,8 +80,8 @@ func setBackground(p *Params, args []string) error {
 var backgroundAlphaOption = Option{
 	Usage: Usage{
 		Names: []string{"background_alpha", "bga"}, Args: "alpha", Most: 1, Default: "1",
-		Text: "Opacity of `background`, 0 to 1. Without `background` it does nothing. In a format without transparency " +
-			"the background is always opaque.",
+		Text: "Opacity of `background`, 0 to 1. Without `background` it does nothing. In a format without " +
+			"transparency the background is always opaque.",
 		Example: "w:120/pd:12/bg:d08050/bga:0.4",
 	},
 	Set: func(p *Params, args []string) error {

@@ -18,7 +18,8 @@ var blurOption = Option{
 		if w.Out.Blur == 0 {
 			return 0
 		}
-		b := 1.5 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) * w.pixelBytes()
+		b := 1.5 * math.Min(4*w.Out.Blur+rowsOut, float64(w.Plan.Picture.Height)) * float64(w.Plan.Picture.Width) *
+			w.pixelBytes()
 		if w.Info.Alpha {
 			return b + w.blockBytes(100, 1.5*mib)
 		}

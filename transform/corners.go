@@ -6,8 +6,8 @@ var roundCornersOption = Option{
 	Usage: Usage{
 		Names: []string{"round_corners", "rc"}, Args: "radius", Most: 1, Default: "0",
 		Text: "Rounds the corners of the result, padding included. A radius of 1 or more is in pixels and is " +
-			"multiplied by `dpr`. A radius below 1 is a fraction of the shorter side. The corners are transparent. In a " +
-			"format without transparency they have the colour of `background`, or are white.",
+			"multiplied by `dpr`. A radius below 1 is a fraction of the shorter side. The corners are transparent. " +
+			"In a format without transparency they have the colour of `background`, or are white.",
 		Example: "rs:fill:160:120/rc:24",
 	},
 	Set:        func(p *Params, args []string) error { return decimalTo(&p.Radius, 0, MaxDimension)(args[0]) },
@@ -35,8 +35,8 @@ func (m Mask) String() string { return nameOf(masks, int(m)) }
 var maskOption = Option{
 	Usage: Usage{
 		Names: []string{"mask", "mk"}, Args: "shape", Most: 1, Default: "`none`",
-		Text: "Cuts the result to the largest centred `circle`, or to an `ellipse` that touches all sides. The rest is " +
-			"treated as in `round_corners`.",
+		Text: "Cuts the result to the largest centred `circle`, or to an `ellipse` that touches all sides. The rest " +
+			"is treated as in `round_corners`.",
 		Example: "rs:fill:120:120/mk:circle",
 	},
 	Set: func(p *Params, args []string) error { return wordTo(&p.Mask, masks)(args[0]) },

@@ -71,14 +71,15 @@ func clampSide(v float64, side int) int { return int(math.Max(1, math.Min(v, flo
 var cropOption = Option{
 	Usage: Usage{
 		Names: []string{"crop", "c"}, Args: "width:height:gravity:x:y", Most: 5, Default: "the whole source",
-		Text: "Cuts an area out of the source before the resize. A width or height of 1 or more is in pixels, below 1 " +
-			"it is a fraction of the source, and 0 means all of it. Without its own gravity, the area is placed by " +
+		Text: "Cuts an area out of the source before the resize. A width or height of 1 or more is in pixels, below " +
+			"1 it is a fraction of the source, and 0 means all of it. Without its own gravity, the area is placed by " +
 			"[`gravity`](#gravity).",
 		Example: "c:0.5:0.5:nowe/w:160",
 	},
 	Set: func(p *Params, args []string) error {
 		c := &p.Crop
-		if err := (setters{decimalTo(&c.Width, 0, MaxDimension), decimalTo(&c.Height, 0, MaxDimension)}).readArgs(args[:min(2, len(args))]); err != nil {
+		sides := setters{decimalTo(&c.Width, 0, MaxDimension), decimalTo(&c.Height, 0, MaxDimension)}
+		if err := sides.readArgs(args[:min(2, len(args))]); err != nil {
 			return err
 		}
 		if len(args) < 3 || args[2] == "" {
@@ -108,8 +109,8 @@ var cropRatioOption = Option{
 	Usage: Usage{
 		Names: []string{"crop_aspect_ratio", "car", "crop_ar"}, Args: "ratio:enlarge", Most: 2, Default: "none",
 		Text: "Aspect ratio of the cropped area: width divided by height, up to 65535. Without `crop` it applies to " +
-			"the whole source. The area is made smaller. With `enlarge` 1 it is made larger instead, up to the edges of " +
-			"the source.",
+			"the whole source. The area is made smaller. With `enlarge` 1 it is made larger instead, up to the edges " +
+			"of the source.",
 		Example: "car:1/w:120",
 	},
 	Set: func(p *Params, args []string) error {

@@ -50,7 +50,8 @@ type PNGOptions struct {
 
 var pngOption = Option{
 	Usage: Usage{
-		Names: []string{"png_options", "pngo"}, Args: "interlaced:quantize:colors:effort", Most: 4, Default: "0:0:256:6",
+		Names: []string{"png_options", "pngo"}, Args: "interlaced:quantize:colors:effort", Most: 4,
+		Default: "0:0:256:6",
 		Text: "Settings of the PNG encoder.\n\n" +
 			"- `interlaced`: 1 writes an interlaced PNG (Adam7).\n" +
 			"- `quantize`: 1 reduces the image to a palette.\n" +
@@ -59,7 +60,9 @@ var pngOption = Option{
 		Example: "w:160/f:png/pngo:0:1:8",
 	},
 	Set: func(p *Params, args []string) error {
-		if err := (setters{boolTo(&p.PNG.Interlaced), boolTo(&p.PNG.Palette), wholeTo(&p.PNG.Colors, 256), wholeTo(&p.PNG.Effort, 9)}).readArgs(args); err != nil {
+		o := &p.PNG
+		fields := setters{boolTo(&o.Interlaced), boolTo(&o.Palette), wholeTo(&o.Colors, 256), wholeTo(&o.Effort, 9)}
+		if err := fields.readArgs(args); err != nil {
 			return err
 		}
 		if p.PNG.Colors == 1 {
@@ -137,7 +140,8 @@ const defaultWebPEffort = 4
 
 var webpOption = Option{
 	Usage: Usage{
-		Names: []string{"webp_options", "webpo"}, Args: "compression:smart_subsample:preset:effort", Most: 4, Default: "lossy:0:default:4",
+		Names: []string{"webp_options", "webpo"}, Args: "compression:smart_subsample:preset:effort", Most: 4,
+		Default: "lossy:0:default:4",
 		Text: "Settings of the WebP encoder.\n\n" +
 			"- `compression`: `lossy`, `near_lossless` or `lossless`.\n" +
 			"- `smart_subsample`: 1 gives sharper colour edges and takes more time.\n" +
@@ -146,14 +150,16 @@ var webpOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.WebP
-		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets), effortTo(&o.Effort, 6, defaultWebPEffort)}.readArgs(args)
+		return setters{wordTo(&o.Compression, compressions), boolTo(&o.SmartSubsample), wordTo(&o.Preset, presets),
+			effortTo(&o.Effort, 6, defaultWebPEffort)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		o := p.WebP
 		if o == (WebPOptions{}) {
 			return ""
 		}
-		s := nameOf(compressions, int(o.Compression)) + ":" + formatSwitch(o.SmartSubsample) + ":" + nameOf(presets, int(o.Preset))
+		s := nameOf(compressions, int(o.Compression)) + ":" + formatSwitch(o.SmartSubsample) + ":" +
+			nameOf(presets, int(o.Preset))
 		if o.Effort > 0 {
 			s += ":" + fmt.Sprint(o.Effort-1)
 		}
@@ -202,7 +208,8 @@ var avifOption = Option{
 	},
 	Set: func(p *Params, args []string) error {
 		o := &p.AVIF
-		return setters{wordTo(&o.Subsampling, subsamplings), effortTo(&o.Effort, 9, defaultAVIFEffort), boolTo(&o.Lossless)}.readArgs(args)
+		return setters{wordTo(&o.Subsampling, subsamplings), effortTo(&o.Effort, 9, defaultAVIFEffort),
+			boolTo(&o.Lossless)}.readArgs(args)
 	},
 	Text: func(p Params) string {
 		o := p.AVIF

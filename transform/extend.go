@@ -48,8 +48,9 @@ var extendOption = Option{
 	Usage: Usage{
 		Names: []string{"extend", "ex"}, Args: "switch:gravity:x:y", Most: 4, Default: "0",
 		Text: "1 places a result that is smaller than `width` and `height` on a canvas of that size. `gravity`, `x` " +
-			"and `y` are its place on the canvas, as in [`gravity`](#gravity) but without `sm`. The canvas has the colour " +
-			"of `background`. Without `background` it is transparent, or white if the format has no transparency.",
+			"and `y` are its place on the canvas, as in [`gravity`](#gravity) but without `sm`. The canvas has the " +
+			"colour of `background`. Without `background` it is transparent, or white if the format has no " +
+			"transparency.",
 		Example: "s:160:160/ex:1:no/bg:446688",
 	},
 	Set:  func(p *Params, args []string) error { return setExtend(&p.Extend, args) },

@@ -70,7 +70,8 @@ func NewGeometry(info Info, p Params) Geometry {
 		srcW, srcH = srcH, srcW
 	}
 	s := newSizes(srcW, srcH, p)
-	g := Geometry{Shrink: 1, Scale: 1, Angle: all.angle, Flip: all.flip, DPR: s.dpr, ScaledWidth: s.scaledW, ScaledHeight: s.scaledH}
+	g := Geometry{Shrink: 1, Scale: 1, Angle: all.angle, Flip: all.flip, DPR: s.dpr,
+		ScaledWidth: s.scaledW, ScaledHeight: s.scaledH}
 	if all.swapsSides() {
 		g.ScaledWidth, g.ScaledHeight = s.scaledH, s.scaledW
 	}

@@ -169,9 +169,9 @@ var gravityOption = Option{
 	Usage: Usage{
 		Names: []string{"gravity", "g"}, Args: "type:x:y", Most: 3, Default: "`ce`",
 		Text: "The part of the image that `fill` and `crop` keep.\n\n" +
-			"- `ce` (centre), `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe` (edges and corners). `x` and `y` are " +
-			"offsets towards the centre; for `ce` to the right and down. A value of 1 or more is in pixels and, " +
-			"except in `crop`, is multiplied by `dpr`. A value below 1 is a fraction of the side.\n" +
+			"- `ce` (centre), `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe` (edges and corners). `x` and " +
+			"`y` are offsets towards the centre; for `ce` to the right and down. A value of 1 or more is in pixels " +
+			"and, except in `crop`, is multiplied by `dpr`. A value below 1 is a fraction of the side.\n" +
 			"- `fp:x:y`: a focal point, both from 0 to 1.\n" +
 			"- `sm`: smart, the most eye-catching part.",
 		Example: "rs:fill:160:160/g:ea",

@@ -41,18 +41,22 @@ const maxWebPFrames = 10_000
 // CheckSource refuses a source by its header; the error wraps ErrLimit.
 func (l Limits) CheckSource(info Info) error {
 	if max(info.Width, info.Height) > maxCoordinate {
-		return fmt.Errorf("%w: the source is %dx%d; at most %d pixels per side are supported", ErrLimit, info.Width, info.Height, maxCoordinate)
+		return fmt.Errorf("%w: the source is %dx%d; at most %d pixels per side are supported",
+			ErrLimit, info.Width, info.Height, maxCoordinate)
 	}
 	if l.MaxPixels > 0 && info.Pixels() > l.MaxPixels {
-		return fmt.Errorf("%w: the source is %dx%d, which is %.1f megapixels; at most %.1f are allowed (--max-source-pixels)",
+		return fmt.Errorf("%w: the source is %dx%d, which is %.1f megapixels; "+
+			"at most %.1f are allowed (--max-source-pixels)",
 			ErrLimit, info.Width, info.Height, float64(info.Pixels())/1e6, float64(l.MaxPixels)/1e6)
 	}
 	if l.MaxFramePixels > 0 && info.Frames > 1 && info.Pixels() > l.MaxFramePixels {
-		return fmt.Errorf("%w: a frame of the source has %.1f megapixels; max_animation_frame_resolution in the URL allows %.1f",
+		return fmt.Errorf("%w: a frame of the source has %.1f megapixels; "+
+			"max_animation_frame_resolution in the URL allows %.1f",
 			ErrLimit, float64(info.Pixels())/1e6, float64(l.MaxFramePixels)/1e6)
 	}
 	if info.Format == WebP && info.Frames > maxWebPFrames {
-		return fmt.Errorf("%w: the source is a WebP of %d frames; at most %d are supported", ErrLimit, info.Frames, maxWebPFrames)
+		return fmt.Errorf("%w: the source is a WebP of %d frames; at most %d are supported",
+			ErrLimit, info.Frames, maxWebPFrames)
 	}
 	if info.Scans > maxScans {
 		return fmt.Errorf("%w: the source has %d JPEG scans; at most %d are allowed", ErrLimit, info.Scans, maxScans)
@@ -64,11 +68,13 @@ func (l Limits) CheckSource(info Info) error {
 func (l Limits) CheckResult(g Geometry, f Format) error {
 	side := max(g.Width, g.Height)
 	if scaled := max(g.ScaledWidth, g.ScaledHeight); scaled > maxCoordinate {
-		return fmt.Errorf("%w: resizing to %dx%d needs an intermediate image %d pixels long; request a shape closer to that of the source",
+		return fmt.Errorf("%w: resizing to %dx%d needs an intermediate image %d pixels long; "+
+			"request a shape closer to that of the source",
 			ErrLimit, g.Width, g.Height, scaled)
 	}
 	if l.MaxOutputSide > 0 && side > l.MaxOutputSide {
-		return fmt.Errorf("%w: the result would be %dx%d; at most %d pixels per side are allowed (--max-output-side); request a smaller width or height",
+		return fmt.Errorf("%w: the result would be %dx%d; at most %d pixels per side are allowed (--max-output-side); "+
+			"request a smaller width or height",
 			ErrLimit, g.Width, g.Height, l.MaxOutputSide)
 	}
 	if side > f.sideLimit() {

@@ -13,9 +13,9 @@ type Padding struct {
 var paddingOption = Option{
 	Usage: Usage{
 		Names: []string{"padding", "pd"}, Args: "top:right:bottom:left", Most: 4, Default: "0",
-		Text: "Space around the image in pixels, 0 to 65535, in addition to `width` and `height`. It is multiplied by " +
-			"`dpr`. As in CSS, a missing side is equal to the opposite side. The space has the colour of `background`. " +
-			"Without `background` it is transparent, or white if the format has no transparency.",
+		Text: "Space around the image in pixels, 0 to 65535, in addition to `width` and `height`. It is multiplied " +
+			"by `dpr`. As in CSS, a missing side is equal to the opposite side. The space has the colour of " +
+			"`background`. Without `background` it is transparent, or white if the format has no transparency.",
 		Example: "w:120/pd:10:20/bg:446688",
 	},
 	Set: func(p *Params, args []string) error {

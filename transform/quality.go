@@ -72,8 +72,8 @@ var maxBytesOption = Option{
 	Usage: Usage{
 		Names: []string{"max_bytes", "mb"}, Args: "bytes", Most: 1, Default: "0",
 		Text: "Lowers the quality of a JPEG, WebP or AVIF until the result is no larger than this. Takes the highest " +
-			"quality that fits, but none below 10. If no quality fits, the smallest result is served. Does not apply to " +
-			"lossless results. 0 means no limit.",
+			"quality that fits, but none below 10. If no quality fits, the smallest result is served. Does not apply " +
+			"to lossless results. 0 means no limit.",
 		Example: "w:160/mb:900",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },
@@ -89,5 +89,6 @@ var maxBytesOption = Option{
 
 // Squeezes says whether quality may have to be lowered for MaxBytes.
 func (p Params) Squeezes() bool {
-	return p.MaxBytes > 0 && (p.Format == JPEG || p.Format == WebP && p.WebP.Compression == Lossy || p.Format == AVIF && !p.AVIF.Lossless)
+	return p.MaxBytes > 0 && (p.Format == JPEG || p.Format == WebP && p.WebP.Compression == Lossy ||
+		p.Format == AVIF && !p.AVIF.Lossless)
 }

@@ -27,7 +27,8 @@ const (
 	Cover
 )
 
-var resizeModes = []string{Fit: "fit", Fill: "fill", FillDown: "fill-down", Force: "force", Auto: "auto", Cover: "cover"}
+var resizeModes = []string{Fit: "fit", Fill: "fill", FillDown: "fill-down", Force: "force", Auto: "auto",
+	Cover: "cover"}
 
 // String is the mode's name in the native dialect.
 func (m ResizeMode) String() string { return nameOf(resizeModes, int(m)) }
@@ -66,7 +67,8 @@ var sizeOption = Option{
 
 func setSize(p *Params, args []string) error {
 	first := args[:min(len(args), 3)]
-	err := setters{wholeTo(&p.Width, MaxDimension), wholeTo(&p.Height, MaxDimension), boolTo(&p.Enlarge)}.readArgs(first)
+	err := setters{wholeTo(&p.Width, MaxDimension), wholeTo(&p.Height, MaxDimension),
+		boolTo(&p.Enlarge)}.readArgs(first)
 	if err != nil || len(args) <= 3 {
 		return err
 	}
@@ -82,7 +84,8 @@ var modeOption = Option{
 		Text: "How the image is resized to the box of `width` and `height`.\n\n" +
 			"- `fit`: keeps the aspect ratio and stays inside the box.\n" +
 			"- `fill`: keeps the aspect ratio, covers the box and crops the rest (see `gravity`).\n" +
-			"- `fill-down`: like `fill`, but a source smaller than the box is cropped to the aspect ratio of the box.\n" +
+			"- `fill-down`: like `fill`, but a source smaller than the box is cropped to the aspect ratio of the " +
+			"box.\n" +
 			"- `force`: stretches the image to the box.\n" +
 			"- `cover`: resizes to cover the box without cropping.\n" +
 			"- `auto`: `fill` if source and box are both portrait or both landscape, else `fit`.\n\n" +
@@ -158,8 +161,8 @@ const maxZoom = MaxDPR
 var zoomOption = Option{
 	Usage: Usage{
 		Names: []string{"zoom", "z"}, Args: "x:y", Most: 2, Default: "1",
-		Text: "Multiplies `width` and `height`. Above 0, up to 100. One number applies to both. Offsets and padding do " +
-			"not change.",
+		Text: "Multiplies `width` and `height`. Above 0, up to 100. One number applies to both. Offsets and padding " +
+			"do not change.",
 		Example: "s:120:80/z:0.5",
 	},
 	Set: func(p *Params, args []string) error {
@@ -198,9 +201,9 @@ func orOne(f float64) float64 {
 var dprOption = Option{
 	Usage: Usage{
 		Names: []string{"dpr"}, Args: "ratio", Most: 1, Default: "1",
-		Text: "Device pixel ratio, above 0, up to 100. Multiplies `width`, `height`, offsets, `padding`, the radius of " +
-			"`round_corners` and the offsets of the watermark. Without `enlarge` it is lowered until the result is no " +
-			"larger than the source.",
+		Text: "Device pixel ratio, above 0, up to 100. Multiplies `width`, `height`, offsets, `padding`, the radius " +
+			"of `round_corners` and the offsets of the watermark. Without `enlarge` it is lowered until the result " +
+			"is no larger than the source.",
 		Example: "s:60:40/dpr:2",
 	},
 	Set: func(p *Params, args []string) (err error) {
@@ -222,8 +225,8 @@ var enlargeOption = switchOption(Usage{Names: []string{"enlarge", "el"}, Args: "
 var maxSideOption = Option{
 	Usage: Usage{
 		Names: []string{"max_result_dimension", "mrd"}, Args: "pixels", Most: 1, Default: "none",
-		Text: "Scales the result down so that its longer side is at most this long. Needs `--allow-security-options`, " +
-			"else the response is a 403.",
+		Text: "Scales the result down so that its longer side is at most this long. Needs " +
+			"`--allow-security-options`, else the response is a 403.",
 		Example: "w:160/mrd:80",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxSide, MaxDimension)(args[0]) },

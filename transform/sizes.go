@@ -141,7 +141,8 @@ func (s *sizes) croppedSize() (int, int) {
 
 // scaledPadding is in pixels of the result.
 func (s *sizes) scaledPadding(p Padding) Padding {
-	return Padding{scaledEven(p.Top, s.dpr), scaledEven(p.Right, s.dpr), scaledEven(p.Bottom, s.dpr), scaledEven(p.Left, s.dpr)}
+	return Padding{scaledEven(p.Top, s.dpr), scaledEven(p.Right, s.dpr), scaledEven(p.Bottom, s.dpr),
+		scaledEven(p.Left, s.dpr)}
 }
 
 // limitSide makes everything smaller where the result would be over MaxSide or

@@ -51,9 +51,10 @@ var trimOption = Option{
 	Usage: Usage{
 		Names: []string{"trim", "t"}, Args: "threshold:color:equal_hor:equal_ver", Most: 4, Default: "off",
 		Text: "Removes a border of one colour, before all other steps.\n\n" +
-			"- `threshold`: how much a pixel must differ from the border to be kept, 0 to 255. Empty turns `trim` off.\n" +
-			"- `color`: colour of the border. Empty means the colour of the top left pixel, `last` that of the bottom " +
-			"right pixel. `FF00FF` also matches transparent pixels.\n" +
+			"- `threshold`: how much a pixel must differ from the border to be kept, 0 to 255. Empty turns `trim` " +
+			"off.\n" +
+			"- `color`: colour of the border. Empty means the colour of the top left pixel, `last` that of the " +
+			"bottom right pixel. `FF00FF` also matches transparent pixels.\n" +
 			"- `equal_hor`, `equal_ver`: 1 removes equally much on opposite sides.",
 		Example: "t:10/w:120",
 	},

@@ -39,8 +39,8 @@ var watermarkOption = Option{
 		Names: []string{"watermark", "wm"}, Args: "opacity:position:x:y:scale", Most: 5, Default: "0",
 		Text: "Draws the image of `--watermark` over the result.\n\n" +
 			"- `opacity`: 0 to 1. 0 turns it off.\n" +
-			"- `position`: `ce`, `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe`, or `re` for copies all over the " +
-			"result.\n" +
+			"- `position`: `ce`, `no`, `so`, `ea`, `we`, `noea`, `nowe`, `soea`, `sowe`, or `re` for copies all over " +
+			"the result.\n" +
 			"- `x`, `y`: offsets from the edges; for `re` the space between the copies. A value of 1 or more is in " +
 			"pixels, below 1 it is a fraction of the side.\n" +
 			"- `scale`: size as a fraction of the result, up to 10. 0 keeps the size of the watermark.",
@@ -69,7 +69,8 @@ var watermarkOption = Option{
 		if !m.On() {
 			return ""
 		}
-		return formatNumber(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + formatNumber(m.Position.X) + ":" + formatNumber(m.Position.Y) + ":" + formatNumber(m.Scale)
+		return formatNumber(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + formatNumber(m.Position.X) + ":" +
+			formatNumber(m.Position.Y) + ":" + formatNumber(m.Scale)
 	},
 	// Strips of both pictures as floats on their way through the blend. The
 	// mark itself is WatermarkWorkingSet's.
@@ -100,7 +101,8 @@ func MarkSize(mark Info, g Geometry, p Params) (w, h int) {
 	if p.Watermark.Scale == 0 {
 		return mark.Width, mark.Height
 	}
-	box := Params{Width: max(1, scaledEven(g.Width, p.Watermark.Scale)), Height: max(1, scaledEven(g.Height, p.Watermark.Scale)), Enlarge: true}
+	box := Params{Width: max(1, scaledEven(g.Width, p.Watermark.Scale)),
+		Height: max(1, scaledEven(g.Height, p.Watermark.Scale)), Enlarge: true}
 	mg := NewGeometry(mark, box)
 	return mg.Width, mg.Height
 }

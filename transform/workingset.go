@@ -279,7 +279,8 @@ const (
 // rows that it can have at most.
 func rowBytes(info Info, g Geometry) float64 {
 	bands := bandsLoaded(info)
-	b := float64(g.LoadWidth)*bands*depthBytes(info)*math.Min(rowsLoaded, float64(g.LoadHeight)) + float64(rowsOut)*float64(g.ScaledWidth)*bands
+	b := float64(g.LoadWidth)*bands*depthBytes(info)*math.Min(rowsLoaded, float64(g.LoadHeight)) +
+		float64(rowsOut)*float64(g.ScaledWidth)*bands
 	if info.NarrowGrey || info.Premultiplied { // goes through samples of four bytes
 		b += 4 * bands * float64(g.LoadWidth) * math.Min(rowsOut, float64(g.LoadHeight))
 	}

@@ -33,7 +33,8 @@ func CopyrightXMP(packet []byte) []byte {
 		return nil
 	}
 	var b bytes.Buffer
-	b.WriteString(`<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="` + rdf + `">`)
+	b.WriteString(`<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>` +
+		`<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="` + rdf + `">`)
 	b.Write(f.out.Bytes())
 	b.WriteString(`</rdf:RDF></x:xmpmeta><?xpacket end="w"?>`)
 	return b.Bytes()

@@ -167,7 +167,8 @@ func (w *jpegWalk) visitSegment(marker byte, segment []byte) error {
 			w.late++
 		}
 		if w.late > maxJPEGLate {
-			return malformedError(fmt.Sprintf("the JPEG has more than %d metadata segments behind its first scan", maxJPEGLate))
+			return malformedError(fmt.Sprintf("the JPEG has more than %d metadata segments behind its first scan",
+				maxJPEGLate))
 		}
 		// libvips reads the first EXIF segment and only those before a scan.
 		if marker == jpegAPP1 && w.info.Scans == 0 && !w.hasEXIF && hasMagic(segment, 0, exifPrefix) {

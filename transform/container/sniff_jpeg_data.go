@@ -194,7 +194,8 @@ func (d *jpegData) readScanHeader(s []byte) (h jpegScanHeader, ok bool) {
 	}
 	var taken uint
 	for i := range n {
-		p := jpegScanPart{at: d.walk.findComponent(int64(s[1+2*i]), taken), dc: int(s[2+2*i] >> 4), ac: int(s[2+2*i] & 15)}
+		p := jpegScanPart{at: d.walk.findComponent(int64(s[1+2*i]), taken), dc: int(s[2+2*i] >> 4),
+			ac: int(s[2+2*i] & 15)}
 		if p.at < 0 || p.dc > 3 || p.ac > 3 {
 			return h, false
 		}

@@ -95,7 +95,8 @@ func jpegBombs(progressive []byte) []Bomb {
 	}
 	var icc []byte
 	for i := range 255 {
-		icc = append(icc, segment(0xe2, "ICC_PROFILE\x00"+string([]byte{byte(i + 1), 255})+strings.Repeat("\x00", 60000))...)
+		part := "ICC_PROFILE\x00" + string([]byte{byte(i + 1), 255}) + strings.Repeat("\x00", 60000)
+		icc = append(icc, segment(0xe2, part)...)
 	}
 	xmp := "http://ns.adobe.com/xap/1.0/\x00"
 	return []Bomb{
@@ -213,7 +214,8 @@ func avifOf(image av1, kind string, n int, data []byte, size int) []byte {
 			fullBox("iloc", 0, 0, []byte{0x44, 0}, be16(n+1), places),
 			fullBox("iinf", 0, 0, be16(n+1), infos),
 			fullBox("iref", 0, 0, refs),
-			box("iprp", box("ipco", image.config, image.size), fullBox("ipma", 0, 0, be32(1), be16(1), []byte{2, 0x81, 2})))
+			box("iprp", box("ipco", image.config, image.size),
+				fullBox("ipma", 0, 0, be32(1), be16(1), []byte{2, 0x81, 2})))
 	}
 	head := box("ftyp", []byte("avif\x00\x00\x00\x00avifmif1miaf"))
 	start := len(head) + len(meta(0)) + 8

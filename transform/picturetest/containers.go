@@ -77,7 +77,8 @@ func WebPWithEXIF(webp []byte, w, h, o int, copyright string) []byte {
 	}
 	size := func(n int) []byte { return []byte{byte(n - 1), byte((n - 1) >> 8), byte((n - 1) >> 16)} }
 	header := slices.Concat([]byte{0x08, 0, 0, 0}, size(w), size(h))
-	return chunk("RIFF", slices.Concat([]byte("WEBP"), chunk("VP8X", header), data, chunk("EXIF", exifBlock(o, copyright))))
+	return chunk("RIFF", slices.Concat([]byte("WEBP"), chunk("VP8X", header), data,
+		chunk("EXIF", exifBlock(o, copyright))))
 }
 
 // box is an ISO base media box (ISO/IEC 14496-12 §4.2); fullBox has a version

@@ -34,7 +34,8 @@ func linearLight(m image.Image) [][3]float64 {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			r, g, bl, a := m.At(x, y).RGBA()
 			under := float64(0xffff-a) / 0xffff * 0.5
-			out = append(out, [3]float64{toLinear(float64(r)/0xffff + under), toLinear(float64(g)/0xffff + under), toLinear(float64(bl)/0xffff + under)})
+			out = append(out, [3]float64{toLinear(float64(r)/0xffff + under), toLinear(float64(g)/0xffff + under),
+				toLinear(float64(bl)/0xffff + under)})
 		}
 	}
 	return out

@@ -202,7 +202,8 @@ func Distance(a, b image.Image) float64 {
 		for x := range w {
 			r1, g1, b1, _ := a.At(a.Bounds().Min.X+x, a.Bounds().Min.Y+y).RGBA()
 			r2, g2, b2, _ := b.At(b.Bounds().Min.X+x, b.Bounds().Min.Y+y).RGBA()
-			sum += math.Abs(float64(r1)-float64(r2)) + math.Abs(float64(g1)-float64(g2)) + math.Abs(float64(b1)-float64(b2))
+			sum += math.Abs(float64(r1)-float64(r2)) + math.Abs(float64(g1)-float64(g2)) +
+				math.Abs(float64(b1)-float64(b2))
 		}
 	}
 	return sum / 257 / 3 / float64(w*h)

@@ -72,7 +72,8 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 	}
 	// Decoders of AVIF give colour, even of grey.
 	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
-	source.profile_size = C.size_t(copy(unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile)), profile))
+	to := unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile))
+	source.profile_size = C.size_t(copy(to, profile))
 	return source
 }
 
@@ -139,7 +140,8 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 		job.preset, job.effort = C.int(p.WebP.Preset), C.int(p.WebP.Method())
 	case transform.AVIF:
 		job.effort, job.lossless = C.int(p.AVIF.Speed()), cBool(p.AVIF.Lossless)
-		job.half_chroma, job.full_chroma = cBool(p.AVIF.Subsampling == transform.SubsampleOn), cBool(p.AVIF.Subsampling == transform.SubsampleOff)
+		job.half_chroma, job.full_chroma = cBool(p.AVIF.Subsampling == transform.SubsampleOn),
+			cBool(p.AVIF.Subsampling == transform.SubsampleOff)
 	}
 }
 

@@ -54,8 +54,9 @@ func (e *Engine) convertsFormat(body []byte, from, to transform.Format) ([]byte,
 	}
 	defer src.Close()
 	job := transform.Job{
-		Source:  src,
-		Info:    transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1, Bits: 8},
+		Source: src,
+		Info: transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1,
+			Bits: 8},
 		Outputs: []transform.Params{{Format: to}},
 	}
 	var out []byte

@@ -73,7 +73,8 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 }
 
 // runOutput does one result of a job.
-func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params, deliver func(transform.Picture) error) error {
+func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params,
+	deliver func(transform.Picture) error) error {
 	// libvips keeps state by thread; a goroutine that moved would leave it behind.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -95,7 +96,8 @@ func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params
 	if result.stripped != 0 && p.Format == transform.WebP {
 		body = container.StripWebP(body)
 	}
-	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height), Body: body})
+	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height),
+		Body: body})
 }
 
 // FindTrim finds the area inside of a border of one colour. Where the image has
@@ -137,7 +139,8 @@ func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, err
 	if status != C.PICTOR_OK {
 		return transform.Rect{}, errorOf(status)
 	}
-	content := transform.Rect{Left: int(found.left), Top: int(found.top), Width: int(found.width), Height: int(found.height)}
+	content := transform.Rect{Left: int(found.left), Top: int(found.top), Width: int(found.width),
+		Height: int(found.height)}
 	if content.Width == 0 || content.Height == 0 {
 		used := job.Info.Used(job.Outputs[0])
 		content = transform.Rect{Width: used.Width, Height: used.Height}
@@ -156,11 +159,13 @@ func errorOf(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
 	if outOfMemory(detail) {
-		return &Error{Err: fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory), Detail: detail}
+		return &Error{Err: fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory),
+			Detail: detail}
 	}
 	switch status {
 	case C.PICTOR_MISMATCH:
-		return &Error{Err: fmt.Errorf("%w: the header and the image data disagree about the size", transform.ErrMalformed), Detail: detail}
+		return &Error{Err: fmt.Errorf("%w: the header and the image data disagree about the size",
+			transform.ErrMalformed), Detail: detail}
 	case C.PICTOR_BROKEN:
 		return &Error{Err: errBroken, Detail: detail}
 	}
@@ -170,7 +175,8 @@ func errorOf(status C.int) error {
 // outOfMemory knows the words in which libvips and its codecs tell a failed
 // allocation: libvips and libspng, libjpeg, libheif, GLib.
 func outOfMemory(detail string) bool {
-	for _, words := range []string{"out of memory", "Insufficient memory", "Memory allocation error", "failed to allocate"} {
+	for _, words := range []string{"out of memory", "Insufficient memory", "Memory allocation error",
+		"failed to allocate"} {
 		if strings.Contains(detail, words) {
 			return true
 		}
