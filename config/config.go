@@ -135,10 +135,10 @@ func (s *Serve) FirstByteTimeout() time.Duration {
 }
 
 // AutoFormatNames are the formats to choose from, nil for none.
-func (s *Serve) AutoFormatNames() []string { return list(s.AutoFormats) }
+func (s *Serve) AutoFormatNames() []string { return splitList(s.AutoFormats) }
 
 // IgnoredParameters are those of SourceKeyIgnore, nil for none.
-func (s *Serve) IgnoredParameters() []string { return list(s.SourceKeyIgnore) }
+func (s *Serve) IgnoredParameters() []string { return splitList(s.SourceKeyIgnore) }
 
 // Level is LogLevel for slog; info where LogLevel is none of the four that
 // Validate lets pass.

@@ -24,14 +24,14 @@ type fileValue struct {
 	line int
 }
 
-// readTime is how long a file that a setting names may take to read. It may be a
+// readTimeout is how long a file that a setting names may take to read. It may be a
 // FIFO or a process substitution, such as --key-file <(vault read …), which has
 // its content when its writer has.
-const readTime = 30 * time.Second
+const readTimeout = 30 * time.Second
 
 // ReadStart reads the first bytes of a file that a setting names, at most n. A
 // FIFO that nobody writes to is an error, after a while.
-func ReadStart(path string, n int64) ([]byte, error) { return readStart(path, n, readTime) }
+func ReadStart(path string, n int64) ([]byte, error) { return readStart(path, n, readTimeout) }
 
 func readStart(path string, n int64, most time.Duration) ([]byte, error) {
 	var data []byte
@@ -165,7 +165,7 @@ func checkKey(key *yaml.Node, seen map[string]bool, table settings) error {
 	case table.inFile(key.Value):
 		return nil
 	}
-	if name := table.nearest(key.Value); name != "" {
+	if name := table.nearestKey(key.Value); name != "" {
 		return fmt.Errorf("unknown setting %q; did you mean %q?", key.Value, name)
 	}
 	return fmt.Errorf("unknown setting %q", key.Value)

@@ -22,8 +22,8 @@ type Moved struct {
 	Secret bool
 }
 
-// move is how a variable is translated. Its note is told in any case.
-type move struct {
+// translation says how a variable is translated. Its note is shown in any case.
+type translation struct {
 	name  string
 	value func(string) (string, error) // nil: as it is
 	note  string
@@ -38,18 +38,18 @@ const (
 	ofWorkers = "pictor's workers are processes, at most as many as the memory limit allows"
 )
 
-// moves are by the variable's name without IMGPROXY_. The defaults of both are
-// much the same; what is not is in docs/migrating.md.
-var moves = map[string]move{
+// translations has the names of variables without IMGPROXY_. Where defaults differ
+// docs/migrating.md says so.
+var translations = map[string]translation{
 	"KEY": {name: "key", secret: true}, "SALT": {name: "salt", secret: true}, "SIGNATURE_SIZE": {name: "signature-size"},
 	"TRUSTED_SIGNATURES":        {name: "trusted-signatures", secret: true},
 	"SOURCE_URL_ENCRYPTION_KEY": {name: "source-key", secret: true},
 	"BIND":                      {name: "listen"}, "PATH_PREFIX": {name: "path-prefix"},
-	"TIMEOUT": {name: "request-timeout", value: seconds}, "DOWNLOAD_TIMEOUT": {name: "fetch-timeout", value: seconds},
-	"TTL":                    {name: "ttl", value: seconds, note: "applies where the origin sends no lifetime; imgproxy always sends it unless told otherwise"},
+	"TIMEOUT": {name: "request-timeout", value: withSeconds}, "DOWNLOAD_TIMEOUT": {name: "fetch-timeout", value: withSeconds},
+	"TTL":                    {name: "ttl", value: withSeconds, note: "applies where the origin sends no lifetime; imgproxy always sends it unless told otherwise"},
 	"WORKERS":                {name: "workers", note: ofWorkers},
-	"MAX_SRC_RESOLUTION":     {name: "max-source-pixels", value: suffixed("MP")},
-	"MAX_SRC_FILE_SIZE":      {name: "max-source-size", value: suffixed("B")},
+	"MAX_SRC_RESOLUTION":     {name: "max-source-pixels", value: withUnit("MP")},
+	"MAX_SRC_FILE_SIZE":      {name: "max-source-size", value: withUnit("B")},
 	"MAX_ANIMATION_FRAMES":   {name: "max-frames", note: "results of pictor have one frame, the first"},
 	"MAX_RESULT_DIMENSION":   {name: "max-output-side", note: "pictor refuses a larger result instead of making it smaller; mrd in a URL makes it smaller"},
 	"ALLOW_SECURITY_OPTIONS": {name: "allow-security-options", value: onOff},
@@ -58,7 +58,7 @@ var moves = map[string]move{
 	"BASE64_URL_INCLUDES_FILENAME": {name: "source-name", value: onOff}, "LOCAL_FILESYSTEM_ROOT": {name: "local-root"},
 	"WATERMARK_PATH": {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel}, "LOG_FORMAT": {name: "log-format", value: logFormat},
 	"PROMETHEUS_BIND":                 {name: "admin-listen", note: "it also serves /purge and /debug/memory"},
-	"ALLOW_PRIVATE_SOURCE_ADDRESSES":  {name: "allow-networks", value: private, note: "better name the networks that are meant than all private ones"},
+	"ALLOW_PRIVATE_SOURCE_ADDRESSES":  {name: "allow-networks", value: privateNetworks, note: "better name the networks that are meant than all private ones"},
 	"ALLOW_LOOPBACK_SOURCE_ADDRESSES": {name: "allow-networks", value: ifTrue("127.0.0.0/8,::1/128")},
 
 	"QUALITY": {preset: "q"}, "FORMAT_QUALITY": {preset: "fq", value: formatQuality},
@@ -80,7 +80,7 @@ var moves = map[string]move{
 // ImgproxyVariables are those that FromImgproxy knows, sorted.
 func ImgproxyVariables() []string {
 	var names []string
-	for name := range moves {
+	for name := range translations {
 		names = append(names, imgproxyPrefix+name)
 	}
 	slices.Sort(names)
@@ -105,7 +105,7 @@ func FromImgproxy(environ []string, option func(segment string) error) []Moved {
 		if value = strings.TrimSpace(value); !ok || value == "" {
 			continue
 		}
-		moved, options := translate(name, value, moves[bare])
+		moved, options := translateVariable(name, value, translations[bare])
 		for _, segment := range options {
 			if err := option(segment); err != nil {
 				moved.Note += fmt.Sprintf("; without %s: %v", segment, err)
@@ -115,7 +115,7 @@ func FromImgproxy(environ []string, option func(segment string) error) []Moved {
 		}
 		out = append(out, moved)
 	}
-	out = once(out)
+	out = mergeRepeated(out)
 	if len(defaults) > 0 {
 		out = addDefaultPreset(out, strings.Join(defaults, "/"))
 	}
@@ -124,8 +124,8 @@ func FromImgproxy(environ []string, option func(segment string) error) []Moved {
 
 const imgproxyPrefix = "IMGPROXY_"
 
-// translate gives a setting, or options of the default preset.
-func translate(variable, value string, m move) (moved Moved, options []string) {
+// translateVariable gives the setting of a variable, or options of the default preset.
+func translateVariable(variable, value string, m translation) (moved Moved, options []string) {
 	moved = Moved{From: variable + "=" + value, Note: m.note, Secret: m.secret}
 	switch {
 	case m.secret:
@@ -155,9 +155,10 @@ func translate(variable, value string, m move) (moved Moved, options []string) {
 	return moved, options
 }
 
-// once joins lists that several variables make, and lets the last variable set
-// what is no list, WORKERS rather than CONCURRENCY: a YAML file has a key once.
-func once(all []Moved) []Moved {
+// mergeRepeated leaves each setting once, as a YAML file must have it: lists of several
+// variables are joined, and of other settings the last variable counts, WORKERS
+// rather than CONCURRENCY.
+func mergeRepeated(all []Moved) []Moved {
 	at := map[string]int{}
 	for i := range all {
 		m := &all[i]
@@ -203,7 +204,7 @@ func addDefaultPreset(out []Moved, options string) []Moved {
 	return append(out, Moved{Name: presetsName, Value: "default=" + options})
 }
 
-func seconds(s string) (string, error) {
+func withSeconds(s string) (string, error) {
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(n >= 0 && n <= math.MaxInt32) { // NaN is neither
 		return "", fmt.Errorf("%q is not a number of seconds", s)
@@ -211,7 +212,7 @@ func seconds(s string) (string, error) {
 	return s + "s", nil
 }
 
-func suffixed(unit string) func(string) (string, error) {
+func withUnit(unit string) func(string) (string, error) {
 	return func(s string) (string, error) { return s + unit, nil }
 }
 
@@ -224,7 +225,7 @@ func ifTrue(value string) func(string) (string, error) {
 	}
 }
 
-func private(s string) (string, error) {
+func privateNetworks(s string) (string, error) {
 	return ifTrue("10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")(s)
 }
 

@@ -16,26 +16,26 @@ var (
 )
 
 // Invalid marks an error as ErrSetting and keeps its text. Nil stays nil.
-func Invalid(err error) error { return mark(err, ErrSetting) }
+func Invalid(err error) error { return markAs(err, ErrSetting) }
 
-func mark(err, kind error) error {
+func markAs(err, kind error) error {
 	if err == nil || errors.Is(err, kind) {
 		return err
 	}
-	return marked{err, kind}
+	return markedError{err, kind}
 }
 
-// marked is an error of a kind that its text does not show.
-type marked struct {
+// markedError is an error of a kind that its text does not show.
+type markedError struct {
 	error
 	kind error
 }
 
 // Is implements what errors.Is asks for.
-func (m marked) Is(target error) bool { return target == m.kind }
+func (m markedError) Is(target error) bool { return target == m.kind }
 
 // Unwrap gives the error without its mark.
-func (m marked) Unwrap() error { return m.error }
+func (m markedError) Unwrap() error { return m.error }
 
 // errNoValue: the command line ends with a flag that takes a value.
 var errNoValue = errors.New("needs a value")

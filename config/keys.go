@@ -13,11 +13,11 @@ type KeyPair struct{ Key, Salt []byte }
 const (
 	minSignature = 8
 	maxSignature = 32 // all of HMAC-SHA256
-	// wiseSignature and wiseKey are 128 bits: below, guessing comes into
+	// recommendedSignature and wiseKey are 128 bits: below, guessing comes into
 	// sight. RFC 2104 §3 discourages keys shorter than the hash; imgproxy
 	// takes any that is not empty, so a short one is a warning, no error.
-	wiseSignature = 16
-	wiseKey       = 16
+	recommendedSignature = 16
+	recommendedKey       = 16
 )
 
 // Pairs decodes the keys and salts, none where neither is set. The error joins
@@ -41,9 +41,9 @@ func (k *Keys) Pairs() ([]KeyPair, error) {
 
 // Validate joins everything that is wrong with the keys; no keys at all are
 // not wrong. Kong calls it at the end of parsing a command that embeds Keys.
-func (k *Keys) Validate() error { return Invalid(errors.Join(k.problems()...)) }
+func (k *Keys) Validate() error { return Invalid(errors.Join(k.findProblems()...)) }
 
-func (k *Keys) problems() []error {
+func (k *Keys) findProblems() []error {
 	var problems []error
 	if _, err := k.Pairs(); err != nil {
 		problems = append(problems, err)
@@ -59,12 +59,12 @@ func (k *Keys) Warnings() []string {
 	var warnings []string
 	pairs, _ := k.Pairs()
 	for i, pair := range pairs {
-		if len(pair.Key) < wiseKey {
+		if len(pair.Key) < recommendedKey {
 			warnings = append(warnings, fmt.Sprintf("key %d is only %d bytes long: `pictor keys` prints a fresh pair", i+1, len(pair.Key)))
 		}
 	}
-	if len(pairs) > 0 && k.SignatureSize < wiseSignature {
-		warnings = append(warnings, fmt.Sprintf("signatures of %d bytes can be guessed: set --signature-size to %d or more", k.SignatureSize, wiseSignature))
+	if len(pairs) > 0 && k.SignatureSize < recommendedSignature {
+		warnings = append(warnings, fmt.Sprintf("signatures of %d bytes can be guessed: set --signature-size to %d or more", k.SignatureSize, recommendedSignature))
 	}
 	return warnings
 }

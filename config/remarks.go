@@ -52,11 +52,11 @@ func (r *Remarks) openSecrets() []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("every user of this machine can read %s in the list of processes: set %s in the environment, or use %s",
-		enumerated(flags), enumerated(variables), enumerated(files))}
+		joinWithAnd(flags), joinWithAnd(variables), joinWithAnd(files))}
 }
 
-// enumerated is a list for people: a, b and c.
-func enumerated(list []string) string {
+// joinWithAnd writes a list as a sentence does: a, b and c.
+func joinWithAnd(list []string) string {
 	last := len(list) - 1
 	if last < 1 {
 		return strings.Join(list, "")

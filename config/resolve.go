@@ -25,11 +25,11 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 		if err != nil {
 			return err
 		}
-		s := &sources{table: table, env: env, origins: Origins{}}
+		s := &sourceSetup{table: table, env: env, origins: Origins{}}
 		remarks := &Remarks{table: table, origins: s.origins, bare: map[string]string{}}
-		for _, option := range append(mappers(remarks),
-			kong.ValueFormatter(s.help),
-			kong.WithBeforeResolve(s.open),
+		for _, option := range append(valueMappers(remarks),
+			kong.ValueFormatter(s.helpWithVariable),
+			kong.WithBeforeResolve(s.openLookup),
 			kong.Bind(s.origins),
 			kong.Bind(remarks),
 			kong.PostBuild(func(k *kong.Kong) error { markSettings(k.Model.Node, table); return nil }),
@@ -42,8 +42,8 @@ func Sources(env func(name string) (string, bool)) kong.Option {
 	})
 }
 
-// mappers read the values of settings.
-func mappers(remarks *Remarks) []kong.Option {
+// valueMappers give the kong options that read values of settings.
+func valueMappers(remarks *Remarks) []kong.Option {
 	return []kong.Option{
 		kong.KindMapper(reflect.Bool, boolMapper{}),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), durationMapper{}),
@@ -66,7 +66,7 @@ func Load(data []byte) (*Serve, error) {
 	s := &Serve{}
 	l := &lookup{table: table, given: map[string]string{}, origins: Origins{}, levels: []level{fileLevel("", values)}}
 	remarks := &Remarks{table: table, origins: l.origins, bare: map[string]string{}}
-	k, err := kong.New(s, append(mappers(remarks), kong.NoDefaultHelp(), kong.Resolvers(l))...)
+	k, err := kong.New(s, append(valueMappers(remarks), kong.NoDefaultHelp(), kong.Resolvers(l))...)
 	if err == nil {
 		_, err = k.Parse(nil)
 	}
@@ -84,7 +84,7 @@ func Parse(k *kong.Kong, args []string) (*kong.Context, error) {
 	}
 	ctx, err := k.Parse(dropEmpty(args, table))
 	if err != nil && !errors.Is(err, ErrSetting) {
-		err = mark(err, ErrUsage)
+		err = markAs(err, ErrUsage)
 	}
 	return ctx, err
 }
@@ -111,8 +111,8 @@ func dropEmpty(args []string, table settings) []string {
 	return kept
 }
 
-// sources is what Sources sets up once; each parse opens a lookup of its own.
-type sources struct {
+// sourceSetup is made by Sources, once. Each parse opens a lookup of its own.
+type sourceSetup struct {
 	table settings
 	env   func(string) (string, bool)
 	// origins is filled as settings are resolved.
@@ -132,17 +132,17 @@ func (o Origins) Of(name string) string {
 	return "default"
 }
 
-// help adds the environment variable to the help of a setting.
-func (s *sources) help(value *kong.Value) string {
+// helpWithVariable is the help of a setting, with its environment variable.
+func (s *sourceSetup) helpWithVariable(value *kong.Value) string {
 	if _, ok := s.table[value.Name]; !ok || value.Flag == nil {
 		return kong.DefaultHelpValueFormatter(value)
 	}
 	return value.Help + " ($" + envName(value.Name) + ")"
 }
 
-// open reads the YAML file and hands a lookup to kong, which calls it for
-// every node of the command line; once is enough.
-func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
+// openLookup reads the YAML file and gives kong a lookup. Kong calls it for each node of
+// the command line; only the call for the application counts.
+func (s *sourceSetup) openLookup(ctx *kong.Context, node *kong.Path) error {
 	if node.App == nil {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.table)) {
-		if s.table[name].secret && l.has(name) && l.has(name+fileSuffix) {
+		if s.table[name].secret && l.isGiven(name) && l.isGiven(name+fileSuffix) {
 			return Invalid(errBoth("--"+name, "--"+name+fileSuffix))
 		}
 	}
@@ -176,7 +176,7 @@ func (s *sources) open(ctx *kong.Context, node *kong.Path) error {
 
 // openFile is the level of the YAML file: none where the command has no
 // --config, or neither it nor the environment names a file.
-func (s *sources) openFile(ctx *kong.Context, path string) ([]level, error) {
+func (s *sourceSetup) openFile(ctx *kong.Context, path string) ([]level, error) {
 	takesFile := false
 	for _, flag := range ctx.Flags() {
 		takesFile = takesFile || flag.Name == configName
@@ -226,7 +226,7 @@ type lookup struct {
 
 var _ kong.Resolver = (*lookup)(nil)
 
-func (l *lookup) has(name string) bool { _, ok := l.given[name]; return ok }
+func (l *lookup) isGiven(name string) bool { _, ok := l.given[name]; return ok }
 
 // Validate implements kong.Resolver. The keys of the file were checked when it
 // was read.
@@ -240,9 +240,9 @@ func (l *lookup) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 	if !ok || l.table.isSecretFile(flag.Name) {
 		return nil, nil
 	}
-	find := l.plain
+	find := l.findPlain
 	if known.secret {
-		find = l.secret
+		find = l.findSecret
 	}
 	text, label, err := find(flag.Name)
 	if err != nil || label == "" {
@@ -258,8 +258,8 @@ func (l *lookup) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 	return text, nil
 }
 
-// plain finds the value of a setting and the place it came from, "" for none.
-func (l *lookup) plain(name string) (text, label string, err error) {
+// findPlain gives the value of a setting and where it was set, "" for nowhere.
+func (l *lookup) findPlain(name string) (text, label string, err error) {
 	for _, level := range l.levels {
 		if text, ok := level.get(name); ok {
 			return text, level.label(name), nil
@@ -268,9 +268,9 @@ func (l *lookup) plain(name string) (text, label string, err error) {
 	return "", "", nil
 }
 
-// secret is plain for a setting that may also be in a file. A secret and its
-// file are two spellings of one setting: only within one level they collide.
-func (l *lookup) secret(name string) (text, label string, err error) {
+// findSecret is findPlain for a setting that may also be in a file of its own. It is an
+// error where one level sets both the secret and its file.
+func (l *lookup) findSecret(name string) (text, label string, err error) {
 	fileName := name + fileSuffix
 	if path, ok := l.given[fileName]; ok {
 		return secretFrom(path, "--"+fileName)

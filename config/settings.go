@@ -67,36 +67,35 @@ func (t settings) inFile(name string) bool {
 	return ok && name != configName
 }
 
-// nearest is the key of the YAML file that name was probably meant to be, or
-// nothing.
-func (t settings) nearest(name string) string {
+// nearestKey gives the key of the YAML file that is most like name, or "".
+func (t settings) nearestKey(name string) string {
 	names := make([]string, 0, len(t))
 	for known := range t {
 		if t.inFile(known) {
 			names = append(names, known)
 		}
 	}
-	return nearestOf(name, names)
+	return nearestName(name, names)
 }
 
-// nearestOf is the one of names that name was probably meant to be, or
-// nothing: at most a third of it may differ.
-func nearestOf(name string, names []string) string {
+// nearestName gives the one of names that is most like name, or "" where more than a
+// third of each differs.
+func nearestName(name string, names []string) string {
 	if len(name) > maxName {
 		return ""
 	}
 	slices.Sort(names)
 	best, least := "", len(name)/3+1
 	for _, known := range names {
-		if d := distance(strings.ToLower(name), known); d < least {
+		if d := editDistance(strings.ToLower(name), known); d < least {
 			best, least = known, d
 		}
 	}
 	return best
 }
 
-// distance is Levenshtein's: the fewest bytes inserted, deleted or replaced.
-func distance(a, b string) int {
+// editDistance is Levenshtein's distance: the fewest bytes to insert, delete or replace.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

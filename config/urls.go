@@ -45,7 +45,7 @@ type Thumbor struct {
 func (t *Thumbor) ThumborOn() bool { return t.ThumborKey != "" || t.ThumborUnsafe }
 
 // ThumborKeys are the keys.
-func (t *Thumbor) ThumborKeys() []string { return list(string(t.ThumborKey)) }
+func (t *Thumbor) ThumborKeys() []string { return splitList(string(t.ThumborKey)) }
 
 // ThumborRoot is ThumborPath with a slash before and behind it.
 func (t *Thumbor) ThumborRoot() string {
@@ -59,7 +59,7 @@ func (t *Thumbor) ThumborRoot() string {
 // PresetList are the presets of both settings, by their names.
 func (u *URLs) PresetList() (map[string]string, error) {
 	all := map[string]string{}
-	for _, entry := range list(u.Presets) {
+	for _, entry := range splitList(u.Presets) {
 		if err := addPreset(all, entry); err != nil {
 			return nil, fmt.Errorf("--presets: %w", err)
 		}
@@ -98,13 +98,13 @@ func addPreset(all map[string]string, entry string) error {
 }
 
 // AllowedOptions are nil where all are.
-func (u *URLs) AllowedOptions() []string { return list(u.AllowOptions) }
+func (u *URLs) AllowedOptions() []string { return splitList(u.AllowOptions) }
 
 // IgnoredOptions are those to pass over.
-func (u *URLs) IgnoredOptions() []string { return list(u.IgnoreOptions) }
+func (u *URLs) IgnoredOptions() []string { return splitList(u.IgnoreOptions) }
 
 // Trusted are the trusted signatures.
-func (u *URLs) Trusted() []string { return list(string(u.TrustedSignatures)) }
+func (u *URLs) Trusted() []string { return splitList(string(u.TrustedSignatures)) }
 
 // Prefix is PathPrefix with a slash before it and none behind; empty for none.
 func (u *URLs) Prefix() string {
@@ -139,8 +139,8 @@ func (u *URLs) Validate() error {
 	return Invalid(errors.Join(presets, key, prefix))
 }
 
-// list splits at commas; nil where nothing is in it.
-func list(s string) []string {
+// splitList splits a list at commas, without empty entries; nil for an empty list.
+func splitList(s string) []string {
 	var out []string
 	for entry := range strings.SplitSeq(s, ",") {
 		if entry = strings.TrimSpace(entry); entry != "" {

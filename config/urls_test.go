@@ -99,7 +99,7 @@ func TestFromImgproxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for from, m := range moves {
+	for from, m := range translations {
 		if _, ok := table[m.name]; m.name != "" && !ok {
 			t.Errorf("%s becomes %s, which is no setting", from, m.name)
 		}

@@ -30,7 +30,7 @@ const (
 // embeds Serve.
 func (s *Serve) Validate() error {
 	var problems []error
-	for _, check := range []func() []error{s.signing, s.urls, s.address, s.admin, s.memory, s.workers, s.freshness, s.sourceLimits, s.timeouts, s.logging} {
+	for _, check := range []func() []error{s.checkSigning, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory, s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging} {
 		problems = append(problems, check()...)
 	}
 	return Invalid(errors.Join(problems...))
@@ -68,22 +68,22 @@ func (s *Serve) Warnings() []string {
 	return warnings
 }
 
-func (s *Serve) signing() []error {
-	problems := s.Keys.problems()
+func (s *Serve) checkSigning() []error {
+	problems := s.Keys.findProblems()
 	if s.Key == "" && s.Salt == "" && !s.Insecure && !s.Dev {
 		problems = append(problems, errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to accept any signature, or --dev to try pictor out"))
 	}
 	return problems
 }
 
-func (s *Serve) urls() []error {
+func (s *Serve) checkURLs() []error {
 	if err := s.URLs.Validate(); err != nil {
 		return []error{err}
 	}
 	return nil
 }
 
-func (s *Serve) address() []error {
+func (s *Serve) checkAddress() []error {
 	host, port, err := net.SplitHostPort(s.Address())
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -97,7 +97,7 @@ func (s *Serve) address() []error {
 	return nil
 }
 
-func (s *Serve) admin() []error {
+func (s *Serve) checkAdmin() []error {
 	address, _ := s.AdminAddress()
 	if address == "" {
 		return nil
@@ -120,7 +120,7 @@ func isLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-func (s *Serve) memory() []error {
+func (s *Serve) checkMemory() []error {
 	var problems []error
 	if s.MemoryLimit < 0 {
 		problems = append(problems, fmt.Errorf("--memory-limit is %d: set it like 512MiB, or leave it out", s.MemoryLimit))
@@ -148,7 +148,7 @@ func (s *Serve) memory() []error {
 	return problems
 }
 
-func (s *Serve) workers() []error {
+func (s *Serve) checkWorkers() []error {
 	switch strings.ToLower(s.Sandbox) {
 	case "auto", "require", "off":
 		return nil
@@ -156,7 +156,7 @@ func (s *Serve) workers() []error {
 	return []error{fmt.Errorf("--sandbox is %q: set it to auto, require or off", s.Sandbox)}
 }
 
-func (s *Serve) freshness() []error {
+func (s *Serve) checkFreshness() []error {
 	var problems []error
 	if s.TTL < 0 {
 		problems = append(problems, fmt.Errorf("--ttl is %s: set it to 0 or more", s.TTL))
@@ -178,7 +178,7 @@ func (s *Serve) freshness() []error {
 	return problems
 }
 
-func (s *Serve) sourceLimits() []error {
+func (s *Serve) checkSourceLimits() []error {
 	var problems []error
 	if err := checkFolder(s.LocalRoot); err != nil {
 		problems = append(problems, err)
@@ -226,7 +226,7 @@ func checkFolder(path string) error {
 	return nil
 }
 
-func (s *Serve) timeouts() []error {
+func (s *Serve) checkTimeouts() []error {
 	var problems []error
 	for _, limit := range []struct {
 		flag  string
@@ -252,7 +252,7 @@ func (s *Serve) timeouts() []error {
 	return problems
 }
 
-func (s *Serve) logging() []error {
+func (s *Serve) checkLogging() []error {
 	var problems []error
 	switch strings.ToLower(s.LogFormat) {
 	case "text", "json":

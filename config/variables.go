@@ -42,7 +42,7 @@ func (t settings) unknownVariables(environ []string) []string {
 			continue
 		}
 		text := fmt.Sprintf("%s is not a setting of pictor and has no effect", variable)
-		if near := nearestOf(strings.ReplaceAll(bare, "_", "-"), slices.Collect(maps.Keys(names))); near != "" {
+		if near := nearestName(strings.ReplaceAll(bare, "_", "-"), slices.Collect(maps.Keys(names))); near != "" {
 			text += fmt.Sprintf("; did you mean %s?", names[near])
 		}
 		warnings = append(warnings, text)
