@@ -46,9 +46,6 @@ type DialectConfig struct {
 	SourceKey []byte
 }
 
-// ErrUnknownPreset: no preset of that name.
-var ErrUnknownPreset = errors.New("unknown preset")
-
 // defaultPreset is applied to every request.
 const defaultPreset = "default"
 

@@ -10,12 +10,6 @@ import (
 	"strings"
 )
 
-// ErrSignature: the signature is not one of the keyring's for this path.
-var ErrSignature = errors.New("wrong signature")
-
-// ErrMalformed: the path is not of the dialect's form.
-var ErrMalformed = errors.New("malformed path")
-
 // Pair is one key with its salt, raw bytes (imgproxy's IMGPROXY_KEY and
 // IMGPROXY_SALT hold them in hex).
 type Pair struct{ Key, Salt []byte }

@@ -2,6 +2,9 @@ package signedurl
 
 import "strings"
 
+// plainPrefix stands before a source that is not encoded.
+const plainPrefix = "plain/"
+
 // schemes are those whose "//" proxies and CDNs fold into one slash.
 var schemes = []string{"http", "https", "s3", "gs", "abs", "swift"}
 

@@ -1,21 +1,11 @@
 package signedurl
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
-)
-
-// Errors of Parse, beside ErrMalformed. Each is wrapped with a sentence that
-// quotes the URL at fault and nothing else.
-var (
-	// ErrUnknownOption: no option of that name.
-	ErrUnknownOption = errors.New("unknown option")
-	// ErrBadArgument: an argument that its option does not take.
-	ErrBadArgument = errors.New("bad argument")
 )
 
 // Request is what a path asks for: a source, what to make of it, and until

@@ -10,8 +10,6 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-const plainPrefix = "plain/"
-
 // readSource reads the end of a path into r.Source and gives the extension, "" for none.
 func (d *Dialect) readSource(r *Request, s string) (ext string, err error) {
 	if after, ok := strings.CutPrefix(s, plainPrefix); ok && after != "" {
