@@ -128,14 +128,19 @@ func columns(line string) int {
 }
 
 // tableRows are the lines that may be long: an element of a literal that begins
-// and ends on the line, in tests, and, everywhere, the tag of a field and lines of
-// a string in backquotes, neither of which can be broken.
+// and ends on the line, in tests, and, everywhere, the tag of a field, lines of a
+// string in backquotes and the output of an example, none of which can be broken.
 func tableRows(file *ast.File, fset *token.FileSet, test bool) map[int]bool {
 	rows := map[int]bool{}
 	line := func(p token.Pos) int { return fset.Position(p).Line }
 	mark := func(n ast.Node) {
 		for l := line(n.Pos()); l <= line(n.End()); l++ {
 			rows[l] = true
+		}
+	}
+	for _, c := range file.Comments {
+		if strings.HasPrefix(c.Text(), "Output:") {
+			mark(c)
 		}
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
