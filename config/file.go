@@ -52,7 +52,8 @@ func readStart(path string, n int64, most time.Duration) ([]byte, error) {
 	case <-done:
 		return data, err
 	case <-late.C: // the goroutine waits on: nothing ends it, but the process is about to
-		return nil, fmt.Errorf("%s could not be read to its end within %v: if it is a FIFO, its writer must write and close it", path, most)
+		return nil, fmt.Errorf("%s could not be read to its end within %v: if it is a FIFO, its writer must write "+
+			"and close it", path, most)
 	}
 }
 

@@ -54,7 +54,8 @@ func TestReadStart(t *testing.T) {
 		"FIFO that its writer does not": {write(fifo("c"), false), "", "FIFO", time.Second / 20},
 	} {
 		got, err := readStart(test.path, 10, test.most)
-		if string(got) != test.want || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+		if string(got) != test.want || (err == nil) != (test.err == "") ||
+			err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}

@@ -27,7 +27,9 @@ func (k *Keys) Pairs() ([]KeyPair, error) {
 	salts, wrong := decodeList("--salt", k.Salt)
 	problems = append(problems, wrong...)
 	if len(problems) == 0 && len(keys) != len(salts) {
-		problems = append(problems, fmt.Errorf("--key holds %d and --salt %d: give each key its own salt, in the same order", len(keys), len(salts)))
+		problems = append(problems,
+			fmt.Errorf("--key holds %d and --salt %d: give each key its own salt, in the same order", len(keys),
+				len(salts)))
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -49,7 +51,8 @@ func (k *Keys) findProblems() []error {
 		problems = append(problems, err)
 	}
 	if k.SignatureSize < minSignature || k.SignatureSize > maxSignature {
-		problems = append(problems, fmt.Errorf("--signature-size is %d: set it to %d to %d bytes", k.SignatureSize, minSignature, maxSignature))
+		problems = append(problems,
+			fmt.Errorf("--signature-size is %d: set it to %d to %d bytes", k.SignatureSize, minSignature, maxSignature))
 	}
 	return problems
 }
@@ -60,11 +63,14 @@ func (k *Keys) Warnings() []string {
 	pairs, _ := k.Pairs()
 	for i, pair := range pairs {
 		if len(pair.Key) < recommendedKey {
-			warnings = append(warnings, fmt.Sprintf("key %d is only %d bytes long: `pictor keys` prints a fresh pair", i+1, len(pair.Key)))
+			warnings = append(warnings,
+				fmt.Sprintf("key %d is only %d bytes long: `pictor keys` prints a fresh pair", i+1, len(pair.Key)))
 		}
 	}
 	if len(pairs) > 0 && k.SignatureSize < recommendedSignature {
-		warnings = append(warnings, fmt.Sprintf("signatures of %d bytes can be guessed: set --signature-size to %d or more", k.SignatureSize, recommendedSignature))
+		warnings = append(warnings,
+			fmt.Sprintf("signatures of %d bytes can be guessed: set --signature-size to %d or more", k.SignatureSize,
+				recommendedSignature))
 	}
 	return warnings
 }
@@ -79,11 +85,14 @@ func decodeList(flag string, list Secret) (decoded [][]byte, problems []error) {
 		raw, err := hex.DecodeString(entry)
 		switch {
 		case entry == "":
-			problems = append(problems, fmt.Errorf("entry %d of %s is empty: remove the comma or fill it in", i+1, flag))
+			problems = append(problems,
+				fmt.Errorf("entry %d of %s is empty: remove the comma or fill it in", i+1, flag))
 		case len(entry)%2 != 0:
-			problems = append(problems, fmt.Errorf("entry %d of %s has an odd number of hexadecimal digits: copy all of it", i+1, flag))
+			problems = append(problems,
+				fmt.Errorf("entry %d of %s has an odd number of hexadecimal digits: copy all of it", i+1, flag))
 		case err != nil:
-			problems = append(problems, fmt.Errorf("entry %d of %s is not hexadecimal: `pictor keys` prints a fresh pair", i+1, flag))
+			problems = append(problems,
+				fmt.Errorf("entry %d of %s is not hexadecimal: `pictor keys` prints a fresh pair", i+1, flag))
 		}
 		decoded = append(decoded, raw)
 	}

@@ -29,7 +29,8 @@ func Reference() ([]Setting, error) {
 	}
 	var list []Setting
 	for _, flag := range k.Model.Flags {
-		s := Setting{Name: flag.Name, Env: envName(flag.Name), Help: flag.Help, Default: flag.Default, Switch: flag.IsBool()}
+		s := Setting{Name: flag.Name, Env: envName(flag.Name), Help: flag.Help, Default: flag.Default,
+			Switch: flag.IsBool()}
 		if flag.Group != nil {
 			s.Group = flag.Group.Title
 		}

@@ -33,8 +33,9 @@ func (r *Remarks) Warnings(environ []string) []string {
 		if isBareNumber(write) {
 			write += "B"
 		}
-		warnings = append(warnings, fmt.Sprintf("%s is %s without a unit, which counts bytes: write %s if that is meant",
-			r.origins.Of(name), r.bare[name], write))
+		warnings = append(warnings,
+			fmt.Sprintf("%s is %s without a unit, which counts bytes: write %s if that is meant",
+				r.origins.Of(name), r.bare[name], write))
 	}
 	return warnings
 }
@@ -45,13 +46,16 @@ func (r *Remarks) openSecrets() []string {
 	var flags, variables, files []string
 	for _, name := range slices.Sorted(maps.Keys(r.table)) {
 		if flag := "--" + name; r.table[name].secret && r.origins.Of(name) == flag {
-			flags, variables, files = append(flags, flag), append(variables, envName(name)), append(files, flag+fileSuffix)
+			flags = append(flags, flag)
+			variables = append(variables, envName(name))
+			files = append(files, flag+fileSuffix)
 		}
 	}
 	if len(flags) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("every user of this machine can read %s in the list of processes: set %s in the environment, or use %s",
+	return []string{fmt.Sprintf("every user of this machine can read %s in the list of processes: set %s in the "+
+		"environment, or use %s",
 		joinWithAnd(flags), joinWithAnd(variables), joinWithAnd(files))}
 }
 

@@ -79,7 +79,8 @@ func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 	// A key and its salt go together: the other one comes from the environment.
 	pair := environment{"PICTOR_KEY": "feedface", "PICTOR_SALT": "cafec0de"}
 	for name, value := range values {
-		want := fmt.Sprintf("every user of this machine can read --%s in the list of processes: set %s in the environment, or use --%[1]s-file",
+		want := fmt.Sprintf("every user of this machine can read --%s in the list of processes: set %s in the "+
+			"environment, or use --%[1]s-file",
 			name, envName(name))
 		for _, args := range [][]string{{"--" + name, value}, {"--" + name + "=" + value}} {
 			if got := remarked(t, pair, args...); len(got) != 1 || got[0] != want {
@@ -105,7 +106,8 @@ func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 	}
 	got := remarked(t, nil, "--key", values["key"], "--salt", values["salt"], "--admin-token", values["admin-token"])
 	const want = "every user of this machine can read --admin-token, --key and --salt in the list of processes: " +
-		"set PICTOR_ADMIN_TOKEN, PICTOR_KEY and PICTOR_SALT in the environment, or use --admin-token-file, --key-file and --salt-file"
+		"set PICTOR_ADMIN_TOKEN, PICTOR_KEY and PICTOR_SALT in the environment, or use --admin-token-file, " +
+		"--key-file and --salt-file"
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("%q", got)
 	}

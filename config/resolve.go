@@ -251,7 +251,8 @@ func (l *lookup) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 	// Kong's own error would not say where the value came from.
 	trial := reflect.New(flag.Target.Type()).Elem()
 	token := kong.Token{Type: kong.FlagValueToken, Value: text}
-	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: kong.ScanFromTokens(token)}, trial); err != nil {
+	err = flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: kong.ScanFromTokens(token)}, trial)
+	if err != nil {
 		return nil, Invalid(fmt.Errorf("%s: %w", label, err))
 	}
 	l.origins[flag.Name] = label

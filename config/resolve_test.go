@@ -133,13 +133,15 @@ func TestEmptyMeansUnsetInEverySpelling(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := c.Serve
-	if s.TTL.String() != "5m0s" || s.AllowNetworks != nil || s.Workers != 0 || s.Address() != ":8080" || s.MemoryLimit != 0 || s.Dev {
+	if s.TTL.String() != "5m0s" || s.AllowNetworks != nil || s.Workers != 0 || s.Address() != ":8080" ||
+		s.MemoryLimit != 0 || s.Dev {
 		t.Errorf("got %+v", s)
 	}
 }
 
 func TestEmptyArgumentsThatAreNoSettingsStay(t *testing.T) {
-	got := dropEmpty([]string{"sign", "--expires=", "--expires", "", "--insecure", "", "--ttl", "", "--ttl=", "", "--", "--ttl="}, tableOf(t))
+	got := dropEmpty([]string{"sign", "--expires=", "--expires", "", "--insecure", "", "--ttl", "", "--ttl=", "",
+		"--", "--ttl="}, tableOf(t))
 	want := "sign|--expires=|--expires||--insecure|||--|--ttl="
 	if strings.Join(got, "|") != want {
 		t.Errorf("got %q", got)
@@ -154,13 +156,15 @@ func TestRepeatedListAddsUp(t *testing.T) {
 }
 
 func TestSwitchesReadOnAndOff(t *testing.T) {
-	for text, want := range map[string]bool{"on": true, "ON": true, "yes": true, "1": true, "true": true, "off": false, "no": false, "0": false, "false": false} {
+	for text, want := range map[string]bool{"on": true, "ON": true, "yes": true, "1": true, "true": true,
+		"off": false, "no": false, "0": false, "false": false} {
 		c, err := parse(t, environment{"PICTOR_INSECURE": text}, "serve", "--dev")
 		if err != nil || c.Serve.Insecure != want {
 			t.Errorf("%q: got %v, %v", text, c.Serve.Insecure, err)
 		}
 	}
-	if _, err := parse(t, environment{"PICTOR_DEV": "maybe"}, "serve"); err == nil || !strings.Contains(err.Error(), "PICTOR_DEV") {
+	_, err := parse(t, environment{"PICTOR_DEV": "maybe"}, "serve")
+	if err == nil || !strings.Contains(err.Error(), "PICTOR_DEV") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -284,7 +288,8 @@ func TestSecretSetTwiceOrInABadFileIsRefused(t *testing.T) {
 
 func TestCommandsShareTheKeys(t *testing.T) {
 	config := write(t, "c.yaml", "key: 0a\nsalt: 0b\nttl: 5m\nlisten: nonsense\n")
-	c, err := parse(t, environment{"PICTOR_SIGNATURE_SIZE": "12", "PICTOR_EXPIRES": "never"}, "sign", "--config", config, "/rs:fill/plain/x")
+	c, err := parse(t, environment{"PICTOR_SIGNATURE_SIZE": "12", "PICTOR_EXPIRES": "never"}, "sign", "--config",
+		config, "/rs:fill/plain/x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,13 +300,15 @@ func TestCommandsShareTheKeys(t *testing.T) {
 	if c.Sign.Expires != "" || c.Sign.Path != "/rs:fill/plain/x" {
 		t.Errorf("what is no setting is not resolved: %+v", c.Sign)
 	}
-	if _, err := parse(t, environment{"PICTOR_KEY": "0g"}, "sign"); err == nil || !strings.Contains(err.Error(), "hexadecimal") {
+	_, err = parse(t, environment{"PICTOR_KEY": "0g"}, "sign")
+	if err == nil || !strings.Contains(err.Error(), "hexadecimal") {
 		t.Errorf("a bad key in sign: %v", err)
 	}
 }
 
 func TestCommandWithoutSettingsReadsNoFile(t *testing.T) {
-	if _, err := parse(t, environment{"PICTOR_CONFIG": "/does/not/exist", "PICTOR_TTL": "soon"}, "version"); err != nil {
+	_, err := parse(t, environment{"PICTOR_CONFIG": "/does/not/exist", "PICTOR_TTL": "soon"}, "version")
+	if err != nil {
 		t.Error(err)
 	}
 }
@@ -321,7 +328,8 @@ func TestParsingServeValidates(t *testing.T) {
 func TestHelpNamesTheEnvironmentAndDefaultOfEachSetting(t *testing.T) {
 	var c cli
 	var out bytes.Buffer
-	k, err := kong.New(&c, Sources(environment{}.lookup), kong.Writers(&out, &out), kong.Exit(func(int) {}), kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 80}))
+	k, err := kong.New(&c, Sources(environment{}.lookup), kong.Writers(&out, &out), kong.Exit(func(int) {}),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 80}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +341,8 @@ func TestHelpNamesTheEnvironmentAndDefaultOfEachSetting(t *testing.T) {
 			t.Errorf("%s or its variable is missing", name)
 		}
 	}
-	for _, want := range []string{"--listen=:8080", "--ttl=1h", "--max-source-size=64MiB", "--key=HEX,...", "--dev ", "Show context-sensitive help. "} {
+	for _, want := range []string{"--listen=:8080", "--ttl=1h", "--max-source-size=64MiB", "--key=HEX,...", "--dev ",
+		"Show context-sensitive help. "} {
 		if !strings.Contains(help, want) {
 			t.Errorf("help lacks %q:\n%s", want, out.String())
 		}

@@ -30,7 +30,8 @@ func parseBytes(text, hint string) (int64, error) {
 		number = strings.TrimSpace(number)
 		short := number + strings.ToUpper(trimmed[len(trimmed)-1:])
 		if isDecimal(number) {
-			return 0, fmt.Errorf("%w: %q could mean two things; write %siB (binary) or %s (decimal)", errQuantity, text, short, short)
+			return 0, fmt.Errorf("%w: %q could mean two things; write %siB (binary) or %s (decimal)", errQuantity,
+				text, short, short)
 		}
 	}
 	return parseQuantity(trimmed, byteUnits, hint)

@@ -175,7 +175,8 @@ func TestSizesAreReadBackFromWhatTheyPrint(t *testing.T) {
 }
 
 func TestCacheSizeCanBeOff(t *testing.T) {
-	for text, want := range map[string]CacheSize{"off": CacheOff, " OFF ": CacheOff, "0": CacheOff, "0MiB": CacheOff, "64MiB": 64 << 20} {
+	for text, want := range map[string]CacheSize{"off": CacheOff, " OFF ": CacheOff, "0": CacheOff, "0MiB": CacheOff,
+		"64MiB": 64 << 20} {
 		var got CacheSize
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%q: got %d, %v; want %d", text, got, err, want)
@@ -203,7 +204,8 @@ func TestPrefixesTakesNetworksAndAddresses(t *testing.T) {
 			t.Errorf("%q: got %s, %v; want %s", c.text, got, err, c.want)
 		}
 	}
-	for _, text := range []string{"10.0.0.0/33", "10.0.0", "localhost", "fe80::1%eth0", "10.0.0.0/-1", "::ffff:0.0.0.0/64", "10.0.0.0/8/8"} {
+	for _, text := range []string{"10.0.0.0/33", "10.0.0", "localhost", "fe80::1%eth0", "10.0.0.0/-1",
+		"::ffff:0.0.0.0/64", "10.0.0.0/8/8"} {
 		var got Prefixes
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q was read as %s", text, got)

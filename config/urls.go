@@ -122,7 +122,8 @@ func (u *URLs) SourceKeyBytes() ([]byte, error) {
 	}
 	key, err := hex.DecodeString(string(u.SourceKey))
 	if err != nil || len(key) != 16 && len(key) != 24 && len(key) != 32 {
-		return nil, errors.New("--source-key is not 32, 48 or 64 hexadecimal digits: make one with `openssl rand -hex 32`")
+		return nil, errors.New("--source-key is not 32, 48 or 64 hexadecimal digits: make one with `openssl rand " +
+			"-hex 32`")
 	}
 	return key, nil
 }

@@ -29,7 +29,8 @@ func TestPresetList(t *testing.T) {
 }
 
 func TestPrefixAndThumborRoot(t *testing.T) {
-	for in, want := range map[string]string{"": "", "/": "", "images": "/images", "/images/": "/images", "/a/b": "/a/b"} {
+	for in, want := range map[string]string{"": "", "/": "", "images": "/images", "/images/": "/images",
+		"/a/b": "/a/b"} {
 		if got := (&URLs{PathPrefix: in}).Prefix(); got != want {
 			t.Errorf("%q: %q", in, got)
 		}
@@ -44,7 +45,8 @@ func TestPrefixAndThumborRoot(t *testing.T) {
 func everyOption(string) error { return nil }
 
 func TestFromImgproxySetsEachSettingOnce(t *testing.T) {
-	moved := FromImgproxy([]string{"IMGPROXY_ALLOW_LOOPBACK_SOURCE_ADDRESSES=1", "IMGPROXY_ALLOW_PRIVATE_SOURCE_ADDRESSES=t",
+	moved := FromImgproxy([]string{"IMGPROXY_ALLOW_LOOPBACK_SOURCE_ADDRESSES=1",
+		"IMGPROXY_ALLOW_PRIVATE_SOURCE_ADDRESSES=t",
 		"IMGPROXY_WORKERS=2", "IMGPROXY_CONCURRENCY=3", "IMGPROXY_PRESETS=card=w:1", "IMGPROXY_ARGUMENTS_SEPARATOR=_",
 		"IMGPROXY_QUALITY=70", "IMGPROXY_FORMAT_QUALITY=jpeg=80,jxl=77"}, func(segment string) error {
 		if strings.Contains(segment, "jxl") {
@@ -67,7 +69,8 @@ func TestFromImgproxySetsEachSettingOnce(t *testing.T) {
 			t.Errorf("%s: %q, want %q once", name, got[name], want)
 		}
 	}
-	for _, want := range []string{"CONCURRENCY=3: left out, as IMGPROXY_WORKERS sets workers", "without fq:jxl:77: no such format"} {
+	for _, want := range []string{"CONCURRENCY=3: left out, as IMGPROXY_WORKERS sets workers",
+		"without fq:jxl:77: no such format"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in\n%s", want, notes)
 		}
@@ -75,7 +78,8 @@ func TestFromImgproxySetsEachSettingOnce(t *testing.T) {
 }
 
 func TestFromImgproxy(t *testing.T) {
-	moved := FromImgproxy([]string{"IMGPROXY_KEY=aabb", "IMGPROXY_MAX_SRC_RESOLUTION=50", "IMGPROXY_AVIF_SPEED=8", "IMGPROXY_FORMAT_QUALITY=jpeg=70,avif=40",
+	moved := FromImgproxy([]string{"IMGPROXY_KEY=aabb", "IMGPROXY_MAX_SRC_RESOLUTION=50", "IMGPROXY_AVIF_SPEED=8",
+		"IMGPROXY_FORMAT_QUALITY=jpeg=70,avif=40",
 		"IMGPROXY_PRESETS=default=w:1,card=h:2", "IMGPROXY_TIMEOUT=x", "IMGPROXY_EMPTY=", "OTHER=1", "IMGPROXY_ALLOW_PRIVATE_SOURCE_ADDRESSES=true", "IMGPROXY_SECRET=s3cret", "IMGPROXY_NEW_RELIC_KEY=s3cret"}, everyOption)
 	got := map[string]string{}
 	for _, m := range moved {
@@ -86,7 +90,8 @@ func TestFromImgproxy(t *testing.T) {
 			t.Error("a secret is shown")
 		}
 	}
-	for name, want := range map[string]string{"max-source-pixels": "50MP", "presets": "default=avifo::1/fq:jpeg:70/fq:avif:40/w:1,card=h:2", "key": "aabb"} {
+	for name, want := range map[string]string{"max-source-pixels": "50MP",
+		"presets": "default=avifo::1/fq:jpeg:70/fq:avif:40/w:1,card=h:2", "key": "aabb"} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}

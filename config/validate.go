@@ -30,7 +30,10 @@ const (
 // embeds Serve.
 func (s *Serve) Validate() error {
 	var problems []error
-	for _, check := range []func() []error{s.checkSigning, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory, s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging} {
+	for _, check := range []func() []error{
+		s.checkSigning, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
+		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging,
+	} {
 		problems = append(problems, check()...)
 	}
 	return Invalid(errors.Join(problems...))
@@ -43,24 +46,31 @@ func (s *Serve) Warnings() []string {
 	case s.Insecure && s.Key != "":
 		warnings = append(warnings, "--insecure: any signature is accepted, the keys are only used to sign")
 	case s.Insecure:
-		warnings = append(warnings, "--insecure: anyone who can reach this server can make it fetch and transform any image")
+		warnings = append(warnings,
+			"--insecure: anyone who can reach this server can make it fetch and transform any image")
 	}
 	for _, network := range s.AllowNetworks {
 		if network.Bits() == 0 {
-			warnings = append(warnings, fmt.Sprintf("--allow-networks %s: source images may be fetched from every private address", network))
+			warnings = append(warnings,
+				fmt.Sprintf("--allow-networks %s: source images may be fetched from every private address", network))
 		}
 	}
 	if s.Insecure && s.SourceKey != "" {
-		warnings = append(warnings, "--source-key with --insecure: anyone who can change an encrypted source can find out its text by trying")
+		warnings = append(warnings,
+			"--source-key with --insecure: anyone who can change an encrypted source can find out its text by trying")
 	}
 	if s.Insecure && s.SourceKeyIgnore != "" {
-		warnings = append(warnings, "--source-key-ignore with --insecure: anyone gets cached results of a source without the parameters that its origin requires")
+		warnings = append(warnings,
+			"--source-key-ignore with --insecure: anyone gets cached results of a source without the parameters "+
+				"that its origin requires")
 	}
 	if s.ThumborUnsafe {
-		warnings = append(warnings, "--thumbor-unsafe: anyone who can reach this server can make it fetch and transform any image")
+		warnings = append(warnings,
+			"--thumbor-unsafe: anyone who can reach this server can make it fetch and transform any image")
 	}
 	if strings.EqualFold(s.Sandbox, "off") {
-		warnings = append(warnings, "--sandbox=off: an image that takes over a decoder has all rights of the server's user")
+		warnings = append(warnings,
+			"--sandbox=off: an image that takes over a decoder has all rights of the server's user")
 	}
 	if s.QueueWait > s.RequestTimeout {
 		warnings = append(warnings, "--queue-wait is longer than --request-timeout, which ends the request first")
@@ -71,7 +81,9 @@ func (s *Serve) Warnings() []string {
 func (s *Serve) checkSigning() []error {
 	problems := s.Keys.findProblems()
 	if s.Key == "" && s.Salt == "" && !s.Insecure && !s.Dev {
-		problems = append(problems, errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to accept any signature, or --dev to try pictor out"))
+		problems = append(problems,
+			errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to "+
+				"accept any signature, or --dev to try pictor out"))
 	}
 	return problems
 }
@@ -92,7 +104,8 @@ func (s *Serve) checkAddress() []error {
 	case err != nil:
 		return []error{fmt.Errorf("--listen is %q: write it like :8080 or 127.0.0.1:8080", s.Listen)}
 	case s.Dev && !isLoopback(host):
-		return []error{fmt.Errorf("--dev serves on loopback only, not on %q: leave --listen out, or set it to %s", s.Listen, defaultListenDev)}
+		return []error{fmt.Errorf("--dev serves on loopback only, not on %q: leave --listen out, or set it to %s",
+			s.Listen, defaultListenDev)}
 	}
 	return nil
 }
@@ -110,7 +123,8 @@ func (s *Serve) checkAdmin() []error {
 	case err != nil:
 		return []error{fmt.Errorf("--admin-listen is %q: write it like 127.0.0.1:8081, or off", s.AdminListen)}
 	case !isLoopback(host) && s.AdminToken == "":
-		return []error{fmt.Errorf("--admin-listen %s is not a loopback address: set --admin-token, or use a loopback address such as %s", s.AdminListen, defaultAdminListen)}
+		return []error{fmt.Errorf("--admin-listen %s is not a loopback address: set --admin-token, or use a "+
+			"loopback address such as %s", s.AdminListen, defaultAdminListen)}
 	}
 	return nil
 }
@@ -123,10 +137,12 @@ func isLoopback(host string) bool {
 func (s *Serve) checkMemory() []error {
 	var problems []error
 	if s.MemoryLimit < 0 {
-		problems = append(problems, fmt.Errorf("--memory-limit is %d: set it like 512MiB, or leave it out", s.MemoryLimit))
+		problems = append(problems,
+			fmt.Errorf("--memory-limit is %d: set it like 512MiB, or leave it out", s.MemoryLimit))
 	}
 	if s.Workers < 0 || s.Workers > MaxWorkers {
-		problems = append(problems, fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, MaxWorkers))
+		problems = append(problems,
+			fmt.Errorf("--workers is %d: set it to 1 to %d, or to 0 for as many as fit", s.Workers, MaxWorkers))
 	}
 	if s.WorkerJobs < 1 {
 		problems = append(problems, fmt.Errorf("--worker-jobs is %d: set it to 1 or more", s.WorkerJobs))
@@ -141,8 +157,9 @@ func (s *Serve) checkMemory() []error {
 		{"--cache-sources", s.CacheSources, "1GiB"},
 	} {
 		if cache.size > 0 && cache.size < leastCache {
-			problems = append(problems, fmt.Errorf("%s is %d bytes, too small for a cache: set it to %s or more, like %s, or to off",
-				cache.flag, int64(cache.size), Bytes(leastCache), cache.like))
+			problems = append(problems,
+				fmt.Errorf("%s is %d bytes, too small for a cache: set it to %s or more, like %s, or to off",
+					cache.flag, int64(cache.size), Bytes(leastCache), cache.like))
 		}
 	}
 	return problems
@@ -167,13 +184,18 @@ func (s *Serve) checkFreshness() []error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"--stale-while-revalidate", s.StaleWhileRevalidate}, {"--stale-if-error", s.StaleIfError}, {"--browser-ttl", s.BrowserTTL}} {
+	}{
+		{"--stale-while-revalidate", s.StaleWhileRevalidate},
+		{"--stale-if-error", s.StaleIfError},
+		{"--browser-ttl", s.BrowserTTL},
+	} {
 		if d.value < 0 {
 			problems = append(problems, fmt.Errorf("%s is %s: set it to 0 or more", d.flag, d.value))
 		}
 	}
 	if s.TTLMax < s.TTLMin {
-		problems = append(problems, fmt.Errorf("--ttl-max (%s) is less than --ttl-min (%s): raise one or lower the other", s.TTLMax, s.TTLMin))
+		problems = append(problems,
+			fmt.Errorf("--ttl-max (%s) is less than --ttl-min (%s): raise one or lower the other", s.TTLMax, s.TTLMin))
 	}
 	return problems
 }
@@ -184,12 +206,14 @@ func (s *Serve) checkSourceLimits() []error {
 		problems = append(problems, err)
 	}
 	if n := s.MaxSourceSize; n > 0 && n < leastSource {
-		problems = append(problems, fmt.Errorf("--max-source-size is %d bytes, too small for an image: set it to %s or more, like 64MiB",
-			int64(n), Bytes(leastSource)))
+		problems = append(problems,
+			fmt.Errorf("--max-source-size is %d bytes, too small for an image: set it to %s or more, like 64MiB",
+				int64(n), Bytes(leastSource)))
 	}
 	if n := s.MaxSourcePixels; n > 0 && n < leastSourcePixels {
-		problems = append(problems, fmt.Errorf("--max-source-pixels is %d pixels, too few for an image: set it to %d or more, like 100MP",
-			int64(n), int64(leastSourcePixels)))
+		problems = append(problems,
+			fmt.Errorf("--max-source-pixels is %d pixels, too few for an image: set it to %d or more, like 100MP",
+				int64(n), int64(leastSourcePixels)))
 	}
 	for _, limit := range []struct {
 		flag       string
@@ -204,7 +228,8 @@ func (s *Serve) checkSourceLimits() []error {
 		case limit.value < 1:
 			problems = append(problems, fmt.Errorf("%s is %d: set it to 1 or more", limit.flag, limit.value))
 		case limit.max > 0 && limit.value > limit.max:
-			problems = append(problems, fmt.Errorf("%s is %d: set it to %d or less", limit.flag, limit.value, limit.max))
+			problems = append(problems,
+				fmt.Errorf("%s is %d: set it to %d or less", limit.flag, limit.value, limit.max))
 		}
 	}
 	return problems
@@ -237,17 +262,23 @@ func (s *Serve) checkTimeouts() []error {
 		{"--queue-wait", s.QueueWait},
 	} {
 		if limit.value <= 0 {
-			problems = append(problems, fmt.Errorf("%s is %s: set it to more than 0, like 10s", limit.flag, limit.value))
+			problems = append(problems,
+				fmt.Errorf("%s is %s: set it to more than 0, like 10s", limit.flag, limit.value))
 		}
 	}
 	switch first := s.FetchFirstByteTimeout; {
 	case first < 0:
-		problems = append(problems, fmt.Errorf("--fetch-first-byte-timeout is %s: set it to more than 0, like 5s, or leave it out", first))
+		problems = append(problems,
+			fmt.Errorf("--fetch-first-byte-timeout is %s: set it to more than 0, like 5s, or leave it out", first))
 	case first > s.FetchTimeout && s.FetchTimeout > 0:
-		problems = append(problems, fmt.Errorf("--fetch-first-byte-timeout (%s) is longer than --fetch-timeout (%s): raise one or lower the other", first, s.FetchTimeout))
+		problems = append(problems,
+			fmt.Errorf("--fetch-first-byte-timeout (%s) is longer than --fetch-timeout (%s): raise one or lower the "+
+				"other", first, s.FetchTimeout))
 	}
 	if s.FetchTimeout > s.RequestTimeout && s.RequestTimeout > 0 {
-		problems = append(problems, fmt.Errorf("--fetch-timeout (%s) is longer than --request-timeout (%s): raise one or lower the other", s.FetchTimeout, s.RequestTimeout))
+		problems = append(problems,
+			fmt.Errorf("--fetch-timeout (%s) is longer than --request-timeout (%s): raise one or lower the other",
+				s.FetchTimeout, s.RequestTimeout))
 	}
 	return problems
 }

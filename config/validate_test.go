@@ -30,7 +30,8 @@ func TestDefaultsWithAKeyAreValid(t *testing.T) {
 	if w := s.Warnings(); len(w) != 0 {
 		t.Error(w)
 	}
-	if s.Address() != ":8080" || s.Level() != slog.LevelInfo || s.TTLMax != 8760*time.Hour || s.QueueWait != 20*time.Second {
+	if s.Address() != ":8080" || s.Level() != slog.LevelInfo || s.TTLMax != 8760*time.Hour ||
+		s.QueueWait != 20*time.Second {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -145,7 +146,8 @@ func TestLocalRootIsAFolder(t *testing.T) {
 }
 
 func TestValidateReportsAllProblemsAndNoSecret(t *testing.T) {
-	err := (&Serve{Keys: Keys{Key: "feedfacez", Salt: "cafe,c0de"}, Listen: "x", AdminListen: "y", LocalRoot: "/does/not/exist"}).Validate()
+	err := (&Serve{Keys: Keys{Key: "feedfacez", Salt: "cafe,c0de"}, Listen: "x", AdminListen: "y",
+		LocalRoot: "/does/not/exist"}).Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -207,7 +209,8 @@ func TestAddressOfDevIsLoopback(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	for text, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "Warn": slog.LevelWarn, "error": slog.LevelError} {
+	for text, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo,
+		"Warn": slog.LevelWarn, "error": slog.LevelError} {
 		if got := (&Serve{LogLevel: text}).Level(); got != want {
 			t.Errorf("%s: got %v", text, got)
 		}

@@ -52,7 +52,8 @@ func drawImage(w, h int, at func(x, y float64) rgb) image.Image {
 		for px := range w {
 			c := at(float64(px)/float64(w), float64(py)/float64(h))
 			grain := (r.Float64() - 0.5) * 0.025
-			m.SetRGBA(px, py, color.RGBA{channelByte(c[0] + grain), channelByte(c[1] + grain), channelByte(c[2] + grain), 255})
+			m.SetRGBA(px, py, color.RGBA{channelByte(c[0] + grain), channelByte(c[1] + grain),
+				channelByte(c[2] + grain), 255})
 		}
 	}
 	return m
@@ -62,7 +63,8 @@ func channelByte(v float64) uint8 { return uint8(255 * math.Max(0, math.Min(1, v
 
 // ridgeHeight is a line of hills.
 func ridgeHeight(x, seed float64) float64 {
-	return 0.5*math.Sin(3*x+seed) + 0.25*math.Sin(7*x+2.3*seed) + 0.12*math.Sin(17*x+4.1*seed) + 0.03*math.Sin(53*x+seed)
+	return 0.5*math.Sin(3*x+seed) + 0.25*math.Sin(7*x+2.3*seed) + 0.12*math.Sin(17*x+4.1*seed) +
+		0.03*math.Sin(53*x+seed)
 }
 
 func dunesScene(x, y float64) rgb {
@@ -79,7 +81,8 @@ func dunesScene(x, y float64) rgb {
 			continue
 		}
 		light := 0.5 + 0.5*math.Sin(9*x+3*float64(i)+22*(y-top))
-		c = mixColours(mixColours(rgb{0.86, 0.5, 0.38}, rgb{0.2, 0.1, 0.16}, depth), rgb{1, 0.76, 0.5}, 0.22*light*(1-depth)*math.Exp(-(y-top)*7))
+		c = mixColours(mixColours(rgb{0.86, 0.5, 0.38}, rgb{0.2, 0.1, 0.16}, depth), rgb{1, 0.76, 0.5},
+			0.22*light*(1-depth)*math.Exp(-(y-top)*7))
 	}
 	return c
 }
@@ -132,10 +135,12 @@ func lightsScene() func(x, y float64) rgb {
 		x, y, radius, bright float64
 		c                    rgb
 	}
-	palette := []rgb{{1, 0.72, 0.3}, {0.98, 0.36, 0.3}, {0.35, 0.75, 1}, {0.75, 0.45, 1}, {1, 0.9, 0.65}, {0.3, 0.95, 0.75}}
+	palette := []rgb{{1, 0.72, 0.3}, {0.98, 0.36, 0.3}, {0.35, 0.75, 1}, {0.75, 0.45, 1}, {1, 0.9, 0.65},
+		{0.3, 0.95, 0.75}}
 	var discs []disc
 	for range 70 {
-		discs = append(discs, disc{r.Float64(), 1.5 * r.Float64(), 0.03 + 0.09*r.Float64()*r.Float64(), 0.15 + 0.5*r.Float64(), palette[r.IntN(len(palette))]})
+		discs = append(discs, disc{r.Float64(), 1.5 * r.Float64(), 0.03 + 0.09*r.Float64()*r.Float64(),
+			0.15 + 0.5*r.Float64(), palette[r.IntN(len(palette))]})
 	}
 	return func(x, y float64) rgb {
 		y *= 1.5

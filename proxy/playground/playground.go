@@ -68,9 +68,11 @@ var more = []sample{
 			Format: transform.JPEG}},
 	{"Rotate by 90 degrees", "The harbour, turned clockwise", "harbour", 100, 150,
 		transform.Params{Width: 100, Rotate: 90, Format: transform.JPEG}},
-	{"Blur", "The harbour, blurred", "harbour", 150, 100, transform.Params{Width: 150, Blur: 4, Format: transform.JPEG}},
+	{"Blur", "The harbour, blurred", "harbour", 150, 100,
+		transform.Params{Width: 150, Blur: 4, Format: transform.JPEG}},
 	{"Circle", "The dunes, cropped to a circle with transparent corners", "dunes", 150, 150,
-		transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Mask: transform.Circle, Format: transform.WebP}},
+		transform.Params{Mode: transform.Fill, Width: 150, Height: 150, Mask: transform.Circle,
+			Format: transform.WebP}},
 	{"Less saturation", "The lights, almost grey", "lights", 100, 150,
 		transform.Params{Width: 100, Saturation: transform.Factor{On: true, By: 0.2}, Format: transform.JPEG}},
 	{"AVIF", "The harbour as an AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
@@ -90,7 +92,8 @@ func Page(ring *signedurl.Keyring) (http.Handler, error) {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, map[string][]shot{"Shown": signedShots(ring, shown), "More": signedShots(ring, more)}); err != nil {
+	err = t.Execute(&b, map[string][]shot{"Shown": signedShots(ring, shown), "More": signedShots(ring, more)})
+	if err != nil {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

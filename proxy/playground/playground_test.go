@@ -74,13 +74,15 @@ func TestImagesOfThePage(t *testing.T) {
 func TestThePageIsSelfContained(t *testing.T) {
 	w, _ := served(t, http.MethodGet, "/")
 	page, h := w.Body.String(), w.Header()
-	for _, want := range []string{`<html lang="en">`, "<main>", `<meta name="description" content="`, "color-scheme: light dark",
+	for _, want := range []string{`<html lang="en">`, "<main>", `<meta name="description" content="`,
+		"color-scheme: light dark",
 		"prefers-color-scheme: dark", `<link rel="icon" href="/favicon.ico"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("there is no %s", want)
 		}
 	}
-	if strings.Contains(page, "<script") || regexp.MustCompile(`(?i)(src="(https?:)?//|url\(|@import)`).MatchString(page) {
+	if strings.Contains(page, "<script") ||
+		regexp.MustCompile(`(?i)(src="(https?:)?//|url\(|@import)`).MatchString(page) {
 		t.Error("it loads something from elsewhere")
 	}
 	policy := h.Get("Content-Security-Policy")

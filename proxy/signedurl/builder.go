@@ -70,7 +70,8 @@ func (u URL) Fit(width, height int) URL { return u.withBox(transform.Fit, width,
 func (u URL) Fill(width, height int) URL { return u.withBox(transform.Fill, width, height) }
 
 func (u URL) withBox(m transform.ResizeMode, width, height int) URL {
-	u.r.Params.Mode, u.r.Params.Width, u.r.Params.Height = m, width, height
+	u.r.Params.Mode = m
+	u.r.Params.Width, u.r.Params.Height = width, height
 	return u
 }
 

@@ -161,7 +161,8 @@ func bareSignature(signature string) string {
 }
 
 func describeDamage(path string) string {
-	if strings.Contains(path, "/plain/") && repairSource(path[strings.Index(path, "/plain/"):]) != path[strings.Index(path, "/plain/"):] {
+	if strings.Contains(path, "/plain/") &&
+		repairSource(path[strings.Index(path, "/plain/"):]) != path[strings.Index(path, "/plain/"):] {
 		return "it folded the slashes behind the source's scheme into one"
 	}
 	return "it escaped colons as %3A"
@@ -271,7 +272,8 @@ func (k *Keyring) macGuesses() []macGuess {
 		)
 		for j, other := range k.pairs {
 			if i != j {
-				all = append(all, macGuess{"a key was used with the salt of another: the n-th key goes with the n-th salt", p.Key, other.Salt, nil})
+				all = append(all, macGuess{"a key was used with the salt of another: the n-th key goes with the " +
+					"n-th salt", p.Key, other.Salt, nil})
 			}
 		}
 	}
@@ -288,7 +290,8 @@ func alphabetMistakes(signature string) (mistakes []string) {
 	text := unescapeSignature(signature)
 	switch {
 	case strings.Contains(signature, "/"):
-		mistakes = append(mistakes, "it is in base64's standard alphabet, and its / splits the path: + is - and / is _ in a URL")
+		mistakes = append(mistakes,
+			"it is in base64's standard alphabet, and its / splits the path: + is - and / is _ in a URL")
 	case strings.ContainsAny(text, "+/"):
 		mistakes = append(mistakes, "it is in base64's standard alphabet: + is - and / is _ in a URL")
 	}
@@ -312,7 +315,8 @@ func formMistakes(signature string, size int) []string {
 	case err != nil:
 		mistakes = append(mistakes, "it is not base64url")
 	case len(b) != size:
-		mistakes = append(mistakes, fmt.Sprintf("it has %d bytes: signatures of this server have %d (--signature-size)", len(b), size))
+		mistakes = append(mistakes,
+			fmt.Sprintf("it has %d bytes: signatures of this server have %d (--signature-size)", len(b), size))
 	}
 	return mistakes
 }
@@ -333,11 +337,15 @@ func (k *Keyring) encodingMistakes(signature string, sum []byte) (mistakes []str
 	case len(text) < 8:
 		return nil, false
 	case text == full:
-		mistakes = append(mistakes, fmt.Sprintf("all 32 bytes of it were kept: this server's signatures have %d (--signature-size)", k.size))
+		mistakes = append(mistakes,
+			fmt.Sprintf("all 32 bytes of it were kept: this server's signatures have %d (--signature-size)", k.size))
 	case strings.HasPrefix(full, text):
-		mistakes = append(mistakes, fmt.Sprintf("it was cut to %d characters: cut the bytes to %d before encoding them", len(text), k.size))
+		mistakes = append(mistakes,
+			fmt.Sprintf("it was cut to %d characters: cut the bytes to %d before encoding them", len(text), k.size))
 	case isTruncated(text, sum):
-		mistakes = append(mistakes, fmt.Sprintf("it was cut to another number of bytes: this server's signatures have %d (--signature-size)", k.size))
+		mistakes = append(mistakes,
+			fmt.Sprintf("it was cut to another number of bytes: this server's signatures have %d (--signature-size)",
+				k.size))
 	default:
 		return nil, false
 	}

@@ -15,7 +15,8 @@ func signedStandard(t *testing.T, k *Keyring, with string) (path, signature stri
 	t.Helper()
 	for i := range 10_000 {
 		path = fmt.Sprintf("/w:%d/plain/https://example.com/a.jpg", i)
-		if signature = base64.StdEncoding.EncodeToString(k.mac(k.pairs[0], path)); strings.Contains("^"+signature, with) {
+		signature = base64.StdEncoding.EncodeToString(k.mac(k.pairs[0], path))
+		if strings.Contains("^"+signature, with) {
 			return path, signature
 		}
 	}
@@ -58,7 +59,8 @@ func TestDiagnoseStandardBase64(t *testing.T) {
 				}
 			}
 			path, signature = signedStandard(t, mistaken, with)
-			says(t, "key as text", k.Diagnose("/"+signature+path, ""), path, "key and salt were used as text", "standard alphabet")
+			says(t, "key as text", k.Diagnose("/"+signature+path, ""), path, "key and salt were used as text",
+				"standard alphabet")
 		}
 	}
 }
@@ -121,7 +123,8 @@ func TestDiagnoseForm(t *testing.T) {
 
 func FuzzDiagnose(f *testing.F) {
 	k := ring(f, Config{Pairs: []Pair{{[]byte("k"), []byte("s")}}})
-	for _, seed := range []string{"/a/b", "//", "", "/" + k.Sign("/w:1/plain/x") + "/w:1/plain/x", "/ab/cd+ef==/w:1/plain/x", "/%2F%3D/plain/x", "https://h/x/y?z"} {
+	for _, seed := range []string{"/a/b", "//", "", "/" + k.Sign("/w:1/plain/x") + "/w:1/plain/x",
+		"/ab/cd+ef==/w:1/plain/x", "/%2F%3D/plain/x", "https://h/x/y?z"} {
 		f.Add(seed, "")
 		f.Add(seed, "/p")
 	}

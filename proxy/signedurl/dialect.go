@@ -57,7 +57,8 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 		return nil, errors.New("only presets are accepted, but there are no presets")
 	}
 	if s := cfg.Separator; strings.ContainsAny(s, "/%?#@.") || s != "" && strings.TrimSpace(s) == "" {
-		return nil, fmt.Errorf("the argument separator %s cannot be used: it would end an option or a source", transform.Quote(s))
+		return nil, fmt.Errorf("the argument separator %s cannot be used: it would end an option or a source",
+			transform.Quote(s))
 	}
 	switch len(cfg.SourceKey) {
 	case 0, 16, 24, 32:
@@ -66,7 +67,8 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 	}
 	for _, name := range cfg.Ignored {
 		if _, ok := ignorableOptions[name]; !ok {
-			return nil, fmt.Errorf("option %s cannot be ignored; these can: %s", transform.Quote(name), strings.Join(Ignorable(), ", "))
+			return nil, fmt.Errorf("option %s cannot be ignored; these can: %s", transform.Quote(name),
+				strings.Join(Ignorable(), ", "))
 		}
 		for _, same := range ignorableOptions[name] {
 			d.ignored[same] = true
@@ -91,7 +93,8 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 func (d *Dialect) checkPresets() error {
 	for name := range d.cfg.Presets {
 		if name == "" || strings.ContainsAny(name, "/"+d.separator()) {
-			return fmt.Errorf("preset %s: a name must not be empty or contain a slash or the separator", transform.Quote(name))
+			return fmt.Errorf("preset %s: a name must not be empty or contain a slash or the separator",
+				transform.Quote(name))
 		}
 		var r Request
 		if err := d.applyPreset(&r, name, nil); err != nil {
@@ -203,7 +206,8 @@ func (d *Dialect) applyPresets(r *Request, names, within []string) error {
 }
 
 func notAllowed(name string) error {
-	return fmt.Errorf("%w: option %s is not allowed on this server (--allow-options)", ErrUnknownOption, transform.Quote(name))
+	return fmt.Errorf("%w: option %s is not allowed on this server (--allow-options)", ErrUnknownOption,
+		transform.Quote(name))
 }
 
 // Parse reads the signed part of a path. Errors wrap ErrMalformed,
@@ -234,7 +238,8 @@ func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 			if strings.Contains(ext, "/") { // plain/https://me@example.com/a.jpg
 				hint = "; write %40 for an @ in the source URL"
 			}
-			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif%s", ErrBadArgument, transform.Quote(ext), hint)
+			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif%s",
+				ErrBadArgument, transform.Quote(ext), hint)
 		}
 		r.Params.Format = f
 	}
@@ -262,8 +267,10 @@ func (d *Dialect) readOptions(r *Request, rest string) (string, error) {
 			segment = d.withColons(segment)
 		}
 		if !strings.Contains(segment, d.separator()) {
-			if first && slices.Contains([]string{"fit", "fill", "fill-down", "force", "auto", "crop"}, segment) && more {
-				return "", fmt.Errorf("%w: imgproxy's basic URL format (/SIGNATURE/%s/WIDTH/HEIGHT/…) is not supported; use rs:%s:WIDTH:HEIGHT",
+			if first && slices.Contains([]string{"fit", "fill", "fill-down", "force", "auto", "crop"}, segment) &&
+				more {
+				return "", fmt.Errorf("%w: imgproxy's basic URL format (/SIGNATURE/%s/WIDTH/HEIGHT/…) is not "+
+					"supported; use rs:%s:WIDTH:HEIGHT",
 					ErrMalformed, segment, segment)
 			}
 			return rest, nil

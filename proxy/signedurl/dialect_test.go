@@ -68,7 +68,8 @@ func newDialect(t testing.TB, cfg DialectConfig) *Dialect {
 }
 
 func TestDialect(t *testing.T) {
-	presets := map[string]string{"card": "rs:fill:300:200/q:80", "small": "w:100", "both": "pr:card:small", "default": "q:70/f:webp"}
+	presets := map[string]string{"card": "rs:fill:300:200/q:80", "small": "w:100", "both": "pr:card:small",
+		"default": "q:70/f:webp"}
 	key := unhex(t, "1eb5b0e971ad7f45324c1bb15c947cb2")
 	enc, err := EncryptSource(key, "http://x/a.jpg")
 	if err != nil {
@@ -205,7 +206,8 @@ func TestSignedAsItLooksDamaged(t *testing.T) {
 		if want, wrong := ParseUnsigned(want.want); err != nil || wrong != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q, %v", signed, got.Canonical(), err, want.Canonical(), wrong)
 		}
-		if d := k.Diagnose("/"+k.Sign(signed)+signed, ""); !d.Valid || d.Signed != signed || d.Damage != "" || d.Want != k.Sign(signed) {
+		d := k.Diagnose("/"+k.Sign(signed)+signed, "")
+		if !d.Valid || d.Signed != signed || d.Damage != "" || d.Want != k.Sign(signed) {
 			t.Errorf("%s: %+v", signed, d)
 		}
 	}
@@ -276,7 +278,8 @@ func TestBuilder(t *testing.T) {
 	k := ring(t, Config{Pairs: []Pair{{[]byte("k"), []byte("s")}}})
 	now := time.Unix(1_900_000_000, 0)
 	b := &Builder{Keyring: k, Server: "https://img.example.com/", Now: func() time.Time { return now }}
-	u := b.Source("https://example.com/a.jpg").Fill(300, 200).Quality(70).Format(transform.WebP).Gravity(transform.At(transform.North)).DPR(2)
+	u := b.Source("https://example.com/a.jpg").Fill(300, 200).
+		Quality(70).Format(transform.WebP).Gravity(transform.At(transform.North)).DPR(2)
 	target := strings.TrimPrefix(u.String(), "https://img.example.com")
 	verified, err := k.Verify(target)
 	if err != nil {
@@ -309,7 +312,8 @@ func TestBuilder(t *testing.T) {
 		}
 	}
 	set, err := b.Source("https://example.com/a.jpg").Fill(300, 200).SrcSet(300, 600)
-	if err != nil || strings.Count(set, ", ") != 1 || !strings.Contains(set, "/w:600/h:400/") || !strings.HasSuffix(set, " 600w") {
+	if err != nil || strings.Count(set, ", ") != 1 || !strings.Contains(set, "/w:600/h:400/") ||
+		!strings.HasSuffix(set, " 600w") {
 		t.Errorf("%s, %v", set, err)
 	}
 	secret := &Builder{Keyring: k, SourceKey: []byte("0123456789abcdef")}
@@ -326,7 +330,8 @@ func TestBuilder(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err = newDialect(t, DialectConfig{SourceKey: secret.SourceKey}).Parse(verified)
-	if err != nil || r.Source != "https://example.com/secret.jpg" || r.Params.Width != 100 || r.Params.Format != transform.AVIF {
+	if err != nil || r.Source != "https://example.com/secret.jpg" || r.Params.Width != 100 ||
+		r.Params.Format != transform.AVIF {
 		t.Errorf("%+v, %v", r, err)
 	}
 	preset, err := b.Source("https://example.com/a.jpg").Options("pr:card/q:5").Path()
@@ -336,13 +341,15 @@ func TestBuilder(t *testing.T) {
 }
 
 func FuzzDialect(f *testing.F) {
-	d := newDialect(f, DialectConfig{Presets: map[string]string{"a": "w:1", "b": "pr:a/h:2"}, Ignored: []string{"dpi"}, SourceKey: []byte("0123456789abcdef"), Filename: true})
+	d := newDialect(f, DialectConfig{Presets: map[string]string{"a": "w:1", "b": "pr:a/h:2"},
+		Ignored: []string{"dpi"}, SourceKey: []byte("0123456789abcdef"), Filename: true})
 	for _, s := range []string{"/pr:a:b/plain/x", "/dpi:1/enc/AAAA", "/w%3A1/plain/http:/x", "/a/b/c.jpg"} {
 		f.Add(s)
 	}
 	k := ring(f, Config{Pairs: []Pair{{[]byte("k"), []byte("s")}}})
 	f.Fuzz(func(t *testing.T, path string) {
-		if again := Repair(Repair(path)); again != Repair(path) && !strings.Contains(path, "%3%3") && !strings.Contains(path, "plain/") {
+		again := Repair(Repair(path))
+		if again != Repair(path) && !strings.Contains(path, "%3%3") && !strings.Contains(path, "plain/") {
 			t.Fatalf("%q is repaired to %q and that to %q", path, Repair(path), again)
 		}
 		_ = k.Diagnose(path, "/p")

@@ -23,7 +23,8 @@ func FuzzEncryptedSource(f *testing.F) {
 		if got, err := decryptSource(other, sealed); err == nil && got == source {
 			t.Fatalf("%q can be read with another key", source)
 		}
-		if got, err := decryptSource(key, base64.RawURLEncoding.EncodeToString(text)); err == nil && len(got) >= len(text) {
+		got, err := decryptSource(key, base64.RawURLEncoding.EncodeToString(text))
+		if err == nil && len(got) >= len(text) {
 			t.Fatalf("%q became %q", text, got)
 		}
 	})

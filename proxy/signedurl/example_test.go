@@ -45,7 +45,8 @@ func ExampleURL_ExpiresIn() {
 
 func ExampleKeyring_Verify() {
 	ring := builder().Keyring
-	path, err := ring.Verify("/GCaBKubHQj0mC8HXdSSr9Lqxxo7U1jQDd9wHNXzKl58/rt:fill/w:300/h:200/plain/https://example.com/a.jpg@webp")
+	path, err := ring.Verify("/GCaBKubHQj0mC8HXdSSr9Lqxxo7U1jQDd9wHNXzKl58" +
+		"/rt:fill/w:300/h:200/plain/https://example.com/a.jpg@webp")
 	fmt.Println(path, err)
 	// Output:
 	// /rt:fill/w:300/h:200/plain/https://example.com/a.jpg@webp <nil>

@@ -50,7 +50,8 @@ var setters = func() map[string]setter {
 	table := map[string]setter{}
 	for _, o := range transform.Options() {
 		for _, name := range o.Names {
-			table[name] = setter{o.Names[0], o.Most, func(r *Request, args []string) error { return o.Set(&r.Params, args) }}
+			table[name] = setter{o.Names[0], o.Most,
+				func(r *Request, args []string) error { return o.Set(&r.Params, args) }}
 		}
 	}
 	for _, o := range requestOptions {
@@ -63,8 +64,8 @@ var setters = func() map[string]setter {
 
 var cacheBusterOption = requestOption{
 	Usage: transform.Usage{Names: []string{"cachebuster", "cb"}, Args: "text", Most: 1, Default: "none",
-		Text: "Any text. Another text is another cache entry. Results with a cachebuster are fresh for a year and are " +
-			"sent as `immutable`."},
+		Text: "Any text. Another text is another cache entry. Results with a cachebuster are fresh for a year and " +
+			"are sent as `immutable`."},
 	set: func(r *Request, args []string) error {
 		r.CacheBuster = args[0]
 		return nil
@@ -76,8 +77,8 @@ const maxTags, maxTag = 16, 64
 
 var tagsOption = requestOption{
 	Usage: transform.Usage{Names: []string{"cache_tags", "ct"}, Args: "tag:tag:…", Most: maxTags, Default: "none",
-		Text: fmt.Sprintf("Up to %d tags by which the result can be purged, each of up to %d letters, digits, `.`, `_` "+
-			"and `-`. Upper and lower case are the same.", maxTags, maxTag)},
+		Text: fmt.Sprintf("Up to %d tags by which the result can be purged, each of up to %d letters, digits, `.`, "+
+			"`_` and `-`. Upper and lower case are the same.", maxTags, maxTag)},
 	set: func(r *Request, args []string) error {
 		var tags []string
 		for _, t := range args {
@@ -112,7 +113,8 @@ var expiresOption = requestOption{
 const maxFilename = 255
 
 var filenameOption = requestOption{
-	Usage: transform.Usage{Names: []string{"filename", "fn"}, Args: "name:encoded", Most: 2, Default: "name of the source",
+	Usage: transform.Usage{Names: []string{"filename", "fn"}, Args: "name:encoded", Most: 2,
+		Default: "name of the source",
 		Text: "Name under which browsers save the image, up to 255 bytes. The extension of the format is appended. " +
 			"`encoded` 1 means that the name is in base64url."},
 	set: func(r *Request, args []string) error {
@@ -162,29 +164,34 @@ var attachmentOption = requestOption{
 const needsPermission = " Needs `--allow-security-options`, else the response is a 403."
 
 var maxPixelsOption = requestOption{
-	Usage: transform.Usage{Names: []string{"max_src_resolution", "msr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
-		Text: "Most megapixels of the source (width × height), instead of `--max-source-pixels`." + needsPermission},
+	Usage: transform.Usage{Names: []string{"max_src_resolution", "msr"}, Args: "megapixels", Most: 1,
+		Default: "`--max-source-pixels`",
+		Text:    "Most megapixels of the source (width × height), instead of `--max-source-pixels`." + needsPermission},
 	set:  func(r *Request, args []string) error { return parseMegapixels(&r.Limits.SourcePixels, args[0]) },
 	text: func(r Request) string { return formatMegapixels(r.Limits.SourcePixels) },
 }
 
 var maxBytesOption = requestOption{
-	Usage: transform.Usage{Names: []string{"max_src_file_size", "msfs"}, Args: "bytes", Most: 1, Default: "`--max-source-size`",
-		Text: "Largest source file. A value above `--max-source-size` has no effect." + needsPermission},
+	Usage: transform.Usage{Names: []string{"max_src_file_size", "msfs"}, Args: "bytes", Most: 1,
+		Default: "`--max-source-size`",
+		Text:    "Largest source file. A value above `--max-source-size` has no effect." + needsPermission},
 	set:  func(r *Request, args []string) error { return parseCount(&r.Limits.SourceBytes, args[0]) },
 	text: func(r Request) string { return formatInteger(r.Limits.SourceBytes) },
 }
 
 var maxFramesOption = requestOption{
-	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1, Default: "`--max-frames`",
-		Text: "Most frames of an animation that are used. It has no effect: results have one frame, and sources with more are not refused." + needsPermission},
+	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1,
+		Default: "`--max-frames`",
+		Text: "Most frames of an animation that are used. It has no effect: results have one frame, and sources " +
+			"with more are not refused." + needsPermission},
 	set:  func(r *Request, args []string) error { return parseCount(&r.Limits.Frames, args[0]) },
 	text: func(r Request) string { return formatInteger(r.Limits.Frames) },
 }
 
 var maxFramePixelsOption = requestOption{
-	Usage: transform.Usage{Names: []string{"max_animation_frame_resolution", "mafr"}, Args: "megapixels", Most: 1, Default: "`--max-source-pixels`",
-		Text: "Most megapixels of a frame, if the source has several frames." + needsPermission},
+	Usage: transform.Usage{Names: []string{"max_animation_frame_resolution", "mafr"}, Args: "megapixels", Most: 1,
+		Default: "`--max-source-pixels`",
+		Text:    "Most megapixels of a frame, if the source has several frames." + needsPermission},
 	set:  func(r *Request, args []string) error { return parseMegapixels(&r.Limits.FramePixels, args[0]) },
 	text: func(r Request) string { return formatMegapixels(r.Limits.FramePixels) },
 }

@@ -25,11 +25,15 @@ var ignorableOptions = map[string][]string{
 // refusedOptions change the image, so that ignoring them would serve another image
 // than the URL asks for.
 var refusedOptions = [][]string{
-	{"objects_position", "obj_pos", "op"}, {"crop_objects"}, {"duotone", "dt"}, {"unsharp_masking", "ush"}, {"blur_areas", "ba"},
-	{"progressive_blur", "pbl"}, {"blur_detections", "bd"}, {"draw_detections", "dd"}, {"colorize", "col"}, {"gradient", "gr"},
-	{"watermark_url", "wmu"}, {"watermark_text", "wmt"}, {"watermark_size", "wms"}, {"watermark_rotate", "wm_rot", "wmr"},
+	{"objects_position", "obj_pos", "op"}, {"crop_objects"}, {"duotone", "dt"}, {"unsharp_masking", "ush"},
+	{"blur_areas", "ba"},
+	{"progressive_blur", "pbl"}, {"blur_detections", "bd"}, {"draw_detections", "dd"}, {"colorize", "col"},
+	{"gradient", "gr"},
+	{"watermark_url", "wmu"}, {"watermark_text", "wmt"}, {"watermark_size", "wms"},
+	{"watermark_rotate", "wm_rot", "wmr"},
 	{"watermark_shadow", "wmsh"}, {"color_profile", "cp", "icc"}, {"page", "pg"}, {"pages", "pgs"},
-	{"video_thumbnail_second", "vts"}, {"video_thumbnail_keyframes", "vtk"}, {"video_thumbnail_tile", "vtt"}, {"video_thumbnail_animation", "vta"},
+	{"video_thumbnail_second", "vts"}, {"video_thumbnail_keyframes", "vtk"}, {"video_thumbnail_tile", "vtt"},
+	{"video_thumbnail_animation", "vta"},
 }
 
 // Ignorable are the options that DialectConfig.Ignored takes.
@@ -46,12 +50,14 @@ func Ignorable() []string {
 func unknownOption(name string) error {
 	for long, names := range ignorableOptions {
 		if slices.Contains(names, name) {
-			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have; --ignore-options %s makes the server ignore it", ErrUnknownOption, transform.Quote(name), long)
+			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have; --ignore-options %s "+
+				"makes the server ignore it", ErrUnknownOption, transform.Quote(name), long)
 		}
 	}
 	for _, names := range refusedOptions {
 		if slices.Contains(names, name) {
-			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have", ErrUnknownOption, transform.Quote(name))
+			return fmt.Errorf("%w: %s is an option of imgproxy Pro that pictor does not have", ErrUnknownOption,
+				transform.Quote(name))
 		}
 	}
 	return fmt.Errorf("%w: there is no option %s", ErrUnknownOption, transform.Quote(name))

@@ -69,7 +69,8 @@ func (r Request) Canonical() string {
 		b.WriteByte('/')
 	}
 	identity := r
-	identity.Expires, identity.Filename, identity.Attachment = 0, "", false
+	identity.Expires = 0
+	identity.Filename, identity.Attachment = "", false
 	identity.writeOptions(&b)
 	if r.Auto {
 		b.WriteString("f:" + autoFormat + "/")

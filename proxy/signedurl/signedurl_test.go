@@ -108,7 +108,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{"empty", "", 32, ErrMalformed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := ring(t, Config{Pairs: []Pair{pair}, Size: tc.size}).Verify(tc.target); !errors.Is(err, tc.want) {
+			_, err := ring(t, Config{Pairs: []Pair{pair}, Size: tc.size}).Verify(tc.target)
+			if !errors.Is(err, tc.want) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
 		})
@@ -148,7 +149,8 @@ func TestParse(t *testing.T) {
 		{"/resize::300/plain/" + src, Request{Source: src, Params: transform.Params{Width: 300}}},
 		{"/rt:auto/s:300:400::/plain/" + src, Request{Source: src, Params: transform.Params{Mode: transform.Auto, Width: 300, Height: 400}}},
 		{"/w:1/w:2/plain/" + src, Request{Source: src, Params: transform.Params{Width: 2}}},
-		{"/width:10/height:20/dpr:2.5/enlarge:true/gravity:soea:0:0.0/quality:70/format:jpeg/auto_rotate:f/rotate:-90/strip_metadata:0/cachebuster:v%3A1/expires:1900000000/plain/" + src,
+		{"/width:10/height:20/dpr:2.5/enlarge:true/gravity:soea:0:0.0/quality:70/format:jpeg/" +
+			"auto_rotate:f/rotate:-90/strip_metadata:0/cachebuster:v%3A1/expires:1900000000/plain/" + src,
 			Request{Source: src, CacheBuster: "v:1", Expires: 1900000000, Params: transform.Params{
 				Width: 10, Height: 20, DPR: 2.5, Enlarge: true, Gravity: transform.At(transform.SouthEast), Quality: 70, Format: transform.JPEG,
 				IgnoreOrientation: true, Rotate: 270, KeepMetadata: true}}},
@@ -266,11 +268,12 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		// Equal texts are equal requests, whatever the source looks like.
-		if again, err := ParseUnsigned("/" + strings.TrimSuffix(r.Canonical(), r.Source) + escapePlain(r.Source)); err != nil || again.Canonical() != r.Canonical() {
+		again, err := ParseUnsigned("/" + strings.TrimSuffix(r.Canonical(), r.Source) + escapePlain(r.Source))
+		if err != nil || again.Canonical() != r.Canonical() {
 			t.Fatalf("%q: canonical %q, then %+v, %v", path, r.Canonical(), again, err)
 		}
 		// The canonical options are the inverse of parsing, too.
-		again, err := ParseUnsigned("/" + strings.TrimPrefix(r.Params.String()+"/", "/") + "plain/x")
+		again, err = ParseUnsigned("/" + strings.TrimPrefix(r.Params.String()+"/", "/") + "plain/x")
 		if err != nil || again.Params != r.Params {
 			t.Fatalf("%q: %q parsed to %+v, %v", path, r.Params.String(), again.Params, err)
 		}
@@ -295,7 +298,8 @@ func FuzzVerify(f *testing.F) {
 		}
 		got, err := d.Parse(v)
 		if want, wrong := ParseUnsigned(signed); v.String() != signed || got != want || (err == nil) != (wrong == nil) {
-			t.Fatalf("%q was signed and %q sent: %q, %+v, %v instead of %+v, %v", signed, sent, v, got, err, want, wrong)
+			t.Fatalf("%q was signed and %q sent: %q, %+v, %v instead of %+v, %v", signed, sent, v, got, err, want,
+				wrong)
 		}
 	})
 }

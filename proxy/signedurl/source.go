@@ -55,12 +55,14 @@ func (d *Dialect) encryptedSource(s string) (source, ext string, err error) {
 func plainSource(s string) (source, ext string, err error) {
 	s, ext, ok := cutExtension(s, "@")
 	if !ok {
-		return "", "", fmt.Errorf("%w: the source has more than one @; write %%40 for an @ in the source URL", ErrMalformed)
+		return "", "", fmt.Errorf("%w: the source has more than one @; write %%40 for an @ in the source URL",
+			ErrMalformed)
 	}
 	// A client may have signed folded slashes.
 	source, err = url.PathUnescape(withSlashes(s))
 	if err != nil {
-		return "", "", fmt.Errorf("%w: invalid percent-encoding in the source; write %%25 for a %% in the source URL", ErrMalformed)
+		return "", "", fmt.Errorf("%w: invalid percent-encoding in the source; write %%25 for a %% in the source URL",
+			ErrMalformed)
 	}
 	return source, ext, nil
 }
@@ -73,7 +75,8 @@ func base64Source(s string) (source, ext string, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
-		return "", "", fmt.Errorf("%w: %s is neither an option nor a source (plain/URL or base64url)", ErrMalformed, transform.Quote(s))
+		return "", "", fmt.Errorf("%w: %s is neither an option nor a source (plain/URL or base64url)", ErrMalformed,
+			transform.Quote(s))
 	}
 	return string(b), ext, nil
 }

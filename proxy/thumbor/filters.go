@@ -198,7 +198,8 @@ var imagorFilters = map[string]func(*parser, filterCall){
 		p.r.Params.DropCopyright = true
 	},
 	"trim": func(p *parser, c filterCall) {
-		p.r.Params.Trim = transform.Trim{On: true, Threshold: trimThreshold(c.argumentAt(0)), Corner: c.argumentAt(1) == "bottom-right"}
+		p.r.Params.Trim = transform.Trim{On: true, Threshold: trimThreshold(c.argumentAt(0)),
+			Corner: c.argumentAt(1) == "bottom-right"}
 	},
 }
 
@@ -328,7 +329,8 @@ func (p *parser) setCanvas(c filterCall) {
 	if ok {
 		p.r.Params.Background = transform.Background{On: true, Color: colour}
 	}
-	if p.fitIn && (ok || strings.EqualFold(c.argumentAt(0), "transparent") || strings.EqualFold(c.argumentAt(0), "none")) {
+	if p.fitIn && (ok || strings.EqualFold(c.argumentAt(0), "transparent") ||
+		strings.EqualFold(c.argumentAt(0), "none")) {
 		p.r.Params.Extend.On = true
 	}
 }
@@ -372,10 +374,14 @@ func (p *parser) setZoom(c filterCall) {
 
 // colourNames are the colours of CSS 1, which both peers know by name, and some more.
 var colourNames = map[string]transform.Color{
-	"black": {0, 0, 0}, "silver": {192, 192, 192}, "gray": {128, 128, 128}, "grey": {128, 128, 128}, "white": {255, 255, 255},
-	"maroon": {128, 0, 0}, "red": {255, 0, 0}, "purple": {128, 0, 128}, "fuchsia": {255, 0, 255}, "magenta": {255, 0, 255},
-	"green": {0, 128, 0}, "lime": {0, 255, 0}, "olive": {128, 128, 0}, "yellow": {255, 255, 0}, "navy": {0, 0, 128}, "blue": {0, 0, 255},
-	"teal": {0, 128, 128}, "aqua": {0, 255, 255}, "cyan": {0, 255, 255}, "orange": {255, 165, 0}, "pink": {255, 192, 203}, "brown": {165, 42, 42},
+	"black": {0, 0, 0}, "silver": {192, 192, 192}, "gray": {128, 128, 128}, "grey": {128, 128, 128},
+	"white":  {255, 255, 255},
+	"maroon": {128, 0, 0}, "red": {255, 0, 0}, "purple": {128, 0, 128}, "fuchsia": {255, 0, 255},
+	"magenta": {255, 0, 255},
+	"green":   {0, 128, 0}, "lime": {0, 255, 0}, "olive": {128, 128, 0}, "yellow": {255, 255, 0}, "navy": {0, 0, 128},
+	"blue": {0, 0, 255},
+	"teal": {0, 128, 128}, "aqua": {0, 255, 255}, "cyan": {0, 255, 255}, "orange": {255, 165, 0},
+	"pink": {255, 192, 203}, "brown": {165, 42, 42},
 }
 
 func parseColor(s string) (transform.Color, bool) {

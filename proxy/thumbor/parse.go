@@ -244,7 +244,8 @@ func (p *parser) readImage() error {
 		s = decoded
 	}
 	if s == "" || !isText(s) {
-		return fmt.Errorf("%w: the source is missing after the options, or its URL contains control characters or is not UTF-8", signedurl.ErrMalformed)
+		return fmt.Errorf("%w: the source is missing after the options, or its URL contains control characters or "+
+			"is not UTF-8", signedurl.ErrMalformed)
 	}
 	// Proxies fold the slashes behind a scheme.
 	for _, scheme := range []string{"http", "https"} {
@@ -305,7 +306,8 @@ func anchorOf(h, v string) transform.Anchor {
 	anchors := map[[2]string]transform.Anchor{
 		{"left", "top"}: transform.NorthWest, {"", "top"}: transform.North, {"right", "top"}: transform.NorthEast,
 		{"left", ""}: transform.West, {"right", ""}: transform.East,
-		{"left", "bottom"}: transform.SouthWest, {"", "bottom"}: transform.South, {"right", "bottom"}: transform.SouthEast,
+		{"left", "bottom"}: transform.SouthWest, {"", "bottom"}: transform.South,
+		{"right", "bottom"}: transform.SouthEast,
 	}
 	if h == "center" {
 		h = ""

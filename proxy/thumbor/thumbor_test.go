@@ -184,12 +184,15 @@ func TestParseImage(t *testing.T) {
 
 func TestParseOfTheRequest(t *testing.T) {
 	imagor := dialect(t, Config{Unsafe: true, Flavor: Imagor})
-	r, err := imagor.ParseUnsigned("meta/filters:attachment(summer):expire(1900000000123):max_age(60):focal(10x20:30x40):focal(0,0)/300x200/x")
-	if err != nil || r.Meta != "imagor" || !r.Attachment || r.Filename != "summer" || r.Expires != 1900000000 || r.MaxAge != 60 || !r.HasMaxAge {
+	r, err := imagor.ParseUnsigned("meta/filters:attachment(summer):expire(1900000000123):max_age(60):" +
+		"focal(10x20:30x40):focal(0,0)/300x200/x")
+	if err != nil || r.Meta != "imagor" || !r.Attachment || r.Filename != "summer" || r.Expires != 1900000000 ||
+		r.MaxAge != 60 || !r.HasMaxAge {
 		t.Errorf("%+v, %v", r, err)
 	}
 	r, err = imagor.ParseUnsigned("300x200/filters:focal(10x20:30x40):focal(100,200)/x")
-	if want := (transform.Gravity{Anchor: transform.FocalPoint, X: 60, Y: 115}); err != nil || r.Params.Gravity != want {
+	want := (transform.Gravity{Anchor: transform.FocalPoint, X: 60, Y: 115})
+	if err != nil || r.Params.Gravity != want {
 		t.Errorf("%+v, %v", r.Params.Gravity, err)
 	}
 	// One entry of the cache, whatever it is written in.
@@ -214,7 +217,8 @@ func TestParseOfTheRequest(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"300x200/smart/filters:blur(3):fill(red)/example.com/a.jpg", "trim:bottom-right:5/1x2:3x4/adaptive-full-fit-in/-1x-2/left/top/x",
+	for _, s := range []string{"300x200/smart/filters:blur(3):fill(red)/example.com/a.jpg",
+		"trim:bottom-right:5/1x2:3x4/adaptive-full-fit-in/-1x-2/left/top/x",
 		"meta/filters:focal(1x2:3x4):round_corner(1|2,3,4,5)/x", "filters:a(b(c)d):e()/x", "0.1x0.2:0.3x0.4/b64:aHR0cDovL3g", "300x200/10x20:30x40/x",
 		"filters:round_corner(NaN,1,2,3):trim(NaN)/x"} {
 		f.Add(s)
@@ -230,7 +234,8 @@ func FuzzParse(f *testing.F) {
 			if again, err := r.Params.Normalize(); err != nil || again != r.Params {
 				t.Fatalf("%q: %+v is not normal: %v", rest, r.Params, err)
 			}
-			g := transform.NewGeometry(transform.Info{Format: transform.JPEG, Width: 400, Height: 300, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}, r.Params)
+			g := transform.NewGeometry(transform.Info{Format: transform.JPEG, Width: 400, Height: 300, Orientation: 1,
+				Frames: 1, Bands: 3, Bits: 8}, r.Params)
 			if g.Width < 1 || g.Height < 1 {
 				t.Fatalf("%q: a result of %dx%d", rest, g.Width, g.Height)
 			}

@@ -26,7 +26,8 @@ func TestVerify(t *testing.T) {
 	if got, err := dialect(t, Config{Unsafe: true}).Verify("/unsafe/" + rest); err != nil || got.String() != rest {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := dialect(t, Config{Unsafe: true}).Verify("/meta/" + rest); err != nil || got.String() != "meta/"+rest {
+	got, err := dialect(t, Config{Unsafe: true}).Verify("/meta/" + rest)
+	if err != nil || got.String() != "meta/"+rest {
 		t.Errorf("%q, %v", got, err)
 	}
 	for _, path := range []string{"", "/", "/x", "/x/"} {
@@ -34,7 +35,8 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
-	for _, cfg := range []Config{{}, {Keys: []string{""}}, {Keys: []string{"k"}, Hash: "md5"}, {Keys: []string{"k"}, Truncate: 8}} {
+	for _, cfg := range []Config{{}, {Keys: []string{""}}, {Keys: []string{"k"}, Hash: "md5"},
+		{Keys: []string{"k"}, Truncate: 8}} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("accepted %+v", cfg)
 		}
