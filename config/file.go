@@ -30,7 +30,7 @@ type fileValue struct {
 const readTimeout = 30 * time.Second
 
 // ReadStart reads the first bytes of a file that a setting names, at most n. A
-// FIFO that nobody writes to is an error, after a while.
+// FIFO without a writer is an error, after readTimeout.
 func ReadStart(path string, n int64) ([]byte, error) { return readStart(path, n, readTimeout) }
 
 func readStart(path string, n int64, most time.Duration) ([]byte, error) {
@@ -70,7 +70,7 @@ func readLimited(path string, limit int64) ([]byte, error) {
 }
 
 // readSecret reads the file of a secret, without the blanks and line ends
-// around its content. An empty one is an error: whoever names a file means to
+// around its content. An empty file is an error: an operator who names one means to
 // set something.
 func readSecret(path string) (string, error) {
 	data, err := readLimited(path, maxSecret)

@@ -7,8 +7,8 @@ import (
 	"runtime"
 )
 
-// devName is below which a trial keeps what a server of this user keeps in
-// the user's own directories, so that it takes nothing of it away.
+// devName is the directory of a trial (--dev) below the user's own directories, so that
+// it leaves the files of a server of the same user alone.
 const devName = "pictor-dev"
 
 // CacheFolder is where the cache on disk is; "" where it is off. The error
@@ -27,8 +27,8 @@ func (s *Serve) CacheFolder() (string, error) {
 	return dir, nil
 }
 
-// StateFolder is where what must last is: by the XDG Base Directory
-// Specification, on macOS where programs keep theirs. The error says what to
+// StateFolder is the directory of state that must last, by the XDG Base Directory
+// Specification, on macOS that of applications. The error says what to
 // set where no directory is known.
 func (s *Serve) StateFolder() (string, error) {
 	name := "pictor"
@@ -51,8 +51,8 @@ func (s *Serve) StateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", name), nil
 }
 
-// DiskShares are what results and sources may take of the cache on disk, in
-// bytes; 0 for none.
+// DiskShares are the parts of the cache on disk for results and for sources, in bytes;
+// 0 for none.
 func (s *Serve) DiskShares() (results, sources int64) {
 	all := max(int64(s.CacheDisk), 0)
 	switch {

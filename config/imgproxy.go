@@ -88,7 +88,7 @@ var translations = map[string]translation{
 	"DOWNLOAD_BUFFER_SIZE": {note: "pictor does not buffer sources on the heap"},
 }
 
-// ImgproxyVariables are those that FromImgproxy knows, sorted.
+// ImgproxyVariables are the variables that FromImgproxy knows, sorted.
 func ImgproxyVariables() []string {
 	var names []string
 	for name := range translations {

@@ -31,7 +31,7 @@ type markedError struct {
 	kind error
 }
 
-// Is implements what errors.Is asks for.
+// Is makes errors.Is find the kind.
 func (m markedError) Is(target error) bool { return target == m.kind }
 
 // Unwrap gives the error without its mark.
@@ -40,7 +40,7 @@ func (m markedError) Unwrap() error { return m.error }
 // errNoValue: the command line ends with a flag that takes a value.
 var errNoValue = errors.New("needs a value")
 
-// settingMapper marks what is wrong with the value of a setting. A value that
+// settingMapper marks errors of the value of a setting. A value that
 // is missing is wrong usage.
 type settingMapper struct{ kong.Mapper }
 

@@ -57,7 +57,7 @@ func (k *Keys) findProblems() []error {
 	return problems
 }
 
-// Warnings are sentences on what works but is weak.
+// Warnings are sentences on keys that work but are weak.
 func (k *Keys) Warnings() []string {
 	var warnings []string
 	pairs, _ := k.Pairs()

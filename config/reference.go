@@ -6,7 +6,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Setting is what a reference page says of one setting of serve.
+// Setting is the description of one setting of serve, for a page of reference.
 type Setting struct {
 	// Name is the flag without its dashes, and the key in the YAML file.
 	Name string

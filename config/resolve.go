@@ -299,7 +299,7 @@ func secretFrom(path, from string) (text, label string, err error) {
 	return text, from, nil
 }
 
-// boolMapper reads on and off besides what kong reads.
+// boolMapper reads on and off besides the words that kong reads.
 type boolMapper struct{}
 
 // IsBool implements kong.BoolMapper.

@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// setting is what the sources need to know of one field of Serve.
+// setting describes one field of Serve for the sources of values.
 type setting struct {
 	name   string
 	isBool bool

@@ -43,7 +43,7 @@ func isBareNumber(text string) bool {
 	return isDecimal(text) && strings.Trim(text, "0.") != ""
 }
 
-// binaryUnits are what String writes, large to small.
+// binaryUnits are the units that String writes, large to small.
 var binaryUnits = []unit{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
 
 // UnmarshalText reads 256MiB, 256Mi, 1.5GiB, 64MB, 64M, 512 kib, 1000000. It
@@ -97,7 +97,7 @@ const (
 	CacheOff CacheSize = -1
 )
 
-// UnmarshalText reads what Bytes reads; off and 0 are CacheOff.
+// UnmarshalText reads the same texts as Bytes; off and 0 are CacheOff.
 func (c *CacheSize) UnmarshalText(text []byte) error {
 	if strings.EqualFold(strings.TrimSpace(string(text)), "off") {
 		*c = CacheOff

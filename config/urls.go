@@ -100,7 +100,7 @@ func addPreset(all map[string]string, entry string) error {
 // AllowedOptions are nil where all are.
 func (u *URLs) AllowedOptions() []string { return splitList(u.AllowOptions) }
 
-// IgnoredOptions are those to pass over.
+// IgnoredOptions are the options to ignore, nil for none.
 func (u *URLs) IgnoredOptions() []string { return splitList(u.IgnoreOptions) }
 
 // Trusted are the trusted signatures.
@@ -128,8 +128,8 @@ func (u *URLs) SourceKeyBytes() ([]byte, error) {
 	return key, nil
 }
 
-// Validate joins what is wrong with them by themselves; whether options exist
-// is the dialect's to say. Kong calls it.
+// Validate joins the errors of these settings. Whether the options exist is checked by
+// the dialect. Kong calls it.
 func (u *URLs) Validate() error {
 	_, presets := u.PresetList()
 	_, key := u.SourceKeyBytes()

@@ -39,7 +39,7 @@ func (s *Serve) Validate() error {
 	return Invalid(errors.Join(problems...))
 }
 
-// Warnings are sentences on what works but is probably not meant, or weak.
+// Warnings are sentences on settings that work but are probably not meant, or weak.
 func (s *Serve) Warnings() []string {
 	warnings := s.Keys.Warnings()
 	switch {

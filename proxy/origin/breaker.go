@@ -57,15 +57,15 @@ type hostAttempts struct {
 
 // BreakerStats count suspensions of hosts.
 type BreakerStats struct {
-	// Suspended are hosts that are not asked, Probing those whose suspension is
-	// over, but that have not answered since.
+	// Suspended hosts get no requests (the breaker is open). Probing hosts have
+	// served their suspension and not responded since (it is half-open).
 	Suspended, Probing int
 	// Suspensions began, those after a failed probe included, and Refused are
 	// fetches that were not made because of one.
 	Suspensions, Refused uint64
 }
 
-// breaker is what is known of a host whose last fetch failed.
+// breaker is the circuit breaker of a host whose last fetch failed.
 type breaker struct {
 	// failures is how many in a row, and urls are hashes of different URLs of
 	// theirs; last is the last one's error, at its time.
@@ -99,7 +99,7 @@ func newBreakers(now func() time.Time) (*breakers, error) {
 	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts, inFlight: map[string]*hostAttempts{}}, err
 }
 
-// hostOf is what a breaker is for.
+// hostOf is the key of a host's breaker.
 func hostOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // suspensionOf is the error of a fetch from a suspended host; nil if there may be one.

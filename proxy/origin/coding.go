@@ -75,8 +75,8 @@ type decoder struct {
 	in       codedBody
 	buffered *bufio.Reader
 	out      io.Reader
-	// made is bounded by most: what one decoder makes can be another's input, and
-	// then nobody else counts it.
+	// made is bounded by most: the output of one decoder can be the input of another,
+	// where nothing else counts it.
 	made, most int64
 	tooLarge   func() error
 	err        error

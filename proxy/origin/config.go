@@ -11,16 +11,16 @@ import (
 
 // Config configures a Fetcher. Zero fields mean the defaults.
 type Config struct {
-	// MaxBytes bounds a body as it is read, and what each of its content codings
-	// makes of it; default 64 MiB.
+	// MaxBytes bounds a body as it is read, and the output of each of its content
+	// codings; default 64 MiB.
 	MaxBytes int64
-	// Timeout bounds what an origin takes, redirects and body included;
-	// default 10 s. To wait for a connection or for a reservation is not the
-	// origin's time; to make a connection takes 8 s at most. A local file has
-	// no bound but its context's, which ends the wait also where a file system hangs.
+	// Timeout bounds the time of the origin, redirects and body included; default
+	// 10 s. Waiting for a connection or for a reservation does not count; making a
+	// connection takes 8 s at most. For a local file only the context is a bound,
+	// which ends the wait also where a file system hangs.
 	Timeout time.Duration
-	// FirstByte bounds what an origin takes from when it is asked until its
-	// response begins, for each redirect anew; default half of Timeout.
+	// FirstByte bounds the time from a request until its response begins, for each
+	// redirect alone; default half of Timeout.
 	FirstByte time.Duration
 	// MinRate is the least bytes a second in which a body must come, on
 	// average since its beginning and by the same clock, from its third second
@@ -37,7 +37,7 @@ type Config struct {
 	// ID is the pseudonym of this instance in the Via and CDN-Loop of its
 	// requests, a token; default a new one by chance.
 	ID string
-	// UserAgent is what origins see; default "pictor".
+	// UserAgent is the User-Agent of requests; default "pictor".
 	UserAgent string
 	// Now is the clock that freshness and suspensions are counted by; default time.Now.
 	Now func() time.Time

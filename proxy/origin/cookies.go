@@ -24,7 +24,7 @@ type cookies struct {
 	count, bytes int
 }
 
-// keep takes the cookies that a redirect set. What is over the limits is ignored.
+// keep stores the cookies that a redirect set. Cookies over the limits are ignored.
 func (c *cookies) keep(from *url.URL, redirect *http.Response) {
 	var taken []*http.Cookie
 	for _, cookie := range redirect.Cookies() {

@@ -79,8 +79,8 @@ func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve
 
 // Revalidate is Fetch of a source that the caller has a copy of: where the
 // origin says that it is still the same (RFC 9110 §15.4.5) nothing is written,
-// changed is false, and Meta has what was said anew. hops is the way of the request
-// that it is for.
+// changed is false, and Meta has the fields of the 304. hops are those of the request
+// that the fetch is for.
 func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have Validators, w io.Writer,
 	reserve func(n int64) error) (meta Meta, changed bool, err error) {
 	u, file, err := f.parseSource(source)

@@ -13,7 +13,7 @@ import (
 type Freshness struct {
 	// Explicit says that the origin gave a lifetime, be it 0.
 	Explicit bool
-	// TTL is what is left of the lifetime, in whole seconds, never negative; 0
+	// TTL is the rest of the lifetime, in whole seconds, never negative; 0
 	// where there is none.
 	TTL time.Duration
 	// ByDefault says that the lifetime is the cache's own default at most, since
@@ -37,7 +37,7 @@ type Window struct {
 // parseFreshness reads s-maxage, max-age and Expires, in this order of precedence.
 // A lifetime that cannot be read is one of zero (RFC 9111 §4.2.1), and so is
 // no-cache, with or without the names of fields, and Vary: * (§4.1). Of the age
-// of an answer only what the Age header says is subtracted: an origin whose Date
+// of a response only the Age header is subtracted: an origin whose Date
 // is off would else be stale for ever.
 func parseFreshness(h http.Header, now time.Time) Freshness {
 	d := parseCacheControl(h["Cache-Control"])
@@ -56,7 +56,7 @@ func parseFreshness(h http.Header, now time.Time) Freshness {
 	} else if v, there := d["max-age"]; there {
 		lifetime, f.Explicit = deltaSeconds(v), true
 	} else if v, there := h["Expires"]; there && len(v) > 0 {
-		// What is no date means "already expired" (RFC 9111 §5.3).
+		// A text that is no date means "already expired" (RFC 9111 §5.3).
 		f.Explicit = true
 		if t, err := http.ParseTime(v[0]); err == nil {
 			lifetime = t.Sub(responseDate(h, now)).Truncate(time.Second)
@@ -69,7 +69,7 @@ func parseFreshness(h http.Header, now time.Time) Freshness {
 
 // staleWindow reads a directive of RFC 5861. A response that must be revalidated has
 // no such window, whatever else it says (RFC 9111 §5.2.2.2, §5.2.2.4 and §5.2.2.8); s-maxage
-// means the same (§5.2.2.10), but allows what is said in so many words.
+// means the same (§5.2.2.10), but allows a window that is given explicitly.
 func staleWindow(d map[string]string, name string) Window {
 	for _, never := range []string{"must-revalidate", "proxy-revalidate", "no-cache"} {
 		if _, there := d[never]; there {
@@ -139,8 +139,8 @@ scan:
 	return strings.ToLower(strings.TrimSpace(name)), value, rest
 }
 
-// deltaSeconds reads delta-seconds (RFC 9111 §1.2.2): what is too large saturates,
-// what is no number is 0.
+// deltaSeconds reads delta-seconds (RFC 9111 §1.2.2). A number that is too large
+// saturates, and a text that is no number is 0.
 func deltaSeconds(s string) time.Duration {
 	if strings.Trim(s, "0123456789") != "" {
 		return 0

@@ -25,14 +25,13 @@ func newTransport(g *guard) *http.Transport {
 		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        90 * time.Second,
-		// What inflates on the way in would be counted too late.
+		// A body that the transport decodes would be counted too late.
 		DisableCompression: true,
 		ForceAttemptHTTP2:  true,
 		HTTP2: &http.HTTP2Config{
-			// What an origin may send ahead while nobody reads waits on the
-			// heap, reserved by nobody: net/http would let it be 4 MiB for each
-			// fetch that waits for memory. This much brings 2.5 MB a second
-			// from an origin 50 ms away.
+			// Bytes that an origin sends before they are read are on the heap and
+			// in no reservation: by default 4 MiB for each fetch that waits for
+			// memory. This window allows 2.5 MB a second from an origin 50 ms away.
 			MaxReceiveBufferPerStream: 128 << 10,
 			// A connection that died in silence would fail every fetch from
 			// its host until the kernel noticed.
@@ -88,7 +87,7 @@ func (f *Fetcher) roundTrip(ctx context.Context, p *paceClock, req *http.Request
 	return resp, attempt, nil
 }
 
-// metaOf is what headers say of a source.
+// metaOf reads the Meta of a source from the headers of its response.
 func (f *Fetcher) metaOf(h http.Header) Meta {
 	meta := Meta{ETag: h.Get("ETag"), ContentType: h.Get("Content-Type"), Freshness: parseFreshness(h, f.cfg.Now())}
 	if t, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
@@ -96,7 +95,7 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 	}
 	var ok bool
 	if meta.Tags, ok = tagsOf(h); !ok {
-		meta.NoStore = true // it could not be purged by those that are left out
+		meta.NoStore = true // a purge by a tag that is left out would miss it
 	}
 	return meta
 }
@@ -119,8 +118,8 @@ func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops 
 		}
 		switch {
 		case resp.StatusCode == http.StatusNotModified && conditional && !have.matchesETag(resp.Header.Get("ETag")):
-			// It is about something else than what was asked about: it must not be
-			// taken for that (RFC 9111 §4.3.4).
+			// The 304 is about another representation than the stored one, and must
+			// not update it (RFC 9111 §4.3.4).
 			attempt.recordEnd(nil)
 			discardBody(resp)
 			have = Validators{}
@@ -206,7 +205,7 @@ func (f *Fetcher) newRequest(ctx context.Context, u *url.URL) *http.Request {
 			// an AVIF of its own making instead of the picture it was given.
 			"Accept": {"image/*,*/*;q=0.8"},
 			// Images do not get smaller by gzip: it would cost the origin's time and
-			// the declared length. What comes coded all the same is decoded.
+			// the declared length. A body that is coded all the same is decoded.
 			"Accept-Encoding": {"identity"},
 		},
 	})

@@ -93,7 +93,7 @@ func (f *Fetcher) prefixLocal(rest string) (string, error) {
 
 // HostName is a host, with its port if it has one, as identities have it but
 // for ports that go without saying there. An IPv6 address without a port needs
-// no brackets. The error is ErrBadSource for what can be no host.
+// no brackets. The error is ErrBadSource for a text that is no host.
 func (f *Fetcher) HostName(text string) (string, error) {
 	if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
 		text = "[" + text + "]"
@@ -180,7 +180,7 @@ func withoutDots(path string) string {
 			continue
 		}
 		if i == len(segments)-1 {
-			kept = append(kept, "") // what it leads to is a folder
+			kept = append(kept, "") // a path that ends in dots is a folder's
 		}
 	}
 	return "/" + strings.Join(kept, "/")

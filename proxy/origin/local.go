@@ -64,7 +64,7 @@ func (f *Fetcher) fetchLocal(ctx context.Context, name string, w io.Writer, rese
 		return Meta{}, newFailure(ErrNotFound, err.Error())
 	}
 	defer file.close()
-	// What is appended from here on is not of this picture.
+	// Bytes that are appended to the file from now on are not read.
 	n, err := f.copyBody(w, io.LimitReader(file, st.Size()), st.Size(), reserve)
 	if err != nil {
 		return Meta{}, err

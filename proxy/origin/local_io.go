@@ -9,7 +9,7 @@ import (
 
 // maxLocal is how many local files are in use at once. A call to a file system
 // that hangs, such as one on a network, cannot be ended, and holds a thread: so
-// many at most, and those who come then wait until their context ends.
+// many at most, and further fetches wait until their context ends.
 const maxLocal = 32
 
 // localIO has room for the local files in use.
@@ -17,25 +17,25 @@ type localIO chan struct{}
 
 func newLocalIO() localIO { return make(localIO, maxLocal) }
 
-// localFile is a file whose calls are made by a goroutine of its own, so that
-// whoever waits for one stops where their context ends. The goroutine, and its
-// place, stay until the call returns.
+// localFile is a file whose calls are made by a goroutine of its own, so that the wait
+// for a call ends with the context. The goroutine, and its place among maxLocal, stay
+// until the call returns.
 type localFile struct {
 	ctx context.Context
 	// requests asks the goroutine for the next block, and is closed with the file.
 	requests chan struct{}
 	blocks   chan block
-	// rest is what of the last block was not read yet.
+	// rest is the part of the last block that was not read yet.
 	rest []byte
 }
 
-// block is what a read gave.
+// block is the result of a read.
 type block struct {
 	b   []byte
 	err error
 }
 
-// opened is what came of opening a file.
+// opened is the result of opening a file.
 type opened struct {
 	st  fs.FileInfo
 	err error
@@ -49,7 +49,7 @@ func (l localIO) openFile(ctx context.Context, files fs.StatFS, name string) (*l
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
-	// Room for one, so that the goroutine ends also where nobody waits for it.
+	// Room for one, so that the goroutine ends also where the caller has gone.
 	result := make(chan opened, 1)
 	file := &localFile{ctx: ctx, requests: make(chan struct{}, 1), blocks: make(chan block, 1)}
 	go func() {

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// maxHops is how long what a request says of its way may be, for each header, in
-// bytes: some sixty proxies. Nothing of it can be left out, so a longer way is
-// taken for a loop.
+// maxHops bounds Via and CDN-Loop of a request, each, in bytes: some sixty proxies.
+// Hops must not be left out, so a longer header is taken for a loop.
 const maxHops = 2 << 10
 
 // Hops is the way that a request has come, by its headers: Via (RFC 9110 §7.6.3)

@@ -2,11 +2,10 @@ package origin
 
 import "time"
 
-// Meta is what an origin says about a source.
+// Meta is the metadata of a source: fields of the origin's response.
 type Meta struct {
-	// ETag, LastModified and ContentType are the origin's words, checked by
-	// nobody; empty and zero where it says nothing. A local file has but the
-	// time of its last change.
+	// ETag, LastModified and ContentType are the origin's, and not checked; empty and
+	// zero where it sends none. A local file has only the time of its last change.
 	ETag         string
 	LastModified time.Time
 	ContentType  string
@@ -27,9 +26,9 @@ type Meta struct {
 	Redirects *CacheDirectives `json:"Way,omitempty"`
 }
 
-// Validators are what a source that is there already is known by (RFC 9110
-// §8.8); zero for none. They are of what is at one URL, that of Meta: whatever
-// else a redirect leads to is not asked about them.
+// Validators are those of a stored source (RFC 9110 §8.8); zero for none. They are for
+// the URL that Meta has: requests for other URLs, to which a redirect may lead, are
+// not conditional.
 type Validators struct {
 	ETag         string
 	LastModified time.Time

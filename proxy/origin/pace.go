@@ -113,7 +113,7 @@ func (p *paceClock) pauseWhile(f func() error) error {
 	return f()
 }
 
-// stop ends the counting and lets go of what it holds.
+// stop ends the clock and its context.
 func (p *paceClock) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

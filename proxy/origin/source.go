@@ -86,7 +86,7 @@ func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	}
 	u.Fragment, u.RawFragment = "", ""
 	if given := u.EscapedPath(); withoutDots(given) != given {
-		// The encoded path is what is asked for.
+		// The request has the encoded path.
 		u.RawPath = withoutDots(given)
 		if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
 			return nil, errNotURL
@@ -95,8 +95,8 @@ func parseURL(s string, read func(string) (*url.URL, error)) (*url.URL, error) {
 	return u, canonicalHost(u)
 }
 
-// What is encoded of ASCII besides control characters and spaces. A query is
-// the origin's own affair, and may be signed: only what no request line can hold.
+// Characters of ASCII that are encoded besides control characters and spaces. A query
+// may be signed by the origin, so only those are that no request line can hold.
 const (
 	inPath  = "\"<>\\^`{|}"
 	inQuery = "\"<>"

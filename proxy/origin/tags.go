@@ -9,8 +9,8 @@ import (
 // maxTags bounds the tags of a source, in bytes with their blanks.
 const maxTags = 8 << 10
 
-// tagHeaders are those by which CDNs and caches are told tags; each is a list
-// with commas or blanks.
+// tagHeaders are the headers by which origins give tags to CDNs and caches; each is a
+// list with commas or blanks.
 var tagHeaders = []string{"Cache-Tag", "Surrogate-Key", "Xkey", "Edge-Cache-Tag", "Cdn-Tag", "X-Amz-Meta-Cache-Tag"}
 
 // tagsOf gives all tags in headers. ok is false where the list would lack some,

@@ -42,7 +42,7 @@ type shot struct {
 	Transparent   bool
 }
 
-// sample is a shot without its URL: what is made of samples/name.jpg.
+// sample is a shot without its URL: a transform of samples/name.jpg.
 type sample struct {
 	title, alt, name string
 	width, height    int

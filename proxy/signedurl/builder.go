@@ -37,8 +37,8 @@ type URL struct {
 // Source begins a URL for the picture at a source.
 func (b *Builder) Source(source string) URL { return URL{b: b, r: Request{Source: source}} }
 
-// With changes any part of what is made of the picture: for options that have
-// no method of their own.
+// With changes any parameter of the transform, for options that have no method of
+// their own.
 func (u URL) With(change func(*transform.Params)) URL {
 	change(&u.r.Params)
 	return u
@@ -111,7 +111,7 @@ func (u URL) CacheBuster(text string) URL {
 	return u
 }
 
-// Filename is what the picture is saved as, without an extension.
+// Filename is the name under which browsers save the image, without an extension.
 func (u URL) Filename(name string) URL {
 	u.r.Filename = name
 	return u
@@ -122,7 +122,7 @@ const leastStep = time.Minute
 
 // ExpiresIn has the URL hold for at least d, and at most a quarter longer, or
 // a minute if that is more: its end is rounded up to whole quarters of d, so
-// that all URLs minted meanwhile are the same one, and caches still hit.
+// that all URLs minted within a quarter are the same, and caches still hit.
 func (u URL) ExpiresIn(d time.Duration) URL {
 	now := time.Now
 	if u.b.Now != nil {
@@ -164,7 +164,7 @@ func (u URL) Path() (string, error) {
 	if len(u.presets) > 0 {
 		path = "/pr:" + strings.Join(u.presets, ":") + path
 	}
-	// What is signed must be what a server reads.
+	// The server must be able to read the path that is signed.
 	d := Dialect{cfg: DialectConfig{SourceKey: u.b.SourceKey, Presets: map[string]string{}}, presets: nil}
 	for _, name := range u.presets {
 		d.cfg.Presets[name] = "q:0"

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Diagnosis is what is known of a target's signature.
+// Diagnosis says what is right or wrong with the signature of a target.
 type Diagnosis struct {
 	// Valid says that it verifies.
 	Valid bool
@@ -19,10 +19,10 @@ type Diagnosis struct {
 	Signed string
 	// Want is the right signature.
 	Want string
-	// Mistakes are what would explain the wrong one, each a sentence; none
-	// where nothing that is known does.
+	// Mistakes explain a wrong signature, each in a sentence; none where no known
+	// mistake does.
 	Mistakes []string
-	// Damage is what was done to the path on the way, and undone.
+	// Damage says how a proxy changed the path, where Repair has undone that.
 	Damage string
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Dialect is how paths are read: what an operator may set of the grammar. The
+// Dialect reads paths, by those parts of the grammar that an operator may set. The
 // zero Dialect is the grammar without any of it. It is safe for concurrent use.
 type Dialect struct {
 	cfg     DialectConfig
@@ -214,8 +214,8 @@ func notAllowed(name string) error {
 // ErrUnknownOption, ErrUnknownPreset or ErrBadArgument.
 func (d *Dialect) Parse(v Verified) (Request, error) { return d.ParseUnsigned(v.path) }
 
-// ParseUnsigned reads such a path without regard to a signature: for tools, and
-// for what gives nobody an image. A request for one is read by Verify and Parse.
+// ParseUnsigned reads such a path without regard to a signature: for tools, and for
+// requests that give no image. A request for an image is read by Verify and Parse.
 func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 	var r Request
 	if _, ok := d.cfg.Presets[defaultPreset]; ok {
@@ -285,8 +285,8 @@ func (d *Dialect) readOptions(r *Request, rest string) (string, error) {
 	}
 }
 
-// withColons is a segment whose colons are not escaped, if it has none that
-// are not and they are what separates.
+// withColons unescapes the colons of a segment that has only escaped ones, if the
+// separator is a colon.
 func (d *Dialect) withColons(segment string) string {
 	if d.separator() != ":" || strings.Contains(segment, ":") {
 		return segment

@@ -12,8 +12,8 @@ import (
 
 const encPrefix = "enc/"
 
-// errCipher is one text for all that can be wrong with an encrypted source:
-// which it was is nobody's business.
+// errCipher is the error of every encrypted source that is wrong: a text that told the
+// cause would help an attacker.
 var errCipher = fmt.Errorf("%w: the encrypted source cannot be decrypted", ErrMalformed)
 
 // EncryptSource is the segment of a source that only key can read: AES-CBC
@@ -22,8 +22,8 @@ var errCipher = fmt.Errorf("%w: the encrypted source cannot be decrypted", ErrMa
 // same source has the same URL, which caches need, and two sources of one
 // beginning do not show it. key has 16, 24 or 32 bytes.
 //
-// Who may change a URL could tell by the errors whether a padding is right, and
-// so read a source: paths must be signed.
+// A client that may change a URL could tell by the errors whether a padding is right,
+// and so read a source: paths must be signed.
 func EncryptSource(key []byte, source string) (string, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {

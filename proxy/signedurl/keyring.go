@@ -24,7 +24,7 @@ type Config struct {
 	// Insecure lets any signature segment pass. Pairs still sign.
 	Insecure bool
 	// Trusted are signature segments that pass with any path
-	// (IMGPROXY_TRUSTED_SIGNATURES): whoever knows one can ask for anything.
+	// (IMGPROXY_TRUSTED_SIGNATURES): a client that knows one can ask for anything.
 	Trusted []string
 }
 
@@ -118,8 +118,8 @@ func (k *Keyring) Verify(target string) (Verified, error) {
 	return Verified{}, ErrSignature
 }
 
-// Spellings are what a client may have signed that sent a path: what Repair
-// makes of it, and the path as it came, if that is another.
+// Spellings are the texts that a client may have signed for a path that it sent: the
+// repaired path and, if it differs, the path as it came.
 func Spellings(path string) []string {
 	if repaired := Repair(path); repaired != path {
 		return []string{repaired, path}

@@ -24,7 +24,7 @@ type requestOption struct {
 var requestOptions = []requestOption{cacheBusterOption, tagsOption, expiresOption, filenameOption, attachmentOption,
 	maxPixelsOption, maxBytesOption, maxFramesOption, maxFramePixelsOption}
 
-// Options tells of every option of the dialect, those of the picture first.
+// Options lists every option of the dialect, those about the image first.
 func Options() []transform.Usage {
 	var all []transform.Usage
 	for _, o := range transform.Options() {
@@ -37,8 +37,8 @@ func Options() []transform.Usage {
 	return all
 }
 
-// setter gives what an option is called in full, how many arguments it takes
-// at the most, and what sets it.
+// setter has the long name of an option, the most arguments that it takes, and the
+// function that sets it.
 type setter struct {
 	long string
 	most int
@@ -109,7 +109,7 @@ var expiresOption = requestOption{
 	text: func(r Request) string { return formatInteger(r.Expires) },
 }
 
-// maxFilename is what file systems take, in bytes.
+// maxFilename is the longest name that file systems take, in bytes.
 const maxFilename = 255
 
 var filenameOption = requestOption{

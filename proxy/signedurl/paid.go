@@ -46,7 +46,8 @@ func Ignorable() []string {
 	return names
 }
 
-// unknownOption says what is known of an option that is not taken.
+// unknownOption is the error of an option that does not exist. It says so where the
+// option is one of imgproxy's paid edition.
 func unknownOption(name string) error {
 	for long, names := range ignorableOptions {
 		if slices.Contains(names, name) {

@@ -5,7 +5,7 @@ import "strings"
 // plainPrefix stands before a source that is not encoded.
 const plainPrefix = "plain/"
 
-// schemes are those whose "//" proxies and CDNs fold into one slash.
+// schemes are the ones whose "//" proxies and CDNs fold into one slash.
 var schemes = []string{"http", "https", "s3", "gs", "abs", "swift"}
 
 // Repair undoes two things that proxies and CDNs do to paths: a colon between
@@ -30,7 +30,7 @@ func Repair(path string) string {
 	return options + repairSource(source)
 }
 
-// colons are what escaped ones were.
+// colons unescapes colons.
 var colons = strings.NewReplacer("%3A", ":", "%3a", ":")
 
 // isEscapedOption says whether a segment begins with a name and an escaped colon.

@@ -8,8 +8,8 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Request is what a path asks for: a source, what to make of it, and until
-// when the URL holds. Requests are comparable.
+// Request is the content of a path: a source, parameters of the transform, and the
+// expiry of the URL. Requests are comparable.
 type Request struct {
 	// Source is the source's URL, decoded.
 	Source string
@@ -20,27 +20,27 @@ type Request struct {
 	// CacheBuster has no effect on the picture; another value is another
 	// cache entry.
 	CacheBuster string
-	// Tags are what the result can be purged by, in order, with a blank between
-	// them; TagList splits them.
+	// Tags are for purging the result, in order, with a blank between them; TagList
+	// splits them.
 	Tags string
 	// Expires is in Unix seconds; 0 means never.
 	Expires int64
-	// Filename is what the picture is saved as, without an extension; empty
-	// for the source's own. Attachment has it saved instead of shown. Neither
-	// has an effect on the picture.
+	// Filename is the name under which browsers save the image, without an
+	// extension; empty for the source's own. Attachment makes them save the image
+	// instead of showing it. Neither has an effect on the image.
 	Filename   string
 	Attachment bool
 	Limits     Limits
-	// Meta asks for what is known of the picture, as JSON in a dialect's form
-	// ("thumbor", "imagor"), instead of the picture; "" for the picture.
+	// Meta asks for metadata of the image, as JSON in a dialect's form ("thumbor",
+	// "imagor"), instead of the image; "" for the image.
 	Meta string
 	// MaxAge, if HasMaxAge, is how long the result is fresh, in seconds.
 	MaxAge    int64
 	HasMaxAge bool
 }
 
-// Limits are those of the server's that a URL sets for itself; a zero field
-// leaves the server's. A server lets a URL do so only where it is told to.
+// Limits are limits of the server that a URL sets for itself; a zero field leaves the
+// server's. A server refuses them unless its operator allows them.
 type Limits struct {
 	// SourcePixels bounds width times height of the source, FramePixels those
 	// of an animation's frame, SourceBytes its file, Frames its frames.
@@ -59,9 +59,9 @@ func (r Request) Expired(now time.Time) bool {
 	return r.Expires != 0 && now.Unix() > r.Expires
 }
 
-// Canonical is one text for all spellings of what r asks for, but for what
-// says nothing about the picture (Expires, Filename, Attachment): the identity
-// of a result.
+// Canonical is one text for all spellings of a request: the identity of a result. It
+// leaves out the fields that have no effect on the image (Expires, Filename,
+// Attachment).
 func (r Request) Canonical() string {
 	var b strings.Builder
 	if p := r.Params.String(); p != "" {
@@ -75,7 +75,7 @@ func (r Request) Canonical() string {
 	if r.Auto {
 		b.WriteString("f:" + autoFormat + "/")
 	}
-	// These are written in other dialects alone, by which nobody parses this.
+	// Only other dialects have these, and no dialect parses a canonical text.
 	if r.Meta != "" {
 		b.WriteString("meta:" + r.Meta + "/")
 	}

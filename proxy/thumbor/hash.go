@@ -53,7 +53,7 @@ type Dialect struct {
 
 var hashes = map[string]func() hash.Hash{"": sha1.New, "sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}
 
-// leastTruncate is what imagor's grammar takes for a hash.
+// leastTruncate is the shortest hash in imagor's grammar.
 const leastTruncate = 17
 
 // New makes a Dialect. It refuses one that nothing could pass.

@@ -14,7 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Parse reads what Verify gives. Errors wrap signedurl.ErrMalformed or
+// Parse reads a path that Verify has checked. Errors wrap signedurl.ErrMalformed or
 // signedurl.ErrBadArgument; filters that are not understood are no errors.
 //
 // As imagor does, it reads an unsafe path decoded that makes no sense as it is
@@ -43,10 +43,10 @@ func isURL(s string) bool {
 	return err == nil && u.Scheme != "" && u.Opaque == ""
 }
 
-// ParseUnsigned reads a path without regard to a hash: for tools, and for what
-// gives nobody an image. A request for one is read by Verify and Parse.
+// ParseUnsigned reads a path without regard to a hash: for tools, and for requests that
+// give no image. A request for an image is read by Verify and Parse.
 func (d *Dialect) ParseUnsigned(rest string) (signedurl.Request, error) {
-	if !isText(rest) { // what was decoded may hold anything
+	if !isText(rest) { // a decoded path may hold anything
 		return signedurl.Request{}, fmt.Errorf("%w: the path contains control characters or is not UTF-8",
 			signedurl.ErrMalformed)
 	}

@@ -21,9 +21,9 @@ type Verified struct {
 // String is the path, without a slash at its beginning.
 func (v Verified) String() string { return v.rest }
 
-// Spellings are what a client may have signed that sent a path: the path as it
-// came, and what it was before its escaping. A plus is itself there, or a blank
-// as imagor reads it.
+// Spellings are the texts that a client may have signed for a path that it sent: the
+// path as it came, and unescaped, with a plus as a plus or, as imagor reads it, as a
+// blank.
 func Spellings(path string) []string {
 	all := []string{path}
 	for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
