@@ -102,7 +102,8 @@ func TestChangesByOrientation(t *testing.T) {
 				if flips&2 != 0 {
 					out = out.turned().turned().mirrored()
 				}
-				info := Info{Format: JPEG, Width: 200, Height: 300, Orientation: orientation, Frames: 1, Bands: 3, Bits: 8}
+				info := Info{Format: JPEG, Width: 200, Height: 300, Orientation: orientation, Frames: 1, Bands: 3,
+					Bits: 8}
 				same := fmt.Sprint(out) == fmt.Sprint(stored)
 				g := NewGeometry(info, p)
 				if g.Turns() == same {

@@ -46,7 +46,8 @@ func TestGeometrySizes(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			g := NewGeometry(jpegInfo(tc.w, tc.h, 1), tc.p)
 			if g.Width != tc.outW || g.Height != tc.outH || g.Shrink != tc.shrink {
-				t.Errorf("got %dx%d, shrink %d; want %dx%d, shrink %d", g.Width, g.Height, g.Shrink, tc.outW, tc.outH, tc.shrink)
+				t.Errorf("got %dx%d, shrink %d; want %dx%d, shrink %d", g.Width, g.Height, g.Shrink, tc.outW, tc.outH,
+					tc.shrink)
 			}
 		})
 	}
@@ -58,10 +59,12 @@ func TestGeometryOfAnOrientedPictureIsThatOfTheUprightOne(t *testing.T) {
 		if o >= 5 {
 			w, h = h, w
 		}
-		for _, p := range []Params{{Width: 600}, {Mode: Fill, Width: 300, Height: 300, Gravity: At(NorthWest)}, {Rotate: 90, Height: 90}} {
+		for _, p := range []Params{{Width: 600}, {Mode: Fill, Width: 300, Height: 300, Gravity: At(NorthWest)},
+			{Rotate: 90, Height: 90}} {
 			g, up := NewGeometry(jpegInfo(w, h, o), p), NewGeometry(jpegInfo(6000, 4000, 1), p)
 			if g.Width != up.Width || g.Height != up.Height || g.Shrink != up.Shrink {
-				t.Errorf("orientation %d, %v: got %dx%d/%d, upright %dx%d/%d", o, p, g.Width, g.Height, g.Shrink, up.Width, up.Height, up.Shrink)
+				t.Errorf("orientation %d, %v: got %dx%d/%d, upright %dx%d/%d", o, p, g.Width, g.Height, g.Shrink,
+					up.Width, up.Height, up.Shrink)
 			}
 		}
 	}
@@ -119,7 +122,8 @@ func TestGravityNamesTheCornerOfTheUprightPicture(t *testing.T) {
 			}
 			wantX, wantY := corner(o, 20, 40)
 			if kept && (x != wantX || y != wantY) {
-				t.Errorf("orientation %d, gravity %v: first pixel lands on %d,%d, want %d,%d", o, gravity, x, y, wantX, wantY)
+				t.Errorf("orientation %d, gravity %v: first pixel lands on %d,%d, want %d,%d", o, gravity, x, y, wantX,
+					wantY)
 			}
 		}
 	}
@@ -129,9 +133,11 @@ func drawInfo(t *rapid.T) Info {
 	return Info{
 		Format: rapid.SampledFrom(Formats[:]).Draw(t, "format"),
 		Width:  rapid.IntRange(1, 70000).Draw(t, "w"), Height: rapid.IntRange(1, 70000).Draw(t, "h"),
-		Orientation: rapid.IntRange(1, 8).Draw(t, "orientation"), Frames: 1, Bands: rapid.IntRange(1, 4).Draw(t, "bands"),
-		Bits:    rapid.SampledFrom([]int{8, 10, 12, 16}).Draw(t, "bits"),
-		Content: Rect{rapid.IntRange(0, 300).Draw(t, "left"), rapid.IntRange(0, 300).Draw(t, "top"), rapid.IntRange(0, 3000).Draw(t, "cw"), rapid.IntRange(0, 3000).Draw(t, "ch")},
+		Orientation: rapid.IntRange(1, 8).Draw(t, "orientation"), Frames: 1,
+		Bands: rapid.IntRange(1, 4).Draw(t, "bands"),
+		Bits:  rapid.SampledFrom([]int{8, 10, 12, 16}).Draw(t, "bits"),
+		Content: Rect{rapid.IntRange(0, 300).Draw(t, "left"), rapid.IntRange(0, 300).Draw(t, "top"),
+			rapid.IntRange(0, 3000).Draw(t, "cw"), rapid.IntRange(0, 3000).Draw(t, "ch")},
 	}
 }
 
@@ -152,14 +158,18 @@ func drawParams(t *rapid.T) Params {
 	pad := rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 300), rapid.IntRange(0, MaxDimension))
 	return Params{
 		Mode:  ResizeMode(rapid.IntRange(0, int(Auto)).Draw(t, "mode")),
-		Width: side.Draw(t, "pw"), Height: side.Draw(t, "ph"), MinWidth: side.Draw(t, "mw"), MinHeight: side.Draw(t, "mh"),
-		ZoomX: factor.Draw(t, "zx"), ZoomY: factor.Draw(t, "zy"), DPR: factor.Draw(t, "dpr"), Enlarge: rapid.Bool().Draw(t, "el"),
+		Width: side.Draw(t, "pw"), Height: side.Draw(t, "ph"), MinWidth: side.Draw(t, "mw"),
+		MinHeight: side.Draw(t, "mh"),
+		ZoomX:     factor.Draw(t, "zx"), ZoomY: factor.Draw(t, "zy"), DPR: factor.Draw(t, "dpr"),
+		Enlarge:     rapid.Bool().Draw(t, "el"),
 		Extend:      Extend{rapid.Bool().Draw(t, "ex"), drawGravity(t, SouthWest)},
 		ExtendRatio: Extend{rapid.Bool().Draw(t, "exar"), drawGravity(t, SouthWest)},
 		Gravity:     drawGravity(t, FocalPoint),
-		Crop: Crop{Width: area.Draw(t, "cw"), Height: area.Draw(t, "ch"), Own: rapid.Bool().Draw(t, "own"), Gravity: drawGravity(t, FocalPoint),
-			Ratio: factor.Draw(t, "car"), Grow: rapid.Bool().Draw(t, "grow")},
-		Trim:           Trim{On: rapid.Bool().Draw(t, "trim"), EqualX: rapid.Bool().Draw(t, "eqx"), EqualY: rapid.Bool().Draw(t, "eqy")},
+		Crop: Crop{Width: area.Draw(t, "cw"), Height: area.Draw(t, "ch"), Own: rapid.Bool().Draw(t, "own"),
+			Gravity: drawGravity(t, FocalPoint),
+			Ratio:   factor.Draw(t, "car"), Grow: rapid.Bool().Draw(t, "grow")},
+		Trim: Trim{On: rapid.Bool().Draw(t, "trim"), EqualX: rapid.Bool().Draw(t, "eqx"),
+			EqualY: rapid.Bool().Draw(t, "eqy")},
 		Padding:        Padding{pad.Draw(t, "top"), pad.Draw(t, "right"), pad.Draw(t, "bottom"), pad.Draw(t, "left")},
 		Rotate:         rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rot"),
 		FlipHorizontal: rapid.Bool().Draw(t, "flh"), FlipVertical: rapid.Bool().Draw(t, "flv"),
@@ -173,7 +183,8 @@ func TestGeometryIsSound(t *testing.T) {
 		info, p := drawInfo(t), drawParams(t)
 		g := NewGeometry(info, p)
 		c := g.Crop
-		if c.Width < 1 || c.Height < 1 || c.Left < 0 || c.Top < 0 || c.Left+c.Width > g.ScaledWidth || c.Top+c.Height > g.ScaledHeight {
+		if c.Width < 1 || c.Height < 1 || c.Left < 0 || c.Top < 0 || c.Left+c.Width > g.ScaledWidth ||
+			c.Top+c.Height > g.ScaledHeight {
 			t.Fatalf("crop %+v leaves the scaled picture %dx%d", c, g.ScaledWidth, g.ScaledHeight)
 		}
 		w, h := c.Width, c.Height
@@ -188,7 +199,8 @@ func TestGeometryIsSound(t *testing.T) {
 			t.Fatalf("of %dx%d decoded, %+v is cut out of %+v", g.LoadWidth, g.LoadHeight, g.Cut, g.Frame)
 		}
 		// Rounding inwards may take a pixel of each side.
-		if g.Cut.Width+2 < g.ScaledWidth && g.LoadWidth < info.Width || g.Cut.Height+2 < g.ScaledHeight && g.LoadHeight < info.Height {
+		if g.Cut.Width+2 < g.ScaledWidth && g.LoadWidth < info.Width ||
+			g.Cut.Height+2 < g.ScaledHeight && g.LoadHeight < info.Height {
 			t.Fatalf("the decoder gives %+v, less than the %dx%d wanted", g.Cut, g.ScaledWidth, g.ScaledHeight)
 		}
 		if longer := max(g.Width, g.Height); longer > p.Format.sideLimit() || p.MaxSide > 0 && longer > p.MaxSide {
@@ -237,7 +249,8 @@ func TestLimits(t *testing.T) {
 }
 
 func TestSidesThatAreTooDifferentAreALimit(t *testing.T) {
-	g := NewGeometry(Info{Format: PNG, Width: 1, Height: 20000, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}, Params{Mode: Fill, Width: 4000, Height: 4000, Enlarge: true})
+	g := NewGeometry(Info{Format: PNG, Width: 1, Height: 20000, Orientation: 1, Frames: 1, Bands: 3, Bits: 8},
+		Params{Mode: Fill, Width: 4000, Height: 4000, Enlarge: true})
 	if err := (Limits{}).CheckResult(g, PNG); !errors.Is(err, ErrLimit) {
 		t.Errorf("%+v: %v", g, err)
 	}

@@ -253,10 +253,12 @@ func TestSharesOfTheEstimate(t *testing.T) {
 	}
 	g := Geometry{Width: 1000, Height: 1000}
 	mark := Info{Format: PNG, Width: 2000, Height: 1000, Frames: 1, Bands: 4, Bits: 8, Alpha: true, Orientation: 1}
-	if WatermarkWorkingSet(mark, g, Params{}) != 0 || WatermarkWorkingSet(mark, g, Params{Watermark: Watermark{Opacity: 1}}) < 8*mib {
+	if WatermarkWorkingSet(mark, g, Params{}) != 0 ||
+		WatermarkWorkingSet(mark, g, Params{Watermark: Watermark{Opacity: 1}}) < 8*mib {
 		t.Error("a watermark's own picture is not in the estimate")
 	}
-	if small, large := TrimWorkingSet(Info{Format: JPEG, Width: 100, Height: 100, Bands: 3, Frames: 1}, Params{}), TrimWorkingSet(info, Params{}); small > 4*mib || large < 12*mib {
+	if small, large := TrimWorkingSet(Info{Format: JPEG, Width: 100, Height: 100, Bands: 3, Frames: 1}, Params{}),
+		TrimWorkingSet(info, Params{}); small > 4*mib || large < 12*mib {
 		t.Errorf("a look at little takes %d MiB, at much %d", small/mib, large/mib)
 	}
 }

@@ -108,7 +108,8 @@ func TestWorkingSetGrowsWithThePicture(t *testing.T) {
 					// The whole of it: a thumbnail's decoder may shrink more.
 					got := need(info, Params{Format: out})
 					if got < last {
-						t.Fatalf("%v, %s, to %v: %d MiB at %d pixels a side, %d at half", f, name, out, got/mib, side, last/mib)
+						t.Fatalf("%v, %s, to %v: %d MiB at %d pixels a side, %d at half", f, name, out, got/mib, side,
+							last/mib)
 					}
 					last = got
 				}
@@ -122,10 +123,12 @@ func TestWorkingSetSaturates(t *testing.T) {
 	g := Geometry{Shrink: 1, Scale: 1, LoadWidth: side, LoadHeight: side, ScaledWidth: side / 2, ScaledHeight: side / 2,
 		Crop: Rect{Width: side, Height: side}, Angle: 90, Width: side, Height: side}
 	for _, f := range Formats {
-		info := Info{Format: f, Width: side, Height: side, Frames: 1, Bands: 4, Bits: 16, Alpha: true, CoefficientBytes: math.MaxInt64, AncillaryBytes: math.MaxInt64}
+		info := Info{Format: f, Width: side, Height: side, Frames: 1, Bands: 4, Bits: 16, Alpha: true,
+			CoefficientBytes: math.MaxInt64, AncillaryBytes: math.MaxInt64}
 		for _, out := range Formats {
 			set, untouched := WorkingSet(info, g, Params{Format: out}), MappedOnly(info, g)
-			if set < math.MaxInt64/8 || set%mib != 0 || untouched < 0 || untouched > math.MaxInt64/4 || set+untouched < set {
+			if set < math.MaxInt64/8 || set%mib != 0 || untouched < 0 || untouched > math.MaxInt64/4 ||
+				set+untouched < set {
 				t.Errorf("%v to %v: %d and %d", f, out, set, untouched)
 			}
 		}

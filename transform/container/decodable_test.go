@@ -15,7 +15,8 @@ func sameImage(a, b transform.Info) bool {
 	for _, i := range []*transform.Info{&a, &b} {
 		// A profile or an orientation that is left out is no more told of, and
 		// nothing of this kind counts.
-		i.AncillaryBytes, i.Orientation, i.Profile, i.Normalized, i.Declared, i.End = 0, 0, false, false, transform.ColourSpace{}, 0
+		i.AncillaryBytes, i.Orientation, i.Profile, i.Normalized, i.Declared, i.End = 0, 0, false, false,
+			transform.ColourSpace{}, 0
 		if i.Format == transform.PNG {
 			i.Frames = 0 // acTL is left out: the frames of an animation are not read
 		}
@@ -88,7 +89,8 @@ func TestDecodableKeepsWhatIsNeeded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for needed, want := range map[Needed]bool{{}: tc.always, {Rights: true}: tc.rights, {Metadata: true}: tc.metadata} {
+		for needed, want := range map[Needed]bool{{}: tc.always, {Rights: true}: tc.rights,
+			{Metadata: true}: tc.metadata} {
 			out := tc.b
 			if r, ok := Decodable(tc.b, info, needed); ok {
 				out = r.Apply(tc.b)

@@ -67,7 +67,8 @@ func TestNormalizedByProfile(t *testing.T) {
 		for _, space := range []string{"GRAY", "RGB ", "CMYK", "Lab "} {
 			for _, class := range []string{"mntr", "scnr", "prtr", "spac", "link", "abst", "nmcl"} {
 				fits := space == s.space && slices.Contains([]string{"mntr", "scnr", "prtr", "spac"}, class)
-				checkNormalized(t, fmt.Sprintf("%s, %s of class %s", name, space, class), s.with(picturetest.Profile(class, space)), !fits)
+				checkNormalized(t, fmt.Sprintf("%s, %s of class %s", name, space, class),
+					s.with(picturetest.Profile(class, space)), !fits)
 			}
 		}
 		checkNormalized(t, name+", cut", s.with(picturetest.Profile("mntr", s.space)[:127]), true)

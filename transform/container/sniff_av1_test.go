@@ -152,7 +152,8 @@ func TestAV1SequenceHeadersAreReadWhateverTheyHold(t *testing.T) {
 		c.put(7, 3)
 		c.colour(12, true)
 		r := bitReader{b: c.b}
-		if got, want := readAV1Sequence(&r), (av1Sequence{4000, 3000, 12, true, false, avifCode{}, true}); got != want || r.short {
+		want := av1Sequence{4000, 3000, 12, true, false, avifCode{}, true}
+		if got := readAV1Sequence(&r); got != want || r.short {
 			t.Fatalf("choice %08b: %+v, short %v", bits, got, r.short)
 		}
 	}
@@ -245,7 +246,8 @@ func FuzzAV1Sequences(f *testing.F) {
 	f.Add([]byte{1 << 3, 0x00, 0x80, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_ = av1Sequences(pieces{list: [][]byte{b}}, func(s av1Sequence) error {
-			if s.width < 1 || s.width > 1<<16 || s.height < 1 || s.height > 1<<16 || !slices.Contains([]int{8, 10, 12}, s.bits) {
+			if s.width < 1 || s.width > 1<<16 || s.height < 1 || s.height > 1<<16 ||
+				!slices.Contains([]int{8, 10, 12}, s.bits) {
 				t.Fatalf("%+v", s)
 			}
 			return nil

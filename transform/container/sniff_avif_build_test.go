@@ -195,8 +195,9 @@ func av1Data(sequence []byte) []byte {
 }
 
 func gridPart(rows, cols byte, width, height uint64, tiles ...uint64) avifPart {
-	return avifPart{kind: "grid", data: append([]byte{0, 0, rows - 1, cols - 1}, be(2, width, 2, height)...), inMeta: true,
-		props: [][]byte{ispe(width, height)}, refs: []testRef{{"dimg", tiles}}}
+	return avifPart{kind: "grid", data: append([]byte{0, 0, rows - 1, cols - 1}, be(2, width, 2, height)...),
+		inMeta: true,
+		props:  [][]byte{ispe(width, height)}, refs: []testRef{{"dimg", tiles}}}
 }
 
 func avifSamples() []sample {
@@ -206,11 +207,13 @@ func avifSamples() []sample {
 		p.refs = []testRef{{"auxl", []uint64{to}}}
 		return p
 	}
-	exif := avifPart{kind: "Exif", data: append([]byte{0, 0, 0, 0}, exifBlock(binary.BigEndian, 6)...), refs: []testRef{{"cdsc", []uint64{1}}}}
+	exif := avifPart{kind: "Exif", data: append([]byte{0, 0, 0, 0}, exifBlock(binary.BigEndian, 6)...),
+		refs: []testRef{{"cdsc", []uint64{1}}}}
 	profile := bmffBox("colr", []byte("prof"), make([]byte, 100))
 	mono := avifPart{kind: "av01", data: av1Data(av1Still(40, 30, 8, true)), props: [][]byte{ispe(40, 30), av1C(0x10)}}
 	deep := func(flags byte, bits int) avifPart {
-		return avifPart{kind: "av01", data: av1Data(av1Still(40, 30, bits, false)), props: [][]byte{ispe(40, 30), av1C(flags)}}
+		return avifPart{kind: "av01", data: av1Data(av1Still(40, 30, bits, false)),
+			props: [][]byte{ispe(40, 30), av1C(flags)}}
 	}
 	config := av1Part(40, 30)
 	config.data = []byte{6 << 3, 1, 2, 3}
@@ -224,7 +227,8 @@ func avifSamples() []sample {
 		{"avif/plain", avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
 		{"avif/sequenceWithStill", avifBuild{brand: "avis", parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
 		{"avif/wideTables", avifBuild{wide: true, parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
-		{"avif/dataInMeta", avifBuild{wide: true, primary: 2, parts: []avifPart{{kind: "mime", data: []byte("x")}, withData(av1Part(40, 30), true)}}.bytes(),
+		{"avif/dataInMeta", avifBuild{wide: true, primary: 2,
+			parts: []avifPart{{kind: "mime", data: []byte("x")}, withData(av1Part(40, 30), true)}}.bytes(),
 			with(base, func(i *transform.Info) { i.AncillaryBytes = 1 })},
 		{"avif/turned", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{1}))}}.bytes(), with(base, swapSides)},
 		{"avif/turnedBack", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{3}), bmffBox("imir", []byte{1}))}}.bytes(), with(base, swapSides)},
@@ -247,14 +251,16 @@ func avifSamples() []sample {
 		{"avif/ten", avifBuild{parts: []avifPart{deep(0x40, 10)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 10 })},
 		{"avif/twelve", avifBuild{parts: []avifPart{deep(0x60, 12)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 12 })},
 		{"avif/deeperThanDeclared", avifBuild{parts: []avifPart{deep(0, 12)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 12 })},
-		{"avif/fullColour", avifBuild{parts: []avifPart{{kind: "av01", data: av1Data(av1FullColour(40, 30)), props: [][]byte{ispe(40, 30), av1C(0)}}}}.bytes(),
+		{"avif/fullColour", avifBuild{parts: []avifPart{{kind: "av01", data: av1Data(av1FullColour(40, 30)),
+			props: [][]byte{ispe(40, 30), av1C(0)}}}}.bytes(),
 			with(base, func(i *transform.Info) { i.FullChroma = true })},
 		{"avif/headerInConfig", avifBuild{parts: []avifPart{config}}.bytes(), base},
 		{"avif/thumbnail", avifBuild{parts: []avifPart{av1Part(40, 30), thumbnail}}.bytes(),
 			with(base, func(i *transform.Info) { i.ThumbWidth, i.ThumbHeight = 10, 8 })},
 		{"avif/largerPictureBeside", avifBuild{parts: []avifPart{av1Part(40, 30), av1Part(4000, 3000)}}.bytes(), base},
 		{"avif/grid", avifBuild{wide: true, parts: []avifPart{gridPart(1, 2, 40, 30, 2, 3), tile, tile}}.bytes(), base},
-		{"avif/gridTurned", avifBuild{wide: true, parts: []avifPart{tile, withProp(gridPart(1, 2, 40, 30, 1, 3), bmffBox("irot", []byte{1})), tile}, primary: 2}.bytes(),
+		{"avif/gridTurned", avifBuild{wide: true, parts: []avifPart{tile,
+			withProp(gridPart(1, 2, 40, 30, 1, 3), bmffBox("irot", []byte{1})), tile}, primary: 2}.bytes(),
 			with(base, swapSides)},
 	}
 }

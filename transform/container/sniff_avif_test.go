@@ -49,7 +49,8 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 		{"no height", size(40, 0), transform.ErrMalformed, "no width or no height"},
 		{"width of 32 bits", size(1<<31, 30), transform.ErrMalformed, "no width"},
 		{"layer", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(2, 1)))}}.bytes(), transform.ErrUnsupported, "lsel"},
-		{"layer of a tile", avifBuild{wide: true, parts: []avifPart{gridPart(1, 2, 40, 30, 2, 3), layer, layer}}.bytes(),
+		{"layer of a tile", avifBuild{wide: true,
+			parts: []avifPart{gridPart(1, 2, 40, 30, 2, 3), layer, layer}}.bytes(),
 			transform.ErrUnsupported, "lsel"},
 		{"layer cut off", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(1, 1)))}}.bytes(), transform.ErrMalformed, "table"},
 		{"cropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(39, 30))}}.bytes(), transform.ErrUnsupported, "cropped"},
@@ -199,7 +200,8 @@ func TestSniffTakesNoThumbnailThatIsBroken(t *testing.T) {
 		"grid without a tile":      {[]avifPart{grid, tile}, 0},
 	} {
 		got, err := Sniff(avifBuild{wide: true, parts: append([]avifPart{av1Part(40, 30)}, tc.parts...)}.bytes())
-		if err != nil || got.Width != 40 || got.Height != 30 || got.ThumbWidth != tc.want || (got.ThumbHeight == 0) != (tc.want == 0) {
+		if err != nil || got.Width != 40 || got.Height != 30 || got.ThumbWidth != tc.want ||
+			(got.ThumbHeight == 0) != (tc.want == 0) {
 			t.Errorf("%s: %+v, %v, want a thumbnail %d wide", name, got, err, tc.want)
 		}
 	}
@@ -240,7 +242,8 @@ func TestSniffFollowsAnAVIFItemInPieces(t *testing.T) {
 	const lastUnit = 3
 	file := func(at, first, second uint64) []byte {
 		pieces := be(4, 0, 2, 0x4400, 2, 1, 2, 1, 2, 0, 2, 2, 4, at, 4, first, 4, at+first, 4, second)
-		return avifBuild{parts: []avifPart{av1Part(40, 30)}, instead: map[string][]byte{"iloc": bmffBox("iloc", pieces)}}.bytes()
+		return avifBuild{parts: []avifPart{av1Part(40, 30)},
+			instead: map[string][]byte{"iloc": bmffBox("iloc", pieces)}}.bytes()
 	}
 	at := uint64(bytes.Index(file(0, 0, 0), data))
 	for _, length := range []uint64{lastUnit, 0} { // 0 is "to the end"

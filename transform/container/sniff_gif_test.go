@@ -66,7 +66,8 @@ func TestSniffGivesAGIFTheSizeThatBrowsersShow(t *testing.T) {
 		"largest frame":               {gifFile(9, 9, gifRect(65535, 65535, 65535, 65535), gifEnd), 131070, 131070, true, area(65535, 65535, 65535, 65535)},
 	} {
 		got, err := Sniff(tc.b)
-		if err != nil || got.Width != tc.width || got.Height != tc.height || got.Partial != tc.partial || got.Frame != tc.frame || got.Alpha != tc.partial {
+		if err != nil || got.Width != tc.width || got.Height != tc.height || got.Partial != tc.partial ||
+			got.Frame != tc.frame || got.Alpha != tc.partial {
 			t.Errorf("%s: %+v, %v, want %dx%d and a frame %+v", name, got, err, tc.width, tc.height, tc.frame)
 		}
 	}

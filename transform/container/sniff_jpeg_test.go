@@ -48,7 +48,8 @@ func jpegScan(components ...byte) []byte {
 
 func jpegSamples() []sample {
 	info := func(w, h, bands, scans int, coefficients, ancillary int64) transform.Info {
-		return transform.Info{Format: transform.JPEG, Width: w, Height: h, Orientation: 1, Frames: 1, Bands: bands, Normalized: bands == 4, Bits: 8,
+		return transform.Info{Format: transform.JPEG, Width: w, Height: h, Orientation: 1, Frames: 1, Bands: bands,
+			Normalized: bands == 4, Bits: 8,
 			Scans: scans, CoefficientBytes: coefficients, AncillaryBytes: ancillary}
 	}
 	sof420 := jpegSOF(0xC0, 100, 50, 0x22, 0x11, 0x11)
@@ -64,13 +65,17 @@ func jpegSamples() []sample {
 		{"jpeg/lonelyFactors", jpegFile(jpegSOF(0xC2, 8, 8, 0x42), jpegScan(1), jpegEnd), info(8, 8, 1, 1, 4*2*128, 0)},
 		{"jpeg/cmyk", jpegFile(jpegSOF(0xC2, 65535, 65535, 0x11, 0x11, 0x11, 0x11), jpegScan(1, 2, 3, 4), jpegEnd),
 			info(65535, 65535, 4, 1, 4*8192*8192*128, 0)},
-		{"jpeg/oneIdentifierForAll", jpegFile(slices.Concat(sof420[:10], []byte{0, 0x11, 0, 0, 0x11, 0, 0, 0x11, 0}), jpegScan(0, 0, 0), jpegEnd),
+		{"jpeg/oneIdentifierForAll", jpegFile(slices.Concat(sof420[:10], []byte{0, 0x11, 0, 0, 0x11, 0, 0, 0x11, 0}),
+			jpegScan(0, 0, 0), jpegEnd),
 			info(100, 50, 3, 1, 0, 0)},
 		{"jpeg/thumbnailInside", jpegFile(jpegSegment(0xE0, thumbnail...), sof420, jpegScan(1, 2, 3), jpegEnd),
 			info(100, 50, 3, 1, 0, int64(len(thumbnail)+4))},
-		{"jpeg/tablesAndComments", jpegFile(jpegSegment(0xFE, 'h', 'i'), jpegSegment(0xDB, 1), jpegSegment(0xC4, 2), jpegSegment(0xE2, 3),
-			jpegSegment(0xDD, 0, 4), sof420, jpegScan(1, 2, 3), jpegSegment(0xDC, 0, 50), jpegEnd), info(100, 50, 3, 1, 0, 6+5)},
-		{"jpeg/fillAndJunkBetweenSegments", jpegFile([]byte{0xFF, 0xFF}, sof420, []byte("junk\xff\x00\xff"), jpegScan(1, 2, 3), jpegEnd),
+		{"jpeg/tablesAndComments", jpegFile(jpegSegment(0xFE, 'h', 'i'), jpegSegment(0xDB, 1), jpegSegment(0xC4, 2),
+			jpegSegment(0xE2, 3),
+			jpegSegment(0xDD, 0, 4), sof420, jpegScan(1, 2, 3), jpegSegment(0xDC, 0, 50), jpegEnd),
+			info(100, 50, 3, 1, 0, 6+5)},
+		{"jpeg/fillAndJunkBetweenSegments", jpegFile([]byte{0xFF, 0xFF}, sof420, []byte("junk\xff\x00\xff"),
+			jpegScan(1, 2, 3), jpegEnd),
 			info(100, 50, 3, 1, 0, 0)},
 	}
 }
@@ -118,7 +123,8 @@ func TestSniffRefusesBrokenAndForeignJPEGs(t *testing.T) {
 
 // The end mark inside of a segment is not the end of the picture.
 func TestSniffFindsTheEndOfTheJPEGItself(t *testing.T) {
-	b := jpegFile(jpegSOF(0xC0, 10, 10, 0x11), jpegSegment(0xE1, jpegEnd...), jpegScan(1), jpegSegment(0xFE, jpegEnd...))
+	b := jpegFile(jpegSOF(0xC0, 10, 10, 0x11), jpegSegment(0xE1, jpegEnd...), jpegScan(1),
+		jpegSegment(0xFE, jpegEnd...))
 	wantRefusals(t, []refusal{{"only marks in segments", b, transform.ErrTruncated, "in the middle"}})
 	if _, err := Sniff(append(b, jpegEnd...)); err != nil {
 		t.Error(err)

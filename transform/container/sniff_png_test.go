@@ -36,8 +36,9 @@ func TestSniffReadsEveryKindOfPNG(t *testing.T) {
 				wantRefusals(t, []refusal{{"", b, transform.ErrMalformed, "colour type"}})
 				continue
 			}
-			want := transform.Info{Format: transform.PNG, Width: 7, Height: 5, Orientation: 1, Frames: 1, Bands: bands[colour],
-				Bits: max(8, int(depth)), Alpha: colour >= 4, Interlaced: true}
+			want := transform.Info{Format: transform.PNG, Width: 7, Height: 5, Orientation: 1, Frames: 1,
+				Bands: bands[colour],
+				Bits:  max(8, int(depth)), Alpha: colour >= 4, Interlaced: true}
 			if got, err := Sniff(b); err != nil || got != want {
 				t.Errorf("colour type %d, depth %d: %+v, %v", colour, depth, got, err)
 			}

@@ -93,21 +93,26 @@ func encodedSamples(t testing.TB) []sample {
 	}
 	pal := color.Palette{color.NRGBA{}, color.White, color.Black}
 	opaque := color.Palette{color.White, color.Black}
-	add("jpeg/baseline", transform.Info{Format: transform.JPEG, Bands: 3, Scans: 1}, func(b *bytes.Buffer) error { return jpeg.Encode(b, noise, nil) })
-	add("jpeg/grey", transform.Info{Format: transform.JPEG, Bands: 1, Scans: 1}, func(b *bytes.Buffer) error { return jpeg.Encode(b, image.NewGray(r), nil) })
+	add("jpeg/baseline", transform.Info{Format: transform.JPEG, Bands: 3, Scans: 1},
+		func(b *bytes.Buffer) error { return jpeg.Encode(b, noise, nil) })
+	add("jpeg/grey", transform.Info{Format: transform.JPEG, Bands: 1, Scans: 1},
+		func(b *bytes.Buffer) error { return jpeg.Encode(b, image.NewGray(r), nil) })
 	add("png/alpha", transform.Info{Format: transform.PNG, Bands: 4, Alpha: true}, asPNG(noise))
-	add("png/alpha16", transform.Info{Format: transform.PNG, Bands: 4, Alpha: true, Bits: 16}, asPNG(image.NewNRGBA64(r)))
+	add("png/alpha16", transform.Info{Format: transform.PNG, Bands: 4, Alpha: true, Bits: 16},
+		asPNG(image.NewNRGBA64(r)))
 	add("png/grey", transform.Info{Format: transform.PNG, Bands: 1}, asPNG(image.NewGray(r)))
 	add("png/grey16", transform.Info{Format: transform.PNG, Bands: 1, Bits: 16}, asPNG(image.NewGray16(r)))
 	add("png/palette", transform.Info{Format: transform.PNG, Bands: 3}, asPNG(image.NewPaletted(r, opaque)))
-	add("png/paletteAlpha", transform.Info{Format: transform.PNG, Bands: 4, Alpha: true, AncillaryBytes: 13}, asPNG(image.NewPaletted(r, pal)))
+	add("png/paletteAlpha", transform.Info{Format: transform.PNG, Bands: 4, Alpha: true, AncillaryBytes: 13},
+		asPNG(image.NewPaletted(r, pal)))
 	add("gif/still", transform.Info{Format: transform.GIF, Bands: 3}, func(b *bytes.Buffer) error {
 		return gif.Encode(b, image.NewPaletted(r, opaque), nil)
 	})
-	add("gif/animated", transform.Info{Format: transform.GIF, Bands: 4, Alpha: true, Frames: 2, AncillaryBytes: 19}, func(b *bytes.Buffer) error {
-		frames := []*image.Paletted{image.NewPaletted(r, pal), image.NewPaletted(r, opaque)}
-		return gif.EncodeAll(b, &gif.GIF{Image: frames, Delay: []int{1, 1}})
-	})
+	add("gif/animated", transform.Info{Format: transform.GIF, Bands: 4, Alpha: true, Frames: 2, AncillaryBytes: 19},
+		func(b *bytes.Buffer) error {
+			frames := []*image.Paletted{image.NewPaletted(r, pal), image.NewPaletted(r, opaque)}
+			return gif.EncodeAll(b, &gif.GIF{Image: frames, Delay: []int{1, 1}})
+		})
 	return all
 }
 
@@ -123,7 +128,8 @@ func TestSniffTellsWhatThePictureIs(t *testing.T) {
 }
 
 func isRefusal(err error) bool {
-	return errors.Is(err, transform.ErrTruncated) || errors.Is(err, transform.ErrMalformed) || errors.Is(err, transform.ErrUnsupported)
+	return errors.Is(err, transform.ErrTruncated) || errors.Is(err, transform.ErrMalformed) ||
+		errors.Is(err, transform.ErrUnsupported)
 }
 
 func TestSniffRefusesEveryCut(t *testing.T) {
@@ -222,19 +228,23 @@ func TestSniffTellsTheSizeOfAGiantThatIsOnlyAHeader(t *testing.T) {
 	}{
 		"png": {
 			pngFile(pngIHDR(65500, 65500, 8, 2, 0)),
-			transform.Info{Format: transform.PNG, Width: 65500, Height: 65500, Orientation: 1, Frames: 1, Bands: 3, Bits: 8},
+			transform.Info{Format: transform.PNG, Width: 65500, Height: 65500, Orientation: 1, Frames: 1, Bands: 3,
+				Bits: 8},
 		},
 		"jpeg": {
 			jpegFile(jpegSOF(0xC0, 65500, 65500, 0x22, 0x11, 0x11)),
-			transform.Info{Format: transform.JPEG, Width: 65500, Height: 65500, Orientation: 1, Frames: 1, Bands: 3, Bits: 8},
+			transform.Info{Format: transform.JPEG, Width: 65500, Height: 65500, Orientation: 1, Frames: 1, Bands: 3,
+				Bits: 8},
 		},
 		"webp": {
 			riffFile(webpHeader(0, 16384, 16384)),
-			transform.Info{Format: transform.WebP, Width: 16384, Height: 16384, Orientation: 1, Frames: 1, Bands: 3, Bits: 8},
+			transform.Info{Format: transform.WebP, Width: 16384, Height: 16384, Orientation: 1, Frames: 1, Bands: 3,
+				Bits: 8},
 		},
 		"gif": {
 			[]byte("GIF89a\x00\x08\x00\x08\x00\x00\x00"),
-			transform.Info{Format: transform.GIF, Width: 2048, Height: 2048, Orientation: 1, Frames: 1, Bands: 3, Bits: 8},
+			transform.Info{Format: transform.GIF, Width: 2048, Height: 2048, Orientation: 1, Frames: 1, Bands: 3,
+				Bits: 8},
 		},
 	} {
 		got, err := Sniff(tc.b)
@@ -334,7 +344,8 @@ func FuzzSniff(f *testing.F) {
 		if !bytes.Equal(before, b) {
 			t.Fatal("Sniff wrote to the source")
 		}
-		if again, err2 := Sniff(b); again != info || (err == nil) != (err2 == nil) || (err != nil && err.Error() != err2.Error()) {
+		if again, err2 := Sniff(b); again != info || (err == nil) != (err2 == nil) ||
+			(err != nil && err.Error() != err2.Error()) {
 			t.Fatalf("two answers: %+v, %v and %+v, %v", info, err, again, err2)
 		}
 		if info.CoefficientBytes < 0 || info.AncillaryBytes < 0 || info.Pixels() < 0 {

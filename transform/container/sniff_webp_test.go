@@ -83,10 +83,12 @@ func webpSamples() []sample {
 			but(func(i *transform.Info) { i.Orientation, i.AncillaryBytes = 8, int64(len(prefixed)+len(upright)) })},
 		{"webp/exifUnannounced", riffFile(webpHeader(0, 40, 30), webpLossy(40, 30), exif),
 			but(func(i *transform.Info) { i.AncillaryBytes = int64(len(exif)) })},
-		{"webp/metadata", riffFile(webpHeader(0, 40, 30), webpChunk("ICCP", 1, 2), webpLossy(40, 30), webpChunk("XMP ", 1, 2), webpChunk("what")),
+		{"webp/metadata", riffFile(webpHeader(0, 40, 30), webpChunk("ICCP", 1, 2), webpLossy(40, 30),
+			webpChunk("XMP ", 1, 2), webpChunk("what")),
 			but(func(i *transform.Info) { i.AncillaryBytes, i.Profile, i.Normalized = 10+10+8, true, true })},
 		{"webp/animated", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole, whole), but(func(i *transform.Info) { i.Frames = 2 })},
-		{"webp/animatedOneLossless", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole, webpFrame(0, 0, 40, 30, webpLossless(40, 30, false), webpChunk("what"))),
+		{"webp/animatedOneLossless", riffFile(webpHeader(webpAnimated, 40, 30), anim, whole,
+			webpFrame(0, 0, 40, 30, webpLossless(40, 30, false), webpChunk("what"))),
 			but(func(i *transform.Info) { i.Frames, i.Lossless = 2, true })},
 		{"webp/animatedAlpha", riffFile(webpHeader(webpAnimated, 40, 30), anim, webpFrame(0, 0, 40, 30, webpChunk("ALPH", 1), webpLossy(40, 30))), but(alpha)},
 		{"webp/animatedSmallFrame", riffFile(webpHeader(webpAnimated, 40, 30), anim, webpFrame(20, 10, 20, 20, webpLossy(20, 20))), but(alpha)},
@@ -170,7 +172,8 @@ func TestSniffTakesTheWholeChunksOfAWebP(t *testing.T) {
 		"second frame cut":            {resized(0, anim, frame, frame)[:12+18+2*len(frame)-3], len(frame) - 3, 1, 1},
 	} {
 		got, err := Sniff(tc.b)
-		if err != nil || got.End != int64(len(tc.b)-tc.end) || got.Orientation != tc.orientation || got.Frames != tc.frames || got.Width != 40 {
+		if err != nil || got.End != int64(len(tc.b)-tc.end) || got.Orientation != tc.orientation ||
+			got.Frames != tc.frames || got.Width != 40 {
 			t.Errorf("%s: %+v, %v, want the end at %d", name, got, err, len(tc.b)-tc.end)
 			continue
 		}

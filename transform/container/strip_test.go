@@ -23,7 +23,8 @@ const rightsPacket = `<?xpacket begin="" id="x"?><x:xmpmeta xmlns:x="adobe:ns:me
 
 func TestCopyrightXMP(t *testing.T) {
 	out := string(CopyrightXMP([]byte(rightsPacket)))
-	for _, want := range []string{"(c) Ann &lt;3", `r:WebStatement="https://example.com/licence?a=1&amp;b=2"`, `xmlns:dc="http://purl.org/dc/elements/1.1/"`} {
+	for _, want := range []string{"(c) Ann &lt;3", `r:WebStatement="https://example.com/licence?a=1&amp;b=2"`,
+		`xmlns:dc="http://purl.org/dc/elements/1.1/"`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in %s", want, out)
 		}
@@ -109,7 +110,8 @@ func TestStrip(t *testing.T) {
 	}
 	intoPNG := func(chunk []byte) []byte { return slices.Concat(png[:33], chunk, png[33:]) }
 	var g bytes.Buffer
-	if err := gif.Encode(&g, image.NewPaletted(image.Rect(0, 0, 8, 8), color.Palette{color.White, color.Black}), nil); err != nil {
+	if err := gif.Encode(&g, image.NewPaletted(image.Rect(0, 0, 8, 8), color.Palette{color.White, color.Black}),
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	plainGIF := g.Bytes()
@@ -178,7 +180,8 @@ func FuzzStrip(f *testing.F) {
 			return
 		}
 		again, err := Sniff(out)
-		if err != nil || again.Width != info.Width || again.Height != info.Height || again.Format != info.Format || again.Frames != info.Frames || len(out) > len(b) {
+		if err != nil || again.Width != info.Width || again.Height != info.Height || again.Format != info.Format ||
+			again.Frames != info.Frames || len(out) > len(b) {
 			t.Fatalf("%+v became %+v, %v", info, again, err)
 		}
 	})

@@ -3,7 +3,8 @@ package container
 import "testing"
 
 func TestUprightXMP(t *testing.T) {
-	const head = `<?xpacket begin="" id="x"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="` + rdf + `" xmlns:tiff="http://ns.adobe.com/tiff/1.0/">`
+	const head = `<?xpacket begin="" id="x"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="` + rdf +
+		`" xmlns:tiff="http://ns.adobe.com/tiff/1.0/">`
 	const tail = `</rdf:RDF></x:xmpmeta><?xpacket end="w"?>`
 	for name, tc := range map[string]struct{ in, want string }{
 		"attribute":         {`<rdf:Description a="6>" tiff:Orientation="6" b='7'/>`, `<rdf:Description a="6>" tiff:Orientation="1" b='7'/>`},

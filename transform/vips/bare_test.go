@@ -33,7 +33,8 @@ func startBare(t testing.TB, file []byte, info transform.Info, g transform.Geome
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "bare")
-	build := exec.Command("cc", append([]string{"-O2", "-o", program, "testdata/bare.c"}, strings.Fields(string(flags))...)...)
+	build := exec.Command("cc", append([]string{"-O2", "-o", program, "testdata/bare.c"},
+		strings.Fields(string(flags))...)...)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -41,7 +42,8 @@ func startBare(t testing.TB, file []byte, info transform.Info, g transform.Geome
 	if err := os.WriteFile(source, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, source, info.Format.String(), fmt.Sprint(g.Shrink), fmt.Sprint(g.Scale), fmt.Sprint(g.Width), fmt.Sprint(g.Height))
+	cmd := exec.Command(program, source, info.Format.String(), fmt.Sprint(g.Shrink), fmt.Sprint(g.Scale),
+		fmt.Sprint(g.Width), fmt.Sprint(g.Height))
 	cmd.Stderr = os.Stderr
 	asks, err := cmd.StdinPipe()
 	if err != nil {
@@ -92,7 +94,8 @@ func cpuTime(t testing.TB) time.Duration {
 // loop, in turns, for 6 megapixels to 720 pixels in a format.
 func againstBare(t testing.TB, f transform.Format, runs int) (ratio float64, ours time.Duration) {
 	t.Helper()
-	file := run(t, picturetest.JPEG(picturetest.Photo(3000, 2000, 7), 90), transform.Params{Format: f, Quality: 90}).Body
+	file := run(t, picturetest.JPEG(picturetest.Photo(3000, 2000, 7), 90),
+		transform.Params{Format: f, Quality: 90}).Body
 	info := sniffed(t, file)
 	p := transform.Params{Width: 720, Format: f}
 	b := startBare(t, file, info, transform.NewGeometry(info, p))

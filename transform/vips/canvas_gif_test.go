@@ -117,7 +117,8 @@ func TestOptionsOnTheCanvasOfAGIF(t *testing.T) {
 		for _, f := range []string{"png", "webp", "gif"} {
 			m := pixels(t, run(t, b, parse(t, options+"/f:"+f)))
 			for p, want := range points {
-				if got := color.NRGBAModel.Convert(m.At(p.X, p.Y)).(color.NRGBA); got.A != want.A || want.A > 0 && apart(got, want) > 20 {
+				if got := color.NRGBAModel.Convert(m.At(p.X, p.Y)).(color.NRGBA); got.A != want.A ||
+					want.A > 0 && apart(got, want) > 20 {
 					t.Errorf("%s, %s: %v is %v, want %v", options, f, p, got, want)
 				}
 			}

@@ -34,8 +34,10 @@ func TestColourThatAnAV1StreamDeclares(t *testing.T) {
 		want := shownAs(plainRGB, matrix, 0)
 		checkDeclared(t, name, b, transform.Formats[:], want, plainRGB)
 		if file == av1P3 { // the colr box counts where there is one
-			checkDeclared(t, name+" and a box of sRGB", picturetest.WithAVIFCode(b, 1, 13, 6), transform.Formats[:], plainRGB, plainRGB)
-			checkDeclared(t, name+" and a box of nothing", picturetest.WithAVIFCode(b, 2, 2, 6), transform.Formats[:], plainRGB, plainRGB)
+			checkDeclared(t, name+" and a box of sRGB", picturetest.WithAVIFCode(b, 1, 13, 6), transform.Formats[:],
+				plainRGB, plainRGB)
+			checkDeclared(t, name+" and a box of nothing", picturetest.WithAVIFCode(b, 2, 2, 6), transform.Formats[:],
+				plainRGB, plainRGB)
 		}
 	}
 }

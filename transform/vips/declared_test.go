@@ -133,7 +133,8 @@ func TestColourThatAPNGDeclares(t *testing.T) {
 			if name != "RGB" {
 				formats = []transform.Format{transform.PNG}
 			}
-			checkDeclared(t, chunks+", "+name, saying(t, picturetest.PNG(m), chunks), formats, shownAs(c, matrix, as.gamma), c)
+			checkDeclared(t, chunks+", "+name, saying(t, picturetest.PNG(m), chunks), formats,
+				shownAs(c, matrix, as.gamma), c)
 		}
 	}
 }
@@ -149,8 +150,10 @@ func TestColourThatAnAVIFDeclares(t *testing.T) {
 		{9, 14}: {from2020, 0}, {9, 4}: {from2020, 2.2}, {1, 8}: {fromSRGB, 1}, {1, 5}: {fromSRGB, 2.8}, {9, 16}: {fromSRGB, 0}, {200, 13}: {fromSRGB, 0},
 	} {
 		name := fmt.Sprint("AVIF ", code)
-		checkDeclared(t, name, picturetest.WithAVIFCode(rgb, code[0], code[1], 6), transform.Formats[:], shownAs(plainRGB, as.matrix, as.gamma), plainRGB)
-		checkDeclared(t, name+" grey", picturetest.WithAVIFCode(grey, code[0], code[1], 6), transform.Formats[:], shownAs(plainGrey, fromSRGB, as.gamma), plainGrey)
+		checkDeclared(t, name, picturetest.WithAVIFCode(rgb, code[0], code[1], 6), transform.Formats[:],
+			shownAs(plainRGB, as.matrix, as.gamma), plainRGB)
+		checkDeclared(t, name+" grey", picturetest.WithAVIFCode(grey, code[0], code[1], 6), transform.Formats[:],
+			shownAs(plainGrey, fromSRGB, as.gamma), plainGrey)
 	}
 }
 
@@ -163,7 +166,8 @@ func checkDeclared(t *testing.T, name string, in []byte, formats []transform.For
 				p := parse(t, "q:100/f:"+f.Ext()+"/"+scp)
 				pic := run(t, in, p)
 				info := sniffed(t, in)
-				if !p.Changes(info, transform.NewGeometry(info, p)) && apart(want, plain) > 4 && !strings.Contains(name, "iCCP") {
+				if !p.Changes(info, transform.NewGeometry(info, p)) && apart(want, plain) > 4 &&
+					!strings.Contains(name, "iCCP") {
 					t.Error("the source may be served as it is")
 				}
 				if f == transform.JPEG && want.A < 255 && scp != "scp:1" {

@@ -38,7 +38,10 @@ func stripes(colours int) []byte {
 func TestAlphaIsScaledToTheDepthOfTheResult(t *testing.T) {
 	grey, rgb := stripes(1), stripes(3)
 	swap := picturetest.Profile("mntr", "RGB ")
-	deepAVIF := func(options string, in []byte) []byte { return run(t, in, parse(t, "f:avif/ph:1/q:100/"+options)).Body }
+	deepAVIF := func(options string, in []byte) []byte {
+		return run(t, in,
+			parse(t, "f:avif/ph:1/q:100/"+options)).Body
+	}
 	plain, exchanged := color.NRGBA{200, 60, 30, 0}, color.NRGBA{30, 60, 200, 0}
 	for name, in := range map[string]struct {
 		b     []byte

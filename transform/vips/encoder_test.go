@@ -32,7 +32,8 @@ func size(t testing.TB, b []byte, options string) int {
 func TestQuality(t *testing.T) {
 	photo := picturetest.JPEG(picturetest.Photo(600, 450, 3), 92)
 	for _, f := range []string{"jpg", "webp", "avif"} {
-		fine, usual, coarse := size(t, photo, "w:300/q:95/f:"+f), size(t, photo, "w:300/f:"+f), size(t, photo, "w:300/q:10/f:"+f)
+		fine, usual, coarse := size(t, photo, "w:300/q:95/f:"+f), size(t, photo, "w:300/f:"+f),
+			size(t, photo, "w:300/q:10/f:"+f)
 		if !(fine > usual && usual > coarse) {
 			t.Errorf("%s: %d, %d, %d bytes at 95, as usual, at 10", f, fine, usual, coarse)
 		}
@@ -111,7 +112,8 @@ func TestEncoderOptions(t *testing.T) {
 	if fast, slow := size(t, photo, "f:png/pngo:0:0::1"), size(t, photo, "f:png/pngo:0:0::9"); slow >= fast {
 		t.Errorf("a PNG at level 9 has %d bytes, at level 1 %d", slow, fast)
 	}
-	if info("f:webp").Lossless || !info("f:webp/webpo:lossless").Lossless || !info("f:webp/webpo:near_lossless/q:60").Lossless {
+	if info("f:webp").Lossless || !info("f:webp/webpo:lossless").Lossless ||
+		!info("f:webp/webpo:near_lossless/q:60").Lossless {
 		t.Error("WebP's kind is not as asked")
 	}
 	if d := picturetest.Distance(want, pixels(t, run(t, photo, parse(t, "f:webp/webpo:lossless")))); d != 0 {
@@ -125,7 +127,8 @@ func TestEncoderOptions(t *testing.T) {
 			t.Errorf("%s changes nothing", options)
 		}
 	}
-	if info("f:avif").FullChroma || !info("f:avif/avifo:off").FullChroma || info("f:avif/q:95/avifo:on").FullChroma || !info("f:avif/q:95").FullChroma {
+	if info("f:avif").FullChroma || !info("f:avif/avifo:off").FullChroma || info("f:avif/q:95/avifo:on").FullChroma ||
+		!info("f:avif/q:95").FullChroma {
 		t.Error("AVIF's colour is not at the size asked")
 	}
 	if d := picturetest.Distance(want, pixels(t, run(t, photo, parse(t, "f:avif/avifo:off:1:1")))); d > 1.5 {
@@ -138,7 +141,8 @@ func TestEncoderOptions(t *testing.T) {
 
 func TestPalette(t *testing.T) {
 	photo := picturetest.PNG(picturetest.Photo(120, 90, 3))
-	for options, most := range map[string]int{"pngo:0:1": 256, "pngo:0:1:16": 16, "pngo:0:1:10": 16, "pngo:0:1:4": 4, "pngo:0:1:2": 2} {
+	for options, most := range map[string]int{"pngo:0:1": 256, "pngo:0:1:16": 16, "pngo:0:1:10": 16, "pngo:0:1:4": 4,
+		"pngo:0:1:2": 2} {
 		m, err := png.Decode(bytes.NewReader(run(t, photo, parse(t, "f:png/"+options)).Body))
 		if err != nil {
 			t.Fatal(err)
@@ -245,7 +249,8 @@ func TestWideGamut(t *testing.T) {
 			raw := pixels(t, run(t, kept.Body, transform.Params{Format: transform.PNG, KeepProfile: true}))
 			near(t, raw, 0.5, 0.5, inside)
 		}
-		near(t, pixels(t, run(t, kept.Body, transform.Params{Format: transform.PNG})), 0.5, 0.5, color.RGBA{220, 20, 20, 255})
+		near(t, pixels(t, run(t, kept.Body, transform.Params{Format: transform.PNG})), 0.5, 0.5,
+			color.RGBA{220, 20, 20, 255})
 	}
 	// Inks are made into colours of light whatever is asked.
 	cmyk := image.NewRGBA(image.Rect(0, 0, 64, 64))

@@ -40,7 +40,8 @@ func TestShrinkingLeavesNoFringe(t *testing.T) {
 	}
 	for name, b := range sources {
 		for _, options := range []string{
-			"w:601/el:1", "w:599", "w:301", "w:300", "w:299", "w:200", "w:77", "w:16", "w:3", "rs:force:100:500", "rs:fill:200:77", "c:300:300:soea/w:77",
+			"w:601/el:1", "w:599", "w:301", "w:300", "w:299", "w:200", "w:77", "w:16", "w:3", "rs:force:100:500",
+			"rs:fill:200:77", "c:300:300:soea/w:77",
 			"w:200/rot:90", "w:200/pix:7", "w:200/bl:2",
 		} {
 			t.Run(fmt.Sprintf("%s, %s", name, options), func(t *testing.T) {

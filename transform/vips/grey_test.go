@@ -43,7 +43,8 @@ func TestGreyOfAnAVIFHasItsFullRange(t *testing.T) {
 		wrong[bytes.Index(b, []byte("colrnclx"))+len("colrnclx")+6] ^= 0x80
 		for where, b := range map[string][]byte{"box": b, "stream": inStream, "box against stream": wrong} {
 			info := sniffed(t, b)
-			if narrow := !strings.Contains(name, "full"); info.NarrowGrey != (narrow != (where == "box against stream")) {
+			narrow := !strings.Contains(name, "full")
+			if info.NarrowGrey != (narrow != (where == "box against stream")) {
 				t.Errorf("%s in the %s: %+v", name, where, info)
 			}
 			if where == "box against stream" {

@@ -20,7 +20,8 @@ func TestProfileBehindSRGBInOddPNGs(t *testing.T) {
 		}
 		shown := run(t, picturetest.WithPNGProfile(f.whole, profile), transform.Params{Format: transform.PNG}).Body
 		with := picturetest.WithPNGProfile(f.b, profile)
-		for name, b := range map[string][]byte{"sRGB": srgb(with), "sRGB twice": srgb(srgb(with)), "profile first": with} {
+		for name, b := range map[string][]byte{"sRGB": srgb(with), "sRGB twice": srgb(srgb(with)),
+			"profile first": with} {
 			t.Run(f.name+", "+name, func(t *testing.T) {
 				info := sniffed(t, b)
 				if info.HiddenProfile != (name != "profile first") {

@@ -45,7 +45,8 @@ func TestAgreesWithBimg(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	photo := picturetest.JPEG(picturetest.Photo(900, 675, 11), 92)
-	turned := picturetest.WithOrientation(picturetest.JPEG(picturetest.Stored(picturetest.Photo(400, 300, 12), 6), 92), 6)
+	turned := picturetest.WithOrientation(picturetest.JPEG(picturetest.Stored(picturetest.Photo(400, 300, 12), 6), 92),
+		6)
 	glass := picturetest.PNG(picturetest.Glass(200, 160))
 	for name, tc := range map[string]struct {
 		b []byte

@@ -22,7 +22,8 @@ func dataset(record, tag byte, text string) []byte {
 }
 
 func iptcBlock() []byte {
-	data := bytes.Join([][]byte{dataset(2, 116, "(c) Ann of IPTC"), dataset(2, 120, "SecretCaption"), dataset(2, 80, "Ann")}, nil)
+	data := bytes.Join([][]byte{dataset(2, 116, "(c) Ann of IPTC"), dataset(2, 120, "SecretCaption"),
+		dataset(2, 80, "Ann")}, nil)
 	b := append([]byte("Photoshop 3.0\x00"), "8BIM\x04\x04\x00\x00\x00\x00\x00"...)
 	b = append(b, byte(len(data)))
 	b = append(b, data...)
@@ -73,7 +74,8 @@ func TestCopyrightIsKept(t *testing.T) {
 	// Nothing is made up where nothing was.
 	plain := picturetest.JPEG(picturetest.Chart(320, 240), 90)
 	for _, f := range transform.Formats {
-		if pic := run(t, plain, transform.Params{Width: 100, Format: f}); bytes.Contains(pic.Body, []byte("Exif")) || bytes.Contains(pic.Body, []byte("EXIF")) {
+		if pic := run(t, plain, transform.Params{Width: 100, Format: f}); bytes.Contains(pic.Body, []byte("Exif")) ||
+			bytes.Contains(pic.Body, []byte("EXIF")) {
 			t.Errorf("%v: an EXIF out of nothing", f)
 		}
 	}

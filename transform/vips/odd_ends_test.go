@@ -100,7 +100,8 @@ func oddPNGs() []oddFile {
 func oddJPEGs(t *testing.T) []oddFile {
 	photo := picturetest.Photo(61, 43, 5)
 	base := picturetest.JPEG(photo, 80)
-	progressive := run(t, picturetest.PNG(photo), transform.Params{Format: transform.JPEG, JPEG: transform.JPEGOptions{Progressive: true}}).Body
+	progressive := run(t, picturetest.PNG(photo), transform.Params{Format: transform.JPEG,
+		JPEG: transform.JPEGOptions{Progressive: true}}).Body
 	var all []oddFile
 	for name, whole := range map[string][]byte{"baseline": base, "progressive": progressive} {
 		open := whole[:len(whole)-2]
@@ -139,7 +140,8 @@ func oddGIFs() []oddFile {
 	} {
 		all = append(all, oddFile{"GIF with " + what, slices.Concat(open, []byte(tail)), whole})
 	}
-	for what, empty := range map[string]string{"application": "!\xff\x00", "text": "!\x01\x00", "unknown": "!\x42\x00"} {
+	for what, empty := range map[string]string{"application": "!\xff\x00", "text": "!\x01\x00",
+		"unknown": "!\x42\x00"} {
 		b := slices.Concat(open[:len(open)-len(frame)], []byte(empty), frame)
 		all = append(all, oddFile{"GIF with an empty " + what + " extension", append(slices.Clip(b), ';'), whole},
 			oddFile{"GIF with an empty " + what + " extension and no end", b[:len(b)-1], whole})
@@ -151,7 +153,8 @@ func oddGIFs() []oddFile {
 func fullBlockGIF() (whole, cut []byte) {
 	for w := 40; ; w++ {
 		var b bytes.Buffer
-		m := image.NewPaletted(image.Rect(0, 0, w, 43), color.Palette{color.White, color.Black, picturetest.Red, picturetest.Blue})
+		m := image.NewPaletted(image.Rect(0, 0, w, 43),
+			color.Palette{color.White, color.Black, picturetest.Red, picturetest.Blue})
 		for i := range m.Pix {
 			m.Pix[i] = uint8(i * i % 11 % 4)
 		}
@@ -186,10 +189,14 @@ func oddWebPs(t *testing.T) []oddFile {
 // and what is not is refused.
 func TestOddEndsAreServedWhereTheImageIsWhole(t *testing.T) {
 	full, cut := fullBlockGIF()
-	all := slices.Concat(oddPNGs(), oddJPEGs(t), oddGIFs(), oddWebPs(t), []oddFile{{"GIF of full sub-blocks", cut, full}})
+	all := slices.Concat(oddPNGs(), oddJPEGs(t), oddGIFs(), oddWebPs(t),
+		[]oddFile{{"GIF of full sub-blocks", cut, full}})
 	for _, f := range all {
 		if f.whole != nil {
-			t.Run(f.name, func(t *testing.T) { wantPixels(t, f.b, run(t, f.whole, transform.Params{Format: transform.PNG}).Body) })
+			t.Run(f.name, func(t *testing.T) {
+				wantPixels(t, f.b,
+					run(t, f.whole, transform.Params{Format: transform.PNG}).Body)
+			})
 			continue
 		}
 		info, err := container.Sniff(f.b)

@@ -88,7 +88,8 @@ func markers(t testing.TB, m image.Image, points []at) {
 		// Go's colours are premultiplied, and so are these.
 		r1, g1, b1, a1 := m.At(m.Bounds().Min.X+int(p.x), m.Bounds().Min.Y+int(p.y)).RGBA()
 		r2, g2, b2, a2 := p.c.RGBA()
-		for _, d := range []float64{float64(r1) - float64(r2), float64(g1) - float64(g2), float64(b1) - float64(b2), float64(a1) - float64(a2)} {
+		for _, d := range []float64{float64(r1) - float64(r2), float64(g1) - float64(g2), float64(b1) - float64(b2),
+			float64(a1) - float64(a2)} {
 			if math.Abs(d)/257 > 12 {
 				t.Errorf("pixel %v,%v is %v, want about %v", p.x, p.y, m.At(int(p.x), int(p.y)), p.c)
 				break
@@ -323,7 +324,8 @@ func marked(t testing.TB, b []byte, p transform.Params) transform.Picture {
 	if p.Trim.On {
 		info.Content = look(t, b, p.Trim)
 	}
-	job := transform.Job{Source: source(t, b), Info: info, Outputs: []transform.Params{p}, Watermark: source(t, m), WatermarkInfo: markInfo}
+	job := transform.Job{Source: source(t, b), Info: info, Outputs: []transform.Params{p}, Watermark: source(t, m),
+		WatermarkInfo: markInfo}
 	var pic transform.Picture
 	if err := New().Transform(t.Context(), job, func(_ int, got transform.Picture) { pic = got }); err != nil {
 		t.Fatalf("%v of %v: %v", p, info.Format, err)

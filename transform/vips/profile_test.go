@@ -216,7 +216,8 @@ func (p profileCase) check(t *testing.T, f transform.Format) {
 // Steps and formats that need colour go through a grey profile that was to be
 // kept, and do not leave it on three channels.
 func TestGreyProfileIsNotKeptOnColour(t *testing.T) {
-	in := picturetest.WithPNGProfile(picturetest.PNG(flat(image.NewGray, plainGrey)), picturetest.Profile("mntr", "GRAY"))
+	in := picturetest.WithPNGProfile(picturetest.PNG(flat(image.NewGray, plainGrey)),
+		picturetest.Profile("mntr", "GRAY"))
 	for options, keeps := range map[string]bool{
 		"f:png": true, "f:png/w:8": true, "f:png/pd:4": true, "f:jpg": true, "f:png/bl:1": true, "f:png/sh:1": true,
 		"f:jpg/pd:4": false, "f:png/rgb:0:0:1": false, "f:png/mc:0.01:808080": false, "f:png/pngo:0:1": false, "f:webp/bl:1": false,
@@ -235,11 +236,13 @@ func TestGreyProfileIsNotKeptOnColour(t *testing.T) {
 
 // A watermark needs colour, too.
 func TestGreyProfileUnderWatermark(t *testing.T) {
-	in := picturetest.WithPNGProfile(picturetest.PNG(flat(image.NewGray, plainGrey)), picturetest.Profile("mntr", "GRAY"))
+	in := picturetest.WithPNGProfile(picturetest.PNG(flat(image.NewGray, plainGrey)),
+		picturetest.Profile("mntr", "GRAY"))
 	mark := picturetest.PNG(flat(image.NewNRGBA, color.NRGBA{}))
 	var pic transform.Picture
-	job := transform.Job{Source: source(t, in), Info: sniffed(t, in), Watermark: source(t, mark), WatermarkInfo: sniffed(t, mark),
-		Outputs: []transform.Params{parse(t, "f:png/scp:0/wm:1")}}
+	job := transform.Job{Source: source(t, in), Info: sniffed(t, in), Watermark: source(t, mark),
+		WatermarkInfo: sniffed(t, mark),
+		Outputs:       []transform.Params{parse(t, "f:png/scp:0/wm:1")}}
 	if err := New().Transform(t.Context(), job, func(_ int, p transform.Picture) { pic = p }); err != nil {
 		t.Fatal(err)
 	}

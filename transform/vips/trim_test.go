@@ -28,7 +28,8 @@ func look(t testing.TB, b []byte, trim transform.Trim) transform.Rect {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New().FindTrim(t.Context(), transform.Job{Source: source(t, b), Info: info, Outputs: []transform.Params{{Trim: trim}}})
+	r, err := New().FindTrim(t.Context(), transform.Job{Source: source(t, b), Info: info,
+		Outputs: []transform.Params{{Trim: trim}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,15 +56,18 @@ func TestLookFindsTheContent(t *testing.T) {
 				want = transform.Rect{Width: 40, Height: 30}
 			}
 			got := look(t, b, transform.Trim{On: true, Threshold: 20})
-			if abs(got.Left-want.Left) > 1 || abs(got.Top-want.Top) > 1 || abs(got.Width-want.Width) > 2 || abs(got.Height-want.Height) > 2 {
+			if abs(got.Left-want.Left) > 1 || abs(got.Top-want.Top) > 1 || abs(got.Width-want.Width) > 2 ||
+				abs(got.Height-want.Height) > 2 {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 		})
 	}
-	if got := look(t, white, transform.Trim{On: true, Threshold: 10, Given: true, Color: transform.Color{0, 0, 0}}); got != (transform.Rect{Width: 280, Height: 130}) {
+	if got := look(t, white, transform.Trim{On: true, Threshold: 10, Given: true,
+		Color: transform.Color{0, 0, 0}}); got != (transform.Rect{Width: 280, Height: 130}) {
 		t.Errorf("a border of another colour was cut: %+v", got)
 	}
-	if got := look(t, picturetest.PNG(framed(color.Transparent)), transform.Trim{On: true, Threshold: 10, Given: true, Color: transform.Color{255, 0, 255}}); got != want {
+	if got := look(t, picturetest.PNG(framed(color.Transparent)),
+		transform.Trim{On: true, Threshold: 10, Given: true, Color: transform.Color{255, 0, 255}}); got != want {
 		t.Errorf("ff00ff does not match transparency: %+v", got)
 	}
 }
@@ -76,7 +80,8 @@ func TestLookRefusesABrokenPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = New().FindTrim(t.Context(), transform.Job{Source: source(t, b[:len(b)/2]), Info: info, Outputs: []transform.Params{{Trim: transform.Trim{On: true}}}})
+	_, err = New().FindTrim(t.Context(), transform.Job{Source: source(t, b[:len(b)/2]), Info: info,
+		Outputs: []transform.Params{{Trim: transform.Trim{On: true}}}})
 	if !errors.Is(err, transform.ErrMalformed) {
 		t.Error(err)
 	}
@@ -101,7 +106,8 @@ func TestOptionsTrim(t *testing.T) {
 	})
 	// Decoders that reduce by themselves leave nothing of the border.
 	large := framed(border)
-	big := bimgAs(t, picturetest.PNG(large), bimg.Options{Type: bimg.PNG, Width: 2240, Height: 1040, Force: true, Enlarge: true, Interpolator: bimg.Nearest})
+	big := bimgAs(t, picturetest.PNG(large), bimg.Options{Type: bimg.PNG, Width: 2240, Height: 1040, Force: true,
+		Enlarge: true, Interpolator: bimg.Nearest})
 	for _, f := range []bimg.ImageType{bimg.JPEG, bimg.WEBP} {
 		checkOptions(t, bimgAs(t, big, bimg.Options{Type: f, Quality: 95}), []option{
 			{"t:40/w:100", 100, 50, []at{{0, 5, red}, {99, 5, green}, {12, 0, red}, {12, 49, blue}}},

@@ -38,7 +38,8 @@ func topBottom(m image.Image) image.Image {
 }
 
 func orientedXMP(o int) string {
-	return strings.Replace(xmpText, `tiff:Make="CameraMaker"`, fmt.Sprintf(`tiff:Make="CameraMaker" tiff:Orientation="%d"`, o), 1)
+	return strings.Replace(xmpText, `tiff:Make="CameraMaker"`,
+		fmt.Sprintf(`tiff:Make="CameraMaker" tiff:Orientation="%d"`, o), 1)
 }
 
 // taggedFiles are small charts stored as orientation o says, which their EXIF and
@@ -53,7 +54,8 @@ func taggedFiles(t testing.TB, o int) map[string][]byte {
 	png := picturetest.WithPNGChunk(picturetest.WithPNGChunk(picturetest.PNG(m), "iTXt", iTXt), "eXIf", exif)
 	webp := run(t, picturetest.PNG(m), transform.Params{Format: transform.WebP, Quality: 90}).Body
 	webp = picturetest.WebPWithEXIF(webp, w, h, o, "")
-	return map[string][]byte{"JPEG": jpg, "PNG": png, "WebP": picturetest.WithRIFFChunk(webp, "XMP ", []byte(orientedXMP(o)))}
+	return map[string][]byte{"JPEG": jpg, "PNG": png,
+		"WebP": picturetest.WithRIFFChunk(webp, "XMP ", []byte(orientedXMP(o)))}
 }
 
 // What a result says of its orientation is true, however the turn that was
@@ -64,7 +66,8 @@ func TestKeptMetadataSaysWhichWayIsUp(t *testing.T) {
 			for degrees := 0; degrees <= 360; degrees += 90 {
 				for flips := range 4 {
 					options := fmt.Sprintf("sm:0/rot:%d/fl:%d:%d", degrees, flips&1, flips>>1)
-					t.Run(fmt.Sprintf("%s %d %s", format, o, options), func(t *testing.T) { checkTurned(t, b, degrees, flips, options) })
+					t.Run(fmt.Sprintf("%s %d %s", format, o, options),
+						func(t *testing.T) { checkTurned(t, b, degrees, flips, options) })
 				}
 			}
 		}

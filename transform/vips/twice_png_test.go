@@ -11,7 +11,8 @@ import (
 
 // A chunk that libpng does not take leaves its place to one of its kind behind it.
 func TestPNGWithAChunkThatIsNotTaken(t *testing.T) {
-	palette := image.NewPaletted(image.Rect(0, 0, 4, 4), color.Palette{color.NRGBA{255, 255, 255, 0}, color.NRGBA{200, 60, 30, 255}})
+	palette := image.NewPaletted(image.Rect(0, 0, 4, 4),
+		color.Palette{color.NRGBA{255, 255, 255, 0}, color.NRGBA{200, 60, 30, 255}})
 	for i := range palette.Pix {
 		palette.Pix[i] = byte(i) & 1
 	}

@@ -94,7 +94,8 @@ func near(t testing.TB, m image.Image, x, y float64, c color.Color) {
 	py := m.Bounds().Min.Y + int(y*float64(m.Bounds().Dy()))
 	r1, g1, b1, a1 := m.At(px, py).RGBA()
 	r2, g2, b2, a2 := c.RGBA()
-	for _, d := range []float64{float64(r1) - float64(r2), float64(g1) - float64(g2), float64(b1) - float64(b2), float64(a1) - float64(a2)} {
+	for _, d := range []float64{float64(r1) - float64(r2), float64(g1) - float64(g2), float64(b1) - float64(b2),
+		float64(a1) - float64(a2)} {
 		if math.Abs(d)/257 > 30 {
 			t.Errorf("pixel at %v, %v is %v, want about %v", x, y, m.At(px, py), c)
 			return
@@ -168,7 +169,8 @@ func TestGravity(t *testing.T) {
 		transform.SouthWest: {picturetest.Red, picturetest.Grey},
 	} {
 		t.Run(g.String(), func(t *testing.T) {
-			m := pixels(t, run(t, chartPNG(), transform.Params{Mode: transform.Fill, Width: 60, Height: 120, Gravity: transform.At(g), Format: transform.PNG}))
+			m := pixels(t, run(t, chartPNG(), transform.Params{Mode: transform.Fill, Width: 60, Height: 120,
+				Gravity: transform.At(g), Format: transform.PNG}))
 			near(t, m, 0.15, 0.1, want[0])
 			near(t, m, 0.85, 0.9, want[1])
 		})
@@ -268,7 +270,8 @@ func TestBadPictures(t *testing.T) {
 		"PNG with a broken row":       {append(append(append([]byte{}, png[:len(png)/2]...), make([]byte, 500)...), png[len(png)/2+500:]...), goodPNG},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if pic, err := runInfo(t, tc.b, tc.info, transform.Params{Width: 300}); !errors.Is(err, transform.ErrMalformed) {
+			pic, err := runInfo(t, tc.b, tc.info, transform.Params{Width: 300})
+			if !errors.Is(err, transform.ErrMalformed) {
 				t.Errorf("got %d bytes, %v", len(pic.Body), err)
 			}
 		})
@@ -330,7 +333,8 @@ func TestNothingIsLeaked(t *testing.T) {
 	before := bimg.VipsMemory()
 	for range 20 {
 		run(t, b, p)
-		if _, err := runInfo(t, b[:len(b)/2], transform.Info{Format: transform.JPEG, Width: 600, Height: 450, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}, p); err == nil {
+		if _, err := runInfo(t, b[:len(b)/2], transform.Info{Format: transform.JPEG, Width: 600, Height: 450,
+			Orientation: 1, Frames: 1, Bands: 3, Bits: 8}, p); err == nil {
 			t.Fatal("a cut picture passed")
 		}
 	}
