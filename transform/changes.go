@@ -12,7 +12,8 @@ func (p Params) Changes(info Info, g Geometry) bool {
 	_, opaque := p.Background.Under(p.Format)
 	covered := info.Alpha && (opaque || p.Background.On)
 	recoloured := info.Normalized || info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)
-	p.Format, p.Quality, p.FormatQuality, p.MaxBytes = FormatUnknown, 0, Qualities{}, 0
+	p.Format, p.Quality = FormatUnknown, 0
+	p.FormatQuality, p.MaxBytes = Qualities{}, 0
 	encoded := p.JPEG != JPEGOptions{} || p.PNG != PNGOptions{} || p.WebP != WebPOptions{} || p.AVIF != AVIFOptions{}
 	painted := p.Brightness != 0 || p.Shift != [3]int{} || p.Contrast.On || p.Saturation.On ||
 		p.Monochrome.Intensity > 0 ||

@@ -263,7 +263,8 @@ func TestParamsString(t *testing.T) {
 	}{
 		{Params{}, ""},
 		{Params{Width: 720, Quality: 80, Format: JPEG}, "w:720/q:80/f:jpg"},
-		{Params{Mode: FillDown, Width: 1, Height: 2, DPR: 1.5, Enlarge: true, Gravity: At(SouthEast), Rotate: 270, IgnoreOrientation: true, Quality: 3, Format: AVIF, KeepMetadata: true},
+		{Params{Mode: FillDown, Width: 1, Height: 2, DPR: 1.5, Enlarge: true, Gravity: At(SouthEast),
+			Rotate: 270, IgnoreOrientation: true, Quality: 3, Format: AVIF, KeepMetadata: true},
 			"rt:fill-down/w:1/h:2/dpr:1.5/el:1/g:soea/ar:0/rot:270/sm:0/q:3/f:avif"},
 	} {
 		if got := tc.p.String(); got != tc.want {

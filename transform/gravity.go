@@ -147,9 +147,11 @@ func (g Gravity) placeBox(w, h, boxW, boxH int, dpr float64, overflow bool) (lef
 			top = h - boxH - offY
 		}
 	}
-	leastX, mostX, leastY, mostY := 0, w-boxW, 0, h-boxH
+	leastX, mostX := 0, w-boxW
+	leastY, mostY := 0, h-boxH
 	if overflow {
-		leastX, mostX, leastY, mostY = 1-boxW, w-1, 1-boxH, h-1
+		leastX, mostX = 1-boxW, w-1
+		leastY, mostY = 1-boxH, h-1
 	}
 	return max(leastX, min(left, mostX)), max(leastY, min(top, mostY))
 }

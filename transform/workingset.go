@@ -201,7 +201,8 @@ func frameBytes(info Info) float64 {
 // decodeBytes is what the decoder takes until its first row is ready, and what
 // it holds from then on besides rows.
 func decodeBytes(info Info, g Geometry) (opening, held float64) {
-	px, load, depth := float64(info.Pixels()), loadPixels(g), depthBytes(info)
+	px, load := float64(info.Pixels()), loadPixels(g)
+	depth := depthBytes(info)
 	switch info.Format {
 	case JPEG:
 		// A picture of several scans is kept as coefficients, at full size

@@ -92,7 +92,8 @@ func (m matrix3) times(v [3]float64) (out [3]float64) {
 
 func (m matrix3) inverse() matrix3 {
 	minor := func(i, j int) float64 {
-		a, b, c, d := (i+1)%3, (i+2)%3, (j+1)%3, (j+2)%3
+		a, b := (i+1)%3, (i+2)%3
+		c, d := (j+1)%3, (j+2)%3
 		return m[a][c]*m[b][d] - m[a][d]*m[b][c]
 	}
 	det := m[0][0]*minor(0, 0) + m[0][1]*minor(0, 1) + m[0][2]*minor(0, 2)

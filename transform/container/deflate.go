@@ -307,7 +307,8 @@ func (w *deflateWalk) readDynamicCodes() bool {
 		return false
 	}
 	w.codes, w.dist = &w.own[0], &w.own[1]
-	literals, distances, given := head&31+257, head>>5&31+1, head>>10+4
+	literals, distances := head&31+257, head>>5&31+1
+	given := head>>10 + 4
 	if literals > 286 {
 		return false
 	}

@@ -20,7 +20,8 @@ func be32At(b []byte, at int) uint32 { return binary.BigEndian.Uint32(b[at:]) }
 func pngRows(b []byte) (uint64, bool) {
 	const header = len(pngSignature) + 8
 	width, height := uint64(be32At(b, header)), uint64(be32At(b, header+4))
-	depth, colour, interlace := b[header+8], b[header+9], b[header+12]
+	depth, colour := b[header+8], b[header+9]
+	interlace := b[header+12]
 	samples := uint64(pngBands[colour].bands)
 	if colour == 3 {
 		samples = 1

@@ -17,14 +17,19 @@ type avif struct {
 	properties   []avifProperty
 	profileBytes uint64
 	profiles     [][]byte
-	spans        int
 	coded        avifCode // of the AV1 data of the primary image or of a tile
 	narrow       bool
 	// premultiplied says that the primary image refers to its alpha so.
 	premultiplied bool
-	given         int // associations of a property with an item
-	read          uint64
 	lengthSize    int // of a length of iloc, in bytes
+	avifCounts
+}
+
+// avifCounts bound what a file makes a reader do.
+type avifCounts struct {
+	spans int
+	given int    // associations of a property with an item
+	read  uint64 // bytes of items
 }
 
 // The tables of a picture are small; one that is not is made to do harm.
@@ -53,12 +58,25 @@ type avifItem struct {
 	kind   string
 	isXMP  bool // without a coding
 	kindAt int  // the place of kind in the file
-	spans  []span
+	avifLocation
+	avifProperties
+
+	role   avifRole
+	isTile bool
+	tiles  uint64 // of a grid
+}
+
+// avifLocation is where the bytes of an item are, by iloc.
+type avifLocation struct {
+	spans []span
 	// sizesAt are the places of the spans' lengths.
 	sizesAt []int
 	inMeta  bool // spans count in the idat box instead of the file
 	placed  bool // its spans were read
+}
 
+// avifProperties are those of an item, by ipco and ipma.
+type avifProperties struct {
 	width, height uint64 // ispe; 0 where there is none
 	config        []byte // OBUs of av1C
 	hasConfig     bool
@@ -72,10 +90,6 @@ type avifItem struct {
 	alpha         bool
 	cropped       bool
 	layered       bool // a layer of it is to be shown, by lsel
-
-	role   avifRole
-	isTile bool
-	tiles  uint64 // of a grid
 }
 
 func (i *avifItem) size() (n uint64) {
@@ -373,7 +387,8 @@ func (i *avifItem) takeConfig(f *bmffFields) {
 	f.uint(2)
 	flags := f.uint(1)
 	f.uint(1)
-	i.hasConfig, i.config, i.mono = true, f.b, flags&mono != 0
+	i.hasConfig, i.config = true, f.b
+	i.mono = flags&mono != 0
 	switch {
 	case flags&high != 0 && flags&twelve != 0:
 		i.bits = 12
@@ -386,7 +401,8 @@ func (i *avifItem) takeConfig(f *bmffFields) {
 // takeCrop tells a clean aperture (ISO/IEC 14496-12 §12.1.4) that keeps the
 // whole picture from one that crops. It is read after ispe, which it follows.
 func (i *avifItem) takeCrop(f *bmffFields) error {
-	wn, wd, hn, hd := f.uint(4), f.uint(4), f.uint(4), f.uint(4)
+	wn, wd := f.uint(4), f.uint(4)
+	hn, hd := f.uint(4), f.uint(4)
 	i.cropped = wn != i.width*wd || hn != i.height*hd
 	return tooShort(f)
 }

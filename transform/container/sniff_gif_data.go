@@ -27,14 +27,16 @@ func gifDataEnd(b []byte, pixels int64) gifStop {
 		lengths[i] = 1
 	}
 	r := gifBits{b: b, at: 1, next: 1}
-	next, size, before := clear+2, int(b[0])+1, uint16(0)
+	next, size := clear+2, int(b[0])+1
+	before := uint16(0)
 	for {
 		code, ok := r.nextCode(size)
 		switch {
 		case !ok || code == clear+1:
 			return gifStop{}
 		case code == clear:
-			next, size, before = clear+2, int(b[0])+1, 0
+			next, size = clear+2, int(b[0])+1
+			before = 0
 			continue
 		case code > next || code == next && before == 0:
 			return gifStop{}

@@ -186,9 +186,11 @@ func (d *jpegData) readScanHeader(s []byte) (h jpegScanHeader, ok bool) {
 	}
 	n := int(s[0])
 	band := s[1+2*n:]
-	h.from, h.to, h.refines, h.shift = int(band[0]), int(band[1]), band[2]>>4, band[2]&15
+	h.from, h.to = int(band[0]), int(band[1])
+	h.refines, h.shift = band[2]>>4, band[2]&15
 	if !d.walk.progressive {
-		h.from, h.to, h.refines, h.shift = 0, 63, 0, 0 // libjpeg takes them so
+		h.from, h.to = 0, 63 // libjpeg takes them so
+		h.refines, h.shift = 0, 0
 	} else if h.from > h.to || h.to > 63 || h.from == 0 && h.to != 0 || h.from > 0 && n != 1 {
 		return h, false
 	}
@@ -216,7 +218,8 @@ func (d *jpegData) measureScan(p *jpegScanPart, alone bool) {
 	for _, q := range w.parts {
 		hMax, vMax = max(hMax, q.h), max(vMax, q.v)
 	}
-	width, height, q := int64(w.info.Width), int64(w.info.Height), w.parts[p.at]
+	width, height := int64(w.info.Width), int64(w.info.Height)
+	q := w.parts[p.at]
 	if alone {
 		p.across, p.down = 1, 1
 		p.mcusX, p.mcusY = ceil(ceil(width*q.h, hMax), side), ceil(ceil(height*q.v, vMax), side)

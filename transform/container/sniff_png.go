@@ -65,7 +65,8 @@ func pngHeader(chunk []byte, info *transform.Info) error {
 	if width == 0 || width > math.MaxInt32 || height == 0 || height > math.MaxInt32 {
 		return malformedError("the PNG has an impossible width or height")
 	}
-	depth, colour, interlace := h[8], h[9], h[12]
+	depth, colour := h[8], h[9]
+	interlace := h[12]
 	kind, ok := pngBands[colour]
 	if !ok || depth > 16 || kind.depths&(1<<depth) == 0 {
 		return malformedError("the PNG has an impossible colour type")

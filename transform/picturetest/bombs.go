@@ -75,7 +75,8 @@ func pngBombs() []Bomb {
 		{"png/zTXt behind the data", behind(zTXt), plain},
 		{"png/iTXt", before(iTXt), plain},
 		{"png/iTXt behind the data", behind(iTXt), plain},
-		{"png/XMP", before(pngChunk("iTXt", slices.Concat([]byte("XML:com.adobe.xmp\x00\x01\x00\x00\x00"), text))), plain},
+		{"png/XMP", before(pngChunk("iTXt",
+			slices.Concat([]byte("XML:com.adobe.xmp\x00\x01\x00\x00\x00"), text))), plain},
 		{"png/iCCP", before(pngChunk("iCCP", slices.Concat([]byte("a\x00\x00"), deflatedRun(500*mib, 0)))), plain},
 		{"png/eXIf", before(pngChunk("eXIf", crowdedEXIF())), plain},
 		{"png/text chunks", before(bytes.Repeat(pngChunk("tEXt", []byte("a\x00b")), 300_000)), plain},
@@ -137,7 +138,8 @@ func webpBombs(still []byte) []Bomb {
 		{"webp/EXIF", with(len(plain), 8, chunk("EXIF", crowdedEXIF())), plain},
 		{"webp/XMP", with(len(plain), 4, xmp), plain},
 		{"webp/XMP before the image", with(header, 4, xmp), plain},
-		{"webp/profile", with(header, 0x20, chunk("ICCP", append(Profile("mntr", "RGB "), make([]byte, 20<<20)...))), plain},
+		{"webp/profile", with(header, 0x20,
+			chunk("ICCP", append(Profile("mntr", "RGB "), make([]byte, 20<<20)...))), plain},
 	}
 }
 

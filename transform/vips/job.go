@@ -94,11 +94,13 @@ func setEffects(job *C.PictorJob, p transform.Params) {
 	for i, v := range p.Monochrome.Color {
 		job.monochrome_colour[i] = C.double(v) / 255
 	}
-	job.blur, job.sharpen, job.pixelate = C.double(p.Blur), C.double(p.Sharpen), C.int(p.Pixelate)
+	job.blur, job.sharpen = C.double(p.Blur), C.double(p.Sharpen)
+	job.pixelate = C.int(p.Pixelate)
 }
 
 func setCanvas(job *C.PictorJob, g transform.Geometry, p transform.Params) {
-	job.width, job.height, job.picture = C.int(g.Width), C.int(g.Height), cRect(g.Picture)
+	job.width, job.height = C.int(g.Width), C.int(g.Height)
+	job.picture = cRect(g.Picture)
 	colour, opaque := p.Background.Under(p.Format)
 	job.has_background, job.opaque = cBool(p.Background.On || opaque), cBool(opaque)
 	for i, v := range colour {
@@ -116,7 +118,8 @@ func setWatermark(job *C.PictorJob, mark []byte, info transform.Info, g transfor
 	w, h := transform.MarkSize(info, g, p)
 	left, top, gapX, gapY := transform.PlaceMark(g, p, w, h)
 	job.mark_opacity = C.double(p.Watermark.Opacity)
-	job.mark_width, job.mark_height, job.mark_left, job.mark_top = C.int(w), C.int(h), C.int(left), C.int(top)
+	job.mark_width, job.mark_height = C.int(w), C.int(h)
+	job.mark_left, job.mark_top = C.int(left), C.int(top)
 	job.mark_replicate = cBool(p.Watermark.Position.Anchor == transform.Replicate)
 	job.mark_gap_x, job.mark_gap_y = C.int(gapX), C.int(gapY)
 }

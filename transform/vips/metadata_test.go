@@ -11,7 +11,8 @@ import (
 const (
 	xmpHead = "http://ns.adobe.com/xap/1.0/\x00"
 	xmpText = `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">` +
-		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Make="CameraMaker">` +
+		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" ` +
+		`xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Make="CameraMaker">` +
 		`<dc:rights><rdf:Alt><rdf:li xml:lang="x-default">(c) Ann of XMP</rdf:li></rdf:Alt></dc:rights>` +
 		`<dc:description><rdf:Alt><rdf:li xml:lang="x-default">SecretWords</rdf:li></rdf:Alt></dc:description>` +
 		`</rdf:Description></rdf:RDF></x:xmpmeta>`

@@ -61,7 +61,8 @@ main(int argc, char **argv)
 		size_t size = 0;
 		long before = cpu();
 
-		if (picture(bytes, length, strcmp(argv[2], "webp") == 0, atoi(argv[3]), g_ascii_strtod(argv[4], NULL), atoi(argv[5]), atoi(argv[6]), &size)) {
+		if (picture(bytes, length, strcmp(argv[2], "webp") == 0, atoi(argv[3]), g_ascii_strtod(argv[4], NULL),
+				atoi(argv[5]), atoi(argv[6]), &size)) {
 			fprintf(stderr, "%s", vips_error_buffer());
 			return 1;
 		}
