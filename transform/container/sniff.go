@@ -2,7 +2,6 @@ package container
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -49,13 +48,3 @@ func Sniff(b []byte) (transform.Info, error) {
 	}
 	return info, err
 }
-
-func hasMagic(b []byte, at int, magic string) bool {
-	return len(b) >= at+len(magic) && string(b[at:at+len(magic)]) == magic
-}
-
-func cutShort(clause string) error { return fmt.Errorf("%w: %s", transform.ErrTruncated, clause) }
-
-func malformedError(clause string) error { return fmt.Errorf("%w: %s", transform.ErrMalformed, clause) }
-
-func notRead(clause string) error { return fmt.Errorf("%w: %s", transform.ErrUnsupported, clause) }

@@ -1,0 +1,88 @@
+package container
+
+// avif is the picture part of an AVIF: its meta box (ISO/IEC 23008-12 §6).
+type avif struct {
+	file    []byte
+	idat    []byte
+	primary uint32
+	items   []*avifItem
+	byID    map[uint32]*avifItem
+	refs    []avifRef
+	// properties are those of ipco; associations count from 1.
+	properties   []avifProperty
+	profileBytes uint64
+	profiles     [][]byte
+	coded        avifCode // of the AV1 data of the primary image or of a tile
+	narrow       bool
+	// premultiplied says that the primary image refers to its alpha so.
+	premultiplied bool
+	lengthSize    int // of a length of iloc, in bytes
+	avifCounts
+}
+
+// avifCounts bound what a file makes a reader do.
+type avifCounts struct {
+	spans int
+	given int    // associations of a property with an item
+	read  uint64 // bytes of items
+}
+
+// The tables of a picture are small; one that is not is made to do harm.
+const (
+	avifMaxItems      = 4096
+	avifMaxSpans      = 2 * avifMaxItems
+	avifMaxRefs       = 4 * avifMaxItems
+	avifMaxProperties = 1<<15 - 1 // what an association can count to
+	avifMaxGiven      = 16 * avifMaxItems
+)
+
+type avifRole uint8
+
+const (
+	roleNone avifRole = iota
+	rolePrimary
+	roleAlpha
+	roleThumbnail
+	roleTile
+	roleThumbnailTile
+)
+
+// avifItem is a picture, a part of one, or a piece of metadata, with those of
+// its properties that matter.
+type avifItem struct {
+	kind   string
+	isXMP  bool // without a coding
+	kindAt int  // the place of kind in the file
+	avifLocation
+	avifProperties
+
+	role   avifRole
+	isTile bool
+	tiles  uint64 // of a grid
+}
+
+// avifLocation is where the bytes of an item are, by iloc.
+type avifLocation struct {
+	spans []span
+	// sizesAt are the places of the spans' lengths.
+	sizesAt []int
+	inMeta  bool // spans count in the idat box instead of the file
+	placed  bool // its spans were read
+}
+
+// avifProperties are those of an item, by ipco and ipma.
+type avifProperties struct {
+	width, height uint64 // ispe; 0 where there is none
+	config        []byte // OBUs of av1C
+	hasConfig     bool
+	badConfig     error // matters only where the item is decoded
+	bits          int   // by av1C
+	mono          bool
+	channels      int // by pixi
+	channelBits   int
+	turns         int // quarter turns of irot
+	code          avifCode
+	alpha         bool
+	cropped       bool
+	layered       bool // a layer of it is to be shown, by lsel
+}
