@@ -17,7 +17,7 @@ func Quote(s string) string {
 
 // ParseBool reads what imgproxy's clients send: 1, t, true, 0, f, false in
 // several cases. imgproxy takes anything else for false; a typo that changes
-// a picture in silence is worse than an error.
+// an image in silence is worse than an error.
 func ParseBool(s string) (bool, error) {
 	b, err := strconv.ParseBool(s)
 	if err != nil {

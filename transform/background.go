@@ -2,7 +2,7 @@ package transform
 
 import "errors"
 
-// Background is what shows where a picture is transparent.
+// Background is what shows where an image is transparent.
 type Background struct {
 	On    bool  `json:",omitzero"`
 	Color Color `json:",omitzero"`
@@ -26,7 +26,7 @@ func (b Background) normalize() Background {
 	return b
 }
 
-// Under is the colour beneath the picture, and whether there is one that
+// Under is the colour beneath the image, and whether there is one that
 // nothing shines through, in a format.
 func (b Background) Under(f Format) (c Color, opaque bool) {
 	switch {

@@ -1,10 +1,9 @@
 package transform
 
-// Changes says whether p makes another picture of a source than the source
-// itself, besides encoding it anew: another size, another way up, other
-// colours, another format, or a form of encoding that was asked for. Where it
-// does not, a result that came out larger than its source is no use to
-// anybody.
+// Changes says whether a result of p differs from its source in more than being
+// encoded again: in size, orientation, colours, format, or a form of encoding that
+// the URL asks for. If it does not and came out larger, the source is served
+// instead.
 func (p Params) Changes(info Info, g Geometry) bool {
 	whole := Rect{0, 0, info.Width, info.Height}
 	same := g.Cut == whole && g.Crop == whole && g.ScaledWidth == info.Width && g.ScaledHeight == info.Height &&

@@ -62,7 +62,7 @@ func maskBytes(w CostInput) float64 {
 	return 6 * rowsOut * float64(w.Plan.Width)
 }
 
-// hasMask says whether p makes parts of an opaque picture transparent.
+// hasMask says whether p makes parts of an opaque image transparent.
 func (p Params) hasMask() bool { return p.Radius > 0 || p.Mask != NoMask }
 
 // CornerRadius is the radius in pixels of the result, at most half its

@@ -2,10 +2,10 @@ package transform
 
 import "time"
 
-// The CPU time that work may take, in seconds for each megapixel. It is ten
-// times what was measured of photographs on one core of 2020 and more, so that
-// slow processors and odd images pass: what is over is an attack on a decoder,
-// or a mistake.
+// The CPU time that work may take, in seconds for each megapixel. The figures are
+// at least ten times those that photographs took on one core of 2020, so that slow
+// processors and odd images pass. A job that takes more is an attack on a decoder,
+// or a mistake of pictor.
 const (
 	cpuFloor   = 3.0  // of any job, however small
 	cpuDecode  = 1.0  // 0.07 measured of a PNG of 16 bits
@@ -34,7 +34,7 @@ func CPUTime(job Job) time.Duration {
 			seconds += cpuSource(job.WatermarkInfo) + cpuPixel*megapixels(g.Width, g.Height)
 		}
 	}
-	const most = 1 << 30 // longer than anybody waits, and no overflow
+	const most = 1 << 30 // longer than any request waits, and no overflow
 	return time.Duration(min(seconds, most) * float64(time.Second))
 }
 

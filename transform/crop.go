@@ -102,7 +102,7 @@ var cropOption = Option{
 	},
 }
 
-// maxRatio is far beyond any picture that can be.
+// maxRatio is far beyond any image that can be.
 const maxRatio = MaxDimension
 
 var cropRatioOption = Option{

@@ -1,4 +1,4 @@
-// Package transform is the vocabulary of picture work: what a picture is
+// Package transform is the vocabulary of image work: what an image is
 // (Format, Info), what is asked of it (Params), what that will produce and
 // cost (Geometry, WorkingSet), what is refused (Limits), and who does it
 // (Transformer).

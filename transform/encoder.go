@@ -40,7 +40,7 @@ var jpegOption = Option{
 type PNGOptions struct {
 	// Interlaced writes seven passes from coarse to fine (Adam7).
 	Interlaced bool `json:",omitzero"`
-	// Palette reduces the picture to at most Colors colours.
+	// Palette reduces the image to at most Colors colours.
 	Palette bool `json:",omitzero"`
 	// Colors is 2 to 256; 0 means 256.
 	Colors int `json:",omitzero"`
@@ -120,7 +120,7 @@ const (
 
 var compressions = []string{Lossy: "lossy", NearLossless: "near_lossless", Lossless: "lossless"}
 
-// Preset tunes the WebP encoder for a kind of picture.
+// Preset tunes the WebP encoder for a kind of image.
 type Preset uint8
 
 var presets = []string{"default", "picture", "photo", "drawing", "icon", "text"}
@@ -225,7 +225,7 @@ var avifOption = Option{
 		}
 		return s
 	},
-	// More effort looks at more of the picture at once.
+	// More effort looks at more of the image at once.
 	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Format != AVIF || w.Out.AVIF.Effort == 0 {
 			return 0

@@ -3,16 +3,16 @@ package transform
 import "errors"
 
 // Errors of container.Sniff, Limits and the Transformers. Each is wrapped once with a
-// sentence about the picture at hand; that sentence never tells anything of
-// the server's inside and may be shown to whoever asked.
+// sentence about the image at hand. Clients may see that sentence: it tells nothing
+// of the server's inside.
 var (
 	// ErrUnsupported: the bytes are not of a type that pictor reads.
 	ErrUnsupported = errors.New("unsupported type")
-	// ErrTruncated: the picture ends before its own structure says it does.
+	// ErrTruncated: the image ends before its own structure says it does.
 	ErrTruncated = errors.New("truncated image")
-	// ErrMalformed: the picture contradicts its format, or cannot be decoded.
+	// ErrMalformed: the image contradicts its format, or cannot be decoded.
 	ErrMalformed = errors.New("broken image")
-	// ErrLimit: the picture, or what was asked of it, is over a configured limit.
+	// ErrLimit: the image, or what was asked of it, is over a configured limit.
 	ErrLimit = errors.New("over a limit")
 	// ErrMemory: the work took more memory than was admitted for it.
 	ErrMemory = errors.New("too much memory")

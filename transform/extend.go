@@ -1,9 +1,9 @@
 package transform
 
-// Extend lays a picture that is smaller than asked on a larger canvas.
+// Extend lays an image that is smaller than asked on a larger canvas.
 type Extend struct {
 	On bool `json:",omitzero"`
-	// Gravity is where on the canvas the picture lies; it is not Smart.
+	// Gravity is where on the canvas the image lies; it is not Smart.
 	Gravity Gravity `json:",omitzero"`
 }
 

@@ -2,7 +2,7 @@ package transform
 
 import "strings"
 
-// Format is a picture format that pictor reads and writes.
+// Format is an image format that pictor reads and writes.
 type Format uint8
 
 // The formats, in the order in which they are listed to people. The zero

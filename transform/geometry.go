@@ -2,7 +2,7 @@ package transform
 
 import "math"
 
-// Rect is an area of a picture in pixels, from its left top corner.
+// Rect is an area of an image in pixels, from its left top corner.
 type Rect struct{ Left, Top, Width, Height int }
 
 // Geometry is the plan of one result's sizes, made from what is known before
@@ -10,7 +10,7 @@ type Rect struct{ Left, Top, Width, Height int }
 // numbers. The steps, in their order: decode (Load), cut (Cut), resize
 // (Scaled), crop (Crop), turn (Angle, then Flip), giving Picture's size, and
 // laying that on a canvas (Picture on Width by Height). All before the turn
-// is in the orientation in which the picture is stored: the turn comes late
+// is in the orientation in which the image is stored: the turn comes late
 // because it needs the whole frame in memory, and by then the frame is small.
 type Geometry struct {
 	// Shrink is the reduction that the JPEG decoder does itself: 1, 2, 4 or 8.
@@ -20,22 +20,22 @@ type Geometry struct {
 	// LoadWidth and LoadHeight are about what the decoder yields (its rounding
 	// may differ by one).
 	LoadWidth, LoadHeight int
-	// Frame is the part of the loaded picture inside of a trimmed border, all
-	// of it where nothing is trimmed. Cut is the part of the loaded picture
+	// Frame is the part of the loaded image inside of a trimmed border, all
+	// of it where nothing is trimmed. Cut is the part of the loaded image
 	// that is worked on; SmartCut leaves it to what is seen where in Frame an
 	// area of Cut's size lies.
 	Frame, Cut Rect
 	SmartCut   bool
 
 	ScaledWidth, ScaledHeight int
-	// Crop is inside the scaled picture; all of it when nothing is cut.
+	// Crop is inside the scaled image; all of it when nothing is cut.
 	// SmartCrop leaves its place to what is seen.
 	Crop      Rect
 	SmartCrop bool
 	// Angle is clockwise: 0, 90, 180 or 270. Flip mirrors left and right after it.
 	Angle int
 	Flip  bool
-	// Picture is where the turned picture lies in the result.
+	// Picture is where the turned image lies in the result.
 	Picture Rect
 	// Width and Height are the result's.
 	Width, Height int
@@ -47,13 +47,13 @@ type Geometry struct {
 // Turns says whether pixels change places, which needs the frame in memory.
 func (g Geometry) Turns() bool { return g.Angle != 0 || g.Flip }
 
-// Extends says whether the picture lies on a larger canvas.
+// Extends says whether the image lies on a larger canvas.
 func (g Geometry) Extends() bool { return g.Picture != Rect{0, 0, g.Width, g.Height} }
 
-// Cuts says whether a part of the loaded picture is worked on.
+// Cuts says whether a part of the loaded image is worked on.
 func (g Geometry) Cuts() bool { return g.Cut != Rect{0, 0, g.LoadWidth, g.LoadHeight} }
 
-// NewGeometry plans p for a picture. The arithmetic, rounding included, is
+// NewGeometry plans p for an image. The arithmetic, rounding included, is
 // imgproxy's documented one, so that its users get the sizes they know.
 func NewGeometry(info Info, p Params) Geometry {
 	info = info.Used(p)
@@ -104,7 +104,7 @@ func (g *Geometry) turnLate(all, late orientation) {
 	}
 }
 
-// uprightContent is the part of the stored picture that a trim leaves; o makes it
+// uprightContent is the part of the stored image that a trim leaves; o makes it
 // upright.
 func (info Info) uprightContent(t Trim, o orientation) Rect {
 	whole := Rect{0, 0, info.Width, info.Height}
@@ -124,7 +124,7 @@ func (r Rect) inside(whole Rect) bool {
 		r.Width <= whole.Width-(r.Left-whole.Left) && r.Height <= whole.Height-(r.Top-whole.Top)
 }
 
-// In says whether r has an area and lies in a picture of w by h.
+// In says whether r has an area and lies in an image of w by h.
 func (r Rect) In(w, h int) bool { return r.inside(Rect{0, 0, w, h}) }
 
 // movedInto is r moved and cut so that it lies in whole.
@@ -135,7 +135,7 @@ func (r Rect) movedInto(whole Rect) Rect {
 	return r
 }
 
-// placeOnCanvas puts the cropped and turned picture into the result: extended to the
+// placeOnCanvas puts the cropped and turned image into the result: extended to the
 // asked size, extended to the asked proportions, padded.
 func (g *Geometry) placeOnCanvas(s sizes, p Params) {
 	g.Width, g.Height = s.croppedSize()
@@ -178,7 +178,7 @@ func (g *Geometry) planLoad(info Info, area Rect) {
 	case WebP:
 		// Frames of an animation may be smaller than the canvas, and then
 		// the decoder refuses to scale. Of a lossy image it scales colours and
-		// alpha apart, so that what nobody sees comes into the edges.
+		// alpha apart, so that colours of transparent pixels bleed into edges.
 		if factor > 1 && info.Frames == 1 && (info.Lossless || !info.Alpha) {
 			g.Scale = 1 / factor
 			g.LoadWidth = scaledSide(info.Width, g.Scale)
@@ -187,7 +187,7 @@ func (g *Geometry) planLoad(info Info, area Rect) {
 	}
 }
 
-// toLoaded is an area of the stored picture as it lies in the loaded one. Where
+// toLoaded is an area of the stored image as it lies in the loaded one. Where
 // it falls between pixels it is rounded inwards, so that nothing of a trimmed
 // border shines in.
 func (g *Geometry) toLoaded(info Info, r Rect) Rect {

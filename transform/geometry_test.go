@@ -95,7 +95,7 @@ func apply(g Geometry, x, y int) (int, int, bool) {
 }
 
 func TestGravityNamesTheCornerOfTheUprightPicture(t *testing.T) {
-	// Where EXIF says the stored left top pixel of a w x h picture belongs.
+	// Where EXIF says the stored left top pixel of a w x h image belongs.
 	corner := func(o, w, h int) (int, int) {
 		switch o {
 		case 1, 5:

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Anchor is the place in a picture that a crop keeps.
+// Anchor is the place in an image that a crop keeps.
 type Anchor uint8
 
 // The nine anchors. Center is the default.
@@ -25,7 +25,7 @@ const (
 	Smart
 	// FocalPoint is the point at Gravity's X and Y, as shares of the sides.
 	FocalPoint
-	// Replicate covers the whole picture; for watermarks only.
+	// Replicate covers the whole image; for watermarks only.
 	Replicate
 )
 
@@ -45,7 +45,7 @@ func (a Anchor) isWest() bool  { return a == West || a == NorthWest || a == Sout
 
 // Gravity is an anchor and how far from it: X and Y are towards the middle, at
 // the center to the right and down. From 1 on they are pixels, below that
-// shares of the picture's sides. Of a FocalPoint they are its coordinates, 0 to 1,
+// shares of the image's sides. Of a FocalPoint they are its coordinates, 0 to 1,
 // or in pixels of the source where one is larger.
 type Gravity struct {
 	Anchor Anchor  `json:",omitzero"`

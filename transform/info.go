@@ -1,6 +1,6 @@
 package transform
 
-// Info is what the header and the structure of a picture tell, before any
+// Info is what the header and the structure of an image tell, before any
 // pixel is decoded. container.Sniff makes it; Geometry and WorkingSet live off it.
 type Info struct {
 	Format Format
@@ -25,7 +25,7 @@ type Info struct {
 	// Interlaced is an Adam7 PNG: its decoder holds the whole frame.
 	Interlaced bool
 	// Scans counts the scans of a JPEG; with more than one (progressive, or
-	// planes apart) the decoder holds every coefficient of the picture.
+	// planes apart) the decoder holds every coefficient of the image.
 	Scans int
 	// CoefficientBytes is what those coefficients take; 0 for one scan.
 	CoefficientBytes int64
@@ -41,13 +41,13 @@ type Info struct {
 	// HiddenProfile is a PNG whose profile stands behind an sRGB chunk, so that
 	// its decoder might not see it: Decodable leaves the sRGB chunk out.
 	HiddenProfile bool `json:",omitzero"`
-	// Normalized says that the pipeline changes what the samples mean, whatever
-	// is asked for: a JPEG of inks or of RGB instead of YCbCr, a profile that
-	// does not fit the samples and is ignored, and a declared colour space. Such a source is never served as
-	// it is where a result was asked for.
+	// Normalized says that the pipeline changes the meaning of the samples in any
+	// case: those of a JPEG of inks, or of RGB instead of YCbCr, of a source with a
+	// profile that does not fit and is ignored, and of a declared colour space.
+	// Such a source is never served as it is in place of a result.
 	Normalized bool `json:",omitzero"`
-	// Declared is the colour space that is told without a profile, or goes before
-	// the profile that there is.
+	// Declared is the colour space that the source declares by numbers, if it has
+	// no profile or if the numbers go before the profile.
 	Declared ColourSpace `json:",omitzero"`
 	// ThumbWidth and ThumbHeight are of the thumbnail inside of an AVIF, 0
 	// where there is none.
@@ -57,12 +57,11 @@ type Info struct {
 	// what it covers, which may be nothing; the rest is transparent.
 	Partial bool `json:",omitzero"`
 	Frame   Rect `json:",omitzero"`
-	// End is how many bytes hold the whole image where its end mark is missing,
-	// wrong or behind junk, and 0 where all is in its place. Repair then makes
-	// of these bytes what a decoder takes.
+	// End is how many bytes hold the whole image, if its end mark is missing, wrong
+	// or behind junk; else 0. container.NewRepair makes these bytes decodable.
 	End int64 `json:",omitzero"`
-	// Content is what FindTrim found inside of a border; without an area where
-	// nobody looked. It is no part of the header.
+	// Content is the area that FindTrim found inside of a border. It is empty
+	// before that, and no part of the header.
 	Content Rect `json:",omitzero"`
 }
 
@@ -77,7 +76,7 @@ func (i Info) Colour() bool {
 	return i.Bands > 1
 }
 
-// Used is what p works on: the picture, or its thumbnail.
+// Used is what p works on: the image, or its thumbnail.
 func (i Info) Used(p Params) Info {
 	if p.EnforceThumbnail && i.ThumbWidth > 0 && i.ThumbHeight > 0 {
 		i.Width, i.Height = i.ThumbWidth, i.ThumbHeight

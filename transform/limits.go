@@ -23,12 +23,12 @@ type Limits struct {
 	MaxOutputSide int
 }
 
-// maxCoordinate is the longest side of any picture in libvips
+// maxCoordinate is the longest side of any image in libvips
 // (VIPS_MAX_COORD), those in the middle of the pipeline included.
 const maxCoordinate = 10_000_000
 
 // maxScans is the most scans of a JPEG. Encoders write about ten. Each more
-// costs a decoder a pass over the whole picture, which takes a few bytes to
+// costs a decoder a pass over the whole image, which takes a few bytes to
 // ask for (libjpeg-turbo's own advice is that applications limit it).
 const maxScans = 500
 

@@ -1,6 +1,6 @@
 package transform
 
-// Monochrome tints a picture in shades of one colour.
+// Monochrome tints an image in shades of one colour.
 type Monochrome struct {
 	// Intensity is 0, off, to 1.
 	Intensity float64 `json:",omitzero"`

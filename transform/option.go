@@ -20,7 +20,7 @@ type Usage struct {
 	Example string
 }
 
-// Option is an option about what to make of a picture. Each is declared in a
+// Option is an option about what to make of an image. Each is declared in a
 // file of its own, with what it adds to the estimate; what it does to pixels
 // is in the file of the same name in transform/vips.
 type Option struct {

@@ -56,14 +56,14 @@ var flipOption = Option{
 	},
 }
 
-// orientation is one of the eight ways a picture can lie: a clockwise turn,
+// orientation is one of the eight ways an image can lie: a clockwise turn,
 // then a mirror from left to right.
 type orientation struct {
 	angle int
 	flip  bool
 }
 
-// then is o followed by next. A mirrored picture turns the other way round:
+// then is o followed by next. A mirrored image turns the other way round:
 // turning after a mirror is mirroring after the opposite turn.
 func (o orientation) then(next orientation) orientation {
 	angle := o.angle + next.angle
@@ -75,7 +75,8 @@ func (o orientation) then(next orientation) orientation {
 
 func (o orientation) swapsSides() bool { return o.angle%180 != 0 }
 
-// orientationOfEXIF is what makes a picture upright of which EXIF says n (EXIF 2.3, tag 0x0112).
+// orientationOfEXIF is the turn that makes an image upright whose EXIF orientation is
+// n (EXIF 2.3, tag 0x0112).
 func orientationOfEXIF(n int) orientation {
 	var o orientation
 	switch n {
@@ -90,7 +91,7 @@ func orientationOfEXIF(n int) orientation {
 	return o
 }
 
-// requestedTurn is what p turns and mirrors after that.
+// requestedTurn is how p turns and mirrors the upright image.
 func (p Params) requestedTurn() orientation {
 	o := orientation{angle: p.Rotate}
 	if p.FlipHorizontal {
@@ -102,7 +103,7 @@ func (p Params) requestedTurn() orientation {
 	return o
 }
 
-// toStored maps an area of the turned picture, which is w by h there, to the
+// toStored maps an area of the turned image, which is w by h there, to the
 // same area as it was before: the mirror undone, then the turn.
 func (o orientation) toStored(r Rect, w, h int) Rect {
 	if o.flip {
@@ -119,7 +120,7 @@ func (o orientation) toStored(r Rect, w, h int) Rect {
 	return r
 }
 
-// toTurned is the inverse of stored: w by h is the picture before the turn.
+// toTurned is the inverse of toStored: w by h is the image before the turn.
 func (o orientation) toTurned(r Rect, w, h int) Rect {
 	switch o.angle {
 	case 90:
@@ -138,8 +139,8 @@ func (o orientation) toTurned(r Rect, w, h int) Rect {
 }
 
 // TurnsUpright says whether the orientation that the camera wrote is applied
-// to the pixels. What is asked besides may undo that turn: the orientation is
-// then still no longer what the source says.
+// to the pixels. Other options may undo that turn; the orientation in the metadata
+// is wrong in that case, too.
 func (p Params) TurnsUpright(info Info) bool {
 	return !p.IgnoreOrientation && info.Orientation > 1
 }

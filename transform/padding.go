@@ -2,7 +2,7 @@ package transform
 
 import "fmt"
 
-// Padding is space around a picture, in pixels before DPR.
+// Padding is space around an image, in pixels before DPR.
 type Padding struct {
 	Top    int `json:",omitzero"`
 	Right  int `json:",omitzero"`

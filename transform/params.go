@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Params is what to make of a picture. It is comparable; equal Params make
-// equal pictures, and String is one canonical text for each. The zero value
-// asks for the picture as it is: upright, in sRGB, without metadata, in its
+// Params is what to make of an image. It is comparable; equal Params make
+// equal images, and String is one canonical text for each. The zero value
+// asks for the image as it is: upright, in sRGB, without metadata, in its
 // own format.
 //
 // Fields that default to "on" are named by their opposite, so that the zero
@@ -68,10 +68,10 @@ type Params struct {
 	Mask   Mask    `json:",omitzero"`
 	// KeepMetadata keeps EXIF, XMP and IPTC (strip_metadata off).
 	KeepMetadata bool `json:",omitzero"`
-	// DropCopyright strips also who made a picture and whose it is
+	// DropCopyright strips also who made an image and whose it is
 	// (keep_copyright off).
 	DropCopyright bool `json:",omitzero"`
-	// KeepProfile keeps the picture's colours in its own profile where the
+	// KeepProfile keeps the image's colours in its own profile where the
 	// format can hold one (strip_color_profile off).
 	KeepProfile bool `json:",omitzero"`
 	// PreserveHDR keeps more than eight bits where source and format have them.

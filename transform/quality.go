@@ -47,7 +47,7 @@ var formatQualityOption = Option{
 }
 
 // EffectiveQuality is the one that a result is saved with. The defaults are
-// imgproxy's documented ones, so that pictures keep their weight on a move.
+// imgproxy's documented ones, so that images keep their weight on a move.
 func (p Params) EffectiveQuality() int {
 	switch {
 	case p.Quality > 0:

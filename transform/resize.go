@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ResizeMode says how a picture meets the asked width and height
+// ResizeMode says how an image meets the asked width and height
 // (imgproxy's resizing_type).
 type ResizeMode uint8
 
@@ -14,7 +14,7 @@ const (
 	Fit ResizeMode = iota
 	// Fill keeps the proportions, covers the box and crops what sticks out.
 	Fill
-	// FillDown is Fill; a picture smaller than the box keeps the box's
+	// FillDown is Fill; an image smaller than the box keeps the box's
 	// proportions instead of its size.
 	FillDown
 	// Force stretches to the box.

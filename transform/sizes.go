@@ -127,7 +127,7 @@ func (s *sizes) applyFactors(p Params) {
 	}
 }
 
-// croppedSize is the picture's size after the crop: never more than there is.
+// croppedSize is the image's size after the crop: never more than there is.
 func (s *sizes) croppedSize() (int, int) {
 	w, h := s.scaledW, s.scaledH
 	if s.cropW > 0 {

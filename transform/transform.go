@@ -43,7 +43,7 @@ type Job struct {
 	Info Info
 	// Outputs has at least one element. Each must have its Format set.
 	Outputs []Params
-	// Watermark is the picture that outputs with a watermark are marked with,
+	// Watermark is the image that outputs with a watermark are marked with,
 	// and WatermarkInfo what container.Sniff said of it; nil where none is configured.
 	Watermark     Source
 	WatermarkInfo Info

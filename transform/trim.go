@@ -14,7 +14,7 @@ type Trim struct {
 	// bottom-right).
 	Corner bool `json:",omitzero"`
 	// EqualX and EqualY cut the same on both sides, left and right, top and
-	// bottom of the upright picture.
+	// bottom of the upright image.
 	EqualX bool `json:",omitzero"`
 	EqualY bool `json:",omitzero"`
 }
@@ -31,7 +31,7 @@ func (t Trim) normalize() Trim {
 	return t
 }
 
-// equalBorders makes borders equal: content is what lies inside of a picture of w by h.
+// equalBorders makes borders equal: content is what lies inside of an image of w by h.
 func (t Trim) equalBorders(content Rect, w, h int) Rect {
 	if t.EqualX {
 		content.Left, content.Width = evenSide(content.Left, content.Width, w)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Watermark lays the configured picture over the result.
+// Watermark lays the configured image over the result.
 type Watermark struct {
 	// Opacity is 0, off, to 1.
 	Opacity float64 `json:",omitzero"`
@@ -72,7 +72,7 @@ var watermarkOption = Option{
 		return formatNumber(m.Opacity) + ":" + m.Position.Anchor.String() + ":" + formatNumber(m.Position.X) + ":" +
 			formatNumber(m.Position.Y) + ":" + formatNumber(m.Scale)
 	},
-	// Strips of both pictures as floats on their way through the blend. The
+	// Strips of both images as floats on their way through the blend. The
 	// mark itself is WatermarkWorkingSet's.
 	ExtraBytes: func(w CostInput) float64 {
 		if !w.Out.Watermark.On() {

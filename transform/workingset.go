@@ -9,18 +9,18 @@ const mib = 1 << 20
 
 // The figures of this file are measured: the peak of a fresh worker's resident
 // memory over the idle worker's, one job at a time, with libvips 8.14, glibc
-// and one thread a picture (cmd/pictor's calibration, make calibrate). Where a
+// and one thread an image (cmd/pictor's calibration, make calibrate). Where a
 // codec's source says what it allocates, that is the figure; the rest are the
-// highest of a set of photo-like pictures of 0.1 to 80 megapixels. B/px are
+// highest of a set of photo-like images of 0.1 to 80 megapixels. B/px are
 // bytes for each pixel of the size that is named.
 const (
-	// jobStart is what every job takes besides its picture: a thread's buffers,
+	// jobStart is what every job takes besides its image: a thread's buffers,
 	// tables, and what of the heap is touched by chance.
 	jobStart = 1.5 * mib
 	// margin is for what varies from run to run and from libvips to libvips.
 	margin = 1.12
 	// attention is what finding the place of a smart cut takes besides the frame:
-	// the way down to a picture of 32 pixels.
+	// the way down to an image of 32 pixels.
 	attention = 1 * mib
 )
 
@@ -30,7 +30,7 @@ const (
 // the result and its quality; out.Format must be set.
 //
 // A job has two phases. First the decoder makes ready its first row, which for
-// some codecs means the whole picture. Then rows stream through the operations
+// some codecs means the whole image. Then rows stream through the operations
 // into the encoder, while the decoder keeps what it keeps. The larger counts.
 // The sum saturates instead of overflowing.
 func WorkingSet(info Info, g Geometry, out Params) int64 {
@@ -131,7 +131,7 @@ func (p Params) neighbourEffects() (n int) {
 func (p Params) readsNeighbours() bool { return p.neighbourEffects() > 0 }
 
 // blockBytes is what the operations of an effect hold of blocks of 128 pixels a
-// side, which is all there is of a small picture: so much for each pixel, but
+// side, which is all there is of a small image: so much for each pixel, but
 // no more than most, in bytes.
 func (w CostInput) blockBytes(perPixel, most float64) float64 {
 	return math.Min(perPixel*float64(w.Plan.Picture.Width)*float64(w.Plan.Picture.Height), most)
@@ -205,7 +205,7 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 	depth := depthBytes(info)
 	switch info.Format {
 	case JPEG:
-		// A picture of several scans is kept as coefficients, at full size
+		// An image of several scans is kept as coefficients, at full size
 		// whatever the shrink (jdcoefct.c).
 		held = float64(info.CoefficientBytes)
 		if info.Bands == 4 {
@@ -244,7 +244,7 @@ const dav1dThreads = 256
 // avifBytes: dav1d's planes, libheif's copy of them, and its way from there to
 // interleaved colour, of which only the end is kept. Planes of full colour take
 // another way, by 13.4 B/px instead of 7.1. Both work in whole blocks, which
-// shows where a picture is narrow.
+// shows where an image is narrow.
 func avifBytes(info Info) (opening, held float64) {
 	const block = 128
 	px := float64(info.Width+block) * float64(info.Height+block) * depthBytes(info)
@@ -261,7 +261,7 @@ func avifBytes(info Info) (opening, held float64) {
 	return opening + 1.5*mib + threads, held + 1.5*mib + threads
 }
 
-// Rows that libvips holds where a picture streams, as measured: its line caches
+// Rows that libvips holds where an image streams, as measured: its line caches
 // keep about three times its buffer of 128 rows (vips_sequential,
 // vips_linecache), and regions on their way from one to the next some more.
 const (
@@ -337,7 +337,7 @@ func encodeBytes(w CostInput) float64 {
 }
 
 // jpegPerPixel: optimised coding keeps all coefficients, two bytes each
-// (jccoefct.c); the rest is for the encoded bytes of grainy pictures.
+// (jccoefct.c); the rest is for the encoded bytes of grainy images.
 func jpegPerPixel(colour, fine bool) float64 {
 	switch {
 	case colour && fine:

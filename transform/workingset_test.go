@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// need is the working set of a picture that p is made of.
+// need is the working set of an image that p is made of.
 func need(info Info, p Params) int64 { return WorkingSet(info, NewGeometry(info, p), p) }
 
-// picture is 3000 by 2000 pixels, changed.
+// image is 3000 by 2000 pixels, changed.
 func picture(f Format, change func(*Info)) Info {
 	info := Info{Format: f, Width: 3000, Height: 2000, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}
 	if change != nil {

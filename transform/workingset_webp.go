@@ -1,7 +1,7 @@
 package transform
 
 // Figures of libwebp's lossless encoder (src/enc/histogram_enc.c and vp8l_enc.c
-// of libwebp 1.2), which codes lossless pictures and the alpha of lossy ones: it
+// of libwebp 1.2), which codes lossless images and the alpha of lossy ones: it
 // counts colours in tiles, and keeps two histograms of each.
 const (
 	// mostTiles is MAX_HUFF_IMAGE_SIZE: with more, tiles are made larger.
@@ -14,7 +14,7 @@ const (
 	alphaTile  = 9 << 10
 )
 
-// tileCount is how many a picture is counted in. bits are the binary logarithm of a
+// tileCount is how many an image is counted in. bits are the binary logarithm of a
 // tile's side to begin with (GetHistoBits).
 func tileCount(width, height, bits int) float64 {
 	for bits = max(bits, smallestTile); ; bits++ {
@@ -39,12 +39,12 @@ func (o WebPOptions) method() int {
 func webpBytes(w CostInput, alpha bool) float64 {
 	px := float64(w.Plan.Width) * float64(w.Plan.Height)
 	method := w.Out.WebP.method()
-	harder := 0.0 // ways through the picture, and what each would cost
+	harder := 0.0 // ways through the image, and what each would cost
 	if method > defaultWebPEffort {
 		harder = 9 * px
 	}
 	if w.Out.WebP.Compression != Lossy {
-		// The picture, what predicts it, and chains of what was there before.
+		// The image, what predicts it, and chains of what was there before.
 		return 33*px + harder + colourTile*tileCount(w.Plan.Width, w.Plan.Height, 7-method)
 	}
 	b := webpPerPixel(alpha && w.Info.Alpha, w.Out.EffectiveQuality()) * px

@@ -8,8 +8,8 @@ import (
 // box is one box of the ISO base media file format (ISO/IEC 14496-12 §4.2).
 type box struct {
 	kind, body []byte
-	// whole is false where the box is longer than what holds it; body is then
-	// what there is of it.
+	// whole is false where the box is longer than the box or file around it. body
+	// is then cut.
 	whole bool
 }
 
@@ -58,7 +58,7 @@ func eachBox(b []byte, visit func(kind, body []byte) error) error {
 }
 
 // bmffFields reads the big-endian fields of a box one after the other. Reading
-// past the end gives zeros and sets short, which is looked at once, afterwards.
+// past the end gives zeros and sets short, so that callers check once, at the end.
 type bmffFields struct {
 	b     []byte
 	short bool
@@ -92,7 +92,7 @@ func (f *bmffFields) id(wide bool) uint32 {
 	return uint32(f.uint(2))
 }
 
-// span is a range of bytes that may lie outside of what there is.
+// span is a range of bytes that a file claims to have. It may lie outside of it.
 type span struct{ off, size uint64 }
 
 // bytesIn gives the bytes of the span in b; false where they are not all there.

@@ -64,7 +64,7 @@ func declareSpace(info *transform.Info, s transform.ColourSpace, unread bool) {
 	info.Normalized = info.Normalized || unread || s != transform.ColourSpace{}
 }
 
-// unlessSRGB is s, or the zero value where nobody could tell it from sRGB: with
+// unlessSRGB is s, or the zero value where no eye could tell it from sRGB: with
 // primaries as encoders round them, and a power of 2.2 in the place of the
 // curve, which PNG's gAMA cannot tell better.
 func unlessSRGB(s transform.ColourSpace) transform.ColourSpace {

@@ -25,7 +25,7 @@ func isRights(n xml.Name) bool {
 }
 
 // CopyrightXMP is an XMP packet with those properties of packet that say who
-// made the picture and whose it is; nil where there are none, or where packet
+// made the image and whose it is; nil where there are none, or where packet
 // is not well-formed.
 func CopyrightXMP(packet []byte) []byte {
 	f := xmpFilter{in: packet, d: xml.NewDecoder(bytes.NewReader(packet))}
@@ -126,7 +126,7 @@ func (f *xmpFilter) writeDescription(property *xml.Attr, element []byte) {
 		}
 	}
 	if prefixes["rdf"] != "" && prefixes["rdf"] != rdf {
-		// Somebody calls something else rdf: such a packet is nobody's.
+		// The packet uses the prefix rdf for another namespace: no encoder does so.
 		b.Reset()
 		return
 	}
@@ -156,7 +156,7 @@ const photoshop = "Photoshop 3.0\x00"
 const iptcResource = 0x0404
 
 // CopyrightIPTC is a Photoshop block (JPEG's APP13) with those IPTC datasets
-// that say who made the picture and whose it is: by-line (2:80), credit
+// that say who made the image and whose it is: by-line (2:80), credit
 // (2:110) and copyright notice (2:116), with their coded character set (1:90).
 // It is nil where there are none.
 func CopyrightIPTC(block []byte) []byte {

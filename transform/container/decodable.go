@@ -6,12 +6,12 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Needed is what results need of a source besides its pixels and what says how
-// they are shown. Decoders read, inflate and parse whatever a file holds, also
-// what no result has: a PNG of 1 MB may hold a gigabyte of text.
+// Needed is the metadata that results need of a source. Decoders read, inflate and
+// parse all that a file holds, needed or not: a PNG of 1 MB may hold a gigabyte of
+// text.
 type Needed struct {
-	// Metadata is EXIF, XMP, IPTC and texts, Rights what of these tells whose
-	// the image is.
+	// Metadata is EXIF, XMP, IPTC and texts. Rights are the parts of these that
+	// say whose the image is.
 	Metadata, Rights bool
 }
 
@@ -24,8 +24,8 @@ func NeededBy(outputs ...transform.Params) (n Needed) {
 	return n
 }
 
-// What a decoder is given at most of each kind, in bytes as they lie in memory
-// afterwards: inflated. What is larger is left out.
+// The limits of what a decoder is given, by kind, in bytes of memory after they
+// are inflated. Larger pieces are left out.
 const (
 	maxProfileBytes = 8 << 20
 	maxEXIFBytes    = 1 << 20
@@ -42,9 +42,9 @@ func (n Needed) needsEXIF(block []byte) bool {
 // needsXMP says whether a packet of such a size is needed.
 func (n Needed) needsXMP(size int) bool { return size <= maxXMPBytes && (n.Metadata || n.Rights) }
 
-// Decodable says what of a source a decoder is given: the source as Sniff told
-// of it, repaired where marks are missing, without metadata that is not needed.
-// ok is false where that is the source as it is.
+// Decodable gives the view of a source for its decoder: marks that are missing are
+// repaired, metadata that is not needed is left out. info is what Sniff said of the
+// source. ok is false where the decoder can take the source as it is.
 //
 // b is only read, in time linear to its length and to what may be inflated. The
 // patches refer to it.
@@ -68,7 +68,7 @@ func DecodablePNG(b []byte, info transform.Info, needed Needed) (Repair, bool) {
 	return r.withoutUnneeded(b, info, needed)
 }
 
-// withoutUnneeded is a repair that leaves out what is not needed, too.
+// withoutUnneeded is r, extended by patches that leave metadata out.
 func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (Repair, bool) {
 	l := decodableView{in: b, needed: needed, hiddenProfile: info.HiddenProfile, Repair: r}
 	l.Patches = slices.Clone(r.Patches)
@@ -89,16 +89,17 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 	return l.Repair, true
 }
 
-// decodableView is a source on its way to a decoder. What stays of its beginning is
-// written directly before the image data, so that the data need not move.
+// decodableView builds the view of a source for its decoder. The parts of the
+// beginning that stay are written directly before the image data, so that the data
+// need not move.
 type decodableView struct {
 	in     []byte
 	needed Needed
 	// hiddenProfile is Info's.
 	hiddenProfile bool
 	Repair
-	// head is what stays, mostly parts of in: nothing is copied but into the
-	// decoder's view.
+	// head are the parts that stay, mostly slices of in. They are copied into the
+	// view only.
 	head     [][]byte
 	headSize int
 }
@@ -115,8 +116,8 @@ func (l *decodableView) keepInHead(b []byte) {
 	l.head = append(l.head, b)
 }
 
-// replaceHead makes the head take the place of what is before at. It reports
-// whether anything changes.
+// replaceHead puts the head in the place of all bytes before at. It reports whether
+// anything changes.
 func (l *decodableView) replaceHead(at int) bool {
 	if l.headSize >= at {
 		return false
@@ -132,7 +133,7 @@ func (l *decodableView) replaceHead(at int) bool {
 	return true
 }
 
-// cutAfter ends the file at a place, with a tail.
+// cutAfter ends the file at a place, and appends a tail.
 func (l *decodableView) cutAfter(at int, tail []byte) {
 	for n := len(l.Patches); n > 0 && l.Patches[n-1].At >= int64(at); n-- {
 		l.Patches = l.Patches[:n-1]

@@ -9,9 +9,9 @@ import (
 // avifIgnored is the type of an item that no reader knows.
 const avifIgnored = "skip"
 
-// reduceAVIF makes items that are not needed such that a reader does not know them,
-// and one byte long: places in an AVIF are counted from its start, so that
-// nothing can be taken out.
+// reduceAVIF gives items that are not needed an unknown type and the length of one
+// byte. Nothing can be taken out of an AVIF, because its tables count places from
+// its start.
 func (l *decodableView) reduceAVIF() bool {
 	a, meta, err := openAVIF(l.in)
 	if err != nil || meta == nil || a.readMeta(meta) != nil {

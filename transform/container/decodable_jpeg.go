@@ -8,9 +8,9 @@ const (
 	maxSegments    = 16
 )
 
-// reduceJPEG keeps of the application segments before the first scan those that say
-// what the samples are, and what is needed. Segments between scans are counted by
-// Sniff.
+// reduceJPEG drops application segments before the first scan, but those that say
+// what the samples are and metadata that is needed. Sniff bounds how many segments
+// are between scans.
 func (l *decodableView) reduceJPEG() bool {
 	w := jpegWalk{b: l.in, at: 2, info: &transform.Info{}}
 	l.keepInHead(l.in[:2])
@@ -35,10 +35,10 @@ func (l *decodableView) reduceJPEG() bool {
 	}
 }
 
-// jpegKept counts what was kept.
+// jpegKept counts the segments that were kept, by kind.
 type jpegKept struct{ jfif, adobe, exif, xmp, icc, iptc, iccBytes, texts, textBytes int }
 
-// isFirst is for segments of which a decoder looks at one.
+// isFirst counts n up. It is for segments of which a decoder reads the first.
 func isFirst(n *int) bool { *n++; return *n == 1 }
 
 func (k *jpegKept) needsSegment(needed Needed, marker byte, segment []byte) bool {

@@ -13,8 +13,8 @@ var pngSmall = []string{"tRNS", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "bKGD", 
 
 const maxPNGSmall = 768
 
-// reducePNG keeps of the chunks before the data those that libpng takes, and nothing
-// of what follows the data.
+// reducePNG drops the chunks before the image data that libpng does not use, and
+// all chunks behind it.
 func (l *decodableView) reducePNG() bool {
 	const overhead, headerEnd = 12, len(pngSignature) + 13 + 12
 	l.keepInHead(l.in[:headerEnd])
@@ -51,13 +51,13 @@ func (l *decodableView) pngNext(at int) int {
 	return int(min(int64(at)+int64(be32At(l.in, at))+12, int64(len(l.in))))
 }
 
-// maxPNGTries is how many are kept of what changes pixels: libpng takes the first
-// that it can use.
+// maxPNGTries is how many chunks of a kind are kept that change pixels: libpng
+// takes the first that it can use.
 const maxPNGTries = 8
 
-// pngMost is how many chunks of a name are looked at: libpng takes the first of
-// most, and refuses a file for a second PLTE or for what it has to know and does
-// not.
+// pngMost is how many chunks of a name are kept at most. Of most names libpng takes
+// the first chunk. It refuses a file for a second PLTE, and for a critical chunk
+// that it does not know.
 func pngMost(name string) int {
 	switch {
 	case pngIsText(name):
@@ -98,14 +98,14 @@ func (l *decodableView) pngNeeds(name string, data []byte, texts *textBudget) bo
 	return false
 }
 
-// textBudget is what texts have taken.
+// textBudget counts the texts that were kept.
 type textBudget struct {
 	bytes int
 	xmp   bool
 }
 
-// pngNeedsText: a result has the XMP that there is, and where metadata is kept
-// all texts (PNG 3rd edition §11.3.3).
+// pngNeedsText says whether a text is kept: XMP where it is needed, other texts
+// where all metadata is (PNG 3rd edition §11.3.3).
 func (l *decodableView) pngNeedsText(name string, data []byte, texts *textBudget) bool {
 	isXMP := name == "iTXt" && hasMagic(data, 0, "XML:com.adobe.xmp\x00")
 	most := maxTextBytes - texts.bytes
@@ -139,8 +139,8 @@ func (l *decodableView) pngNeedsText(name string, data []byte, texts *textBudget
 	return true
 }
 
-// inflatedSize is how many bytes a zlib stream gives, or more than most as soon
-// as it does. Of a broken one it is what there is.
+// inflatedSize is the size of a zlib stream inflated. It stops above most, and at
+// the place where a stream is broken.
 func inflatedSize(packed []byte, most int) int {
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {

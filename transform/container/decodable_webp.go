@@ -5,18 +5,18 @@ import (
 	"encoding/binary"
 )
 
-// Flags of a VP8X chunk that announce what is no part of the image.
+// Flags of a VP8X chunk that announce metadata.
 const webpICC, webpEXIF, webpXMP = 0x20, 0x08, 0x04
 
-// webpView is a WebP on its way to a decoder: start is what its container and its VP8X chunk
-// say, first and last are where the image begins and ends.
+// webpView builds the view of a WebP. start is the header of the container with the
+// VP8X chunk, first and last are where the image begins and ends.
 type webpView struct {
 	*decodableView
 	start       []byte
 	announced   byte // the flags of the source
 	seen        byte
 	first, last int
-	// behind is what is needed and stands behind the beginning of the image.
+	// behind are chunks that are needed and follow the beginning of the image.
 	behind []Patch
 }
 
@@ -60,8 +60,8 @@ func (l *decodableView) reduceWebP() bool {
 	return w.endAfterImage(end)
 }
 
-// addChunk looks at one that is from at to next. A decoder uses the first of a
-// kind that is announced.
+// addChunk keeps the chunk from at to next if a decoder needs it: the first of its
+// kind, where the header announces the kind.
 func (w *webpView) addChunk(c riffChunk, at, next int) {
 	whole := w.in[at:next]
 	if n := int64(len(whole)) - riffHeader; !c.whole && n == int64(binary.LittleEndian.Uint32(whole[4:])) {
@@ -95,8 +95,8 @@ func (w *webpView) addChunk(c riffChunk, at, next int) {
 	}
 }
 
-// endAfterImage ends the file behind the image and what is needed there. What stands
-// between parts of the image stays.
+// endAfterImage ends the file behind the image and the needed chunks that follow
+// it. Chunks between parts of the image stay.
 func (w *webpView) endAfterImage(end int64) bool {
 	var tail []byte
 	for _, c := range w.behind {

@@ -43,8 +43,8 @@ type deflateStop struct {
 	chunk      int // where the chunk's data begins
 }
 
-// idatBytes gives the bytes of consecutive IDAT chunks (PNG 3rd edition §11.2.3)
-// and, of the last, what there is of it.
+// idatBytes gives the bytes of consecutive IDAT chunks (PNG 3rd edition §11.2.3).
+// The last may be cut.
 type idatBytes struct {
 	b     []byte
 	at    int // of the next byte
@@ -79,7 +79,7 @@ func (r *idatBytes) ReadByte() (byte, error) {
 	return r.b[r.at-1], nil
 }
 
-// walkStream goes to the end of the stream or of what there is of it.
+// walkStream goes to the end of the stream, or to the place where it is cut.
 func (w *deflateWalk) walkStream() {
 	const method, preset = 8, 0x20
 	cmf, err := w.in.ReadByte()
@@ -298,8 +298,8 @@ var fixedCodes = sync.OnceValues(func() (codes, dist *prefixCode) {
 
 // readDynamicCodes reads the codes of a block (RFC 1951 §3.2.7).
 func (w *deflateWalk) readDynamicCodes() bool {
-	// Making codes takes longer than reading them: that many small blocks are
-	// in no image.
+	// To make codes takes longer than to read them. No real image has so many
+	// small blocks.
 	const few, perBlock = 1024, 32
 	w.brought++
 	head, ok := w.readBits(14)

@@ -52,8 +52,8 @@ func exifEntries(b []byte) func(yield func(order binary.ByteOrder, tag uint16, e
 	}
 }
 
-// exifOrientation is 1 to 8, and 1 for whatever cannot be read, as a picture
-// is not worth refusing for its EXIF.
+// exifOrientation is 1 to 8. A block that cannot be read gives 1, because no image
+// is refused for its EXIF.
 func exifOrientation(b []byte) int {
 	upright := 1
 	exifEntries(b)(func(order binary.ByteOrder, tag uint16, entry []byte) bool {
@@ -68,7 +68,7 @@ func exifOrientation(b []byte) int {
 	return upright
 }
 
-// exifRights says whether a block tells who made the picture or whose it is.
+// exifRights says whether a block tells who made the image or whose it is.
 func exifRights(b []byte) (found bool) {
 	exifEntries(b)(func(_ binary.ByteOrder, tag uint16, _ []byte) bool {
 		found = tag == exifTagArtist || tag == exifTagCopyright

@@ -2,10 +2,10 @@ package container
 
 import "iter"
 
-// Repair says how the bytes of a source are changed for a decoder that insists
-// on marks and checksums, and reads metadata that nobody needs. Sniff made sure
-// that the image itself is whole. The source stays as it is: what is cached,
-// hashed or passed on is never repaired.
+// Repair says how a decoder's view of a source differs from the source. Decoders
+// insist on marks and checksums, and read metadata that no result needs; Sniff made
+// sure that the image itself is whole. The source stays as it is: it is cached,
+// hashed and passed on without repairs.
 type Repair struct {
 	// Patches are in the order of their places, in the source, and do not overlap.
 	Patches []Patch

@@ -72,8 +72,8 @@ type pngFix struct {
 	b    []byte
 	data deflateWalk
 	Repair
-	// wrong says that a checksum was wrong of a chunk before the last of the
-	// rows: only the other checksum can tell that the rows are right.
+	// wrong says that a chunk with rows had a wrong checksum. Only the checksum of
+	// the stream can then tell that the rows are right.
 	wrong bool
 }
 
@@ -81,9 +81,9 @@ type pngFix struct {
 // the pages that a worker copies.
 const maxPNGFixes = 64
 
-// NewPNGRepair makes the checksums of a PNG right that a decoder refused, where
-// all rows are there. It inflates the whole image, so that it is for such a PNG
-// alone.
+// NewPNGRepair corrects the checksums of a PNG that a decoder refused, if all rows
+// are there. It inflates the whole image and is therefore called for such a PNG
+// only.
 func NewPNGRepair(b []byte, info transform.Info) (Repair, bool) {
 	if info.Format != transform.PNG || info.End > int64(len(b)) {
 		return Repair{}, false
@@ -91,8 +91,8 @@ func NewPNGRepair(b []byte, info transform.Info) (Repair, bool) {
 	return repairPNG(b, info.End)
 }
 
-// repairPNG gives a PNG right checksums, and an end: behind all chunks where
-// only that is missing (end is not 0), or behind the last row.
+// repairPNG corrects the checksums of a PNG and adds its end: behind all chunks
+// where only the end is missing (end is not 0), else behind the last row.
 func repairPNG(b []byte, end int64) (Repair, bool) {
 	f := pngFix{b: b, data: pngData(b)}
 	f.Size = int64(len(b))
@@ -122,8 +122,8 @@ func repairPNG(b []byte, end int64) (Repair, bool) {
 	return f.Repair, true
 }
 
-// adlerOfRows is the checksum of all that the stream gives, or of what it gives up to
-// the last row.
+// adlerOfRows is the checksum of the inflated stream, up to the last row if the
+// stream has no end.
 func (f *pngFix) adlerOfRows() (sum []byte, ok bool) {
 	in := idatBytes{b: f.b}
 	if !in.enterChunk(firstIDAT(f.b)) {
@@ -161,7 +161,7 @@ func (f *pngFix) fixChecksums(end int64) {
 	slices.SortFunc(f.Patches, func(a, b Patch) int { return int(a.At - b.At) })
 }
 
-// fixChunks goes through the IDAT chunks up to a place, and gives what is behind.
+// fixChunks corrects the IDAT chunks up to a place, and gives the place behind them.
 func (f *pngFix) fixChunks(to int) (behind int) {
 	in := idatBytes{b: f.b}
 	for at := firstIDAT(f.b); at < to && in.enterChunk(at) && len(f.Patches) <= maxPNGFixes; at = in.next {
@@ -172,8 +172,8 @@ func (f *pngFix) fixChunks(to int) (behind int) {
 
 var pngIEND = []byte("\x00\x00\x00\x00IEND\xae\x42\x60\x82")
 
-// fixChecksum looks at the CRC of the chunk at at, whose data ends at end and is
-// there up to there. It gives what is behind the chunk.
+// fixChecksum corrects the CRC of the chunk at at. Its data should end at end, and
+// the file has it up to there. It gives the place behind the chunk.
 func (f *pngFix) fixChecksum(at, end, there int) int {
 	if there < end { // cut behind the stream: what is there is the chunk
 		f.addPatch(at, binary.BigEndian.AppendUint32(nil, uint32(there-at-8))...)

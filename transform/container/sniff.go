@@ -6,12 +6,12 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Sniff tells what picture b is, from its bytes alone: neither a name nor a
+// Sniff tells what image b is, from its bytes alone: neither a name nor a
 // declared media type is asked. It reads the header and follows the structure
-// to the end of the picture, so that a source that was cut anywhere is refused
+// to the end of the image, so that a source that was cut anywhere is refused
 // here; libvips notices a cut only when it reads that far. What follows the
-// end of the picture is ignored, because phones append second pictures there.
-// A picture whose data is whole is taken though its end mark is missing: then
+// end of the image is ignored, because phones append second images there.
+// An image whose data is whole is taken though its end mark is missing: then
 // Info.End is set, and Repair makes of it what decoders take.
 //
 // b is only read, in time linear to its length whatever it holds. Apart from
@@ -19,7 +19,7 @@ import (
 //
 // The error wraps ErrUnsupported (not one of Formats, or a kind of it that
 // pictor does not read), ErrMalformed (it contradicts its format) or
-// ErrTruncated. Its text is one plain clause that may be shown to anybody.
+// ErrTruncated. Its text is one plain clause that clients may see.
 //
 // With ErrTruncated the Info is not empty: Format is set, and so is all that
 // was read before the end, Width and Height as soon as the header was there.

@@ -205,7 +205,7 @@ func skipAV1Timing(r *bitReader) {
 	}
 }
 
-// skipAV1Tools passes over the tools of moving pictures.
+// skipAV1Tools passes over the tools of moving images.
 func skipAV1Tools(r *bitReader) {
 	r.skipBits(4) // compounds, warped motion, dual filter
 	orderHint := r.readFlag()

@@ -23,7 +23,7 @@ func (w *bitWriter) put(value uint64, size int) {
 	}
 }
 
-// av1Still is a sequence header of a still picture.
+// av1Still is a sequence header of a still image.
 func av1Still(width, height, depth int, mono bool) []byte {
 	var w bitWriter
 	w.put(profileOf(depth), 3)
@@ -74,7 +74,7 @@ func (w *bitWriter) colour(depth int, mono bool) {
 	w.put(0xAAAA, 16)
 }
 
-// av1Choice writes a sequence header of a moving picture, with every optional
+// av1Choice writes a sequence header of a moving image, with every optional
 // field that it has a bit for.
 type av1Choice struct {
 	bitWriter

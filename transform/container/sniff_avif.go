@@ -9,7 +9,7 @@ import (
 )
 
 // isAVIF looks at the brands of an ftyp box (AVIF 1.1 §6): "avif" for a still
-// picture, or "avis" of a sequence that holds a still picture as well.
+// image, or "avis" of a sequence that holds a still image as well.
 func isAVIF(b []byte) bool {
 	return hasBrand(b, "avif") || hasBrand(b, "avis") && hasBrand(b, "mif1")
 }
@@ -32,7 +32,7 @@ func hasBrand(b []byte, name string) bool {
 }
 
 // sniffAVIF reads the tables of the meta box and checks that all they point at
-// is there. A sequence counts as its still picture: one frame.
+// is there. A sequence counts as its still image: one frame.
 func sniffAVIF(b []byte, info *transform.Info) error {
 	a, meta, err := openAVIF(b)
 	short := errors.Is(err, transform.ErrTruncated)
@@ -245,9 +245,9 @@ func (a *avif) itemData(item *avifItem) (p pieces) {
 }
 
 // verifyDeclared holds what is declared against what will be decoded. The declared
-// size decides whether there is memory for the picture, so AV1 data that is
+// size decides whether there is memory for the image, so AV1 data that is
 // larger than its item says, a grid that makes another size, or a tile or
-// alpha far larger than the picture are refused: libheif decodes them first. A
+// alpha far larger than the image are refused: libheif decodes them first. A
 // thumbnail is decoded only if it is asked for, and one that does not hold is
 // none.
 func (a *avif) verifyDeclared(info *transform.Info) error {
@@ -260,7 +260,7 @@ func (a *avif) verifyDeclared(info *transform.Info) error {
 		}
 		err := a.verifyItem(item, info)
 		if err != nil && (item.role == roleThumbnail || item.role == roleThumbnailTile) {
-			info.ThumbWidth, info.ThumbHeight = 0, 0 // then nobody decodes it
+			info.ThumbWidth, info.ThumbHeight = 0, 0 // then it is not decoded
 			err = nil
 		}
 		if err != nil {
@@ -272,7 +272,7 @@ func (a *avif) verifyDeclared(info *transform.Info) error {
 }
 
 func (a *avif) verifyItem(item *avifItem, info *transform.Info) error {
-	const small = 512 // a tile may be this large beside a smaller picture
+	const small = 512 // a tile may be this large beside a smaller image
 	p := a.byID[a.primary]
 	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
 	switch {

@@ -312,7 +312,7 @@ func (i *avifItem) takeConfig(f *bmffFields) {
 }
 
 // takeCrop tells a clean aperture (ISO/IEC 14496-12 §12.1.4) that keeps the
-// whole picture from one that crops. It is read after ispe, which it follows.
+// whole image from one that crops. It is read after ispe, which it follows.
 func (i *avifItem) takeCrop(f *bmffFields) error {
 	wn, wd := f.uint(4), f.uint(4)
 	hn, hd := f.uint(4), f.uint(4)

@@ -1,6 +1,6 @@
 package container
 
-// avif is the picture part of an AVIF: its meta box (ISO/IEC 23008-12 §6).
+// avif is the image part of an AVIF: its meta box (ISO/IEC 23008-12 §6).
 type avif struct {
 	file    []byte
 	idat    []byte
@@ -27,7 +27,7 @@ type avifCounts struct {
 	read  uint64 // bytes of items
 }
 
-// The tables of a picture are small; one that is not is made to do harm.
+// The tables of an image are small; one that is not is made to do harm.
 const (
 	avifMaxItems      = 4096
 	avifMaxSpans      = 2 * avifMaxItems
@@ -47,7 +47,7 @@ const (
 	roleThumbnailTile
 )
 
-// avifItem is a picture, a part of one, or a piece of metadata, with those of
+// avifItem is an image, a part of one, or a piece of metadata, with those of
 // its properties that matter.
 type avifItem struct {
 	kind   string

@@ -6,16 +6,16 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// gifStop is where the data of a GIF ends that is used. Where that is within the
-// data of the first frame, the other fields tell how to end that: where its
-// last sub-block begins, the code that ends the data and its size, and how many
-// bits of the last byte are free.
+// gifStop is the end of the data of a GIF that is used. If it lies within the first
+// frame, the other fields say how to end that frame: the start of its last
+// sub-block, the code that ends the data and its size in bits, and how many bits of
+// the last byte are free.
 type gifStop struct{ end, block, code, size, free int }
 
-// gifDataEnd walks the LZW codes (GIF89a appendix F) of image data that breaks
-// off, from the size of the first code. It stops behind the code with
-// which all pixels are there; where they are not, its end is 0. Codes are counted and not decoded: of each the length
-// of what it stands for is all that is kept.
+// gifDataEnd walks the LZW codes (GIF89a appendix F) of image data that breaks off,
+// from the size of the first code. It stops behind the code that completes the
+// pixels; where they stay incomplete, its end is 0. Codes are counted and not
+// decoded: only the length of the string that each stands for is kept.
 func gifDataEnd(b []byte, pixels int64) gifStop {
 	const maxBits = 12
 	if len(b) == 0 || b[0] < 1 || b[0] >= maxBits || pixels == 0 {
@@ -110,8 +110,8 @@ func repairGIF(b []byte, end int64) (Repair, bool) {
 	return r, true
 }
 
-// endData puts the code that ends the data behind the last pixel, without which
-// libnsgif leaves it out, and ends the sub-blocks and the file.
+// endData puts the end code behind the last pixel, because libnsgif drops that pixel
+// without it, and ends the sub-blocks and the file.
 func (s gifStop) endData(b []byte) Repair {
 	const most = 255
 	at, bits := s.end, lowBits{}

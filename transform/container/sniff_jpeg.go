@@ -273,7 +273,7 @@ func (w *jpegWalk) findComponent(id int64, taken uint) int {
 
 func (w *jpegWalk) carriesAllComponents(carried uint) bool { return carried == 1<<len(w.parts)-1 }
 
-// coefficientBytes is what libjpeg allocates for a picture of several scans: whole
+// coefficientBytes is what libjpeg allocates for an image of several scans: whole
 // blocks of 64 two-byte coefficients, for each component up to a whole MCU
 // (jdcoefct.c). With 16-bit sides it stays far inside an int64.
 func (w *jpegWalk) coefficientBytes() int64 {

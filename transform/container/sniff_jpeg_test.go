@@ -121,7 +121,7 @@ func TestSniffRefusesBrokenAndForeignJPEGs(t *testing.T) {
 	wantRefusals(t, all)
 }
 
-// The end mark inside of a segment is not the end of the picture.
+// The end mark inside of a segment is not the end of the image.
 func TestSniffFindsTheEndOfTheJPEGItself(t *testing.T) {
 	b := jpegFile(jpegSOF(0xC0, 10, 10, 0x11), jpegSegment(0xE1, jpegEnd...), jpegScan(1),
 		jpegSegment(0xFE, jpegEnd...))

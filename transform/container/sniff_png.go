@@ -164,7 +164,7 @@ func isChunkName(name []byte) bool {
 	return true
 }
 
-// pngAncillary takes what is told outside of header and picture data. The
+// pngAncillary takes what is told outside of header and image data. The
 // frames of an animation are no metadata, so their chunks are not counted.
 func pngAncillary(name, data []byte, hasData bool, info *transform.Info) error {
 	switch string(name) {

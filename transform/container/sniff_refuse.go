@@ -53,7 +53,7 @@ func refusalOf(b []byte) error {
 	if hasMagic(b, 4, "ftyp") {
 		return notRead("this is " + mediaName(b) + readable)
 	}
-	// "BM" alone would take text for a picture: the reserved bytes are zero.
+	// "BM" alone would take text for an image: the reserved bytes are zero.
 	if hasMagic(b, 0, "BM") && hasMagic(b, 6, "\x00\x00\x00\x00") {
 		return notRead("this is a BMP image" + readable)
 	}
@@ -92,7 +92,7 @@ func mediaName(b []byte) string {
 }
 
 // textName names text by how it begins; it is empty for what is no text.
-// HTML matters most: it is what a broken origin answers instead of a picture.
+// HTML matters most: it is what a broken origin answers instead of an image.
 func textName(b []byte) string {
 	const enough = 1024
 	head := b[:min(len(b), enough)]

@@ -18,7 +18,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
-// sample is a source that Sniff takes, and what it says of it. The picture
+// sample is a source that Sniff takes, and what it says of it. The image
 // takes all of b: not one byte less may be taken.
 type sample struct {
 	name string
@@ -26,7 +26,7 @@ type sample struct {
 	want transform.Info
 }
 
-// fileSamples are pictures that libvips wrote (vips copy, 16x12 pixels).
+// fileSamples are images that libvips wrote (vips copy, 16x12 pixels).
 var fileSamples = map[string]transform.Info{
 	"progressive.jpg":        {Format: transform.JPEG, Bands: 3, Scans: 10, CoefficientBytes: (2*2 + 1 + 1) * 128},
 	"progressive-444.jpg":    {Format: transform.JPEG, Bands: 3, Scans: 10, CoefficientBytes: 3 * 2 * 2 * 128},
@@ -70,7 +70,7 @@ func samples(t testing.TB) []sample {
 	return append(all, avifSamples()...)
 }
 
-// encodedSamples are pictures of the standard library's encoders.
+// encodedSamples are images of the standard library's encoders.
 func encodedSamples(t testing.TB) []sample {
 	t.Helper()
 	var all []sample

@@ -144,7 +144,7 @@ func (w *webpWalk) readChunk(c riffChunk, first bool) error {
 			return malformedError("the WebP does not start with an image")
 		}
 	} else if !w.extended {
-		// Nothing may follow the picture of a simple file, and decoders look
+		// Nothing may follow the image of a simple file, and decoders look
 		// at nothing there.
 		return nil
 	}
@@ -208,7 +208,7 @@ func (w *webpWalk) tooSmall(c riffChunk) error {
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
-// readStill takes the only picture of a file without animation.
+// readStill takes the only image of a file without animation.
 func (w *webpWalk) readStill(c riffChunk) error {
 	if w.animated {
 		return malformedError("the WebP has an image outside of the animation frames")
@@ -229,7 +229,7 @@ func (w *webpWalk) readStill(c riffChunk) error {
 }
 
 // readFrame takes one ANMF chunk (RFC 9649 §2.7.1.2): a place on the canvas, then
-// the chunks of a picture of just that size.
+// the chunks of an image of just that size.
 func (w *webpWalk) readFrame(c riffChunk) error {
 	const header = 16
 	if len(c.data) < header {

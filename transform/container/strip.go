@@ -9,12 +9,12 @@ import (
 )
 
 // Strip gives a source's own bytes without the metadata that p does not
-// keep, pixels untouched. ok is false where that cannot be done here: an AVIF
-// with metadata, and a source that says whose it is where p keeps that and
-// nothing else.
+// keep, pixels untouched. ok is false where that is not possible here: for an AVIF
+// with metadata, and for a source with rights where p keeps rights and nothing
+// else.
 func Strip(b []byte, info transform.Info, p transform.Params) (out []byte, ok bool) {
 	if info.End > 0 {
-		return nil, false // it is no use to those who insist on its end
+		return nil, false // clients may insist on the end that is missing
 	}
 	if p.KeepMetadata || info.AncillaryBytes == 0 {
 		return bytes.Clone(b), true
@@ -35,8 +35,7 @@ func Strip(b []byte, info transform.Info, p transform.Params) (out []byte, ok bo
 
 // StripWebP is Strip for results: libvips before 8.15 writes an EXIF of
 // its own into a WebP even where it is told to strip, 200 bytes that a
-// thumbnail need not carry. It changes b. Whatever is not a WebP comes back as
-// it is.
+// thumbnail need not carry. It changes b. Other formats come back as they are.
 func StripWebP(b []byte) []byte {
 	if !hasMagic(b, 8, "WEBP") {
 		return b
@@ -58,8 +57,8 @@ type stripper struct {
 // mayDrop says whether a piece of metadata may go.
 func (s *stripper) mayDrop(rights bool) bool { return !rights || !s.keepRights }
 
-// stripJPEG drops application segments and comments but JFIF's, Adobe's (which
-// says what the channels mean) and a profile's, and what follows the end.
+// stripJPEG drops comments, bytes behind the end, and application segments, except
+// those of JFIF, of Adobe (which says what the channels mean) and of a profile.
 func (s *stripper) stripJPEG() bool {
 	w := jpegWalk{b: s.in, at: min(2, len(s.in)), info: &transform.Info{}}
 	from := 0 // what lies before is copied
@@ -138,7 +137,7 @@ func (s *stripper) stripPNG() bool {
 	return false
 }
 
-// pngRights says whether a chunk may tell whose the picture is.
+// pngRights says whether a chunk may tell whose the image is.
 func pngRights(name string, data []byte) bool {
 	keyword, _, _ := bytes.Cut(data, []byte{0})
 	switch name {

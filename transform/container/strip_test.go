@@ -164,7 +164,7 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-// Whatever is stripped is still the same picture, without metadata.
+// Whatever is stripped is still the same image, without metadata.
 func FuzzStrip(f *testing.F) {
 	for _, s := range samples(f) {
 		f.Add(s.b)

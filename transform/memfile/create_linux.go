@@ -16,10 +16,10 @@ func newMemoryFile(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// sealMemoryFile forbids every write from now on, which is all of them:
-// nobody has mapped the file yet. F_SEAL_WRITE would say the same, but fails
-// with EBUSY while the kernel itself holds a page, as it does when memory is
-// short; it is for kernels before 5.1, which know no other.
+// sealMemoryFile forbids writes from now on. No process has the file mapped yet, so
+// that future writes are all writes. F_SEAL_WRITE would mean the same, but fails
+// with EBUSY while the kernel itself holds a page, as it does when memory is short.
+// It is used on kernels before 5.1, which have no other.
 func sealMemoryFile(f *os.File) error {
 	const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
 	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_FUTURE_WRITE)

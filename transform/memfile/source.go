@@ -67,9 +67,8 @@ func (s *Source) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Seal ends the writing. From here nobody can change or shorten the bytes,
-// not even a worker that was broken into: that is what makes it safe for the
-// server to read them in place.
+// Seal ends the writing. From here no process can change or shorten the bytes, not
+// even a worker that was broken into. The server can therefore read them in place.
 func (s *Source) Seal() error {
 	if s.sealed {
 		return errSealed

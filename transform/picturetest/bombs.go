@@ -35,7 +35,7 @@ func deflatedRun(n int, c byte) []byte {
 	return b.Bytes()
 }
 
-// crowdedEXIF is a block of 64 KiB that says orientation 1 and whose picture it
+// crowdedEXIF is a block of 64 KiB that says orientation 1 and whose image it
 // is, and has entries that all hold the same bytes.
 func crowdedEXIF() []byte {
 	le := binary.LittleEndian
@@ -188,12 +188,12 @@ func avifBombs(picture []byte) []Bomb {
 	}
 }
 
-// avifWithItem gives the picture an item that describes it.
+// avifWithItem gives the image an item that describes it.
 func avifWithItem(picture []byte, kind string, data []byte) []byte {
 	return avifOf(av1Of(picture), kind, 1, data, len(data))
 }
 
-// avifWithItems gives the picture n items that describe it, all of them the
+// avifWithItems gives the image n items that describe it, all of them the
 // same so many bytes.
 func avifWithItems(picture []byte, kind string, n, size int) []byte {
 	return avifOf(av1Of(picture), kind, n, make([]byte, size), size)

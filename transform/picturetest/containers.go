@@ -7,7 +7,7 @@ import (
 )
 
 // exifBlock is an EXIF block whose first directory says orientation o, and
-// besides whose picture it is if copyright is not empty.
+// besides whose image it is if copyright is not empty.
 func exifBlock(o int, copyright string) []byte {
 	le := binary.LittleEndian
 	b := []byte{'I', 'I', 42, 0, 8, 0, 0, 0}
@@ -51,13 +51,13 @@ func WithSegment(jpg []byte, n byte, data []byte) []byte {
 	return slices.Concat(jpg[:2], head, data, jpg[2:])
 }
 
-// WithEXIF puts an EXIF block that says orientation o and whose the picture is
+// WithEXIF puts an EXIF block that says orientation o and whose the image is
 // into a JPEG.
 func WithEXIF(jpg []byte, o int, copyright string) []byte {
 	return WithSegment(jpg, 1, append([]byte("Exif\x00\x00"), exifBlock(o, copyright)...))
 }
 
-// WebPWithEXIF is a WebP of one still picture without alpha, w by h, with an
+// WebPWithEXIF is a WebP of one still image without alpha, w by h, with an
 // EXIF block (RFC 9649 §2.7).
 func WebPWithEXIF(webp []byte, w, h, o int, copyright string) []byte {
 	data := webp[12:]
@@ -108,7 +108,7 @@ func be32(n ...int) []byte {
 	return b
 }
 
-// av1 is the coded picture of an AVIF with one item, and the boxes that say
+// av1 is the coded image of an AVIF with one item, and the boxes that say
 // what it is.
 type av1 struct{ config, size, data []byte }
 
@@ -120,7 +120,7 @@ func av1Of(avif []byte) av1 {
 	return av1{find("av1C"), find("ispe"), find("mdat")[8:]}
 }
 
-// AVIF lays a picture out anew: turned and mirrored by its container so that
+// AVIF lays an image out anew: turned and mirrored by its container so that
 // it comes out upright that is stored as Stored does for orientation o (irot
 // and imir, ISO/IEC 23008-12 §6.5.10 and §6.5.12), and with a thumbnail, if
 // there is one. Both are AVIFs of one item without alpha.
@@ -128,18 +128,18 @@ func AVIF(picture []byte, o int, thumbnail []byte) []byte {
 	return buildAVIF(picture, o, thumbnail)
 }
 
-// WithAVIFProfile lays a picture out anew, as AVIF does, with a profile.
+// WithAVIFProfile lays an image out anew, as AVIF does, with a profile.
 func WithAVIFProfile(picture, profile []byte) []byte {
 	return buildAVIF(picture, 1, nil, box("colr", []byte("prof"), profile))
 }
 
-// WithAVIFCode lays a picture out anew, as AVIF does, with the code points of
+// WithAVIFCode lays an image out anew, as AVIF does, with the code points of
 // its primaries, transfer and matrix (nclx), and in full range.
 func WithAVIFCode(picture []byte, primaries, transfer, matrix int) []byte {
 	return buildAVIF(picture, 1, nil, box("colr", []byte("nclx"), be16(primaries, transfer, matrix), []byte{0x80}))
 }
 
-// buildAVIF gives the picture more properties.
+// buildAVIF gives the image more properties.
 func buildAVIF(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 	items := []av1{av1Of(picture)}
 	if thumbnail != nil {

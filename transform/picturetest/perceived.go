@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Perceived is how different two pictures of one size look: the mean distance
+// Perceived is how different two images of one size look: the mean distance
 // in CIE L*a*b* (CIE 15:2004 §8.2.1, D65) of what the eye makes of them, which
 // is a blur of three pixels, over mid-grey where they are transparent. A
 // difference of about 2 can just be seen where both touch. It is infinite

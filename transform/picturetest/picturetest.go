@@ -15,11 +15,11 @@ import (
 	"math"
 )
 
-// Photo is a photo-like picture: slow changes of light, some hundreds of
+// Photo is a photo-like image: slow changes of light, some hundreds of
 // edges, texture, and grain as of a sensor. Different seeds differ in all.
 func Photo(w, h int, seed uint64) *image.YCbCr {
 	m := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
-	// The picture is a sum of products of one-dimensional tables, which makes
+	// The image is a sum of products of one-dimensional tables, which makes
 	// thirty megapixels in a second where a function per pixel takes ten.
 	coarse, fine := waveTables(w, seed), waveTables(w, seed+1)
 	rows, texture := waveTables(h, seed+2), waveTables(h, seed+3)
@@ -70,7 +70,7 @@ var (
 	Grey   = color.RGBA{128, 128, 128, 255}
 )
 
-// Chart is a grey picture whose corners are coloured a quarter of each side
+// Chart is a grey image whose corners are coloured a quarter of each side
 // wide: red left top, green right top, blue left bottom, yellow right bottom.
 func Chart(w, h int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
@@ -123,7 +123,7 @@ func Glass(w, h int) *image.NRGBA {
 func JPEG(m image.Image, quality int) []byte {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: quality}); err != nil {
-		panic(err) // writing to memory cannot fail; the picture is ours
+		panic(err) // writing to memory cannot fail; the image is ours
 	}
 	return b.Bytes()
 }
@@ -149,7 +149,7 @@ func WithOrientation(jpg []byte, o int) []byte {
 	return append(append(append([]byte{}, jpg[:2]...), app1...), jpg[2:]...)
 }
 
-// storedPlace says where a pixel of the upright picture, w by h, is stored when
+// storedPlace says where a pixel of the upright image, w by h, is stored when
 // EXIF says orientation o.
 func storedPlace(o, x, y, w, h int) (int, int) {
 	switch o {
@@ -171,7 +171,7 @@ func storedPlace(o, x, y, w, h int) (int, int) {
 	return x, y
 }
 
-// Stored lays an upright picture out as a camera stores it that was held in
+// Stored lays an upright image out as a camera stores it that was held in
 // such a way that EXIF says orientation o.
 func Stored(m image.Image, o int) image.Image {
 	w, h := m.Bounds().Dx(), m.Bounds().Dy()
@@ -189,7 +189,7 @@ func Stored(m image.Image, o int) image.Image {
 	return out
 }
 
-// Distance is the mean difference of two pictures of one size over all
+// Distance is the mean difference of two images of one size over all
 // pixels and the channels red, green and blue, 0 to 255. It is infinite where
 // the sizes differ.
 func Distance(a, b image.Image) float64 {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestStoredFollowsTheOrientationTag(t *testing.T) {
-	// EXIF 2.3: which side of the picture the first row and column are.
+	// EXIF 2.3: which side of the image the first row and column are.
 	up := Chart(40, 20)
 	for o, corner := range []image.Point{1: {0, 0}, 2: {39, 0}, 3: {39, 19}, 4: {0, 19}, 5: {0, 0}, 6: {39, 0},
 		7: {39, 19}, 8: {0, 19}} {

@@ -24,7 +24,7 @@ flatten_on_background(PictorChain *chain)
 	return PICTOR_OK;
 }
 
-// lay_over_background lays the picture over a background that is transparent itself.
+// lay_over_background lays the image over a background that is transparent itself.
 static int
 lay_over_background(PictorChain *chain)
 {

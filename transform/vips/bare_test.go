@@ -18,7 +18,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
-// bare is a process that makes a picture with libvips and nothing else.
+// bare is a process that makes an image with libvips and nothing else.
 type bare struct {
 	asks    io.Writer
 	answers *bufio.Scanner
@@ -65,7 +65,7 @@ func startBare(t testing.TB, file []byte, info transform.Info, g transform.Geome
 	return &bare{asks, bufio.NewScanner(answers)}
 }
 
-// picture makes one and gives the CPU time it took.
+// image makes one and gives the CPU time it took.
 func (b *bare) picture(t testing.TB) time.Duration {
 	t.Helper()
 	var micros, size int64

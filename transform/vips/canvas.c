@@ -1,6 +1,6 @@
 #include "pipeline.h"
 
-// pictor_extend_canvas lays the picture on the result's canvas: what extensions and
+// pictor_extend_canvas lays the image on the result's canvas: what extensions and
 // padding add is transparent, or the background at once where that will cover
 // it anyway.
 int

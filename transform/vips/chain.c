@@ -86,7 +86,7 @@ pictor_ensure_alpha(PictorChain *chain)
 }
 
 // Asked for an area further down, libvips would keep all of the rows before it
-// in its cache at once, which at the bottom of a large picture is most of it.
+// in its cache at once, which at the bottom of a large image is most of it.
 int
 pictor_read_past_rows(PictorChain *chain, int rows)
 {

@@ -154,7 +154,7 @@ func TestPalette(t *testing.T) {
 	}
 }
 
-// Tiny pictures are no smaller than their formats allow.
+// Tiny images are no smaller than their formats allow.
 func TestTinyResults(t *testing.T) {
 	for _, f := range transform.Formats {
 		for _, options := range []string{"rt:force/w:1/h:1", "rt:force/w:7/h:3", "rt:force/w:300/h:1"} {

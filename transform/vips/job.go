@@ -13,7 +13,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform/container"
 )
 
-// newJob translates. Sources are mapped memory, not the Go heap, so C may hold
+// newJob translates a task for one output. Sources are mapped memory, not the Go heap, so C may hold
 // their addresses. free is to be called when the job is done.
 func newJob(source []byte, task transform.Job, p transform.Params) (job C.PictorJob, free func(), err error) {
 	info := task.Info
@@ -59,7 +59,7 @@ func cRect(r transform.Rect) C.PictorRect {
 	return C.PictorRect{C.int(r.Left), C.int(r.Top), C.int(r.Width), C.int(r.Height)}
 }
 
-// newSource is a file at its full size, or the thumbnail in it.
+// newSource describes a file at its full size, or the thumbnail in it.
 func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource {
 	used := info.Used(p)
 	source := C.PictorSource{
@@ -124,7 +124,7 @@ func setWatermark(job *C.PictorJob, mark []byte, info transform.Info, g transfor
 	job.mark_gap_x, job.mark_gap_y = C.int(gapX), C.int(gapY)
 }
 
-// setEncoder sets what the format's own encoder is told.
+// setEncoder sets the options of the format's encoder.
 func setEncoder(job *C.PictorJob, p transform.Params) {
 	job.format, job.quality = C.int(p.Format), C.int(p.EffectiveQuality())
 	if p.Squeezes() {
@@ -148,8 +148,8 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 	}
 }
 
-// rewriteMetadata puts into the job what takes the place of the source's XMP and
-// IPTC. A source that does not even open fails in the run.
+// rewriteMetadata puts into the job the XMP and IPTC that replace those of the
+// source. A source that does not open fails in the run, not here.
 func rewriteMetadata(job *C.PictorJob, newXMP, newIPTC func([]byte) []byte) (free func()) {
 	var xmp, iptc unsafe.Pointer
 	var xmpSize, iptcSize C.size_t

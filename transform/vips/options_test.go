@@ -176,7 +176,7 @@ func TestOptionsCrop(t *testing.T) {
 		{"c:1000:1000", 320, 240, nil},
 		{"c:160:120:nowe/w:80", 80, 60, []at{{36, 26, red}, {44, 26, grey}}},
 		{"c:160:120:nowe/rs:fill:60:60/g:ea", 60, 60, []at{{15, 26, red}, {24, 26, grey}}},
-		// Gravity speaks of the picture as it is seen in the end.
+		// Gravity speaks of the image as it is seen in the end.
 		{"c:120:120:nowe/rot:90", 120, 120, []at{{55, 75, blue}, {65, 75, grey}, {55, 85, grey}}},
 		{"c:120:120:nowe/fl:1", 120, 120, []at{{76, 55, green}, {84, 55, grey}}},
 		{"car:1", 240, 240, []at{{36, 55, red}, {44, 55, grey}}},
@@ -252,7 +252,7 @@ func TestOptionsColour(t *testing.T) {
 		// On an edge a blur is half of each, and far from it nothing.
 		{"w:160/bl:5", 160, 120, []at{{39, 8, color.RGBA{176, 72, 72, 255}}, {10, 8, red}, {80, 60, grey}}},
 	})
-	// What draws the eye is found whatever the picture is made of.
+	// What draws the eye is found whatever the image is made of.
 	checkOptions(t, picturetest.PNG(picturetest.Glass(320, 240)), []option{
 		{"rs:fill:100:120/g:sm", 100, 120, nil}, {"c:100:120:sm/w:50/rot:90/bl:1", 50, 60, nil}, {"c:100:100:sm/rs:fill:50:20/g:sm", 50, 20, nil},
 	})

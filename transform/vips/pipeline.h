@@ -51,10 +51,10 @@ typedef struct {
 
 typedef struct {
 	PictorSource source;
-	int keep_profile; // leave colours in the picture's own profile
+	int keep_profile; // leave colours in the image's own profile
 	int deep;         // more than eight bits a sample
 
-	// Cut out of the loaded picture, if cuts; where in frame is up to what is
+	// Cut out of the loaded image, if cuts; where in frame is up to what is
 	// seen, if smart_cut.
 	int cuts, smart_cut;
 	PictorRect frame, cut;
@@ -72,7 +72,7 @@ typedef struct {
 	double blur, sharpen;
 	int pixelate;
 
-	// The result, and where on it the picture lies.
+	// The result, and where on it the image lies.
 	int width, height;
 	PictorRect picture;
 	int has_background;

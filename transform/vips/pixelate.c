@@ -9,7 +9,7 @@ round_up(int side, int block)
 
 // pictor_pixelate averages over blocks. The last block of a row is of mirrored
 // pixels where the side is no multiple, so that it is as bright as its part
-// of the picture.
+// of the image.
 int
 pictor_pixelate(PictorChain *chain)
 {

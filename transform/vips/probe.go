@@ -12,10 +12,10 @@ import (
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
-// probeSide is the side of the picture that Probe tries formats with.
+// probeSide is the side of the image that Probe tries formats with.
 const probeSide = 16
 
-// Probe tries each promised format: a small picture is saved and loaded
+// Probe tries each promised format: a small image is saved and loaded
 // again. bimg's matrix says what libvips was built with, which for AVIF is
 // not enough: its codecs are plug-ins that may not be installed.
 func (e *Engine) Probe() transform.Capabilities {
@@ -42,7 +42,7 @@ var bimgTypes = map[transform.Format]bimg.ImageType{
 	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF,
 }
 
-// convertsFormat turns a picture of probeSide from one format into another.
+// convertsFormat turns an image of probeSide from one format into another.
 func (e *Engine) convertsFormat(body []byte, from, to transform.Format) ([]byte, bool) {
 	if !bimg.IsImageTypeSupportedByVips(bimgTypes[from]).Load || !bimg.IsImageTypeSupportedByVips(bimgTypes[to]).Save {
 		return nil, false

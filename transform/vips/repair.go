@@ -36,10 +36,10 @@ func openDecodable(s transform.Source, info transform.Info, needed container.Nee
 	return d, err
 }
 
-// withRepair does work with the bytes. The checksums of a PNG are repaired once
-// libvips refused them: whether those of the image data are right cannot be
-// told without inflating it. A result is delivered only when all rows were
-// read, so that none is delivered twice.
+// withRepair calls work with the bytes, and once more with repaired checksums if
+// libvips refused those of a PNG. Whether they are right cannot be told before,
+// without inflating the image. A result is delivered only after all rows were read,
+// so that none is delivered twice.
 func (d *decodable) withRepair(work func([]byte) error) error {
 	err := work(d.b)
 	if d.tried || d.info.Format != transform.PNG || d.info.End > 0 || !errors.Is(err, errBroken) {

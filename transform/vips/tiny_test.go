@@ -8,7 +8,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
-// Whatever is asked of a picture of next to no pixels, it comes out in the
+// Whatever is asked of an image of next to no pixels, it comes out in the
 // planned size.
 func TestEveryOptionOfTinyPictures(t *testing.T) {
 	if testing.Short() {

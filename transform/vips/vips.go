@@ -26,7 +26,7 @@ import (
 // buffer for the whole process).
 type Engine struct{}
 
-// New prepares libvips: its operation cache off, since no picture is ever
+// New prepares libvips: its operation cache off, since no image is ever
 // worked on twice, and all loaders blocked but those of transform.Formats.
 func New() *Engine {
 	bimg.VipsCacheSetMax(0)
@@ -57,7 +57,7 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 	if err != nil {
 		return err
 	}
-	defer func() { source.close() }() // which one, a repair decides
+	defer func() { source.close() }() // a repair may replace it
 	for i, p := range job.Outputs {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -150,11 +150,11 @@ func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, err
 
 var errBroken = fmt.Errorf("%w: the image data cannot be decoded", transform.ErrMalformed)
 
-// errInternal is a mistake of ours, not of the picture.
+// errInternal is a mistake of ours, not of the image.
 var errInternal = errors.New("no such step in the pipeline")
 
 // errorOf makes the error of a status. libvips' own text goes with it for the
-// log; it is no secret, but it helps nobody who asked for a picture.
+// log; it is no secret, but it does not help a client who asked for an image.
 func errorOf(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
@@ -172,8 +172,8 @@ func errorOf(status C.int) error {
 	return &Error{Err: errInternal, Detail: detail}
 }
 
-// outOfMemory knows the words in which libvips and its codecs tell a failed
-// allocation: libvips and libspng, libjpeg, libheif, GLib.
+// outOfMemory knows the texts of failed allocations: of libvips and libspng,
+// libjpeg, libheif and GLib.
 func outOfMemory(detail string) bool {
 	for _, words := range []string{"out of memory", "Insufficient memory", "Memory allocation error",
 		"failed to allocate"} {

@@ -74,7 +74,7 @@ func run(t testing.TB, b []byte, p transform.Params) transform.Picture {
 	return pic
 }
 
-// pixels decodes any picture, by way of PNG where Go has no decoder.
+// pixels decodes any image, by way of PNG where Go has no decoder.
 func pixels(t testing.TB, pic transform.Picture) image.Image {
 	t.Helper()
 	if pic.Format != transform.PNG {
@@ -300,8 +300,8 @@ func TestProbeFindsEveryPromisedFormat(t *testing.T) {
 }
 
 // bimg is the independent reference: where it can do the operation, too, the
-// pictures must agree.
-// Golden pictures are compared by distance. A missing one fails; they are
+// images must agree.
+// Golden images are compared by distance. A missing one fails; they are
 // written by hand only: PICTOR_GOLDEN=write go test -run Golden.
 func TestOneJobManyOutputs(t *testing.T) {
 	b := picturetest.JPEG(picturetest.Photo(600, 450, 1), 90)

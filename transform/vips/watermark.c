@@ -97,7 +97,7 @@ pictor_overlay_watermark(PictorChain *chain)
 	random_access = chain->random_access;
 	in_srgb = chain->in_srgb;
 	status = blend_mark(chain);
-	chain->random_access = random_access; // these are of the picture
+	chain->random_access = random_access; // these are of the image
 	chain->in_srgb = in_srgb;
 	return status;
 }
