@@ -108,6 +108,13 @@ func Class(err error) cache.Class {
 	return cache.Class{For: f.lasts, Stale: f.stale}
 }
 
+// negativeTTL is for how long an error of a source is remembered. transient says
+// that it tells of the origin, and not of the source.
+func negativeTTL(err error) (ttl time.Duration, transient bool) {
+	ttl = classify(err).lasts
+	return ttl, ttl <= passing
+}
+
 // classify finds an error's row.
 func classify(err error) failure {
 	for _, f := range failures {

@@ -99,12 +99,19 @@ func (s *Server) wanted(a asked) wanted {
 }
 
 // bodyTooLarge says what can be done about a source that can never fit.
-func (s *Server) bodyTooLarge(err error, n int64) error {
-	if errors.Is(err, budget.ErrTooLarge) {
-		return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; use a smaller file, or raise --memory-limit to %s",
-			budget.ErrTooLarge, mebibytes(n), mebibytes(s.memory.Budgets.Sources.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
-	}
-	return err
+func (s *Server) bodyTooLarge(n int64) error {
+	return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; use a smaller file, or raise --memory-limit to %s",
+		budget.ErrTooLarge, mebibytes(n), mebibytes(s.memory.Budgets.Sources.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
+}
+
+// newSourceStore makes the store of sources.
+func (s *Server) newSourceStore() (*sources, error) {
+	return newSources(sourceConfig{
+		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
+		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources, TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout,
+		QueueWait:   s.cfg.QueueWait,
+		NegativeTTL: negativeTTL, TooLarge: s.bodyTooLarge, Now: s.now,
+	})
 }
 
 // blamed has a worker do something, and remembers what it dies of.

@@ -71,8 +71,11 @@ func (f *fill) original(ctx context.Context, info transform.Info) (transform.Pic
 	g, err := f.wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
 		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.meta.Size)
 	})
+	if errors.Is(err, budget.ErrTooLarge) {
+		return pic, f.s.bodyTooLarge(f.src.meta.Size)
+	}
 	if err != nil {
-		return pic, f.s.bodyTooLarge(err, f.src.meta.Size)
+		return pic, err
 	}
 	defer func() {
 		if f.result == nil {

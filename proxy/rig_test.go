@@ -220,7 +220,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 				return err == nil && f.Count == 0
 			})
 		}
-		if n := len(r.server.turns.hosts); n != 0 {
+		if n := len(r.server.sources.turns.hosts); n != 0 {
 			t.Errorf("%d hosts are left over", n)
 		}
 	})

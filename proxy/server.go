@@ -105,7 +105,6 @@ type Server struct {
 	sent       *prometheus.CounterVec
 	poison     *poison
 	attempts   *attempts
-	turns      *turns
 	sources    *sources
 	draining   atomic.Bool
 }
@@ -140,11 +139,10 @@ func New(cfg Config) (*Server, error) {
 	if s.memory, err = s.newGovernor(); err != nil {
 		return nil, err
 	}
-	s.turns = newTurns(s.memory.Budgets.Fetches)
 	if s.attempts, err = newAttempts(s.now); err != nil {
 		return nil, err
 	}
-	if s.sources, err = newSources(s, cfg.Sources, cfg.Clock); err != nil {
+	if s.sources, err = s.newSourceStore(); err != nil {
 		return nil, err
 	}
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -175,7 +173,7 @@ func (s *Server) Resize(sh memory.Shares) error {
 	if err := s.memory.Resize(sh); err != nil {
 		return err
 	}
-	s.turns.serve()
+	s.sources.turns.serve()
 	return nil
 }
 
@@ -185,7 +183,7 @@ func (s *Server) Watch(ctx context.Context) { s.memory.Watch(ctx) }
 
 // Memory looks where the memory is. It costs the kernel a walk over all pages
 // of all processes, some milliseconds.
-func (s *Server) Memory() memory.Report { return s.memory.Report(s.turns.waiting()) }
+func (s *Server) Memory() memory.Report { return s.memory.Report(s.sources.turns.waiting()) }
 
 // LimitListener makes an http.Server admit no more clients than the shares allow.
 func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {

@@ -78,9 +78,9 @@ func isOwn(err error) bool {
 }
 
 func newSource(t *sources, w wanted) *source {
-	ctx, cancel := context.WithTimeout(t.ctx, t.s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(t.ctx, t.cfg.Timeout)
 	return &source{
-		t: t, wanted: w, id: w.id(), seq: t.clock.Applied(), ready: make(chan struct{}),
+		t: t, wanted: w, id: w.id(), seq: t.cfg.Clock.Applied(), ready: make(chan struct{}),
 		ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2,
 	}
 }
@@ -101,12 +101,12 @@ func (src *source) right(w wanted) bool {
 	if src.err != nil || src.meta.NoStore {
 		return false
 	}
-	hard, soft := src.meta.purges(src.t.clock)
+	hard, soft := src.meta.purges(src.t.cfg.Clock)
 	return src.meta.Seq >= max(hard, soft, w.hard, w.soft)
 }
 
 func (src *source) serves(w wanted) bool {
-	return src.right(w) && src.meta.fresh(src.t.s.cfg.TTL, src.t.s.now())
+	return src.right(w) && src.meta.fresh(src.t.cfg.TTL, src.t.cfg.Now())
 }
 
 // failedAlone says whether a source could not be had for a reason that need not
@@ -165,7 +165,7 @@ func (src *source) Reserved() int64 {
 // get finds the source on disk, asks its origin, or both.
 func (src *source) get() {
 	t := src.t
-	wait := budget.NewQueueWait(t.s.cfg.QueueWait)
+	wait := budget.NewQueueWait(t.cfg.QueueWait)
 	src.err = errLost
 	defer t.running.Done()
 	defer func() {
@@ -175,7 +175,7 @@ func (src *source) get() {
 	}()
 	defer src.leave()
 	defer func() { // also by a panic
-		src.waited = t.s.cfg.QueueWait - wait.Left()
+		src.waited = t.cfg.QueueWait - wait.Left()
 		t.remember(src)
 		if src.err != nil || src.meta.NoStore {
 			t.mu.Lock()
@@ -202,12 +202,12 @@ func (src *source) find(wait *budget.QueueWait) error {
 	t, w := src.t, src.wanted
 	stored := t.stored(src.ctx, src.id)
 	if stored != nil {
-		hard, soft := stored.meta.purges(t.clock)
+		hard, soft := stored.meta.purges(t.cfg.Clock)
 		hard, soft = max(hard, w.hard), max(soft, w.soft)
 		if stored.meta.Seq < hard {
 			stored.record.Close()
 			stored = nil
-		} else if stored.meta.Seq >= soft && stored.meta.fresh(t.s.cfg.TTL, t.s.now()) {
+		} else if stored.meta.Seq >= soft && stored.meta.fresh(t.cfg.TTL, t.cfg.Now()) {
 			src.meta, src.record = stored.meta, stored.record
 			t.count(func(s *SourceStats) { s.Stored++ })
 			return nil
@@ -227,10 +227,10 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 		}
 	}()
 	// Before a turn is waited for: those of such a host may all be taken.
-	if err := t.s.cfg.Origin.Suspended(w.url); err != nil {
+	if err := t.cfg.Origin.Suspended(w.url); err != nil {
 		return err
 	}
-	done, err := t.s.turns.take(ctx, wait, t.s.cfg.Origin.Host(w.url))
+	done, err := t.turns.take(ctx, wait, t.cfg.Origin.Host(w.url))
 	if err != nil {
 		return err
 	}
@@ -240,8 +240,8 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 	}
 	hash := sha256.New()
 	// An answer is as old as its question (RFC 9111 §4.2.3).
-	asked := t.s.now()
-	meta, changed, err := t.s.cfg.Origin.Revalidate(ctx, w.url, w.hops, stored.validators(),
+	asked := t.cfg.Now()
+	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.url, w.hops, stored.validators(),
 		io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
 	if err != nil {
 		return err
@@ -269,13 +269,18 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 
 // reserve admits bytes before they come.
 func (src *source) reserve(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
-	s := src.t.s
+	cfg := src.t.cfg
 	return func(n int64) (err error) {
+		total := n
 		if src.grant == nil {
-			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return s.memory.Budgets.Sources.Acquire(ctx, n) })
-			return s.bodyTooLarge(err, n)
+			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return cfg.Bytes.Acquire(ctx, n) })
+		} else {
+			err, total = src.grant.Grow(n), src.grant.Bytes()+n
 		}
-		return s.bodyTooLarge(src.grant.Grow(n), src.grant.Bytes()+n)
+		if errors.Is(err, budget.ErrTooLarge) {
+			return cfg.TooLarge(total)
+		}
+		return err
 	}
 }
 
@@ -354,5 +359,5 @@ func (src *source) lost() {
 	src.t.mu.Lock()
 	src.forget()
 	src.t.mu.Unlock()
-	src.t.store.Drop(diskstore.NameOf(src.id))
+	src.t.cfg.Disk.Drop(diskstore.NameOf(src.id))
 }

@@ -101,17 +101,17 @@ func decodeSourceMeta(b []byte, id, log string) (m sourceMeta, ok bool) {
 
 // stored looks a source up on disk.
 func (t *sources) stored(ctx context.Context, id string) *storedSource {
-	if t.store == nil {
+	if t.cfg.Disk == nil {
 		return nil
 	}
-	r, ok := t.store.Get(ctx, diskstore.NameOf(id))
+	r, ok := t.cfg.Disk.Get(ctx, diskstore.NameOf(id))
 	if !ok {
 		return nil
 	}
-	m, ok := decodeSourceMeta(r.Header(), id, t.clock.ID())
+	m, ok := decodeSourceMeta(r.Header(), id, t.cfg.Clock.ID())
 	if !ok {
 		r.Close()
-		t.store.Drop(diskstore.NameOf(id))
+		t.cfg.Disk.Drop(diskstore.NameOf(id))
 		return nil
 	}
 	return &storedSource{m, r}
@@ -120,7 +120,7 @@ func (t *sources) stored(ctx context.Context, id string) *storedSource {
 // header is what the record of a source says of it.
 func (src *source) header() ([]byte, error) {
 	meta := src.meta
-	meta.Log = src.t.clock.ID()
+	meta.Log = src.t.cfg.Clock.ID()
 	return json.Marshal(meta)
 }
 
@@ -128,10 +128,10 @@ func (src *source) header() ([]byte, error) {
 func (t *sources) renew(src *source) {
 	h, err := src.header()
 	if err == nil && !src.meta.NoStore {
-		err = t.store.SetHeader(diskstore.NameOf(src.id), src.record, h)
+		err = t.cfg.Disk.SetHeader(diskstore.NameOf(src.id), src.record, h)
 	}
 	if err != nil || src.meta.NoStore {
-		t.store.Drop(diskstore.NameOf(src.id))
+		t.cfg.Disk.Drop(diskstore.NameOf(src.id))
 	}
 }
 
@@ -139,19 +139,19 @@ func (t *sources) renew(src *source) {
 // local one is there anyhow.
 func (src *source) keep() {
 	t := src.t
-	if t.store == nil || strings.HasPrefix(src.meta.Identity, "local:") {
+	if t.cfg.Disk == nil || strings.HasPrefix(src.meta.Identity, "local:") {
 		return
 	}
 	name := diskstore.NameOf(src.id)
 	if src.meta.NoStore {
-		t.store.Drop(name) // what is there may not be kept any more
+		t.cfg.Disk.Drop(name) // what is there may not be kept any more
 		return
 	}
 	select {
 	case t.writing <- struct{}{}:
 		defer func() { <-t.writing }()
 	default:
-		t.store.Drop(name) // it is older than this one
+		t.cfg.Disk.Drop(name) // it is older than this one
 		return
 	}
 	h, err := src.header()
@@ -159,5 +159,5 @@ func (src *source) keep() {
 		return
 	}
 	// What goes wrong the store counts and tells.
-	_ = t.store.Put(name, h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
+	_ = t.cfg.Disk.Put(name, h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
 }

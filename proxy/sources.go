@@ -20,10 +20,8 @@ import (
 // sources has each source once for all who want it at the same moment, and
 // keeps on disk what may be kept, so that ten sizes of a picture fetch it once.
 type sources struct {
-	s *Server
-	// store is nil where nothing is kept.
-	store *diskstore.Store
-	clock *purge.Clock
+	cfg   sourceConfig
+	turns *turns
 	// known is what is remembered of sources that cannot be had, or not shared.
 	known *lru.Cache[[sha256.Size]byte, knownSource]
 	// writing has room for those whose bytes are being written to the store.
@@ -50,6 +48,28 @@ type SourceStats struct {
 	FetchedBytes uint64
 }
 
+// sourceConfig is what sources need of others.
+type sourceConfig struct {
+	Origin *origin.Fetcher
+	// Disk keeps the bytes of sources; nil for keeping none.
+	Disk  *diskstore.Store
+	Clock *purge.Clock
+	// Fetches admits fetches by number, Bytes the bytes of sources in memory.
+	Fetches, Bytes *budget.Budget
+	// TTL says for how long sources are fresh.
+	TTL TTL
+	// Timeout is the longest that a source may take to come.
+	Timeout time.Duration
+	// QueueWait is the longest that one fetch waits for budgets.
+	QueueWait time.Duration
+	// NegativeTTL is for how long an error is remembered, 0 for not at all.
+	// transient says that it tells of the origin, and not of the source.
+	NegativeTTL func(error) (ttl time.Duration, transient bool)
+	// TooLarge is the error for a source of so many bytes, which never fits.
+	TooLarge func(bytes int64) error
+	Now      func() time.Time
+}
+
 // maxKnown bounds known, at some 400 bytes each, however long their URLs are.
 const maxKnown = 4096
 
@@ -70,9 +90,9 @@ type knownSource struct {
 // that the next time, too, may not be.
 const exclusiveFor = 30 * time.Second
 
-func newSources(s *Server, store *diskstore.Store, clock *purge.Clock) (*sources, error) {
+func newSources(cfg sourceConfig) (*sources, error) {
 	known, err := lru.New[[sha256.Size]byte, knownSource](maxKnown)
-	t := &sources{s: s, store: store, clock: clock, known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}
+	t := &sources{cfg: cfg, turns: newTurns(cfg.Fetches), known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t, err
 }
@@ -183,12 +203,12 @@ func (t *sources) recall(id string, w wanted) knownSource {
 // remembered is recall that counts nothing.
 func (t *sources) remembered(id string, w wanted) knownSource {
 	k, ok := t.known.Get(sha256.Sum256([]byte(id)))
-	if !ok || !t.s.now().Before(k.until) {
+	if !ok || !t.cfg.Now().Before(k.until) {
 		return knownSource{}
 	}
-	last := t.clock.Applied()
+	last := t.cfg.Clock.Applied()
 	if k.passing {
-		hard, soft := t.clock.Last(purge.Scope{Source: w.identity, Hosts: cache.Hosts(w.identity)})
+		hard, soft := t.cfg.Clock.Last(purge.Scope{Source: w.identity, Hosts: cache.Hosts(w.identity)})
 		last = max(hard, soft, w.hard, w.soft)
 	}
 	if k.seq < last {
@@ -208,7 +228,7 @@ func (k knownSource) failure() error {
 // remember notes how the getting of a source ended.
 func (t *sources) remember(src *source) {
 	id := sha256.Sum256([]byte(src.id))
-	k := knownSource{until: t.s.now(), seq: src.seq, err: src.err, info: src.info}
+	k := knownSource{until: t.cfg.Now(), seq: src.seq, err: src.err, info: src.info}
 	if isOwn(src.err) {
 		id = sha256.Sum256([]byte(src.wanted.url))
 	}
@@ -219,11 +239,11 @@ func (t *sources) remember(src *source) {
 		t.known.Remove(id)
 		return
 	default:
-		lasts := classify(src.err).lasts
-		if lasts == 0 {
+		ttl, transient := t.cfg.NegativeTTL(src.err)
+		if ttl == 0 {
 			return
 		}
-		k.until, k.passing = k.until.Add(lasts), lasts <= passing
+		k.until, k.passing = k.until.Add(ttl), transient
 	}
 	t.known.Add(id, k)
 }
@@ -260,8 +280,8 @@ func (t *sources) close(ctx context.Context) error {
 		err = fmt.Errorf("%d source images are still being fetched or written to disk", t.getting)
 		t.mu.Unlock()
 	}
-	if t.store != nil {
-		t.store.Close()
+	if t.cfg.Disk != nil {
+		t.cfg.Disk.Close()
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func (r *rig) silentHost(n int) (ask func()) {
 
 // queuedForTurns is how many fetches have a turn or wait for one.
 func (r *rig) queuedForTurns() (n int) {
-	t := r.server.turns
+	t := r.server.sources.turns
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, h := range t.hosts {
