@@ -14,6 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -62,15 +63,15 @@ func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
 	}))
 	defer slow.Close()
 	var wg sync.WaitGroup
-	for i := range 2 * perHost {
+	for i := range 2 * sources.FetchesPerHost {
 		path := fmt.Sprintf("/cb:%d/plain/%s/a.png", i, slow.URL)
 		wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
 	}
-	r.until("the slow host has all its turns", func() bool { return r.server.memory.Budgets.Fetches.Stats().InUse == perHost })
+	r.until("the slow host has all its turns", func() bool { return r.server.memory.Budgets.Fetches.Stats().InUse == sources.FetchesPerHost })
 	if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
-	if n := r.server.memory.Budgets.Fetches.Stats().InUse; n != perHost {
+	if n := r.server.memory.Budgets.Fetches.Stats().InUse; n != sources.FetchesPerHost {
 		t.Errorf("%d fetches from one host", n)
 	}
 	close(release)

@@ -14,6 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
@@ -34,7 +35,7 @@ func timed(t testing.TB, w *watch, pixels int, lower ...cache.Tier) func(*Config
 		c.Cache.Close()
 		c.Origin.Close()
 		c.Now = w.now
-		c.TTL = TTL{Default: time.Hour, Max: 24 * time.Hour, StaleWhile: time.Hour, StaleError: 24 * time.Hour}
+		c.TTL = sources.TTL{Default: time.Hour, Max: 24 * time.Hour, StaleWhile: time.Hour, StaleError: 24 * time.Hour}
 		var err error
 		if c.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
@@ -77,9 +78,7 @@ func onDisk(t testing.TB, w *watch, dir, state string) func(*Config) {
 func (r *rig) quiet() {
 	r.t.Helper()
 	r.until("all is quiet", func() bool {
-		r.server.sources.mu.Lock()
-		defer r.server.sources.mu.Unlock()
-		return r.cfg.Cache.Stats().Flights == 0 && len(r.server.sources.open) == 0
+		return r.cfg.Cache.Stats().Flights == 0 && r.server.sources.Stats().Open == 0
 	})
 }
 
@@ -159,7 +158,7 @@ func TestAHundredSizesAtOnceFetchTheirSourceOnce(t *testing.T) {
 		})
 	}
 	<-started
-	r.until("all are in", func() bool { return r.server.sources.statsNow().Shared == 99 })
+	r.until("all are in", func() bool { return r.server.sources.Stats().Shared == 99 })
 	close(release)
 	wg.Wait()
 	r.wantAsked("in the end", 1, 100)
@@ -250,7 +249,7 @@ func TestWhatMayNotBeKeptIsNotShared(t *testing.T) {
 		})
 	}
 	<-started
-	r.until("all are in", func() bool { return r.cfg.Cache.Stats().Collapsed == 8 && r.server.sources.statsNow().Shared == 1 })
+	r.until("all are in", func() bool { return r.cfg.Cache.Stats().Collapsed == 8 && r.server.sources.Stats().Shared == 1 })
 	close(release)
 	wg.Wait()
 	r.wantAsked("each for itself", 10, 10)
@@ -282,17 +281,4 @@ func TestParametersThatMakeNoOtherSource(t *testing.T) {
 	if want := "v=1&X-Amz-Signature=a&expires=5 v=2&X-Amz-Signature=a"; strings.Join(asked, " ") != want {
 		t.Errorf("the origin was asked for %q", asked)
 	}
-}
-
-// What is read from a record is what was written there, or nothing.
-func FuzzSourceMeta(f *testing.F) {
-	good := `{"id":"k","identity":"k","version":"v","confirmed":"2026-01-01T00:00:00Z","spread":0.95,"seq":1,"log":"l"}`
-	f.Add([]byte(good))
-	f.Add([]byte(`{"id":"k","log":"l","version":"v","spread":2}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, ok := decodeSourceMeta(b, "k", "l")
-		if ok && (m.ID != "k" || m.Log != "l" || m.due(TTL{Max: time.Hour}).After(m.expires(TTL{Max: time.Hour}))) {
-			t.Errorf("%s: %+v", b, m)
-		}
-	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 )
 
 // someOptions are options with arguments that are near to each other, and near to
@@ -48,7 +49,7 @@ func TestDistinctRequestsHaveDistinctKeys(t *testing.T) {
 	s := newRig(t, func(c *Config) { c.Watermark = &Watermark{Version: "v"} }).server
 	random := rand.New(rand.NewPCG(1, 2))
 	requests := map[cache.Key]signedurl.Request{}
-	ids := map[string]wanted{}
+	ids := map[string]sources.Request{}
 	judge := func(req signedurl.Request) {
 		t.Helper()
 		a := s.identify(req)
@@ -59,11 +60,11 @@ func TestDistinctRequestsHaveDistinctKeys(t *testing.T) {
 			t.Fatalf("one key, %q, for\n%+v\n%+v", a.key, before, same)
 		}
 		requests[a.key] = same
-		w := wanted{url: req.Source, identity: a.identity, buster: req.CacheBuster}
-		if before, ok := ids[w.id()]; ok && (before.identity != w.identity || before.buster != w.buster) {
-			t.Fatalf("one id, %q, for %+v and %+v", w.id(), before, w)
+		w := sources.Request{URL: req.Source, Identity: a.identity, CacheBuster: req.CacheBuster}
+		if before, ok := ids[w.ID()]; ok && (before.Identity != w.Identity || before.CacheBuster != w.CacheBuster) {
+			t.Fatalf("one id, %q, for %+v and %+v", w.ID(), before, w)
 		}
-		ids[w.id()] = w
+		ids[w.ID()] = w
 	}
 	for _, source := range someSources {
 		for _, option := range append(someOptions, "w:0") {
@@ -91,8 +92,8 @@ func TestDistinctRequestsHaveDistinctKeys(t *testing.T) {
 		}
 		judge(req)
 	}
-	if sources := len(ids); sources < 100 {
-		t.Errorf("only %d sources", sources)
+	if n := len(ids); n < 100 {
+		t.Errorf("only %d sources", n)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -101,7 +102,7 @@ var internal = failure{nil, http.StatusInternalServerError, "internal", "Interna
 // Class is what an error means to the cache of the pictures that it is told
 // instead of: cache.Config.Classify.
 func Class(err error) cache.Class {
-	if isOwn(err) {
+	if sources.IsURLScoped(err) {
 		return cache.Class{Stale: true, Own: true}
 	}
 	f := classify(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry
 	s.memory.NoteActivity()
 	f := &fill{s: s, wait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, asked: a}
 	e, err := f.try(ctx, old)
-	if errors.Is(err, errLost) {
+	if errors.Is(err, sources.ErrLost) {
 		e, err = f.try(ctx, old) // from the origin, now
 	}
 	return e, err
@@ -34,30 +35,30 @@ func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry
 // try is a fill with the source that there is now.
 func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
 	s := f.s
-	src, err := s.sources.take(ctx, f.wait, s.wanted(f.asked))
+	src, err := s.sources.Acquire(ctx, f.sourceRequest())
 	if err != nil {
 		return nil, f.overLimit(err)
 	}
-	defer src.leave()
+	defer src.Release()
 	f.src = src
-	if old != nil && old.Version == src.meta.Version && old.Pixels == transform.PixelVersion {
+	if old != nil && old.Version == src.Meta().Version && old.Pixels == transform.PixelVersion {
 		e := old.Renew()
 		f.date(e)
 		return e, nil
 	}
-	info, err := src.load(ctx, f.wait)
+	info, err := src.Load(ctx, f.wait)
 	if err == nil {
 		err = s.limits(f.req).CheckSource(info)
 	}
 	if err != nil {
-		if errors.Is(err, errLost) {
-			src.lost()
+		if errors.Is(err, sources.ErrLost) {
+			src.Lost()
 		}
 		return nil, f.overLimit(err)
 	}
 	// A source that comes without a length is reserved in whole steps, so that
 	// only now it is known.
-	if most := f.req.Limits.SourceBytes; most > 0 && src.meta.Size > most {
+	if most := f.req.Limits.SourceBytes; most > 0 && src.Meta().Size > most {
 		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows", origin.ErrTooLarge, most)
 	}
 	if f.req.Meta != "" {
@@ -72,7 +73,7 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	if err != nil {
 		return nil, err
 	}
-	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.meta.Size,
+	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.Meta().Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
 	e := f.entry(picture.Body, picture.Format.MIME())
 	s.memory.Responses.AddFilled(e, f.result)
@@ -82,19 +83,23 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 // overLimit is the error of a picture, which for one that is both cut and over
 // a limit is the limit: that will not change by sending the rest.
 func (f *fill) overLimit(err error) error {
-	var bad *badPicture
+	var bad *sources.ImageError
 	if errors.As(err, &bad) && errors.Is(err, transform.ErrTruncated) {
-		if over := f.s.limits(f.req).CheckSource(bad.info); over != nil {
+		if over := f.s.limits(f.req).CheckSource(bad.Info); over != nil {
 			return over
 		}
 	}
 	return err
 }
 
-// wanted is the source of a request, as good as the purges of its result want.
-func (s *Server) wanted(a asked) wanted {
-	w := wanted{url: a.req.Source, identity: a.identity, buster: a.req.CacheBuster, own: a.own, hops: a.hops}
-	w.hard, w.soft = s.cfg.Clock.Last(a.scope())
+// sourceRequest is the source that the fill wants, as good as the purges of its
+// result want.
+func (f *fill) sourceRequest() sources.Request {
+	w := sources.Request{
+		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster, HasIgnoredParams: f.own, Hops: f.hops,
+		Queue: f.wait,
+	}
+	w.MinFetched, w.MinValidated = f.s.cfg.Clock.Last(f.scope())
 	return w
 }
 
@@ -105,8 +110,8 @@ func (s *Server) bodyTooLarge(n int64) error {
 }
 
 // newSourceStore makes the store of sources.
-func (s *Server) newSourceStore() (*sources, error) {
-	return newSources(sourceConfig{
+func (s *Server) newSourceStore() (*sources.Store, error) {
+	return sources.New(sources.Config{
 		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
 		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources, TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout,
 		QueueWait:   s.cfg.QueueWait,
@@ -118,7 +123,7 @@ func (s *Server) newSourceStore() (*sources, error) {
 func (f *fill) blamed(work func() error) error {
 	start := time.Now()
 	err := work()
-	f.s.poison.blame(f.asked, f.src.meta.Seq, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
+	f.s.poison.blame(f.asked, f.src.Meta().Seq, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
 	return err
 }
 
@@ -130,7 +135,7 @@ func (f *fill) entry(content []byte, contentType string) *cache.Entry {
 		ContentType: contentType,
 		ETag:        cache.ETag(content),
 		Source:      f.identity,
-		Version:     f.src.meta.Version,
+		Version:     f.src.Meta().Version,
 		Pixels:      transform.PixelVersion,
 	}
 	f.date(e)
@@ -140,11 +145,11 @@ func (f *fill) entry(content []byte, contentType string) *cache.Entry {
 // date says of an entry what follows from when its source was last known to be
 // right.
 func (f *fill) date(e *cache.Entry) {
-	m, t, req := f.src.meta, f.s.cfg.TTL, f.req
+	m, t, req := f.src.Meta(), f.s.cfg.TTL, f.req
 	e.LastModified, e.NoStore, e.Seq = m.LastModified, m.NoStore, m.Seq
-	e.Tags = append(m.tags(), req.TagList()...)
-	e.Expires, e.Refresh, e.Immutable = m.expires(t), m.due(t), false
-	e.StaleWhile, e.StaleError = t.windows(m.Freshness)
+	e.Tags = append(m.TagList(), req.TagList()...)
+	e.Expires, e.Refresh, e.Immutable = m.Expires(t), m.RefreshAt(t), false
+	e.StaleWhile, e.StaleError = t.StaleWindows(m.Freshness)
 	e.Keep = t.StaleError
 	now := f.s.now()
 	e.Stored = now
@@ -155,6 +160,10 @@ func (f *fill) date(e *cache.Entry) {
 		e.Expires, e.Refresh, e.Immutable = now.Add(immutableTTL), time.Time{}, true
 	}
 }
+
+// immutableTTL is how long an answer holds whose URL names its version: a
+// year, the most that caches are asked to believe (RFC 8246 §2).
+const immutableTTL = 365 * 24 * time.Hour
 
 // mebibytes rounds up, for people.
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

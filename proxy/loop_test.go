@@ -154,7 +154,7 @@ func TestALoopIsOfTheRequestThatStartedTheFill(t *testing.T) {
 			<-started
 			go ask(b.path(others))
 			b.until("it has joined", func() bool {
-				return b.cfg.Cache.Stats().Collapsed+b.server.sources.statsNow().Shared == 1
+				return b.cfg.Cache.Stats().Collapsed+b.server.sources.Stats().Shared == 1
 			})
 			close(release)
 			got := map[int]int{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/memfile"
@@ -58,7 +59,7 @@ type fill struct {
 	s      *Server
 	wait   *budget.QueueWait
 	commit func() error
-	src    *source
+	src    *sources.Source
 	// need is what the transform was admitted with, in bytes.
 	need int64
 	// result counts the bytes that were made; nil where none were.
@@ -69,10 +70,10 @@ type fill struct {
 func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
 	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
 	g, err := f.wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
-		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.meta.Size)
+		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.Meta().Size)
 	})
 	if errors.Is(err, budget.ErrTooLarge) {
-		return pic, f.s.bodyTooLarge(f.src.meta.Size)
+		return pic, f.s.bodyTooLarge(f.src.Meta().Size)
 	}
 	if err != nil {
 		return pic, err
@@ -95,11 +96,11 @@ func (f *fill) original(ctx context.Context, info transform.Info) (transform.Pic
 // bytes gives what of makes of the source's bytes, which are mapped only
 // meanwhile; nil where it makes nothing.
 func (f *fill) bytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
-	b, err := f.src.data.Bytes()
+	b, err := f.src.Data().Bytes()
 	if err != nil {
 		return nil, err
 	}
-	defer f.src.data.Release()
+	defer f.src.Data().Release()
 	if out, ok := of(b); ok {
 		return out, nil
 	}
@@ -122,7 +123,7 @@ func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.
 	if err := f.s.cfg.Limits.CheckResult(plan, out.Format); err != nil {
 		return pic, err
 	}
-	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
+	job := transform.Job{Source: f.src.Data(), Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
 	if mark := f.s.cfg.Watermark; out.Watermark.On() {
 		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
 		job.Memory += transform.WatermarkWorkingSet(mark.Info, plan, out)
@@ -158,7 +159,7 @@ func (f *fill) look(ctx context.Context, info transform.Info, out transform.Para
 		return content, err
 	}
 	defer done()
-	job := transform.Job{Source: f.src.data, Info: info, Outputs: []transform.Params{out}, Memory: need}
+	job := transform.Job{Source: f.src.Data(), Info: info, Outputs: []transform.Params{out}, Memory: need}
 	job.CPU = transform.CPUTime(job)
 	err = f.blamed(func() error {
 		content, err = f.s.cfg.Transformer.FindTrim(ctx, job)
@@ -170,7 +171,7 @@ func (f *fill) look(ctx context.Context, info transform.Info, out transform.Para
 // smaller is pic, or the source's own bytes where they are the same picture
 // and fewer.
 func (f *fill) smaller(pic transform.Picture, info transform.Info, out transform.Params) (transform.Picture, error) {
-	if int64(len(pic.Body)) <= f.src.meta.Size-info.AncillaryBytes {
+	if int64(len(pic.Body)) <= f.src.Meta().Size-info.AncillaryBytes {
 		return pic, nil // it cannot become smaller than that
 	}
 	b, err := f.bytes(func(b []byte) ([]byte, bool) { return container.Strip(b, info, out) })

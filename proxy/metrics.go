@@ -6,6 +6,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -163,7 +164,7 @@ func (e emitter) cache(s *Server) {
 	}
 	e.store("results", s.cfg.Disk)
 	e.store("sources", s.cfg.Sources)
-	e.sources(s.sources.statsNow())
+	e.sources(s.sources.Stats())
 	e.origins(s.cfg.Origin.BreakerStats())
 	p := s.cfg.Clock.Stats()
 	e.gauge("purge_sequence", "Sequence number of the last purge in force.", int64(p.Sequence))
@@ -195,7 +196,7 @@ func (e emitter) store(name string, store *diskstore.Store) {
 	}
 }
 
-func (e emitter) sources(st SourceStats) {
+func (e emitter) sources(st sources.Stats) {
 	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored, "revalidated": st.Revalidated, "fetched": st.Fetched,
 		"failed": st.Failed, "remembered-error": st.Remembered} {
 		e.counter("sources_total", "Source images that cache fills asked for, by how each was obtained.", n, "how", how)

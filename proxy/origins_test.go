@@ -92,7 +92,7 @@ func TestSizesAtOnceOfWhatIsNeverFresh(t *testing.T) {
 				})
 			}
 			<-started
-			r.until("all are in", func() bool { return r.server.sources.statsNow().Shared == sizes-1 })
+			r.until("all are in", func() bool { return r.server.sources.Stats().Shared == sizes-1 })
 			close(release)
 			wg.Wait()
 			r.wantAsked("by all of them", 1, sizes)
@@ -245,7 +245,7 @@ func TestAnExpiredSignatureIsNobodyElses(t *testing.T) {
 	go ask(p("w:10", "good"))
 	go ask(p("w:20", "good"))
 	r.until("all are in", func() bool {
-		return r.cfg.Cache.Stats().Collapsed == 1 && r.server.sources.statsNow().Shared == 1
+		return r.cfg.Cache.Stats().Collapsed == 1 && r.server.sources.Stats().Shared == 1
 	})
 	close(release)
 	got := map[string]int{}

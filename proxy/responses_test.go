@@ -15,6 +15,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -231,7 +232,7 @@ func TestAWaitingJobCutsTheSlowest(t *testing.T) {
 	r := newSlowRig(t, 0, func(c *Config) { c.Shares.Transforms = 48 << 20 })
 	c := r.client(r.of(40 << 10))
 	r.counted(0, 6<<10, 34<<10)
-	release, err := r.server.memory.Admit(t.Context(), budget.NewQueueWait(slow), &source{}, 40<<20)
+	release, err := r.server.memory.Admit(t.Context(), budget.NewQueueWait(slow), &sources.Source{}, 40<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
@@ -172,7 +173,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		}
 	}
 	var err error
-	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}}
+	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: sources.TTL{Default: time.Hour, Max: 24 * time.Hour}}
 	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow})
 	must(err)
 	cfg.Clock, err = purge.Open(purge.Config{})
@@ -197,7 +198,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		r.Server.Close()
 		cfg.Cache.Close()
 		r.server.Close()
-		if n := len(r.server.sources.open); n != 0 {
+		if n := r.server.sources.Stats().Open; n != 0 {
 			t.Errorf("%d sources are left over", n)
 		}
 		cfg.Origin.Close()
@@ -220,7 +221,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 				return err == nil && f.Count == 0
 			})
 		}
-		if n := len(r.server.sources.turns.hosts); n != 0 {
+		if n := r.server.sources.FetchStats().Hosts; n != 0 {
 			t.Errorf("%d hosts are left over", n)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -66,7 +67,7 @@ type Config struct {
 	AllowSecurityOptions bool
 	// Watermark is what URLs may have laid over their pictures; nil for none.
 	Watermark *Watermark
-	TTL       TTL
+	TTL       sources.TTL
 	// CDN is what stands before the server; zero for nothing that is known.
 	CDN CDN
 	// BrowserTTL is how long browsers may keep what a CDN can be purged of; 0
@@ -105,7 +106,7 @@ type Server struct {
 	sent       *prometheus.CounterVec
 	poison     *poison
 	attempts   *attempts
-	sources    *sources
+	sources    *sources.Store
 	draining   atomic.Bool
 }
 
@@ -173,7 +174,7 @@ func (s *Server) Resize(sh memory.Shares) error {
 	if err := s.memory.Resize(sh); err != nil {
 		return err
 	}
-	s.sources.turns.serve()
+	s.sources.FetchesResized()
 	return nil
 }
 
@@ -183,7 +184,7 @@ func (s *Server) Watch(ctx context.Context) { s.memory.Watch(ctx) }
 
 // Memory looks where the memory is. It costs the kernel a walk over all pages
 // of all processes, some milliseconds.
-func (s *Server) Memory() memory.Report { return s.memory.Report(s.sources.turns.waiting()) }
+func (s *Server) Memory() memory.Report { return s.memory.Report(s.sources.FetchStats().Waiting) }
 
 // LimitListener makes an http.Server admit no more clients than the shares allow.
 func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
@@ -231,7 +232,7 @@ func (s *Server) Close() {
 
 // Shutdown waits for what is still done about sources, until ctx ends. It comes
 // after the Cache's, whose fills want them. The error says what is left.
-func (s *Server) Shutdown(ctx context.Context) error { return s.sources.close(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error { return s.sources.Close(ctx) }
 
 // Drain makes the server say on connections that are still open that it is
 // not ready any more.

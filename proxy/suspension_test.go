@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -77,7 +78,7 @@ func TestASuspendedHost(t *testing.T) {
 // themselves.
 func TestThoseThatWaitForASilentHostAreToldAtOnce(t *testing.T) {
 	r := newRig(t, fetching(t, origin.Config{Timeout: slow, FirstByte: 300 * time.Millisecond}))
-	const fetches = 3 * perHost
+	const fetches = 3 * sources.FetchesPerHost
 	var asked, late atomic.Int64
 	release := make(chan struct{})
 	host := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -101,7 +102,7 @@ func TestThoseThatWaitForASilentHostAreToldAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	// Four failures free four turns before the fifth one suspends the host.
-	if n := asked.Load(); n > perHost+4 || late.Load() != fetches-n {
+	if n := asked.Load(); n > sources.FetchesPerHost+4 || late.Load() != fetches-n {
 		t.Errorf("asked %d times, %d were told when to come back", n, late.Load())
 	}
 }

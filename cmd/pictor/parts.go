@@ -15,6 +15,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
+	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -86,7 +87,7 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 		Watermark:            in.watermark,
 		CDN:                  in.cdn,
 
-		TTL:            proxy.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax, StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
+		TTL:            sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax, StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
 		BrowserTTL:     cfg.BrowserTTL,
 		RequestTimeout: cfg.RequestTimeout,
 		Ready:          p.ready,

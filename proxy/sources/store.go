@@ -1,4 +1,4 @@
-package proxy
+package sources
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// sources has each source once for all who want it at the same moment, and
+// Store has each source once for all who want it at the same moment, and
 // keeps on disk what may be kept, so that ten sizes of a picture fetch it once.
-type sources struct {
-	cfg   sourceConfig
+type Store struct {
+	cfg   Config
 	turns *turns
 	// known is what is remembered of sources that cannot be had, or not shared.
 	known *lru.Cache[[sha256.Size]byte, knownSource]
@@ -32,24 +32,26 @@ type sources struct {
 	cancel context.CancelFunc
 
 	mu    sync.Mutex
-	open  map[string]*source
-	stats SourceStats
+	open  map[string]*Source
+	stats Stats
 	// getting is how many are got or written.
 	getting int
 }
 
-// SourceStats count how sources were had.
-type SourceStats struct {
+// Stats count how sources were had.
+type Stats struct {
 	// Shared were in use already, Stored on disk and fresh, Revalidated on disk
 	// and found to be the same by their origin, Fetched sent by it. Failed are
 	// those that could not be had, Remembered those not asked for because of it.
 	Shared, Stored, Revalidated, Fetched, Failed, Remembered uint64
 	// FetchedBytes are those of Fetched.
 	FetchedBytes uint64
+	// Open is how many are in use now, and may be shared.
+	Open int
 }
 
-// sourceConfig is what sources need of others.
-type sourceConfig struct {
+// Config is what a Store needs of others.
+type Config struct {
 	Origin *origin.Fetcher
 	// Disk keeps the bytes of sources; nil for keeping none.
 	Disk  *diskstore.Store
@@ -90,48 +92,51 @@ type knownSource struct {
 // that the next time, too, may not be.
 const exclusiveFor = 30 * time.Second
 
-func newSources(cfg sourceConfig) (*sources, error) {
+func New(cfg Config) (*Store, error) {
 	known, err := lru.New[[sha256.Size]byte, knownSource](maxKnown)
-	t := &sources{cfg: cfg, turns: newTurns(cfg.Fetches), known: known, writing: make(chan struct{}, 2), open: map[string]*source{}}
+	t := &Store{cfg: cfg, turns: newTurns(cfg.Fetches), known: known, writing: make(chan struct{}, 2), open: map[string]*Source{}}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t, err
 }
 
-// wanted is a source that a fill wants.
-type wanted struct {
-	// url is what is fetched, and identity what it is known by to the caches and
-	// to purges. buster is another source for each value, at the same URL.
-	url, identity, buster string
-	// own says that the URL has parameters that its identity has not: what the
-	// origin holds against them it does not hold against the source.
-	own bool
-	// hops is the way of the request that the source is for. Of those that share a
+// Request is a source that a fill wants.
+type Request struct {
+	// URL is what is fetched, and Identity what it is known by to the caches and
+	// to purges. CacheBuster is another source for each value, at the same URL.
+	URL, Identity, CacheBuster string
+	// HasIgnoredParams says that the URL has parameters that its identity has
+	// not: an error that an origin gives for them is not one of the source.
+	HasIgnoredParams bool
+	// Hops is the way of the request that the source is for. Of those that share a
 	// source it is the first one's.
-	hops origin.Hops
-	// hard and soft are the newest purges that name the result: the source must
-	// have been fetched after hard, and be known to be right after soft.
-	hard, soft uint64
+	Hops origin.Hops
+	// MinFetched and MinValidated are the newest purges that name the result: the
+	// source must have been fetched after the first, and be validated after the
+	// second.
+	MinFetched, MinValidated uint64
+	// Queue is the queue wait that the caller has left.
+	Queue *budget.QueueWait
 }
 
-// id is what a source is kept under. A new cachebuster means that there are new
+// ID is what a source is kept under. A new cachebuster means that there are new
 // bytes at the same URL.
-func (w wanted) id() string {
-	if w.buster == "" {
-		return w.identity
+func (w Request) ID() string {
+	if w.CacheBuster == "" {
+		return w.Identity
 	}
-	return w.identity + "\n" + w.buster
+	return w.Identity + "\n" + w.CacheBuster
 }
 
-// take gives the source, known to be right by the rules of HTTP and of purging.
-// The caller leaves it.
-func (t *sources) take(ctx context.Context, wait *budget.QueueWait, w wanted) (*source, error) {
+// Acquire gives the source, known to be right by the rules of HTTP and of purging.
+// The caller releases it.
+func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
 	for {
 		if t.ctx.Err() != nil {
 			return nil, context.Cause(t.ctx)
 		}
-		known := t.recall(w.id(), w)
-		if known.err == nil && w.own {
-			known.err = t.recall(w.url, w).err
+		known := t.recall(w.ID(), w)
+		if known.err == nil && w.HasIgnoredParams {
+			known.err = t.recall(w.URL, w).err
 		}
 		if known.err != nil {
 			return nil, known.failure()
@@ -144,19 +149,19 @@ func (t *sources) take(ctx context.Context, wait *budget.QueueWait, w wanted) (*
 		select {
 		case <-src.ready:
 		case <-ctx.Done():
-			src.leave()
+			src.Release()
 			return nil, context.Cause(ctx)
 		}
-		wait.Spend(min(src.waited, time.Since(start)))
+		w.Queue.Spend(min(src.waited, time.Since(start)))
 		switch {
-		case !first && (src.failedAlone() || w.hops.Elsewhere(src.err)):
+		case !first && (src.failedAlone() || w.Hops.Elsewhere(src.err)):
 		case src.err != nil:
-			src.leave()
+			src.Release()
 			return nil, src.err
 		case first, early && src.right(w), src.serves(w):
 			return src, nil
 		}
-		src.leave() // and get another one
+		src.Release() // and get another one
 	}
 }
 
@@ -165,18 +170,18 @@ func (t *sources) take(ctx context.Context, wait *budget.QueueWait, w wanted) (*
 // however short the time for which it is fresh. There is none where an error was
 // noted since the caller looked: a source is noted before it leaves the table, so
 // that a look with the lock held misses none.
-func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool) {
+func (t *Store) join(w Request, exclusive bool) (src *Source, first, early bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if src = t.open[w.id()]; src != nil && !exclusive {
+	if src = t.open[w.ID()]; src != nil && !exclusive {
 		early = src.getting()
-		if early && src.seq >= max(w.hard, w.soft) || !early && src.serves(w) {
+		if early && src.seq >= max(w.MinFetched, w.MinValidated) || !early && src.serves(w) {
 			src.users++
 			t.stats.Shared++
 			return src, false, early
 		}
 	}
-	if t.ctx.Err() != nil || t.remembered(w.id(), w).err != nil || w.own && t.remembered(w.url, w).err != nil {
+	if t.ctx.Err() != nil || t.remembered(w.ID(), w).err != nil || w.HasIgnoredParams && t.remembered(w.URL, w).err != nil {
 		return nil, false, false
 	}
 	src = newSource(t, w)
@@ -192,24 +197,24 @@ func (t *sources) join(w wanted, exclusive bool) (src *source, first, early bool
 // recall is what is remembered of a source, or of one of its URLs, and no purge
 // has ended. Any purge ends what is told of a source, which may have tags that
 // nobody knows; that an origin is not well only one that names it.
-func (t *sources) recall(id string, w wanted) knownSource {
+func (t *Store) recall(id string, w Request) knownSource {
 	k := t.remembered(id, w)
 	if k.err != nil {
-		t.count(func(s *SourceStats) { s.Remembered++ })
+		t.count(func(s *Stats) { s.Remembered++ })
 	}
 	return k
 }
 
 // remembered is recall that counts nothing.
-func (t *sources) remembered(id string, w wanted) knownSource {
+func (t *Store) remembered(id string, w Request) knownSource {
 	k, ok := t.known.Get(sha256.Sum256([]byte(id)))
 	if !ok || !t.cfg.Now().Before(k.until) {
 		return knownSource{}
 	}
 	last := t.cfg.Clock.Applied()
 	if k.passing {
-		hard, soft := t.cfg.Clock.Last(purge.Scope{Source: w.identity, Hosts: cache.Hosts(w.identity)})
-		last = max(hard, soft, w.hard, w.soft)
+		hard, soft := t.cfg.Clock.Last(purge.Scope{Source: w.Identity, Hosts: cache.Hosts(w.Identity)})
+		last = max(hard, soft, w.MinFetched, w.MinValidated)
 	}
 	if k.seq < last {
 		return knownSource{}
@@ -220,17 +225,17 @@ func (t *sources) remembered(id string, w wanted) knownSource {
 // failure is the error of a source that is not asked for again so soon.
 func (k knownSource) failure() error {
 	if k.info != (transform.Info{}) {
-		return &cache.Remembered{Err: &badPicture{k.info, k.err}}
+		return &cache.Remembered{Err: &ImageError{k.info, k.err}}
 	}
 	return &cache.Remembered{Err: k.err}
 }
 
 // remember notes how the getting of a source ended.
-func (t *sources) remember(src *source) {
+func (t *Store) remember(src *Source) {
 	id := sha256.Sum256([]byte(src.id))
 	k := knownSource{until: t.cfg.Now(), seq: src.seq, err: src.err, info: src.info}
-	if isOwn(src.err) {
-		id = sha256.Sum256([]byte(src.wanted.url))
+	if IsURLScoped(src.err) {
+		id = sha256.Sum256([]byte(src.request.URL))
 	}
 	switch {
 	case src.err == nil && src.meta.NoStore:
@@ -248,22 +253,24 @@ func (t *sources) remember(src *source) {
 	t.known.Add(id, k)
 }
 
-func (t *sources) count(change func(*SourceStats)) {
+func (t *Store) count(change func(*Stats)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	change(&t.stats)
 }
 
-func (t *sources) statsNow() SourceStats {
+func (t *Store) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.stats
+	st := t.stats
+	st.Open = len(t.open)
+	return st
 }
 
-// close ends what is still got, waits until ctx ends for what is written, and
+// Close ends what is still got, waits until ctx ends for what is written, and
 // closes the store. It comes after the last fill. The error says what is left to
 // itself.
-func (t *sources) close(ctx context.Context) error {
+func (t *Store) Close(ctx context.Context) error {
 	t.mu.Lock() // nothing is started from here on
 	t.cancel()
 	t.mu.Unlock()

@@ -1,4 +1,4 @@
-package proxy
+package sources
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// sourceMeta is what is known of a source: what its origin said, and when.
-type sourceMeta struct {
+// Meta is what is known of a source: what its origin said, and when.
+type Meta struct {
 	// ID is what it is kept under, Identity what purges call it.
 	ID       string `json:"id"`
 	Identity string `json:"identity"`
@@ -39,24 +39,24 @@ const spread = 0.1
 // spreadFrom is the lifetime from which on it is worth it.
 const spreadFrom = time.Minute
 
-func newSourceMeta(m origin.Meta, w wanted, seq uint64, now time.Time) sourceMeta {
-	return sourceMeta{ID: w.id(), Identity: w.identity, Meta: m, Confirmed: now, Spread: 1 - spread*rand.Float64(), Seq: seq}
+func newMeta(m origin.Meta, w Request, seq uint64, now time.Time) Meta {
+	return Meta{ID: w.ID(), Identity: w.Identity, Meta: m, Confirmed: now, Spread: 1 - spread*rand.Float64(), Seq: seq}
 }
 
 // renewed is what is known after the origin said that the source is still the
 // same.
-func (m sourceMeta) renewed(said origin.Meta, seq uint64, now time.Time) sourceMeta {
+func (m Meta) renewed(said origin.Meta, seq uint64, now time.Time) Meta {
 	m.Meta = m.Meta.Renewed(said)
 	m.Confirmed, m.Seq, m.Spread = now, seq, 1-spread*rand.Float64()
 	return m
 }
 
-// expires is until when the source is fresh.
-func (m sourceMeta) expires(t TTL) time.Time { return m.Confirmed.Add(t.of(m.Freshness)) }
+// Expires is until when the source is fresh.
+func (m Meta) Expires(t TTL) time.Time { return m.Confirmed.Add(t.Of(m.Freshness)) }
 
-// due is from when on its origin is asked again.
-func (m sourceMeta) due(t TTL) time.Time {
-	ttl := t.of(m.Freshness)
+// RefreshAt is from when on its origin is asked again.
+func (m Meta) RefreshAt(t TTL) time.Time {
+	ttl := t.Of(m.Freshness)
 	if ttl >= spreadFrom {
 		ttl = time.Duration(float64(ttl) * m.Spread)
 	}
@@ -65,20 +65,20 @@ func (m sourceMeta) due(t TTL) time.Time {
 
 // fresh says whether the origin need not be asked yet. A record from the future
 // was written while the clock was wrong, and nobody knows when it was.
-func (m sourceMeta) fresh(t TTL, now time.Time) bool {
-	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.due(t))
+func (m Meta) fresh(t TTL, now time.Time) bool {
+	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.RefreshAt(t))
 }
 
 // purges are the newest purges that name the source.
-func (m sourceMeta) purges(c *purge.Clock) (hard, soft uint64) {
-	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.tags()})
+func (m Meta) purges(c *purge.Clock) (hard, soft uint64) {
+	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.TagList()})
 }
 
-func (m sourceMeta) tags() []string { return strings.Fields(m.Tags) }
+func (m Meta) TagList() []string { return strings.Fields(m.Tags) }
 
 // storedSource is a source on disk.
 type storedSource struct {
-	meta   sourceMeta
+	meta   Meta
 	record *diskstore.Record
 }
 
@@ -90,9 +90,9 @@ func (st *storedSource) validators() origin.Validators {
 	return origin.Validators{ETag: st.meta.ETag, LastModified: st.meta.LastModified, URL: st.meta.URL}
 }
 
-// decodeSourceMeta reads the header of id's record. One of another purge log
+// decodeMeta reads the header of id's record. One of another purge log
 // has missed purges that nobody can name any more.
-func decodeSourceMeta(b []byte, id, log string) (m sourceMeta, ok bool) {
+func decodeMeta(b []byte, id, log string) (m Meta, ok bool) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, false
 	}
@@ -100,7 +100,7 @@ func decodeSourceMeta(b []byte, id, log string) (m sourceMeta, ok bool) {
 }
 
 // stored looks a source up on disk.
-func (t *sources) stored(ctx context.Context, id string) *storedSource {
+func (t *Store) stored(ctx context.Context, id string) *storedSource {
 	if t.cfg.Disk == nil {
 		return nil
 	}
@@ -108,7 +108,7 @@ func (t *sources) stored(ctx context.Context, id string) *storedSource {
 	if !ok {
 		return nil
 	}
-	m, ok := decodeSourceMeta(r.Header(), id, t.cfg.Clock.ID())
+	m, ok := decodeMeta(r.Header(), id, t.cfg.Clock.ID())
 	if !ok {
 		r.Close()
 		t.cfg.Disk.Drop(diskstore.NameOf(id))
@@ -118,14 +118,14 @@ func (t *sources) stored(ctx context.Context, id string) *storedSource {
 }
 
 // header is what the record of a source says of it.
-func (src *source) header() ([]byte, error) {
+func (src *Source) header() ([]byte, error) {
 	meta := src.meta
 	meta.Log = src.t.cfg.Clock.ID()
 	return json.Marshal(meta)
 }
 
 // renew writes down what is known of a source anew.
-func (t *sources) renew(src *source) {
+func (t *Store) renew(src *Source) {
 	h, err := src.header()
 	if err == nil && !src.meta.NoStore {
 		err = t.cfg.Disk.SetHeader(diskstore.NameOf(src.id), src.record, h)
@@ -137,7 +137,7 @@ func (t *sources) renew(src *source) {
 
 // keep writes a source to disk, unless there is too much to write already. A
 // local one is there anyhow.
-func (src *source) keep() {
+func (src *Source) keep() {
 	t := src.t
 	if t.cfg.Disk == nil || strings.HasPrefix(src.meta.Identity, "local:") {
 		return

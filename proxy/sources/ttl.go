@@ -1,4 +1,4 @@
-package proxy
+package sources
 
 import (
 	"time"
@@ -17,12 +17,8 @@ type TTL struct {
 	StaleWhile, StaleError time.Duration
 }
 
-// immutableTTL is how long an answer holds whose URL names its version: a
-// year, the most that caches are asked to believe (RFC 8246 §2).
-const immutableTTL = 365 * 24 * time.Hour
-
-// of is how long a result stays fresh, by what its origin said.
-func (t TTL) of(f origin.Freshness) time.Duration {
+// Of is how long a result stays fresh, by what its origin said.
+func (t TTL) Of(f origin.Freshness) time.Duration {
 	ttl := t.Default
 	if f.Explicit {
 		ttl = f.TTL
@@ -33,12 +29,12 @@ func (t TTL) of(f origin.Freshness) time.Duration {
 	return max(min(ttl, t.Max), t.Min, 0)
 }
 
-// windows are the times after that, by what the origin said. Where an answer is
+// StaleWindows are the times after that, by what the origin said. Where an answer is
 // not fresh for a moment the origin is asked each time: only where it fails is
 // something older served, unless it said more.
-func (t TTL) windows(f origin.Freshness) (while, onError time.Duration) {
+func (t TTL) StaleWindows(f origin.Freshness) (while, onError time.Duration) {
 	while, onError = t.StaleWhile, t.StaleError
-	if t.of(f) == 0 {
+	if t.Of(f) == 0 {
 		while = 0
 	}
 	if f.StaleWhile.Said {

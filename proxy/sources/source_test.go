@@ -1,4 +1,4 @@
-package proxy
+package sources
 
 import (
 	"context"
@@ -37,18 +37,18 @@ func (c *countdown) Err() error {
 // A stored source that is read into memory is read no further than its context
 // lasts, and the memory is given back. It is not lost for that.
 func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
-	r := newRig(t, onDisk(t, &watch{}, t.TempDir(), t.TempDir()))
-	store, name := r.cfg.Sources, diskstore.NameOf("a source")
+	sources := newTestStore(t)
+	store, name := sources.cfg.Disk, diskstore.NameOf("a source")
 	const size = 2 << 20
 	if err := store.Put(name, []byte("{}"), strings.NewReader(strings.Repeat("x", size)), size); err != nil {
 		t.Fatal(err)
 	}
-	read := func(ctx context.Context) (*source, error) {
+	read := func(ctx context.Context) (*Source, error) {
 		record, ok := store.Get(context.Background(), name)
 		if !ok {
 			t.Fatal("not there")
 		}
-		src := newSource(r.server.sources, wanted{identity: "a source"})
+		src := newSource(sources, Request{Identity: "a source"})
 		src.record = record
 		t.Cleanup(func() {
 			src.cancel()
@@ -57,7 +57,7 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 		return src, src.read(ctx, budget.NewQueueWait(slow))
 	}
 	whole := newCountdown(1 << 40)
-	var bad *badPicture
+	var bad *ImageError
 	if _, err := read(whole); !errors.As(err, &bad) {
 		t.Fatalf("to its end: %v", err)
 	}
@@ -71,23 +71,22 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 			t.Errorf("ended at look %d of %d: %v", n, looks, err)
 		}
 	}
-	if in := r.server.memory.Budgets.Sources.Stats().InUse; in != 0 {
+	if in := sources.cfg.Bytes.Stats().InUse; in != 0 {
 		t.Errorf("%d bytes are held", in)
 	}
 }
 
-// Nothing is fetched after Shutdown, and it does not wait beyond its context.
-func TestShutdownWithASourceUnderWay(t *testing.T) {
-	r := newRig(t, nil)
-	sources := r.server.sources
+// Nothing is fetched after Close, and it does not wait beyond its context.
+func TestCloseWithASourceUnderWay(t *testing.T) {
+	sources := newTestStore(t)
 	sources.running.Add(1) // as one that hangs
 	sources.getting++
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := r.server.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "1 source") {
-		t.Errorf("Shutdown: %v", err)
+	if err := sources.Close(ctx); err == nil || !strings.Contains(err.Error(), "1 source") {
+		t.Errorf("Close: %v", err)
 	}
-	if _, err := sources.take(context.Background(), budget.NewQueueWait(slow), wanted{identity: "a", url: r.site.URL}); err == nil {
+	if _, err := sources.Acquire(context.Background(), Request{Identity: "a", URL: "http://127.0.0.1/a", Queue: budget.NewQueueWait(slow)}); err == nil {
 		t.Error("a source was fetched after it")
 	}
 	sources.running.Done()

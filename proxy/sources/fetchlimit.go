@@ -1,4 +1,4 @@
-package proxy
+package sources
 
 import (
 	"container/list"
@@ -8,9 +8,9 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// perHost is how many fetches from one host take place at once, but no more
+// FetchesPerHost is how many fetches from one host take place at once, but no more
 // than half of all that may: a slow host must not hold up the others.
-const perHost = 32
+const FetchesPerHost = 32
 
 // turns lets fetches take place, first by host and then in all. A host gets one
 // more turn only while it has less than half as many as are free: the first host
@@ -74,7 +74,7 @@ func (t *turns) enter(host string) (*hostTurns, error) {
 	defer t.mu.Unlock()
 	h := t.hosts[host]
 	if h == nil {
-		b, err := budget.New(budget.Config{Capacity: max(min(perHost, t.all.Stats().Capacity/2), 1)})
+		b, err := budget.New(budget.Config{Capacity: max(min(FetchesPerHost, t.all.Stats().Capacity/2), 1)})
 		if err != nil {
 			return nil, err
 		}
@@ -160,9 +160,29 @@ func (t *turns) serve() {
 	}
 }
 
-// waiting is how many fetches wait for one of all turns.
-func (t *turns) waiting() int {
+// FetchStats are figures of the limit of fetches.
+type FetchStats struct {
+	// Hosts is how many hosts are fetched from or waited for.
+	Hosts int
+	// PerHost is how many fetches are past the limit of their host, or wait for it.
+	PerHost int
+	// Waiting is how many of these wait for one of all fetches.
+	Waiting int
+}
+
+// FetchStats are those of now.
+func (t *Store) FetchStats() FetchStats { return t.turns.stats() }
+
+func (t *turns) stats() (st FetchStats) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.queue.Len()
+	for _, h := range t.hosts {
+		s := h.budget.Stats()
+		st.PerHost += int(s.InUse) + s.Waiting
+	}
+	st.Hosts, st.Waiting = len(t.hosts), t.queue.Len()
+	return st
 }
+
+// FetchesResized lets fetches take place that wait, after their budget has grown.
+func (t *Store) FetchesResized() { t.turns.serve() }

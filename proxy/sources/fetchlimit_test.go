@@ -1,74 +1,14 @@
-package proxy
+package sources
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
-
-// silentHost is an origin that never answers. ask asks a rig for so many of its
-// sources; the test waits for them at its end.
-func (r *rig) silentHost(n int) (ask func()) {
-	release := make(chan struct{})
-	host := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		<-release
-		panic(http.ErrAbortHandler)
-	}))
-	var wg sync.WaitGroup
-	r.t.Cleanup(func() {
-		close(release)
-		wg.Wait()
-		host.Close()
-	})
-	return func() {
-		for i := range n {
-			path := fmt.Sprintf("/plain/%s/%d.png", host.URL, i)
-			wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
-		}
-	}
-}
-
-// queuedForTurns is how many fetches have a turn or wait for one.
-func (r *rig) queuedForTurns() (n int) {
-	t := r.server.sources.turns
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, h := range t.hosts {
-		s := h.budget.Stats()
-		n += int(s.InUse) + s.Waiting
-	}
-	return n
-}
-
-// Finding 7 of the attacks, as a plan of 256 MiB has it: 64 fetches at once.
-func TestHostsThatNeverAnswerLeaveTurnsToOthers(t *testing.T) {
-	for _, hosts := range []int{2, 3, 6} {
-		t.Run(fmt.Sprint(hosts), func(t *testing.T) {
-			r := newRig(t, func(c *Config) { c.Shares.Fetches = 64 })
-			for range hosts {
-				r.silentHost(40)()
-			}
-			r.until("all are in or wait", func() bool { return r.queuedForTurns() == 40*hosts })
-			for i := range 20 {
-				if resp, body := r.must(r.pathOf("w:100", fmt.Sprintf("/%d.png", i))); resp.StatusCode != 200 {
-					t.Fatalf("%d %q", resp.StatusCode, body)
-				}
-			}
-			m := r.server.Memory()
-			if a := m.Accounts[0]; a.Name != "fetches" || a.InUse == a.Capacity || a.Waiting == 0 {
-				t.Errorf("%+v", a)
-			}
-		})
-	}
-}
 
 // grab gives a host all the turns that it can have.
 func grab(t *turns, h *hostTurns) (got []*budget.Grant) {
@@ -117,7 +57,7 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 	}
 	turns := newTurns(all)
 	take := func(ctx context.Context, host string) (func(), error) {
-		return turns.take(ctx, budget.NewQueueWait(time.Minute), host)
+		return turns.take(ctx, budget.NewQueueWait(slow), host)
 	}
 	first, err := take(t.Context(), "a")
 	if err != nil {
@@ -136,7 +76,7 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 			}
 			result <- err
 		}()
-		for turns.waiting() != n {
+		for turns.stats().Waiting != n {
 			time.Sleep(time.Millisecond)
 		}
 		return result
@@ -145,8 +85,8 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 	ctx, leave := context.WithCancelCause(t.Context())
 	result := queued(ctx, 1)
 	leave(gone)
-	if err := <-result; err != gone || turns.waiting() != 0 {
-		t.Errorf("%v, %d wait", err, turns.waiting())
+	if err := <-result; err != gone || turns.stats().Waiting != 0 {
+		t.Errorf("%v, %d wait", err, turns.stats().Waiting)
 	}
 	result = queued(t.Context(), 1)
 	first()

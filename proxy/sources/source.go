@@ -1,4 +1,4 @@
-package proxy
+package sources
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
-// source is a source in use: by those who work on it or wait for it, and while
+// Source is a source in use: by those who work on it or wait for it, and while
 // it is got or written to disk.
-type source struct {
-	t *sources
-	// wanted is as the one wants it for whom it is got, and id what that is kept
+type Source struct {
+	t *Store
+	// request is of the one for whom it is got, and id what that is kept
 	// under.
-	wanted wanted
-	id     string
+	request Request
+	id      string
 	// seq is the purge clock's before anybody was asked about it.
 	seq uint64
 	// ready is closed when all below is known: err, or meta and where the bytes
@@ -32,7 +32,7 @@ type source struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	err    error
-	meta   sourceMeta
+	meta   Meta
 	// waited is how long the getting stood in lines.
 	waited time.Duration
 
@@ -49,44 +49,46 @@ type source struct {
 	users int
 }
 
-// badPicture is a source that is there, and is no picture to work on.
-type badPicture struct {
-	info transform.Info
-	err  error
+// ImageError tells of a source that is there, and is no picture to work on.
+type ImageError struct {
+	Info transform.Info
+	Err  error
 }
 
-func (e *badPicture) Error() string { return e.err.Error() }
+func (e *ImageError) Error() string { return e.Err.Error() }
 
 // Unwrap is what is wrong with it.
-func (e *badPicture) Unwrap() error { return e.err }
+func (e *ImageError) Unwrap() error { return e.Err }
 
-// errLost: the store does not have the bytes any more that it had.
-var errLost = errors.New("a stored source is gone")
+// ErrLost: the store does not have the bytes any more that it had.
+var ErrLost = errors.New("a stored source is gone")
 
-// ownError is what an origin holds against a URL that is one of several of a
+// urlScopedError is what an origin holds against a URL that is one of several of a
 // source, such as that its signature has expired.
-type ownError struct{ err error }
+type urlScopedError struct{ err error }
 
-func (e *ownError) Error() string { return e.err.Error() }
+func (e *urlScopedError) Error() string { return e.err.Error() }
 
 // Unwrap is what it says.
-func (e *ownError) Unwrap() error { return e.err }
+func (e *urlScopedError) Unwrap() error { return e.err }
 
-func isOwn(err error) bool {
-	own := (*ownError)(nil)
+// IsURLScoped says whether an error is of one URL of a source, and not of the
+// source.
+func IsURLScoped(err error) bool {
+	own := (*urlScopedError)(nil)
 	return errors.As(err, &own)
 }
 
-func newSource(t *sources, w wanted) *source {
+func newSource(t *Store, w Request) *Source {
 	ctx, cancel := context.WithTimeout(t.ctx, t.cfg.Timeout)
-	return &source{
-		t: t, wanted: w, id: w.id(), seq: t.cfg.Clock.Applied(), ready: make(chan struct{}),
+	return &Source{
+		t: t, request: w, id: w.ID(), seq: t.cfg.Clock.Applied(), ready: make(chan struct{}),
 		ctx: ctx, cancel: cancel, here: make(chan struct{}, 1), users: 2,
 	}
 }
 
 // getting: it is not known yet.
-func (src *source) getting() bool {
+func (src *Source) getting() bool {
 	select {
 	case <-src.ready:
 		return false
@@ -97,28 +99,28 @@ func (src *source) getting() bool {
 
 // right says whether a source that is ready is one for somebody who did not ask
 // for it first, and serves whether it still is.
-func (src *source) right(w wanted) bool {
+func (src *Source) right(w Request) bool {
 	if src.err != nil || src.meta.NoStore {
 		return false
 	}
 	hard, soft := src.meta.purges(src.t.cfg.Clock)
-	return src.meta.Seq >= max(hard, soft, w.hard, w.soft)
+	return src.meta.Seq >= max(hard, soft, w.MinFetched, w.MinValidated)
 }
 
-func (src *source) serves(w wanted) bool {
+func (src *Source) serves(w Request) bool {
 	return src.right(w) && src.meta.fresh(src.t.cfg.TTL, src.t.cfg.Now())
 }
 
 // failedAlone says whether a source could not be had for a reason that need not
 // be one for those who joined: there was less time than they have left, or it
 // is their URL that is refused.
-func (src *source) failedAlone() bool {
-	return errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled) || isOwn(src.err)
+func (src *Source) failedAlone() bool {
+	return errors.Is(src.err, context.DeadlineExceeded) || errors.Is(src.err, context.Canceled) || IsURLScoped(src.err)
 }
 
-// leave is a user that is done. When only the getting is left it ends, and
+// Release is a user that is done. When only the getting is left it ends, and
 // nobody may join it; with the last one the memory is given back.
-func (src *source) leave() {
+func (src *Source) Release() {
 	t := src.t
 	t.mu.Lock()
 	src.users--
@@ -134,7 +136,7 @@ func (src *source) leave() {
 }
 
 // forget takes the source off the table, if it is there. The table's lock is held.
-func (src *source) forget() {
+func (src *Source) forget() {
 	if src.t.open[src.id] == src {
 		delete(src.t.open, src.id)
 	}
@@ -142,7 +144,7 @@ func (src *source) forget() {
 
 // close gives memory back before the reservation for it: the other way round,
 // a newcomer could be admitted onto pages that are still there.
-func (src *source) close() {
+func (src *Source) close() {
 	if src.record != nil {
 		_ = src.record.Close() // it was only read
 	}
@@ -154,8 +156,12 @@ func (src *source) close() {
 	}
 }
 
+// Meta is what is known of the source, Data its bytes once Load has brought them.
+func (src *Source) Meta() Meta             { return src.meta }
+func (src *Source) Data() transform.Source { return src.data }
+
 // Reserved is what is reserved for the bytes that are here.
-func (src *source) Reserved() int64 {
+func (src *Source) Reserved() int64 {
 	if src.grant == nil {
 		return 0
 	}
@@ -163,17 +169,17 @@ func (src *source) Reserved() int64 {
 }
 
 // get finds the source on disk, asks its origin, or both.
-func (src *source) get() {
+func (src *Source) get() {
 	t := src.t
 	wait := budget.NewQueueWait(t.cfg.QueueWait)
-	src.err = errLost
+	src.err = ErrLost
 	defer t.running.Done()
 	defer func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.getting--
 	}()
-	defer src.leave()
+	defer src.Release()
 	defer func() { // also by a panic
 		src.waited = t.cfg.QueueWait - wait.Left()
 		t.remember(src)
@@ -190,26 +196,26 @@ func (src *source) get() {
 		}
 	}()
 	src.err = src.find(wait)
-	if src.wanted.own && errors.Is(src.err, origin.ErrDenied) {
-		src.err = &ownError{src.err}
+	if src.request.HasIgnoredParams && errors.Is(src.err, origin.ErrDenied) {
+		src.err = &urlScopedError{src.err}
 	}
 	if src.err != nil {
-		t.count(func(s *SourceStats) { s.Failed++ })
+		t.count(func(s *Stats) { s.Failed++ })
 	}
 }
 
-func (src *source) find(wait *budget.QueueWait) error {
-	t, w := src.t, src.wanted
+func (src *Source) find(wait *budget.QueueWait) error {
+	t, w := src.t, src.request
 	stored := t.stored(src.ctx, src.id)
 	if stored != nil {
 		hard, soft := stored.meta.purges(t.cfg.Clock)
-		hard, soft = max(hard, w.hard), max(soft, w.soft)
+		hard, soft = max(hard, w.MinFetched), max(soft, w.MinValidated)
 		if stored.meta.Seq < hard {
 			stored.record.Close()
 			stored = nil
 		} else if stored.meta.Seq >= soft && stored.meta.fresh(t.cfg.TTL, t.cfg.Now()) {
 			src.meta, src.record = stored.meta, stored.record
-			t.count(func(s *SourceStats) { s.Stored++ })
+			t.count(func(s *Stats) { s.Stored++ })
 			return nil
 		}
 	}
@@ -217,8 +223,8 @@ func (src *source) find(wait *budget.QueueWait) error {
 }
 
 // ask asks the origin for a source, or whether what is stored is still right.
-func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
-	t, w := src.t, src.wanted
+func (src *Source) ask(wait *budget.QueueWait, stored *storedSource) error {
+	t, w := src.t, src.request
 	ctx := src.ctx
 	keep := false
 	defer func() {
@@ -227,10 +233,10 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 		}
 	}()
 	// Before a turn is waited for: those of such a host may all be taken.
-	if err := t.cfg.Origin.Suspended(w.url); err != nil {
+	if err := t.cfg.Origin.Suspended(w.URL); err != nil {
 		return err
 	}
-	done, err := t.turns.take(ctx, wait, t.cfg.Origin.Host(w.url))
+	done, err := t.turns.take(ctx, wait, t.cfg.Origin.Host(w.URL))
 	if err != nil {
 		return err
 	}
@@ -241,7 +247,7 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 	hash := sha256.New()
 	// An answer is as old as its question (RFC 9111 §4.2.3).
 	asked := t.cfg.Now()
-	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.url, w.hops, stored.validators(),
+	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, w.Hops, stored.validators(),
 		io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
 	if err != nil {
 		return err
@@ -251,11 +257,11 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 		src.data, src.record, keep = nil, stored.record, true
 		src.meta = stored.meta.renewed(meta, src.seq, asked)
 		t.renew(src)
-		t.count(func(s *SourceStats) { s.Revalidated++ })
+		t.count(func(s *Stats) { s.Revalidated++ })
 		return nil
 	}
-	t.count(func(s *SourceStats) { s.Fetched++; s.FetchedBytes += uint64(meta.Size) })
-	src.meta = newSourceMeta(meta, w, src.seq, asked)
+	t.count(func(s *Stats) { s.Fetched++; s.FetchedBytes += uint64(meta.Size) })
+	src.meta = newMeta(meta, w, src.seq, asked)
 	src.meta.Version = hex.EncodeToString(hash.Sum(nil)[:16])
 	if err := src.data.Seal(); err != nil {
 		return err
@@ -268,7 +274,7 @@ func (src *source) ask(wait *budget.QueueWait, stored *storedSource) error {
 }
 
 // reserve admits bytes before they come.
-func (src *source) reserve(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
+func (src *Source) reserve(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
 	cfg := src.t.cfg
 	return func(n int64) (err error) {
 		total := n
@@ -284,9 +290,9 @@ func (src *source) reserve(ctx context.Context, wait *budget.QueueWait) func(n i
 	}
 }
 
-// load brings the bytes here, and says what they are. Several may ask for it at
+// Load brings the bytes here, and says what they are. Several may ask for it at
 // once, and one of them does it.
-func (src *source) load(ctx context.Context, wait *budget.QueueWait) (transform.Info, error) {
+func (src *Source) Load(ctx context.Context, wait *budget.QueueWait) (transform.Info, error) {
 	select {
 	case src.here <- struct{}{}:
 		defer func() { <-src.here }()
@@ -303,7 +309,7 @@ func (src *source) load(ctx context.Context, wait *budget.QueueWait) (transform.
 }
 
 // read copies the record into memory that a worker can map, until ctx ends.
-func (src *source) read(ctx context.Context, wait *budget.QueueWait) error {
+func (src *Source) read(ctx context.Context, wait *budget.QueueWait) error {
 	data, err := memfile.New()
 	if err != nil {
 		return err
@@ -316,7 +322,7 @@ func (src *source) read(ctx context.Context, wait *budget.QueueWait) error {
 			case cause != nil: // which says nothing of the record
 				err = cause
 			default:
-				err = errLost
+				err = ErrLost
 			}
 		}
 	}
@@ -339,7 +345,7 @@ func (src *source) read(ctx context.Context, wait *budget.QueueWait) error {
 }
 
 // sniff looks at the whole source.
-func (src *source) sniff() (transform.Info, error) {
+func (src *Source) sniff() (transform.Info, error) {
 	b, err := src.data.Bytes()
 	if err != nil {
 		return transform.Info{}, err
@@ -348,14 +354,14 @@ func (src *source) sniff() (transform.Info, error) {
 	defer src.data.Release()
 	info, err := container.Sniff(b)
 	if err != nil {
-		err = &badPicture{info, err}
+		err = &ImageError{info, err}
 	}
 	return info, err
 }
 
-// lost is a source whose bytes turned out not to be there: the next one who
+// Lost is a source whose bytes turned out not to be there: the next one who
 // wants it gets it anew.
-func (src *source) lost() {
+func (src *Source) Lost() {
 	src.t.mu.Lock()
 	src.forget()
 	src.t.mu.Unlock()
