@@ -133,9 +133,9 @@ func TestAShareThatShrinksLeavesTheOtherWay(t *testing.T) {
 		}
 	})
 	r.until("it waits", func() bool { return r.server.memory.Budgets.Transforms.Stats().Waiting == 1 })
-	sh := r.cfg.Shares
-	sh.Transforms = 1 << 20
-	if err := r.server.Resize(sh); err != nil {
+	plan := r.cfg.Plan
+	plan.Transforms = 1 << 20
+	if err := r.server.Resize(plan); err != nil {
 		t.Fatal(err)
 	}
 	all.Release()

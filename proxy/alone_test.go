@@ -37,12 +37,12 @@ func aloneRig(t *testing.T, change ...func(*Config)) *rig {
 		t.Fatalf("the large job takes %d, the small one %d", large, small)
 	}
 	r := newRig(t, func(c *Config) {
-		c.Shares.Transforms = 2 * small
-		c.Shares.Alone = large + 2<<20
-		c.Shares.Cache = 8 << 20
+		c.Plan.Transforms = 2 * small
+		c.Plan.Exclusive = large + 2<<20
+		c.Plan.Cache = 8 << 20
 		c.Cache.Resize(8 << 20)
 		c.QueueWait = 10 * time.Second
-		c.Shares.Heap = testHeap
+		c.Plan.GoLimit = testHeap
 		for _, change := range change {
 			change(c)
 		}
@@ -202,11 +202,11 @@ func TestALargeJobThatEndsBadlyLeavesNothingBehind(t *testing.T) {
 // A limit that changes while a large job runs holds for the cache afterwards.
 func TestResizeWhileALargeJobRuns(t *testing.T) {
 	r := aloneRig(t)
-	sh := r.cfg.Shares
-	sh.Cache = 4 << 20
+	plan := r.cfg.Plan
+	plan.Cache = 4 << 20
 	var during int64
 	r.painter.fail = func(context.Context) error {
-		err := r.server.Resize(sh)
+		err := r.server.Resize(plan)
 		during = r.cfg.Cache.Stats().MaxBytes
 		return err
 	}
@@ -217,11 +217,11 @@ func TestResizeWhileALargeJobRuns(t *testing.T) {
 	if during >= 2<<20 {
 		t.Errorf("the cache had %d bytes back too early", during)
 	}
-	if err := r.server.Resize(r.cfg.Shares); err != nil {
+	if err := r.server.Resize(r.cfg.Plan); err != nil {
 		t.Error(err)
 	}
-	if err := r.server.Resize(memory.Shares{}); err == nil {
-		t.Error("no shares at all are accepted")
+	if err := r.server.Resize(memory.Plan{}); err == nil {
+		t.Error("an empty plan is accepted")
 	}
 }
 
@@ -281,7 +281,7 @@ func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
 	disconnect()
-	if during != memory.ExclusiveClients+6 || before != r.cfg.Shares.Connections || r.server.memory.Connections.Limit() != before {
+	if during != memory.ExclusiveClients+6 || before != r.cfg.Plan.Clients || r.server.memory.Connections.Limit() != before {
 		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.memory.Connections.Limit())
 	}
 }

@@ -49,9 +49,9 @@ func TestFewerConnectionsComeIntoForce(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 	}
 	r.until("all are connected", func() bool { return r.server.memory.Connections.Count() == 3*step })
-	sh := r.cfg.Shares
-	sh.Connections = step
-	if err := r.server.Resize(sh); err != nil {
+	plan := r.cfg.Plan
+	plan.Clients = step
+	if err := r.server.Resize(plan); err != nil {
 		t.Fatal(err)
 	}
 	if n := r.server.memory.Connections.Count(); n != step {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
@@ -106,7 +107,7 @@ func (f *fill) sourceRequest() sources.Request {
 // bodyTooLarge says what can be done about a source that can never fit.
 func (s *Server) bodyTooLarge(n int64) error {
 	return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; use a smaller file, or raise --memory-limit to %s",
-		budget.ErrTooLarge, mebibytes(n), mebibytes(s.memory.Budgets.Sources.Stats().Capacity), mebibytes(s.cfg.LimitForSource(n)))
+		budget.ErrTooLarge, mebibytes(n), mebibytes(s.memory.Budgets.Sources.Stats().Capacity), mebibytes(memory.LimitForSource(n)))
 }
 
 // newSourceStore makes the store of sources.

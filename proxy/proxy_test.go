@@ -102,15 +102,15 @@ func TestWorkUnderWayIsFinishedAndJoined(t *testing.T) {
 
 func TestWhatNeverFits(t *testing.T) {
 	for name, tc := range map[string]struct {
-		change func(*memory.Shares)
+		change func(*memory.Plan)
 		text   string
 	}{
-		"transform": {func(sh *memory.Shares) { sh.Transforms = 1 << 20 }, "raise --memory-limit to "},
-		"alone":     {func(sh *memory.Shares) { sh.Transforms, sh.Alone = 1<<20, 2<<20 }, "raise --memory-limit to "},
-		"body":      {func(sh *memory.Shares) { sh.Bodies = 100 }, "leaves 1 MiB for source files"},
+		"transform": {func(plan *memory.Plan) { plan.Transforms = 1 << 20 }, "raise --memory-limit to "},
+		"alone":     {func(plan *memory.Plan) { plan.Transforms, plan.Exclusive = 1<<20, 2<<20 }, "raise --memory-limit to "},
+		"body":      {func(plan *memory.Plan) { plan.Sources = 100 }, "leaves 1 MiB for source files"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(c *Config) { tc.change(&c.Shares) })
+			r := newRig(t, func(c *Config) { tc.change(&c.Plan) })
 			resp, body := r.must(r.path("w:100"))
 			if resp.StatusCode != 422 || !strings.HasPrefix(body, "too-large: ") || !strings.Contains(body, tc.text) {
 				t.Errorf("%d %q", resp.StatusCode, body)

@@ -14,7 +14,7 @@ func TestMemoryOfTheServer(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the kernel gives no figures here")
 	}
-	r := newRig(t, func(c *Config) { c.Shares.Limit, c.Shares.Plan = 1<<30, []memory.Part{{Name: "all", Bytes: 1 << 30}} })
+	r := newRig(t, func(c *Config) { c.Plan.Limit = 1 << 30 })
 	started, release := r.hold()
 	done := make(chan struct{})
 	go func() { defer close(done); r.get(context.Background(), r.path("w:10")) }()
@@ -22,7 +22,12 @@ func TestMemoryOfTheServer(t *testing.T) {
 	m := r.server.Memory()
 	close(release)
 	<-done
-	if m.Total == 0 || m.Problem != "" || m.Sources.Count != 1 || len(m.Processes) != 1 || m.Processes[0].Kind != "server" || m.Limit != 1<<30 || len(m.Plan) != 1 {
+	var planned int64
+	for _, part := range m.Plan {
+		planned += part.Bytes
+	}
+	if m.Total == 0 || m.Problem != "" || m.Sources.Count != 1 || m.Limit != 1<<30 || planned != 1<<30 ||
+		len(m.Processes) != 1 || m.Processes[0].Kind != "server" {
 		t.Errorf("%+v", m)
 	}
 	if d := float64(m.Sum)/float64(m.Total) - 1; d > 0.1 || d < -0.1 {

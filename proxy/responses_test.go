@@ -51,7 +51,7 @@ func newSlowRig(t *testing.T, mib int64, change func(*Config), lower ...cache.Ti
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Shares.Cache = mib << 20
+		c.Plan.Cache = mib << 20
 		if change != nil {
 			change(c)
 		}
@@ -229,7 +229,7 @@ func TestAWaitingRequestCutsTheSlowest(t *testing.T) {
 // A job that needs more of the share of transforms than slow readers leave has them
 // cut off.
 func TestAWaitingJobCutsTheSlowest(t *testing.T) {
-	r := newSlowRig(t, 0, func(c *Config) { c.Shares.Transforms = 48 << 20 })
+	r := newSlowRig(t, 0, func(c *Config) { c.Plan.Transforms = 48 << 20 })
 	c := r.client(r.of(40 << 10))
 	r.counted(0, 6<<10, 34<<10)
 	release, err := r.server.memory.Admit(t.Context(), budget.NewQueueWait(slow), &sources.Source{}, 40<<20)

@@ -180,9 +180,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion, Classify: Class})
 	must(err)
-	cfg.Shares = memory.Shares{Workers: 2, Fetches: 256, Connections: 1000, Bodies: 16 << 20, Transforms: 256 << 20, Sending: 16 << 20, Cache: 16 << 20}
-	cfg.LimitFor = func(n int64) int64 { return 2 * n }
-	cfg.LimitForSource = func(n int64) int64 { return 6 * n }
+	cfg.Plan = memory.Plan{Workers: 2, Fetches: 256, Clients: 1000, Sources: 16 << 20, Transforms: 256 << 20, Results: 16 << 20, Cache: 16 << 20}
 	if change != nil {
 		change(&cfg)
 	}

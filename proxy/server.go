@@ -48,14 +48,8 @@ type Config struct {
 	// all that begin so.
 	SourceKeyIgnore []string
 	Transformer     transform.Transformer
-	// Shares are what may be dealt out at first; see Resize.
-	Shares memory.Shares
-	// LimitFor is the memory limit under which a job of so many bytes, its
-	// source included, would fit; for the texts of errors.
-	LimitFor func(bytes int64) int64
-	// LimitForSource is the memory limit under which a source of so many bytes
-	// fits, in bytes.
-	LimitForSource func(bytes int64) int64
+	// Plan is how the memory limit is split at first; see Resize.
+	Plan memory.Plan
 	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
@@ -112,7 +106,7 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil || cfg.LimitFor == nil || cfg.LimitForSource == nil {
+	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	if cfg.Dialect == nil {
@@ -163,15 +157,15 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) newGovernor() (*memory.Governor, error) {
 	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
 	return memory.New(memory.Config{
-		Shares: s.cfg.Shares, QueueWait: s.cfg.QueueWait, Cache: s.cfg.Cache, Workers: workers,
-		LimitFor: s.cfg.LimitFor, RefusalID: s.refusalID, OnIdle: s.cfg.Quiet, Log: s.log,
+		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: s.cfg.Cache, Workers: workers,
+		RefusalID: s.refusalID, OnIdle: s.cfg.Quiet, Log: s.log,
 	})
 }
 
-// Resize puts other shares of memory in force. What was admitted by the old ones
-// goes on to its end, so it takes a while until the new ones hold.
-func (s *Server) Resize(sh memory.Shares) error {
-	if err := s.memory.Resize(sh); err != nil {
+// Resize puts another memory plan in force. What was admitted by the old one goes
+// on to its end, so it takes a while until the new one holds.
+func (s *Server) Resize(p memory.Plan) error {
+	if err := s.memory.Resize(p); err != nil {
 		return err
 	}
 	s.sources.FetchesResized()
@@ -186,7 +180,7 @@ func (s *Server) Watch(ctx context.Context) { s.memory.Watch(ctx) }
 // of all processes, some milliseconds.
 func (s *Server) Memory() memory.Report { return s.memory.Report(s.sources.FetchStats().Waiting) }
 
-// LimitListener makes an http.Server admit no more clients than the shares allow.
+// LimitListener makes an http.Server admit no more clients than the memory plan allows.
 func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
 	return s.memory.Connections.LimitListener(h, l)
 }

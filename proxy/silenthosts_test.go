@@ -35,7 +35,7 @@ func (r *rig) silentHost(n int) (ask func()) {
 func TestHostsThatNeverAnswerLeaveTurnsToOthers(t *testing.T) {
 	for _, hosts := range []int{2, 3, 6} {
 		t.Run(fmt.Sprint(hosts), func(t *testing.T) {
-			r := newRig(t, func(c *Config) { c.Shares.Fetches = 64 })
+			r := newRig(t, func(c *Config) { c.Plan.Fetches = 64 })
 			for range hosts {
 				r.silentHost(40)()
 			}

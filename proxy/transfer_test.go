@@ -107,7 +107,7 @@ func TestEachPieceHasItsTime(t *testing.T) {
 // Where all places are taken by clients that read slowly a new one gets the place
 // of the slowest.
 func TestANewcomerTakesThePlaceOfTheSlowest(t *testing.T) {
-	r := newSlowRig(t, 64, func(c *Config) { c.Shares.Connections = 3 })
+	r := newSlowRig(t, 64, func(c *Config) { c.Plan.Clients = 3 })
 	r.served("at first", r.of(5<<10))
 	var clients []*reader
 	for range 3 {

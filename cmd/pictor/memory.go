@@ -24,22 +24,13 @@ func planInput(cfg *config.Serve, limit int64, from string) memory.PlanInput {
 		CacheMemory: int64(cfg.CacheMemory), CacheDisk: int64(cfg.CacheDisk)}
 }
 
-// shares hold Go's heap to its part, too, unless GOMEMLIMIT says otherwise.
-func shares(p memory.Plan) memory.Shares {
-	heap := p.GoLimit
+// serverPlan is the plan for the server, which holds Go's heap to its part, too, unless
+// GOMEMLIMIT says otherwise.
+func serverPlan(p memory.Plan) memory.Plan {
 	if os.Getenv("GOMEMLIMIT") != "" {
-		heap = 0
+		p.GoLimit = 0
 	}
-	split := make([]memory.Part, 0, 8)
-	for _, part := range p.Parts() {
-		split = append(split, memory.Part{Name: part.Name, Bytes: part.Bytes})
-	}
-	return memory.Shares{
-		Limit: p.Limit, LimitFrom: p.LimitFrom, OfCgroup: p.OfCgroup(), Plan: split,
-		Heap:    heap,
-		Workers: p.Workers, Fetches: p.MaxFetches(), Connections: p.MaxConnections(), PerConnection: p.Connections / int64(p.MaxConnections()),
-		Bodies: p.Sources(), Transforms: p.Transform, Sending: p.Results(), Cache: p.Cache, Alone: p.Alone(),
-	}
+	return p
 }
 
 // lookEvery is how often the limit is read again: an orchestrator may resize
@@ -69,7 +60,7 @@ func (p *parts) followLimit(cfg *config.Serve, plan memory.Plan) {
 			p.log.Error("memory limit has changed and cannot be split: keeping the previous plan", "err", err)
 			continue
 		}
-		if err := p.server.Resize(shares(plan)); err != nil {
+		if err := p.server.Resize(serverPlan(plan)); err != nil {
 			p.log.Error("memory limit has changed and cannot be applied: keeping the previous plan", "err", err)
 			continue
 		}

@@ -77,8 +77,7 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
 		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources, SourceKeyIgnore: cfg.IgnoredParameters(),
-		Shares: shares(plan), LimitFor: memory.LimitFor, LimitForSource: memory.LimitForSource,
-		QueueWait: cfg.QueueWait,
+		Plan: serverPlan(plan), QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,
 		},

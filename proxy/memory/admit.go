@@ -29,9 +29,9 @@ func (g *Governor) Admit(ctx context.Context, wait *budget.QueueWait, src Source
 	if !errors.Is(err, budget.ErrTooLarge) {
 		return shared.release, err
 	}
-	if total := need + src.Reserved(); total > g.sharesNow().Alone {
+	if total := need + src.Reserved(); total > g.currentPlan().Exclusive {
 		return nil, fmt.Errorf("%w: this image needs about %s of memory; request a smaller result, use a smaller source, or raise --memory-limit to %s",
-			budget.ErrTooLarge, mebibytes(need), mebibytes(g.cfg.LimitFor(total)))
+			budget.ErrTooLarge, mebibytes(need), mebibytes(LimitFor(total)))
 	}
 	return g.admitExclusive(ctx, wait, need, src)
 }

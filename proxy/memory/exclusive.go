@@ -36,10 +36,10 @@ func (g *Governor) admitExclusive(ctx context.Context, wait *budget.QueueWait, n
 			release()
 		}
 	}()
-	if g.pressed() && need > g.sharesNow().Transforms {
+	if g.underPressure() && need > g.currentPlan().Transforms {
 		return nil, budget.ErrSaturated // no time for the largest ones
 	}
-	leave, err := g.exclusive.join(need, src, held, g.exclusiveBytesBeside(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace)))
+	leave, err := g.exclusive.join(need, src, held, g.exclusiveNow(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace)))
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (g *Governor) admitExclusive(ctx context.Context, wait *budget.QueueWait, n
 	clients := max(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace), ExclusiveClients)
 	g.exclusiveClients.Store(int64(clients))
 	undo = append(undo, func() { g.exclusiveClients.Store(0) })
-	most := g.exclusiveBytesBeside(clients)
+	most := g.exclusiveNow(clients)
 	if most < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}
@@ -130,20 +130,20 @@ func (q *exclusiveQueue) join(need int64, src Source, held, most int64) (leave f
 
 // shrinkCache makes the cache give way so that it fits into room, if it does not.
 func (g *Governor) shrinkCache(room int64) (restore func()) {
-	g.shares.mu.Lock()
-	defer g.shares.mu.Unlock()
+	g.inForce.mu.Lock()
+	defer g.inForce.mu.Unlock()
 	keep := int64(float64(max(room, 0)) / gcOverhead)
-	if keep >= g.shares.now.Cache {
+	if keep >= g.inForce.plan.Cache {
 		return func() {}
 	}
-	g.shares.yielded, g.shares.cache = true, keep
+	g.inForce.cacheYields, g.inForce.cacheBytes = true, keep
 	g.applyLimits()
 	// The worker is about to take what was freed here.
 	debug.FreeOSMemory()
 	return func() {
-		g.shares.mu.Lock()
-		defer g.shares.mu.Unlock()
-		g.shares.yielded = false
+		g.inForce.mu.Lock()
+		defer g.inForce.mu.Unlock()
+		g.inForce.cacheYields = false
 		g.applyLimits()
 	}
 }

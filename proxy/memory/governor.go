@@ -15,48 +15,16 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Shares are the parts of the memory limit that the server deals out: in
-// bytes, all but Workers, Fetches and Connections.
-type Shares struct {
-	// Workers is how many jobs may take place at once, Fetches how many
-	// sources are fetched: many times what one host is given, so that slow ones
-	// do not hold up the others.
-	Workers, Fetches int
-	// Connections is how many clients may be connected at once, of a server
-	// that LimitListener was called for, and PerConnection what each takes, in bytes.
-	// What those do not take who are not there, transforms may have.
-	Connections   int
-	PerConnection int64
-	// Bodies is for sources in flight, Transforms for the working sets of
-	// jobs, Sending for results on their way to clients.
-	Bodies, Transforms, Sending int64
-	// Cache is what the entries of the RAM cache may cost.
-	Cache int64
-	// Heap is what Go's own memory is held to, the cache included
-	// (debug.SetMemoryLimit, of the whole process); 0 leaves it alone.
-	Heap int64
-	// Limit is what all of these are parts of, LimitFrom says where it is from,
-	// OfCgroup that it is the one of the memory cgroup, which may hold others
-	// than pictor, and Plan how it is split; for looking at what is really in
-	// use, and for showing it.
-	Limit     int64
-	LimitFrom string
-	OfCgroup  bool
-	Plan      []Part
-	// Alone is what one job and all sources may take together when there is
-	// no other job, nothing in the cache, and no more than 64 clients; 0 means
-	// no more than Transforms.
-	Alone int64
+// lendable is what jobs may take together while so many clients are connected:
+// their part of the plan, and what absent clients leave of theirs.
+func (p Plan) lendable(clients int) int64 {
+	return p.Transforms + int64(max(p.Clients-clients, 0))*p.perClient()
 }
 
-// transforms is what jobs may take while so many clients are connected.
-func (sh Shares) transforms(clients int) int64 {
-	return sh.Transforms + int64(max(sh.Connections-clients, 0))*sh.PerConnection
-}
-
-// exclusive is what a job by itself may take while so many clients are connected.
-func (sh Shares) exclusive(clients int) int64 {
-	return sh.Alone - int64(max(clients-ExclusiveClients, 0))*sh.PerConnection
+// exclusiveBeside is what one job and all sources may take together while so many
+// clients are connected.
+func (p Plan) exclusiveBeside(clients int) int64 {
+	return p.Exclusive - int64(max(clients-ExclusiveClients, 0))*p.perClient()
 }
 
 // Budgets admit what takes place: by bytes, and fetches and jobs by number, so
@@ -71,12 +39,12 @@ type Budgets struct {
 	Exclusive *budget.Budget
 }
 
-func newBudgets(sh Shares, wait time.Duration) (Budgets, error) {
+func newBudgets(p Plan, wait time.Duration) (Budgets, error) {
 	var b Budgets
-	small, large := SplitResponses(sh.Sending)
+	small, large := SplitResponses(p.Results)
 	for into, capacity := range map[**budget.Budget]int64{
-		&b.Fetches: int64(sh.Fetches), &b.Workers: int64(sh.Workers), &b.Exclusive: 1,
-		&b.Sources: sh.Bodies, &b.Transforms: sh.Transforms, &b.Responses: large, &b.SmallResponses: small,
+		&b.Fetches: int64(p.Fetches), &b.Workers: int64(p.Workers), &b.Exclusive: 1,
+		&b.Sources: p.Sources, &b.Transforms: p.Transforms, &b.Responses: large, &b.SmallResponses: small,
 	} {
 		var err error
 		cut := into == &b.Responses || into == &b.SmallResponses // whose readers are cut off for others
@@ -105,16 +73,13 @@ type Workers interface {
 
 // Config configures a Governor.
 type Config struct {
-	// Shares are what may be dealt out at first; see Resize.
-	Shares Shares
+	// Plan is what may be dealt out at first; see Resize.
+	Plan Plan
 	// QueueWait is the longest that a request waits for one budget.
 	QueueWait time.Duration
 	Cache     Cache
 	// Workers is nil where jobs are not done by other processes.
 	Workers Workers
-	// LimitFor is the memory limit under which a job of so many bytes, its
-	// source included, would fit; for the texts of errors.
-	LimitFor func(bytes int64) int64
 	// RefusalID gives a request id for each client that there is no room for.
 	RefusalID func() string
 	// OnIdle, unless nil, is called when work has ended for a while, beside giving
@@ -133,7 +98,7 @@ type Governor struct {
 
 	cfg       Config
 	log       *slog.Logger
-	shares    shares
+	inForce   inForce
 	exclusive exclusiveQueue
 	// exclusiveClients is how many clients may be connected while a job runs
 	// exclusively; 0 where none does.
@@ -152,137 +117,139 @@ type Governor struct {
 	group    *memstat.Group
 }
 
-// shares are the ones in force, and what of them is given to others for now.
-type shares struct {
-	mu  sync.Mutex
-	now Shares
-	// yielded: the cache gives way to a job, and has only so much.
-	yielded bool
-	cache   int64
+// inForce is the plan in force, and what of it is given to others for now.
+type inForce struct {
+	mu   sync.Mutex
+	plan Plan
+	// cacheYields: the cache gives way to a job, and has only cacheBytes.
+	cacheYields bool
+	cacheBytes  int64
 	// level is the part of the cache and of transforms that memory allows, at
 	// most 1.
 	level float64
-	// others is what other programs in the same cgroup take, in bytes.
-	others int64
-	// settled is the others that the shares in force allow for.
-	settled int64
+	// external is what other programs in the same cgroup take, in bytes, beyond
+	// what the slack has for them; externalApplied is that which the limits in
+	// force allow for.
+	external, externalApplied int64
 }
 
-// New makes a Governor and puts its shares in force.
+// New makes a Governor and puts its plan in force.
 func New(cfg Config) (*Governor, error) {
-	b, err := newBudgets(cfg.Shares, cfg.QueueWait)
+	b, err := newBudgets(cfg.Plan, cfg.QueueWait)
 	if err != nil {
 		return nil, err
 	}
 	g := &Governor{
-		Budgets: b, cfg: cfg, log: cfg.Log, Connections: NewConnections(cfg.Shares.Connections, cfg.RefusalID),
+		Budgets: b, cfg: cfg, log: cfg.Log, Connections: NewConnections(cfg.Plan.Clients, cfg.RefusalID),
 		Responses: NewResponses(ResponseBudgets{Small: b.SmallResponses, Large: b.Responses, Transforms: b.Transforms}),
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
-	g.measure, g.shares.level = g.sampleMemory, 1
+	g.measure, g.inForce.level = g.sampleMemory, 1
 	g.group, _ = memstat.FindGroup() // without one its figures are missing
 	g.Connections.OnChange, g.Connections.DynamicLimit = g.clientsChanged, g.clientLimit
 	g.Connections.CutSlowest = g.Responses.CutSlowest
-	if err := g.Resize(cfg.Shares); err != nil {
+	if err := g.Resize(cfg.Plan); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// Resize puts other shares in force. What was admitted by the old ones goes on
-// to its end, so it takes a while until the new ones hold.
-func (g *Governor) Resize(sh Shares) error {
-	if sh.Workers <= 0 || sh.Fetches <= 0 || sh.Connections <= 0 || sh.Bodies <= 0 || sh.Transforms <= 0 || sh.Sending <= 0 {
-		return errors.New("memory: a share is missing")
+// Resize puts another plan in force. What was admitted by the old one goes on
+// to its end, so it takes a while until the new one holds.
+func (g *Governor) Resize(p Plan) error {
+	if p.Workers <= 0 || p.Fetches <= 0 || p.Clients <= 0 || p.Sources <= 0 || p.Transforms <= 0 || p.Results <= 0 {
+		return errors.New("memory: a part of the plan is missing")
 	}
-	g.Connections.Resize(sh.Connections) // without the lock, which closing a connection wants
-	g.shares.mu.Lock()
-	defer g.shares.mu.Unlock()
-	g.shares.now = sh
-	g.Budgets.Workers.Resize(int64(sh.Workers))
-	g.Budgets.Fetches.Resize(int64(sh.Fetches))
-	g.Budgets.Sources.Resize(sh.Bodies)
-	small, large := SplitResponses(sh.Sending)
+	g.Connections.Resize(p.Clients) // without the lock, which closing a connection wants
+	g.inForce.mu.Lock()
+	defer g.inForce.mu.Unlock()
+	g.inForce.plan = p
+	g.Budgets.Workers.Resize(int64(p.Workers))
+	g.Budgets.Fetches.Resize(int64(p.Fetches))
+	g.Budgets.Sources.Resize(p.Sources)
+	small, large := SplitResponses(p.Results)
 	g.Budgets.SmallResponses.Resize(small)
 	g.Budgets.Responses.Resize(large)
 	g.applyLimits()
 	return nil
 }
 
-// applyLimits puts the shares in force, less what is given to others for now. What
-// the cache and absent clients give up must not be taken by gcOverhead, so the
-// heap is held to less by that. The lock is held.
+// applyLimits puts the parts of the cache, the transforms and the heap in force,
+// less what is given to others for now. What the cache and absent clients give up
+// must not be taken by garbage, so the heap is held to less by that. The lock is
+// held.
 func (g *Governor) applyLimits() {
-	sh, clients := g.shares.now, g.Connections.RoundedCount()
-	if !g.shares.yielded {
-		g.shares.cache = sh.Cache
+	p, clients := g.inForce.plan, g.Connections.RoundedCount()
+	if !g.inForce.cacheYields {
+		g.inForce.cacheBytes = p.Cache
 	}
-	lent, keep, transforms := sh.afterExternal(g.shares.others, sh.transforms(clients)-sh.Transforms)
-	keep = min(keep, g.shares.cache, int64(float64(sh.Cache)*g.shares.level))
+	lent, keep, transforms := p.afterExternal(g.inForce.external, p.lendable(clients)-p.Transforms)
+	keep = min(keep, g.inForce.cacheBytes, int64(float64(p.Cache)*g.inForce.level))
 	g.cfg.Cache.Resize(keep)
-	g.Budgets.Transforms.Resize(max(int64(float64(transforms+lent)*g.shares.level), 1))
-	if sh.Heap > 0 {
-		debug.SetMemoryLimit(sh.Heap - lent - int64(float64(max(sh.Cache-keep, 0))*gcOverhead))
+	g.Budgets.Transforms.Resize(max(int64(float64(transforms+lent)*g.inForce.level), 1))
+	if p.GoLimit > 0 {
+		debug.SetMemoryLimit(p.GoLimit - lent - int64(float64(max(p.Cache-keep, 0))*gcOverhead))
 	}
 }
 
-// afterExternal is what is left of the shares beside so many bytes that others take:
-// they come out of what clients that are not there lend, then out of the
-// cache, then out of the transforms, of which an eighth stays in any case.
-func (sh Shares) afterExternal(others, lend int64) (lent, cache, transforms int64) {
-	n := min(others, lend)
-	lent, others = lend-n, others-n
-	n = min(int64(float64(others)/gcOverhead), sh.Cache-int64(float64(sh.Cache)*minLevel))
-	cache, others = sh.Cache-n, max(others-int64(math.Ceil(float64(n)*gcOverhead+1)), 0)
-	n = min(others, sh.Transforms-int64(float64(sh.Transforms)*minLevel))
-	return lent, cache, sh.Transforms - n
+// afterExternal is what is left of the plan beside so many bytes that other
+// programs take: they come out of what absent clients lend, then out of the cache,
+// then out of the transforms, of which the least part stays in any case.
+func (p Plan) afterExternal(external, lend int64) (lent, cache, transforms int64) {
+	fromLent := min(external, lend)
+	external -= fromLent
+	fromCache := min(int64(float64(external)/gcOverhead), p.Cache-int64(float64(p.Cache)*minLevel))
+	external = max(external-int64(math.Ceil(float64(fromCache)*gcOverhead+1)), 0)
+	fromTransforms := min(external, p.Transforms-int64(float64(p.Transforms)*minLevel))
+	return lend - fromLent, p.Cache - fromCache, p.Transforms - fromTransforms
 }
 
-// exclusiveBytesBeside is what a job by itself may take now.
-func (g *Governor) exclusiveBytesBeside(clients int) int64 {
-	g.shares.mu.Lock()
-	defer g.shares.mu.Unlock()
-	return g.shares.now.exclusive(clients) - g.shares.others
+// exclusiveNow is what one job and all sources may take together now, beside so
+// many clients.
+func (g *Governor) exclusiveNow(clients int) int64 {
+	g.inForce.mu.Lock()
+	defer g.inForce.mu.Unlock()
+	return g.inForce.plan.exclusiveBeside(clients) - g.inForce.external
 }
 
-// clientLimit is how many clients may be connected now: not those whose share
-// is in use by jobs, nor more than a job that runs alone allows for.
+// clientLimit is how many clients may be connected now: not those whose part
+// is in use by jobs, nor more than a job that runs exclusively allows for.
 func (g *Governor) clientLimit() int {
-	sh := g.sharesNow()
-	if beside := g.exclusiveClients.Load(); beside > 0 {
-		return int(beside)
+	p := g.currentPlan()
+	if limit := g.exclusiveClients.Load(); limit > 0 {
+		return int(limit)
 	}
 	// For the second or two that those jobs take clients may be too many, by
 	// what the slack (a tenth of the limit) is: few use it at the same time.
-	lent := g.Budgets.Transforms.Stats().InUse - sh.Transforms - sh.Limit/10
-	if lent <= 0 || sh.PerConnection <= 0 {
-		return sh.Connections
+	lent := g.Budgets.Transforms.Stats().InUse - p.Transforms - p.Limit/10
+	if lent <= 0 || p.perClient() <= 0 {
+		return p.Clients
 	}
-	return max(sh.Connections-int(lent/sh.PerConnection), ExclusiveClients)
+	return max(p.Clients-int(lent/p.perClient()), ExclusiveClients)
 }
 
 // NoteActivity says that work has begun, after which memory is given back.
 func (g *Governor) NoteActivity() { g.activity.Add(1) }
 
-// clientsChanged lends transforms what clients leave of their share.
+// clientsChanged lends transforms what clients leave of their part.
 func (g *Governor) clientsChanged() {
 	g.NoteActivity()
-	g.shares.mu.Lock()
-	defer g.shares.mu.Unlock()
+	g.inForce.mu.Lock()
+	defer g.inForce.mu.Unlock()
 	g.applyLimits()
 }
 
-// pressed: memory runs short.
-func (g *Governor) pressed() bool {
-	g.shares.mu.Lock()
-	defer g.shares.mu.Unlock()
-	return g.shares.level < 1
+// underPressure says whether memory is short.
+func (g *Governor) underPressure() bool {
+	g.inForce.mu.Lock()
+	defer g.inForce.mu.Unlock()
+	return g.inForce.level < 1
 }
 
-func (g *Governor) sharesNow() Shares {
-	g.shares.mu.Lock()
-	defer g.shares.mu.Unlock()
-	return g.shares.now
+func (g *Governor) currentPlan() Plan {
+	g.inForce.mu.Lock()
+	defer g.inForce.mu.Unlock()
+	return g.inForce.plan
 }

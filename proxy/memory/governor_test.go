@@ -40,11 +40,11 @@ func newGovernorRig(t *testing.T, change func(*Config)) *governorRig {
 		t.Fatal(err)
 	}
 	cfg := Config{
-		Shares: Shares{
-			Workers: 2, Fetches: 256, Connections: 1000, Bodies: 16 << 20, Transforms: testTransforms, Sending: 16 << 20,
-			Cache: 8 << 20, Alone: largeJob + 2<<20, Heap: testHeap,
+		Plan: Plan{
+			Workers: 2, Fetches: 256, Clients: 1000, Sources: 16 << 20, Transforms: testTransforms, Results: 16 << 20,
+			Cache: 8 << 20, Exclusive: largeJob + 2<<20, GoLimit: testHeap,
 		},
-		QueueWait: 10 * time.Second, Cache: c, LimitFor: func(n int64) int64 { return 2 * n },
+		QueueWait: 10 * time.Second, Cache: c,
 	}
 	if change != nil {
 		change(&cfg)
@@ -106,9 +106,9 @@ func (r *governorRig) runs(need int64) error {
 // may not.
 func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 	r := newGovernorRig(t, func(c *Config) {
-		c.Shares = Shares{
-			Workers: 1, Fetches: 1, Connections: 100, PerConnection: 1 << 20, Bodies: 1, Sending: 1,
-			Transforms: 50 << 20, Alone: 300 << 20, Heap: testHeap,
+		c.Plan = Plan{
+			Workers: 1, Fetches: 1, Clients: 100, Connections: 100 << 20, Sources: 1, Results: 1,
+			Transforms: 50 << 20, Exclusive: 300 << 20, GoLimit: testHeap,
 		}
 	})
 	for _, tc := range []struct{ join, transforms, alone int64 }{
@@ -120,14 +120,14 @@ func TestTransformsBorrowFromAbsentClients(t *testing.T) {
 		{-100, 150, 300},
 	} {
 		r.Connections.addOpen(int(tc.join))
-		sh := r.sharesNow()
+		plan := r.currentPlan()
 		if got := r.Budgets.Transforms.Stats().Capacity >> 20; got != tc.transforms {
 			t.Errorf("%+d: transforms may have %d MiB, want %d", tc.join, got, tc.transforms)
 		}
 		if got := debug.SetMemoryLimit(-1); got != testHeap-(tc.transforms-50)<<20 {
 			t.Errorf("%+d: the heap may have %d MiB", tc.join, got>>20)
 		}
-		if got := sh.exclusive(r.Connections.RoundedCount()) >> 20; got != tc.alone {
+		if got := plan.exclusiveBeside(r.Connections.RoundedCount()) >> 20; got != tc.alone {
 			t.Errorf("%+d: one alone may have %d MiB, want %d", tc.join, got, tc.alone)
 		}
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 // Watch looks at the memory that is really in use until ctx ends: it tightens
-// shares where memory runs short, and gives the heap back after work.
+// budgets where memory runs short, and gives the heap back after work.
 func (g *Governor) Watch(ctx context.Context) {
 	var idle idleDetector
 	for {

@@ -38,7 +38,7 @@ func TestWatchGivesBackAfterWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		given := 0
 		r := newGovernorRig(t, func(c *Config) {
-			c.Shares = Shares{Workers: 1, Fetches: 1, Connections: 1, Bodies: 1, Sending: 1, Transforms: 1}
+			c.Plan = Plan{Workers: 1, Fetches: 1, Clients: 1, Sources: 1, Results: 1, Transforms: 1}
 			c.OnIdle = func() { given++ }
 		})
 		ctx, cancel := context.WithCancel(context.Background())

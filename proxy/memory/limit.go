@@ -30,7 +30,7 @@ func findLimit(flag int64, cgroup, machine memlimit.Provider) (limit int64, from
 	case flag < 0:
 		return 0, "", errors.New("--memory-limit is negative: set it like 512MiB, or leave it out")
 	case flag > 0 && capped && uint64(flag) > group:
-		return int64(group), fmt.Sprintf("%s, less than --memory-limit %s", fromCgroup, about(flag)), nil
+		return int64(group), fmt.Sprintf("%s, less than --memory-limit %s", fromCgroup, formatBytes(flag)), nil
 	case flag > 0:
 		return flag, "--memory-limit", nil
 	case capped:

@@ -21,6 +21,7 @@ const (
 	// processes share these, and the kernel takes them back where it must.
 	serverHeap = 12 * mib
 	hotFiles   = 20 * mib
+	fixedBytes = serverHeap + hotFiles
 	// baseWorker is a worker's own memory at rest, 9 to 10 MiB, with what it
 	// may keep of its last job (Retain).
 	baseWorker = 10*mib + Retain
@@ -39,21 +40,21 @@ const (
 	// estimate, without emptying the cache for it.
 	minTransform = 32 * mib
 	minBodies    = 16 * mib
-	// wiseTransform is how much of the transform budget each worker has to
+	// recommendedTransform is how much of the transform budget each worker has to
 	// find before an automatic count adds another: a thumbnail of a 29 MP
 	// photograph takes less.
-	wiseTransform = 24 * mib
+	recommendedTransform = 24 * mib
 	// minConnections and maxConnections bound the share of connections.
 	minConnections = 256 * perConnection
 	maxConnections = 16384 * perConnection
 	// recordBytes is what the index takes for a record of the cache on disk,
-	// wiseRecord how large records are at the least, on average, for the index to
+	// recommendedRecord how large records are at the least, on average, for the index to
 	// have a place for all of them; minRecords are always there.
-	recordBytes = 96
-	wiseRecord  = 8 << 10
-	minRecords  = 1000
-	// wiseSlack is the slack of a limit between 192 and 240 MiB.
-	wiseSlack = 24 * mib
+	recordBytes       = 96
+	recommendedRecord = 8 << 10
+	minRecords        = 1000
+	// recommendedSlack is the slack of a limit between 192 and 240 MiB.
+	recommendedSlack = 24 * mib
 )
 
 // maxLimit is a PiB: what is above is no memory, but would overflow.
@@ -82,37 +83,49 @@ type PlanInput struct {
 	CacheDisk int64
 }
 
-// Plan splits a memory limit, all in bytes:
+// Plan splits a memory limit. All but the numbers of workers, fetches and clients
+// are bytes:
 //
-//	Limit ≥ Fixed + Connections + Workers × WorkerBase + Slack + Cache + CacheHeadroom + Index + Bodies + Transform
+//	Limit ≥ the idle server and the code of all processes + Connections + Workers idle workers
+//	        + Slack + Cache and its headroom + Index + Sources + Results + Transforms
 type Plan struct {
-	Limit     int64
+	Limit int64
+	// LimitFrom says where the limit is from; see FindLimit.
 	LimitFrom string
-	// Fixed is the idle server, and the code of all processes.
-	Fixed int64
-	// Connections is for clients that are connected, whatever they wait for.
+	// Workers is how many worker processes there are, each with one job at a time.
+	Workers int
+	// Fetches is how many sources may be fetched at once: many times what one host
+	// is given, so that slow hosts do not hold up the others. Each has some 150 KiB
+	// of buffers on the heap, which no source's bytes are in yet. They are part of
+	// the slack.
+	Fetches int
+	// Clients is how many clients may be connected at once. Connections is the
+	// memory that all of these take, whatever they wait for; transforms may have
+	// what absent clients leave of it.
+	Clients     int
 	Connections int64
-	// Workers is how many worker processes there are; WorkerBase is each of
-	// them idle.
-	Workers    int
-	WorkerBase int64
-	// Slack is for what nobody counts: fragmentation, page tables, sockets,
+	// Slack is for memory that is not counted: fragmentation, page tables, sockets,
 	// what a job takes over its estimate before it is stopped.
 	Slack int64
 	// Cache is what the entries of the memory tier may cost, their overhead
-	// included (ristretto's MaxCost); 0 is a tier switched off.
-	// CacheHeadroom is the garbage that may lie beside them before Go's
-	// collector has run.
-	Cache, CacheHeadroom int64
+	// included (ristretto's MaxCost); 0 is a tier switched off. Beside it there is
+	// headroom for garbage that Go's collector has not found yet.
+	Cache int64
 	// Index is for the index of the cache on disk.
 	Index int64
-	// Bodies is for sources being fetched or worked on and results being sent.
-	Bodies int64
-	// Transform is for the working sets of jobs.
-	Transform int64
-	// GoLimit is for GOMEMLIMIT (debug.SetMemoryLimit): the server's own heap.
-	// It overlaps the other parts: Fixed, Connections, the cache with its
-	// headroom, Index, and of Bodies the results, as sources are outside of the heap.
+	// Sources is for sources that are fetched and worked on, Results for results on
+	// their way to clients.
+	Sources, Results int64
+	// Transforms is for the working sets of jobs.
+	Transforms int64
+	// Exclusive is the most that one job and all sources can have together: with
+	// the cache emptied, every other worker let go, and no more than
+	// ExclusiveClients connected.
+	Exclusive int64
+	// GoLimit is for GOMEMLIMIT (debug.SetMemoryLimit, of the server process); 0
+	// leaves that alone. It overlaps the other parts: the server's heap,
+	// Connections, the cache with its headroom, Index and Results. The bytes of
+	// sources are outside of the heap.
 	GoLimit int64
 }
 
@@ -133,67 +146,67 @@ func NewPlan(in PlanInput) (Plan, error) {
 		return Plan{}, fmt.Errorf("%d workers: set --workers to 1 to %d, or to 0 for as many as fit",
 			in.Workers, in.MaxWorkers)
 	}
-	p, ok := split(in)
+	p, ok := splitLimit(in)
 	if !ok {
 		return Plan{}, in.tooSmall()
 	}
 	return p, nil
 }
 
-// split makes the plan, or reports that the limit is too small for it. A
+// splitLimit makes the plan, or reports that the limit is too small for it. A
 // larger limit than one that works always works.
-func split(in PlanInput) (Plan, bool) {
+func splitLimit(in PlanInput) (Plan, bool) {
 	p := Plan{
 		Limit:       in.Limit,
 		LimitFrom:   in.LimitFrom,
-		Fixed:       serverHeap + hotFiles,
-		Connections: connections(in.Limit),
 		Workers:     max(in.Workers, 1),
-		WorkerBase:  baseWorker,
-		Slack:       slack(in.Limit),
+		Fetches:     int(min(max(in.Limit/(4*mib), 32), 256)),
+		Connections: connectionBytes(in.Limit),
+		Slack:       slackBytes(in.Limit),
 		Cache:       max(in.CacheMemory, 0),
 	}
+	p.Clients = int(p.Connections / perConnection)
 	if p.Cache > p.Limit/gcHeap*gcEntries {
 		return Plan{}, false
 	}
-	p.CacheHeadroom = headroom(p.Cache)
-	spare := p.Limit - p.Slack - in.least()
+	spare := p.Limit - p.Slack - in.leastBytes()
 	if spare < 0 {
 		return Plan{}, false
 	}
-	p.Index = min(max(in.CacheDisk, 0)/wiseRecord*recordBytes, p.Limit/128, spare/2)
+	p.Index = min(max(in.CacheDisk, 0)/recommendedRecord*recordBytes, p.Limit/128, spare/2)
 	spare -= p.Index
 	if in.CacheMemory == 0 {
-		tier := min(p.Limit/6, spare/2)
-		// The tier holds Cache and its headroom.
-		p.Cache = tier / gcHeap * gcEntries
-		p.CacheHeadroom = tier - p.Cache
+		// The tier holds the cache and its headroom.
+		p.Cache = min(p.Limit/6, spare/2) / gcHeap * gcEntries
 	}
-	more := min(max(p.Limit/6-minBodies, 0), spare/4)
-	p.Bodies = minBodies + more
-	p.Transform = p.Limit - p.Slack - p.Fixed - p.Connections - p.WorkerBase*int64(p.Workers) - p.Cache - p.CacheHeadroom - p.Index - p.Bodies
+	bodies := minBodies + min(max(p.Limit/6-minBodies, 0), spare/4)
+	p.Results = bodies / 4
+	p.Sources = bodies - p.Results
+	p.Transforms = p.Limit - p.Slack - fixedBytes - p.Connections - baseWorker*int64(p.Workers) -
+		p.Cache - cacheHeadroom(p.Cache) - p.Index - bodies
 	if in.Workers == 0 {
-		p.staff(min(in.MaxProcs, in.MaxWorkers))
+		p.assignWorkers(min(in.MaxProcs, in.MaxWorkers))
 	}
-	p.GoLimit = serverHeap + p.Connections + p.Cache + p.CacheHeadroom + p.Index + p.Results()
+	p.Exclusive = p.Limit - fixedBytes - ExclusiveClients*perConnection - p.Slack - baseWorker - p.Index - p.Results
+	p.GoLimit = serverHeap + p.Connections + p.Cache + cacheHeadroom(p.Cache) + p.Index + p.Results
 	return p, true
 }
 
-// staff adds workers to the first one, as far as each keeps its share of the
+// assignWorkers adds workers to the first one, as far as each keeps its share of the
 // transform budget, out of which they are paid.
-func (p *Plan) staff(procs int) {
-	room := p.Transform + p.WorkerBase
-	n := min(room/(p.WorkerBase+wiseTransform), int64(procs))
+func (p *Plan) assignWorkers(most int) {
+	room := p.Transforms + baseWorker
+	n := min(room/(baseWorker+recommendedTransform), int64(most))
 	p.Workers = int(max(n, 1))
-	p.Transform = room - int64(p.Workers)*p.WorkerBase
+	p.Transforms = room - int64(p.Workers)*baseWorker
 }
 
-// slack is a tenth of the limit; of a small one an eighth, up to 24 MiB.
-func slack(limit int64) int64 { return max(limit/10, min(limit/8, wiseSlack)) }
+// slackBytes is a tenth of the limit; of a small one an eighth, up to 24 MiB.
+func slackBytes(limit int64) int64 { return max(limit/10, min(limit/8, recommendedSlack)) }
 
-// connections is an eighth of the limit; less where that is under 256 MiB, down
+// connectionBytes is an eighth of the limit; less where that is under 256 MiB, down
 // to 8 MiB of 128.
-func connections(limit int64) int64 {
+func connectionBytes(limit int64) int64 {
 	n := limit / 8
 	if limit < 256*mib {
 		n = minConnections + max(limit-128*mib, 0)/128*24
@@ -208,13 +221,14 @@ const gcEntries, gcHeap = 5, 7
 // gcOverhead is how many bytes of the heap a byte of entries takes.
 const gcOverhead = float64(gcHeap) / gcEntries
 
-// headroom is how much garbage lies beside entries that GOMEMLIMIT bounds.
-func headroom(cache int64) int64 { return cache / gcEntries * (gcHeap - gcEntries) }
+// cacheHeadroom is how much garbage lies beside entries that GOMEMLIMIT bounds.
+func cacheHeadroom(cache int64) int64 { return cache / gcEntries * (gcHeap - gcEntries) }
 
-// least is what the input needs besides slack.
-func (in PlanInput) least() int64 {
+// leastBytes is what the input needs besides slack.
+func (in PlanInput) leastBytes() int64 {
 	cache := max(in.CacheMemory, 0)
-	return serverHeap + hotFiles + connections(in.Limit) + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform + cache + headroom(cache)
+	return fixedBytes + connectionBytes(in.Limit) + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform +
+		cache + cacheHeadroom(cache)
 }
 
 func (in PlanInput) tooSmall() error {
@@ -223,72 +237,55 @@ func (in PlanInput) tooSmall() error {
 		advice = append(advice, fmt.Sprintf("lower --workers (%d)", in.Workers))
 	}
 	if in.CacheMemory > 0 {
-		advice = append(advice, fmt.Sprintf("lower --cache-memory (%s)", exactly(in.CacheMemory)))
+		advice = append(advice, fmt.Sprintf("lower --cache-memory (%s)", formatExact(in.CacheMemory)))
 	}
 	from := ""
 	if in.LimitFrom != "" {
 		from = " (" + in.LimitFrom + ")"
 	}
 	return fmt.Errorf("%w: %s%s, and at least %s is needed; %s",
-		ErrLimit, exactly(in.Limit), from, exactly(in.Least()), strings.Join(advice, ", or "))
+		ErrLimit, formatExact(in.Limit), from, formatExact(in.Least()), strings.Join(advice, ", or "))
 }
 
 // Least is the smallest limit that works for the input, in whole MiB.
 func (in PlanInput) Least() int64 {
 	n := sort.Search(maxLimit/mib, func(n int) bool {
 		in.Limit = int64(n) * mib
-		_, ok := split(in)
+		_, ok := splitLimit(in)
 		return ok
 	})
 	return int64(n) * mib
 }
 
-// Results is the part of Bodies that results on their way to clients may take,
-// Sources the rest: bytes of sources being fetched and worked on.
-func (p Plan) Results() int64 { return p.Bodies / 4 }
-
-// Sources is described at Results.
-func (p Plan) Sources() int64 { return p.Bodies - p.Results() }
-
 // Records is how many records the cache on disk may have.
 func (p Plan) Records() int { return max(int(p.Index/recordBytes), minRecords) }
 
-// MaxConnections is how many clients may be connected at once.
-func (p Plan) MaxConnections() int { return int(p.Connections / perConnection) }
-
 // ExclusiveClients is how many clients may be connected while a job has all that
-// Alone says.
+// Exclusive says.
 const ExclusiveClients = 64
 
-// Alone is the most bytes that one transform and all sources can have
-// together: with the cache emptied, every other worker let go, and no more
-// than 64 clients connected.
-func (p Plan) Alone() int64 {
-	return p.Limit - p.Fixed - ExclusiveClients*perConnection - p.Slack - p.WorkerBase - p.Index - p.Results()
-}
+// perClient is what a client takes, in bytes.
+func (p Plan) perClient() int64 { return p.Connections / int64(max(p.Clients, 1)) }
 
-// MaxFetches is how many sources may be fetched at once: each has some 150 KiB
-// of buffers on the heap, which no source's bytes are in yet. They are part of
-// the slack.
-func (p Plan) MaxFetches() int { return int(min(max(p.Limit/(4*mib), 32), 256)) }
-
-// LimitFor is the least limit, in whole MiB, under which bytes fit as Alone
+// LimitFor is the least limit, in whole MiB, under which bytes fit as Exclusive
 // has it; 0 where no limit does.
 func LimitFor(bytes int64) int64 {
-	return leastLimit(func(p Plan) bool { return p.Alone() >= bytes })
+	return leastLimit(func(p Plan) bool { return p.Exclusive >= bytes })
 }
 
 // LimitForSource is the least limit, in whole MiB, under which a source of so
 // many bytes fits into its share whatever the cache is; 0 where no limit does.
 func LimitForSource(bytes int64) int64 {
-	return leastLimit(func(p Plan) bool { return p.Sources() >= bytes })
+	return leastLimit(func(p Plan) bool { return p.Sources >= bytes })
 }
 
 // leastLimit searches for the least limit, in whole MiB, that does; 0 where none does.
-func leastLimit(does func(Plan) bool) int64 {
+func leastLimit(works func(Plan) bool) int64 {
 	n := sort.Search(maxLimit/mib, func(n int) bool {
-		p, ok := split(PlanInput{Limit: int64(n) * mib, MaxProcs: 1, MaxWorkers: 1, CacheMemory: -1, CacheDisk: maxLimit})
-		return ok && does(p)
+		p, ok := splitLimit(PlanInput{
+			Limit: int64(n) * mib, MaxProcs: 1, MaxWorkers: 1, CacheMemory: -1, CacheDisk: maxLimit,
+		})
+		return ok && works(p)
 	})
 	if n == maxLimit/mib {
 		return 0
@@ -302,28 +299,28 @@ func (p Plan) String() string {
 	if p.LimitFrom != "" {
 		from = " (" + p.LimitFrom + ")"
 	}
-	return fmt.Sprintf("memory limit %s%s = server %s + connections %s + workers %d × %s + slack %s + cache %s + its headroom %s + disk index %s + bodies %s + transforms %s; GOMEMLIMIT %s",
-		about(p.Limit), from, about(p.Fixed), about(p.Connections), p.Workers, about(p.WorkerBase), about(p.Slack), about(p.Cache),
-		about(p.CacheHeadroom), about(p.Index), about(p.Bodies), about(p.Transform), about(p.GoLimit))
-}
-
-// PlanPart is one line of the split, in bytes.
-type PlanPart struct {
-	Name  string
-	Bytes int64
+	var b strings.Builder
+	fmt.Fprintf(&b, "memory limit %s%s = server %s + connections %s + workers %d × %s + slack %s",
+		formatBytes(p.Limit), from, formatBytes(fixedBytes), formatBytes(p.Connections), p.Workers,
+		formatBytes(baseWorker), formatBytes(p.Slack))
+	fmt.Fprintf(&b, " + cache %s + its headroom %s + disk index %s + bodies %s + transforms %s; GOMEMLIMIT %s",
+		formatBytes(p.Cache), formatBytes(cacheHeadroom(p.Cache)), formatBytes(p.Index),
+		formatBytes(p.Sources+p.Results), formatBytes(p.Transforms), formatBytes(p.GoLimit))
+	return b.String()
 }
 
 // Parts are the split. They sum to Limit.
-func (p Plan) Parts() []PlanPart {
-	parts := []PlanPart{
-		{"server", p.Fixed}, {"connections", p.Connections}, {"workers", int64(p.Workers) * p.WorkerBase},
-		{"cache", p.Cache}, {"cache headroom", p.CacheHeadroom}, {"disk index", p.Index}, {"bodies", p.Bodies}, {"transforms", p.Transform},
+func (p Plan) Parts() []Part {
+	parts := []Part{
+		{"server", fixedBytes}, {"connections", p.Connections}, {"workers", int64(p.Workers) * baseWorker},
+		{"cache", p.Cache}, {"cache headroom", cacheHeadroom(p.Cache)}, {"disk index", p.Index},
+		{"bodies", p.Sources + p.Results}, {"transforms", p.Transforms},
 	}
 	rest := p.Limit
 	for _, part := range parts {
 		rest -= part.Bytes
 	}
-	return append(parts, PlanPart{"slack", rest})
+	return append(parts, Part{"slack", rest})
 }
 
 // OfCgroup: the limit is the memory cgroup's.
@@ -332,24 +329,24 @@ func (p Plan) OfCgroup() bool { return strings.HasPrefix(p.LimitFrom, fromCgroup
 // LogValue implements slog.LogValuer: the split as one group.
 func (p Plan) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("limit", about(p.Limit)),
+		slog.String("limit", formatBytes(p.Limit)),
 		slog.String("from", p.LimitFrom),
-		slog.String("server", about(p.Fixed)),
-		slog.String("connections", about(p.Connections)),
+		slog.String("server", formatBytes(fixedBytes)),
+		slog.String("connections", formatBytes(p.Connections)),
 		slog.Int("workers", p.Workers),
-		slog.String("worker", about(p.WorkerBase)),
-		slog.String("slack", about(p.Slack)),
-		slog.String("cache", about(p.Cache)),
-		slog.String("cache_headroom", about(p.CacheHeadroom)),
-		slog.String("disk_index", about(p.Index)),
-		slog.String("bodies", about(p.Bodies)),
-		slog.String("transforms", about(p.Transform)),
-		slog.String("gomemlimit", about(p.GoLimit)),
+		slog.String("worker", formatBytes(baseWorker)),
+		slog.String("slack", formatBytes(p.Slack)),
+		slog.String("cache", formatBytes(p.Cache)),
+		slog.String("cache_headroom", formatBytes(cacheHeadroom(p.Cache))),
+		slog.String("disk_index", formatBytes(p.Index)),
+		slog.String("bodies", formatBytes(p.Sources+p.Results)),
+		slog.String("transforms", formatBytes(p.Transforms)),
+		slog.String("gomemlimit", formatBytes(p.GoLimit)),
 	)
 }
 
-// about writes n for people, to a tenth of a MiB or, from 10 GiB, of a GiB.
-func about(n int64) string {
+// formatBytes writes n for people, to a tenth of a MiB or, from 10 GiB, of a GiB.
+func formatBytes(n int64) string {
 	value, unit := float64(n)/mib, "MiB"
 	if n >= 10<<30 {
 		value, unit = value/1024, "GiB"
@@ -357,8 +354,8 @@ func about(n int64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + unit
 }
 
-// exactly writes n in the largest unit that it has a whole number of.
-func exactly(n int64) string {
+// formatExact writes n in the largest unit that it has a whole number of.
+func formatExact(n int64) string {
 	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
 	i := 0
 	for n > 0 && n%1024 == 0 && i < len(units)-1 {

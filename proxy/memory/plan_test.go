@@ -18,7 +18,7 @@ import (
 const maxWorkers = 256
 
 func sum(p Plan) int64 {
-	return p.Fixed + p.Connections + int64(p.Workers)*p.WorkerBase + p.Slack + p.Cache + p.CacheHeadroom + p.Index + p.Bodies + p.Transform
+	return fixedBytes + p.Connections + int64(p.Workers)*baseWorker + p.Slack + p.Cache + cacheHeadroom(p.Cache) + p.Index + p.Sources + p.Results + p.Transforms
 }
 
 func planInput(t *rapid.T) PlanInput {
@@ -48,23 +48,23 @@ func TestPlanNeverExceedsItsLimit(t *testing.T) {
 		if sum(p) > p.Limit || p.Limit != in.Limit {
 			t.Fatalf("%d is split into %d: %s", in.Limit, sum(p), p)
 		}
-		if p.Transform < minTransform || p.Bodies < minBodies || p.Slack < p.Limit/10 || p.Cache < 0 || p.CacheHeadroom < p.Cache/5*2 {
+		if p.Transforms < minTransform || p.Sources+p.Results < minBodies || p.Slack < p.Limit/10 || p.Cache < 0 || cacheHeadroom(p.Cache) < p.Cache/5*2 {
 			t.Fatalf("a part is too small: %+v", p)
 		}
 		if p.Workers < 1 || p.Workers > maxWorkers || in.Workers > 0 && p.Workers != in.Workers || in.Workers == 0 && p.Workers > in.MaxProcs {
 			t.Fatalf("%d workers out of %d, %d processors", p.Workers, in.Workers, in.MaxProcs)
 		}
-		if in.Workers == 0 && p.Workers > 1 && p.Transform < int64(p.Workers)*wiseTransform {
-			t.Fatalf("%d workers share %s", p.Workers, about(p.Transform))
+		if in.Workers == 0 && p.Workers > 1 && p.Transforms < int64(p.Workers)*recommendedTransform {
+			t.Fatalf("%d workers share %s", p.Workers, formatBytes(p.Transforms))
 		}
 		if in.CacheMemory > 0 && p.Cache != in.CacheMemory || in.CacheMemory < 0 && p.Cache != 0 || p.Cache > p.Limit/6 && in.CacheMemory <= 0 {
 			t.Fatalf("cache %d out of %d", p.Cache, in.CacheMemory)
 		}
-		if p.GoLimit+p.Sources()+p.Transform+int64(p.Workers)*p.WorkerBase+p.Slack > p.Limit {
+		if p.GoLimit+p.Sources+p.Transforms+int64(p.Workers)*baseWorker+p.Slack > p.Limit {
 			t.Fatalf("a full heap beside full sources and transforms exceeds the limit: %s", p)
 		}
-		if p.Alone() < p.Transform+p.Sources() {
-			t.Fatalf("alone %d is less than shared %d", p.Alone(), p.Transform)
+		if p.Exclusive < p.Transforms+p.Sources {
+			t.Fatalf("alone %d is less than shared %d", p.Exclusive, p.Transforms)
 		}
 	})
 }
@@ -75,11 +75,11 @@ func TestSmallestLimitWorksAndOneMiBLessDoesNot(t *testing.T) {
 		least := in.Least()
 		in.Limit = least
 		if _, err := NewPlan(in); err != nil {
-			t.Fatalf("%s does not work: %v", exactly(least), err)
+			t.Fatalf("%s does not work: %v", formatExact(least), err)
 		}
 		in.Limit = least - mib
 		if _, err := NewPlan(in); !errors.Is(err, ErrLimit) {
-			t.Fatalf("%s works, although %s is the least", exactly(in.Limit), exactly(least))
+			t.Fatalf("%s works, although %s is the least", formatExact(in.Limit), formatExact(least))
 		}
 	})
 }
@@ -104,7 +104,7 @@ func TestPlanOfUsualLimits(t *testing.T) {
 			t.Errorf("%+v: %v", c.in, err)
 			continue
 		}
-		if p.Workers != c.workers || about(p.Cache) != c.cache || about(p.Bodies) != c.bodies || about(p.Transform) != c.transforms {
+		if p.Workers != c.workers || formatBytes(p.Cache) != c.cache || formatBytes(p.Sources+p.Results) != c.bodies || formatBytes(p.Transforms) != c.transforms {
 			t.Errorf("%+v: %s", c.in, p)
 		}
 	}
@@ -145,11 +145,11 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 		need := rapid.Int64Range(0, 1<<uint(rapid.IntRange(20, 45).Draw(t, "magnitude"))).Draw(t, "need")
 		limit := LimitFor(need)
 		p, err := NewPlan(PlanInput{Limit: limit, CacheDisk: maxLimit})
-		if err != nil || p.Alone() < need {
+		if err != nil || p.Exclusive < need {
 			t.Fatalf("%d does not fit alone into %d: %v, %s", need, limit, err, p)
 		}
 		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: -1, CacheDisk: maxLimit})
-		if err == nil && less.Alone() >= need {
+		if err == nil && less.Exclusive >= need {
 			t.Fatalf("%d fits alone into %d, too", need, limit-mib)
 		}
 	})
@@ -159,10 +159,10 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 	for _, bytes := range []int64{1, 100 * mib, 10 << 30} {
 		limit := LimitForSource(bytes)
 		p, err := NewPlan(PlanInput{Limit: limit, CacheDisk: maxLimit})
-		if err != nil || p.Sources() < bytes {
+		if err != nil || p.Sources < bytes {
 			t.Errorf("a source of %d does not fit into %d: %v", bytes, limit, err)
 		}
-		if p, err := NewPlan(PlanInput{Limit: limit - mib, CacheDisk: maxLimit}); err == nil && p.Sources() >= bytes {
+		if p, err := NewPlan(PlanInput{Limit: limit - mib, CacheDisk: maxLimit}); err == nil && p.Sources >= bytes {
 			t.Errorf("a source of %d fits into less than %d", bytes, limit)
 		}
 	}
@@ -199,7 +199,7 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 
 func TestLargeSizesPrintInGiB(t *testing.T) {
 	for n, want := range map[int64]string{0: "0MiB", mib / 2: "0.5MiB", 9 << 30: "9216MiB", 10 << 30: "10GiB", 1 << 40: "1024GiB"} {
-		if got := about(n); got != want {
+		if got := formatBytes(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
 		}
 	}

@@ -9,16 +9,18 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memstat"
 )
 
-// Estimates keep what is dealt out below what is there. Where memory runs
-// short all the same, because estimates were wrong or others live in the same
-// cgroup, all shares are tightened until it does not, and loosened slowly.
+// Estimates keep what is dealt out below what is there. Where memory runs short
+// all the same, because estimates were wrong or other programs live in the same
+// cgroup, the level of the cache and of the transforms is halved until it does not
+// (multiplicative decrease), and raised slowly.
 const (
-	// high and low are parts of the limit. Between them things stay as they
-	// are, so that what was given back is not taken at once again.
+	// high and low are parts of the limit. Between them the level stays as it is
+	// (hysteresis), so that what was given back is not taken at once again.
 	high, low = 0.85, 0.75
-	// minLevel is the least part of the shares: something is always served.
+	// minLevel is the least level: something is always served.
 	minLevel = 1.0 / 8
-	// Tightening halves; loosening takes calm for a while, and is slower.
+	// The level falls by tighten at once, and grows by loosen once memory was below
+	// low for calmFor, no more often than loosenEvery.
 	tighten, loosen = 0.5, 1.5
 	calmFor         = 2 * time.Second
 	loosenEvery     = time.Second
@@ -34,7 +36,7 @@ type Pressure struct {
 	Real int64 `json:"real_bytes"`
 	// Others is what of it other programs in the cgroup take.
 	Others int64 `json:"others_bytes"`
-	// High is where shares are tightened, Low where they may be loosened.
+	// High is where the level is lowered, Low where it may be raised.
 	High int64 `json:"high_bytes"`
 	Low  int64 `json:"low_bytes"`
 	// Tightened counts how often.
@@ -92,23 +94,23 @@ func (g *Governor) adjustToPressure(now time.Time) {
 	if err != nil {
 		return // no figures here: the plan alone has to do
 	}
-	limit := g.sharesNow().Limit
+	limit := g.currentPlan().Limit
 	level, short := g.pressure.sample(real, others, limit, now)
 	// Half of the slack is for them: most containers have a small helper.
 	others = max(others-limit/20, 0)
-	g.shares.mu.Lock()
-	before := g.shares.level
+	g.inForce.mu.Lock()
+	before := g.inForce.level
 	// Small changes are what the figures' own grain makes.
-	if grain := int64(4 << 20); others > g.shares.others+grain || others < g.shares.others-grain || others == 0 {
-		g.shares.others = others
+	if grain := int64(4 << 20); others > g.inForce.external+grain || others < g.inForce.external-grain || others == 0 {
+		g.inForce.external = others
 	} else {
-		others = g.shares.others
+		others = g.inForce.external
 	}
-	if level != before || others != g.shares.settled {
-		g.shares.level, g.shares.settled = level, others
+	if level != before || others != g.inForce.externalApplied {
+		g.inForce.level, g.inForce.externalApplied = level, others
 		g.applyLimits()
 	}
-	g.shares.mu.Unlock()
+	g.inForce.mu.Unlock()
 	if level < before {
 		g.log.Warn("memory is short: reducing the cache and transform budgets", "level", level, "in_use", mebibytes(real))
 	}
@@ -140,7 +142,7 @@ func (g *Governor) sampleMemory() (real, others int64, err error) {
 	// What is reserved for sources is at least what they take, and to count
 	// their files would take longer.
 	sources := g.Budgets.Sources.Stats().InUse
-	if g.sharesNow().OfCgroup {
+	if g.currentPlan().OfCgroup() {
 		if f, err := g.group.Read(); err == nil {
 			return f.Firm(), max(f.Anon-anon, 0) + max(f.Shmem-sources, 0), nil
 		}

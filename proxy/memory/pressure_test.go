@@ -61,9 +61,9 @@ type pressed struct {
 func newPressed(t *testing.T) *pressed {
 	t.Helper()
 	p := &pressed{governorRig: newGovernorRig(t, nil), now: time.Now()}
-	sh := p.sharesNow()
-	sh.Limit = 1000 << 20
-	if err := p.Resize(sh); err != nil {
+	plan := p.currentPlan()
+	plan.Limit = 1000 << 20
+	if err := p.Resize(plan); err != nil {
 		t.Fatal(err)
 	}
 	p.measure = func() (int64, int64, error) { return p.real, p.others, nil }
@@ -78,9 +78,9 @@ func (p *pressed) sampleAt(real, others int64) {
 	p.adjustToPressure(p.now)
 }
 
-// hasShares checks what the cache, in MiB, and the transforms, of eight parts,
+// hasInForce checks what the cache, in MiB, and the transforms, of eight parts,
 // may have.
-func (p *pressed) hasShares(when string, cache, eighths int64) {
+func (p *pressed) hasInForce(when string, cache, eighths int64) {
 	p.t.Helper()
 	if n := p.cache.Stats().MaxBytes >> 20; n != cache {
 		p.t.Errorf("%s the cache may have %d MiB", when, n)
@@ -109,7 +109,7 @@ func TestPressureReachesTheCacheAndTheTransforms(t *testing.T) {
 	for range 3 {
 		p.sampleAt(900, 0)
 	}
-	p.hasShares("under pressure", 1, 1)
+	p.hasInForce("under pressure", 1, 1)
 	if s := p.cache.Stats(); s.Bytes > 1<<20 {
 		t.Errorf("under pressure the cache has %+v", s)
 	}
@@ -118,11 +118,11 @@ func TestPressureReachesTheCacheAndTheTransforms(t *testing.T) {
 	for range 30 {
 		p.sampleAt(100, 0)
 	}
-	p.hasShares("afterwards", 8, 8)
+	p.hasInForce("afterwards", 8, 8)
 	p.admits(largeJob, nil)
 	p.measure = func() (int64, int64, error) { return 1 << 40, 0, errors.New("no figures") }
 	p.adjustToPressure(p.now)
-	p.hasShares("without figures", 8, 8)
+	p.hasInForce("without figures", 8, 8)
 	if s := p.pressure.state(); s.Level != 1 || s.Tightened != 3 {
 		t.Errorf("%+v", s)
 	}
@@ -130,18 +130,18 @@ func TestPressureReachesTheCacheAndTheTransforms(t *testing.T) {
 
 // What others in the cgroup take comes out of the cache, down to an eighth,
 // and then out of the transforms. Half of the slack, 50 MiB here, is theirs.
-func TestOthersTakeFromTheShares(t *testing.T) {
+func TestOtherProgramsTakeFromThePlan(t *testing.T) {
 	p := newPressed(t)
 	p.sampleAt(100, 50)
-	p.hasShares("beside as much as there is room for", 8, 8)
+	p.hasInForce("beside as much as there is room for", 8, 8)
 	p.sampleAt(100, 50+5)
-	p.hasShares("beside 5 MiB more", 4, 8)
+	p.hasInForce("beside 5 MiB more", 4, 8)
 	p.sampleAt(100, 50+6) // not worth the while
-	p.hasShares("beside 6 MiB more", 4, 8)
+	p.hasInForce("beside 6 MiB more", 4, 8)
 	p.sampleAt(100, 800)
-	p.hasShares("beside very much", 1, 1)
+	p.hasInForce("beside very much", 1, 1)
 	p.admits(largeJob, budget.ErrSaturated)
 	p.sampleAt(100, 50)
-	p.hasShares("afterwards", 8, 8)
+	p.hasInForce("afterwards", 8, 8)
 	p.admits(largeJob, nil)
 }

@@ -113,8 +113,8 @@ const SourceFiles = "pictor-source"
 // Report looks where the memory is. It costs the kernel a walk over all pages
 // of all processes, some milliseconds.
 func (g *Governor) Report(fetchesWaiting int) Report {
-	sh := g.sharesNow()
-	m := Report{Limit: sh.Limit, LimitFrom: sh.LimitFrom, Plan: sh.Plan, Accounts: g.Budgets.report(fetchesWaiting), Clients: g.Connections.Count(), Pressure: g.pressure.state()}
+	p := g.currentPlan()
+	m := Report{Limit: p.Limit, LimitFrom: p.LimitFrom, Plan: p.Parts(), Accounts: g.Budgets.report(fetchesWaiting), Clients: g.Connections.Count(), Pressure: g.pressure.state()}
 	m.addProcesses(g.workers())
 	m.Sandbox = g.sandbox()
 	files, err := memstat.ReadFiles(SourceFiles)
