@@ -21,30 +21,38 @@ func (g grants) release() {
 // are comparable: jobs of one source hold it together.
 type Source interface{ Reserved() int64 }
 
-// Admit waits for the bytes of a working set, then for a worker. Bytes come
-// first: a job that waits for many of them must not keep a worker from others.
-// One that is larger than the share of all jobs has the server to itself.
-func (g *Governor) Admit(ctx context.Context, wait *budget.QueueWait, src Source, need int64) (release func(), err error) {
+// Admit waits for the bytes of a job's working set, then for a worker. Bytes come
+// first: a job that waits for many of them must not keep a worker from others. A job
+// that is larger than the budget of transforms runs exclusively.
+//
+// The error is budget.ErrTooLarge where the job can never fit, and
+// budget.ErrSaturated where it would wait for too long.
+func (g *Governor) Admit(
+	ctx context.Context, wait *budget.QueueWait, src Source, need int64,
+) (release func(), err error) {
 	shared, err := g.admitShared(ctx, wait, need)
 	if !errors.Is(err, budget.ErrTooLarge) {
 		return shared.release, err
 	}
 	if total := need + src.Reserved(); total > g.currentPlan().Exclusive {
-		return nil, fmt.Errorf("%w: this image needs about %s of memory; request a smaller result, use a smaller source, or raise --memory-limit to %s",
-			budget.ErrTooLarge, mebibytes(need), mebibytes(LimitFor(total)))
+		return nil, fmt.Errorf("%w: this image needs about %s of memory; "+
+			"request a smaller result, use a smaller source, or raise --memory-limit to %s",
+			budget.ErrTooLarge, formatMebibytes(need), formatMebibytes(LimitFor(total)))
 	}
 	return g.admitExclusive(ctx, wait, need, src)
 }
 
 // admitShared admits a job beside others. It gives budget.ErrTooLarge also where
-// the share became too small for the job while it waited.
+// the budget became too small for the job while it waited.
 func (g *Governor) admitShared(ctx context.Context, wait *budget.QueueWait, need int64) (held grants, err error) {
 	defer g.Responses.CutSlowReaders()()
-	for _, line := range []struct {
-		account *budget.Budget
-		n       int64
+	for _, step := range []struct {
+		from *budget.Budget
+		n    int64
 	}{{g.Budgets.Transforms, need}, {g.Budgets.Workers, 1}} {
-		grant, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return line.account.Acquire(ctx, line.n) })
+		grant, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
+			return step.from.Acquire(ctx, step.n)
+		})
 		if err != nil {
 			held.release()
 			return nil, err
@@ -54,5 +62,5 @@ func (g *Governor) admitShared(ctx context.Context, wait *budget.QueueWait, need
 	return held, nil
 }
 
-// mebibytes rounds up, for people.
-func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }
+// formatMebibytes rounds up.
+func formatMebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

@@ -9,126 +9,142 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// admitExclusive makes room for a job that is larger than the share of all jobs. The
-// events, in this order, because a fill holds its source while it waits for
-// its working set:
+// admitExclusive makes room for a job that is larger than the budget of transforms.
+// The steps have this order because a fill holds its source while it waits for its
+// working set:
 //
 //  1. One such job at a time: the others wait here, as far as there is room for
-//     their sources. Clients do not become more from now on; idle ones go.
-//  2. No new source is let in. Those that are in flight are worked on and go,
-//     until what is left of them fits beside the job.
-//  3. No new job is let in, and those under way end.
-//  4. Idle workers but one go, the cache gives way as far as it must, and the
-//     heap gives back what it freed.
+//     their sources. The number of clients does not grow from now on, and idle
+//     connections are closed.
+//  2. No new source is admitted. Jobs of the sources in flight go on, until the
+//     sources that are left fit beside the job.
+//  3. No new job is admitted, and the running ones end.
+//  4. Idle workers but one end, the cache shrinks as far as it must, and the heap
+//     gives back what that freed.
 //
-// When the job is done all of it is undone.
-func (g *Governor) admitExclusive(ctx context.Context, wait *budget.QueueWait, need int64, src Source) (done func(), err error) {
+// When the job ends, or is not admitted, all steps are undone.
+func (g *Governor) admitExclusive(
+	ctx context.Context, wait *budget.QueueWait, need int64, src Source,
+) (done func(), err error) {
 	held := src.Reserved()
-	var undo []func()
-	release := func() {
-		for i := len(undo) - 1; i >= 0; i-- {
-			undo[i]()
-		}
-	}
+	var undo undoStack
 	admitted := false
 	defer func() {
 		if !admitted { // also by a panic
-			release()
+			undo.run()
 		}
 	}()
 	if g.underPressure() && need > g.currentPlan().Transforms {
 		return nil, budget.ErrSaturated // no time for the largest ones
 	}
-	leave, err := g.exclusive.join(need, src, held, g.exclusiveNow(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace)))
+	room := g.exclusiveNow(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace))
+	leave, err := g.exclusive.join(need, src, held, room)
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, leave)
-	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return g.Budgets.Exclusive.Acquire(ctx, 1) })
+	undo.add(leave)
+	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
+		return g.Budgets.Exclusive.Acquire(ctx, 1)
+	})
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, turn.Release)
+	undo.add(turn.Release)
 	// From here on clients may not become more.
 	clients := max(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace), ExclusiveClients)
 	g.exclusiveClients.Store(int64(clients))
-	undo = append(undo, func() { g.exclusiveClients.Store(0) })
-	most := g.exclusiveNow(clients)
-	if most < need+held {
+	undo.add(func() { g.exclusiveClients.Store(0) })
+	room = g.exclusiveNow(clients)
+	if room < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}
 	defer g.Responses.DrainOverflow()()
 	for _, step := range []struct {
-		account *budget.Budget
-		down    int64
-	}{{g.Budgets.Sources, most - need}, {g.Budgets.Transforms, 0}} {
-		undo = append(undo, step.account.Pause())
-		if _, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return nil, step.account.Drain(ctx, step.down) }); err != nil {
+		from *budget.Budget
+		down int64
+	}{{g.Budgets.Sources, room - need}, {g.Budgets.Transforms, 0}} {
+		undo.add(step.from.Pause())
+		if _, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
+			return nil, step.from.Drain(ctx, step.down)
+		}); err != nil {
 			return nil, err
 		}
 	}
 	if g.cfg.Workers != nil {
 		g.cfg.Workers.LetGo()
 	}
-	undo = append(undo, g.shrinkCache(most-need-g.Budgets.Sources.Stats().InUse))
+	undo.add(g.shrinkCache(room - need - g.Budgets.Sources.Stats().InUse))
 	g.exclusiveBytes.Store(need)
-	undo = append(undo, func() { g.exclusiveBytes.Store(0) })
+	undo.add(func() { g.exclusiveBytes.Store(0) })
 	admitted = true
-	g.log.Debug("job runs exclusively", "reserved", need, "clients", clients, "sources", g.Budgets.Sources.Stats().InUse)
-	return release, nil
+	g.log.Debug("job runs exclusively",
+		"reserved", need, "clients", clients, "sources", g.Budgets.Sources.Stats().InUse)
+	return undo.run, nil
 }
 
-// exclusiveQueue is the jobs that wait to run alone, and the one that does. Each holds
-// its source meanwhile, perhaps with others, and the one whose turn it is needs
-// room beside all of these.
+// undoStack undoes steps, the last one first.
+type undoStack []func()
+
+func (u *undoStack) add(undo func()) { *u = append(*u, undo) }
+
+func (u *undoStack) run() {
+	for i := len(*u) - 1; i >= 0; i-- {
+		(*u)[i]()
+	}
+}
+
+// exclusiveQueue is the jobs that wait to run exclusively, and the job that does. Each
+// holds its source meanwhile, perhaps together with other jobs, and the running job
+// needs room beside all of these sources.
 type exclusiveQueue struct {
-	mu      sync.Mutex
-	needs   []int64
-	holders map[Source]*sourceRef
-	held    int64
+	mu    sync.Mutex
+	needs []int64 // of each job, in bytes
+	refs  map[Source]*sourceRef
+	held  int64 // by all sources, in bytes
 }
 
-// sourceRef is a source that jobs of the line hold together.
+// sourceRef counts the jobs of the queue that hold a source, of so many bytes.
 type sourceRef struct {
 	jobs  int
 	bytes int64
 }
 
-// join lets a job in, unless one of the line could then not run within most
-// bytes: that is budget.ErrSaturated at once.
-func (q *exclusiveQueue) join(need int64, src Source, held, most int64) (leave func(), err error) {
+// join adds a job, unless one of the queue could then not run within room: that
+// is budget.ErrSaturated at once.
+func (q *exclusiveQueue) join(need int64, src Source, held, room int64) (leave func(), err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	h := q.holders[src]
-	if h != nil {
+	ref := q.refs[src]
+	if ref != nil {
 		held = 0 // it is there already
 	}
-	if slices.Max(append(q.needs, need))+q.held+held > most {
+	if slices.Max(append(q.needs, need))+q.held+held > room {
 		return nil, budget.ErrSaturated
 	}
-	if h == nil {
-		if q.holders == nil {
-			q.holders = map[Source]*sourceRef{}
+	if ref == nil {
+		if q.refs == nil {
+			q.refs = map[Source]*sourceRef{}
 		}
-		h = &sourceRef{bytes: held}
-		q.holders[src] = h
+		ref = &sourceRef{bytes: held}
+		q.refs[src] = ref
 	}
 	q.needs = append(q.needs, need)
-	h.jobs++
+	ref.jobs++
 	q.held += held
 	return func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		i := slices.Index(q.needs, need)
 		q.needs = slices.Delete(q.needs, i, i+1)
-		if h.jobs--; h.jobs == 0 {
-			q.held -= h.bytes
-			delete(q.holders, src)
+		if ref.jobs--; ref.jobs == 0 {
+			q.held -= ref.bytes
+			delete(q.refs, src)
 		}
 	}, nil
 }
 
-// shrinkCache makes the cache give way so that it fits into room, if it does not.
+// shrinkCache makes the cache, garbage included, fit into so many bytes, until restore
+// is called. A cache that fits stays as it is.
 func (g *Governor) shrinkCache(room int64) (restore func()) {
 	g.inForce.mu.Lock()
 	defer g.inForce.mu.Unlock()

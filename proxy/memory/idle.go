@@ -8,21 +8,22 @@ import (
 )
 
 const (
-	// lookBusy and lookIdle are how often memory is looked at, while there is
-	// work and while there is none.
-	lookBusy, lookIdle = 100 * time.Millisecond, time.Second
-	// quietFor is how long there must be no work before the heap is given back.
-	quietFor = 2 * time.Second
+	// sampleBusy and sampleIdle are how often memory is sampled, while there is work
+	// and while there is none.
+	sampleBusy, sampleIdle = 100 * time.Millisecond, time.Second
+	// idleAfter is how long there must be no work before the heap is released.
+	idleAfter = 2 * time.Second
 )
 
-// Watch looks at the memory that is really in use until ctx ends: it tightens
-// budgets where memory runs short, and gives the heap back after work.
+// Watch samples the memory that is really in use until ctx ends: it lowers the level
+// of the cache and of transforms where memory runs short, and releases the heap after
+// work.
 func (g *Governor) Watch(ctx context.Context) {
 	var idle idleDetector
 	for {
-		pause := lookIdle
-		if g.busy() || g.pressure.state().Level < 1 {
-			pause = lookBusy
+		pause := sampleIdle
+		if g.hasWork() || g.pressure.state().Level < 1 {
+			pause = sampleBusy
 		}
 		select {
 		case <-ctx.Done():
@@ -31,37 +32,37 @@ func (g *Governor) Watch(ctx context.Context) {
 		}
 		now := time.Now()
 		g.adjustToPressure(now)
-		if idle.fired(now, g.busy(), g.activity.Load()) {
+		if idle.fired(now, g.hasWork(), g.activity.Load()) {
 			g.releaseHeap()
 		}
 	}
 }
 
-// busy: sources or jobs are under way.
-func (g *Governor) busy() bool {
+// hasWork says whether sources or jobs are under way.
+func (g *Governor) hasWork() bool {
 	return g.Budgets.Sources.Stats().InUse > 0 || g.Budgets.Transforms.Stats().InUse > 0 || g.exclusiveBytes.Load() > 0
 }
 
 // idleDetector finds the moment in which work has ended for a while.
 type idleDetector struct {
-	activity int64
-	since    time.Time
-	given    bool
+	activity  int64
+	idleSince time.Time
+	firedOnce bool // since the last work
 }
 
-// fired is true once after each time of activity, which is a count that grows.
+// fired is true once after each time of work. activity is a count that grows with it.
 func (d *idleDetector) fired(now time.Time, busy bool, activity int64) bool {
-	if busy || activity != d.activity || d.since.IsZero() {
-		*d = idleDetector{activity: activity, since: now, given: d.given && activity == d.activity}
+	if busy || activity != d.activity || d.idleSince.IsZero() {
+		*d = idleDetector{activity: activity, idleSince: now, firedOnce: d.firedOnce && activity == d.activity}
 		if busy {
-			d.given = false
+			d.firedOnce = false
 		}
 		return false
 	}
-	if d.given || now.Sub(d.since) < quietFor {
+	if d.firedOnce || now.Sub(d.idleSince) < idleAfter {
 		return false
 	}
-	d.given = true
+	d.firedOnce = true
 	return true
 }
 

@@ -18,19 +18,19 @@ func TestIdleIsDetectedOnceAfterWork(t *testing.T) {
 		}
 	}
 	fires(0, false, 0, false)
-	fires(quietFor, false, 0, true) // what the start left behind
+	fires(idleAfter, false, 0, true) // what the start left behind
 	fires(time.Hour, false, 0, false)
 	fires(time.Second, true, 1, false)
 	fires(time.Hour, true, 1, false)
 	fires(time.Second, false, 1, false)
-	fires(quietFor, false, 1, true)
-	fires(quietFor, false, 1, false)
+	fires(idleAfter, false, 1, true)
+	fires(idleAfter, false, 1, false)
 	fires(time.Second, false, 2, false) // a fill between two looks
-	fires(quietFor-1, false, 2, false)
+	fires(idleAfter-1, false, 2, false)
 	fires(1, false, 2, true)
 	fires(time.Second, true, 2, false) // one that goes on for long
 	fires(time.Second, false, 2, false)
-	fires(quietFor, false, 2, true)
+	fires(idleAfter, false, 2, true)
 }
 
 // Watch ends with its context, and gives back after work.

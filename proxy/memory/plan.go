@@ -18,15 +18,15 @@ const mib = 1 << 20
 const (
 	// serverHeap is the server's own memory at rest, 8 MiB; hotFiles those
 	// pages of the program and of libvips and its codecs that are in use. All
-	// processes share these, and the kernel takes them back where it must.
+	// processes share these pages, and the kernel takes them back where it must.
 	serverHeap = 12 * mib
 	hotFiles   = 20 * mib
 	fixedBytes = serverHeap + hotFiles
 	// baseWorker is a worker's own memory at rest, 9 to 10 MiB, with what it
 	// may keep of its last job (Retain).
 	baseWorker = 10*mib + Retain
-	// perConnection is what a client takes that waits: the connection's
-	// buffers, its goroutines and those of its fill, 20 to 37 KiB.
+	// perConnection is what a waiting client takes: the connection's buffers, its
+	// goroutines and those of its fill, 20 to 37 KiB.
 	perConnection = 32 << 10
 )
 
@@ -44,12 +44,12 @@ const (
 	// find before an automatic count adds another: a thumbnail of a 29 MP
 	// photograph takes less.
 	recommendedTransform = 24 * mib
-	// minConnections and maxConnections bound the share of connections.
+	// minConnections and maxConnections bound the part of connections.
 	minConnections = 256 * perConnection
 	maxConnections = 16384 * perConnection
-	// recordBytes is what the index takes for a record of the cache on disk,
-	// recommendedRecord how large records are at the least, on average, for the index to
-	// have a place for all of them; minRecords are always there.
+	// recordBytes is what the index takes for a record of the cache on disk. It has a
+	// place for all records where their mean size is recommendedRecord or more, and for
+	// minRecords in any case.
 	recordBytes       = 96
 	recommendedRecord = 8 << 10
 	minRecords        = 1000
@@ -57,7 +57,7 @@ const (
 	recommendedSlack = 24 * mib
 )
 
-// maxLimit is a PiB: what is above is no memory, but would overflow.
+// maxLimit is a PiB: a larger limit would overflow, and there is no such memory.
 const maxLimit = 1 << 50
 
 // ErrLimit: the memory limit is too small for what was asked of it.
@@ -307,6 +307,12 @@ func (p Plan) String() string {
 		formatBytes(p.Cache), formatBytes(cacheHeadroom(p.Cache)), formatBytes(p.Index),
 		formatBytes(p.Sources+p.Results), formatBytes(p.Transforms), formatBytes(p.GoLimit))
 	return b.String()
+}
+
+// Part is some of the memory, by name, in bytes.
+type Part struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
 }
 
 // Parts are the split. They sum to Limit.

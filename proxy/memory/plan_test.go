@@ -18,7 +18,8 @@ import (
 const maxWorkers = 256
 
 func sum(p Plan) int64 {
-	return fixedBytes + p.Connections + int64(p.Workers)*baseWorker + p.Slack + p.Cache + cacheHeadroom(p.Cache) + p.Index + p.Sources + p.Results + p.Transforms
+	return fixedBytes + p.Connections + int64(p.Workers)*baseWorker + p.Slack + p.Cache + cacheHeadroom(p.Cache) +
+		p.Index + p.Sources + p.Results + p.Transforms
 }
 
 func planInput(t *rapid.T) PlanInput {
@@ -48,23 +49,26 @@ func TestPlanNeverExceedsItsLimit(t *testing.T) {
 		if sum(p) > p.Limit || p.Limit != in.Limit {
 			t.Fatalf("%d is split into %d: %s", in.Limit, sum(p), p)
 		}
-		if p.Transforms < minTransform || p.Sources+p.Results < minBodies || p.Slack < p.Limit/10 || p.Cache < 0 || cacheHeadroom(p.Cache) < p.Cache/5*2 {
+		if p.Transforms < minTransform || p.Sources+p.Results < minBodies || p.Slack < p.Limit/10 || p.Cache < 0 ||
+			cacheHeadroom(p.Cache) < p.Cache/5*2 {
 			t.Fatalf("a part is too small: %+v", p)
 		}
-		if p.Workers < 1 || p.Workers > maxWorkers || in.Workers > 0 && p.Workers != in.Workers || in.Workers == 0 && p.Workers > in.MaxProcs {
+		if p.Workers < 1 || p.Workers > maxWorkers || in.Workers > 0 && p.Workers != in.Workers ||
+			in.Workers == 0 && p.Workers > in.MaxProcs {
 			t.Fatalf("%d workers out of %d, %d processors", p.Workers, in.Workers, in.MaxProcs)
 		}
 		if in.Workers == 0 && p.Workers > 1 && p.Transforms < int64(p.Workers)*recommendedTransform {
 			t.Fatalf("%d workers share %s", p.Workers, formatBytes(p.Transforms))
 		}
-		if in.CacheMemory > 0 && p.Cache != in.CacheMemory || in.CacheMemory < 0 && p.Cache != 0 || p.Cache > p.Limit/6 && in.CacheMemory <= 0 {
+		if in.CacheMemory > 0 && p.Cache != in.CacheMemory || in.CacheMemory < 0 && p.Cache != 0 ||
+			p.Cache > p.Limit/6 && in.CacheMemory <= 0 {
 			t.Fatalf("cache %d out of %d", p.Cache, in.CacheMemory)
 		}
 		if p.GoLimit+p.Sources+p.Transforms+int64(p.Workers)*baseWorker+p.Slack > p.Limit {
 			t.Fatalf("a full heap beside full sources and transforms exceeds the limit: %s", p)
 		}
 		if p.Exclusive < p.Transforms+p.Sources {
-			t.Fatalf("alone %d is less than shared %d", p.Exclusive, p.Transforms)
+			t.Fatalf("exclusive %d is less than shared %d", p.Exclusive, p.Transforms)
 		}
 	})
 }
@@ -104,7 +108,8 @@ func TestPlanOfUsualLimits(t *testing.T) {
 			t.Errorf("%+v: %v", c.in, err)
 			continue
 		}
-		if p.Workers != c.workers || formatBytes(p.Cache) != c.cache || formatBytes(p.Sources+p.Results) != c.bodies || formatBytes(p.Transforms) != c.transforms {
+		if p.Workers != c.workers || formatBytes(p.Cache) != c.cache || formatBytes(p.Sources+p.Results) != c.bodies ||
+			formatBytes(p.Transforms) != c.transforms {
 			t.Errorf("%+v: %s", c.in, p)
 		}
 	}
@@ -146,11 +151,11 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 		limit := LimitFor(need)
 		p, err := NewPlan(PlanInput{Limit: limit, CacheDisk: maxLimit})
 		if err != nil || p.Exclusive < need {
-			t.Fatalf("%d does not fit alone into %d: %v, %s", need, limit, err, p)
+			t.Fatalf("%d does not fit exclusively into %d: %v, %s", need, limit, err, p)
 		}
 		less, err := NewPlan(PlanInput{Limit: limit - mib, MaxProcs: 1, CacheMemory: -1, CacheDisk: maxLimit})
 		if err == nil && less.Exclusive >= need {
-			t.Fatalf("%d fits alone into %d, too", need, limit-mib)
+			t.Fatalf("%d fits exclusively into %d, too", need, limit-mib)
 		}
 	})
 	if n := LimitFor(math.MaxInt64 / 2); n != 0 {
@@ -180,14 +185,17 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB + cache 61MiB + its headroom 24.4MiB + disk index 0MiB + bodies 85.3MiB + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
+	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB" +
+		" + cache 61MiB + its headroom 24.4MiB + disk index 0MiB + bodies 85.3MiB + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
 	if p.String() != want {
 		t.Errorf("got %s", p)
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("memory", "plan", p)
 	line := log.String()
-	for _, part := range []string{"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=166.1MiB", "plan.gomemlimit=182.7MiB"} {
+	for _, part := range []string{
+		"plan.limit=512MiB", "plan.from=cgroup", "plan.workers=2", "plan.transforms=166.1MiB", "plan.gomemlimit=182.7MiB",
+	} {
 		if !strings.Contains(line, part) {
 			t.Errorf("%s is not in %s", part, line)
 		}
@@ -198,7 +206,9 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 }
 
 func TestLargeSizesPrintInGiB(t *testing.T) {
-	for n, want := range map[int64]string{0: "0MiB", mib / 2: "0.5MiB", 9 << 30: "9216MiB", 10 << 30: "10GiB", 1 << 40: "1024GiB"} {
+	for n, want := range map[int64]string{
+		0: "0MiB", mib / 2: "0.5MiB", 9 << 30: "9216MiB", 10 << 30: "10GiB", 1 << 40: "1024GiB",
+	} {
 		if got := formatBytes(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
 		}

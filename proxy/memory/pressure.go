@@ -24,6 +24,9 @@ const (
 	tighten, loosen = 0.5, 1.5
 	calmFor         = 2 * time.Second
 	loosenEvery     = time.Second
+
+	// externalStep is the least change of what other programs take that counts.
+	externalStep = 4 << 20
 )
 
 // Pressure is how short memory is.
@@ -43,12 +46,13 @@ type Pressure struct {
 	Tightened uint64 `json:"tightened"`
 }
 
-// pressure decides by samples. Its zero value is none, at level 1.
+// pressure is a controller of the level, which falls multiplicatively and has
+// hysteresis. Its zero value is at level 1.
 type pressure struct {
 	mu        sync.Mutex
-	now       Pressure
+	current   Pressure
 	lastAbove time.Time // when real was last not below low
-	changed   time.Time
+	changedAt time.Time
 }
 
 // sample takes real bytes under a limit, and says which level is right and
@@ -56,11 +60,13 @@ type pressure struct {
 func (p *pressure) sample(real, others, limit int64, now time.Time) (level float64, short bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := &p.now
+	s := &p.current
 	if s.Level == 0 {
-		s.Level, p.lastAbove, p.changed = 1, now, now
+		s.Level = 1
+		p.lastAbove, p.changedAt = now, now
 	}
-	s.Real, s.Others, s.High, s.Low = real, others, int64(float64(limit)*high), int64(float64(limit)*low)
+	s.Real, s.Others = real, others
+	s.High, s.Low = int64(float64(limit)*high), int64(float64(limit)*low)
 	if real >= s.Low {
 		p.lastAbove = now
 	}
@@ -68,12 +74,12 @@ func (p *pressure) sample(real, others, limit int64, now time.Time) (level float
 	case limit <= 0:
 	case real > s.High:
 		if s.Level > minLevel {
-			s.Level, p.changed = max(s.Level*tighten, minLevel), now
+			s.Level, p.changedAt = max(s.Level*tighten, minLevel), now
 			s.Tightened++
 		}
 		return s.Level, true
-	case s.Level < 1 && now.Sub(p.lastAbove) >= calmFor && now.Sub(p.changed) >= loosenEvery:
-		s.Level, p.changed = min(s.Level*loosen, 1), now
+	case s.Level < 1 && now.Sub(p.lastAbove) >= calmFor && now.Sub(p.changedAt) >= loosenEvery:
+		s.Level, p.changedAt = min(s.Level*loosen, 1), now
 	}
 	return s.Level, false
 }
@@ -81,7 +87,7 @@ func (p *pressure) sample(real, others, limit int64, now time.Time) (level float
 func (p *pressure) state() Pressure {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.now
+	s := p.current
 	if s.Level == 0 {
 		s.Level = 1
 	}
@@ -92,30 +98,30 @@ func (p *pressure) state() Pressure {
 func (g *Governor) adjustToPressure(now time.Time) {
 	real, others, err := g.measure()
 	if err != nil {
-		return // no figures here: the plan alone has to do
+		return // the kernel gives no figures here: the plan alone has to do
 	}
 	limit := g.currentPlan().Limit
 	level, short := g.pressure.sample(real, others, limit, now)
-	// Half of the slack is for them: most containers have a small helper.
+	// Half of the slack is for other programs: most containers have a small helper.
 	others = max(others-limit/20, 0)
 	g.inForce.mu.Lock()
 	before := g.inForce.level
-	// Small changes are what the figures' own grain makes.
-	if grain := int64(4 << 20); others > g.inForce.external+grain || others < g.inForce.external-grain || others == 0 {
+	// Smaller changes are noise of the figures.
+	if d := others - g.inForce.external; d > externalStep || d < -externalStep || others == 0 {
 		g.inForce.external = others
-	} else {
-		others = g.inForce.external
 	}
-	if level != before || others != g.inForce.externalApplied {
-		g.inForce.level, g.inForce.externalApplied = level, others
+	if level != before || g.inForce.external != g.inForce.externalApplied {
+		g.inForce.level, g.inForce.externalApplied = level, g.inForce.external
 		g.applyLimits()
 	}
 	g.inForce.mu.Unlock()
 	if level < before {
-		g.log.Warn("memory is short: reducing the cache and transform budgets", "level", level, "in_use", mebibytes(real))
+		g.log.Warn("memory is short: reducing the cache and transform budgets",
+			"level", level, "in_use", formatMebibytes(real))
 	}
 	if level == 1 && before < 1 {
-		g.log.Info("memory is no longer short: cache and transform budgets restored", "in_use", mebibytes(real))
+		g.log.Info("memory is no longer short: cache and transform budgets restored",
+			"in_use", formatMebibytes(real))
 	}
 	if short && now.Sub(g.lastReclaim) >= time.Second {
 		g.lastReclaim = now
@@ -134,7 +140,7 @@ func (g *Governor) sampleMemory() (real, others int64, err error) {
 		return 0, 0, err
 	}
 	anon := own.Anon
-	for _, w := range g.workers() {
+	for _, w := range g.listWorkers() {
 		if p, err := memstat.ReadProcess(w.PID); err == nil {
 			anon += p.Anon
 		}

@@ -9,12 +9,6 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Part is some of the memory, by name, in bytes.
-type Part struct {
-	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"`
-}
-
 // Report is where the memory is, all in bytes: what was planned, what was
 // dealt out, and what is really there.
 type Report struct {
@@ -110,78 +104,84 @@ type Process struct {
 // SourceFiles is the name that memfile.New gives to memory files.
 const SourceFiles = "pictor-source"
 
-// Report looks where the memory is. It costs the kernel a walk over all pages
-// of all processes, some milliseconds.
+// Report samples where the memory is, beside so many fetches that wait in queues of
+// their own. It costs the kernel a walk over all pages of all processes, some
+// milliseconds.
 func (g *Governor) Report(fetchesWaiting int) Report {
 	p := g.currentPlan()
-	m := Report{Limit: p.Limit, LimitFrom: p.LimitFrom, Plan: p.Parts(), Accounts: g.Budgets.report(fetchesWaiting), Clients: g.Connections.Count(), Pressure: g.pressure.state()}
-	m.addProcesses(g.workers())
-	m.Sandbox = g.sandbox()
-	files, err := memstat.ReadFiles(SourceFiles)
-	m.note(err)
-	m.Sources.Count, m.Sources.Bytes = files.Count, files.Bytes
-	if group, err := g.group.Read(); err == nil {
-		m.Cgroup = &group
+	r := Report{
+		Limit: p.Limit, LimitFrom: p.LimitFrom, Plan: p.Parts(), Accounts: g.Budgets.report(fetchesWaiting),
+		Clients: g.Connections.Count(), Pressure: g.pressure.state(),
 	}
-	m.Heap = readHeap()
+	r.addProcesses(g.listWorkers())
+	r.Sandbox = g.sandboxLayers()
+	files, err := memstat.ReadFiles(SourceFiles)
+	r.noteProblem(err)
+	r.Sources.Count, r.Sources.Bytes = files.Count, files.Bytes
+	if group, err := g.group.Read(); err == nil {
+		r.Cgroup = &group
+	}
+	r.Heap = readHeap()
 	c := g.cfg.Cache.Stats()
-	m.Cache = CacheReport{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
-	m.Transforms.Reserved = g.Budgets.Transforms.Stats().InUse + g.exclusiveBytes.Load()
-	m.add()
-	return m
+	r.Cache = CacheReport{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
+	r.Transforms.Reserved = g.Budgets.Transforms.Stats().InUse + g.exclusiveBytes.Load()
+	r.sumParts()
+	return r
 }
 
-func (g *Governor) workers() []transform.Worker {
+func (g *Governor) listWorkers() []transform.Worker {
 	if p := g.cfg.Workers; p != nil {
 		return p.Workers()
 	}
 	return nil
 }
 
-func (g *Governor) sandbox() []transform.Layer {
+func (g *Governor) sandboxLayers() []transform.Layer {
 	if p := g.cfg.Workers; p != nil {
 		return p.Sandbox()
 	}
 	return nil
 }
 
-func (m *Report) note(err error) {
-	if err != nil && m.Problem == "" {
-		m.Problem = "some figures cannot be read here: " + err.Error()
+func (r *Report) noteProblem(err error) {
+	if err != nil && r.Problem == "" {
+		r.Problem = "some figures cannot be read here: " + err.Error()
 	}
 }
 
-// addProcesses looks at the server and its workers. One that ends meanwhile
-// takes nothing any more.
-func (m *Report) addProcesses(workers []transform.Worker) {
-	look := func(p Process) (ok bool) {
+// addProcesses reads what the server and its workers take. A worker that ends
+// meanwhile takes nothing any more.
+func (r *Report) addProcesses(workers []transform.Worker) {
+	addProcess := func(p Process) (ok bool) {
 		share, err := memstat.ReadShare(p.PID)
 		if err != nil {
 			if p.Kind == "server" {
-				m.note(err)
+				r.noteProblem(err)
 			}
 			return
 		}
-		p.Anon, p.File, p.Shmem = share.Anon, share.File, share.Shmem
-		m.Processes = append(m.Processes, p)
+		p.Anon = share.Anon
+		p.File = share.File
+		p.Shmem = share.Shmem
+		r.Processes = append(r.Processes, p)
 		return true
 	}
-	look(Process{PID: os.Getpid(), Kind: "server"})
+	addProcess(Process{PID: os.Getpid(), Kind: "server"})
 	for _, w := range workers {
-		if look(Process{PID: w.PID, Kind: "worker", Jobs: w.Jobs, Reserved: w.Memory}) && w.Memory > 0 {
-			p := &m.Processes[len(m.Processes)-1]
+		if addProcess(Process{PID: w.PID, Kind: "worker", Jobs: w.Jobs, Reserved: w.Memory}) && w.Memory > 0 {
+			p := &r.Processes[len(r.Processes)-1]
 			p.Real = max(p.Anon-w.Base, 0)
-			m.Transforms.Real += p.Real
+			r.Transforms.Real += p.Real
 		}
 	}
 }
 
-// add makes the total and its parts.
-func (m *Report) add() {
-	m.Total = m.Sources.Bytes
+// sumParts makes the total and its parts.
+func (r *Report) sumParts() {
+	r.Total = r.Sources.Bytes
 	var server, workers, files int64
-	for _, p := range m.Processes {
-		m.Total += p.Anon + p.File // what it maps of sources is among them
+	for _, p := range r.Processes {
+		r.Total += p.Anon + p.File // what it maps of sources is among them
 		files += p.File
 		if p.Kind == "server" {
 			server = p.Anon
@@ -189,22 +189,22 @@ func (m *Report) add() {
 			workers += p.Anon
 		}
 	}
-	h := m.Heap
+	h := r.Heap
 	// Tables that were made large and are mostly empty, as the cache's are for
 	// a large limit, are in use to Go, and to the kernel not there.
 	inUse := min(h.InUse, server-h.Idle-h.Stacks)
-	m.Parts = []Part{
-		{"cache entries", m.Cache.Bytes},
-		{"rest of Go's heap in use", max(inUse-m.Cache.Bytes, 0)},
+	r.Parts = []Part{
+		{"cache entries", r.Cache.Bytes},
+		{"rest of Go's heap in use", max(inUse-r.Cache.Bytes, 0)},
 		{"Go's heap, free and kept", h.Idle},
 		{"goroutine stacks", h.Stacks},
 		{"Go's runtime and C libraries in the server", max(server-inUse-h.Idle-h.Stacks, 0)},
 		{"workers", workers},
-		{"sources", m.Sources.Bytes},
+		{"sources", r.Sources.Bytes},
 		{"programs and libraries", files},
 	}
-	for _, p := range m.Parts {
-		m.Sum += p.Bytes
+	for _, p := range r.Parts {
+		r.Sum += p.Bytes
 	}
 }
 
@@ -224,8 +224,7 @@ func readHeap() HeapReport {
 	return h
 }
 
-// report is all budgets. So many fetches wait in the queue of the turns, and not
-// in their account's own.
+// report is the figures of all budgets. Their names are those of the metrics.
 func (b Budgets) report(fetchesWaiting int) []BudgetReport {
 	var out []BudgetReport
 	for _, row := range []struct {
@@ -237,10 +236,13 @@ func (b Budgets) report(fetchesWaiting int) []BudgetReport {
 	} {
 		s := row.budget.Stats()
 		if row.budget == b.Fetches {
-			s.Waiting, s.WaitingBytes = s.Waiting+fetchesWaiting, s.WaitingBytes+int64(fetchesWaiting)
+			s.Waiting += fetchesWaiting
+			s.WaitingBytes += int64(fetchesWaiting)
 		}
-		out = append(out, BudgetReport{Name: row.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
-			WaitingBytes: s.WaitingBytes, Granted: s.Granted, Shed: s.Shed, TooLarge: s.TooLarge})
+		out = append(out, BudgetReport{
+			Name: row.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
+			WaitingBytes: s.WaitingBytes, Granted: s.Granted, Shed: s.Shed, TooLarge: s.TooLarge,
+		})
 	}
 	return out
 }

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// WriteTable writes the ledger for people, in MiB.
+// WriteTable writes the report for people, in MiB.
 func (m Report) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -43,7 +43,7 @@ func (m Report) WriteTable(w io.Writer) error {
 	for _, p := range m.Plan {
 		row(p.Name, p.Bytes)
 	}
-	m.tableOfBudgets(head, row)
+	m.writeBudgets(head, row)
 	head("processes", "anonymous", "files", "shared", "jobs", "reserved", "really")
 	for _, p := range m.Processes {
 		row(fmt.Sprintf("%s %d", p.Kind, p.PID), p.Anon, p.File, p.Shmem, p.Jobs, p.Reserved, p.Real)
@@ -55,21 +55,25 @@ func (m Report) WriteTable(w io.Writer) error {
 		row("", g.Anon, g.Shmem, g.File, fmt.Sprint(g.OOMKills))
 	}
 	t.Flush()
-	fmt.Fprintf(&b, "\npressure: level %.2f, %.1f in use of %.1f, of which %.1f by other programs; tightened %d times\n", m.Pressure.Level,
-		float64(m.Pressure.Real)/(1<<20), float64(m.Pressure.High)/(1<<20), float64(m.Pressure.Others)/(1<<20), m.Pressure.Tightened)
+	fmt.Fprintf(&b,
+		"\npressure: level %.2f, %.1f in use of %.1f, of which %.1f by other programs; tightened %d times\n",
+		m.Pressure.Level, float64(m.Pressure.Real)/(1<<20), float64(m.Pressure.High)/(1<<20),
+		float64(m.Pressure.Others)/(1<<20), m.Pressure.Tightened)
 	for _, l := range m.Sandbox {
-		fmt.Fprintf(&b, "sandbox of workers: %s %s %s\n", l.Name, map[bool]string{true: "on", false: "off"}[l.On], l.Detail)
+		on := map[bool]string{true: "on", false: "off"}[l.On]
+		fmt.Fprintf(&b, "sandbox of workers: %s %s %s\n", l.Name, on, l.Detail)
 	}
 	fmt.Fprintf(&b, "clients: %d; open sources: %d\n", m.Clients, m.Sources.Count)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (m Report) tableOfBudgets(head func(string, ...any), row func(string, ...any)) {
+func (m Report) writeBudgets(head func(string, ...any), row func(string, ...any)) {
 	head("dealt out", "in use", "of", "peak", "waiting", "for", "shed")
 	for _, a := range m.Accounts {
 		if a.Name == "fetches" || a.Name == "workers" || a.Name == "alone" {
-			row(a.Name+" (number)", fmt.Sprint(a.InUse), fmt.Sprint(a.Capacity), fmt.Sprint(a.Peak), a.Waiting, fmt.Sprint(a.WaitingBytes), a.Shed)
+			row(a.Name+" (number)", fmt.Sprint(a.InUse), fmt.Sprint(a.Capacity), fmt.Sprint(a.Peak),
+				a.Waiting, fmt.Sprint(a.WaitingBytes), a.Shed)
 			continue
 		}
 		row(a.Name, a.InUse, a.Capacity, a.Peak, a.Waiting, a.WaitingBytes, a.Shed)
