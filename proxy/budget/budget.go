@@ -11,7 +11,7 @@ import (
 var (
 	// ErrTooLarge: more than the whole capacity was asked for.
 	ErrTooLarge = errors.New("more than the whole budget")
-	// ErrSaturated: the line is full, or it moved too slowly.
+	// ErrSaturated: the queue is full, or it moved too slowly.
 	ErrSaturated = errors.New("budget saturated")
 )
 
@@ -19,18 +19,18 @@ var (
 type Config struct {
 	// Capacity is the bytes to give out; required, above 0.
 	Capacity int64
-	// MaxQueue bounds how many stand in line; 0 means 1024.
+	// MaxQueue bounds how many requests wait; 0 means 1024.
 	MaxQueue int
-	// MaxWait bounds how long each stands there; 0 means 20 s.
+	// MaxWait bounds how long each of them waits; 0 means 20 s.
 	MaxWait time.Duration
-	// MaxOvertake bounds how many that came later may be served before one
-	// that does not fit yet; 0 means 16. So a large request holds nobody up at
-	// once, and is held up by nobody for ever.
+	// MaxOvertake bounds how many later requests may be served before one that does
+	// not fit yet; 0 means 16. So a large request does not hold up the others at
+	// once, and they do not hold it up for ever.
 	MaxOvertake int
-	// TakenBack: holders are made to give back while others wait. How long grants
-	// were held, perhaps while nobody waited, says nothing of a wait then, and
-	// refuses nobody.
-	TakenBack bool
+	// Revocable: holders are made to give back while requests wait. How long grants
+	// were held, perhaps while none waited, does not predict a wait then, and no
+	// request is refused for it.
+	Revocable bool
 }
 
 // Budget gives out bytes. It is safe for concurrent use.
@@ -40,18 +40,18 @@ type Budget struct {
 	mu    sync.Mutex
 	queue list.List // of *waiter, the first to come in front
 	stats Stats
-	// pauses counts who wants that nothing more is granted, calm is closed
+	// pauses counts the callers of Pause that have not resumed. returned is closed
 	// and renewed whenever bytes are given back.
-	pauses int
-	calm   chan struct{}
-	hold   holdTime
+	pauses   int
+	returned chan struct{}
+	hold     holdTime
 }
 
 // Stats is a snapshot of a Budget. The counters never fall.
 type Stats struct {
 	// Capacity, InUse and Peak are bytes; Peak is the most ever in use.
 	Capacity, InUse, Peak int64
-	// Waiting is who stands in line now, WaitingBytes what they want.
+	// Waiting is how many requests wait now, WaitingBytes what they ask for.
 	Waiting      int
 	WaitingBytes int64
 	// Granted, Shed (ErrSaturated), TooLarge and Cancelled count the ways in
@@ -61,7 +61,7 @@ type Stats struct {
 
 type waiter struct {
 	n        int64
-	overtook int           // how many that came later were served before
+	overtook int           // how many later requests were served before
 	ready    chan struct{} // closed when granted or refused, with the lock held
 	refused  error         // set before ready is closed
 }
@@ -80,16 +80,16 @@ func New(cfg Config) (*Budget, error) {
 	if cfg.MaxOvertake <= 0 {
 		cfg.MaxOvertake = 16
 	}
-	return &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}, calm: make(chan struct{})}, nil
+	return &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}, returned: make(chan struct{})}, nil
 }
 
-// Acquire waits for n bytes. It gives ErrTooLarge at once; ErrSaturated at
-// once where the line is full or, by how long grants were held lately, the
-// wait would outlast MaxWait or the context's deadline, and after MaxWait; and
-// the context's cause when that ends first, or had ended before. For n of 0 or
-// less the grant is empty.
+// Acquire waits for n bytes. Its error is ErrTooLarge, at once; ErrSaturated, at
+// once where the queue is full or, by how long grants were held lately, the wait
+// would outlast MaxWait or the context's deadline, and after MaxWait; and the
+// context's cause where that ends first, or had ended before. For n of 0 or less
+// the grant is empty.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
-	g, w, place, err := b.enter(ctx, n)
+	g, w, place, err := b.acquireOrQueue(ctx, n)
 	if g != nil || err != nil {
 		return g, err
 	}
@@ -99,9 +99,9 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
-		left, err = b.leave(place, w, &b.stats.Cancelled), context.Cause(ctx)
+		left, err = b.leaveQueue(place, w, &b.stats.Cancelled), context.Cause(ctx)
 	case <-timer.C:
-		left, err = b.leave(place, w, &b.stats.Shed), ErrSaturated
+		left, err = b.leaveQueue(place, w, &b.stats.Shed), ErrSaturated
 	}
 	switch {
 	case left:
@@ -112,12 +112,12 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	return newGrant(b, n), nil
 }
 
-// enter grants at once or puts a waiter into the line.
-func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Element, error) {
+// acquireOrQueue grants at once or puts a waiter into the queue.
+func (b *Budget) acquireOrQueue(ctx context.Context, n int64) (*Grant, *waiter, *list.Element, error) {
 	n = max(n, 0)
-	patience := b.cfg.MaxWait
+	maxWait := b.cfg.MaxWait
 	if deadline, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(deadline))
+		maxWait = min(maxWait, time.Until(deadline))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,9 +129,9 @@ func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Ele
 		b.stats.Cancelled++
 		return nil, nil, nil, context.Cause(ctx)
 	case n == 0 || b.fits(n) && b.mayOvertake(nil):
-		b.grant(n)
+		b.grantBytes(n)
 		return newGrant(b, n), nil, nil, nil
-	case b.queue.Len() >= b.cfg.MaxQueue, b.predict(n) > patience*3/2:
+	case b.queue.Len() >= b.cfg.MaxQueue, b.predictWait(n) > maxWait*3/2:
 		b.stats.Shed++
 		return nil, nil, nil, ErrSaturated
 	}
@@ -140,18 +140,18 @@ func (b *Budget) enter(ctx context.Context, n int64) (*Grant, *waiter, *list.Ele
 	return nil, w, b.queue.PushBack(w), nil
 }
 
-// predict is how long a newcomer of n bytes would stand in line: what is
-// before it, in whole capacities, each held as long as grants were lately.
-func (b *Budget) predict(n int64) time.Duration {
-	if b.cfg.TakenBack {
+// predictWait is how long a new request of n bytes would wait: the bytes before it,
+// in whole capacities, each held as long as grants were lately.
+func (b *Budget) predictWait(n int64) time.Duration {
+	if b.cfg.Revocable {
 		return 0
 	}
 	ahead := float64(b.stats.WaitingBytes+n) / float64(b.cfg.Capacity)
 	return time.Duration(ahead * float64(b.hold.mean()))
 }
 
-// mayOvertake says whether somebody may be served before all that stand in
-// front of place (the whole line for nil), and counts it for each.
+// mayOvertake says whether a request may be served before all waiters in front of
+// place (the whole queue for nil), and counts it for each.
 func (b *Budget) mayOvertake(place *list.Element) bool {
 	for e := b.queue.Front(); e != place; e = e.Next() {
 		if e.Value.(*waiter).overtook >= b.cfg.MaxOvertake {
@@ -164,9 +164,9 @@ func (b *Budget) mayOvertake(place *list.Element) bool {
 	return true
 }
 
-// leave takes a waiter out of the line and counts why. It reports false where
+// leaveQueue takes a waiter out of the queue and counts why. It reports false where
 // the answer came first: then the bytes, or the refusal, are the waiter's.
-func (b *Budget) leave(place *list.Element, w *waiter, why *uint64) bool {
+func (b *Budget) leaveQueue(place *list.Element, w *waiter, why *uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {
@@ -174,9 +174,9 @@ func (b *Budget) leave(place *list.Element, w *waiter, why *uint64) bool {
 		return false
 	default:
 	}
-	b.remove(place)
+	b.removeWaiter(place)
 	*why++
-	b.serve() // those behind may fit where this one did not
+	b.serveQueue() // later waiters may fit where this one did not
 	return true
 }
 
@@ -193,17 +193,17 @@ func (b *Budget) TryAcquire(n int64) (*Grant, error) {
 		b.stats.Shed++
 		return nil, ErrSaturated
 	}
-	b.grant(n)
+	b.grantBytes(n)
 	return newGrant(b, n), nil
 }
 
-// Charge counts n bytes that are in use already, also where there is no room for
-// them, or a Pause: nothing is granted then until there is.
+// Charge counts n bytes that are in use already, also where they do not fit or in a
+// Pause: no more is granted then until there is room.
 func (b *Budget) Charge(n int64) *Grant {
 	n = max(n, 0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.grant(n)
+	b.grantBytes(n)
 	g := newGrant(b, n)
 	g.charged = true
 	return g
@@ -211,40 +211,40 @@ func (b *Budget) Charge(n int64) *Grant {
 
 func (b *Budget) fits(n int64) bool { return b.pauses == 0 && n <= b.cfg.Capacity-b.stats.InUse }
 
-func (b *Budget) grant(n int64) {
-	b.take(n)
+func (b *Budget) grantBytes(n int64) {
+	b.addInUse(n)
 	b.stats.Granted++
 }
 
-func (b *Budget) take(n int64) {
+func (b *Budget) addInUse(n int64) {
 	b.stats.InUse += n
 	b.stats.Peak = max(b.stats.Peak, b.stats.InUse)
 }
 
-// serve grants to whoever fits, from the front of the line on. One that does
-// not fit is overtaken by those behind it that do, as often as it may be.
-func (b *Budget) serve() {
+// serveQueue grants to the waiters that fit, from the front of the queue on. Later
+// waiters that fit overtake one that does not, as often as they may. The lock is held.
+func (b *Budget) serveQueue() {
 	for e := b.queue.Front(); e != nil; {
 		next, w := e.Next(), e.Value.(*waiter)
 		if b.fits(w.n) {
 			if !b.mayOvertake(e) {
 				return
 			}
-			b.remove(e)
-			b.grant(w.n)
+			b.removeWaiter(e)
+			b.grantBytes(w.n)
 			close(w.ready)
 		}
 		e = next
 	}
 }
 
-func (b *Budget) remove(place *list.Element) {
+func (b *Budget) removeWaiter(place *list.Element) {
 	b.stats.WaitingBytes -= place.Value.(*waiter).n
 	b.queue.Remove(place)
 }
 
-// Resize changes the capacity, which must be above 0. What is granted beyond a
-// lower one stays granted; those in line who cannot ever fit get ErrTooLarge.
+// Resize changes the capacity, which must be above 0. Bytes that are granted beyond
+// a lower one stay granted; waiters that can never fit get ErrTooLarge.
 func (b *Budget) Resize(capacity int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -252,25 +252,25 @@ func (b *Budget) Resize(capacity int64) {
 	for e := b.queue.Front(); e != nil; {
 		next, w := e.Next(), e.Value.(*waiter)
 		if w.n > capacity {
-			b.remove(e)
+			b.removeWaiter(e)
 			b.stats.TooLarge++
 			w.refused = ErrTooLarge
 			close(w.ready)
 		}
 		e = next
 	}
-	b.serve()
+	b.serveQueue()
 }
 
-// given tells everybody that there are bytes again. The lock is held.
-func (b *Budget) given() {
-	close(b.calm)
-	b.calm = make(chan struct{})
-	b.serve()
+// bytesReturned serves waiters, and wakes Drain, after bytes were given back. The
+// lock is held.
+func (b *Budget) bytesReturned() {
+	close(b.returned)
+	b.returned = make(chan struct{})
+	b.serveQueue()
 }
 
-// Pause keeps anything more from being granted until resume is called. What
-// is granted stays granted, and may not grow.
+// Pause stops granting until resume is called. Grants stay, and may not grow.
 func (b *Budget) Pause() (resume func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -279,7 +279,7 @@ func (b *Budget) Pause() (resume func()) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.pauses--
-		b.serve()
+		b.serveQueue()
 	})
 }
 
@@ -290,13 +290,13 @@ func (b *Budget) Drain(ctx context.Context, n int64) error {
 	defer timer.Stop()
 	for {
 		b.mu.Lock()
-		inUse, calm := b.stats.InUse, b.calm
+		inUse, returned := b.stats.InUse, b.returned
 		b.mu.Unlock()
 		if inUse <= n {
 			return nil
 		}
 		select {
-		case <-calm:
+		case <-returned:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-timer.C:

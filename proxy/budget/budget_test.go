@@ -86,7 +86,7 @@ func TestServedInOrder(t *testing.T) {
 	})
 }
 
-// A giant blocks nobody at once, and is held up by nobody for ever.
+// A large request does not hold up the others at once, nor they it for ever.
 func TestOvertakingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(t, Config{Capacity: 10, MaxOvertake: 3})
@@ -104,7 +104,7 @@ func TestOvertakingIsBounded(t *testing.T) {
 		go func() { late <- acquire(t, b, 3) }()
 		synctest.Wait()
 		if len(giant)+len(late) > 0 {
-			t.Error("somebody was served early")
+			t.Error("a request was served early")
 		}
 		held.Release()
 		synctest.Wait()
@@ -178,7 +178,8 @@ func TestPauseAndDrain(t *testing.T) {
 			t.Error(err)
 		}
 		start := time.Now()
-		if err := b.Drain(context.Background(), 0); !errors.Is(err, ErrSaturated) || time.Since(start) != 5*time.Second {
+		err := b.Drain(context.Background(), 0)
+		if !errors.Is(err, ErrSaturated) || time.Since(start) != 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -208,16 +209,17 @@ func TestWaitEnds(t *testing.T) {
 		b := newBudget(t, Config{Capacity: 10, MaxWait: 5 * time.Second, MaxQueue: 1})
 		held := acquire(t, b, 10)
 		start := time.Now()
-		if _, err := b.Acquire(context.Background(), 1); !errors.Is(err, ErrSaturated) || time.Since(start) != 5*time.Second {
+		_, err := b.Acquire(context.Background(), 1)
+		if !errors.Is(err, ErrSaturated) || time.Since(start) != 5*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		cause := errors.New("the client left")
 		ctx, cancel := context.WithCancelCause(context.Background())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
-		go func() { // stands first in line, so that the next one finds it full
+		go func() { // is first in the queue, so that the next one finds it full
 			time.Sleep(time.Millisecond)
 			if _, err := b.Acquire(context.Background(), 1); !errors.Is(err, ErrSaturated) {
-				t.Errorf("a full line: %v", err)
+				t.Errorf("a full queue: %v", err)
 			}
 		}()
 		if _, err := b.Acquire(ctx, 1); !errors.Is(err, cause) {
@@ -320,5 +322,5 @@ func TestResize(t *testing.T) {
 }
 
 // TestModel compares with a model: whatever happens in whatever order, grants
-// stay within the capacity, the front of the line waits only for what does
+// stay within the capacity, the front of the queue waits only for what does
 // not fit, and in the end nothing is in use.

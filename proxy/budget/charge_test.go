@@ -71,11 +71,11 @@ func TestChargesPredictNothing(t *testing.T) {
 	})
 }
 
-// Where holders are made to give back, however long grants were held refuses nobody.
-func TestTakenBackRefusesNobodyForLongHolds(t *testing.T) {
-	for _, takenBack := range []bool{true, false} {
+// Where grants are revocable, however long they were held refuses no request.
+func TestRevocableRefusesNobodyForLongHolds(t *testing.T) {
+	for _, revocable := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBudget(t, Config{Capacity: 10, MaxWait: time.Minute, TakenBack: takenBack})
+			b := newBudget(t, Config{Capacity: 10, MaxWait: time.Minute, Revocable: revocable})
 			for range 20 {
 				g := acquire(t, b, 10)
 				time.Sleep(time.Hour)
@@ -84,8 +84,8 @@ func TestTakenBackRefusesNobodyForLongHolds(t *testing.T) {
 			g := acquire(t, b, 10)
 			time.AfterFunc(time.Second, g.Release)
 			got, err := b.Acquire(context.Background(), 10)
-			if takenBack != (err == nil) {
-				t.Errorf("taken back %v: %v", takenBack, err)
+			if revocable != (err == nil) {
+				t.Errorf("revocable %v: %v", revocable, err)
 			}
 			if err == nil {
 				got.Release()

@@ -1,10 +1,10 @@
 // Package budget admits work by the bytes it will take. It knows nothing of
 // pictures.
 //
-// What it guarantees: what is granted fits into the capacity beside what
-// was granted before (a capacity that is lowered takes back nothing); who comes
-// first is served first, but one that does not fit yet is overtaken by a
-// bounded number of later ones that do; whoever stops waiting leaves at once
-// and holds up nobody; nobody waits for what can never be granted, or stands
-// in a line that moves too slowly to be of use.
+// What it guarantees: a grant fits into the capacity beside the earlier ones (a
+// capacity that is lowered takes none back); requests are served in their order,
+// but one that does not fit yet is overtaken by a bounded number of later ones that
+// do; a request that is given up leaves the queue at once and does not hold up the
+// others; no request waits for bytes that can never be granted, nor in a queue that
+// moves too slowly to be of use.
 package budget

@@ -19,7 +19,7 @@ func TestACauseIsCountedAsACancellation(t *testing.T) {
 	dead, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
 	if g, err := b.Acquire(dead, 5); g != nil || err != cause {
-		t.Errorf("bytes for somebody who has left: %v, %v", g, err)
+		t.Errorf("bytes for a request that was given up: %v, %v", g, err)
 	}
 	if _, err := b.Acquire(dead, 11); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
@@ -112,7 +112,8 @@ func TestManyAtOnceStayWithinTheCapacity(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 || s.WaitingBytes != 0 || s.Peak > capacity || s.Granted+s.Cancelled != 16*200 {
+	if s := b.Stats(); s.InUse != 0 || s.Waiting != 0 || s.WaitingBytes != 0 || s.Peak > capacity ||
+		s.Granted+s.Cancelled != 16*200 {
 		t.Errorf("%+v", s)
 	}
 }

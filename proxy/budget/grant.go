@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// Grant is bytes that somebody holds. Its methods are safe for concurrent use.
+// Grant is bytes that a caller holds. Its methods are safe for concurrent use.
 type Grant struct {
 	b     *Budget
 	n     int64 // guarded by b.mu; -1 when released
 	since time.Time
-	// charged: nobody waited for it, and how long it is held tells nothing of what
-	// is waited for.
+	// charged: no request waited for it, so how long it is held does not predict the
+	// wait of others.
 	charged bool
 }
 
 func newGrant(b *Budget, n int64) *Grant { return &Grant{b: b, n: n, since: time.Now()} }
 
 // Grow adds n bytes without a wait: two holders that waited for each other's
-// bytes would wait for ever. It gives ErrTooLarge where the grant could never
+// bytes would wait for ever. The error is ErrTooLarge where the grant could never
 // be that large, else ErrSaturated. A released grant does not grow.
 func (g *Grant) Grow(n int64) error {
 	n = max(n, 0)
@@ -35,7 +35,7 @@ func (g *Grant) Grow(n int64) error {
 		b.stats.Shed++
 		return ErrSaturated
 	}
-	b.take(n)
+	b.addInUse(n)
 	g.n += n
 	return nil
 }
@@ -52,7 +52,7 @@ func (g *Grant) Shrink(n int64) {
 	}
 	b.stats.InUse -= g.n - n
 	g.n = n
-	b.given()
+	b.bytesReturned()
 }
 
 // Bytes is what the grant holds; 0 after Release.
@@ -75,7 +75,7 @@ func (g *Grant) Release() {
 		b.hold.add(time.Since(g.since), float64(g.n)/float64(b.cfg.Capacity))
 	}
 	g.n = -1
-	b.given()
+	b.bytesReturned()
 }
 
 // holdTime is the mean time that grants were held lately, by bytes: one of
@@ -86,24 +86,23 @@ type holdTime struct {
 }
 
 const (
-	// memory is how many whole capacities, held and given back, the mean goes
-	// back.
-	memory = 8
-	// enough is the weight from which on the mean says anything: about that of
-	// two whole capacities. The first work after a start is slow, and who is
-	// shed for nothing has lost more than who waits for nothing.
-	enough = 0.2
+	// meanWindow is over how many whole capacities, held and given back, the mean is.
+	meanWindow = 8
+	// minWeight is the weight from which on the mean counts: about that of two whole
+	// capacities. The first work after a start is slow, and a request that is shed
+	// without need has lost more than one that waits in vain.
+	minWeight = 0.2
 )
 
 func (h *holdTime) add(d time.Duration, share float64) {
-	part := min(share, 1) / memory // the capacity may be less than when it was granted
+	part := min(share, 1) / meanWindow // the capacity may be less than when it was granted
 	h.sum += (float64(d) - h.sum) * part
 	h.weight += (1 - h.weight) * part
 }
 
 // mean is 0 where too little is known.
 func (h *holdTime) mean() time.Duration {
-	if h.weight < enough {
+	if h.weight < minWeight {
 		return 0
 	}
 	return time.Duration(h.sum / h.weight)

@@ -11,8 +11,8 @@ import (
 )
 
 // TestModel compares with a model: whatever happens in whatever order, grants
-// stay within the capacity, the front of the line waits only for what does
-// not fit, nobody is let in during a pause, and in the end nothing is in use.
+// stay within the capacity, the front of the queue waits only for what does
+// not fit, none is granted during a pause, and in the end nothing is in use.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		capacity := rapid.Int64Range(1, 50).Draw(rt, "capacity")
@@ -85,7 +85,8 @@ func (m *model) change(what int, g *Grant, k int64) {
 	case 6:
 		by := k % 10
 		fits := m.resume == nil && by <= m.capacity-m.b.Stats().InUse
-		if err := g.Grow(by); (err == nil) != fits || err != nil && g.Bytes() != before || err == nil && g.Bytes() != before+by {
+		if err := g.Grow(by); (err == nil) != fits || err != nil && g.Bytes() != before ||
+			err == nil && g.Bytes() != before+by {
 			m.Fatalf("%d grew by %d of %d to %d: %v", before, by, m.capacity, g.Bytes(), err)
 		}
 	case 10:
@@ -126,7 +127,7 @@ func (m *model) check() {
 		m.Fatalf("held %d of %d, waiting %d, stats %+v", sum, m.capacity, len(m.waiting), s)
 	}
 	if m.resume == nil && len(m.waiting) > 0 && m.waiting[0].n <= m.capacity-sum {
-		m.Fatalf("the first in line wants %d and %d are free", m.waiting[0].n, m.capacity-sum)
+		m.Fatalf("the first in the queue wants %d and %d are free", m.waiting[0].n, m.capacity-sum)
 	}
 }
 

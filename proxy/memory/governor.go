@@ -48,7 +48,7 @@ func newBudgets(p Plan, wait time.Duration) (Budgets, error) {
 	} {
 		var err error
 		cut := into == &b.Responses || into == &b.SmallResponses // whose readers are cut off for others
-		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait, TakenBack: cut}); err != nil {
+		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait, Revocable: cut}); err != nil {
 			return b, err
 		}
 	}
