@@ -32,7 +32,7 @@ type Figures struct {
 	OOMKills int64 `json:"oom_kills"`
 }
 
-// Firm is what the kernel cannot take back.
+// Firm is the memory that the kernel cannot take back.
 func (f Figures) Firm() int64 { return f.Anon + f.Shmem + f.Sock }
 
 // ErrNoGroup: there is no memory cgroup to be read here.
@@ -89,7 +89,8 @@ func (g *Group) Read() (Figures, error) {
 	if err != nil {
 		return Figures{}, err
 	}
-	events, err := os.ReadFile(filepath.Join(g.path, map[int]string{1: "memory.oom_control", 2: "memory.events"}[g.version]))
+	kills := map[int]string{1: "memory.oom_control", 2: "memory.events"}[g.version]
+	events, err := os.ReadFile(filepath.Join(g.path, kills))
 	if errors.Is(err, os.ErrNotExist) {
 		events = []byte("oom_kill 0\n") // the root group of version 2 has none, nor a limit
 	} else if err != nil {
@@ -104,18 +105,18 @@ func parseFigures(stat, events []byte, version int) (Figures, error) {
 	if version == 1 {
 		names = map[string]*int64{"total_rss": &f.Anon, "total_shmem": &f.Shmem, "total_cache": &f.File}
 	}
-	if err := words(stat, names); err != nil {
+	if err := parseFields(stat, names); err != nil {
 		return f, err
 	}
 	if version == 2 {
-		_ = words(stat, map[string]*int64{"sock": &f.Sock}) // old kernels do not say
+		_ = parseFields(stat, map[string]*int64{"sock": &f.Sock}) // old kernels do not say
 	}
 	f.File = max(f.File-f.Shmem, 0) // both versions count shared memory there, too
-	return f, words(events, map[string]*int64{"oom_kill": &f.OOMKills})
+	return f, parseFields(events, map[string]*int64{"oom_kill": &f.OOMKills})
 }
 
-// words reads lines like "anon 1234" into all of the figures.
-func words(b []byte, into map[string]*int64) error {
+// parseFields reads lines like "anon 1234" into all of the figures.
+func parseFields(b []byte, into map[string]*int64) error {
 	found := 0
 	for line := range bytes.Lines(b) {
 		name, text, _ := strings.Cut(strings.TrimSpace(string(line)), " ")

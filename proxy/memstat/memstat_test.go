@@ -12,8 +12,14 @@ func TestParseStatus(t *testing.T) {
 	if err != nil || p != (Process{Anon: 1234 << 10, File: 8 << 10}) {
 		t.Errorf("%+v, %v", p, err)
 	}
-	for _, text := range []string{"", "RssAnon: 1 kB\n", "RssAnon: x kB\nRssFile: 1 kB\nRssShmem: 1 kB\n", "RssAnon: -1 kB\nRssFile: 1 kB\nRssShmem: 1 kB\n",
-		"RssAnon: 9223372036854775807 kB\nRssFile: 1 kB\nRssShmem: 1 kB\n", "RssAnon: 1\nRssFile: 1 kB\nRssShmem: 1 kB\n"} {
+	for _, text := range []string{
+		"",
+		"RssAnon: 1 kB\n",
+		"RssAnon: x kB\nRssFile: 1 kB\nRssShmem: 1 kB\n",
+		"RssAnon: -1 kB\nRssFile: 1 kB\nRssShmem: 1 kB\n",
+		"RssAnon: 9223372036854775807 kB\nRssFile: 1 kB\nRssShmem: 1 kB\n",
+		"RssAnon: 1\nRssFile: 1 kB\nRssShmem: 1 kB\n",
+	} {
 		if p, err := parseStatus([]byte(text)); err == nil {
 			t.Errorf("%q: %+v", text, p)
 		}
@@ -21,8 +27,9 @@ func TestParseStatus(t *testing.T) {
 }
 
 func TestParseRollup(t *testing.T) {
-	s, err := parseRollup([]byte("55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss: 20 kB\nPss: 6 kB\nPss_Anon: 3 kB\nPss_File: 2 kB\nPss_Shmem: 1 kB\nLocked: 0 kB\n"))
-	if err != nil || s != (Share{3 << 10, 2 << 10, 1 << 10}) || s.Pss() != 6<<10 {
+	s, err := parseRollup([]byte("55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss: 20 kB\nPss: 6 kB\n" +
+		"Pss_Anon: 3 kB\nPss_File: 2 kB\nPss_Shmem: 1 kB\nLocked: 0 kB\n"))
+	if err != nil || s != (Share{3 << 10, 2 << 10, 1 << 10}) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if s, err := parseRollup([]byte("Pss: 6 kB\n")); err == nil {
@@ -54,12 +61,16 @@ func TestParseFigures(t *testing.T) {
 	if err != nil || two != (Figures{Version: 2, Anon: 10, Shmem: 20, File: 10, OOMKills: 1}) || two.Firm() != 30 {
 		t.Errorf("%+v, %v", two, err)
 	}
-	for stat, sock := range map[string]int64{"anon 10\nfile 30\nshmem 20\nsock 7\n": 7, "anon 10\nfile 30\nshmem 20\nsock x\n": 0} {
-		if f, err := parseFigures([]byte(stat), []byte("oom_kill 1\n"), 2); err != nil || f.Sock != sock || f.Firm() != 30+sock {
+	for stat, sock := range map[string]int64{
+		"anon 10\nfile 30\nshmem 20\nsock 7\n": 7, "anon 10\nfile 30\nshmem 20\nsock x\n": 0,
+	} {
+		f, err := parseFigures([]byte(stat), []byte("oom_kill 1\n"), 2)
+		if err != nil || f.Sock != sock || f.Firm() != 30+sock {
 			t.Errorf("%q: %+v, %v", stat, f, err)
 		}
 	}
-	one, err := parseFigures([]byte("cache 1\nrss 2\nshmem 3\ntotal_cache 30\ntotal_rss 10\ntotal_shmem 20\n"), []byte("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), 1)
+	one, err := parseFigures([]byte("cache 1\nrss 2\nshmem 3\ntotal_cache 30\ntotal_rss 10\ntotal_shmem 20\n"),
+		[]byte("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), 1)
 	if err != nil || one != (Figures{Version: 1, Anon: 10, Shmem: 20, File: 10, OOMKills: 1}) {
 		t.Errorf("%+v, %v", one, err)
 	}
@@ -118,7 +129,8 @@ func FuzzKernelFiles(f *testing.F) {
 			t.Errorf("%q", path)
 		}
 		for version := range 3 {
-			if fig, err := parseFigures(b, b, version); err == nil && (fig.Anon < 0 || fig.Shmem < 0 || fig.File < 0 || fig.OOMKills < 0) {
+			fig, err := parseFigures(b, b, version)
+			if err == nil && (fig.Anon < 0 || fig.Shmem < 0 || fig.File < 0 || fig.OOMKills < 0) {
 				t.Errorf("%+v", fig)
 			}
 		}

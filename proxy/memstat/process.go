@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Process is what one process has in memory. It is cheap to read: the kernel
+// Process is the resident memory of one process. It is cheap to read: the kernel
 // keeps these sums.
 type Process struct {
 	// Anon is memory of its own, File pages of files that it maps, programs and
@@ -21,7 +21,7 @@ type Process struct {
 
 // ReadProcess reads /proc/PID/status.
 func ReadProcess(pid int) (Process, error) {
-	b, err := os.ReadFile(proc(pid, "status"))
+	b, err := os.ReadFile(procFile(pid, "status"))
 	if err != nil {
 		return Process{}, err
 	}
@@ -29,26 +29,22 @@ func ReadProcess(pid int) (Process, error) {
 }
 
 func parseStatus(b []byte) (p Process, err error) {
-	err = kilobytes(b, map[string]*int64{"RssAnon": &p.Anon, "RssFile": &p.File, "RssShmem": &p.Shmem})
+	err = parseKilobytes(b, map[string]*int64{"RssAnon": &p.Anon, "RssFile": &p.File, "RssShmem": &p.Shmem})
 	return p, err
 }
 
-// Share is the part of memory that falls to one process, where pages that n
-// processes map count an nth for each (proportional set size). Summed over
-// processes it is what all of them take. The kernel walks all pages for it: a
-// millisecond for some hundred MiB.
+// Share is the proportional set size of one process: a page that n processes map
+// counts an nth for each. Summed over processes it is what all of them take. The
+// kernel walks all pages for it: a millisecond for some hundred MiB.
 type Share struct {
 	// Anon, File and Shmem are as in Process.
 	Anon, File, Shmem int64
 }
 
-// Pss is the sum.
-func (s Share) Pss() int64 { return s.Anon + s.File + s.Shmem }
-
 // ReadShare reads /proc/PID/smaps_rollup (Linux 5.10 or newer, which has the
 // parts of Pss).
 func ReadShare(pid int) (Share, error) {
-	b, err := os.ReadFile(proc(pid, "smaps_rollup"))
+	b, err := os.ReadFile(procFile(pid, "smaps_rollup"))
 	if err != nil {
 		return Share{}, err
 	}
@@ -56,14 +52,14 @@ func ReadShare(pid int) (Share, error) {
 }
 
 func parseRollup(b []byte) (s Share, err error) {
-	err = kilobytes(b, map[string]*int64{"Pss_Anon": &s.Anon, "Pss_File": &s.File, "Pss_Shmem": &s.Shmem})
+	err = parseKilobytes(b, map[string]*int64{"Pss_Anon": &s.Anon, "Pss_File": &s.File, "Pss_Shmem": &s.Shmem})
 	return s, err
 }
 
-func proc(pid int, file string) string { return filepath.Join("/proc", strconv.Itoa(pid), file) }
+func procFile(pid int, name string) string { return filepath.Join("/proc", strconv.Itoa(pid), name) }
 
-// kilobytes reads lines like "RssAnon:    1234 kB" into all of the figures.
-func kilobytes(b []byte, into map[string]*int64) error {
+// parseKilobytes reads lines like "RssAnon:    1234 kB" into all of the figures.
+func parseKilobytes(b []byte, into map[string]*int64) error {
 	found := 0
 	for line := range bytes.Lines(b) {
 		name, rest, ok := bytes.Cut(line, []byte(":"))
@@ -91,8 +87,8 @@ type Files struct {
 	Bytes int64
 }
 
-// ReadFiles counts those of this process that were made under a name. They
-// take memory whether anybody maps them or not.
+// ReadFiles counts the files of this process that were made under a name. They
+// take memory whether a process maps them or not.
 func ReadFiles(name string) (f Files, err error) {
 	const folder = "/proc/self/fd"
 	entries, err := os.ReadDir(folder)
@@ -102,7 +98,7 @@ func ReadFiles(name string) (f Files, err error) {
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
 		if link, err := os.Readlink(path); err != nil || !strings.HasPrefix(link, "/memfd:"+name+" ") {
-			continue // closed meanwhile, or something else
+			continue // closed meanwhile, or another kind of file
 		}
 		if info, err := os.Stat(path); err == nil {
 			f.Count++
