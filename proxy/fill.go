@@ -8,7 +8,6 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
@@ -104,19 +103,13 @@ func (f *fill) sourceRequest() sources.Request {
 	return w
 }
 
-// bodyTooLarge says what can be done about a source that can never fit.
-func (s *Server) bodyTooLarge(n int64) error {
-	return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; use a smaller file, or raise --memory-limit to %s",
-		budget.ErrTooLarge, mebibytes(n), mebibytes(s.memory.Budgets.Sources.Stats().Capacity), mebibytes(memory.LimitForSource(n)))
-}
-
 // newSourceStore makes the store of sources.
 func (s *Server) newSourceStore() (*sources.Store, error) {
 	return sources.New(sources.Config{
 		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
 		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources, TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout,
 		QueueWait:   s.cfg.QueueWait,
-		NegativeTTL: negativeTTL, TooLarge: s.bodyTooLarge, Now: s.now,
+		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
 	})
 }
 
@@ -165,6 +158,3 @@ func (f *fill) date(e *cache.Entry) {
 // immutableTTL is how long an answer holds whose URL names its version: a
 // year, the most that caches are asked to believe (RFC 8246 §2).
 const immutableTTL = 365 * 24 * time.Hour
-
-// mebibytes rounds up, for people.
-func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

@@ -73,7 +73,7 @@ func (f *fill) original(ctx context.Context, info transform.Info) (transform.Pic
 		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.Meta().Size)
 	})
 	if errors.Is(err, budget.ErrTooLarge) {
-		return pic, f.s.bodyTooLarge(f.src.Meta().Size)
+		return pic, f.s.memory.SourceTooLarge(f.src.Meta().Size)
 	}
 	if err != nil {
 		return pic, err

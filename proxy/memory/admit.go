@@ -62,5 +62,14 @@ func (g *Governor) admitShared(ctx context.Context, wait *budget.QueueWait, need
 	return held, nil
 }
 
+// SourceTooLarge is the error of a source of so many bytes, which can never fit. It
+// wraps budget.ErrTooLarge and says what can be done.
+func (g *Governor) SourceTooLarge(bytes int64) error {
+	return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; "+
+		"use a smaller file, or raise --memory-limit to %s",
+		budget.ErrTooLarge, formatMebibytes(bytes), formatMebibytes(g.Budgets.Sources.Stats().Capacity),
+		formatMebibytes(LimitForSource(bytes)))
+}
+
 // formatMebibytes rounds up.
 func formatMebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }
