@@ -18,8 +18,8 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Each account that is full sheds, and lets in again when it is not.
-func TestEveryFullAccountSheds(t *testing.T) {
+// Each budget that is full sheds, and lets in again when it is not.
+func TestEveryFullBudgetSheds(t *testing.T) {
 	for name, of := range map[string]func(memory.Budgets) *budget.Budget{
 		"fetches":    func(a memory.Budgets) *budget.Budget { return a.Fetches },
 		"bodies":     func(a memory.Budgets) *budget.Budget { return a.Sources },
@@ -43,7 +43,8 @@ func TestEveryFullAccountSheds(t *testing.T) {
 				t.Fatal(err)
 			}
 			resp, body := r.must(r.path("w:100"))
-			if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, "shed: ") || resp.Header.Get("Cache-Control") != "no-store" {
+			if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, "shed: ") ||
+				resp.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%d %v %q", resp.StatusCode, resp.Header, body)
 			}
 			g.Release()
@@ -67,7 +68,9 @@ func TestASlowHostDoesNotHoldUpAnother(t *testing.T) {
 		path := fmt.Sprintf("/cb:%d/plain/%s/a.png", i, slow.URL)
 		wg.Go(func() { r.get(context.Background(), "/"+ring.Sign(path)+path) })
 	}
-	r.until("the slow host has all its turns", func() bool { return r.server.memory.Budgets.Fetches.Stats().InUse == sources.FetchesPerHost })
+	r.until("the slow host has all its turns", func() bool {
+		return r.server.memory.Budgets.Fetches.Stats().InUse == sources.FetchesPerHost
+	})
 	if resp, body := r.must(r.path("w:100")); resp.StatusCode != 200 {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
@@ -121,7 +124,7 @@ func TestUnknownLengthsGiveBackWhatTheyDoNotNeed(t *testing.T) {
 // A share that shrinks while a job waits for it must not refuse the job for
 // good: it has another way.
 func TestAShareThatShrinksLeavesTheOtherWay(t *testing.T) {
-	r := aloneRig(t)
+	r := newExclusiveRig(t)
 	all, err := r.server.memory.Budgets.Transforms.TryAcquire(r.server.memory.Budgets.Transforms.Stats().Capacity)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// collector is the ledger, and what was counted, for Prometheus. It keeps
+// collector gives the memory report, and what was counted, to Prometheus. It keeps
 // nothing: each scrape looks anew. Figures whose names are not known before
 // are why it describes none of them (an unchecked collector).
 type collector struct{ s *Server }

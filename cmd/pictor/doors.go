@@ -48,7 +48,7 @@ func (d *doors) close() {
 	}
 }
 
-// serveAdmin serves metrics, purges and the ledger until stop is called.
+// serveAdmin serves metrics, purges and the memory report until stop is called.
 func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Logger) (stop func()) {
 	address, _ := cfg.AdminAddress()
 	switch {

@@ -194,7 +194,7 @@ func (s *server) nothingLeft() {
 	}
 }
 
-// memory is the server's own ledger.
+// memory is the server's own memory report.
 func (s *server) memory() (m memory.Report, err error) {
 	resp, err := client.Get(s.admin + "/debug/memory")
 	if err != nil {

@@ -35,7 +35,7 @@ func off(a, b int64) float64 { return math.Abs(float64(a)/float64(b) - 1) }
 
 // Parts and total are found on different ways, and a test that looks from
 // outside finds what they say.
-func TestTheLedgerAddsUp(t *testing.T) {
+func TestTheMemoryReportAddsUp(t *testing.T) {
 	const limit = 256 * mib
 	origin := newSite(t)
 	g := newCgroup(t, limit)
@@ -58,13 +58,13 @@ func TestTheLedgerAddsUp(t *testing.T) {
 		}
 		firm += m.Sources.Bytes
 		if least, most := min(before, after)*9/10-2*mib, max(before, after)*11/10+2*mib; firm < least || firm > most {
-			t.Logf("%s the cgroup has %d to %d KiB, the ledger %d", when, before>>10, after>>10, firm>>10)
+			t.Logf("%s the cgroup has %d to %d KiB, the report %d", when, before>>10, after>>10, firm>>10)
 			return false
 		}
 		return true
 	}
 	if !compare("at rest") {
-		t.Error("at rest the ledger is not what the cgroup counts")
+		t.Error("at rest the report is not what the cgroup counts")
 	}
 	end, requests := make(chan load), loadFor(t, 60)
 	go func() { end <- s.burst(16, requests, mixedPaths(t, s, origin)) }()
@@ -87,14 +87,14 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	}
 	// The two do not look at the same moment.
 	if looks < 20 || agree*10 < looks*8 || !reserved {
-		t.Errorf("the ledger is what the cgroup counts in %d of %d looks; reserved and real bytes of jobs are shown: %v", agree, looks, reserved)
+		t.Errorf("the report is what the cgroup counts in %d of %d looks; reserved and real bytes of jobs are shown: %v", agree, looks, reserved)
 	}
 	waitFor(t, "rest", func() bool { m, err := s.memory(); return err == nil && m.Transforms.Reserved == 0 })
 	compare("afterwards")
 }
 
 // A large limit means large tables, which are empty at first.
-func TestTheLedgerOfALargeLimitAddsUp(t *testing.T) {
+func TestTheMemoryReportOfALargeLimitAddsUp(t *testing.T) {
 	s := serve(t, "--insecure", "--memory-limit", "16GiB")
 	m, err := s.memory()
 	if err != nil {
@@ -199,7 +199,7 @@ func TestAdminPort(t *testing.T) {
 	if a := s.get("/metrics"); a.status == http.StatusOK {
 		t.Error("metrics on the public port")
 	}
-	s.admin = "" // the ledger asks for a token here
+	s.admin = "" // the report asks for a token here
 }
 
 func TestAdminPortInUse(t *testing.T) {

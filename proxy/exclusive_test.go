@@ -18,10 +18,10 @@ import (
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
-// aloneRig is a server whose transform share takes two small jobs (w:1 to
-// w:99) and no large one (w:3000/el:1), which fits alone, beside a cache of
+// newExclusiveRig is a server whose budget of transforms takes two small jobs (w:1 to
+// w:99) and no large one (w:3000/el:1), which fits exclusively, beside a cache of
 // 1 MiB.
-func aloneRig(t *testing.T, change ...func(*Config)) *rig {
+func newExclusiveRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
 	info, err := container.Sniff(picturetest.PNG(picturetest.Chart(400, 300)))
 	if err != nil {
@@ -64,7 +64,7 @@ const testHeap = 1 << 30
 const large = "w:3000/el:1"
 
 func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
-	r := aloneRig(t)
+	r := newExclusiveRig(t)
 	if err := r.fillCache(4 << 20); err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +116,11 @@ func TestALargeJobRunsAloneAndTheCacheGivesWay(t *testing.T) {
 // fillCache puts n bytes of entries into the cache.
 func (r *rig) fillCache(n int64) error {
 	for i := 0; r.cfg.Cache.Stats().Bytes < n; i++ {
-		e := &cache.Entry{Key: cache.Key(time.Now().String()), Body: make([]byte, 256<<10), Expires: time.Now().Add(time.Hour)}
-		_, _, err := r.cfg.Cache.Get(context.Background(), e.Key, func(context.Context, func() error, *cache.Entry) (*cache.Entry, error) { return e, nil })
-		if err != nil {
+		e := &cache.Entry{
+			Key: cache.Key(time.Now().String()), Body: make([]byte, 256<<10), Expires: time.Now().Add(time.Hour),
+		}
+		fill := func(context.Context, func() error, *cache.Entry) (*cache.Entry, error) { return e, nil }
+		if _, _, err := r.cfg.Cache.Get(context.Background(), e.Key, fill); err != nil {
 			return err
 		}
 		if i > 1000 {
@@ -132,7 +134,7 @@ func (r *rig) fillCache(n int64) error {
 }
 
 func TestLargeJobsRunOneAfterTheOther(t *testing.T) {
-	r := aloneRig(t)
+	r := newExclusiveRig(t)
 	var mu sync.Mutex
 	running, most := 0, 0
 	r.painter.fail = func(context.Context) error {
@@ -187,7 +189,7 @@ func TestALargeJobThatEndsBadlyLeavesNothingBehind(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := aloneRig(t)
+			r := newExclusiveRig(t)
 			end(r)
 			r.painter.fail = nil
 			for _, options := range []string{"w:3", large} {
@@ -201,7 +203,7 @@ func TestALargeJobThatEndsBadlyLeavesNothingBehind(t *testing.T) {
 
 // A limit that changes while a large job runs holds for the cache afterwards.
 func TestResizeWhileALargeJobRuns(t *testing.T) {
-	r := aloneRig(t)
+	r := newExclusiveRig(t)
 	plan := r.cfg.Plan
 	plan.Cache = 4 << 20
 	var during int64
@@ -238,7 +240,7 @@ func (p *letGoPanics) LetGo() {
 }
 
 func TestAPanicBeforeALargeJobLeavesNothingBehind(t *testing.T) {
-	r := aloneRig(t, func(c *Config) { c.Transformer = &letGoPanics{pooled: pooled{c.Transformer.(*painter)}} })
+	r := newExclusiveRig(t, func(c *Config) { c.Transformer = &letGoPanics{pooled: pooled{c.Transformer.(*painter)}} })
 	if resp, body := r.must(r.path(large)); resp.StatusCode != 500 {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
@@ -251,7 +253,7 @@ func TestAPanicBeforeALargeJobLeavesNothingBehind(t *testing.T) {
 
 // Where sources do not leave in time the large job goes, and others go on.
 func TestALargeJobDoesNotWaitForEver(t *testing.T) {
-	r := aloneRig(t)
+	r := newExclusiveRig(t)
 	r.server.cfg.QueueWait = 200 * time.Millisecond
 	stuck, err := r.server.memory.Budgets.Sources.TryAcquire(8 << 20)
 	if err != nil {
@@ -272,7 +274,7 @@ func TestALargeJobDoesNotWaitForEver(t *testing.T) {
 
 // A job that runs alone was promised what clients not there leave.
 func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
-	r := aloneRig(t)
+	r := newExclusiveRig(t)
 	before := r.server.memory.Connections.Limit()
 	var during int
 	r.painter.fail = func(context.Context) error { during = r.server.memory.Connections.Limit(); return nil }
@@ -281,7 +283,8 @@ func TestClientsDoNotBecomeMoreBesideALargeJob(t *testing.T) {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
 	disconnect()
-	if during != memory.ExclusiveClients+6 || before != r.cfg.Plan.Clients || r.server.memory.Connections.Limit() != before {
+	if during != memory.ExclusiveClients+6 || before != r.cfg.Plan.Clients ||
+		r.server.memory.Connections.Limit() != before {
 		t.Errorf("room for %d before, %d meanwhile, %d afterwards", before, during, r.server.memory.Connections.Limit())
 	}
 }
