@@ -78,9 +78,9 @@ type Config struct {
 	MetricsToken string
 	// FullErrors shows causes to the client (--dev).
 	FullErrors bool
-	// Quiet, unless nil, is called when work has ended for a while, beside
+	// OnIdle, unless nil, is called when work has ended for a while, beside
 	// giving back the heap.
-	Quiet func()
+	OnIdle func()
 	// Log gets errors and, at debug level, requests; nil means none of it.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -158,7 +158,7 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
 	return memory.New(memory.Config{
 		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: s.cfg.Cache, Workers: workers,
-		RefusalID: s.refusalID, OnIdle: s.cfg.Quiet, Log: s.log,
+		RefusalID: s.refusalID, OnIdle: s.cfg.OnIdle, Log: s.log,
 	})
 }
 

@@ -90,7 +90,7 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 		BrowserTTL:     cfg.BrowserTTL,
 		RequestTimeout: cfg.RequestTimeout,
 		Ready:          p.ready,
-		Quiet:          func() { _, _ = worker.DropPages() }, // where it fails they stay
+		OnIdle:         func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
 		MetricsToken:   string(cfg.MetricsToken),
 		Log:            p.log,
