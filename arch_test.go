@@ -23,6 +23,8 @@ const module = "github.com/pictor-proxy/pictor"
 var mayImport = map[string][]string{
 	"transform":             {},
 	"cache":                 {"cache/diskstore", "cache/purge"},
+	"cache/flight":          {},
+	"cache/negative":        {},
 	"cache/diskstore":       {},
 	"cache/purge":           {},
 	"config":                {},
@@ -52,7 +54,7 @@ var onlyIn = map[string][]string{
 	"github.com/dgraph-io/ristretto/v2":              {"cache"},
 	"github.com/prometheus/client_golang/prometheus": {"proxy"},
 	"github.com/cespare/xxhash/v2":                   {"cache", "cache/diskstore", "cache/purge"},
-	"github.com/hashicorp/golang-lru/v2":             {"cache", "proxy", "proxy/sources"},
+	"github.com/hashicorp/golang-lru/v2":             {"cache", "proxy", "proxy/sources", "cache/negative"},
 	"github.com/hashicorp/golang-lru/v2/simplelru":   {"proxy", "proxy/origin"},
 	"github.com/h2non/bimg":                          {"transform/vips"},
 	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},
