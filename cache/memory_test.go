@@ -314,3 +314,19 @@ func TestResizeWhileInUse(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// What the fill makes is over at once, so that every Get is a miss.
+func BenchmarkMiss(b *testing.B) {
+	c := newCache(b, Config{MaxBytes: 1 << 20})
+	const key = "rt:fill/w:300/h:200/f:webp/https://www.example.com/some/picture.jpg"
+	over := time.Now().Add(-time.Hour)
+	fill := func(context.Context, func() error, *Entry) (*Entry, error) {
+		return &Entry{Key: key, Expires: over}, nil
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, outcome, err := c.Get(context.Background(), key, fill); err != nil || outcome != Miss {
+			b.Fatal(outcome, err)
+		}
+	}
+}
