@@ -22,7 +22,7 @@ const module = "github.com/pictor-proxy/pictor"
 // point one way; a new package needs a row.
 var mayImport = map[string][]string{
 	"transform":             {},
-	"cache":                 {"cache/diskstore", "cache/purge"},
+	"cache":                 {"cache/diskstore", "cache/flight", "cache/negative", "cache/purge"},
 	"cache/flight":          {},
 	"cache/negative":        {},
 	"cache/diskstore":       {},

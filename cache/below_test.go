@@ -39,7 +39,7 @@ func TestALateFillDoesNotReplaceANewerOneBelow(t *testing.T) {
 			}
 			settle(c)
 			finish()
-			c.running.Wait()
+			awaitIdle(c)
 			if e, ok := tier.Get(context.Background(), "k"); !ok || content(t, e)[:3] != "new" {
 				t.Errorf("%v, %v", e, ok)
 			} else {
@@ -80,9 +80,9 @@ func TestAPromotionMeetsWhatIsTooLarge(t *testing.T) {
 	}
 	<-g.read // the promotion has the old one
 	large := newEntry("k", strings.Repeat("new", 8<<10), time.Hour)
-	c.store(large, true)
+	c.storeEntry(large, true)
 	close(g.goOn)
-	c.running.Wait()
+	awaitIdle(c)
 	e, ok := c.Lookup("k")
 	if !ok || e.ETag != large.ETag {
 		t.Errorf("%+v, %v", e, ok)
@@ -106,7 +106,7 @@ func TestWhatIsPromoted(t *testing.T) {
 			t.Fatalf("%d is not there", i)
 		}
 		e.Close()
-		c.running.Wait()
+		awaitIdle(c)
 	}
 	for i := range 100 {
 		look(i)
@@ -130,6 +130,18 @@ func (s slowTier) Get(_ context.Context, k Key) (*Entry, bool) {
 	return s.Tier.Get(context.Background(), k)
 }
 
+// settles is a flight that settles and stores nothing.
+type settles struct{}
+
+func (settles) Run(context.Context, *entryFlight) (*Entry, error) { return &Entry{}, nil }
+
+func (settles) Complete(f *entryFlight) {
+	f.Settle()
+	f.Forget()
+}
+
+func (settles) Release(*entryFlight) {}
+
 // What lands of other keys while a slow tier is looked at is no reason to look
 // again.
 func TestASlowTierIsLookedAtOnce(t *testing.T) {
@@ -145,7 +157,7 @@ func TestASlowTierIsLookedAtOnce(t *testing.T) {
 					return
 				default:
 				}
-				c.landingsOf(Key(fmt.Sprint(i, n))).Add(1)
+				c.flights.Start(Key(fmt.Sprint(i, n)), settles{})
 				time.Sleep(time.Millisecond)
 			}
 		})
@@ -225,7 +237,7 @@ func TestAFlightLastsUntilWhatItEndsIsGone(t *testing.T) {
 				t.Errorf("while it is dropped: %+v", st)
 			}
 			close(held.release)
-			c.running.Wait()
+			awaitIdle(c)
 			if st := c.Stats(); st.Flights != 0 {
 				t.Errorf("%+v", st)
 			}

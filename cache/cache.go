@@ -3,13 +3,11 @@ package cache
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-	lru "github.com/hashicorp/golang-lru/v2"
-
+	"github.com/pictor-proxy/pictor/cache/flight"
+	"github.com/pictor-proxy/pictor/cache/negative"
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
@@ -83,29 +81,18 @@ var ErrClosed = errors.New("cache is closed")
 
 // Cache is safe for concurrent use.
 type Cache struct {
-	cfg             Config
-	memory          *memory
-	watcher         Watcher
-	hits, lowerHits atomic.Uint64
-	running         sync.WaitGroup
-	// notes are what is known of keys that have no entry.
-	notes *lru.Cache[digest, note]
-	// landings count flights that left the table for a tier, by a part of their
-	// keys' hash.
-	landings  [256]atomic.Uint64
-	promoting chan struct{}
-	wantedUp  wantedUp
-	sweeping  atomic.Bool
-	// closing ends when the cache is closed, for what nobody waits for.
-	closing context.Context
-	end     context.CancelFunc
+	cfg     Config
+	memory  *memory
+	watcher Watcher
+	// flights are the fills that run, and outcomes how fills ended that left no entry.
+	flights  *flight.Group[Key, *Entry]
+	outcomes *negative.Table[Key, outcomeOf]
 
-	mu      sync.Mutex
-	flights map[Key]*flight
-	// filling are all flights, also those that flights does not have.
-	filling map[*flight]struct{}
-	closed  bool
-	stats   Stats
+	background *background
+	promoting  chan struct{}
+	wantedUp   wantedUp
+	sweeping   atomic.Bool
+	counters   counters
 }
 
 // New makes a Cache.
@@ -131,28 +118,29 @@ func New(cfg Config) (*Cache, error) {
 			return nil, err
 		}
 	}
-	c := &Cache{
-		cfg: cfg, flights: map[Key]*flight{}, filling: map[*flight]struct{}{},
-		promoting: make(chan struct{}, promotions),
-	}
-	c.closing, c.end = context.WithCancel(context.Background())
+	c := &Cache{cfg: cfg, background: newBackground(), promoting: make(chan struct{}, promotions)}
+	c.flights = flight.New[Key, *Entry](flight.Config{
+		Timeout:    cfg.FillTimeout,
+		Sequence:   cfg.Clock.Applied,
+		LeaderOnly: func(err error) bool { return cfg.Classify(err).Own },
+	})
 	if c.memory, err = newMemory(cfg); err != nil {
 		return nil, err
 	}
-	c.notes, err = lru.New[digest, note](maxNotes)
+	c.outcomes, err = negative.New[Key, outcomeOf](maxOutcomes, cfg.Now)
 	return c, err
 }
 
-// errAgain: what there was is no answer any more, and it is worth to look again.
-var errAgain = errors.New("look again")
+// errRetryLookup: what an attempt found is no answer any more, and another lookup may find one.
+var errRetryLookup = errors.New("look again")
 
 // Get answers from the cache, from a fill under way, or from a new one. It
 // waits until ctx ends, whose cause is then the error; else errors are fill's
 // own, or a Remembered one. The caller closes the entry.
 func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
 	for {
-		e, outcome, err := c.try(ctx, key, fill)
-		if !errors.Is(err, errAgain) {
+		e, outcome, err := c.tryGet(ctx, key, fill)
+		if !errors.Is(err, errRetryLookup) {
 			return e, outcome, err
 		}
 		if ctx.Err() != nil {
@@ -161,65 +149,67 @@ func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 	}
 }
 
-// try is one round of Get.
-func (c *Cache) try(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
-	seen, came := c.landingsOf(key).Load(), c.cfg.Clock.Applied()
-	e, s := c.find(ctx, key)
+// tryGet is one attempt of Get.
+func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
+	a := attempt{completionsAtLookup: c.flights.Completions(key), arrivedAtSeq: c.cfg.Clock.Applied()}
+	e, s := c.findUsable(ctx, key)
 	switch {
 	case e == nil && ctx.Err() != nil: // perhaps it was not found for that
 		return nil, Miss, context.Cause(ctx)
 	case s == fresh:
-		c.hit(e)
+		c.countHit(e)
 		if !e.Refresh.IsZero() && !c.cfg.Now().Before(e.Refresh) {
-			c.refresh(key, fill, e)
+			c.refreshAhead(key, fill, e)
 		}
 		return e, Hit, nil
 	case s == stale:
 		c.count(func(s *Stats) { s.Stale++ })
-		c.refresh(key, fill, e)
+		c.refreshAhead(key, fill, e)
 		return e, Stale, nil
 	}
-	n := c.noted(key)
+	n := c.negativeEntry(key)
 	if n.err != nil && !n.background {
-		return c.despite(e, s, Miss, &Remembered{n.err})
+		return c.staleFallback(e, s, Miss, &Remembered{n.err})
 	}
-	a := ask{old: e, state: s, seen: seen, came: came, bypass: n.bypass}
-	f, outcome, err := c.join(key, fill, a)
+	a.found, a.state, a.bypass = e, s, n.bypass
+	f, outcome, err := c.joinFlight(key, fill, a)
 	if err != nil {
-		return c.despite(e, gone, Miss, err)
+		return c.staleFallback(e, gone, Miss, err)
 	}
-	if err := c.wait(ctx, key, f, outcome, a); err != nil {
-		return c.despite(e, s, outcome, err)
+	if err := c.waitForFlight(ctx, f, outcome, a); err != nil {
+		return c.staleFallback(e, s, outcome, err)
 	}
-	got, outcome, err := c.landed(ctx, f, outcome, e)
+	got, outcome, err := c.resultFor(ctx, f, outcome, e)
 	if e != nil && (got == nil || got.file != e.file) {
 		e.Close()
 	}
 	return got, outcome, err
 }
 
-// wait waits for a flight. Somebody with an entry to fall back to does so only
-// for a while, and has the flight go on without them. An error is not for
-// somebody who joined the flight, where it is only of the one who started it, or
-// tells of what there was before a purge after which they came.
-func (c *Cache) wait(ctx context.Context, key Key, f *flight, outcome Outcome, a ask) error {
+// waitForFlight waits for a flight to be done. A request that has a stale entry to fall back to waits only StaleWait,
+// and the flight goes on without it. A follower looks again after an error that concerns the leader alone, and after
+// one that tells of the time before a purge after which the follower came.
+func (c *Cache) waitForFlight(ctx context.Context, f *entryFlight, outcome Outcome, a attempt) error {
 	var late <-chan time.Time
 	if a.state == staleError {
-		t := time.NewTimer(c.cfg.StaleWait - time.Since(f.started))
+		t := time.NewTimer(c.cfg.StaleWait - time.Since(f.Started))
 		defer t.Stop()
 		late = t.C
 	}
 	select {
-	case <-f.done:
-		if outcome == Collapsed && f.err != nil && (f.seq < a.came || c.cfg.Classify(f.err).Own) {
-			return errAgain
+	case <-f.Done():
+		leader := outcome != Collapsed
+		switch _, err := f.Outcome(leader); {
+		case errors.Is(err, flight.ErrRetryLookup), err != nil && !leader && f.Seq < a.arrivedAtSeq:
+			return errRetryLookup
+		default:
+			return err
 		}
-		return f.err
 	case <-late:
-		c.leave(key, f, true)
+		f.Detach()
 		return errLate
 	case <-ctx.Done():
-		c.leave(key, f, false)
+		f.Leave()
 		return context.Cause(ctx)
 	}
 }
@@ -227,32 +217,30 @@ func (c *Cache) wait(ctx context.Context, key Key, f *flight, outcome Outcome, a
 // errLate: StaleWait is over.
 var errLate = errors.New("the fill is late")
 
-// landed is what a flight brought, if it is for this client. It is looked at
-// again what was purged: the flight may have been on its way before this client
-// came, and the purge in between. old is what the client found, and may have the
-// bytes that the flight found to be still right.
-func (c *Cache) landed(ctx context.Context, f *flight, outcome Outcome, old *Entry) (*Entry, Outcome, error) {
-	e := f.entry
-	switch hard, _ := c.purges(e); {
+// resultFor is what a flight made, if it is an answer for this request. The purges are looked at once more: the flight
+// may have been under way before the request came, and the purge in between. old is the entry that the request found,
+// which may have the bytes that the flight found to be still right.
+func (c *Cache) resultFor(ctx context.Context, f *entryFlight, outcome Outcome, old *Entry) (*Entry, Outcome, error) {
+	e := f.Value
+	switch hard, _ := c.purgedAt(e); {
 	case e.Seq < hard:
-		return nil, outcome, errAgain
+		return nil, outcome, errRetryLookup
 	case e.NoStore && outcome == Collapsed:
-		return nil, outcome, errAgain // another's (RFC 9111 §4)
+		return nil, outcome, errRetryLookup // it is another request's (RFC 9111 §4)
 	case e.renewed && e.Body == nil && old != nil && old.InFile() && old.ETag == e.ETag:
 		e = e.facts()
 		e.file = old.file
 	case e.renewed && e.Body == nil:
-		e = c.inFile(ctx, e)
+		e = c.openInFile(ctx, e)
 	}
 	if e == nil {
-		return nil, outcome, errAgain
+		return nil, outcome, errRetryLookup
 	}
 	return e, outcome, nil
 }
 
-// inFile opens an entry that was renewed in a lower tier, for somebody who came
-// too late to find the old one there.
-func (c *Cache) inFile(ctx context.Context, renewed *Entry) *Entry {
+// openInFile opens an entry that was renewed in a lower tier, for a request that came too late to find the old one.
+func (c *Cache) openInFile(ctx context.Context, renewed *Entry) *Entry {
 	for _, t := range c.cfg.Lower {
 		e, ok := t.Get(ctx, renewed.Key)
 		if !ok {
@@ -266,18 +254,19 @@ func (c *Cache) inFile(ctx context.Context, renewed *Entry) *Entry {
 	return nil
 }
 
-// despite is the entry that takes the place of an error, where there is one
-// that may: it was found before the wait, so what was purged is looked at again.
-func (c *Cache) despite(e *Entry, s state, outcome Outcome, err error) (*Entry, Outcome, error) {
+// staleFallback is the entry that is served in place of an error, where there is one that may be. It was found before
+// the wait, so the purges are looked at once more.
+func (c *Cache) staleFallback(e *Entry, s state, outcome Outcome, err error) (*Entry, Outcome, error) {
 	if e == nil {
 		return nil, outcome, err
 	}
-	if s == staleError && !errors.Is(err, errAgain) && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale) {
+	mayServe := !errors.Is(err, errRetryLookup) && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale)
+	if s == staleError && mayServe {
 		if c.Holds(e, StaleError) {
 			c.count(func(s *Stats) { s.StaleErrors++ })
 			return e, StaleError, nil
 		}
-		err = errAgain
+		err = errRetryLookup
 	}
 	e.Close()
 	return nil, outcome, err
@@ -287,16 +276,16 @@ func (c *Cache) despite(e *Entry, s state, outcome Outcome, err error) (*Entry, 
 // its entry was purged, but for a soft purge of what was stale anyhow. Whoever
 // waits between a Get and the first byte looks, and gets again.
 func (c *Cache) Holds(e *Entry, o Outcome) bool {
-	hard, soft := c.purges(e)
+	hard, soft := c.purgedAt(e)
 	return e.Seq >= hard && (e.Seq >= soft || o == Stale || o == StaleError)
 }
 
 // Lookup is Get without a fill: a fresh entry or nothing.
 func (c *Cache) Lookup(key Key) (*Entry, bool) {
-	e, s := c.find(context.Background(), key)
+	e, s := c.findUsable(context.Background(), key)
 	switch {
 	case s == fresh:
-		c.hit(e)
+		c.countHit(e)
 		return e, true
 	case e != nil:
 		e.Close()
@@ -304,17 +293,17 @@ func (c *Cache) Lookup(key Key) (*Entry, bool) {
 	return nil, false
 }
 
-// find looks a key up in all tiers, and among the flights that are about to be
-// in one: the first that has anything of use has the newest.
-func (c *Cache) find(ctx context.Context, key Key) (*Entry, state) {
+// findUsable looks a key up in all tiers, and among the settled flights. The first entry that is of any use is the
+// newest.
+func (c *Cache) findUsable(ctx context.Context, key Key) (*Entry, state) {
 	if e, ok := c.memory.Get(ctx, key); ok {
 		if s := c.judge(e); s > gone {
-			c.use(e)
+			c.markUsed(e)
 			return e, s
 		}
 		c.memory.forget(e)
 	}
-	if e := c.landing(key); e != nil {
+	if e := c.settledEntry(key); e != nil {
 		if s := c.judge(e); s > gone {
 			return e, s
 		}
@@ -336,18 +325,10 @@ func (c *Cache) find(ctx context.Context, key Key) (*Entry, state) {
 	return nil, gone
 }
 
-// landingsOf are the landings of a key, and of few others: whoever looks at slow
-// tiers would else find that something has landed meanwhile for ever.
-func (c *Cache) landingsOf(key Key) *atomic.Uint64 {
-	return &c.landings[xxhash.Sum64String(string(key))%uint64(len(c.landings))]
-}
-
-// landing is the entry of a flight that the tiers are just taking up.
-func (c *Cache) landing(key Key) *Entry {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f := c.flights[key]; f != nil && f.landed && f.entry.Body != nil {
-		return f.entry
+// settledEntry is the entry of a flight that the tiers are about to store.
+func (c *Cache) settledEntry(key Key) *Entry {
+	if f, settled := c.flights.Lookup(key); settled && f.Value.Body != nil {
+		return f.Value
 	}
 	return nil
 }
@@ -356,9 +337,8 @@ func (c *Cache) landing(key Key) *Entry {
 // in use, in seconds.
 const useEvery = 600
 
-// use keeps the lower tiers from losing first what is asked for most: its
-// requests do not reach them.
-func (c *Cache) use(e *Entry) {
+// markUsed keeps the lower tiers from evicting the most popular entries first: requests for those do not reach them.
+func (c *Cache) markUsed(e *Entry) {
 	now := c.cfg.Now().Unix()
 	if last := e.mark.used.Load(); now-last < useEvery || !e.mark.used.CompareAndSwap(last, now) || last == 0 {
 		return
@@ -366,17 +346,4 @@ func (c *Cache) use(e *Entry) {
 	for _, t := range c.cfg.Lower {
 		t.Use(e.Key)
 	}
-}
-
-func (c *Cache) hit(e *Entry) {
-	c.hits.Add(1)
-	if e.InFile() {
-		c.lowerHits.Add(1)
-	}
-}
-
-func (c *Cache) count(change func(*Stats)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	change(&c.stats)
 }

@@ -52,6 +52,12 @@ func settle(c *Cache) {
 	}
 }
 
+// awaitIdle returns when no fill runs, nor any promotion.
+func awaitIdle(c *Cache) {
+	c.flights.Wait(context.Background())
+	c.background.wait(context.Background())
+}
+
 func TestNextRequestIsAHit(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: 64 << 20})
 	var fills atomic.Int64

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -26,16 +25,11 @@ func (c *Cache) Close() {
 // then, a second later, is left to itself, and the error says what it was. A Get
 // after it hits nothing and fills nothing.
 func (c *Cache) Shutdown(ctx context.Context) error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if !c.background.close() {
 		return nil
 	}
-	c.closed = true
-	c.end()
-	c.mu.Unlock()
-	c.cancel(func(f *flight) bool { return f.waiters == 0 }) // there is nobody any more to be served
-	err := c.ended(ctx)
+	c.flights.Close()
+	err := c.awaitEnd(ctx)
 	c.memory.Close()
 	for _, t := range c.cfg.Lower {
 		t.Close()
@@ -43,45 +37,21 @@ func (c *Cache) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// cancel ends fills.
-func (c *Cache) cancel(which func(*flight) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for f := range c.filling {
-		if which(f) {
-			f.cancel()
-		}
-	}
-}
-
-// ended waits for all that runs.
-func (c *Cache) ended(ctx context.Context) error {
-	if waitFor(ctx, &c.running) {
+// awaitEnd waits for all fills and promotions.
+func (c *Cache) awaitEnd(ctx context.Context) error {
+	if c.hasEnded(ctx) {
 		return nil
 	}
-	c.cancel(func(*flight) bool { return true })
+	c.flights.Cancel()
 	last, cancel := context.WithTimeout(context.Background(), cancelTime)
 	defer cancel()
-	if waitFor(last, &c.running) {
+	if c.hasEnded(last) {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return fmt.Errorf("%d fills and %d promotions did not end", len(c.filling), len(c.promoting))
+	return fmt.Errorf("%d fills and %d promotions did not end", c.flights.Running(), len(c.promoting))
 }
 
-// waitFor waits for a group until ctx ends, and reports whether all of it was
-// done. Nothing may be added to the group any more.
-func waitFor(ctx context.Context, g *sync.WaitGroup) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		g.Wait()
-	}()
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// hasEnded waits until ctx ends, and reports whether nothing runs any more.
+func (c *Cache) hasEnded(ctx context.Context) bool {
+	return c.flights.Wait(ctx) && c.background.wait(ctx)
 }

@@ -132,7 +132,7 @@ func TestCloseDoesNotWaitForWhatHangs(t *testing.T) {
 						}
 					}
 					close(tier.free)
-					c.running.Wait()
+					awaitIdle(c)
 					if _, ok := c.Lookup("k"); ok && tier.entry == nil {
 						t.Error("it is found after Close")
 					}

@@ -254,13 +254,11 @@ func abandon(t *testing.T, c *Cache, key Key, body string) (finish func()) {
 	t.Helper()
 	release := make(chan struct{})
 	started := make(chan struct{})
-	var f *flight
+	var f *entryFlight
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-started
-		c.mu.Lock()
-		f = c.flights[key]
-		c.mu.Unlock()
+		f, _ = c.flights.Lookup(key)
 		cancel()
 	}()
 	_, _, err := c.Get(ctx, key, func(context.Context, func() error, *Entry) (*Entry, error) {
@@ -276,7 +274,7 @@ func abandon(t *testing.T, c *Cache, key Key, body string) (finish func()) {
 	}
 	return func() {
 		close(release)
-		<-f.done
+		<-f.Done()
 	}
 }
 
@@ -289,7 +287,7 @@ func TestAnAbandonedFillThatFinishesIsKept(t *testing.T) {
 		t.Errorf("%+v, %v", first, ok)
 	}
 	c.memory.setting.Unlock()
-	c.running.Wait()
+	awaitIdle(c)
 	if e, ok := c.Lookup("k"); !ok || e != first {
 		t.Errorf("%+v, %v", e, ok)
 	}
@@ -322,7 +320,7 @@ func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
 				settle(c)
 				finishOld()
 			}
-			c.running.Wait()
+			awaitIdle(c)
 			if e, ok := c.Lookup("k"); !ok || string(e.Body) != "new" {
 				t.Errorf("%+v, %v", e, ok)
 			}

@@ -69,15 +69,11 @@ func (c *Cache) Stored(ctx context.Context, e *Entry) *Entry {
 	if e.InFile() || e.NoStore {
 		return e
 	}
-	c.mu.Lock()
-	f := c.flights[e.Key]
-	waits := f != nil && f.landed && f.entry == e
-	c.mu.Unlock()
-	if waits {
+	if f, settled := c.flights.Lookup(e.Key); settled && f.Value == e {
 		t := time.NewTimer(storeWait)
 		defer t.Stop()
 		select {
-		case <-f.stored:
+		case <-f.Finished():
 		case <-t.C:
 			return e
 		case <-ctx.Done():
@@ -87,7 +83,7 @@ func (c *Cache) Stored(ctx context.Context, e *Entry) *Entry {
 	if e.Held() {
 		return e
 	}
-	if in := c.inFile(ctx, e); in != nil {
+	if in := c.openInFile(ctx, e); in != nil {
 		return in
 	}
 	return e

@@ -35,7 +35,7 @@ func (w *told) held(e *Entry) bool {
 // by whatever way, and once when its fill is over.
 func TestTheWatcherIsToldWhatTheRAMTierHas(t *testing.T) {
 	for name, leave := range map[string]func(*Cache, *Entry){
-		"dropped":   func(c *Cache, e *Entry) { c.drop(e.Key) },
+		"dropped":   func(c *Cache, e *Entry) { c.dropEverywhere(e.Key) },
 		"forgotten": func(c *Cache, e *Entry) { c.memory.forget(e) },
 		"no room":   func(c *Cache, _ *Entry) { c.Resize(1) },
 		"replaced":  func(c *Cache, e *Entry) { c.memory.Put(full(e.Key, "other")) },
@@ -80,7 +80,7 @@ func TestHeldByWhoever(t *testing.T) {
 	c.Watch(w)
 	put := func(e *Entry) *Entry {
 		t.Helper()
-		if _, err := sound(e.Key, e, nil); err != nil {
+		if _, err := validateResult(e.Key, e, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.memory.Put(e)
@@ -94,7 +94,7 @@ func TestHeldByWhoever(t *testing.T) {
 	if !old.Held() || !again.Held() {
 		t.Errorf("renewed: the old one %v, the new one %v", old.Held(), again.Held())
 	}
-	c.drop("k")
+	c.dropEverywhere("k")
 	if old.Held() || again.Held() {
 		t.Errorf("dropped: the old one %v, the new one %v", old.Held(), again.Held())
 	}

@@ -1,19 +1,14 @@
 package cache
 
 import (
-	"crypto/sha256"
 	"errors"
 	"time"
+
+	"github.com/pictor-proxy/pictor/cache/negative"
 )
 
-// maxNotes bounds what is known of keys without entries, at some 300 bytes each,
-// however long the keys are.
-const maxNotes = 4096
-
-// digest stands for a key.
-type digest [sha256.Size]byte
-
-func digestOf(key Key) digest { return sha256.Sum256([]byte(key)) }
+// maxOutcomes bounds the outcomes that are remembered, at some 300 bytes each.
+const maxOutcomes = 4096
 
 const (
 	// retryAfter is how long after a refresh that failed the next one is tried.
@@ -34,9 +29,9 @@ type Class struct {
 	Own bool
 }
 
-// truth says whether an error tells of what there is now, and not only that it
-// could not be found out: nothing older is an answer then.
-func (c *Cache) truth(err error) bool {
+// isAuthoritative says whether an error tells what there is now, and not only that this could not be found out: nothing
+// older is an answer then.
+func (c *Cache) isAuthoritative(err error) bool {
 	class := c.cfg.Classify(err)
 	return class.For > 0 && !class.Stale
 }
@@ -49,52 +44,43 @@ func (e *Remembered) Error() string { return e.Err.Error() }
 // Unwrap is the error.
 func (e *Remembered) Unwrap() error { return e.Err }
 
-// note is what is known of a key.
-type note struct {
-	until time.Time
-	// seq is the purge clock's when it was made. Any purge may mean what it is
-	// about, so it ends with the next one.
-	seq uint64
-	// err is what the last fill failed with; where background is set it is only
-	// a reason not to refresh.
+// outcomeOf is what is remembered of a key that has no entry: how its last fill ended.
+type outcomeOf struct {
+	// err is what the last fill failed with. Where background is set, it is only a reason not to refresh.
 	err        error
 	background bool
-	// bypass: its entries may not be kept.
+	// bypass: entries of the key must not be kept.
 	bypass bool
 }
 
-// noted is what is known of a key now.
-func (c *Cache) noted(key Key) note {
-	n, ok := c.notes.Get(digestOf(key))
-	if !ok || !c.cfg.Now().Before(n.until) || n.seq != c.cfg.Clock.Applied() {
-		return note{}
-	}
+// negativeEntry is what is remembered of a key now. Any purge may name what the key stands for, so each ends it.
+func (c *Cache) negativeEntry(key Key) outcomeOf {
+	n, _ := c.outcomes.Get(key, func(o negative.Outcome[outcomeOf]) bool { return o.Seq == c.cfg.Clock.Applied() })
 	if n.err != nil && !n.background {
 		c.count(func(s *Stats) { s.Remembered++ })
 	}
 	return n
 }
 
-// take notes how a flight ended.
-func (c *Cache) take(key Key, f *flight) {
+// recordOutcome remembers how a flight ended.
+func (c *Cache) recordOutcome(key Key, f *entryFlight) {
 	var known *Remembered
-	n := note{seq: f.seq}
-	until := c.cfg.Now()
+	var o outcomeOf
+	var lasts time.Duration
 	switch {
-	case f.err == nil && f.entry.NoStore:
-		n.bypass, until = true, until.Add(bypassFor)
-	case f.err == nil:
-		c.notes.Remove(digestOf(key))
+	case f.Err == nil && f.Value.NoStore:
+		o.bypass, lasts = true, bypassFor
+	case f.Err == nil:
+		c.outcomes.Remove(key)
 		return
-	case errors.As(f.err, &known): // it is remembered where it comes from
-		n.err, n.background = f.err, true
-		until = until.Add(retryAfter)
+	case errors.As(f.Err, &known): // the negative entry is where the error comes from
+		o.err, o.background = f.Err, true
+		lasts = retryAfter
 	default:
-		n.err = f.err
-		class := c.cfg.Classify(f.err)
-		n.background = class.For <= 0
-		until = until.Add(max(class.For, retryAfter))
+		o.err = f.Err
+		class := c.cfg.Classify(f.Err)
+		o.background = class.For <= 0
+		lasts = max(class.For, retryAfter)
 	}
-	n.until = until
-	c.notes.Add(digestOf(key), n)
+	c.outcomes.Put(key, negative.Outcome[outcomeOf]{Until: c.cfg.Now().Add(lasts), Seq: f.Seq, Value: o})
 }

@@ -33,18 +33,13 @@ func (c *Cache) promote(e *Entry, i int) {
 	default:
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || c.flights[e.Key] != nil {
-		<-c.promoting
-		return
-	}
-	c.running.Add(1)
-	go func() {
-		defer c.running.Done()
+	promote := func() {
 		defer func() { <-c.promoting }()
 		c.copyUp(e.Key, c.cfg.Lower[i])
-	}()
+	}
+	if f, _ := c.flights.Lookup(e.Key); f != nil || !c.background.start(promote) {
+		<-c.promoting
+	}
 }
 
 // copyUp reads the entry anew: whoever found it may be done with it. A flight may
@@ -52,7 +47,7 @@ func (c *Cache) promote(e *Entry, i int) {
 // copied goes again where it is not what the lower tier has. It ends where the
 // cache is closed.
 func (c *Cache) copyUp(key Key, from Tier) {
-	e, ok := from.Get(c.closing, key)
+	e, ok := from.Get(c.background.ctx, key)
 	if !ok {
 		return
 	}
@@ -60,13 +55,13 @@ func (c *Cache) copyUp(key Key, from Tier) {
 	up := e.facts()
 	up.mark, up.hold = &mark{}, &hold{}
 	up.Body = make([]byte, e.Size())
-	if _, err := io.ReadFull(e.contentUntil(c.closing), up.Body); err != nil {
+	if _, err := io.ReadFull(e.contentUntil(c.background.ctx), up.Body); err != nil {
 		return
 	}
 	if c.judge(up) != fresh || !c.memory.putNew(up) {
 		return
 	}
-	there, ok := from.Get(c.closing, key)
+	there, ok := from.Get(c.background.ctx, key)
 	if ok {
 		defer there.Close()
 	}

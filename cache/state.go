@@ -30,7 +30,7 @@ const Skew = time.Minute
 // judge says what an entry is good for now. A soft purge, and pixels that would
 // be made otherwise today, end its freshness and nothing else.
 func (c *Cache) judge(e *Entry) state {
-	hard, soft := c.purges(e)
+	hard, soft := c.purgedAt(e)
 	now := c.cfg.Now()
 	over := now.Sub(e.Expires)
 	switch {
@@ -46,9 +46,9 @@ func (c *Cache) judge(e *Entry) state {
 	return renewable
 }
 
-// purges is the clock's Since for an entry. The clock is asked only where it has
-// moved on since it was last asked for this entry.
-func (c *Cache) purges(e *Entry) (hard, soft uint64) {
+// purgedAt is the sequence of the last hard and soft purges that name an entry, as the clock's Since says. The clock is
+// asked only where it has moved on since it was last asked for this entry.
+func (c *Cache) purgedAt(e *Entry) (hard, soft uint64) {
 	now := c.cfg.Clock.Applied()
 	if e.Seq == now || e.mark != nil && e.mark.checked.Load() == now {
 		return 0, 0

@@ -1,5 +1,10 @@
 package cache
 
+import (
+	"sync"
+	"sync/atomic"
+)
+
 // Stats is a snapshot of a Cache. The counters never fall before Close.
 type Stats struct {
 	// Hits, Misses and Collapsed count Gets (and Lookups that hit), Fills
@@ -33,13 +38,35 @@ type Stats struct {
 	Promoted, Unwritten uint64
 }
 
+// counters are what Stats reads. Those of hits are apart, so that hits take no lock.
+type counters struct {
+	hits, lowerHits atomic.Uint64
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// count changes the counters.
+func (c *Cache) count(change func(*Stats)) {
+	c.counters.mu.Lock()
+	defer c.counters.mu.Unlock()
+	change(&c.counters.stats)
+}
+
+func (c *Cache) countHit(e *Entry) {
+	c.counters.hits.Add(1)
+	if e.InFile() {
+		c.counters.lowerHits.Add(1)
+	}
+}
+
 // Stats is a snapshot.
 func (c *Cache) Stats() Stats {
-	c.mu.Lock()
-	s := c.stats
-	s.Flights = len(c.flights)
-	c.mu.Unlock()
-	s.Hits, s.LowerHits = c.hits.Load(), c.lowerHits.Load()
+	var s Stats
+	flights := c.flights.Len() // read first: what was in the table is counted
+	c.count(func(now *Stats) { s = *now })
+	s.Flights = flights
+	s.Hits, s.LowerHits = c.counters.hits.Load(), c.counters.lowerHits.Load()
 	c.memory.report(&s)
 	return s
 }

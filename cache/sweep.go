@@ -30,32 +30,28 @@ func (c *Cache) sweep() {
 	if c.memory == nil || !c.sweeping.CompareAndSwap(false, true) {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
-	}
-	c.running.Add(1)
-	go func() {
-		defer c.running.Done()
-		for pause := sweepAfter; ; {
-			select {
-			case <-c.closing.Done():
-				return
-			case <-time.After(pause):
-			}
-			start, before := time.Now(), c.cfg.Clock.Applied()
-			n := c.memory.dropAll(func(e *Entry) bool {
-				hard, _ := c.purges(e)
-				return e.Seq < hard
-			})
-			c.count(func(s *Stats) { s.Swept += uint64(n) })
-			pause = max(sweepAfter, sweepPart*time.Since(start))
-			c.sweeping.Store(false)
-			// A purge that came meanwhile was left to this sweep.
-			if c.cfg.Clock.Applied() == before || !c.sweeping.CompareAndSwap(false, true) {
-				return
-			}
+	c.background.start(c.sweepPurged)
+}
+
+// sweepPurged sweeps until no purge has come meanwhile.
+func (c *Cache) sweepPurged() {
+	for pause := sweepAfter; ; {
+		select {
+		case <-c.background.ctx.Done():
+			return
+		case <-time.After(pause):
 		}
-	}()
+		start, before := time.Now(), c.cfg.Clock.Applied()
+		n := c.memory.dropAll(func(e *Entry) bool {
+			hard, _ := c.purgedAt(e)
+			return e.Seq < hard
+		})
+		c.count(func(s *Stats) { s.Swept += uint64(n) })
+		pause = max(sweepAfter, sweepPart*time.Since(start))
+		c.sweeping.Store(false)
+		// A purge that came meanwhile was left to this sweep.
+		if c.cfg.Clock.Applied() == before || !c.sweeping.CompareAndSwap(false, true) {
+			return
+		}
+	}
 }

@@ -16,13 +16,12 @@ type Flight[K comparable, V any] struct {
 	Value V
 	Err   error
 
-	group    *Group[K, V]
-	key      K
-	work     Work[K, V]
-	ctx      context.Context
-	cancel   context.CancelFunc
-	done     chan struct{}
-	finished chan struct{}
+	group  *Group[K, V]
+	key    K
+	work   Work[K, V]
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
 
 	state state[K, V]
 }
@@ -38,6 +37,8 @@ type state[K comparable, V any] struct {
 	settled     bool
 	delivered   bool
 	finished    bool
+	// over is closed with finished; nil until a caller waits for it.
+	over chan struct{}
 	// counted: that it left the table after it had settled was counted.
 	counted bool
 }
@@ -55,7 +56,17 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panicked: %v\n%s", e.C
 func (f *Flight[K, V]) Done() <-chan struct{} { return f.done }
 
 // Finished is closed when the work is over, Complete included.
-func (f *Flight[K, V]) Finished() <-chan struct{} { return f.finished }
+func (f *Flight[K, V]) Finished() <-chan struct{} {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	if f.state.over == nil {
+		f.state.over = make(chan struct{})
+		if f.state.finished {
+			close(f.state.over)
+		}
+	}
+	return f.state.over
+}
 
 // Outcome is the value or the error of a flight that is done, for its leader or for a follower. A follower gets
 // ErrRetryLookup in place of an error that concerns the leader alone.

@@ -166,8 +166,7 @@ func (g *Group[K, V]) Start(key K, work Work[K, V]) bool {
 
 func (g *Group[K, V]) startLocked(key K, work Work[K, V]) *Flight[K, V] {
 	f := &Flight[K, V]{
-		Started: time.Now(), group: g, key: key, work: work,
-		done: make(chan struct{}), finished: make(chan struct{}),
+		Started: time.Now(), group: g, key: key, work: work, done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithTimeout(context.Background(), g.cfg.Timeout)
 	if g.cfg.Sequence != nil {
@@ -206,8 +205,10 @@ func (g *Group[K, V]) finishFlight(f *Flight[K, V]) {
 		f.removeLocked()
 	}
 	delete(g.running, f)
+	if f.state.over != nil {
+		close(f.state.over)
+	}
 	g.mu.Unlock()
-	close(f.finished)
 	if released {
 		f.work.Release(f)
 	}
