@@ -21,7 +21,7 @@ func below(t *testing.T, cfg Config) (*Cache, Tier) {
 	}
 	f, s := openStore(t, t.TempDir(), 256<<20)
 	t.Cleanup(func() { f.Close() }) // after the cache, which closes the tier
-	tier := Disk(s, clock.ID())
+	tier := NewDiskTier(s, clock.ID())
 	cfg.Clock, cfg.Lower = clock, []Tier{tier}
 	return newCache(t, cfg), tier
 }
@@ -183,7 +183,7 @@ func TestAnEntryFromTheFuture(t *testing.T) {
 	e.Seq, e.Pixels = 0, 0
 	for ahead, want := range map[time.Duration]state{0: fresh, 30 * time.Second: fresh, 2 * time.Minute: stale, 10000 * time.Hour: stale} {
 		e.Stored, e.Expires = now.Add(ahead), now.Add(ahead+time.Hour)
-		if got := c.judge(e); got != want {
+		if got := c.stateOf(e); got != want {
 			t.Errorf("%v ahead: %v, want %v", ahead, got, want)
 		}
 	}

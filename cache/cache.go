@@ -30,7 +30,7 @@ type Config struct {
 	Pixels int
 	// Classify says what a fill's error means for those who ask after it; nil
 	// means that none is remembered, nor makes way for a stale entry.
-	Classify func(error) Class
+	Classify func(error) ErrorClass
 	// FillTimeout bounds a fill; 0 means 30 s.
 	FillTimeout time.Duration
 	// StaleWait is how long a fill may take before those who wait for it are given
@@ -82,15 +82,15 @@ var ErrClosed = errors.New("cache is closed")
 // Cache is safe for concurrent use.
 type Cache struct {
 	cfg     Config
-	memory  *memory
+	ram  *ramTier
 	watcher Watcher
 	// flights are the fills that run, and outcomes how fills ended that left no entry.
 	flights  *flight.Group[Key, *Entry]
-	outcomes *negative.Table[Key, outcomeOf]
+	outcomes *negative.Table[Key, keyOutcome]
 
 	background *background
 	promoting  chan struct{}
-	wantedUp   wantedUp
+	doorkeeper   doorkeeper
 	sweeping   atomic.Bool
 	counters   counters
 }
@@ -110,7 +110,7 @@ func New(cfg Config) (*Cache, error) {
 		cfg.hash = seededHash()
 	}
 	if cfg.Classify == nil {
-		cfg.Classify = func(error) Class { return Class{} }
+		cfg.Classify = func(error) ErrorClass { return ErrorClass{} }
 	}
 	var err error
 	if cfg.Clock == nil {
@@ -122,12 +122,12 @@ func New(cfg Config) (*Cache, error) {
 	c.flights = flight.New[Key, *Entry](flight.Config{
 		Timeout:    cfg.FillTimeout,
 		Sequence:   cfg.Clock.Applied,
-		LeaderOnly: func(err error) bool { return cfg.Classify(err).Own },
+		LeaderOnly: func(err error) bool { return cfg.Classify(err).LeaderOnly },
 	})
-	if c.memory, err = newMemory(cfg); err != nil {
+	if c.ram, err = newRAMTier(cfg); err != nil {
 		return nil, err
 	}
-	c.outcomes, err = negative.New[Key, outcomeOf](maxOutcomes, cfg.Now)
+	c.outcomes, err = negative.New[Key, keyOutcome](maxOutcomes, cfg.Now)
 	return c, err
 }
 
@@ -163,7 +163,7 @@ func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome
 		}
 		return e, Hit, nil
 	case s == stale:
-		c.count(func(s *Stats) { s.Stale++ })
+		c.updateStats(func(s *Stats) { s.Stale++ })
 		c.refreshAhead(key, fill, e)
 		return e, Stale, nil
 	}
@@ -228,7 +228,7 @@ func (c *Cache) resultFor(ctx context.Context, f *entryFlight, outcome Outcome, 
 	case e.NoStore && outcome == Collapsed:
 		return nil, outcome, errRetryLookup // it is another request's (RFC 9111 §4)
 	case e.renewed && e.Body == nil && old != nil && old.InFile() && old.ETag == e.ETag:
-		e = e.facts()
+		e = e.metadata()
 		e.file = old.file
 	case e.renewed && e.Body == nil:
 		e = c.openInFile(ctx, e)
@@ -263,7 +263,7 @@ func (c *Cache) staleFallback(e *Entry, s state, outcome Outcome, err error) (*E
 	mayServe := !errors.Is(err, errRetryLookup) && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale)
 	if s == staleError && mayServe {
 		if c.Holds(e, StaleError) {
-			c.count(func(s *Stats) { s.StaleErrors++ })
+			c.updateStats(func(s *Stats) { s.StaleErrors++ })
 			return e, StaleError, nil
 		}
 		err = errRetryLookup
@@ -296,15 +296,15 @@ func (c *Cache) Lookup(key Key) (*Entry, bool) {
 // findUsable looks a key up in all tiers, and among the settled flights. The first entry that is of any use is the
 // newest.
 func (c *Cache) findUsable(ctx context.Context, key Key) (*Entry, state) {
-	if e, ok := c.memory.Get(ctx, key); ok {
-		if s := c.judge(e); s > gone {
+	if e, ok := c.ram.Get(ctx, key); ok {
+		if s := c.stateOf(e); s > gone {
 			c.markUsed(e)
 			return e, s
 		}
-		c.memory.forget(e)
+		c.ram.dropExact(e)
 	}
 	if e := c.settledEntry(key); e != nil {
-		if s := c.judge(e); s > gone {
+		if s := c.stateOf(e); s > gone {
 			return e, s
 		}
 	}
@@ -313,10 +313,10 @@ func (c *Cache) findUsable(ctx context.Context, key Key) (*Entry, state) {
 		if !ok {
 			continue
 		}
-		s := c.judge(e)
+		s := c.stateOf(e)
 		if s > gone {
 			if s == fresh {
-				c.promote(e, i)
+				c.startPromotion(e, i)
 			}
 			return e, s
 		}
@@ -340,7 +340,7 @@ const useEvery = 600
 // markUsed keeps the lower tiers from evicting the most popular entries first: requests for those do not reach them.
 func (c *Cache) markUsed(e *Entry) {
 	now := c.cfg.Now().Unix()
-	if last := e.mark.used.Load(); now-last < useEvery || !e.mark.used.CompareAndSwap(last, now) || last == 0 {
+	if last := e.readState.usedAt.Load(); now-last < useEvery || !e.readState.usedAt.CompareAndSwap(last, now) || last == 0 {
 		return
 	}
 	for _, t := range c.cfg.Lower {

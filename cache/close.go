@@ -30,7 +30,7 @@ func (c *Cache) Shutdown(ctx context.Context) error {
 	}
 	c.flights.Close()
 	err := c.awaitEnd(ctx)
-	c.memory.Close()
+	c.ram.Close()
 	for _, t := range c.cfg.Lower {
 		t.Close()
 	}

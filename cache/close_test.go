@@ -34,7 +34,7 @@ func (h *hungTier) Get(_ context.Context, k Key) (*Entry, bool) {
 	if h.gets++; h.gets == 2 {
 		h.call("promotion finds")
 	}
-	e := h.entry.facts()
+	e := h.entry.metadata()
 	e.file = hungFile{h}
 	return e, true
 }
@@ -106,11 +106,11 @@ func TestCloseDoesNotWaitForWhatHangs(t *testing.T) {
 			t.Run(name+", "+end, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					tier := &hungTier{at: test.at, reached: make(chan struct{}), free: make(chan struct{})}
-					c, err := New(Config{MaxBytes: 1 << 20, Lower: []Tier{tier}, Classify: func(err error) Class {
+					c, err := New(Config{MaxBytes: 1 << 20, Lower: []Tier{tier}, Classify: func(err error) ErrorClass {
 						if errors.Is(err, errGone) {
-							return Class{For: time.Minute}
+							return ErrorClass{For: time.Minute}
 						}
-						return Class{}
+						return ErrorClass{}
 					}})
 					if err != nil {
 						t.Fatal(err)

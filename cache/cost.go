@@ -14,7 +14,7 @@ func (e *Entry) Cost() int64 {
 	for _, t := range e.Tags {
 		tags += len(t) + 16
 	}
-	return allocated(max(cap(e.Body), int(e.Size()))) + allocated(len(e.Key)) + int64(tags) + overhead
+	return allocatedBytes(max(cap(e.Body), int(e.Size()))) + allocatedBytes(len(e.Key)) + int64(tags) + overhead
 }
 
 const (
@@ -31,9 +31,9 @@ var sizeClasses = [...]int{
 	28672, largestClass,
 }
 
-// allocated is what Go's allocator takes for n bytes without pointers: a size
+// allocatedBytes is what Go's allocator takes for n bytes without pointers: a size
 // class, above the largest one whole pages.
-func allocated(n int) int64 {
+func allocatedBytes(n int) int64 {
 	if n > largestClass {
 		return (int64(n) + page - 1) / page * page
 	}

@@ -17,45 +17,45 @@ type diskTier struct {
 	store *diskstore.Store
 	// log is the identity of the purge log that the records' numbers count by.
 	log              string
-	writing, reading door
+	writing, reading semaphore
 	// patience is for how long a place is waited for: whoever has one may be
 	// with a disk that hangs. It is the store's.
 	patience time.Duration
-	// changing keeps a Renew from meeting another Put of its key halfway.
-	changing [16]door
+	// recordLocks keeps a Renew from meeting another Put of its key halfway.
+	recordLocks [16]semaphore
 }
 
-// Disk makes a tier of a store, which the tier closes. log is the identity of
+// NewDiskTier makes a tier of a store, which the tier closes. log is the identity of
 // the purge log (purge.Clock.ID).
-func Disk(store *diskstore.Store, log string) Tier {
-	t := &diskTier{store: store, log: log, writing: make(door, writers), reading: make(door, readers), patience: store.Patience()}
-	for i := range t.changing {
-		t.changing[i] = make(door, 1)
+func NewDiskTier(store *diskstore.Store, log string) Tier {
+	t := &diskTier{store: store, log: log, writing: make(semaphore, writers), reading: make(semaphore, readers), patience: store.Patience()}
+	for i := range t.recordLocks {
+		t.recordLocks[i] = make(semaphore, 1)
 	}
 	return t
 }
 
-// change lets one in who changes a record, and reports whether it did in time.
-func (t *diskTier) change(name diskstore.Name) (leave func(), ok bool) {
-	if !t.writing.enter(context.Background(), t.patience) {
+// acquireWrite lets one in who changes a record, and reports whether it did in time.
+func (t *diskTier) acquireWrite(name diskstore.Name) (leave func(), ok bool) {
+	if !t.writing.acquire(context.Background(), t.patience) {
 		return nil, false
 	}
-	record := t.changing[name[0]%16]
-	if !record.enter(context.Background(), t.patience) {
-		t.writing.leave()
+	record := t.recordLocks[name[0]%16]
+	if !record.acquire(context.Background(), t.patience) {
+		t.writing.release()
 		return nil, false
 	}
 	return func() {
-		record.leave()
-		t.writing.leave()
+		record.release()
+		t.writing.release()
 	}, true
 }
 
-// door lets as many in at once as it has room for.
-type door chan struct{}
+// semaphore lets as many in at once as it has room for.
+type semaphore chan struct{}
 
-// enter reports whether there was room in time, and before ctx ended.
-func (d door) enter(ctx context.Context, patience time.Duration) bool {
+// acquire reports whether there was room in time, and before ctx ended.
+func (d semaphore) acquire(ctx context.Context, patience time.Duration) bool {
 	select {
 	case d <- struct{}{}:
 		return true
@@ -72,18 +72,18 @@ func (d door) enter(ctx context.Context, patience time.Duration) bool {
 	return false
 }
 
-func (d door) leave() { <-d }
+func (d semaphore) release() { <-d }
 
 // Get leaves the bytes where they are.
 func (t *diskTier) Get(ctx context.Context, key Key) (*Entry, bool) {
-	if !t.reading.enter(ctx, t.patience) {
+	if !t.reading.acquire(ctx, t.patience) {
 		return nil, false
 	}
-	defer t.reading.leave()
-	return t.get(ctx, diskstore.NameOf(string(key)), key)
+	defer t.reading.release()
+	return t.openRecord(ctx, diskstore.NameOf(string(key)), key)
 }
 
-func (t *diskTier) get(ctx context.Context, name diskstore.Name, key Key) (*Entry, bool) {
+func (t *diskTier) openRecord(ctx context.Context, name diskstore.Name, key Key) (*Entry, bool) {
 	r, ok := t.store.Get(ctx, name)
 	if !ok {
 		return nil, false
@@ -104,7 +104,7 @@ func (t *diskTier) Put(e *Entry) bool {
 		return false
 	}
 	name := diskstore.NameOf(string(e.Key))
-	leave, ok := t.change(name)
+	leave, ok := t.acquireWrite(name)
 	if !ok {
 		return false
 	}
@@ -116,12 +116,12 @@ func (t *diskTier) Put(e *Entry) bool {
 // meanwhile, whose bytes they would not be.
 func (t *diskTier) Renew(e *Entry) bool {
 	name := diskstore.NameOf(string(e.Key))
-	leave, ok := t.change(name)
+	leave, ok := t.acquireWrite(name)
 	if !ok {
 		return false
 	}
 	defer leave()
-	have, ok := t.get(context.Background(), name, e.Key)
+	have, ok := t.openRecord(context.Background(), name, e.Key)
 	if !ok {
 		return false
 	}

@@ -54,25 +54,25 @@ type Entry struct {
 	// Pixels is the version of what makes the pixels; see Config.Pixels.
 	Pixels int
 
-	// mark is what changes of an entry that the RAM tier holds; nil elsewhere.
-	mark *mark
-	// hold is common to all entries of the same bytes in memory.
-	hold *hold
+	// readState is what changes of an entry that the RAM tier holds; nil elsewhere.
+	readState *readState
+	// bodyRefs is common to all entries of the same bytes in memory.
+	bodyRefs *bodyRefs
 	// file has the bytes where Body has not.
 	file file
 	// renewed: the bytes are those of the entry that is stored.
 	renewed bool
 }
 
-// mark is what readers remember of an entry.
-type mark struct {
-	// checked is the purge clock's when the entry was last found to be valid.
-	checked atomic.Uint64
-	// used is when the lower tiers were last told that it is in use, in Unix
+// readState is what readers remember of an entry.
+type readState struct {
+	// validAtSeq is the purge clock's when the entry was last found to be valid.
+	validAtSeq atomic.Uint64
+	// usedAt is when the lower tiers were last told that it is in use, in Unix
 	// seconds.
-	used atomic.Int64
-	// kept is 1 while the RAM tier has the entry, 2 when it has let go of it.
-	kept atomic.Int32
+	usedAt atomic.Int64
+	// inMemory is 1 while the RAM tier has the entry, 2 when it has let go of it.
+	inMemory atomic.Int32
 }
 
 // file is an open record.
@@ -130,20 +130,20 @@ func (e *Entry) Close() {
 // sets when it was, and for how long it is now. A Fill returns it for the old
 // entry that it was given.
 func (e *Entry) Renew() *Entry {
-	n := e.facts()
-	n.Body, n.hold, n.renewed = e.Body, e.hold, true
+	n := e.metadata()
+	n.Body, n.bodyRefs, n.renewed = e.Body, e.bodyRefs, true
 	return n
 }
 
-// facts is the entry without its bytes.
-func (e *Entry) facts() *Entry {
+// metadata is the entry without its bytes.
+func (e *Entry) metadata() *Entry {
 	n := *e
-	n.Body, n.file, n.mark, n.hold, n.renewed = nil, nil, nil, nil, false
+	n.Body, n.file, n.readState, n.bodyRefs, n.renewed = nil, nil, nil, nil, false
 	return &n
 }
 
-// scope is what a purge may name the entry by.
-func (e *Entry) scope() purge.Scope {
+// purgeScope is what a purge may name the entry by.
+func (e *Entry) purgeScope() purge.Scope {
 	return purge.Scope{URL: PurgeName(e.Key), Source: e.Source, Hosts: Hosts(e.Source), Tags: e.Tags}
 }
 

@@ -54,7 +54,7 @@ func (c *Cache) joinFlight(key Key, fill Fill, a attempt) (*entryFlight, Outcome
 	case a.found != nil:
 		outcome = Expired
 	}
-	c.count(func(s *Stats) {
+	c.updateStats(func(s *Stats) {
 		switch {
 		case !leader:
 			s.Collapsed++
@@ -74,7 +74,7 @@ func (c *Cache) refreshAhead(key Key, fill Fill, old *Entry) {
 		return
 	}
 	if c.flights.Start(key, &filling{cache: c, key: key, fill: fill, old: old}) {
-		c.count(func(s *Stats) {
+		c.updateStats(func(s *Stats) {
 			s.Refreshes++
 			s.Fills++
 		})
@@ -84,8 +84,8 @@ func (c *Cache) refreshAhead(key Key, fill Fill, old *Entry) {
 // Run implements flight.Work.
 func (w *filling) Run(ctx context.Context, f *entryFlight) (e *Entry, err error) {
 	if found := w.old; found != nil {
-		w.old = found.facts()
-		w.old.Body, w.old.hold = found.Body, found.hold
+		w.old = found.metadata()
+		w.old.Body, w.old.bodyRefs = found.Body, found.bodyRefs
 	}
 	w.made, err = w.fill(ctx, f.Commit, w.old)
 	e, err = validateResult(w.key, w.made, err)
@@ -103,9 +103,9 @@ func validateResult(key Key, e *Entry, err error) (*Entry, error) {
 	case e.Key != key:
 		return nil, errors.New("fill gave the entry of another key")
 	}
-	e.mark = &mark{}
-	if e.hold == nil {
-		e.hold = &hold{}
+	e.readState = &readState{}
+	if e.bodyRefs == nil {
+		e.bodyRefs = &bodyRefs{}
 	}
 	if e.Body == nil && !e.renewed {
 		e.Body = []byte{} // no body at all means that it is in a lower tier
@@ -123,7 +123,7 @@ func (w *filling) Complete(f *entryFlight) {
 		f.Err = fmt.Errorf("fill %w", f.Err) // it panicked
 	}
 	c.recordOutcome(w.key, f)
-	if f.Err == nil && !f.Value.NoStore && c.judge(f.Value) > gone && f.Settle() {
+	if f.Err == nil && !f.Value.NoStore && c.stateOf(f.Value) > gone && f.Settle() {
 		w.storeResult(f)
 	} else {
 		w.discardResult(f)
@@ -139,7 +139,7 @@ func (w *filling) Release(*entryFlight) {}
 func (w *filling) storeResult(f *entryFlight) {
 	c, e := w.cache, f.Value
 	write := false
-	c.count(func(s *Stats) {
+	c.updateStats(func(s *Stats) {
 		if e.renewed {
 			s.Renewed++
 		}
@@ -154,14 +154,14 @@ func (w *filling) storeResult(f *entryFlight) {
 	if !inLowerTier {
 		c.storeEntry(e, write)
 	}
-	c.count(func(s *Stats) { s.PendingBytes -= e.Cost() })
+	c.updateStats(func(s *Stats) { s.PendingBytes -= e.Cost() })
 	f.Forget()
 }
 
 func (w *filling) discardResult(f *entryFlight) {
 	c := w.cache
 	if f.Err != nil {
-		c.count(func(s *Stats) { s.FillErrors++ })
+		c.updateStats(func(s *Stats) { s.FillErrors++ })
 	}
 	if w.old != nil && c.invalidatesOld(f) {
 		c.dropEverywhere(w.key)
@@ -181,7 +181,7 @@ func (c *Cache) invalidatesOld(f *entryFlight) bool {
 
 // dropEverywhere drops an entry in all tiers.
 func (c *Cache) dropEverywhere(key Key) {
-	c.memory.Drop(key)
+	c.ram.Drop(key)
 	for _, t := range c.cfg.Lower {
 		t.Drop(key)
 	}
@@ -192,17 +192,17 @@ const writeBehind = 8 << 20
 
 // storeEntry gives an entry to the tiers.
 func (c *Cache) storeEntry(e *Entry, write bool) {
-	taken := e.Body != nil && c.memory.Put(e)
+	taken := e.Body != nil && c.ram.Put(e)
 	if !taken {
 		// A promotion may have put an older one there meanwhile.
-		defer c.memory.Drop(e.Key)
+		defer c.ram.Drop(e.Key)
 	}
 	for _, t := range c.cfg.Lower {
 		switch {
 		case !write:
 			// The entry that the key has is older than the one that is not written.
 			t.Drop(e.Key)
-			c.count(func(s *Stats) { s.Unwritten++ })
+			c.updateStats(func(s *Stats) { s.Unwritten++ })
 		case e.renewed && t.Renew(e):
 		case e.Body != nil:
 			t.Put(e)

@@ -280,13 +280,13 @@ func abandon(t *testing.T, c *Cache, key Key, body string) (finish func()) {
 
 func TestAnAbandonedFillThatFinishesIsKept(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: 1 << 20})
-	c.memory.setting.Lock() // the RAM tier takes its time
+	c.ram.setting.Lock() // the RAM tier takes its time
 	abandon(t, c, "k", "b")()
 	first, ok := c.Lookup("k")
 	if !ok || string(first.Body) != "b" {
 		t.Errorf("%+v, %v", first, ok)
 	}
-	c.memory.setting.Unlock()
+	c.ram.setting.Unlock()
 	awaitIdle(c)
 	if e, ok := c.Lookup("k"); !ok || e != first {
 		t.Errorf("%+v, %v", e, ok)
@@ -301,7 +301,7 @@ func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
 			c := newCache(t, Config{MaxBytes: 1 << 20})
 			finishOld := abandon(t, c, "k", "old")
 			if when == "while it waits for the RAM tier" {
-				c.memory.setting.Lock()
+				c.ram.setting.Lock()
 			}
 			_, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
 				if when == "while it runs" {
@@ -315,7 +315,7 @@ func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
 			switch when {
 			case "while it waits for the RAM tier":
 				finishOld()
-				c.memory.setting.Unlock()
+				c.ram.setting.Unlock()
 			case "after":
 				settle(c)
 				finishOld()

@@ -22,39 +22,39 @@ type Watcher interface {
 // Watch sets the one watcher. It is called before the first Get.
 func (c *Cache) Watch(w Watcher) {
 	c.watcher = w
-	if c.memory != nil {
-		c.memory.moved = w.Moved
+	if c.ram != nil {
+		c.ram.onMoved = w.Moved
 	}
 }
 
-// hold counts the entries of the RAM tier with the same bytes: one that is
+// bodyRefs counts the entries of the RAM tier with the same bytes: one that is
 // renewed takes the place of the old one.
-type hold struct{ entries atomic.Int32 }
+type bodyRefs struct{ entries atomic.Int32 }
 
 // Held says whether the RAM tier has the bytes of an entry, and counts them.
-func (e *Entry) Held() bool { return e.hold != nil && e.hold.entries.Load() > 0 }
+func (e *Entry) Held() bool { return e.bodyRefs != nil && e.bodyRefs.entries.Load() > 0 }
 
-// hold counts an entry in that is about to be set. It comes before what the key
+// retainBody counts an entry in that is about to be set. It comes before what the key
 // had is let go of: that may have the same bytes.
-func (m *memory) hold(e *Entry) {
-	if e.hold != nil && e.mark.kept.CompareAndSwap(0, 1) {
-		e.hold.entries.Add(1)
+func (m *ramTier) retainBody(e *Entry) {
+	if e.bodyRefs != nil && e.readState.inMemory.CompareAndSwap(0, 1) {
+		e.bodyRefs.entries.Add(1)
 	}
 }
 
-// left is an entry that ristretto does not have any more, or did not take.
-func (m *memory) left(e *Entry) {
-	if e == nil || e.hold == nil || !e.mark.kept.CompareAndSwap(1, 2) {
+// releaseBody is an entry that ristretto does not have any more, or did not take.
+func (m *ramTier) releaseBody(e *Entry) {
+	if e == nil || e.bodyRefs == nil || !e.readState.inMemory.CompareAndSwap(1, 2) {
 		return
 	}
-	if e.hold.entries.Add(-1) == 0 {
-		m.tell(e)
+	if e.bodyRefs.entries.Add(-1) == 0 {
+		m.notifyMoved(e)
 	}
 }
 
-func (m *memory) tell(e *Entry) {
-	if m.moved != nil {
-		m.moved(e)
+func (m *ramTier) notifyMoved(e *Entry) {
+	if m.onMoved != nil {
+		m.onMoved(e)
 	}
 }
 

@@ -36,9 +36,9 @@ func (w *told) held(e *Entry) bool {
 func TestTheWatcherIsToldWhatTheRAMTierHas(t *testing.T) {
 	for name, leave := range map[string]func(*Cache, *Entry){
 		"dropped":   func(c *Cache, e *Entry) { c.dropEverywhere(e.Key) },
-		"forgotten": func(c *Cache, e *Entry) { c.memory.forget(e) },
+		"forgotten": func(c *Cache, e *Entry) { c.ram.dropExact(e) },
 		"no room":   func(c *Cache, _ *Entry) { c.Resize(1) },
-		"replaced":  func(c *Cache, e *Entry) { c.memory.Put(full(e.Key, "other")) },
+		"replaced":  func(c *Cache, e *Entry) { c.ram.Put(full(e.Key, "other")) },
 		"closed":    func(c *Cache, _ *Entry) { c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestHeldByWhoever(t *testing.T) {
 		if _, err := validateResult(e.Key, e, nil); err != nil {
 			t.Fatal(err)
 		}
-		c.memory.Put(e)
+		c.ram.Put(e)
 		return e
 	}
 	if large := put(full("large", string(make([]byte, 2<<20)))); large.Held() || w.held(large) {

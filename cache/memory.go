@@ -26,8 +26,8 @@ const (
 	smallEntry, largeEntry = 1 << 20, 2 << 20
 )
 
-// memory is the RAM tier. Its nil value keeps nothing.
-type memory struct {
+// ramTier is the RAM tier. Its nil value keeps nothing.
+type ramTier struct {
 	rc  *ristretto.Cache[string, *Entry]
 	now func() time.Time
 	// entryLimit is what was configured, maxEntry what of it maxBytes allows;
@@ -37,8 +37,8 @@ type memory struct {
 	maxBytes, maxEntry atomic.Int64
 	dropped            atomic.Uint64
 	collisions         atomic.Uint64
-	// moved, unless nil, is the watcher's.
-	moved func(*Entry)
+	// onMoved, unless nil, is the watcher's.
+	onMoved func(*Entry)
 
 	// open is held for reading by whoever calls ristretto, and for writing by
 	// Close: it closes the channels that a Get hands its counts to, and a Del its
@@ -67,14 +67,14 @@ func seededHash() keyHash {
 	}
 }
 
-// newMemory makes the tier that a configuration whose defaults are filled in
+// newRAMTier makes the tier that a configuration whose defaults are filled in
 // asks for.
-func newMemory(cfg Config) (*memory, error) {
+func newRAMTier(cfg Config) (*ramTier, error) {
 	maxBytes := cfg.MaxBytes
 	if maxBytes <= 0 {
 		return nil, nil
 	}
-	m := &memory{now: cfg.Now, entryLimit: cfg.MaxEntryBytes, lower: len(cfg.Lower) > 0}
+	m := &ramTier{now: cfg.Now, entryLimit: cfg.MaxEntryBytes, lower: len(cfg.Lower) > 0}
 	rc, err := ristretto.NewCache(&ristretto.Config[string, *Entry]{
 		NumCounters:        max(maxBytes/typicalEntry, minEntries) * countersPerEntry,
 		MaxCost:            maxBytes,
@@ -82,19 +82,19 @@ func newMemory(cfg Config) (*memory, error) {
 		Metrics:            true,
 		IgnoreInternalCost: true, // Cost has it already, as measured
 		KeyToHash:          cfg.hash,
-		OnExit:             m.left,
+		OnExit:             m.releaseBody,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the RAM cache: %w", err)
 	}
 	m.rc = rc
-	m.bound(maxBytes)
+	m.setLimits(maxBytes)
 	return m, nil
 }
 
-// bound sets the bounds of the tier and of an entry. A large entry costs many
+// setLimits sets the bounds of the tier and of an entry. A large entry costs many
 // small ones their place.
-func (m *memory) bound(maxBytes int64) {
+func (m *ramTier) setLimits(maxBytes int64) {
 	entry := m.entryLimit
 	if entry <= 0 {
 		entry = max(maxBytes/8, smallEntry)
@@ -107,17 +107,17 @@ func (m *memory) bound(maxBytes int64) {
 }
 
 // Get compares the full key: two keys may share both hashes.
-func (m *memory) Get(_ context.Context, key Key) (*Entry, bool) {
+func (m *ramTier) Get(_ context.Context, key Key) (*Entry, bool) {
 	if m == nil {
 		return nil, false
 	}
 	m.open.RLock()
 	defer m.open.RUnlock()
-	return m.get(key)
+	return m.getLocked(key)
 }
 
-// get is Get with open held.
-func (m *memory) get(key Key) (*Entry, bool) {
+// getLocked is Get with open held.
+func (m *ramTier) getLocked(key Key) (*Entry, bool) {
 	e, ok := m.rc.Get(string(key))
 	if !ok || e == nil {
 		return nil, false
@@ -129,8 +129,8 @@ func (m *memory) get(key Key) (*Entry, bool) {
 	return e, true
 }
 
-// change lets one in who changes what is there.
-func (m *memory) change() (leave func()) {
+// lockForSet lets one in who changes what is there.
+func (m *ramTier) lockForSet() (leave func()) {
 	m.open.RLock()
 	m.setting.Lock()
 	return func() {
@@ -139,8 +139,8 @@ func (m *memory) change() (leave func()) {
 	}
 }
 
-// takes says whether an entry may be kept at all.
-func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntry.Load() }
+// canTake says whether an entry may be kept at all.
+func (m *ramTier) canTake(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntry.Load() }
 
 // Put offers an entry and returns when ristretto has taken or refused it:
 // until then it would be counted nowhere, and found by nobody.
@@ -151,28 +151,28 @@ func (m *memory) takes(e *Entry) bool { return m != nil && e.Cost() <= m.maxEntr
 //
 // One at a time: of two Sets of a new key in its queue, ristretto keeps the
 // first value and charges the second one's cost.
-func (m *memory) Put(e *Entry) bool {
-	if !m.takes(e) {
+func (m *ramTier) Put(e *Entry) bool {
+	if !m.canTake(e) {
 		m.Drop(e.Key)
 		return false
 	}
-	defer m.change()()
-	return m.set(e)
+	defer m.lockForSet()()
+	return m.setLocked(e)
 }
 
 // putNew is Put where the key has nothing.
-func (m *memory) putNew(e *Entry) bool {
-	defer m.change()()
-	if _, ok := m.get(e.Key); ok {
+func (m *ramTier) putNew(e *Entry) bool {
+	defer m.lockForSet()()
+	if _, ok := m.getLocked(e.Key); ok {
 		return false
 	}
-	return m.set(e)
+	return m.setLocked(e)
 }
 
-// set is Put with the lock held.
-func (m *memory) set(e *Entry) bool {
-	ttl := e.end().Sub(m.now())
-	m.hold(e)
+// setLocked is Put with the lock held.
+func (m *ramTier) setLocked(e *Entry) bool {
+	ttl := e.usableUntil().Sub(m.now())
+	m.retainBody(e)
 	m.rc.Del(string(e.Key))
 	ok := ttl > 0 // to ristretto 0 is for ever
 	if ok {
@@ -182,45 +182,45 @@ func (m *memory) set(e *Entry) bool {
 	}
 	m.rc.Wait()
 	if !ok {
-		m.left(e)
+		m.releaseBody(e)
 	}
-	m.tell(e)
+	m.notifyMoved(e)
 	return ok
 }
 
 // Renew keeps the bytes that are there.
-func (m *memory) Renew(e *Entry) bool {
+func (m *ramTier) Renew(e *Entry) bool {
 	have, ok := m.Get(context.Background(), e.Key)
 	if !ok || have.ETag != e.ETag {
 		return false
 	}
-	n := e.facts()
-	n.Body, n.hold, n.mark = have.Body, have.hold, &mark{}
+	n := e.metadata()
+	n.Body, n.bodyRefs, n.readState = have.Body, have.bodyRefs, &readState{}
 	return m.Put(n)
 }
 
 // Use is for the tiers below.
-func (m *memory) Use(Key) {}
+func (m *ramTier) Use(Key) {}
 
 // Drop forgets an entry.
-func (m *memory) Drop(key Key) {
+func (m *ramTier) Drop(key Key) {
 	if m == nil {
 		return
 	}
-	defer m.change()()
+	defer m.lockForSet()()
 	m.rc.Del(string(key))
 }
 
-// forget is Drop of this very entry, and not of what came in its place.
-func (m *memory) forget(e *Entry) {
-	defer m.change()()
-	if there, ok := m.get(e.Key); ok && there == e {
+// dropExact is Drop of this very entry, and not of what came in its place.
+func (m *ramTier) dropExact(e *Entry) {
+	defer m.lockForSet()()
+	if there, ok := m.getLocked(e.Key); ok && there == e {
 		m.rc.Del(string(e.Key))
 	}
 }
 
 // dropAll forgets all entries that are to go, and says how many.
-func (m *memory) dropAll(gone func(*Entry) bool) (n int) {
+func (m *ramTier) dropAll(gone func(*Entry) bool) (n int) {
 	m.open.RLock()
 	defer m.open.RUnlock()
 	var keys []string
@@ -246,15 +246,15 @@ func (m *memory) dropAll(gone func(*Entry) bool) (n int) {
 	return n
 }
 
-// report adds the tier's part to a snapshot.
-func (m *memory) report(s *Stats) {
+// addStats adds the tier's part to a snapshot.
+func (m *ramTier) addStats(s *Stats) {
 	if m == nil {
 		return
 	}
 	m.open.RLock() // Close clears the numbers one by one
 	defer m.open.RUnlock()
 	s.MaxBytes = m.maxBytes.Load()
-	s.Bytes = m.used()
+	s.Bytes = m.usedBytes()
 	s.Dropped, s.Collisions = m.dropped.Load(), m.collisions.Load()
 	s.Rejected, s.Evicted = m.rc.Metrics.SetsRejected(), m.rc.Metrics.KeysEvicted()
 	// Read last: never fewer than what has left again.
@@ -262,29 +262,29 @@ func (m *memory) report(s *Stats) {
 }
 
 // hasRoom says whether an entry would push no other one out.
-func (m *memory) hasRoom(e *Entry) bool {
+func (m *ramTier) hasRoom(e *Entry) bool {
 	m.open.RLock()
 	defer m.open.RUnlock()
 	return m.rc.RemainingCost() >= e.Cost()
 }
 
-func (m *memory) used() int64 { return m.rc.MaxCost() - m.rc.RemainingCost() }
+func (m *ramTier) usedBytes() int64 { return m.rc.MaxCost() - m.rc.RemainingCost() }
 
-// resize gives the tier other bounds. To ristretto a lower one means only that
+// setMaxBytes gives the tier other bounds. To ristretto a lower one means only that
 // nothing more is taken, so what is too much is let go here: whatever comes
 // first, as ristretto tells nobody which of its entries are worth least.
-func (m *memory) resize(maxBytes int64) {
+func (m *ramTier) setMaxBytes(maxBytes int64) {
 	maxBytes = max(maxBytes, 0)
 	if maxBytes == m.maxBytes.Load() {
 		return // without waiting for a Set
 	}
-	defer m.change()()
-	m.bound(maxBytes)
+	defer m.lockForSet()()
+	m.setLimits(maxBytes)
 	m.rc.UpdateMaxCost(maxBytes)
 	// Entries come to their end meanwhile, and are counted until ristretto
 	// has swept them: hence more passes than one, and a last one.
 	for range 8 {
-		excess := m.used() - maxBytes
+		excess := m.usedBytes() - maxBytes
 		if excess <= 0 {
 			return
 		}
@@ -302,7 +302,7 @@ func (m *memory) resize(maxBytes int64) {
 }
 
 // Close must come after the last Put has returned.
-func (m *memory) Close() {
+func (m *ramTier) Close() {
 	if m == nil {
 		return
 	}

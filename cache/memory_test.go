@@ -74,7 +74,7 @@ func TestBytesStayWithinTheBound(t *testing.T) {
 	// What ristretto charges for is what it holds.
 	settle(c)
 	var entries, cost int64
-	c.memory.rc.IterValues(func(e *Entry) bool { entries++; cost += e.Cost(); return false })
+	c.ram.rc.IterValues(func(e *Entry) bool { entries++; cost += e.Cost(); return false })
 	if s := c.Stats(); s.Entries != entries || s.Bytes != cost {
 		t.Errorf("%d entries of %d bytes are there, %+v", entries, cost, s)
 	}
@@ -88,8 +88,8 @@ func TestCostIsWhatTheHeapTakes(t *testing.T) {
 	}
 	zeros := make([]byte, slices.Max(edges))
 	for _, n := range edges {
-		if grown := cap(append([]byte(nil), zeros[:n]...)); allocated(n) != int64(grown) {
-			t.Fatalf("%d bytes take %d of the heap, charged %d", n, grown, allocated(n))
+		if grown := cap(append([]byte(nil), zeros[:n]...)); allocatedBytes(n) != int64(grown) {
+			t.Fatalf("%d bytes take %d of the heap, charged %d", n, grown, allocatedBytes(n))
 		}
 	}
 	for _, n := range []int{1, 100, 30 << 10, 33 << 10, 5 << 20} {
@@ -177,7 +177,7 @@ func TestRefreshesThatGrowStayWithinTheBound(t *testing.T) {
 
 func TestPendingBytesCountUntilTheTierHasTakenThem(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: 1 << 20})
-	c.memory.setting.Lock() // no Set gets through
+	c.ram.setting.Lock() // no Set gets through
 	var fills atomic.Int64
 	e, _, err := c.Get(context.Background(), "k", filler("k", &fills))
 	if err != nil {
@@ -192,7 +192,7 @@ func TestPendingBytesCountUntilTheTierHasTakenThem(t *testing.T) {
 	if again, ok := c.Lookup("k"); again != e || !ok {
 		t.Errorf("not found: %v", again)
 	}
-	c.memory.setting.Unlock()
+	c.ram.setting.Unlock()
 	settle(c)
 	if s := c.Stats(); s.PendingBytes != 0 || s.Bytes != e.Cost() || s.Entries != 1 || s.Fills != 1 || s.Hits != 2 {
 		t.Errorf("%+v", s)
@@ -208,8 +208,8 @@ func TestCloseWaitsForReaders(t *testing.T) {
 	c = newCache(t, Config{MaxBytes: 1 << 20, hash: func(key string) (uint64, uint64) {
 		if key == "watched" {
 			inside.Add(1)
-			if c.memory.open.TryLock() {
-				c.memory.open.Unlock()
+			if c.ram.open.TryLock() {
+				c.ram.open.Unlock()
 				t.Error("ristretto could be closed in the middle of it")
 			}
 		}
@@ -218,10 +218,10 @@ func TestCloseWaitsForReaders(t *testing.T) {
 	c.Lookup("watched")
 	for name, use := range map[string]func(){
 		"Get":    func() { c.Lookup("watched") },
-		"Drop":   func() { c.memory.Drop("watched") },
-		"forget": func() { c.memory.forget(&Entry{Key: "watched"}) },
-		"Put":    func() { c.memory.Put(full("watched", "b")) },
-		"putNew": func() { c.memory.putNew(full("watched", "b")) },
+		"Drop":   func() { c.ram.Drop("watched") },
+		"forget": func() { c.ram.dropExact(&Entry{Key: "watched"}) },
+		"Put":    func() { c.ram.Put(full("watched", "b")) },
+		"putNew": func() { c.ram.putNew(full("watched", "b")) },
 	} {
 		before := inside.Load()
 		if use(); inside.Load() == before {
@@ -239,7 +239,7 @@ func TestHowLargeAnEntryMayBe(t *testing.T) {
 		{2 << 20, 3 << 20, 2 << 20},
 	} {
 		c := newCache(t, Config{MaxBytes: tc.bytes, MaxEntryBytes: tc.entry})
-		if got := c.memory.maxEntry.Load(); got != tc.want {
+		if got := c.ram.maxEntry.Load(); got != tc.want {
 			t.Errorf("of %d, with %d set: %d, want %d", tc.bytes, tc.entry, got, tc.want)
 		}
 	}

@@ -18,15 +18,15 @@ const (
 	bypassFor = 30 * time.Second
 )
 
-// Class says what an error means for those who ask after it.
-type Class struct {
+// ErrorClass says what an error means for those who ask after it.
+type ErrorClass struct {
 	// For is for how long they get the same one; 0 for not at all.
 	For time.Duration
 	// Stale says that an entry that is no longer fresh may take its place.
 	Stale bool
-	// Own says that it is of nobody but who caused the fill: whoever joined it
+	// LeaderOnly says that it is of nobody but who caused the fill: whoever joined it
 	// tries anew.
-	Own bool
+	LeaderOnly bool
 }
 
 // isAuthoritative says whether an error tells what there is now, and not only that this could not be found out: nothing
@@ -44,8 +44,8 @@ func (e *Remembered) Error() string { return e.Err.Error() }
 // Unwrap is the error.
 func (e *Remembered) Unwrap() error { return e.Err }
 
-// outcomeOf is what is remembered of a key that has no entry: how its last fill ended.
-type outcomeOf struct {
+// keyOutcome is what is remembered of a key that has no entry: how its last fill ended.
+type keyOutcome struct {
 	// err is what the last fill failed with. Where background is set, it is only a reason not to refresh.
 	err        error
 	background bool
@@ -54,10 +54,10 @@ type outcomeOf struct {
 }
 
 // negativeEntry is what is remembered of a key now. Any purge may name what the key stands for, so each ends it.
-func (c *Cache) negativeEntry(key Key) outcomeOf {
-	n, _ := c.outcomes.Get(key, func(o negative.Outcome[outcomeOf]) bool { return o.Seq == c.cfg.Clock.Applied() })
+func (c *Cache) negativeEntry(key Key) keyOutcome {
+	n, _ := c.outcomes.Get(key, func(o negative.Outcome[keyOutcome]) bool { return o.Seq == c.cfg.Clock.Applied() })
 	if n.err != nil && !n.background {
-		c.count(func(s *Stats) { s.Remembered++ })
+		c.updateStats(func(s *Stats) { s.Remembered++ })
 	}
 	return n
 }
@@ -65,7 +65,7 @@ func (c *Cache) negativeEntry(key Key) outcomeOf {
 // recordOutcome remembers how a flight ended.
 func (c *Cache) recordOutcome(key Key, f *entryFlight) {
 	var known *Remembered
-	var o outcomeOf
+	var o keyOutcome
 	var lasts time.Duration
 	switch {
 	case f.Err == nil && f.Value.NoStore:
@@ -82,5 +82,5 @@ func (c *Cache) recordOutcome(key Key, f *entryFlight) {
 		o.background = class.For <= 0
 		lasts = max(class.For, retryAfter)
 	}
-	c.outcomes.Put(key, negative.Outcome[outcomeOf]{Until: c.cfg.Now().Add(lasts), Seq: f.Seq, Value: o})
+	c.outcomes.Put(key, negative.Outcome[keyOutcome]{Until: c.cfg.Now().Add(lasts), Seq: f.Seq, Value: o})
 }

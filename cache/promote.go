@@ -11,21 +11,21 @@ import (
 // is counted nowhere until the RAM tier has it.
 const promotions = 2
 
-// wantedUp has the keys that were lately found in a lower tier, of those that
+// doorkeeper has the keys that were lately found in a lower tier, of those that
 // share a place the last one. A full RAM tier is worth the copying only for what
 // is asked for again soon: of more than it can hold most would be refused.
-type wantedUp [4096]atomic.Uint64
+type doorkeeper [4096]atomic.Uint64
 
-// again reports whether a key was found lately, and remembers it.
-func (w *wantedUp) again(key Key) bool {
+// seen reports whether a key was found lately, and remembers it.
+func (w *doorkeeper) seen(key Key) bool {
 	h := xxhash.Sum64String(string(key))
 	return w[h%uint64(len(w))].Swap(h) == h
 }
 
-// promote copies an entry of lower tier i into the RAM tier, if it is small
+// startPromotion copies an entry of lower tier i into the RAM tier, if it is small
 // enough for it, and nobody has to wait for that.
-func (c *Cache) promote(e *Entry, i int) {
-	if !c.memory.takes(e) || !c.memory.hasRoom(e) && !c.wantedUp.again(e.Key) {
+func (c *Cache) startPromotion(e *Entry, i int) {
+	if !c.ram.canTake(e) || !c.ram.hasRoom(e) && !c.doorkeeper.seen(e.Key) {
 		return
 	}
 	select {
@@ -52,13 +52,13 @@ func (c *Cache) copyUp(key Key, from Tier) {
 		return
 	}
 	defer e.Close()
-	up := e.facts()
-	up.mark, up.hold = &mark{}, &hold{}
+	up := e.metadata()
+	up.readState, up.bodyRefs = &readState{}, &bodyRefs{}
 	up.Body = make([]byte, e.Size())
 	if _, err := io.ReadFull(e.contentUntil(c.background.ctx), up.Body); err != nil {
 		return
 	}
-	if c.judge(up) != fresh || !c.memory.putNew(up) {
+	if c.stateOf(up) != fresh || !c.ram.putNew(up) {
 		return
 	}
 	there, ok := from.Get(c.background.ctx, key)
@@ -66,8 +66,8 @@ func (c *Cache) copyUp(key Key, from Tier) {
 		defer there.Close()
 	}
 	if !ok || there.ETag != up.ETag || there.Seq < up.Seq {
-		c.memory.forget(up)
+		c.ram.dropExact(up)
 		return
 	}
-	c.count(func(s *Stats) { s.Promoted++ })
+	c.updateStats(func(s *Stats) { s.Promoted++ })
 }

@@ -57,7 +57,7 @@ func (w *world) open() {
 	if w.clock, err = purge.Open(purge.Config{Dir: filepath.Join(w.dir, "state"), Witness: filepath.Join(w.folder.Path(), "witness")}); err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := Config{MaxBytes: 20_000, Clock: w.clock, Now: w.now, Classify: classes, StaleWait: time.Minute, Lower: []Tier{Disk(s, w.clock.ID())}}
+	cfg := Config{MaxBytes: 20_000, Clock: w.clock, Now: w.now, Classify: classes, StaleWait: time.Minute, Lower: []Tier{NewDiskTier(s, w.clock.ID())}}
 	if w.slots > 0 { // all of a few slots, and nothing tells them apart there
 		cfg.hash = func(key string) (uint64, uint64) { return uint64(key[len(key)-1]) % w.slots, 1 }
 	}
@@ -263,7 +263,7 @@ func TestAPurgeIsNotForgotten(t *testing.T) {
 		c := newCache(t, Config{MaxBytes: 1 << 20, Clock: clock})
 		e := full("k", "b")
 		e.Pixels, e.Seq = 0, 0
-		if s := c.judge(e); s != fresh {
+		if s := c.stateOf(e); s != fresh {
 			t.Fatal(s)
 		}
 		if _, err := c.Purge(mode, []purge.Target{{Kind: purge.Tag, Value: "b"}}); err != nil {
@@ -271,7 +271,7 @@ func TestAPurgeIsNotForgotten(t *testing.T) {
 		}
 		want := map[purge.Mode]state{purge.Soft: stale, purge.Hard: gone}[mode]
 		for range 3 {
-			if s := c.judge(e); s != want {
+			if s := c.stateOf(e); s != want {
 				t.Errorf("%v: %v, want %v", mode, s, want)
 			}
 		}
@@ -282,12 +282,12 @@ func TestAPurgeIsNotForgotten(t *testing.T) {
 // since it was found there.
 func TestPromotionReplacesNothing(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: 1 << 20})
-	c.memory.Put(full("k", "new"))
-	if c.memory.putNew(full("k", "old")) {
+	c.ram.Put(full("k", "new"))
+	if c.ram.putNew(full("k", "old")) {
 		t.Error("it was replaced")
 	}
-	holds(t, c.memory, "k", full("k", "new"))
-	if !c.memory.putNew(full("other", "old")) {
+	holds(t, c.ram, "k", full("k", "new"))
+	if !c.ram.putNew(full("other", "old")) {
 		t.Error("nothing is promoted")
 	}
 }
@@ -305,13 +305,13 @@ func BenchmarkPurge(b *testing.B) {
 	for i := range million {
 		e := newEntry(Key(fmt.Sprint("key ", i)), "small", time.Hour)
 		e.Tags = []string{fmt.Sprint("tag", i%1000)}
-		e.mark = &mark{}
-		c.memory.rc.SetWithTTL(string(e.Key), e, e.Cost(), time.Hour)
+		e.readState = &readState{}
+		c.ram.rc.SetWithTTL(string(e.Key), e, e.Cost(), time.Hour)
 		if i%1000 == 0 {
-			c.memory.rc.Wait()
+			c.ram.rc.Wait()
 		}
 	}
-	c.memory.rc.Wait()
+	c.ram.rc.Wait()
 	var took []time.Duration
 	i := 0
 	for b.Loop() {

@@ -18,8 +18,8 @@ const (
 	fresh
 )
 
-// end is until when an entry is of any use.
-func (e *Entry) end() time.Time {
+// usableUntil is until when an entry is of any use.
+func (e *Entry) usableUntil() time.Time {
 	return e.Expires.Add(max(e.StaleWhile, e.StaleError, e.Keep))
 }
 
@@ -27,9 +27,9 @@ func (e *Entry) end() time.Time {
 // stored while that was wrong, and nobody knows when it ends.
 const Skew = time.Minute
 
-// judge says what an entry is good for now. A soft purge, and pixels that would
+// stateOf says what an entry is good for now. A soft purge, and pixels that would
 // be made otherwise today, end its freshness and nothing else.
-func (c *Cache) judge(e *Entry) state {
+func (c *Cache) stateOf(e *Entry) state {
 	hard, soft := c.purgedAt(e)
 	now := c.cfg.Now()
 	over := now.Sub(e.Expires)
@@ -50,12 +50,12 @@ func (c *Cache) judge(e *Entry) state {
 // asked only where it has moved on since it was last asked for this entry.
 func (c *Cache) purgedAt(e *Entry) (hard, soft uint64) {
 	now := c.cfg.Clock.Applied()
-	if e.Seq == now || e.mark != nil && e.mark.checked.Load() == now {
+	if e.Seq == now || e.readState != nil && e.readState.validAtSeq.Load() == now {
 		return 0, 0
 	}
-	hard, soft = c.cfg.Clock.Since(e.Seq, e.scope())
-	if e.mark != nil && e.Seq >= hard && e.Seq >= soft {
-		e.mark.checked.Store(now)
+	hard, soft = c.cfg.Clock.Since(e.Seq, e.purgeScope())
+	if e.readState != nil && e.Seq >= hard && e.Seq >= soft {
+		e.readState.validAtSeq.Store(now)
 	}
 	return hard, soft
 }

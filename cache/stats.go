@@ -46,8 +46,8 @@ type counters struct {
 	stats Stats
 }
 
-// count changes the counters.
-func (c *Cache) count(change func(*Stats)) {
+// updateStats changes the counters.
+func (c *Cache) updateStats(change func(*Stats)) {
 	c.counters.mu.Lock()
 	defer c.counters.mu.Unlock()
 	change(&c.counters.stats)
@@ -64,10 +64,10 @@ func (c *Cache) countHit(e *Entry) {
 func (c *Cache) Stats() Stats {
 	var s Stats
 	flights := c.flights.Len() // read first: what was in the table is counted
-	c.count(func(now *Stats) { s = *now })
+	c.updateStats(func(now *Stats) { s = *now })
 	s.Flights = flights
 	s.Hits, s.LowerHits = c.counters.hits.Load(), c.counters.lowerHits.Load()
-	c.memory.report(&s)
+	c.ram.addStats(&s)
 	return s
 }
 
@@ -75,7 +75,7 @@ func (c *Cache) Stats() Stats {
 // that; the heap has the memory again after the next garbage collection. A
 // tier that was made without any stays without.
 func (c *Cache) Resize(maxBytes int64) {
-	if c.memory != nil {
-		c.memory.resize(maxBytes)
+	if c.ram != nil {
+		c.ram.setMaxBytes(maxBytes)
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (c *Cache) Purge(mode purge.Mode, targets []purge.Target) (purge.Receipt, error) {
 	r, err := c.cfg.Clock.Purge(mode, targets)
 	if err == nil && mode == purge.Hard {
-		c.sweep()
+		c.startSweep()
 	}
 	return r, err
 }
@@ -24,10 +24,10 @@ const (
 	sweepPart  = 10
 )
 
-// sweep frees the memory of what was purged, a while after: it is not found any
-// more anyhow. Several purges share a sweep.
-func (c *Cache) sweep() {
-	if c.memory == nil || !c.sweeping.CompareAndSwap(false, true) {
+// startSweep frees the memory of what was purged, a while after: it is not found any
+// more anyhow. Several purges share a startSweep.
+func (c *Cache) startSweep() {
+	if c.ram == nil || !c.sweeping.CompareAndSwap(false, true) {
 		return
 	}
 	c.background.start(c.sweepPurged)
@@ -42,11 +42,11 @@ func (c *Cache) sweepPurged() {
 		case <-time.After(pause):
 		}
 		start, before := time.Now(), c.cfg.Clock.Applied()
-		n := c.memory.dropAll(func(e *Entry) bool {
+		n := c.ram.dropAll(func(e *Entry) bool {
 			hard, _ := c.purgedAt(e)
 			return e.Seq < hard
 		})
-		c.count(func(s *Stats) { s.Swept += uint64(n) })
+		c.updateStats(func(s *Stats) { s.Swept += uint64(n) })
 		pause = max(sweepAfter, sweepPart*time.Since(start))
 		c.sweeping.Store(false)
 		// A purge that came meanwhile was left to this sweep.

@@ -35,12 +35,12 @@ func openStore(t testing.TB, dir string, maxBytes int64) (*diskstore.Folder, *di
 
 // tiers are all there are, each by itself.
 func tiers(t *testing.T) map[string]Tier {
-	m, err := newMemory(Config{MaxBytes: 16 << 20, Now: time.Now, hash: seededHash()})
+	m, err := newRAMTier(Config{MaxBytes: 16 << 20, Now: time.Now, hash: seededHash()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f, s := openStore(t, t.TempDir(), 16<<20)
-	all := map[string]Tier{"memory": m, "disk": Disk(s, testLog)}
+	all := map[string]Tier{"memory": m, "disk": NewDiskTier(s, testLog)}
 	t.Cleanup(func() {
 		for _, tier := range all {
 			tier.Close()
@@ -59,7 +59,7 @@ func full(key Key, body string) *Entry {
 	now := testsBegan
 	return &Entry{Key: key, Body: []byte(body), ContentType: "image/webp", ETag: ETag([]byte(body)), LastModified: now.Add(-time.Hour),
 		Stored: now, Expires: now.Add(time.Hour), Refresh: now.Add(time.Minute), StaleWhile: time.Minute, StaleError: time.Hour, Keep: time.Hour,
-		Immutable: true, Source: "https://example.com/a.jpg", Version: "v1", Tags: []string{"a", "b"}, Seq: 7, Pixels: 3, mark: &mark{}}
+		Immutable: true, Source: "https://example.com/a.jpg", Version: "v1", Tags: []string{"a", "b"}, Seq: 7, Pixels: 3, readState: &readState{}}
 }
 
 // content reads an entry as somebody does who answers with it.
@@ -207,10 +207,10 @@ func TestRecordsOfAnotherLogAreNotBelieved(t *testing.T) {
 	f, s := openStore(t, t.TempDir(), 1<<20)
 	defer f.Close()
 	defer s.Close()
-	Disk(s, testLog).Put(full("k", "b"))
-	holds(t, Disk(s, testLog), "k", full("k", "b"))
-	holds(t, Disk(s, "another"), "k", nil)
-	holds(t, Disk(s, testLog), "k", nil) // it was dropped
+	NewDiskTier(s, testLog).Put(full("k", "b"))
+	holds(t, NewDiskTier(s, testLog), "k", full("k", "b"))
+	holds(t, NewDiskTier(s, "another"), "k", nil)
+	holds(t, NewDiskTier(s, testLog), "k", nil) // it was dropped
 }
 
 func TestPlantedFilesAreNoEntries(t *testing.T) {
@@ -218,7 +218,7 @@ func TestPlantedFilesAreNoEntries(t *testing.T) {
 	f, s := openStore(t, dir, 1<<20)
 	defer f.Close()
 	defer s.Close()
-	tier := Disk(s, testLog)
+	tier := NewDiskTier(s, testLog)
 	for _, h := range []string{"", "{}", "null", `{"key":"other","log":"` + testLog + `","etag":"x"}`, "not JSON"} {
 		if err := s.Put(diskstore.NameOf("k"), []byte(h), bytes.NewReader([]byte("evil")), 4); err != nil {
 			t.Fatal(err)

@@ -16,14 +16,14 @@ var (
 )
 
 // classes has what passes over, and what is true.
-func classes(err error) Class {
+func classes(err error) ErrorClass {
 	switch {
 	case errors.Is(err, errPassing):
-		return Class{For: time.Second, Stale: true}
+		return ErrorClass{For: time.Second, Stale: true}
 	case errors.Is(err, errTruth):
-		return Class{For: time.Minute}
+		return ErrorClass{For: time.Minute}
 	}
-	return Class{}
+	return ErrorClass{}
 }
 
 // heldFill is a fill under way.

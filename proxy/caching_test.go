@@ -40,7 +40,7 @@ func timed(t testing.TB, w *watch, pixels int, lower ...cache.Tier) func(*Config
 		if c.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
 		}
-		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels, Classify: Class, StaleWait: slow, Now: w.now}); err != nil {
+		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels, Classify: ClassifyError, StaleWait: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +65,7 @@ func onDisk(t testing.TB, w *watch, dir, state string) func(*Config) {
 			return s
 		}
 		c.Sources = open("sources")
-		timed(t, w, transform.PixelVersion, cache.Disk(open("results"), c.Clock.ID()))(c)
+		timed(t, w, transform.PixelVersion, cache.NewDiskTier(open("results"), c.Clock.ID()))(c)
 		clock := c.Clock
 		t.Cleanup(func() { // after the rig's
 			clock.Close()

@@ -99,14 +99,14 @@ var failures = []failure{
 
 var internal = failure{nil, http.StatusInternalServerError, "internal", "Internal error. The server's log has the cause.", 0, true}
 
-// Class is what an error means to the cache of the pictures that it is told
+// ClassifyError is what an error means to the cache of the pictures that it is told
 // instead of: cache.Config.Classify.
-func Class(err error) cache.Class {
+func ClassifyError(err error) cache.ErrorClass {
 	if sources.IsURLScoped(err) {
-		return cache.Class{Stale: true, Own: true}
+		return cache.ErrorClass{Stale: true, LeaderOnly: true}
 	}
 	f := classify(err)
-	return cache.Class{For: f.lasts, Stale: f.stale}
+	return cache.ErrorClass{For: f.lasts, Stale: f.stale}
 }
 
 // negativeTTL is for how long an error of a source is remembered. transient says

@@ -47,7 +47,7 @@ func newSlowRig(t *testing.T, mib int64, change func(*Config), lower ...cache.Ti
 		c.Cache.Close()
 		var err error
 		c.Cache, err = cache.New(cache.Config{MaxBytes: mib << 20, MaxEntryBytes: mib << 19, Lower: lower,
-			Clock: c.Clock, Pixels: transform.PixelVersion, Classify: Class})
+			Clock: c.Clock, Pixels: transform.PixelVersion, Classify: ClassifyError})
 		if err != nil {
 			t.Fatal(err)
 		}

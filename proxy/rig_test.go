@@ -178,7 +178,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	must(err)
 	cfg.Clock, err = purge.Open(purge.Config{})
 	must(err)
-	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion, Classify: Class})
+	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion, Classify: ClassifyError})
 	must(err)
 	cfg.Plan = memory.Plan{Workers: 2, Fetches: 256, Clients: 1000, Sources: 16 << 20, Transforms: 256 << 20, Results: 16 << 20, Cache: 16 << 20}
 	if change != nil {

@@ -27,7 +27,7 @@ func disk(t *testing.T) cache.Tier {
 		t.Fatal(err)
 	}
 	<-store.Ready()
-	return cache.Disk(store, "")
+	return cache.NewDiskTier(store, "")
 }
 
 // With a disk tier what the RAM cache does not take is sent from its file, from the

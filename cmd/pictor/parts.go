@@ -51,7 +51,7 @@ func newParts(cfg *config.Serve, plan memory.Plan, in *inputs, sandbox *worker.S
 	}
 	if p.cache, err = cache.New(cache.Config{
 		MaxBytes: plan.Cache, Lower: p.storage.tiers(), Clock: p.storage.clock, Pixels: transform.PixelVersion,
-		Classify: proxy.Class, FillTimeout: cfg.RequestTimeout,
+		Classify: proxy.ClassifyError, FillTimeout: cfg.RequestTimeout,
 	}); err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (st *storage) tiers() []cache.Tier {
 	if st.results == nil {
 		return nil
 	}
-	return []cache.Tier{cache.Disk(st.results, st.clock.ID())}
+	return []cache.Tier{cache.NewDiskTier(st.results, st.clock.ID())}
 }
 
 // closeClock and closeFolder come after the cache and the server, which close
