@@ -1,0 +1,156 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache/flight"
+)
+
+// errRetryLookup: what an attempt found is no answer any more, and another lookup may find one.
+var errRetryLookup = errors.New("look again")
+
+// Get answers from the cache, from a fill under way, or from a new one. It
+// waits until ctx ends, whose cause is then the error; else errors are fill's
+// own, or a Remembered one. The caller closes the entry.
+func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
+	for {
+		e, outcome, err := c.tryGet(ctx, key, fill)
+		if !errors.Is(err, errRetryLookup) {
+			return e, outcome, err
+		}
+		if ctx.Err() != nil {
+			return nil, Miss, context.Cause(ctx)
+		}
+	}
+}
+
+// tryGet is one attempt of Get.
+func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
+	a := attempt{completionsAtLookup: c.flights.Completions(key), arrivedAtSeq: c.cfg.Clock.Applied()}
+	e, s := c.findUsable(ctx, key)
+	switch {
+	case e == nil && ctx.Err() != nil: // perhaps it was not found for that
+		return nil, Miss, context.Cause(ctx)
+	case s == fresh:
+		c.countHit(e)
+		if !e.Refresh.IsZero() && !c.cfg.Now().Before(e.Refresh) {
+			c.refreshAhead(key, fill, e)
+		}
+		return e, Hit, nil
+	case s == stale:
+		c.updateStats(func(s *Stats) { s.Stale++ })
+		c.refreshAhead(key, fill, e)
+		return e, Stale, nil
+	}
+	n := c.negativeEntry(key)
+	if n.err != nil && !n.background {
+		return c.staleFallback(e, s, Miss, &Remembered{n.err})
+	}
+	a.found, a.state, a.bypass = e, s, n.bypass
+	f, outcome, err := c.joinFlight(key, fill, a)
+	if err != nil {
+		return c.staleFallback(e, gone, Miss, err)
+	}
+	if err := c.waitForFlight(ctx, f, outcome, a); err != nil {
+		return c.staleFallback(e, s, outcome, err)
+	}
+	got, outcome, err := c.resultFor(ctx, f, outcome, e)
+	if e != nil && (got == nil || got.file != e.file) {
+		e.Close()
+	}
+	return got, outcome, err
+}
+
+// waitForFlight waits for a flight to be done. A request that has a stale entry to fall back to waits only StaleWait,
+// and the flight goes on without it. A follower looks again after an error that concerns the leader alone, and after
+// one that tells of the time before a purge after which the follower came.
+func (c *Cache) waitForFlight(ctx context.Context, f *entryFlight, outcome Outcome, a attempt) error {
+	var late <-chan time.Time
+	if a.state == staleError {
+		t := time.NewTimer(c.cfg.StaleWait - time.Since(f.Started))
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-f.Done():
+		leader := outcome != Collapsed
+		switch _, err := f.Outcome(leader); {
+		case errors.Is(err, flight.ErrRetryLookup), err != nil && !leader && f.Seq < a.arrivedAtSeq:
+			return errRetryLookup
+		default:
+			return err
+		}
+	case <-late:
+		f.Detach()
+		return errLate
+	case <-ctx.Done():
+		f.Leave()
+		return context.Cause(ctx)
+	}
+}
+
+// errLate: StaleWait is over.
+var errLate = errors.New("the fill is late")
+
+// resultFor is what a flight made, if it is an answer for this request. The purges are looked at once more: the flight
+// may have been under way before the request came, and the purge in between. old is the entry that the request found,
+// which may have the bytes that the flight found to be still right.
+func (c *Cache) resultFor(ctx context.Context, f *entryFlight, outcome Outcome, old *Entry) (*Entry, Outcome, error) {
+	e := f.Value
+	switch hard, _ := c.purgedAt(e); {
+	case e.Seq < hard:
+		return nil, outcome, errRetryLookup
+	case e.NoStore && outcome == Collapsed:
+		return nil, outcome, errRetryLookup // it is another request's (RFC 9111 §4)
+	case e.renewed && e.Body == nil && old != nil && old.InFile() && old.ETag == e.ETag:
+		e = e.metadata()
+		e.file = old.file
+	case e.renewed && e.Body == nil:
+		e = c.openInFile(ctx, e)
+	}
+	if e == nil {
+		return nil, outcome, errRetryLookup
+	}
+	return e, outcome, nil
+}
+
+// staleFallback is the entry that is served in place of an error, where there is one that may be. It was found before
+// the wait, so the purges are looked at once more.
+func (c *Cache) staleFallback(e *Entry, s state, outcome Outcome, err error) (*Entry, Outcome, error) {
+	if e == nil {
+		return nil, outcome, err
+	}
+	mayServe := !errors.Is(err, errRetryLookup) && (errors.Is(err, errLate) || c.cfg.Classify(err).Stale)
+	if s == staleError && mayServe {
+		if c.Holds(e, StaleError) {
+			c.updateStats(func(s *Stats) { s.StaleErrors++ })
+			return e, StaleError, nil
+		}
+		err = errRetryLookup
+	}
+	e.Close()
+	return nil, outcome, err
+}
+
+// Holds says whether an answer of Get is still one: it is not where, since then,
+// its entry was purged, but for a soft purge of what was stale anyhow. Whoever
+// waits between a Get and the first byte looks, and gets again.
+func (c *Cache) Holds(e *Entry, o Outcome) bool {
+	hard, soft := c.purgedAt(e)
+	return e.Seq >= hard && (e.Seq >= soft || o == Stale || o == StaleError)
+}
+
+// Lookup is Get without a fill: a fresh entry or nothing.
+func (c *Cache) Lookup(key Key) (*Entry, bool) {
+	e, s := c.findUsable(context.Background(), key)
+	switch {
+	case s == fresh:
+		c.countHit(e)
+		return e, true
+	case e != nil:
+		e.Close()
+	}
+	return nil, false
+}
