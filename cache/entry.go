@@ -176,3 +176,15 @@ func Hosts(source string) []string {
 	}
 	return []string{host}
 }
+
+// usableUntil is until when an entry is of any use.
+func (e *Entry) usableUntil() time.Time {
+	return e.Expires.Add(max(e.StaleWhile, e.StaleError, e.Keep))
+}
+
+// bodyRefs counts the entries of the RAM tier with the same bytes: one that is
+// renewed takes the place of the old one.
+type bodyRefs struct{ entries atomic.Int32 }
+
+// Held says whether the RAM tier has the bytes of an entry, and counts them.
+func (e *Entry) Held() bool { return e.bodyRefs != nil && e.bodyRefs.entries.Load() > 0 }

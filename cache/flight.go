@@ -8,9 +8,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache/flight"
 )
 
-// entryFlight is one fill that runs, and the requests that wait for it.
-type entryFlight = flight.Flight[Key, *Entry]
-
 // filling is the work of a flight: it makes the entry of a key, and has the tiers store it.
 type filling struct {
 	cache *Cache
@@ -34,6 +31,9 @@ type attempt struct {
 	// bypass has the request fill the key without singleflight.
 	bypass bool
 }
+
+// errRetryLookup: what an attempt found is no answer any more, and another lookup may find one.
+var errRetryLookup = errors.New("look again")
 
 // joinFlight finds the flight of a key, or starts it.
 func (c *Cache) joinFlight(key Key, fill Fill, a attempt) (*entryFlight, Outcome, error) {

@@ -8,9 +8,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache/flight"
 )
 
-// errRetryLookup: what an attempt found is no answer any more, and another lookup may find one.
-var errRetryLookup = errors.New("look again")
-
 // Get answers from the cache, from a fill under way, or from a new one. It
 // waits until ctx ends, whose cause is then the error; else errors are fill's
 // own, or a Remembered one. The caller closes the entry.
@@ -153,4 +150,35 @@ func (c *Cache) Lookup(key Key) (*Entry, bool) {
 		e.Close()
 	}
 	return nil, false
+}
+
+// storeWait bounds how long a reader waits for the tiers to take what was just
+// made: on a disk that is well it takes milliseconds.
+const storeWait = time.Second
+
+// Stored waits until the tiers have taken an entry that was just made. Where the
+// RAM tier has not, it gives the same entry in a file of a lower tier, if it is in
+// one, so that the bytes in memory can go; else e.
+func (c *Cache) Stored(ctx context.Context, e *Entry) *Entry {
+	if e.InFile() || e.NoStore {
+		return e
+	}
+	if f, settled := c.flights.Lookup(e.Key); settled && f.Value == e {
+		t := time.NewTimer(storeWait)
+		defer t.Stop()
+		select {
+		case <-f.Finished():
+		case <-t.C:
+			return e
+		case <-ctx.Done():
+			return e
+		}
+	}
+	if e.Held() {
+		return e
+	}
+	if in := c.openInFile(ctx, e); in != nil {
+		return in
+	}
+	return e
 }

@@ -18,31 +18,12 @@ const (
 	bypassFor = 30 * time.Second
 )
 
-// ErrorClass says what an error means for those who ask after it.
-type ErrorClass struct {
-	// For is for how long they get the same one; 0 for not at all.
-	For time.Duration
-	// Stale says that an entry that is no longer fresh may take its place.
-	Stale bool
-	// LeaderOnly says that it is of nobody but who caused the fill: whoever joined it
-	// tries anew.
-	LeaderOnly bool
-}
-
 // isAuthoritative says whether an error tells what there is now, and not only that this could not be found out: nothing
 // older is an answer then.
 func (c *Cache) isAuthoritative(err error) bool {
 	class := c.cfg.Classify(err)
 	return class.For > 0 && !class.Stale
 }
-
-// Remembered is an error that a fill gave before.
-type Remembered struct{ Err error }
-
-func (e *Remembered) Error() string { return e.Err.Error() }
-
-// Unwrap is the error.
-func (e *Remembered) Unwrap() error { return e.Err }
 
 // keyOutcome is what is remembered of a key that has no entry: how its last fill ended.
 type keyOutcome struct {

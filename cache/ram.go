@@ -48,9 +48,6 @@ type ramTier struct {
 	setting sync.Mutex
 }
 
-// keyHash places a key: primary decides the slot, conflict is compared there.
-type keyHash func(key string) (primary, conflict uint64)
-
 // seededHash has a secret of this process in the primary hash. Whoever could
 // make keys collide there could make ristretto hold entries that it neither
 // counts nor evicts. The conflict hash must not be 0: ristretto takes that for
@@ -309,4 +306,28 @@ func (m *ramTier) Close() {
 	m.open.Lock()
 	defer m.open.Unlock()
 	m.rc.Close()
+}
+
+// retainBody counts an entry in that is about to be set. It comes before what the key
+// had is let go of: that may have the same bytes.
+func (m *ramTier) retainBody(e *Entry) {
+	if e.bodyRefs != nil && e.readState.inMemory.CompareAndSwap(0, 1) {
+		e.bodyRefs.entries.Add(1)
+	}
+}
+
+// releaseBody is an entry that ristretto does not have any more, or did not take.
+func (m *ramTier) releaseBody(e *Entry) {
+	if e == nil || e.bodyRefs == nil || !e.readState.inMemory.CompareAndSwap(1, 2) {
+		return
+	}
+	if e.bodyRefs.entries.Add(-1) == 0 {
+		m.notifyMoved(e)
+	}
+}
+
+func (m *ramTier) notifyMoved(e *Entry) {
+	if m.onMoved != nil {
+		m.onMoved(e)
+	}
 }

@@ -18,11 +18,6 @@ const (
 	fresh
 )
 
-// usableUntil is until when an entry is of any use.
-func (e *Entry) usableUntil() time.Time {
-	return e.Expires.Add(max(e.StaleWhile, e.StaleError, e.Keep))
-}
-
 // Skew is how far what was stored may be ahead of the clock: what is further was
 // stored while that was wrong, and nobody knows when it ends.
 const Skew = time.Minute
