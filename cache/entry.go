@@ -118,8 +118,7 @@ func (e *Entry) contentUntil(ctx context.Context) io.Reader {
 // InFile says that the bytes are in a file, and take no memory.
 func (e *Entry) InFile() bool { return e.file != nil }
 
-// Close lets go of the file, if there is one. Whoever got the entry by Get or
-// Lookup calls it.
+// Close closes the file, if there is one. The caller that got the entry from Get calls it.
 func (e *Entry) Close() {
 	if e.file != nil {
 		_ = e.file.Close() // it was only read

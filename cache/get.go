@@ -45,7 +45,8 @@ func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome
 	if n.err != nil && !n.background {
 		return c.staleFallback(e, s, Miss, &Remembered{n.err})
 	}
-	a.found, a.state, a.bypass = e, s, n.bypass
+	a.found, a.state = e, s
+	a.bypass = n.bypass
 	f, outcome, err := c.joinFlight(key, fill, a)
 	if err != nil {
 		return c.staleFallback(e, gone, Miss, err)
@@ -137,19 +138,6 @@ func (c *Cache) staleFallback(e *Entry, s state, outcome Outcome, err error) (*E
 func (c *Cache) Holds(e *Entry, o Outcome) bool {
 	hard, soft := c.purgedAt(e)
 	return e.Seq >= hard && (e.Seq >= soft || o == Stale || o == StaleError)
-}
-
-// Lookup is Get without a fill: a fresh entry or nothing.
-func (c *Cache) Lookup(key Key) (*Entry, bool) {
-	e, s := c.findUsable(context.Background(), key)
-	switch {
-	case s == fresh:
-		c.countHit(e)
-		return e, true
-	case e != nil:
-		e.Close()
-	}
-	return nil, false
 }
 
 // storeWait bounds how long a reader waits for the tiers to take what was just

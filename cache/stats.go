@@ -7,9 +7,8 @@ import (
 
 // Stats is a snapshot of a Cache. The counters never fall before Close.
 type Stats struct {
-	// Hits, Misses and Collapsed count Gets (and Lookups that hit), Fills
-	// what was run and FillErrors how many of those failed. Misses are also
-	// those of entries that were no longer fresh.
+	// Hits, Misses and Collapsed count Gets, Fills what was run and FillErrors how many of those failed. A Get of an
+	// entry that is no longer fresh is a miss, too.
 	Hits, Misses, Collapsed, Fills, FillErrors uint64
 	// LowerHits is how many of the Hits were in a lower tier.
 	LowerHits uint64

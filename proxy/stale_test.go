@@ -191,9 +191,9 @@ func TestOtherPixelsAreStaleAndNotMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := r.server.identify(req).key
-	e, ok := r.cfg.Cache.Lookup(key)
-	if !ok {
-		t.Fatal("not there")
+	e, outcome, err := r.cfg.Cache.Get(t.Context(), key, nil)
+	if err != nil || outcome != cache.Hit {
+		t.Fatal("not there:", outcome, err)
 	}
 	before := e.Renew()
 	before.Pixels--
