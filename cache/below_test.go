@@ -181,7 +181,9 @@ func TestAnEntryFromTheFuture(t *testing.T) {
 	c := newCache(t, Config{MaxBytes: 1 << 20, Now: func() time.Time { return now }})
 	e := full("k", "b")
 	e.Seq, e.Pixels = 0, 0
-	for ahead, want := range map[time.Duration]state{0: fresh, 30 * time.Second: fresh, 2 * time.Minute: stale, 10000 * time.Hour: stale} {
+	for ahead, want := range map[time.Duration]state{
+		0: fresh, 30 * time.Second: fresh, 2 * time.Minute: stale, 10000 * time.Hour: stale,
+	} {
 		e.Stored, e.Expires = now.Add(ahead), now.Add(ahead+time.Hour)
 		if got := c.stateOf(e); got != want {
 			t.Errorf("%v ahead: %v, want %v", ahead, got, want)

@@ -162,7 +162,7 @@ func TestShutdownEndsFillsThatNobodyJoins(t *testing.T) {
 				committed, done := make(chan struct{}), make(chan struct{})
 				go func() {
 					defer close(done)
-					_, outcome, err := c.Get(client, "k", func(ctx context.Context, commit func() error, _ *Entry) (*Entry, error) {
+					fill := func(ctx context.Context, commit func() error, _ *Entry) (*Entry, error) {
 						err := commit()
 						close(committed)
 						if err != nil {
@@ -170,7 +170,8 @@ func TestShutdownEndsFillsThatNobodyJoins(t *testing.T) {
 						}
 						<-ctx.Done()
 						return nil, context.Cause(ctx)
-					})
+					}
+					_, outcome, err := c.Get(client, "k", fill)
 					if outcome != Bypassed || !errors.Is(err, context.Canceled) {
 						t.Errorf("%v, %v", outcome, err)
 					}

@@ -28,7 +28,10 @@ type diskTier struct {
 // NewDiskTier makes a tier of a store, which the tier closes. log is the identity of
 // the purge log (purge.Clock.ID).
 func NewDiskTier(store *diskstore.Store, log string) Tier {
-	t := &diskTier{store: store, log: log, writing: make(semaphore, writers), reading: make(semaphore, readers), patience: store.Patience()}
+	t := &diskTier{
+		store: store, log: log, patience: store.Patience(),
+		writing: make(semaphore, writers), reading: make(semaphore, readers),
+	}
 	for i := range t.recordLocks {
 		t.recordLocks[i] = make(semaphore, 1)
 	}

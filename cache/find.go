@@ -49,7 +49,8 @@ const useEvery = 600
 // markUsed keeps the lower tiers from evicting the most popular entries first: requests for those do not reach them.
 func (c *Cache) markUsed(e *Entry) {
 	now := c.cfg.Now().Unix()
-	if last := e.readState.usedAt.Load(); now-last < useEvery || !e.readState.usedAt.CompareAndSwap(last, now) || last == 0 {
+	usedAt := &e.readState.usedAt
+	if last := usedAt.Load(); now-last < useEvery || !usedAt.CompareAndSwap(last, now) || last == 0 {
 		return
 	}
 	for _, t := range c.cfg.Lower {

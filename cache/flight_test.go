@@ -25,11 +25,12 @@ func TestManyForOneKeyFillOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 1000 {
 			wg.Go(func() {
-				e, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
+				fill := func(context.Context, func() error, *Entry) (*Entry, error) {
 					fills.Add(1)
 					<-release
 					return made, nil
-				})
+				}
+				e, outcome, err := c.Get(context.Background(), "k", fill)
 				if err != nil || e != made {
 					t.Errorf("%p, %v", e, err)
 				}
@@ -41,7 +42,8 @@ func TestManyForOneKeyFillOnce(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		wg.Wait()
-		if s := c.Stats(); fills.Load() != 1 || collapsed.Load() != 999 || s.Fills != 1 || s.Misses != 1 || s.Collapsed != 999 {
+		s := c.Stats()
+		if fills.Load() != 1 || collapsed.Load() != 999 || s.Fills != 1 || s.Misses != 1 || s.Collapsed != 999 {
 			t.Errorf("%d fills, %d collapsed, %+v", fills.Load(), collapsed.Load(), s)
 		}
 	})
@@ -104,7 +106,7 @@ func TestLastOneToLeaveEndsTheFill(t *testing.T) {
 			t.Errorf("the fill saw %v", err)
 		}
 		// Whoever comes now must not join what is doomed.
-		e, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) { return newEntry("k", "b", time.Hour), nil })
+		e, outcome, err := c.Get(context.Background(), "k", makes(newEntry("k", "b", time.Hour)))
 		if err != nil || outcome != Miss || string(e.Body) != "b" {
 			t.Errorf("%v, %v", outcome, err)
 		}
@@ -170,10 +172,11 @@ func TestFillsEndByTheirDeadline(t *testing.T) {
 		c, _ := New(Config{FillTimeout: time.Minute})
 		defer c.Close()
 		start := time.Now()
-		_, _, err := c.Get(context.Background(), "k", func(ctx context.Context, _ func() error, _ *Entry) (*Entry, error) {
+		fill := func(ctx context.Context, _ func() error, _ *Entry) (*Entry, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		})
+		}
+		_, _, err := c.Get(context.Background(), "k", fill)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
@@ -187,9 +190,12 @@ func TestBadFills(t *testing.T) {
 		fill Fill
 		text string
 	}{
-		"error":  {func(context.Context, func() error, *Entry) (*Entry, error) { return nil, boom }, "boom"},
-		"panic":  {func(context.Context, func() error, *Entry) (*Entry, error) { panic("at the disco") }, "disco"},
-		"Goexit": {func(context.Context, func() error, *Entry) (*Entry, error) { runtime.Goexit(); return nil, nil }, "panicked"},
+		"error": {func(context.Context, func() error, *Entry) (*Entry, error) { return nil, boom }, "boom"},
+		"panic": {func(context.Context, func() error, *Entry) (*Entry, error) { panic("at the disco") }, "disco"},
+		"Goexit": {func(context.Context, func() error, *Entry) (*Entry, error) {
+			runtime.Goexit()
+			return nil, nil
+		}, "panicked"},
 		"another's": {func(context.Context, func() error, *Entry) (*Entry, error) {
 			return newEntry("other", "b", time.Hour), nil
 		}, "another key"},
@@ -224,10 +230,11 @@ func TestAllWhoWaitShareTheError(t *testing.T) {
 				errs := make(chan error, 10)
 				for range cap(errs) {
 					go func() {
-						_, _, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
+						fill := func(context.Context, func() error, *Entry) (*Entry, error) {
 							<-release
 							return nil, end()
-						})
+						}
+						_, _, err := c.Get(context.Background(), "k", fill)
 						errs <- err
 					}()
 				}
@@ -303,12 +310,13 @@ func TestALateFillDoesNotReplaceANewerOne(t *testing.T) {
 			if when == "while it waits for the RAM tier" {
 				c.ram.setting.Lock()
 			}
-			_, outcome, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) {
+			fill := func(context.Context, func() error, *Entry) (*Entry, error) {
 				if when == "while it runs" {
 					finishOld()
 				}
 				return newEntry("k", "new", time.Hour), nil
-			})
+			}
+			_, outcome, err := c.Get(context.Background(), "k", fill)
 			if err != nil || outcome != Miss {
 				t.Errorf("%v, %v", outcome, err)
 			}
@@ -334,16 +342,17 @@ func TestCloseEndsARefresh(t *testing.T) {
 		c, _ := New(Config{MaxBytes: 1 << 20})
 		e := newEntry("k", "b", time.Second)
 		e.StaleWhile = time.Hour
-		if _, _, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) { return e, nil }); err != nil {
+		if _, _, err := c.Get(context.Background(), "k", makes(e)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
 		ended := false
-		_, outcome, err := c.Get(context.Background(), "k", func(ctx context.Context, _ func() error, old *Entry) (*Entry, error) {
+		fill := func(ctx context.Context, _ func() error, old *Entry) (*Entry, error) {
 			<-ctx.Done()
 			ended = old.ETag == e.ETag
 			return nil, ctx.Err()
-		})
+		}
+		_, outcome, err := c.Get(context.Background(), "k", fill)
 		if err != nil || outcome != Stale {
 			t.Errorf("%v, %v", outcome, err)
 		}

@@ -54,10 +54,14 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	<-s.Ready()
-	if w.clock, err = purge.Open(purge.Config{Dir: filepath.Join(w.dir, "state"), Witness: filepath.Join(w.folder.Path(), "witness")}); err != nil {
+	state, witness := filepath.Join(w.dir, "state"), filepath.Join(w.folder.Path(), "witness")
+	if w.clock, err = purge.Open(purge.Config{Dir: state, Witness: witness}); err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := Config{MaxBytes: 20_000, Clock: w.clock, Now: w.now, Classify: classes, StaleWait: time.Minute, Lower: []Tier{NewDiskTier(s, w.clock.ID())}}
+	cfg := Config{
+		MaxBytes: 20_000, Clock: w.clock, Now: w.now, Classify: classes, StaleWait: time.Minute,
+		Lower: []Tier{NewDiskTier(s, w.clock.ID())},
+	}
 	if w.slots > 0 { // all of a few slots, and nothing tells them apart there
 		cfg.hash = func(key string) (uint64, uint64) { return uint64(key[len(key)-1]) % w.slots, 1 }
 	}
@@ -109,7 +113,8 @@ func (w *world) fill(source int, key Key) Fill {
 			return nil, errPassing
 		}
 		body := []byte(fmt.Sprintf("%s|%d|%s", key, version, strings.Repeat("x", 500)))
-		return &Entry{Key: key, Body: body, ETag: ETag(body), Expires: w.now().Add(10 * time.Second), StaleWhile: 10 * time.Second, StaleError: 30 * time.Second, Keep: time.Minute,
+		return &Entry{Key: key, Body: body, ETag: ETag(body), Expires: w.now().Add(10 * time.Second),
+			StaleWhile: 10 * time.Second, StaleError: 30 * time.Second, Keep: time.Minute,
 			Source: sourceOf(source), Version: fmt.Sprint(version), Tags: tagsOf(source), Seq: seq}, nil
 	}
 }
@@ -178,17 +183,26 @@ func (w *world) target(source, size int) (purge.Target, func(s, z int) bool) {
 	same := func(s, _ int) bool { return s == source }
 	switch rapid.IntRange(0, 5).Draw(w.t, "kind") {
 	case 0:
-		return purge.Target{Kind: purge.URL, Value: PurgeName(keyOf(source, size))}, func(s, z int) bool { return s == source && z == size }
+		return purge.Target{Kind: purge.URL, Value: PurgeName(keyOf(source, size))},
+			func(s, z int) bool { return s == source && z == size }
 	case 1:
 		return purge.Target{Kind: purge.Source, Value: sourceOf(source)}, same
 	case 2:
 		return purge.Target{Kind: purge.Tag, Value: fmt.Sprint("tag", source)}, same
 	case 3:
-		return purge.Target{Kind: purge.Prefix, Value: sourceOf(source)[:len("https://host0.example/dir")]}, func(s, _ int) bool { return s%2 == source%2 }
+		return purge.Target{Kind: purge.Prefix, Value: sourceOf(source)[:len("https://host0.example/dir")]},
+			func(s, _ int) bool { return s%2 == source%2 }
 	case 4:
-		return purge.Target{Kind: purge.Host, Value: fmt.Sprintf("host%d.example", source%2)}, func(s, _ int) bool { return s%2 == source%2 }
+		return purge.Target{Kind: purge.Host, Value: fmt.Sprintf("host%d.example", source%2)},
+			func(s, _ int) bool { return s%2 == source%2 }
 	}
 	return purge.Target{Kind: purge.All}, func(int, int) bool { return true }
+}
+
+// operations are what may happen in the world, the likely ones several times.
+var operations = []string{
+	"get", "get", "get", "later", "later", "later", "later", "later", "release", "change", "change",
+	"purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause", "break", "mend",
 }
 
 // Fill, get, purge, evict, restart, in any order, also at the same time: no
@@ -201,12 +215,14 @@ func TestNoAnswerIsOlderThanAPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		w := &world{t: t, dir: dir, least: map[Key]int{}, slots: rapid.Uint64Range(0, 2).Draw(t, "slots"), disk: rapid.SampledFrom([]int64{1 << 20, 5 * 4 << 10}).Draw(t, "disk")}
+		w := &world{t: t, dir: dir, least: map[Key]int{}, slots: rapid.Uint64Range(0, 2).Draw(t, "slots")}
+		w.disk = rapid.SampledFrom([]int64{1 << 20, 5 * 4 << 10}).Draw(t, "disk")
 		w.open()
 		defer func() { w.close() }()
 		for range rapid.IntRange(10, 120).Draw(t, "steps") {
-			source, size := rapid.IntRange(0, sourceCount-1).Draw(t, "source"), rapid.IntRange(0, sizeCount-1).Draw(t, "size")
-			switch op := rapid.SampledFrom([]string{"get", "get", "get", "later", "later", "later", "later", "later", "release", "change", "change", "purge", "purge", "purge", "soft", "evict", "restart", "lose", "pause", "break", "mend"}).Draw(t, "op"); op {
+			source := rapid.IntRange(0, sourceCount-1).Draw(t, "source")
+			size := rapid.IntRange(0, sizeCount-1).Draw(t, "size")
+			switch op := rapid.SampledFrom(operations).Draw(t, "op"); op {
 			case "get":
 				w.release() // or it might wait for ever
 				w.get(source, size)
@@ -316,7 +332,8 @@ func BenchmarkPurge(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		start := time.Now()
-		if _, err := c.Purge(purge.Hard, []purge.Target{{Kind: purge.Tag, Value: fmt.Sprint("tag", i%1000)}}); err != nil {
+		tag := purge.Target{Kind: purge.Tag, Value: fmt.Sprint("tag", i%1000)}
+		if _, err := c.Purge(purge.Hard, []purge.Target{tag}); err != nil {
 			b.Fatal(err)
 		}
 		took = append(took, time.Since(start))

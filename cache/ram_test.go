@@ -25,7 +25,7 @@ func TestWhatIsNotKept(t *testing.T) {
 			if e.NoStore && i > 0 {
 				want = Bypassed
 			}
-			got, outcome, err := c.Get(context.Background(), name, func(context.Context, func() error, *Entry) (*Entry, error) { return e, nil })
+			got, outcome, err := c.Get(context.Background(), name, makes(e))
 			if err != nil || outcome != want || got != e {
 				t.Errorf("%s: %v, %v", name, outcome, err)
 			}
@@ -160,9 +160,10 @@ func TestRefreshesThatGrowStayWithinTheBound(t *testing.T) {
 	for _, size := range []int{1000, 100 << 10} {
 		for i := range 100 {
 			key := Key(fmt.Sprint(i))
-			_, outcome, err := c.Get(context.Background(), key, func(context.Context, func() error, *Entry) (*Entry, error) {
+			fill := func(context.Context, func() error, *Entry) (*Entry, error) {
 				return &Entry{Key: key, Body: make([]byte, size), Expires: now().Add(time.Minute)}, nil
-			})
+			}
+			_, outcome, err := c.Get(context.Background(), key, fill)
 			if err != nil || outcome != Miss {
 				t.Fatal(outcome, err)
 			}
@@ -186,7 +187,8 @@ func TestPendingBytesCountUntilTheTierHasTakenThem(t *testing.T) {
 	if s := c.Stats(); s.PendingBytes != e.Cost() || s.Flights != 1 || s.Bytes != 0 {
 		t.Errorf("%+v", s)
 	}
-	if again, outcome, err := c.Get(context.Background(), "k", filler("k", &fills)); again != e || outcome != Hit || err != nil {
+	again, outcome, err := c.Get(context.Background(), "k", filler("k", &fills))
+	if again != e || outcome != Hit || err != nil {
 		t.Errorf("%v, %v", outcome, err)
 	}
 	if again, ok := c.Lookup("k"); again != e || !ok {
@@ -250,7 +252,7 @@ func TestResize(t *testing.T) {
 	fill := func(n int) {
 		for i := range n {
 			e := newEntry(Key(fmt.Sprint("k", i)), strings.Repeat("b", 16<<10), time.Hour)
-			if _, _, err := c.Get(context.Background(), e.Key, func(context.Context, func() error, *Entry) (*Entry, error) { return e, nil }); err != nil {
+			if _, _, err := c.Get(context.Background(), e.Key, makes(e)); err != nil {
 				t.Fatal(err)
 			}
 		}

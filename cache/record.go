@@ -33,8 +33,12 @@ var errRecord = errors.New("not a record of an entry")
 
 // encodeHeader is the inverse of decodeHeader.
 func encodeHeader(e *Entry, log string) ([]byte, error) {
-	return json.Marshal(header{e.Key, e.ContentType, e.ETag, e.LastModified, e.Stored, e.Expires, e.Refresh, e.StaleWhile, e.StaleError,
-		e.Keep, e.Immutable, e.Source, e.Version, e.Tags, e.Pixels, e.Seq, log})
+	return json.Marshal(header{
+		Key: e.Key, ContentType: e.ContentType, ETag: e.ETag, LastModified: e.LastModified,
+		Stored: e.Stored, Expires: e.Expires, Refresh: e.Refresh,
+		StaleWhile: e.StaleWhile, StaleError: e.StaleError, Keep: e.Keep, Immutable: e.Immutable,
+		Source: e.Source, Version: e.Version, Tags: e.Tags, Pixels: e.Pixels, Seq: e.Seq, Log: log,
+	})
 }
 
 // decodeHeader reads the facts of key's entry. A record of another purge log
@@ -47,7 +51,10 @@ func decodeHeader(b []byte, key Key, log string) (*Entry, error) {
 	if h.Key != key || h.Log != log || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
 		return nil, errRecord
 	}
-	return &Entry{Key: h.Key, ContentType: h.ContentType, ETag: h.ETag, LastModified: h.LastModified, Stored: h.Stored, Expires: h.Expires,
-		Refresh: h.Refresh, StaleWhile: h.StaleWhile, StaleError: h.StaleError, Keep: h.Keep, Immutable: h.Immutable,
-		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Seq: h.Seq}, nil
+	return &Entry{
+		Key: h.Key, ContentType: h.ContentType, ETag: h.ETag, LastModified: h.LastModified,
+		Stored: h.Stored, Expires: h.Expires, Refresh: h.Refresh,
+		StaleWhile: h.StaleWhile, StaleError: h.StaleError, Keep: h.Keep, Immutable: h.Immutable,
+		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Seq: h.Seq,
+	}, nil
 }

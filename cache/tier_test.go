@@ -57,9 +57,13 @@ var testsBegan = time.Now().Truncate(time.Second).UTC()
 // full is an entry with something in all of its fields.
 func full(key Key, body string) *Entry {
 	now := testsBegan
-	return &Entry{Key: key, Body: []byte(body), ContentType: "image/webp", ETag: ETag([]byte(body)), LastModified: now.Add(-time.Hour),
-		Stored: now, Expires: now.Add(time.Hour), Refresh: now.Add(time.Minute), StaleWhile: time.Minute, StaleError: time.Hour, Keep: time.Hour,
-		Immutable: true, Source: "https://example.com/a.jpg", Version: "v1", Tags: []string{"a", "b"}, Seq: 7, Pixels: 3, readState: &readState{}}
+	return &Entry{
+		Key: key, Body: []byte(body), ContentType: "image/webp", ETag: ETag([]byte(body)),
+		LastModified: now.Add(-time.Hour), Stored: now, Expires: now.Add(time.Hour), Refresh: now.Add(time.Minute),
+		StaleWhile: time.Minute, StaleError: time.Hour, Keep: time.Hour, Immutable: true,
+		Source: "https://example.com/a.jpg", Version: "v1", Tags: []string{"a", "b"}, Seq: 7, Pixels: 3,
+		readState: &readState{},
+	}
 }
 
 // content reads an entry as somebody does who answers with it.
@@ -136,7 +140,8 @@ func TestTiers(t *testing.T) {
 		"renew": func(t *testing.T, tier Tier) {
 			tier.Put(full("k", "body"))
 			e := full("k", "body").Renew()
-			e.Expires, e.Seq, e.Tags, e.Body = e.Expires.Add(time.Hour), 99, []string{"c", strings.Repeat("long", 300)}, nil
+			e.Expires, e.Seq = e.Expires.Add(time.Hour), 99
+			e.Tags, e.Body = []string{"c", strings.Repeat("long", 300)}, nil
 			if !tier.Renew(e) {
 				t.Fatal("refused")
 			}
@@ -246,7 +251,8 @@ func FuzzHeader(f *testing.F) {
 		if err != nil {
 			return // a time of a year that JSON has not
 		}
-		if same, err := decodeHeader(again, "k", testLog); err != nil || !cmp.Equal(e, same, factsOnly, cmpopts.EquateEmpty()) {
+		same, err := decodeHeader(again, "k", testLog)
+		if err != nil || !cmp.Equal(e, same, factsOnly, cmpopts.EquateEmpty()) {
 			t.Errorf("%s: %v", b, err)
 		}
 	})

@@ -138,7 +138,8 @@ func TestALateFillIsWaitedForOnce(t *testing.T) {
 		held := newHeldFill(newEntry("k", "new", time.Hour))
 		for i, want := range []time.Duration{3 * time.Second, 0, 0} {
 			start := time.Now()
-			if a := <-getLater(c, "k", held.fill); a.err != nil || a.body != "old" || a.outcome != StaleError || time.Since(start) != want {
+			a := <-getLater(c, "k", held.fill)
+			if a.err != nil || a.body != "old" || a.outcome != StaleError || time.Since(start) != want {
 				t.Errorf("%d: %+v after %v, want %v", i, a, time.Since(start), want)
 			}
 		}
@@ -191,7 +192,8 @@ func TestWhatMayNotBeKeptAnyMoreGoes(t *testing.T) {
 		}
 		synctest.Wait()
 		for range 2 {
-			if a := <-getLater(c, "k", private("another's")); a.err != nil || a.body != "another's" || a.outcome != Bypassed {
+			a := <-getLater(c, "k", private("another's"))
+			if a.err != nil || a.body != "another's" || a.outcome != Bypassed {
 				t.Errorf("afterwards: %+v", a)
 			}
 		}

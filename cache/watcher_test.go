@@ -50,7 +50,7 @@ func TestTheWatcherIsToldWhatTheRAMTierHas(t *testing.T) {
 			defer c.Close()
 			c.Watch(w)
 			made := full("k", "body")
-			e, _, err := c.Get(context.Background(), "k", func(context.Context, func() error, *Entry) (*Entry, error) { return made, nil })
+			e, _, err := c.Get(context.Background(), "k", makes(made))
 			if err != nil || e != made {
 				t.Fatal(e, err)
 			}
