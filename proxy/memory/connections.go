@@ -12,33 +12,31 @@ import (
 	"time"
 )
 
-// Connections bounds how many clients are connected: each takes memory, whatever it
-// asks for or waits for. Where there are as many as may be, a newcomer takes
-// the place of another connection:
+// Connections bounds how many clients are connected, because each connection takes memory,
+// also while it waits. Where the limit is reached, a new client takes the place of another:
 //
-//  1. the one that has been silent for the longest, which is open and has not
-//     sent a whole request. It has a moment to do so, but where more than half
-//     of all are silent: a client that asks does so at once, and is not among
-//     the oldest of very many;
-//  2. the one that has been idle for the longest;
-//  3. the one whose client reads its response most slowly.
+//  1. of the connection that has been silent for the longest. A silent connection is open
+//     and has not sent a whole request. It has IdleGrace to do so, but none where more than
+//     half of all connections are silent: a client that sends its request at once is not
+//     among the oldest of very many;
+//  2. of the connection that has been idle for the longest;
+//  3. of the client that reads its response most slowly.
 //
-// Where there is none the newcomer gets a 503 and is gone.
+// Where there is none of these the new client gets a 503.
 type Connections struct {
-	// refusing has room for those who are being told so.
+	// refusalSlots bounds how many clients are being sent a 503.
 	refusalSlots chan struct{}
-	// refusalID gives a request id for each client that is told so.
+	// refusalID returns a request id for a client that is refused.
 	refusalID func() string
-	// OnChange, unless nil, is called when RoundedCount gives another number. This
-	// and the next two are set before the first connection.
+	// OnChange, unless nil, is called when RoundedCount has changed. It and the next two
+	// fields are set before the first connection.
 	OnChange func()
-	// DynamicLimit, unless nil, is how many others allow for now.
+	// DynamicLimit, unless nil, returns a second limit, which changes with the load.
 	DynamicLimit func() int
-	// CutSlowest, unless nil, closes the connection of a client that reads slowly,
+	// CutSlowest, unless nil, closes the connection of the slowest reader, if one is slow,
 	// and reports whether there was one.
 	CutSlowest func() bool
-	// spare is for how long a silent or an idle connection keeps its place all
-	// the same: between two requests of a client that goes on asking.
+	// idleGrace is IdleGrace, but in tests.
 	idleGrace time.Duration
 
 	refused atomic.Uint64
@@ -46,51 +44,62 @@ type Connections struct {
 	mu        sync.Mutex
 	limit     int
 	openCount int
-	// leaving are those of the open ones that are about to be closed.
+	// closing is how many of the open connections are about to be closed.
 	closing int
-	// silent and idle are of *gated, the longest so in front.
+	// silent and idle are lists of *trackedConn, the oldest first.
 	silent, idle list.List
 }
 
-// IdleGrace is for how long a silent or an idle connection keeps its place.
+// IdleGrace is how long a silent or an idle connection keeps its place while new clients
+// come: a client that sends one request after the other is idle between them.
 const IdleGrace = time.Second
 
-// NewConnections bounds clients to so many. refusalID gives a request id for each
-// one that is refused.
+// maxUnreadTime is how long a client may take nothing of what the server has to send.
+const maxUnreadTime = 20 * time.Second
+
+// NewConnections allows limit connections. refusalID returns a request id for each client
+// that is refused.
 func NewConnections(limit int, refusalID func() string) *Connections {
-	return &Connections{refusalSlots: make(chan struct{}, 256), refusalID: refusalID, idleGrace: IdleGrace, limit: limit}
+	return &Connections{
+		refusalSlots: make(chan struct{}, 256),
+		refusalID:    refusalID,
+		idleGrace:    IdleGrace,
+		limit:        limit,
+	}
 }
 
-// gated is a connection that counts.
+// trackedConn is an open connection, and its place in the lists of Connections.
 type trackedConn struct {
 	net.Conn
 	conns  *Connections
 	closed sync.Once
-	// in is the list of the gate that the connection is in, at its place; since is
-	// from when on. The gate's lock guards them.
+	// list is the list that has the connection, as element, since a time; nil for none. The
+	// lock of Connections guards these.
 	list    *list.List
 	element *list.Element
 	since   time.Time
-	// buffer is what the kernel may hold of a response; 0 where that is not known.
+	// sendBuffer is how much of a response the kernel holds, in bytes; 0 for unknown.
 	sendBuffer int
-	// leaving: it is about to be closed for another. gone: it counts no more.
+	// closing is true for a connection that is about to be closed for another one, released
+	// for one that does not count any more.
 	closing, released bool
 }
 
+// Close implements net.Conn.
 func (c *trackedConn) Close() error {
 	c.closed.Do(func() { c.conns.releaseConn(c) })
 	return c.Conn.Close()
 }
 
-// abort closes a connection and throws away what the kernel has still to send.
+// abort closes the connection, and has the kernel discard what it has not sent.
 func (c *trackedConn) abort() {
 	if t, ok := c.Conn.(*net.TCPConn); ok {
-		_ = t.SetLinger(0) // where it fails the kernel sends on for a while
+		_ = t.SetLinger(0) // after an error the kernel sends on for a while
 	}
 	c.Close()
 }
 
-// ReadFrom implements io.ReaderFrom: of a file the kernel sends it.
+// ReadFrom implements io.ReaderFrom, by which the kernel sends files.
 func (c *trackedConn) ReadFrom(r io.Reader) (int64, error) {
 	if to, ok := c.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)
@@ -98,22 +107,22 @@ func (c *trackedConn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
-// writable waits until the kernel takes a part of a response at once, and gives how
-// much of it. The write deadline ends the wait.
+// waitForBuffer waits until the kernel takes n bytes at once. The write deadline ends the
+// wait.
 func (c *trackedConn) waitForBuffer() (n int64, err error) {
 	t, ok := c.Conn.(*net.TCPConn)
 	if !ok || c.sendBuffer == 0 {
-		return pieceSize, nil
+		return sendBufferSize, nil
 	}
-	// It is writable where a third of what the kernel allots is free, which is
-	// twice the buffer.
+	// The kernel allots twice the buffer, and says that a socket is writable when a third of
+	// that is free.
 	return int64(c.sendBuffer / 2), waitUntilWritable(t)
 }
 
-// grain is in what steps clients are counted for others: not each of them
-// need be told to the whole server.
+// connStep is the step of RoundedCount, so that budgets do not change with each connection.
 const connStep = 32
 
+// addOpen adds n to the number of open connections.
 func (cs *Connections) addOpen(n int) {
 	cs.mu.Lock()
 	before := cs.roundedOpen()
@@ -125,7 +134,7 @@ func (cs *Connections) addOpen(n int) {
 	}
 }
 
-// left counts a connection out.
+// releaseConn removes a connection that was closed.
 func (cs *Connections) releaseConn(c *trackedConn) {
 	cs.mu.Lock()
 	cs.moveToLocked(c, nil)
@@ -139,23 +148,24 @@ func (cs *Connections) releaseConn(c *trackedConn) {
 	}
 }
 
+// roundedOpen is RoundedCount with the lock held.
 func (cs *Connections) roundedOpen() int { return (cs.openCount + connStep - 1) / connStep * connStep }
 
-// Count is how many are connected.
+// Count is how many clients are connected.
 func (cs *Connections) Count() int {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return cs.openCount
 }
 
-// RoundedCount is how many are connected, rounded up.
+// RoundedCount is Count, rounded up in steps.
 func (cs *Connections) RoundedCount() int {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return cs.roundedOpen()
 }
 
-// Limit is how many may be connected now.
+// Limit is how many clients may be connected now.
 func (cs *Connections) Limit() int {
 	cs.mu.Lock()
 	limit := cs.limit
@@ -166,7 +176,7 @@ func (cs *Connections) Limit() int {
 	return limit
 }
 
-// Resize bounds clients to another number.
+// Resize changes the limit, and closes connections that are too many for it.
 func (cs *Connections) Resize(limit int) {
 	cs.mu.Lock()
 	cs.limit = limit
@@ -174,10 +184,10 @@ func (cs *Connections) Resize(limit int) {
 	cs.EvictDownTo(limit, 0)
 }
 
-// EvictDownTo closes connections, in the order that Connections says, until no more than so
-// many are open, and says how many are. Silent and idle ones that are younger
-// than spare stay. A request that is on its way on one is sent again by its client
-// (RFC 9110 §9.2.2).
+// EvictDownTo closes silent and idle connections, in the order that Connections says, until
+// no more than limit are open, and returns how many are. Connections that have been silent
+// or idle for less than grace stay. A client sends a request again that was on its way on a
+// closed connection (RFC 9110 §9.2.2).
 func (cs *Connections) EvictDownTo(limit int, grace time.Duration) (open int) {
 	var out []*trackedConn
 	cs.mu.Lock()
@@ -198,8 +208,8 @@ func (cs *Connections) EvictDownTo(limit int, grace time.Duration) (open int) {
 	return open
 }
 
-// first is the connection that is to go before all others, or nil. The lock is
-// held.
+// nextToEvict returns the connection that is to be closed before all others, or nil. The
+// lock is held.
 func (cs *Connections) nextToEvict(grace time.Duration) *trackedConn {
 	if e := cs.silent.Front(); e != nil && cs.silent.Len() > cs.openCount/2 {
 		return e.Value.(*trackedConn)
@@ -212,11 +222,12 @@ func (cs *Connections) nextToEvict(grace time.Duration) *trackedConn {
 	return nil
 }
 
-// sendBuffer is what the kernel may hold of a response, in bytes, and crowdedBuffer
-// where more than an eighth of all places are taken; it takes about twice that.
+// sendBufferSize is how much of a response the kernel holds for a connection, in bytes, and
+// crowdedSendBuffer where more than an eighth of the limit is in use. The kernel takes about
+// twice as much memory.
 const sendBufferSize, crowdedSendBuffer = 64 << 10, 16 << 10
 
-// enter counts a connection in, or says that there is no room for it.
+// admitConn tracks a new connection. It returns nil where there is no room for it.
 func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 	limit := cs.Limit()
 	cs.mu.Lock()
@@ -229,22 +240,22 @@ func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 	cs.addOpen(1)
 	in = &trackedConn{Conn: c, conns: cs}
 	if t, ok := c.(*net.TCPConn); ok {
-		// The kernel would take up to megabytes for a client that does not
-		// read. Where it fails the connection is of no use anyhow.
+		// By itself the kernel would take up to megabytes for a client that does not read.
+		// After an error the connection is of no use anyhow.
 		buffer := sendBufferSize
 		if open > limit/8 {
 			buffer = crowdedSendBuffer
 		}
 		_ = t.SetWriteBuffer(buffer)
 		in.sendBuffer = buffer
-		setUserTimeout(t, defaultPieceTime)
+		setUserTimeout(t, maxUnreadTime)
 	}
 	cs.moveTo(in, &cs.silent)
 	return in
 }
 
-// state follows connections as http.Server.ConnState tells of them. It says that
-// one is active when a whole request has come.
+// trackState is http.Server.ConnState. A connection becomes active when a whole request has
+// come.
 func (cs *Connections) trackState(conn net.Conn, to http.ConnState) {
 	c, ok := conn.(*trackedConn)
 	if !ok {
@@ -252,7 +263,7 @@ func (cs *Connections) trackState(conn net.Conn, to http.ConnState) {
 	}
 	cs.mu.Lock()
 	switch to {
-	case http.StateNew: // as enter has it
+	case http.StateNew: // silent since admitConn
 	case http.StateIdle:
 		cs.moveToLocked(c, &cs.idle)
 	default:
@@ -265,14 +276,14 @@ func (cs *Connections) trackState(conn net.Conn, to http.ConnState) {
 	}
 }
 
-// move puts a connection at the end of a list, or of none.
+// moveTo puts a connection at the end of a list; nil for none.
 func (cs *Connections) moveTo(c *trackedConn, to *list.List) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.moveToLocked(c, to)
 }
 
-// take is move with the lock held. One that is gone is in no list.
+// moveToLocked is moveTo with the lock held. A released connection is in no list.
 func (cs *Connections) moveToLocked(c *trackedConn, to *list.List) {
 	if c.released {
 		to = nil
@@ -280,25 +291,25 @@ func (cs *Connections) moveToLocked(c *trackedConn, to *list.List) {
 	if c.list != nil {
 		c.list.Remove(c.element)
 	}
-	if c.list, c.element = to, nil; to != nil {
+	c.list, c.element = to, nil
+	if to != nil {
 		c.element, c.since = to.PushBack(c), time.Now()
 	}
 }
 
-// fullText is the response to a client that there is no room for. It is written
-// without having read the request, which may come or not, so the id is always a
-// new one.
+// refusalText is the response to a client that is refused. It is written before the request
+// is read, so that it has an id of its own.
 func refusalText(id string) string {
 	body := "shed: The server has the maximum number of clients. Try again shortly. (request " + id + ")\n"
-	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + strconv.Itoa(len(body)) +
+	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+		"Content-Length: " + strconv.Itoa(len(body)) +
 		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: " + id +
 		"\r\nConnection: close\r\n\r\n" + body
 }
 
-// refuse tells a client that there is no room. Closing a connection with
-// something unread in it would make the kernel throw away what was written,
-// so the request is read first, for a moment. Of very many at once some are
-// told nothing.
+// refuseConn sends a 503 and closes the connection. The request is read before, for a second
+// at most: on close the kernel discards the response where something is unread. Clients that
+// find no refusal slot get no response.
 func (cs *Connections) refuseConn(c net.Conn) {
 	select {
 	case cs.refusalSlots <- struct{}{}:
@@ -310,7 +321,7 @@ func (cs *Connections) refuseConn(c net.Conn) {
 		defer func() { <-cs.refusalSlots }()
 		defer c.Close()
 		id := cs.refusalID()
-		_ = c.SetDeadline(time.Now().Add(time.Second)) // where it fails so does all that follows
+		_ = c.SetDeadline(time.Now().Add(time.Second)) // after an error, what follows fails, too
 		if _, err := io.WriteString(c, refusalText(id)); err != nil {
 			return
 		}
@@ -321,12 +332,13 @@ func (cs *Connections) refuseConn(c net.Conn) {
 	}()
 }
 
-// listener is a listener behind the gate.
+// boundListener is a listener whose connections are tracked, and bounded.
 type boundListener struct {
 	net.Listener
 	conns *Connections
 }
 
+// Accept implements net.Listener.
 func (l boundListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -340,10 +352,11 @@ func (l boundListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Refused is how many clients there was no room for.
+// Refused is how many clients were refused so far.
 func (cs *Connections) Refused() uint64 { return cs.refused.Load() }
 
-// LimitListener makes an http.Server admit no more clients than there is room for.
+// LimitListener returns l with its connections bounded. It sets ConnState and ConnContext of
+// the server that will serve it.
 func (cs *Connections) LimitListener(h *http.Server, l net.Listener) net.Listener {
 	h.ConnState = cs.trackState
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -352,5 +365,5 @@ func (cs *Connections) LimitListener(h *http.Server, l net.Listener) net.Listene
 	return boundListener{l, cs}
 }
 
-// gatedKey finds the connection in the context of a request.
+// trackedConnKey is the key of the *trackedConn in the context of a request.
 type trackedConnKey struct{}

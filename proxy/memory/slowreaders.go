@@ -10,31 +10,30 @@ import (
 )
 
 const (
-	// slowRate is what a client reads at least that is not slow, in bytes a second.
+	// slowRate is the rate below which a reader is slow, in bytes a second.
 	slowRate = 64 << 10
-	// headStart is for how long no client counts as slow, turn for how long one may
-	// read at any rate while others wait for room.
+	// minReadTime is how long each reader has before its rate counts. A reader that has
+	// been at it for maxReadTime may be cut off for others at any rate.
 	minReadTime, maxReadTime = time.Second, 10 * time.Second
-	// relieveEvery is how often a reader is cut off while others wait.
+	// cutInterval is the time between two cuts while requests wait.
 	cutInterval = 50 * time.Millisecond
 )
 
-// Why readers are cut off.
+// The reasons for which readers are cut off.
 const (
-	// cutRoom: a request waited for room in memory.
-	cutForRoom = iota
-	// cutEvicted: the RAM cache let go of what it read, and there was no room.
-	cutEvicted
-	// cutPlace: a new client needed the connection.
-	cutForConnection
-	// cutLate: it did not read a piece in time.
-	cutTimeout
+	cutForRoom       = iota // a request waited for room in memory
+	cutEvicted              // the RAM cache evicted the result, and the budget had no room
+	cutForConnection        // a new client needed the connection
+	cutTimeout              // the reader did not take a piece in time
 	numCutReasons
 )
 
+// cutReasonNames are the labels of the metric.
 var cutReasonNames = [numCutReasons]string{"room", "evicted", "connection", "slow"}
 
-// CutSlowReaders cuts off slow readers every now and then for as long as a caller waits.
+// CutSlowReaders cuts off slow readers, one result after the other, until stop is called.
+// A caller that waits for a grant calls it: readers of which no request wants anything are
+// left alone.
 func (rs *Responses) CutSlowReaders() (stop func()) {
 	var ended atomic.Bool
 	var t *time.Timer
@@ -51,7 +50,8 @@ func (rs *Responses) CutSlowReaders() (stop func()) {
 	}
 }
 
-// DrainOverflow is CutSlowReaders for a job that waits for the share of transforms to empty.
+// DrainOverflow is CutSlowReaders for a job that waits for the transform budget to be
+// empty: slow readers of results with overflow there are cut off, too.
 func (rs *Responses) DrainOverflow() (stop func()) {
 	rs.mu.Lock()
 	rs.exclusiveJobs++
@@ -65,14 +65,14 @@ func (rs *Responses) DrainOverflow() (stop func()) {
 	}
 }
 
-// relieve cuts off the slowest readers of a share that requests wait for, one entry
-// at a time.
+// cutForWaiting cuts off the readers of one result in each budget that requests wait for:
+// of the one that is read most slowly.
 func (rs *Responses) cutForWaiting() {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	now := time.Now()
 	if now.Sub(rs.lastCut) < cutInterval/2 {
-		return // others wait, too
+		return // another request that waits has just done it
 	}
 	slowIn := func(b *budget.Budget) func(*inFlightResult) bool {
 		return func(res *inFlightResult) bool { return res.budget == b && res.isSlow(now) }
@@ -87,12 +87,12 @@ func (rs *Responses) cutForWaiting() {
 	}
 }
 
-// cutSlowest cuts off the readers of the entry that is read most slowly of those
-// that may go. The lock is held.
-func (rs *Responses) cutSlowestResult(now time.Time, may func(*inFlightResult) bool) {
+// cutSlowestResult cuts off the readers of the result with the lowest rate among those that
+// may be cut. The lock is held.
+func (rs *Responses) cutSlowestResult(now time.Time, mayCut func(*inFlightResult) bool) {
 	var slowest *inFlightResult
 	for _, res := range rs.inFlight {
-		if !res.beingCut && may(res) && (slowest == nil || res.readRate(now) < slowest.readRate(now)) {
+		if !res.beingCut && mayCut(res) && (slowest == nil || res.readRate(now) < slowest.readRate(now)) {
 			slowest = res
 		}
 	}
@@ -102,8 +102,8 @@ func (rs *Responses) cutSlowestResult(now time.Time, may func(*inFlightResult) b
 	}
 }
 
-// cut cuts off all readers of an entry. Their connections are closed by others:
-// what is told of that may want locks that are held here.
+// cutReaders cuts off all readers of a result. Other goroutines close the connections:
+// what Connections calls then may want locks that are held here.
 func (rs *Responses) cutReaders(res *inFlightResult, reason int) {
 	res.beingCut = true
 	for t := range res.readers {
@@ -114,8 +114,8 @@ func (rs *Responses) cutReaders(res *inFlightResult, reason int) {
 	}
 }
 
-// shrink cuts off the slowest readers, however fast they are, of a share that is
-// more in use than it may be. The lock is held.
+// cutOverCapacity cuts off the slowest readers, at any rate, until the budgets of the
+// responses are within their capacity again. The lock is held.
 func (rs *Responses) cutOverCapacity() {
 	for _, b := range []*budget.Budget{rs.small, rs.large} {
 		st := b.Stats()
@@ -128,47 +128,50 @@ func (rs *Responses) cutOverCapacity() {
 			switch {
 			case res.budget != b:
 			case res.beingCut:
-				over -= res.budgetBytes()
+				over -= res.main.Bytes()
 			default:
 				candidates = append(candidates, res)
 			}
 		}
-		slices.SortFunc(candidates, func(a, b *inFlightResult) int {
-			switch first, second := a.hasNewReader(now), b.hasNewReader(now); {
-			case first == second:
-				return cmp.Compare(a.readRate(now), b.readRate(now))
-			case second:
-				return -1
-			}
-			return 1 // how fast it is read is not known yet
-		})
+		slices.SortFunc(candidates, func(a, b *inFlightResult) int { return compareSlowness(a, b, now) })
 		for _, res := range candidates {
 			if over <= 0 {
 				break
 			}
-			over -= res.budgetBytes()
+			over -= res.main.Bytes()
 			rs.cutReaders(res, cutEvicted)
 		}
 	}
 }
 
-// inShare is what an entry has of the sending share, beyond what of transforms'.
-func (res *inFlightResult) budgetBytes() int64 { return res.grants[1].Bytes() }
+// compareSlowness sorts the slowest results first. Results with a new reader come last,
+// because the rate of that one is not known yet.
+func compareSlowness(a, b *inFlightResult, now time.Time) int {
+	newA, newB := a.hasNewReader(now), b.hasNewReader(now)
+	switch {
+	case newA == newB:
+		return cmp.Compare(a.readRate(now), b.readRate(now))
+	case newB:
+		return -1
+	}
+	return 1
+}
 
+// overflowBytes is how much of a result the transform budget counts beside its main budget.
 func (res *inFlightResult) overflowBytes() int64 {
 	if res.countedBy != countedInBudget {
 		return 0
 	}
-	return res.grants[0].Bytes()
+	return res.overflow.Bytes()
 }
 
-// slow says whether others need not wait for an entry to be read.
+// isSlow reports whether the readers of a result may be cut off for requests that wait.
 func (res *inFlightResult) isSlow(now time.Time) bool {
 	age := now.Sub(res.since)
 	return age >= maxReadTime || age >= minReadTime && !res.hasNewReader(now) && res.readRate(now) <= slowRate
 }
 
-// begins says whether a client has its head start.
+// hasNewReader reports whether the rate of a reader does not count yet.
 func (res *inFlightResult) hasNewReader(now time.Time) bool {
 	for t := range res.readers {
 		if now.Sub(t.admittedAt) < minReadTime {
@@ -178,16 +181,16 @@ func (res *inFlightResult) hasNewReader(now time.Time) bool {
 	return false
 }
 
-// rate is that of the fastest client, in bytes a second.
-func (res *inFlightResult) readRate(now time.Time) (most float64) {
+// readRate is the rate of the fastest reader, in bytes a second.
+func (res *inFlightResult) readRate(now time.Time) (fastest float64) {
 	for t := range res.readers {
-		most = max(most, t.readRate(now))
+		fastest = max(fastest, t.readRate(now))
 	}
-	return most
+	return fastest
 }
 
-// CutSlowest cuts off the slowest client of all, if one is slow, and reports whether
-// one is: its connection is closed then.
+// CutSlowest closes the connection of the slowest reader, if one is slow, and reports
+// whether there was one.
 func (rs *Responses) CutSlowest() bool {
 	rs.mu.Lock()
 	now := time.Now()
@@ -207,46 +210,4 @@ func (rs *Responses) CutSlowest() bool {
 		abort()
 	}
 	return ok
-}
-
-// Cuts is how many readers were cut off, by why they were.
-func (rs *Responses) Cuts() map[string]uint64 {
-	cuts := map[string]uint64{}
-	for reason, name := range cutReasonNames {
-		cuts[name] = rs.cuts[reason].Load()
-	}
-	return cuts
-}
-
-// ResponseStats is what is on its way to clients.
-type ResponseStats struct {
-	// Results are counted, and Requests have not begun to read.
-	Results, Requests int
-	// Clients have been let in; to Reading of them something is being sent, and Slow
-	// of them read slowly.
-	Clients, Reading, Slow int
-	// Sent is what those clients have been sent, in bytes.
-	Sent int64
-}
-
-// Stats says what is on its way.
-func (rs *Responses) Stats() ResponseStats {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	st, now := ResponseStats{Results: len(rs.inFlight), Clients: len(rs.transfers)}, time.Now()
-	for _, newest := range rs.requestGroups {
-		for group := newest; group != nil; group = group.older {
-			st.Requests += group.count
-		}
-	}
-	for t := range rs.transfers {
-		st.Sent += t.sentBytes.Load()
-		if t.isStarted() {
-			st.Reading++
-		}
-		if t.isSlow(now) {
-			st.Slow++
-		}
-	}
-	return st
 }
