@@ -90,7 +90,7 @@ func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.O
 		if len(e.Body) > memory.SmallResult {
 			e = s.cfg.Cache.Stored(ctx, e)
 		}
-		t, err := s.memory.Responses.Admit(ctx, wait.In, e)
+		t, err := s.memory.Responses.Admit(ctx, wait, e)
 		if err != nil {
 			e.Close()
 			return nil, o, nil, err

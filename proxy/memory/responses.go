@@ -66,13 +66,9 @@ func SplitResponses(bytes int64) (small, large int64) {
 	return small, max(bytes-small, 1)
 }
 
-// WaitFunc calls wait, and ends its context when the request has used up its queue wait.
-// The error is budget.ErrSaturated then.
-type WaitFunc func(ctx context.Context, wait func(context.Context) (*budget.Grant, error)) (*budget.Grant, error)
-
 // Admit counts a client that is about to read an entry. Where there is no room for the
 // result the client waits, with the errors of Budget.Acquire.
-func (rs *Responses) Admit(ctx context.Context, queueWait WaitFunc, e *cache.Entry) (*Transfer, error) {
+func (rs *Responses) Admit(ctx context.Context, wait *budget.QueueWait, e *cache.Entry) (*Transfer, error) {
 	t := &Transfer{responses: rs}
 	for {
 		res, roomFound, leads := rs.addReader(t, e)
@@ -81,9 +77,9 @@ func (rs *Responses) Admit(ctx context.Context, queueWait WaitFunc, e *cache.Ent
 		}
 		var err error
 		if leads {
-			err = rs.waitForRoom(ctx, queueWait, res)
+			err = rs.waitForRoom(ctx, wait, res)
 		} else {
-			_, err = queueWait(ctx, func(ctx context.Context) (*budget.Grant, error) {
+			_, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
 				select {
 				case <-roomFound:
 					return nil, nil
@@ -129,7 +125,7 @@ func (rs *Responses) addReader(t *Transfer, e *cache.Entry) (res *inFlightResult
 var errInCache = errors.New("the cache has it")
 
 // waitForRoom waits for room in the budget of a result, and counts the result there.
-func (rs *Responses) waitForRoom(ctx context.Context, queueWait WaitFunc, res *inFlightResult) error {
+func (rs *Responses) waitForRoom(ctx context.Context, wait *budget.QueueWait, res *inFlightResult) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	rs.mu.Lock()
@@ -138,7 +134,7 @@ func (rs *Responses) waitForRoom(ctx context.Context, queueWait WaitFunc, res *i
 	rs.mu.Unlock()
 	b, n := rs.budgetFor(res.size)
 	stopCutting := rs.CutSlowReaders()
-	g, err := queueWait(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, n) })
+	g, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return b.Acquire(ctx, n) })
 	stopCutting()
 	if errors.Is(err, budget.ErrTooLarge) {
 		err = budget.ErrSaturated // the budget has become smaller since budgetFor

@@ -27,7 +27,7 @@ func TestTheNextRequestKeepsNothing(t *testing.T) {
 	s, b := bubble(t)
 	e := &cache.Entry{Key: "k", Body: make([]byte, 100)}
 	over := s.RegisterRequest("k")
-	reads, err := s.Admit(t.Context(), atMost(slow), e)
+	reads, err := s.Admit(t.Context(), budget.NewQueueWait(slow), e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestAKeyThatIsAlwaysAskedForKeepsNothing(t *testing.T) {
 				s.AddFilled(e, b.Transforms.Charge(5<<20))
 				next := s.RegisterRequest("k")
 				s.Landed(e)
-				reads, err := s.Admit(t.Context(), atMost(slow), e)
+				reads, err := s.Admit(t.Context(), budget.NewQueueWait(slow), e)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,19 +61,10 @@ func bubble(t *testing.T) (*Responses, ResponseBudgets) {
 	return NewResponses(b), b
 }
 
-// atMost is a WaitFunc that waits for so long.
-func atMost(d time.Duration) WaitFunc {
-	return func(ctx context.Context, f func(context.Context) (*budget.Grant, error)) (*budget.Grant, error) {
-		ctx, cancel := context.WithTimeoutCause(ctx, d, budget.ErrSaturated)
-		defer cancel()
-		return f(ctx)
-	}
-}
-
 // reads begins to read an entry.
 func (s *Responses) reads(t *testing.T, e *cache.Entry) *Transfer {
 	t.Helper()
-	reads, err := s.Admit(t.Context(), atMost(time.Minute), e)
+	reads, err := s.Admit(t.Context(), budget.NewQueueWait(time.Minute), e)
 	if err != nil {
 		t.Fatal(err)
 	}
