@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -42,39 +41,6 @@ func ParseCDN(name string) (CDN, bool) {
 
 // on says whether there is a CDN.
 func (p CDN) on() bool { return p != CDN{} }
-
-// lifetime is what caches may do with an answer, in seconds.
-type lifetime struct {
-	fresh, staleWhile, staleError int64
-	noStore, immutable            bool
-}
-
-// directives are those of a header for shared caches.
-func (l lifetime) directives(age string) string {
-	v := age + "=" + strconv.FormatInt(l.fresh, 10)
-	if l.staleWhile > 0 {
-		v += ", stale-while-revalidate=" + strconv.FormatInt(l.staleWhile, 10)
-	}
-	if l.staleError > 0 {
-		v += ", stale-if-error=" + strconv.FormatInt(l.staleError, 10)
-	}
-	return v
-}
-
-// browser is Cache-Control without a CDN.
-func (l lifetime) browser() string {
-	switch {
-	case l.noStore:
-		return "private, no-store"
-	case l.fresh < 1:
-		return "no-cache"
-	}
-	v := "public, max-age=" + strconv.FormatInt(l.fresh, 10)
-	if l.immutable {
-		v += ", immutable"
-	}
-	return v
-}
 
 // setControl says to browsers and to the CDN what is meant for each. A browser
 // cannot be purged, so behind a CDN, which can, it gets browserTTL seconds at
@@ -132,13 +98,4 @@ func tagOf(t purge.Target) string {
 		return "pictor-all"
 	}
 	return t.Value
-}
-
-// noStore keeps an answer out of every cache.
-func noStore(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	for _, p := range profiles {
-		h.Del(p.control)
-		h.Del(p.tags)
-	}
 }

@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+)
+
+// tierOf is where an answer was; "none" where it was just made, or found to be
+// right by its origin.
+func tierOf(e *cache.Entry, outcome cache.Outcome) string {
+	switch outcome {
+	case cache.Hit, cache.Stale, cache.StaleError:
+		if e.InFile() {
+			return "disk"
+		}
+		return "memory"
+	}
+	return "none"
+}
+
+// cacheStatus tells what the cache did, and where it had the entry (RFC 9211).
+func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
+	tier := tierOf(e, outcome)
+	ttl := "; ttl=" + strconv.FormatInt(int64(e.Expires.Sub(now)/time.Second), 10)
+	status := "pictor; "
+	switch outcome {
+	case cache.Hit:
+		return status + "hit" + ttl + "; detail=" + tier
+	case cache.Stale:
+		return status + "hit" + ttl + `; detail="` + tier + `, stale-while-revalidate"`
+	case cache.StaleError:
+		return status + "hit" + ttl + `; detail="` + tier + `, stale-if-error"`
+	case cache.Collapsed:
+		return status + "fwd=uri-miss; collapsed"
+	case cache.Bypassed:
+		return status + "fwd=bypass; detail=hit-for-miss"
+	case cache.Expired:
+		status += "fwd=stale"
+	default:
+		status += "fwd=uri-miss"
+	}
+	if !e.NoStore {
+		status += "; stored"
+	}
+	return status
+}
