@@ -21,8 +21,8 @@ var parsers = map[string][]string{
 	"cache/purge":     {"open", "parseWitness"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "batch"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
-	"proxy": {"keysOf", "Admin", "weightsOf", "negotiate", "requestID", "traceID", "ServeHTTP",
-		"disposition"},
+	"proxy": {"keysOf", "Admin", "weightsOf", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
+		"contentDisposition"},
 	"proxy/memstat": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
 	"proxy/origin": {"Check", "Identity", "Prefix", "parseFreshness", "completeRange", "appliedCodings", "tagsOf",
 		"redirectTarget", "keep", "metaOf", "wholeSize", "statusError", "matchesETag"},

@@ -45,7 +45,7 @@ func refuse(status int, code, text string) error {
 }
 
 // What the methods of a route are.
-const reading, writing = "GET, HEAD", "POST"
+const readMethods, writeMethods = "GET, HEAD", "POST"
 
 // Admin is what operators see: GET /metrics in Prometheus' text format, GET
 // /debug/memory and POST /purge. Where token is not empty all paths ask for it
@@ -55,21 +55,22 @@ func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, s.answers, s.sent,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := limitConcurrency(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	routes := map[string]adminRoute{
-		"/":             {reading, s.guarded(index, token)},
-		"/metrics":      {reading, s.guarded(atMost(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})), token, s.cfg.MetricsToken)},
-		"/debug/memory": {reading, s.guarded(s.showMemory, token)},
-		"/purge":        {writing, s.guarded(s.purge, token)},
+		"/":             {readMethods, s.requireToken(serveAdminIndex, token)},
+		"/metrics":      {readMethods, s.requireToken(metrics, token, s.cfg.MetricsToken)},
+		"/debug/memory": {readMethods, s.requireToken(s.serveMemory, token)},
+		"/purge":        {writeMethods, s.requireToken(s.purge, token)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
-		if err := route(routes, w, r); err != nil {
+		if err := dispatchAdmin(routes, w, r); err != nil {
 			s.writeAdminError(w, r, err)
 		}
 	})
 }
 
-func route(routes map[string]adminRoute, w http.ResponseWriter, r *http.Request) error {
+func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.Request) error {
 	to, ok := routes[r.URL.Path]
 	switch {
 	case !ok:
@@ -92,7 +93,7 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 	s.writeFailure(w, r, f, err)
 }
 
-func index(w http.ResponseWriter, _ *http.Request) error {
+func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\n") // the client may have left
 	return nil
@@ -100,7 +101,7 @@ func index(w http.ResponseWriter, _ *http.Request) error {
 
 // atMost lets so many requests in at once: a scrape costs the kernel a walk over
 // the memory of all processes.
-func atMost(n int, next http.Handler) adminHandler {
+func limitConcurrency(n int, next http.Handler) adminHandler {
 	running := make(chan struct{}, n)
 	return func(w http.ResponseWriter, r *http.Request) error {
 		select {
@@ -117,7 +118,7 @@ func atMost(n int, next http.Handler) adminHandler {
 
 // showMemory is a table for people, who come with a browser or ask for it by
 // ?format=table, and JSON for all others.
-func (s *Server) showMemory(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) serveMemory(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	format := r.URL.Query().Get("format")
 	if format == "" && strings.Contains(r.Header.Get("Accept"), "text/") {

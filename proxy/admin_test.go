@@ -124,7 +124,10 @@ func TestAPurgeThatCannotBeKeptIsAnError(t *testing.T) {
 
 func TestScrapesAreBounded(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	h := atMost(1, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { entered <- struct{}{}; <-release }))
+	h := limitConcurrency(1, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-release
+	}))
 	ask := func() error { return h(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)) }
 	first := make(chan error)
 	go func() { first <- ask() }()

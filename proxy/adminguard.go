@@ -17,16 +17,16 @@ import (
 // guarded asks for one of the tokens that are not empty. Where all are, it answers
 // to names of this machine alone. Requests that change something must not come
 // from the page of another site, whatever they know.
-func (s *Server) guarded(next adminHandler, tokens ...string) adminHandler {
+func (s *Server) requireToken(next adminHandler, tokens ...string) adminHandler {
 	var want [][sha256.Size]byte
 	for _, t := range tokens {
 		if t != "" {
 			want = append(want, sha256.Sum256([]byte(t)))
 		}
 	}
-	check := fromHere
+	check := requireLocalHost
 	if len(want) > 0 {
-		check = func(r *http.Request) error { return s.authorize(r, want) }
+		check = func(r *http.Request) error { return s.checkToken(r, want) }
 	}
 	origins := http.NewCrossOriginProtection()
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -46,11 +46,11 @@ func (s *Server) guarded(next adminHandler, tokens ...string) adminHandler {
 // authorize compares digests, whose length tells nothing about the token's. An
 // address from which too many wrong tokens came is not listened to for a while,
 // right ones included, or it could go on guessing.
-func (s *Server) authorize(r *http.Request, want [][sha256.Size]byte) error {
+func (s *Server) checkToken(r *http.Request, want [][sha256.Size]byte) error {
 	client := clientOf(r.RemoteAddr)
-	if wait := s.attempts.blocked(client); wait > 0 {
+	if wait := s.attempts.blockedFor(client); wait > 0 {
 		return &adminError{failure: failure{status: http.StatusTooManyRequests, code: "too-many-attempts",
-			text: "Too many wrong tokens came from this address. Try again shortly."}, cause: &later{wait}}
+			text: "Too many wrong tokens came from this address. Try again shortly."}, cause: &retryLater{wait}}
 	}
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	got, right := sha256.Sum256([]byte(strings.TrimSpace(given))), 0
@@ -61,7 +61,7 @@ func (s *Server) authorize(r *http.Request, want [][sha256.Size]byte) error {
 		return nil
 	}
 	if scheme != "" {
-		s.attempts.failed(client)
+		s.attempts.recordFailure(client)
 	}
 	return refuse(http.StatusUnauthorized, unauthorized, "Send the admin token as `Authorization: Bearer TOKEN`.")
 }
@@ -74,18 +74,18 @@ func isUnauthorized(err error) bool {
 }
 
 // later is an error that says when to come back.
-type later struct{ wait time.Duration }
+type retryLater struct{ wait time.Duration }
 
-func (e *later) Error() string { return fmt.Sprintf("too many attempts: blocked for %v", e.wait) }
+func (e *retryLater) Error() string { return fmt.Sprintf("too many attempts: blocked for %v", e.wait) }
 
 // RetryAfter is when.
-func (e *later) RetryAfter() time.Duration { return e.wait }
+func (e *retryLater) RetryAfter() time.Duration { return e.wait }
 
 // fromHere lets only those in who name the server by an address of this
 // machine: a page that an operator looks at could otherwise have its own name
 // lead here, and be taken by the browser for the same site. Of a target that is a
 // whole URL its host counts (RFC 9112 §3.2.2).
-func fromHere(r *http.Request) error {
+func requireLocalHost(r *http.Request) error {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -119,14 +119,14 @@ func newAttempts(now func() time.Time) (*attempts, error) {
 }
 
 // blocked is for how much longer an address is not listened to.
-func (a *attempts) blocked(client netip.Prefix) time.Duration {
+func (a *attempts) blockedFor(client netip.Prefix) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b, ok := a.clients.Get(client)
 	if !ok {
 		return 0
 	}
-	b.fill(attemptRate, a.now())
+	b.refill(attemptRate, a.now())
 	if b.tokens >= 1 {
 		return 0
 	}
@@ -134,7 +134,7 @@ func (a *attempts) blocked(client netip.Prefix) time.Duration {
 }
 
 // failed is one more wrong token.
-func (a *attempts) failed(client netip.Prefix) {
+func (a *attempts) recordFailure(client netip.Prefix) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b, ok := a.clients.Get(client)
@@ -143,7 +143,7 @@ func (a *attempts) failed(client netip.Prefix) {
 		b = &full
 		a.clients.Add(client, b)
 	}
-	b.fill(attemptRate, a.now())
+	b.refill(attemptRate, a.now())
 	b.tokens = max(b.tokens-1, 0)
 }
 

@@ -15,7 +15,7 @@ type bucket struct {
 func newBucket(r rate, now time.Time) bucket { return bucket{tokens: r.burst, filled: now} }
 
 // fill adds what has come since the last time.
-func (b *bucket) fill(r rate, now time.Time) {
+func (b *bucket) refill(r rate, now time.Time) {
 	passed := max(now.Sub(b.filled), 0) // the clock may have been set back
 	b.tokens, b.filled = min(b.tokens+passed.Seconds()*r.perSecond, r.burst), now
 }

@@ -16,7 +16,7 @@ type lifetime struct {
 }
 
 // directives are those of a header for shared caches.
-func (l lifetime) directives(age string) string {
+func (l lifetime) sharedDirectives(age string) string {
 	v := age + "=" + strconv.FormatInt(l.fresh, 10)
 	if l.staleWhile > 0 {
 		v += ", stale-while-revalidate=" + strconv.FormatInt(l.staleWhile, 10)
@@ -28,7 +28,7 @@ func (l lifetime) directives(age string) string {
 }
 
 // browser is Cache-Control without a CDN.
-func (l lifetime) browser() string {
+func (l lifetime) browserControl() string {
 	switch {
 	case l.noStore:
 		return "private, no-store"
@@ -44,7 +44,7 @@ func (l lifetime) browser() string {
 
 // staleFor is how long others may keep an answer that is not fresh here, in
 // seconds: soon there will be a better one.
-const staleFor = 10
+const staleMaxAge = 10
 
 // lifetimeOf is what is left of an entry's freshness, but never beyond the end
 // of the URL itself.
@@ -53,9 +53,9 @@ func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, no
 	left := e.Expires.Sub(now)
 	switch {
 	case outcome == cache.Stale:
-		l = lifetime{fresh: min(staleFor, wholeSeconds(left+e.StaleWhile))}
+		l = lifetime{fresh: min(staleMaxAge, wholeSeconds(left+e.StaleWhile))}
 	case outcome == cache.StaleError:
-		l = lifetime{fresh: min(staleFor, wholeSeconds(left+e.StaleError))}
+		l = lifetime{fresh: min(staleMaxAge, wholeSeconds(left+e.StaleError))}
 	case e.Immutable:
 		l.fresh = int64(immutableTTL / time.Second)
 	default:

@@ -19,18 +19,18 @@ type CDN struct {
 	control string
 	shared  bool
 	// tags is the header that has the names to purge by, with between between them.
-	tags, between string
+	tags, separator string
 }
 
 // profiles are the CDNs by name, as their documents have it. Cloudflare takes
 // s-maxage for a word against stale answers, so it gets none. nginx follows
 // Cache-Control, and has the tags for those who purge its files by a script.
 var profiles = map[string]CDN{
-	"cloudflare": {control: "Cdn-Cache-Control", tags: "Cache-Tag", between: ","},
-	"fastly":     {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
-	"cloudfront": {shared: true, tags: "Cache-Tag", between: ","},
-	"nginx":      {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
-	"varnish":    {control: "Surrogate-Control", tags: "Surrogate-Key", between: " "},
+	"cloudflare": {control: "Cdn-Cache-Control", tags: "Cache-Tag", separator: ","},
+	"fastly":     {control: "Surrogate-Control", tags: "Surrogate-Key", separator: " "},
+	"cloudfront": {shared: true, tags: "Cache-Tag", separator: ","},
+	"nginx":      {control: "Surrogate-Control", tags: "Surrogate-Key", separator: " "},
+	"varnish":    {control: "Surrogate-Control", tags: "Surrogate-Key", separator: " "},
 }
 
 // ParseCDN finds a profile by its name, in any case.
@@ -40,19 +40,19 @@ func ParseCDN(name string) (CDN, bool) {
 }
 
 // on says whether there is a CDN.
-func (p CDN) on() bool { return p != CDN{} }
+func (p CDN) isSet() bool { return p != CDN{} }
 
 // setControl says to browsers and to the CDN what is meant for each. A browser
 // cannot be purged, so behind a CDN, which can, it gets browserTTL seconds at
 // the most.
-func (p CDN) setControl(h http.Header, l lifetime, browserTTL int64) {
+func (p CDN) setCacheControl(h http.Header, l lifetime, browserTTL int64) {
 	own := l
-	if p.on() && !l.immutable {
+	if p.isSet() && !l.immutable {
 		own.fresh = min(l.fresh, browserTTL)
 	}
-	control := own.browser()
+	control := own.browserControl()
 	if p.shared && !l.noStore && l.fresh > 0 {
-		control += ", " + l.directives("s-maxage")
+		control += ", " + l.sharedDirectives("s-maxage")
 	}
 	h["Cache-Control"] = []string{control}
 	switch {
@@ -60,7 +60,7 @@ func (p CDN) setControl(h http.Header, l lifetime, browserTTL int64) {
 	case l.noStore:
 		h[p.control] = []string{"no-store"}
 	default:
-		h[p.control] = []string{l.directives("max-age")}
+		h[p.control] = []string{l.sharedDirectives("max-age")}
 	}
 }
 
@@ -74,7 +74,7 @@ func (p CDN) setTags(h http.Header, e *cache.Entry) {
 		all = append(all, tagOf(purge.Target{Kind: purge.Host, Value: host}))
 	}
 	all = append(all, tagOf(purge.Target{Kind: purge.Source, Value: e.Source}), tagOf(purge.Target{Kind: purge.URL, Value: cache.PurgeName(e.Key)}))
-	h[p.tags] = []string{strings.Join(append(all, e.Tags...), p.between)}
+	h[p.tags] = []string{strings.Join(append(all, e.Tags...), p.separator)}
 }
 
 // tagOf is the tag that stands for a target at a CDN: short, of letters that

@@ -13,7 +13,7 @@ import (
 // disposition tells browsers the name under which to save a picture, and
 // whether to show it (RFC 6266). The name is the URL's or the source's, the
 // extension that of what is sent.
-func disposition(req signedurl.Request, contentType string) string {
+func contentDisposition(req signedurl.Request, contentType string) string {
 	kind := "inline"
 	if req.Attachment {
 		kind = "attachment"

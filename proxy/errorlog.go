@@ -57,7 +57,7 @@ func newLogSampler(now func() time.Time) *logSampler {
 
 // allow says whether a line of a series may be written, and how many were left out
 // before it.
-func (l *logSampler) allow(series string, r rate) (suppressed int, ok bool) {
+func (l *logSampler) allowLine(series string, r rate) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, b := l.now(), l.series[series]
@@ -65,7 +65,7 @@ func (l *logSampler) allow(series string, r rate) (suppressed int, ok bool) {
 		b = &logBucket{bucket: newBucket(r, now)}
 		l.series[series] = b
 	}
-	b.fill(r, now)
+	b.refill(r, now)
 	if b.tokens < 1 {
 		b.suppressed++
 		return 0, false
@@ -82,9 +82,9 @@ func (s *Server) logError(r *http.Request, f failure, id string, err error) {
 		series = "refused address" // a flood of these must not hide hosts that are down
 	}
 	s.logSampled("request failed", series, f, id, func() []any {
-		attrs := []any{"target", clip(r.RequestURI), "err", clip(err.Error())}
-		if d := details(err); d != "" {
-			attrs = append(attrs, "detail", clip(d))
+		attrs := []any{"target", clipText(r.RequestURI), "err", clipText(err.Error())}
+		if d := errorDetails(err); d != "" {
+			attrs = append(attrs, "detail", clipText(d))
 		}
 		return attrs
 	})
@@ -121,7 +121,7 @@ func (s *Server) logSampled(msg, series string, f failure, id string, more func(
 		return
 	case !s.log.Enabled(ctx, slog.LevelDebug):
 		var ok bool
-		if suppressed, ok = s.errorLines.allow(series, logRateOf(f)); !ok {
+		if suppressed, ok = s.errorLines.allowLine(series, logRateOf(f)); !ok {
 			return
 		}
 	}
@@ -134,7 +134,7 @@ func (s *Server) logSampled(msg, series string, f failure, id string, more func(
 
 // details is what an error knows and does not say: a codec's words, a
 // network's. It is for the operator alone.
-func details(err error) string {
+func errorDetails(err error) string {
 	var d interface{ Details() string }
 	if errors.As(err, &d) {
 		return d.Details()
@@ -143,7 +143,7 @@ func details(err error) string {
 }
 
 // clip bounds a text whose length others choose.
-func clip(s string) string {
+func clipText(s string) string {
 	const most = 500
 	if len(s) > most {
 		return strings.ToValidUTF8(s[:most], "") + "…"

@@ -139,7 +139,7 @@ func TestServerErrorsAreSampledOnlyInAFlood(t *testing.T) {
 	s := newLogSampler(w.now)
 	written := func(n int) (lines, suppressed int) {
 		for range n {
-			if left, ok := s.allow("shed", serverErrorRate); ok {
+			if left, ok := s.allowLine("shed", serverErrorRate); ok {
 				lines, suppressed = lines+1, suppressed+left
 			}
 		}

@@ -200,7 +200,7 @@ func retryAfter(f failure, err error) int {
 
 // cause is a line with what an error knows beyond its sentence; "" for nothing.
 func cause(f failure, err error) string {
-	text, more := err.Error(), details(err)
+	text, more := err.Error(), errorDetails(err)
 	known := f.status < http.StatusInternalServerError
 	if f.is != nil {
 		known = text == f.is.Error() || sentence(strings.TrimPrefix(text, f.is.Error()+": ")) == f.text

@@ -49,7 +49,7 @@ type imagorFacts struct {
 func facts(req signedurl.Request, info transform.Info) ([]byte, error) {
 	out := req.Params
 	if out.Format == transform.FormatUnknown {
-		out.Format = base(req, info)
+		out.Format = fallbackFormat(req, info)
 	}
 	out.Trim = transform.Trim{}
 	g := transform.NewGeometry(info, out)

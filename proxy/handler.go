@@ -53,7 +53,7 @@ func (s *Server) picture(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.negotiate(&req, r.Header["Accept"]) {
+	if s.negotiateFormat(&req, r.Header["Accept"]) {
 		c.Response().Header()["Vary"] = []string{"Accept"}
 	}
 	a := s.identify(req)
@@ -69,7 +69,7 @@ func (s *Server) picture(c echo.Context) error {
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
-	return s.write(c, req, t, entry, outcome)
+	return s.respond(c, req, t, entry, outcome)
 }
 
 // answer gets an entry and room to send it: the caller ends the transfer, then

@@ -28,13 +28,13 @@ func FuzzAccept(f *testing.F) {
 			}
 		}
 		var req signedurl.Request
-		if !r.server.negotiate(&req, []string{one, two}) {
+		if !r.server.negotiateFormat(&req, []string{one, two}) {
 			t.Fatal("it does not vary")
 		}
 		chosen := req.Params.Format
 		named := strings.Contains(strings.ToLower(one+","+two), chosen.MIME())
-		if req.Auto != (chosen == transform.FormatUnknown) || !req.Auto && (!named || !slices.Contains(r.server.offered(),
-			chosen)) {
+		if req.Auto != (chosen == transform.FormatUnknown) ||
+			!req.Auto && (!named || !slices.Contains(r.server.offeredFormats(), chosen)) {
 			t.Fatalf("%q, %q: %v", one, two, chosen)
 		}
 	})
@@ -50,7 +50,7 @@ func FuzzDisposition(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source, name string, attachment bool) {
 		req := signedurl.Request{Source: source, Filename: name, Attachment: attachment}
-		v := disposition(req, "image/png")
+		v := contentDisposition(req, "image/png")
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r >= 0x7f }) || strings.Count(v, `"`) != 2 {
 			t.Fatalf("%q", v)
 		}

@@ -112,7 +112,7 @@ func (f *fill) bytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
 func (f *fill) picture(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
 	out := f.req.Params
 	if out.Format == transform.FormatUnknown {
-		out.Format = base(f.req, info)
+		out.Format = fallbackFormat(f.req, info)
 	}
 	if out.Trim.On {
 		if info.Content, err = f.look(ctx, info, out); err != nil {

@@ -30,8 +30,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range m.Plan {
 		e.gauge("memory_plan_bytes", "Memory planned for each part of pictor, in bytes.", p.Bytes, "part", p.Name)
 	}
-	e.accounts(m.Accounts)
-	e.cache(c.s)
+	e.addAccounts(m.Accounts)
+	e.addCache(c.s)
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle, "released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
 		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
 	}
@@ -74,15 +74,15 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 				"evicted (the RAM cache let go of the image), connection (needed for a new client), slow (no progress).",
 			n, "why", why)
 	}
-	e.pressure(m.Pressure)
-	e.pool(c.s)
+	e.addPressure(m.Pressure)
+	e.addPool(c.s)
 }
 
 // emitter sends figures under pictor's names.
 type emitter chan<- prometheus.Metric
 
 // send takes labels as names and values in turn.
-func (e emitter) send(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
+func (e emitter) addMetric(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
 	set := prometheus.Labels{}
 	for i := 0; i+1 < len(labels); i += 2 {
 		set[labels[i]] = labels[i+1]
@@ -95,15 +95,15 @@ func (e emitter) send(kind prometheus.ValueType, name, help string, v float64, l
 }
 
 func (e emitter) gauge(name, help string, v int64, labels ...string) {
-	e.send(prometheus.GaugeValue, name, help, float64(v), labels...)
+	e.addMetric(prometheus.GaugeValue, name, help, float64(v), labels...)
 }
 
 func (e emitter) counter(name, help string, v uint64, labels ...string) {
-	e.send(prometheus.CounterValue, name, help, float64(v), labels...)
+	e.addMetric(prometheus.CounterValue, name, help, float64(v), labels...)
 }
 
-func (e emitter) pressure(p memory.Pressure) {
-	e.send(prometheus.GaugeValue, "pressure_level",
+func (e emitter) addPressure(p memory.Pressure) {
+	e.addMetric(prometheus.GaugeValue, "pressure_level",
 		"Fraction of the cache and transform budgets in force; below 1 while memory is short.", p.Level)
 	e.gauge("pressure_real_bytes",
 		"Anonymous and shared memory in use, in bytes: of the memory cgroup and with socket buffers if the limit is "+
@@ -114,7 +114,7 @@ func (e emitter) pressure(p memory.Pressure) {
 		"Reductions of the cache and transform budgets because memory was short.", p.Tightened)
 }
 
-func (e emitter) accounts(list []memory.BudgetReport) {
+func (e emitter) addAccounts(list []memory.BudgetReport) {
 	for _, a := range list {
 		e.gauge("account_in_use",
 			"Budget in use, by account, in bytes; a count for fetches, workers and alone.", a.InUse, "account", a.Name)
@@ -134,7 +134,7 @@ func (e emitter) accounts(list []memory.BudgetReport) {
 	}
 }
 
-func (e emitter) cache(s *Server) {
+func (e emitter) addCache(s *Server) {
 	c := s.cfg.Cache.Stats()
 	e.gauge("cache_bytes", "Size of all entries in the RAM cache, in bytes.", c.Bytes)
 	e.gauge("cache_max_bytes", "Maximum size of the RAM cache at the moment, in bytes.", c.MaxBytes)
@@ -162,10 +162,10 @@ func (e emitter) cache(s *Server) {
 				"swept after a purge), hidden by the entry of another key (collision), not written to disk (unwritten).",
 			n, "why", why)
 	}
-	e.store("results", s.cfg.Disk)
-	e.store("sources", s.cfg.Sources)
-	e.sources(s.sources.Stats())
-	e.origins(s.cfg.Origin.BreakerStats())
+	e.addStore("results", s.cfg.Disk)
+	e.addStore("sources", s.cfg.Sources)
+	e.addSources(s.sources.Stats())
+	e.addOrigins(s.cfg.Origin.BreakerStats())
 	p := s.cfg.Clock.Stats()
 	e.gauge("purge_sequence", "Sequence number of the last purge in force.", int64(p.Sequence))
 	e.counter("purges_total", "Purges since the server was started.", p.Purges)
@@ -175,7 +175,7 @@ func (e emitter) cache(s *Server) {
 }
 
 // store tells of a store on disk, if there is one.
-func (e emitter) store(name string, store *diskstore.Store) {
+func (e emitter) addStore(name string, store *diskstore.Store) {
 	if store == nil {
 		return
 	}
@@ -196,7 +196,7 @@ func (e emitter) store(name string, store *diskstore.Store) {
 	}
 }
 
-func (e emitter) sources(st sources.Stats) {
+func (e emitter) addSources(st sources.Stats) {
 	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored, "revalidated": st.Revalidated, "fetched": st.Fetched,
 		"failed": st.Failed, "remembered-error": st.Remembered} {
 		e.counter("sources_total", "Source images that cache fills asked for, by how each was obtained.", n, "how", how)
@@ -205,7 +205,7 @@ func (e emitter) sources(st sources.Stats) {
 		"Size of the source images received from origins, in bytes.", st.FetchedBytes)
 }
 
-func (e emitter) origins(st origin.BreakerStats) {
+func (e emitter) addOrigins(st origin.BreakerStats) {
 	for state, n := range map[string]int{"open": st.Suspended, "half-open": st.Probing} {
 		e.gauge("origin_hosts",
 			"Hosts of source images whose circuit breaker is not closed, by its state: open (suspended), half-open.",
@@ -223,7 +223,7 @@ type pool interface {
 	Stats() transform.PoolStats
 }
 
-func (e emitter) pool(s *Server) {
+func (e emitter) addPool(s *Server) {
 	p, ok := s.cfg.Transformer.(pool)
 	if !ok {
 		return

@@ -10,14 +10,14 @@ import (
 
 // negotiable are the formats that are chosen by Accept where nothing else is
 // configured, the favourite first.
-var negotiable = []transform.Format{transform.AVIF, transform.WebP}
+var defaultAutoFormats = []transform.Format{transform.AVIF, transform.WebP}
 
 // negotiate chooses the format of a request that leaves it open, by what the
 // client says it takes: of those on offer the one with the largest weight, of
 // equal ones the first. Where none is taken the format stays open, for base to
 // decide when the source is known. It reports whether Accept mattered, which
 // the answer has to say by Vary.
-func (s *Server) negotiate(req *signedurl.Request, accept []string) (varies bool) {
+func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varies bool) {
 	if !req.Auto {
 		if len(s.cfg.AutoFormats) == 0 || req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != "" {
 			return false
@@ -26,7 +26,7 @@ func (s *Server) negotiate(req *signedurl.Request, accept []string) (varies bool
 	}
 	weights := weightsOf(accept)
 	best := 0.0
-	for _, f := range s.offered() {
+	for _, f := range s.offeredFormats() {
 		if w := weights[f.MIME()]; w > best {
 			best = w
 			req.Params.Format = f
@@ -38,9 +38,9 @@ func (s *Server) negotiate(req *signedurl.Request, accept []string) (varies bool
 }
 
 // offered are the formats to choose from.
-func (s *Server) offered() []transform.Format {
+func (s *Server) offeredFormats() []transform.Format {
 	if len(s.cfg.AutoFormats) == 0 {
-		return negotiable
+		return defaultAutoFormats
 	}
 	return s.cfg.AutoFormats
 }
@@ -69,7 +69,7 @@ func weightsOf(lines []string) map[string]float64 {
 
 // base is the format of a result that was left open: the source's, if every
 // client reads it, else the nearest that every client does.
-func base(req signedurl.Request, info transform.Info) transform.Format {
+func fallbackFormat(req signedurl.Request, info transform.Info) transform.Format {
 	switch {
 	case !req.Auto, info.Format == transform.JPEG, info.Format == transform.PNG, info.Format == transform.GIF:
 		return info.Format

@@ -40,7 +40,7 @@ func TestNegotiate(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &Server{cfg: Config{AutoFormats: tc.offered}}
-		varies := s.negotiate(&req, tc.accept)
+		varies := s.negotiateFormat(&req, tc.accept)
 		if req.Params.Format != tc.want || varies != tc.varies {
 			t.Errorf("%s with %q: %v, %v; want %v, %v", tc.path, tc.accept, req.Params.Format, varies, tc.want, tc.varies)
 		}
@@ -53,10 +53,10 @@ func TestBaseFormat(t *testing.T) {
 		{Format: transform.JPEG}: transform.JPEG, {Format: transform.GIF}: transform.GIF, {Format: transform.PNG, Alpha: true}: transform.PNG,
 		{Format: transform.WebP}: transform.JPEG, {Format: transform.WebP, Alpha: true}: transform.PNG, {Format: transform.AVIF}: transform.JPEG,
 	} {
-		if got := base(auto, info); got != want {
+		if got := fallbackFormat(auto, info); got != want {
 			t.Errorf("%v: %v, want %v", info.Format, got, want)
 		}
-		if got := base(signedurl.Request{}, info); got != info.Format {
+		if got := fallbackFormat(signedurl.Request{}, info); got != info.Format {
 			t.Errorf("%v is not its own", info.Format)
 		}
 	}

@@ -256,13 +256,13 @@ func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request,
 // variants are the requests that one may become by negotiation.
 func (s *Server) variants(req signedurl.Request) []signedurl.Request {
 	open := req
-	if !s.negotiate(&open, nil) {
+	if !s.negotiateFormat(&open, nil) {
 		return []signedurl.Request{req}
 	}
 	all := []signedurl.Request{open}
-	for _, f := range s.offered() {
+	for _, f := range s.offeredFormats() {
 		one := req
-		s.negotiate(&one, []string{f.MIME()})
+		s.negotiateFormat(&one, []string{f.MIME()})
 		all = append(all, one)
 	}
 	return all

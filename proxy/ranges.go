@@ -21,14 +21,14 @@ const (
 // the image.
 func ignoreRange(r *http.Request, size int64) {
 	list, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
-	if !ok || r.Method != http.MethodGet || wasteful(list, size) {
+	if !ok || r.Method != http.MethodGet || isWasteful(list, size) {
 		r.Header.Del("Range")
 	}
 }
 
 // wasteful says so of a list of ranges of size bytes. What is no range at all is
 // left to be refused.
-func wasteful(list string, size int64) bool {
+func isWasteful(list string, size int64) bool {
 	var ranges [maxRanges][2]int64 // the first byte, and the one behind the last
 	n, sum := 0, int64(0)
 	for spec := range strings.SplitSeq(list, ",") {
@@ -38,7 +38,7 @@ func wasteful(list string, size int64) bool {
 		if n == maxRanges {
 			return true
 		}
-		from, to, ok := bounds(spec, size)
+		from, to, ok := rangeBounds(spec, size)
 		if !ok {
 			return false
 		}
@@ -55,7 +55,7 @@ func wasteful(list string, size int64) bool {
 
 // bounds is the range of one spec (RFC 9110 §14.1.1); it is empty where nothing
 // of it is there.
-func bounds(spec string, size int64) (from, to int64, ok bool) {
+func rangeBounds(spec string, size int64) (from, to int64, ok bool) {
 	first, last, ok := strings.Cut(spec, "-")
 	if !ok {
 		return 0, 0, false

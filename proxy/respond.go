@@ -13,7 +13,7 @@ import (
 
 // constant headers of every answer that is a picture. The slices are shared
 // and never written to.
-var constant = map[string][]string{
+var constantHeaders = map[string][]string{
 	// Pictures are for any page; saying so the same way to all keeps Vary away.
 	"Access-Control-Allow-Origin":  {"*"},
 	"Timing-Allow-Origin":          {"*"},
@@ -25,7 +25,9 @@ var constant = map[string][]string{
 
 // write answers with an entry. What conditions and ranges of the request come to
 // (RFC 9110 §13 and §14) is the standard library's to say.
-func (s *Server) write(c echo.Context, req signedurl.Request, t *memory.Transfer, e *cache.Entry, outcome cache.Outcome) error {
+func (s *Server) respond(
+	c echo.Context, req signedurl.Request, t *memory.Transfer, e *cache.Entry, outcome cache.Outcome,
+) error {
 	p, err := t.Writer(c.Response(), c.Request())
 	if err != nil {
 		return err
@@ -33,15 +35,15 @@ func (s *Server) write(c echo.Context, req signedurl.Request, t *memory.Transfer
 	now := s.now()
 	w := c.Response()
 	h := w.Header()
-	for name, value := range constant {
+	for name, value := range constantHeaders {
 		h[name] = value
 	}
 	h["Etag"] = []string{e.ETag}
-	s.cfg.CDN.setControl(h, lifetimeOf(req, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
+	s.cfg.CDN.setCacheControl(h, lifetimeOf(req, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
 	s.cfg.CDN.setTags(h, e)
 	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
 	h["Content-Type"] = []string{e.ContentType}
-	h["Content-Disposition"] = []string{disposition(req, e.ContentType)}
+	h["Content-Disposition"] = []string{contentDisposition(req, e.ContentType)}
 	w.Before(func() {
 		if w.Status >= http.StatusBadRequest { // of this client alone
 			noStore(h)
