@@ -2,7 +2,7 @@ package proxy
 
 import "time"
 
-// rate is how much may be at once, and how much a second after that.
+// rate is the rate of a token bucket: its size, and how many tokens a second are added.
 type rate struct{ burst, perSecond float64 }
 
 // bucket is a token bucket.
@@ -11,11 +11,12 @@ type bucket struct {
 	filled time.Time
 }
 
-// newBucket is full.
+// newBucket returns a full bucket.
 func newBucket(r rate, now time.Time) bucket { return bucket{tokens: r.burst, filled: now} }
 
-// fill adds what has come since the last time.
+// refill adds the tokens of the time since the last call.
 func (b *bucket) refill(r rate, now time.Time) {
 	passed := max(now.Sub(b.filled), 0) // the clock may have been set back
-	b.tokens, b.filled = min(b.tokens+passed.Seconds()*r.perSecond, r.burst), now
+	b.tokens = min(b.tokens+passed.Seconds()*r.perSecond, r.burst)
+	b.filled = now
 }

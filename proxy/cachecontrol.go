@@ -9,13 +9,13 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
-// lifetime is what caches may do with an answer, in seconds.
+// lifetime says how long caches may use a response, in seconds.
 type lifetime struct {
 	fresh, staleWhile, staleError int64
 	noStore, immutable            bool
 }
 
-// directives are those of a header for shared caches.
+// sharedDirectives are the directives for shared caches. age is the name of the first one.
 func (l lifetime) sharedDirectives(age string) string {
 	v := age + "=" + strconv.FormatInt(l.fresh, 10)
 	if l.staleWhile > 0 {
@@ -27,7 +27,7 @@ func (l lifetime) sharedDirectives(age string) string {
 	return v
 }
 
-// browser is Cache-Control without a CDN.
+// browserControl is the Cache-Control header without a CDN.
 func (l lifetime) browserControl() string {
 	switch {
 	case l.noStore:
@@ -42,14 +42,17 @@ func (l lifetime) browserControl() string {
 	return v
 }
 
-// staleFor is how long others may keep an answer that is not fresh here, in
-// seconds: soon there will be a better one.
+// staleMaxAge is how long other caches may keep a response that is stale here, in seconds. A
+// refresh is under way.
 const staleMaxAge = 10
 
-// lifetimeOf is what is left of an entry's freshness, but never beyond the end
-// of the URL itself.
+// lifetimeOf is what is left of the freshness lifetime of an entry. It ends with the URL,
+// where that has an expiry time.
 func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, now time.Time) lifetime {
-	l := lifetime{noStore: e.NoStore, immutable: e.Immutable, staleWhile: int64(e.StaleWhile / time.Second), staleError: int64(e.StaleError / time.Second)}
+	l := lifetime{
+		noStore: e.NoStore, immutable: e.Immutable,
+		staleWhile: int64(e.StaleWhile / time.Second), staleError: int64(e.StaleError / time.Second),
+	}
 	left := e.Expires.Sub(now)
 	switch {
 	case outcome == cache.Stale:
@@ -62,7 +65,7 @@ func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, no
 		l.fresh = wholeSeconds(left)
 	}
 	if req.Expires != 0 {
-		// In seconds: the end may be further off than a Duration reaches.
+		// In seconds, because a Duration may be too short for the time until then.
 		end := max(req.Expires-now.Unix(), 0)
 		if end < l.fresh {
 			l.fresh, l.immutable = end, false
@@ -72,9 +75,10 @@ func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, no
 	return l
 }
 
+// wholeSeconds rounds a duration to seconds; a negative one is 0.
 func wholeSeconds(d time.Duration) int64 { return max(int64(d.Round(time.Second)/time.Second), 0) }
 
-// noStore keeps an answer out of every cache.
+// noStore keeps a response out of every cache.
 func noStore(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	for _, p := range profiles {

@@ -7,8 +7,8 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 )
 
-// tierOf is where an answer was; "none" where it was just made, or found to be
-// right by its origin.
+// tierOf is the tier that had the entry; "none" where the entry has just been made, or
+// revalidated at its origin.
 func tierOf(e *cache.Entry, outcome cache.Outcome) string {
 	switch outcome {
 	case cache.Hit, cache.Stale, cache.StaleError:
@@ -20,7 +20,8 @@ func tierOf(e *cache.Entry, outcome cache.Outcome) string {
 	return "none"
 }
 
-// cacheStatus tells what the cache did, and where it had the entry (RFC 9211).
+// cacheStatus is the Cache-Status header: what the cache did, and the tier of the entry
+// (RFC 9211).
 func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
 	tier := tierOf(e, outcome)
 	ttl := "; ttl=" + strconv.FormatInt(int64(e.Expires.Sub(now)/time.Second), 10)

@@ -10,21 +10,21 @@ import (
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
-// CDN is a profile: the headers by which one CDN learns what is meant for it
-// and not for browsers. The zero CDN is none.
+// CDN is a profile: the headers that one CDN reads and browsers do not. The zero value is no
+// CDN.
 type CDN struct {
-	// control is the header that has the CDN's freshness, control of a cache for
-	// itself (RFC 9213 §2); shared says that it is in Cache-Control instead, for
-	// all shared caches.
+	// control is the name of a header with the freshness lifetime for the CDN alone
+	// (RFC 9213 §2). shared is true where Cache-Control has it instead, for all shared
+	// caches.
 	control string
 	shared  bool
-	// tags is the header that has the names to purge by, with between between them.
+	// tags is the name of the header with the tags of an entry, which separator separates.
 	tags, separator string
 }
 
-// profiles are the CDNs by name, as their documents have it. Cloudflare takes
-// s-maxage for a word against stale answers, so it gets none. nginx follows
-// Cache-Control, and has the tags for those who purge its files by a script.
+// profiles are the CDNs by name, according to their documentation. Cloudflare serves nothing
+// stale where it finds s-maxage, so it gets none. nginx reads Cache-Control alone; its tags
+// are for scripts that purge its files.
 var profiles = map[string]CDN{
 	"cloudflare": {control: "Cdn-Cache-Control", tags: "Cache-Tag", separator: ","},
 	"fastly":     {control: "Surrogate-Control", tags: "Surrogate-Key", separator: " "},
@@ -33,24 +33,23 @@ var profiles = map[string]CDN{
 	"varnish":    {control: "Surrogate-Control", tags: "Surrogate-Key", separator: " "},
 }
 
-// ParseCDN finds a profile by its name, in any case.
+// ParseCDN returns the profile with a name. Case does not matter.
 func ParseCDN(name string) (CDN, bool) {
 	p, ok := profiles[strings.ToLower(name)]
 	return p, ok
 }
 
-// on says whether there is a CDN.
+// isSet reports whether there is a CDN.
 func (p CDN) isSet() bool { return p != CDN{} }
 
-// setControl says to browsers and to the CDN what is meant for each. A browser
-// cannot be purged, so behind a CDN, which can, it gets browserTTL seconds at
-// the most.
+// setCacheControl sets the headers for browsers and for the CDN. Behind a CDN, which can be
+// purged, browsers, which cannot, keep a response for at most browserTTL seconds.
 func (p CDN) setCacheControl(h http.Header, l lifetime, browserTTL int64) {
-	own := l
+	browser := l
 	if p.isSet() && !l.immutable {
-		own.fresh = min(l.fresh, browserTTL)
+		browser.fresh = min(l.fresh, browserTTL)
 	}
-	control := own.browserControl()
+	control := browser.browserControl()
 	if p.shared && !l.noStore && l.fresh > 0 {
 		control += ", " + l.sharedDirectives("s-maxage")
 	}
@@ -64,7 +63,7 @@ func (p CDN) setCacheControl(h http.Header, l lifetime, browserTTL int64) {
 	}
 }
 
-// setTags says what the answer can be purged by.
+// setTags sets the header by which the CDN can purge a response.
 func (p CDN) setTags(h http.Header, e *cache.Entry) {
 	if p.tags == "" || e.NoStore {
 		return
@@ -73,12 +72,14 @@ func (p CDN) setTags(h http.Header, e *cache.Entry) {
 	for _, host := range cache.Hosts(e.Source) {
 		all = append(all, tagOf(purge.Target{Kind: purge.Host, Value: host}))
 	}
-	all = append(all, tagOf(purge.Target{Kind: purge.Source, Value: e.Source}), tagOf(purge.Target{Kind: purge.URL, Value: cache.PurgeName(e.Key)}))
+	all = append(all,
+		tagOf(purge.Target{Kind: purge.Source, Value: e.Source}),
+		tagOf(purge.Target{Kind: purge.URL, Value: cache.PurgeName(e.Key)}))
 	h[p.tags] = []string{strings.Join(append(all, e.Tags...), p.separator)}
 }
 
-// tagOf is the tag that stands for a target at a CDN: short, of letters that
-// all of them take, and the same for ever. A prefix has none of its own.
+// tagOf is the tag of a purge target at a CDN. It is short, has only characters that every
+// CDN allows, and never changes. A prefix has the tag of its host.
 func tagOf(t purge.Target) string {
 	sum := sha256.Sum256([]byte(t.Value))
 	id := hex.EncodeToString(sum[:8])

@@ -10,9 +10,9 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// disposition tells browsers the name under which to save a picture, and
-// whether to show it (RFC 6266). The name is the URL's or the source's, the
-// extension that of what is sent.
+// contentDisposition is the header that tells browsers whether to show or to save an image,
+// and its file name (RFC 6266). The name comes from the URL or the source, the extension
+// from the content type.
 func contentDisposition(req signedurl.Request, contentType string) string {
 	kind := "inline"
 	if req.Attachment {
@@ -38,7 +38,7 @@ func contentDisposition(req signedurl.Request, contentType string) string {
 	return v
 }
 
-// sourceName is the last part of a source's path without its extension.
+// sourceName is the last part of the path of a source, without its extension.
 func sourceName(source string) string {
 	if u, err := url.Parse(source); err == nil {
 		source = u.Path
@@ -52,13 +52,14 @@ func sourceName(source string) string {
 	return strings.ToValidUTF8(name[:min(len(name), most)], "")
 }
 
-// extValue is RFC 8187's encoding: all but its attr-char in percent.
+// extValue encodes a text by RFC 8187: percent-encoding for all bytes but attr-char.
 func extValue(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("!#$&+-.^_`|~", c) >= 0:
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9',
+			strings.IndexByte("!#$&+-.^_`|~", c) >= 0:
 			b.WriteByte(c)
 		default:
 			fmt.Fprintf(&b, "%%%02X", c)

@@ -12,17 +12,16 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// How many lines there are of one series, which is an error code.
+// The rates of the log lines of one series. A series is an error code.
 var (
-	// Any client can cause as many of these as it likes, by what it sends or by the
-	// sources that it names.
+	// A client can cause any number of these errors by its requests, or by the sources in
+	// them.
 	clientErrorRate = rate{burst: 10, perSecond: 1}
-	// Only a flood causes more of these than that. Of an overloaded server each
-	// line takes time that it does not have.
+	// More than these come only in a flood, when the server has no time for log lines.
 	serverErrorRate = rate{burst: 100, perSecond: 20}
 )
 
-// logRateOf is the rate of an error's lines.
+// logRateOf is the rate of the log lines of an error.
 func logRateOf(f failure) rate {
 	switch f.status {
 	case http.StatusInternalServerError, http.StatusServiceUnavailable:
@@ -35,8 +34,8 @@ func logRateOf(f failure) rate {
 	return clientErrorRate
 }
 
-// logSampler keeps a flood of errors from flooding the log. Series are few, so the
-// table is bounded.
+// logSampler keeps a flood of errors out of the log. The table has one bucket for each
+// series, of which there are few.
 type logSampler struct {
 	now func() time.Time
 
@@ -44,8 +43,8 @@ type logSampler struct {
 	series map[string]*logBucket
 }
 
-// logBucket has a token for each line, and counts the lines left out since the
-// last one written.
+// logBucket has a token for each line. It counts the lines left out since the last one that
+// was written.
 type logBucket struct {
 	bucket
 	suppressed int
@@ -55,8 +54,8 @@ func newLogSampler(now func() time.Time) *logSampler {
 	return &logSampler{now: now, series: map[string]*logBucket{}}
 }
 
-// allow says whether a line of a series may be written, and how many were left out
-// before it.
+// allowLine reports whether a line of a series may be written, and how many lines were left
+// out before it.
 func (l *logSampler) allowLine(series string, r rate) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,7 +74,7 @@ func (l *logSampler) allowLine(series string, r rate) (suppressed int, ok bool) 
 	return suppressed, true
 }
 
-// logError tells the operator what the client is not told.
+// logError logs an error with its cause, which the response does not have.
 func (s *Server) logError(r *http.Request, f failure, id string, err error) {
 	series := f.code
 	if errors.Is(err, origin.ErrRefused) {
@@ -90,14 +89,14 @@ func (s *Server) logError(r *http.Request, f failure, id string, err error) {
 	})
 }
 
-// refusalID gives a request id for a client that there is no room for, and logs it.
+// refusalID logs a client that was refused, and returns the id of its request.
 func (s *Server) refusalID() string {
 	id := newRequestID()
 	s.logRefusal(id)
 	return id
 }
 
-// logRefusal tells of a client that there was no room for.
+// logRefusal logs a client that was refused because too many were connected.
 func (s *Server) logRefusal(id string) {
 	shed := failure{status: http.StatusServiceUnavailable, code: "shed"}
 	s.logSampled("client refused: too many connections", shed.code, shed, id, func() []any {
@@ -105,8 +104,8 @@ func (s *Server) logRefusal(id string) {
 	})
 }
 
-// logSampled writes a line of an error, or counts it for the next line of its
-// series. At debug level every line is written.
+// logSampled writes the log line of an error, or counts it for the next line of its series.
+// At debug level every line is written.
 func (s *Server) logSampled(msg, series string, f failure, id string, more func() []any) {
 	level := slog.LevelInfo
 	switch {
@@ -132,8 +131,8 @@ func (s *Server) logSampled(msg, series string, f failure, id string, more func(
 	s.log.Log(ctx, level, msg, attrs...)
 }
 
-// details is what an error knows and does not say: a codec's words, a
-// network's. It is for the operator alone.
+// errorDetails is what an error has beside its text: the message of a codec or of the
+// network. Only the log shows it.
 func errorDetails(err error) string {
 	var d interface{ Details() string }
 	if errors.As(err, &d) {
@@ -142,7 +141,7 @@ func errorDetails(err error) string {
 	return ""
 }
 
-// clip bounds a text whose length others choose.
+// clipText shortens a text of any length for the log.
 func clipText(s string) string {
 	const most = 500
 	if len(s) > most {

@@ -8,18 +8,18 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// negotiable are the formats that are chosen by Accept where nothing else is
-// configured, the favourite first.
+// defaultAutoFormats are the formats to negotiate where none are configured, the preferred
+// one first.
 var defaultAutoFormats = []transform.Format{transform.AVIF, transform.WebP}
 
-// negotiate chooses the format of a request that leaves it open, by what the
-// client says it takes: of those on offer the one with the largest weight, of
-// equal ones the first. Where none is taken the format stays open, for base to
-// decide when the source is known. It reports whether Accept mattered, which
-// the answer has to say by Vary.
+// negotiateFormat chooses the format of a request that leaves it open: of the offered
+// formats the one with the largest weight in Accept, of equal ones the first. Where the
+// client accepts none of them the format stays open until the source is known; see
+// fallbackFormat. It reports whether the response depends on Accept, and so needs Vary.
 func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varies bool) {
 	if !req.Auto {
-		if len(s.cfg.AutoFormats) == 0 || req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != "" {
+		hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != ""
+		if len(s.cfg.AutoFormats) == 0 || hasFormat {
 			return false
 		}
 		req.Auto = true
@@ -32,12 +32,12 @@ func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varie
 			req.Params.Format = f
 		}
 	}
-	// From here on it is the same request as one that names the format.
+	// From here on the request is the same as one that names the format.
 	req.Auto = best == 0
 	return true
 }
 
-// offered are the formats to choose from.
+// offeredFormats are the formats to choose from.
 func (s *Server) offeredFormats() []transform.Format {
 	if len(s.cfg.AutoFormats) == 0 {
 		return defaultAutoFormats
@@ -45,9 +45,9 @@ func (s *Server) offeredFormats() []transform.Format {
 	return s.cfg.AutoFormats
 }
 
-// weightsOf reads Accept (RFC 9110 §12.5.1): the weight of each type that is
-// named, without parameters. Ranges with a star are no news: browsers that know
-// a new format name it, and old ones send a star, too.
+// weightsOf reads Accept (RFC 9110 §12.5.1): the weight of each type, without parameters.
+// Media ranges with a star say nothing: browsers that know a new format name it, and those
+// that do not send a star, too.
 func weightsOf(lines []string) map[string]float64 {
 	weights := map[string]float64{}
 	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
@@ -67,8 +67,8 @@ func weightsOf(lines []string) map[string]float64 {
 	return weights
 }
 
-// base is the format of a result that was left open: the source's, if every
-// client reads it, else the nearest that every client does.
+// fallbackFormat is the format of a result where negotiation chose none: that of the source
+// if every client can read it, else JPEG, or PNG for transparency.
 func fallbackFormat(req signedurl.Request, info transform.Info) transform.Format {
 	switch {
 	case !req.Auto, info.Format == transform.JPEG, info.Format == transform.PNG, info.Format == transform.GIF:

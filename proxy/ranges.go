@@ -7,18 +7,18 @@ import (
 )
 
 const (
-	// maxRanges is how many ranges of an image a request may ask for.
+	// maxRanges is how many ranges a request may have.
 	maxRanges = 16
-	// partHeader is what stands before each part of a response of several ranges:
-	// a boundary, the part's type and its place, and a share of the end.
+	// partHeader is the overhead of each part in a response with several ranges: the
+	// boundary, the headers of the part, and its share of the last boundary.
 	partHeader = 192
 )
 
-// ignoreRange takes ranges off a request that get the whole image instead
-// (RFC 9110 §14.2): of another method or in a unit that is not known; too many
-// of them; some that overlap; and small ones whose headers would make the
-// response larger than the image. Otherwise a short request could get many times
-// the image.
+// ignoreRange removes the Range header of a request that gets the whole image instead
+// (RFC 9110 §14.2): with another method or an unknown unit, with too many ranges, with
+// ranges that overlap, and with ranges so small that the headers of the parts would make the
+// response larger than the image. Otherwise the response to a short request could be many
+// times as large as the image.
 func ignoreRange(r *http.Request, size int64) {
 	list, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
 	if !ok || r.Method != http.MethodGet || isWasteful(list, size) {
@@ -26,8 +26,9 @@ func ignoreRange(r *http.Request, size int64) {
 	}
 }
 
-// wasteful says so of a list of ranges of size bytes. What is no range at all is
-// left to be refused.
+// isWasteful reports whether ranges of a content of size bytes are too many, overlap, or
+// take more than the whole. It is false for a list with a syntax error, which the standard
+// library refuses.
 func isWasteful(list string, size int64) bool {
 	var ranges [maxRanges][2]int64 // the first byte, and the one behind the last
 	n, sum := 0, int64(0)
@@ -53,8 +54,7 @@ func isWasteful(list string, size int64) bool {
 	return n > 1 && sum+int64(n)*partHeader > size
 }
 
-// bounds is the range of one spec (RFC 9110 §14.1.1); it is empty where nothing
-// of it is there.
+// rangeBounds reads one range (RFC 9110 §14.1.1). A range outside of the content is empty.
 func rangeBounds(spec string, size int64) (from, to int64, ok bool) {
 	first, last, ok := strings.Cut(spec, "-")
 	if !ok {

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// maxRequestID is the longest id that is taken over, in bytes.
+// maxRequestID is the length of the longest id that is accepted, in bytes.
 const maxRequestID = 128
 
 // setRequestID gives a response the id of its request: the X-Request-Id of the
 // client or of the CDN before it, else the trace id of a W3C traceparent, else a
-// new one. It is the first thing done about a request, so that every response has
-// one; the header is not part of any cache entry.
+// new one. It comes before everything else, so that every response has an id. The header is
+// not part of cache entries.
 func setRequestID(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Request-Id"] = requestID(r.Header)
 }
 
-// requestIDOf is the id that a response was given.
+// requestIDOf is the id of a response.
 func requestIDOf(w http.ResponseWriter) string {
 	if ids := w.Header()["X-Request-Id"]; len(ids) > 0 {
 		return ids[0]
@@ -25,10 +25,9 @@ func requestIDOf(w http.ResponseWriter) string {
 	return ""
 }
 
-// requestID is the value of the response's header. A header that is there twice
-// names no request: which of the two would be right cannot be known. A request's
-// own value is shared with it, as this is on the path of hits; neither is
-// written to.
+// requestID is the value of the response header. Where the request has the header twice
+// neither is used, as nothing says which one is right. The slice of the request is reused,
+// because this is on the path of hits; it is never written to.
 func requestID(h http.Header) []string {
 	if ids := h["X-Request-Id"]; len(ids) == 1 && isRequestID(ids[0]) {
 		return ids[:1:1]
@@ -41,10 +40,9 @@ func requestID(h http.Header) []string {
 	return []string{newRequestID()}
 }
 
-// isRequestID says whether an id can be taken over. It goes into headers, log
-// lines and error texts, so it has neither blanks nor control characters, nor
-// what quotes, escapes, lists and templates are made of; what UUIDs, base64 and
-// trace ids consist of is there.
+// isRequestID reports whether an id is accepted. It goes into headers, log lines and error
+// texts, so it has no blanks, control characters or characters of quoting, escapes, lists
+// and templates. All characters of UUIDs, base64 and trace ids are allowed.
 func isRequestID(s string) bool {
 	if s == "" || len(s) > maxRequestID {
 		return false
@@ -64,7 +62,7 @@ var requestIDBytes = func() (table [256]bool) {
 	return table
 }()
 
-// newRequestID is 60 random bits in letters and digits. They need not be secret.
+// newRequestID returns 60 random bits as letters and digits. They need not be secret.
 func newRequestID() string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	var id [12]byte

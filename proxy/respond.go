@@ -11,20 +11,20 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
-// constant headers of every answer that is a picture. The slices are shared
-// and never written to.
+// constantHeaders are in every response with an image. The slices are shared, and never
+// written to.
 var constantHeaders = map[string][]string{
-	// Pictures are for any page; saying so the same way to all keeps Vary away.
+	// Any page may use the images. Vary is not needed, as all pages get the same header.
 	"Access-Control-Allow-Origin":  {"*"},
 	"Timing-Allow-Origin":          {"*"},
 	"Cross-Origin-Resource-Policy": {"cross-origin"},
-	// The type is ours, whatever the bytes look like.
+	// Browsers must not guess another type from the bytes.
 	"X-Content-Type-Options":  {"nosniff"},
 	"Content-Security-Policy": {"default-src 'none'; sandbox"},
 }
 
-// write answers with an entry. What conditions and ranges of the request come to
-// (RFC 9110 §13 and §14) is the standard library's to say.
+// respond sends an entry. The standard library evaluates conditions and ranges of the
+// request (RFC 9110 §13 and §14).
 func (s *Server) respond(
 	c echo.Context, req signedurl.Request, t *memory.Transfer, e *cache.Entry, outcome cache.Outcome,
 ) error {
@@ -45,7 +45,7 @@ func (s *Server) respond(
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{contentDisposition(req, e.ContentType)}
 	w.Before(func() {
-		if w.Status >= http.StatusBadRequest { // of this client alone
+		if w.Status >= http.StatusBadRequest { // an error is for this client alone
 			noStore(h)
 		}
 	})
@@ -61,7 +61,7 @@ func (s *Server) respond(
 		s.answers.WithLabelValues("bad-range").Inc()
 	}
 	if err != nil {
-		panic(http.ErrAbortHandler) // net/http's way to end the connection, or the stream
+		panic(http.ErrAbortHandler) // has net/http end the connection, or the stream
 	}
 	return nil
 }
