@@ -19,11 +19,11 @@ type adminRoute struct {
 	handler adminHandler
 }
 
-// adminHandler answers a request, or says what is wrong with it: an adminError.
+// adminHandler answers a request, or returns an adminError.
 type adminHandler func(http.ResponseWriter, *http.Request) error
 
-// adminError is an error of the admin port: how it looks from outside, and the
-// cause, if there is one, for the log.
+// adminError is an error of the admin port: the response, and for the log the cause, if there
+// is one.
 type adminError struct {
 	failure
 	cause error
@@ -36,21 +36,21 @@ func (e *adminError) Error() string {
 	return e.text
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *adminError) Unwrap() error { return e.cause }
 
-// refuse is an adminError without a cause.
+// refuse returns an adminError without a cause.
 func refuse(status int, code, text string) error {
 	return &adminError{failure: failure{status: status, code: code, text: text}}
 }
 
-// What the methods of a route are.
+// The methods of routes.
 const readMethods, writeMethods = "GET, HEAD", "POST"
 
-// Admin is what operators see: GET /metrics in Prometheus' text format, GET
-// /debug/memory and POST /purge. Where token is not empty all paths ask for it
-// (Authorization: Bearer, RFC 6750 §2.1), /metrics for Config.MetricsToken or it;
-// where there is none, they answer to names of this machine alone.
+// Admin returns the handler of the admin port: GET /metrics in the text format of Prometheus,
+// GET /debug/memory and POST /purge. Where token is not empty all paths need it
+// (Authorization: Bearer, RFC 6750 §2.1); for /metrics Config.MetricsToken will do as well.
+// Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, s.answers, s.sent,
@@ -70,6 +70,7 @@ func (s *Server) Admin(token string) http.Handler {
 	})
 }
 
+// dispatchAdmin calls the handler of a path.
 func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.Request) error {
 	to, ok := routes[r.URL.Path]
 	switch {
@@ -83,7 +84,7 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	return refuse(http.StatusMethodNotAllowed, methodNotAllowed, text)
 }
 
-// writeAdminError answers with an error in the same form as the image port.
+// writeAdminError sends an error in the same form as the image port.
 func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err error) {
 	f := internal
 	var e *adminError
@@ -93,14 +94,15 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 	s.writeFailure(w, r, f, err)
 }
 
+// serveAdminIndex lists the paths of the admin port.
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\n") // the client may have left
 	return nil
 }
 
-// atMost lets so many requests in at once: a scrape costs the kernel a walk over
-// the memory of all processes.
+// limitConcurrency lets n requests in at a time: for a scrape the kernel walks over the memory
+// of all processes.
 func limitConcurrency(n int, next http.Handler) adminHandler {
 	running := make(chan struct{}, n)
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -116,8 +118,7 @@ func limitConcurrency(n int, next http.Handler) adminHandler {
 	}
 }
 
-// showMemory is a table for people, who come with a browser or ask for it by
-// ?format=table, and JSON for all others.
+// serveMemory sends the memory report: a table for browsers and for ?format=table, else JSON.
 func (s *Server) serveMemory(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	format := r.URL.Query().Get("format")
@@ -129,7 +130,7 @@ func (s *Server) serveMemory(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "application/json")
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
-		_ = enc.Encode(s.Memory()) // fails where the client has left
+		_ = enc.Encode(s.Memory()) // an error says that the client has left
 	case "table":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_ = s.Memory().WriteTable(w)

@@ -14,9 +14,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// guarded asks for one of the tokens that are not empty. Where all are, it answers
-// to names of this machine alone. Requests that change something must not come
-// from the page of another site, whatever they know.
+// requireToken passes on requests that have one of the tokens. Empty tokens do not count;
+// where all are empty, requireLocalHost decides. Requests from pages of other sites that
+// would change something are refused in any case.
 func (s *Server) requireToken(next adminHandler, tokens ...string) adminHandler {
 	var want [][sha256.Size]byte
 	for _, t := range tokens {
@@ -43,9 +43,9 @@ func (s *Server) requireToken(next adminHandler, tokens ...string) adminHandler 
 	}
 }
 
-// authorize compares digests, whose length tells nothing about the token's. An
-// address from which too many wrong tokens came is not listened to for a while,
-// right ones included, or it could go on guessing.
+// checkToken compares digests, because the time to compare tokens depends on their length. An
+// address that has sent too many wrong tokens is blocked for a while, also with the right
+// token, so that it cannot go on guessing.
 func (s *Server) checkToken(r *http.Request, want [][sha256.Size]byte) error {
 	client := clientOf(r.RemoteAddr)
 	if wait := s.attempts.blockedFor(client); wait > 0 {
@@ -66,25 +66,27 @@ func (s *Server) checkToken(r *http.Request, want [][sha256.Size]byte) error {
 	return refuse(http.StatusUnauthorized, unauthorized, "Send the admin token as `Authorization: Bearer TOKEN`.")
 }
 
+// unauthorized is the code of a request without the right token.
 const unauthorized = "unauthorized"
 
+// isUnauthorized reports whether an error has that code.
 func isUnauthorized(err error) bool {
 	e, ok := err.(*adminError)
 	return ok && e.code == unauthorized
 }
 
-// later is an error that says when to come back.
+// retryLater is the error of a blocked address. It says for how long.
 type retryLater struct{ wait time.Duration }
 
 func (e *retryLater) Error() string { return fmt.Sprintf("too many attempts: blocked for %v", e.wait) }
 
-// RetryAfter is when.
+// RetryAfter is the time until the next attempt is allowed.
 func (e *retryLater) RetryAfter() time.Duration { return e.wait }
 
-// fromHere lets only those in who name the server by an address of this
-// machine: a page that an operator looks at could otherwise have its own name
-// lead here, and be taken by the browser for the same site. Of a target that is a
-// whole URL its host counts (RFC 9112 §3.2.2).
+// requireLocalHost refuses requests whose Host is not localhost or a loopback address. A page
+// in the browser of an operator could otherwise point a name of its own at this machine (DNS
+// rebinding), and would be the same site to the browser. Where the request target is a whole
+// URL, its host counts (RFC 9112 §3.2.2).
 func requireLocalHost(r *http.Request) error {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -99,13 +101,13 @@ func requireLocalHost(r *http.Request) error {
 	return nil
 }
 
-// attemptRate is how many wrong tokens an address may send.
+// attemptRate is the rate of wrong tokens that an address may send.
 var attemptRate = rate{burst: 10, perSecond: 1}
 
-// maxAttempts bounds the addresses that are remembered, at some 150 bytes each.
+// maxAttempts is how many addresses are remembered, at some 150 bytes each.
 const maxAttempts = 4096
 
-// attempts count wrong tokens by address.
+// attempts counts wrong tokens by address.
 type attempts struct {
 	now func() time.Time
 
@@ -118,7 +120,7 @@ func newAttempts(now func() time.Time) (*attempts, error) {
 	return &attempts{now: now, clients: clients}, err
 }
 
-// blocked is for how much longer an address is not listened to.
+// blockedFor is how much longer an address is blocked; 0 for one that is not.
 func (a *attempts) blockedFor(client netip.Prefix) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -133,7 +135,7 @@ func (a *attempts) blockedFor(client netip.Prefix) time.Duration {
 	return time.Duration((1 - b.tokens) / attemptRate.perSecond * float64(time.Second))
 }
 
-// failed is one more wrong token.
+// recordFailure counts a wrong token.
 func (a *attempts) recordFailure(client netip.Prefix) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -147,8 +149,8 @@ func (a *attempts) recordFailure(client netip.Prefix) {
 	b.tokens = max(b.tokens-1, 0)
 }
 
-// clientOf is the address of a client, or the network that an IPv6 host has to
-// itself (RFC 6177); all that have none are one.
+// clientOf is the address of a client, or its /64 for IPv6, which a host has to itself
+// (RFC 6177). All clients without an address are one.
 func clientOf(remote string) netip.Prefix {
 	ap, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -158,6 +160,6 @@ func clientOf(remote string) netip.Prefix {
 	if ip.Is4() {
 		bits = 32
 	}
-	p, _ := ip.Prefix(bits) // both lengths are good
+	p, _ := ip.Prefix(bits) // cannot fail with these lengths
 	return p
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// collector gives the memory report, and what was counted, to Prometheus. It keeps
-// nothing: each scrape looks anew. Figures whose names are not known before
-// are why it describes none of them (an unchecked collector).
+// collector gives Prometheus the memory report and all counters. It keeps nothing: each scrape
+// reads the figures anew. It describes no metric (an unchecked collector), because some
+// labels are known only then.
 type collector struct{ s *Server }
 
+// Describe implements prometheus.Collector.
 func (collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
@@ -32,7 +33,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	e.addAccounts(m.Accounts)
 	e.addCache(c.s)
-	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle, "released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
+	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle,
+		"released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
 		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
 	}
 	kinds := map[string]memory.Process{}
@@ -45,7 +47,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for kind, n := range count {
 		e.gauge("processes", "Running pictor processes, by kind (server, worker).", n, "kind", kind)
-		for class, n := range map[string]int64{"anonymous": kinds[kind].Anon, "file": kinds[kind].File, "shared": kinds[kind].Shmem} {
+		k := kinds[kind]
+		for class, n := range map[string]int64{"anonymous": k.Anon, "file": k.File, "shared": k.Shmem} {
 			e.gauge("process_bytes",
 				"Proportional set size of all pictor processes of a kind, by class of memory, in bytes.",
 				n, "kind", kind, "class", class)
@@ -71,17 +74,18 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for why, n := range c.s.memory.Responses.Cuts() {
 		e.counter("responses_cut_total",
 			"Responses cut off because the client read too slowly, by reason: room (others waited for memory), "+
-				"evicted (the RAM cache let go of the image), connection (needed for a new client), slow (no progress).",
+				"evicted (the RAM cache let go of the image), connection (needed for a new client), "+
+				"slow (no progress).",
 			n, "why", why)
 	}
 	e.addPressure(m.Pressure)
 	e.addPool(c.s)
 }
 
-// emitter sends figures under pictor's names.
+// emitter sends metrics to Prometheus, with the prefix of pictor.
 type emitter chan<- prometheus.Metric
 
-// send takes labels as names and values in turn.
+// addMetric sends a metric. labels are names and values in turn.
 func (e emitter) addMetric(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
 	set := prometheus.Labels{}
 	for i := 0; i+1 < len(labels); i += 2 {
@@ -145,8 +149,8 @@ func (e emitter) addCache(s *Server) {
 	for tier, n := range map[string]uint64{"memory": c.Hits - c.LowerHits, "disk": c.LowerHits} {
 		e.counter("cache_hits_total", "Cache hits, by the tier that held the entry (memory, disk).", n, "tier", tier)
 	}
-	for outcome, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses, "collapsed": c.Collapsed, "stale": c.Stale,
-		"stale-if-error": c.StaleErrors, "remembered-error": c.Remembered, "bypass": c.Bypassed} {
+	for outcome, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses, "collapsed": c.Collapsed,
+		"stale": c.Stale, "stale-if-error": c.StaleErrors, "remembered-error": c.Remembered, "bypass": c.Bypassed} {
 		e.counter("cache_requests_total", "Image requests, by cache outcome.", n, "outcome", outcome)
 	}
 	e.counter("cache_fills_total", "Cache fills that were started.", c.Fills)
@@ -155,11 +159,12 @@ func (e emitter) addCache(s *Server) {
 		"Cache fills that were started in the background to refresh an entry.", c.Refreshes)
 	e.counter("cache_renewed_total", "Cache fills that found an entry unchanged and extended its lifetime.", c.Renewed)
 	e.counter("cache_promoted_total", "Cache entries copied from the disk cache into the RAM cache.", c.Promoted)
-	for why, n := range map[string]uint64{"dropped": c.Dropped, "rejected": c.Rejected, "evicted": c.Evicted, "collision": c.Collisions,
-		"swept": c.Swept, "unwritten": c.Unwritten} {
+	for why, n := range map[string]uint64{"dropped": c.Dropped, "rejected": c.Rejected, "evicted": c.Evicted,
+		"collision": c.Collisions, "swept": c.Swept, "unwritten": c.Unwritten} {
 		e.counter("cache_lost_total",
 			"Cache entries lost, by reason: not stored in RAM (dropped, rejected), removed from RAM (evicted, "+
-				"swept after a purge), hidden by the entry of another key (collision), not written to disk (unwritten).",
+				"swept after a purge), hidden by the entry of another key (collision), "+
+				"not written to disk (unwritten).",
 			n, "why", why)
 	}
 	e.addStore("results", s.cfg.Disk)
@@ -174,7 +179,7 @@ func (e emitter) addCache(s *Server) {
 	e.gauge("purge_log_bytes", "Size of the purge log, in bytes.", p.LogBytes)
 }
 
-// store tells of a store on disk, if there is one.
+// addStore sends the figures of a store on disk, if there is one.
 func (e emitter) addStore(name string, store *diskstore.Store) {
 	if store == nil {
 		return
@@ -190,15 +195,16 @@ func (e emitter) addStore(name string, store *diskstore.Store) {
 	e.gauge("disk_hangs",
 		"Whether a disk store is out of use because the disk stopped responding: 1 or 0.", hangs, "store", name)
 	e.counter("disk_written_total", "Records written to a disk store.", d.Written, "store", name)
-	for why, n := range map[string]uint64{"evicted": d.Evicted, "corrupt": d.Corrupt, "refused": d.Refused, "error": d.WriteErrors} {
+	for why, n := range map[string]uint64{"evicted": d.Evicted, "corrupt": d.Corrupt, "refused": d.Refused,
+		"error": d.WriteErrors} {
 		e.counter("disk_lost_total",
 			"Records of a disk store not written or removed, by reason.", n, "store", name, "why", why)
 	}
 }
 
 func (e emitter) addSources(st sources.Stats) {
-	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored, "revalidated": st.Revalidated, "fetched": st.Fetched,
-		"failed": st.Failed, "remembered-error": st.Remembered} {
+	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored,
+		"revalidated": st.Revalidated, "fetched": st.Fetched, "failed": st.Failed, "remembered-error": st.Remembered} {
 		e.counter("sources_total", "Source images that cache fills asked for, by how each was obtained.", n, "how", how)
 	}
 	e.counter("sources_fetched_bytes_total",
@@ -233,7 +239,8 @@ func (e emitter) addPool(s *Server) {
 		if l.On {
 			on = 1
 		}
-		e.gauge("worker_sandbox", "Whether worker processes are confined by a layer of the sandbox: 1 or 0.", on, "layer", l.Name)
+		e.gauge("worker_sandbox",
+			"Whether worker processes are confined by a layer of the sandbox: 1 or 0.", on, "layer", l.Name)
 	}
 	st := p.Stats()
 	e.gauge("workers_idle", "Worker processes that are idle.", int64(st.Idle))
@@ -241,7 +248,8 @@ func (e emitter) addPool(s *Server) {
 	e.counter("jobs_total", "Transforms given to worker processes; one that is retried counts once.", st.Jobs)
 	e.counter("jobs_retried_total",
 		"Transforms given to a second worker process after the first one crashed.", st.Retried)
-	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran, "overtime": st.Overtime, "replaced": st.Replaced, "stalled": st.Stalled} {
+	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran,
+		"overtime": st.Overtime, "replaced": st.Replaced, "stalled": st.Stalled} {
 		e.counter("workers_ended_total",
 			"Worker processes ended or replaced, other than idle ones, by reason: crashed, killed (deadline), overran "+
 				"(memory), overtime (CPU time), replaced (age, or memory retained), stalled (did "+
