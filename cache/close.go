@@ -20,10 +20,9 @@ func (c *Cache) Close() {
 	_ = c.Shutdown(ctx) // what did not end is given up on
 }
 
-// Shutdown ends the fills that nobody waits for, waits for the others, then
-// closes the tiers. When ctx ends the others are ended, too; what does not end
-// then, a second later, is left to itself, and the error says what it was. A Get
-// after it hits nothing and fills nothing.
+// Shutdown cancels the fills without requests that wait, waits for the others, then closes the tiers. When ctx ends,
+// the others are canceled, too. Fills that have not ended a second later are left to themselves, and the error counts
+// them. A Get after Shutdown hits nothing and fills nothing.
 func (c *Cache) Shutdown(ctx context.Context) error {
 	if !c.background.close() {
 		return nil

@@ -21,13 +21,13 @@ type Config struct {
 	// Lower are the tiers below the RAM tier, the first one asked first. The
 	// Cache closes them.
 	Lower []Tier
-	// Clock says what was purged; nil for one without a log.
+	// Clock knows the purges; nil for one without a log.
 	Clock *purge.Clock
-	// Pixels is the version of what makes pixels now. An entry of another one is
+	// Pixels is the version of the code that makes pixels. An entry of another one is
 	// stale, however young.
 	Pixels int
-	// Classify says what a fill's error means for those who ask after it; nil
-	// means that none is remembered, nor makes way for a stale entry.
+	// Classify says what the error of a fill means for later requests; nil means that
+	// no error is remembered, nor makes way for a stale entry.
 	Classify func(error) ErrorClass
 	// FillTimeout bounds a fill; 0 means 30 s.
 	FillTimeout time.Duration
@@ -40,12 +40,10 @@ type Config struct {
 	hash keyHash // tests make keys collide
 }
 
-// Fill makes a missing entry. Its context ends with FillTimeout or, until
-// commit is called, when the last client that waits has left. A fill calls
-// commit before the work that is too dear to throw away: from then on nobody's
-// leaving ends it, and whoever comes joins it. Where the context has ended
-// commit gives its cause. old is the entry that is there and no longer fresh,
-// without its bytes, or nil; see Entry.Renew.
+// Fill makes a missing entry. Its context ends with FillTimeout or, until commit is called, when the last client that
+// waits has left. A fill calls commit before the work that is too dear to throw away: from then on it goes on without
+// clients, and later requests join it. Where the context has ended, commit returns its cause. old is the entry that is
+// there and no longer fresh, without its bytes, or nil; see Entry.Renew.
 type Fill func(ctx context.Context, commit func() error, old *Entry) (*Entry, error)
 
 // Outcome says how a Get was answered, in the words of RFC 9211.
@@ -56,7 +54,7 @@ const (
 	Hit Outcome = iota
 	// Miss: this client's request caused the fill.
 	Miss
-	// Collapsed: a fill under way, caused by somebody else, gave the answer.
+	// Collapsed: a fill under way, caused by another request, gave the answer.
 	Collapsed
 	// Expired: as Miss, and there was an entry that was no longer fresh.
 	Expired
@@ -64,8 +62,8 @@ const (
 	Stale
 	// StaleError: such an entry, because a new one could not be made in time.
 	StaleError
-	// Bypassed: as Miss, of a key whose entries may not be kept, so that nobody
-	// waits for another's.
+	// Bypassed: as Miss, of a key whose entries must not be kept, so that no request
+	// waits for the fill of another one.
 	Bypassed
 )
 
@@ -80,14 +78,13 @@ var ErrClosed = errors.New("cache is closed")
 // keyHash places a key: primary decides the slot, conflict is compared there.
 type keyHash func(key string) (primary, conflict uint64)
 
-// ErrorClass says what an error means for those who ask after it.
+// ErrorClass says what an error means for other requests.
 type ErrorClass struct {
-	// For is for how long they get the same one; 0 for not at all.
+	// For is for how long later requests get the same error; 0 for not at all.
 	For time.Duration
 	// Stale says that an entry that is no longer fresh may take its place.
 	Stale bool
-	// LeaderOnly says that it is of nobody but who caused the fill: whoever joined it
-	// tries anew.
+	// LeaderOnly says that the error concerns only the request that caused the fill. Its followers try anew.
 	LeaderOnly bool
 }
 

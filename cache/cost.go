@@ -2,12 +2,12 @@ package cache
 
 import "slices"
 
-// overhead is what an entry takes besides its body and key: the Entry itself
+// overhead is the memory of an entry besides its body and key: the Entry itself
 // with its strings (about 300 bytes), ristretto's two maps and its expiry
 // bucket (209 bytes, measured).
 const overhead = 512
 
-// Cost is what an entry takes of the heap, in bytes. A body that was grown
+// Cost is the heap that an entry takes, in bytes. A body that was grown
 // holds all of its capacity.
 func (e *Entry) Cost() int64 {
 	tags := 0
@@ -31,7 +31,7 @@ var sizeClasses = [...]int{
 	12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, largestClass,
 }
 
-// allocatedBytes is what Go's allocator takes for n bytes without pointers: a size
+// allocatedBytes is the memory that Go's allocator takes for n bytes without pointers: a size
 // class, above the largest one whole pages.
 func allocatedBytes(n int) int64 {
 	if n > largestClass {

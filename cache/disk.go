@@ -8,8 +8,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 )
 
-// writers and readers are how many may be in the file system at once: each
-// that waits there holds a thread.
+// writers and readers are how many calls may be in the file system at once: each that waits there holds a thread.
 const writers, readers = 2, 32
 
 // diskTier keeps entries in a store of records.
@@ -18,8 +17,8 @@ type diskTier struct {
 	// log is the identity of the purge log that the records' numbers count by.
 	log              string
 	writing, reading semaphore
-	// patience is for how long a place is waited for: whoever has one may be
-	// with a disk that hangs. It is the store's.
+	// patience bounds the wait for a semaphore, whose holders may be stuck with a disk
+	// that hangs. It is the store's.
 	patience time.Duration
 	// recordLocks keeps a Renew from meeting another Put of its key halfway.
 	recordLocks [16]semaphore
@@ -115,8 +114,8 @@ func (t *diskTier) Put(e *Entry) bool {
 	return t.store.Put(name, h, bytes.NewReader(e.Body), int64(len(e.Body))) == nil
 }
 
-// Renew writes the facts alone. What the key has may have become another entry
-// meanwhile, whose bytes they would not be.
+// Renew writes the metadata alone. The record of the key may be another entry by now, with other bytes, which is why
+// the ETag is compared.
 func (t *diskTier) Renew(e *Entry) bool {
 	name := diskstore.NameOf(string(e.Key))
 	leave, ok := t.acquireWrite(name)

@@ -54,7 +54,7 @@ type Entry struct {
 	// Pixels is the version of what makes the pixels; see Config.Pixels.
 	Pixels int
 
-	// readState is what changes of an entry that the RAM tier holds; nil elsewhere.
+	// readState is the part of an entry in the RAM tier that changes; nil elsewhere.
 	readState *readState
 	// bodyRefs is common to all entries of the same bytes in memory.
 	bodyRefs *bodyRefs
@@ -64,7 +64,7 @@ type Entry struct {
 	renewed bool
 }
 
-// readState is what readers remember of an entry.
+// readState has the notes that readers leave at an entry.
 type readState struct {
 	// validAtSeq is the purge clock's when the entry was last found to be valid.
 	validAtSeq atomic.Uint64
@@ -130,23 +130,26 @@ func (e *Entry) Close() {
 // entry that it was given.
 func (e *Entry) Renew() *Entry {
 	n := e.metadata()
-	n.Body, n.bodyRefs, n.renewed = e.Body, e.bodyRefs, true
+	n.Body, n.bodyRefs = e.Body, e.bodyRefs
+	n.renewed = true
 	return n
 }
 
 // metadata is the entry without its bytes.
 func (e *Entry) metadata() *Entry {
 	n := *e
-	n.Body, n.file, n.readState, n.bodyRefs, n.renewed = nil, nil, nil, nil, false
+	n.Body, n.bodyRefs = nil, nil
+	n.file, n.readState = nil, nil
+	n.renewed = false
 	return &n
 }
 
-// purgeScope is what a purge may name the entry by.
+// purgeScope has the names by which a purge may mean the entry.
 func (e *Entry) purgeScope() purge.Scope {
 	return purge.Scope{URL: PurgeName(e.Key), Source: e.Source, Hosts: Hosts(e.Source), Tags: e.Tags}
 }
 
-// PurgeName is what purges call a key: what it is or, where that is too long
+// PurgeName is the name of a key in purges: the key itself or, where that is too long
 // for the purge log, its digest.
 func PurgeName(key Key) string {
 	s := string(key)

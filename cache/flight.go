@@ -15,12 +15,12 @@ type filling struct {
 	fill  Fill
 	// old is the entry that the fill may find to be still right, without its bytes; nil for none.
 	old *Entry
-	// made is what the fill returned, right or not.
+	// made is the entry that the fill returned, valid or not.
 	made     *Entry
 	returned bool
 }
 
-// attempt is what one attempt of Get knows when it joins a flight.
+// attempt has the facts that one attempt of Get joins a flight with.
 type attempt struct {
 	// found is the entry that the lookup found, and state what it is good for.
 	found *Entry
@@ -32,7 +32,7 @@ type attempt struct {
 	bypass bool
 }
 
-// errRetryLookup: what an attempt found is no answer any more, and another lookup may find one.
+// errRetryLookup: the answer that an attempt found is none any more, and another lookup may find one.
 var errRetryLookup = errors.New("look again")
 
 // joinFlight finds the flight of a key, or starts it.
@@ -93,7 +93,7 @@ func (w *filling) Run(ctx context.Context, f *entryFlight) (e *Entry, err error)
 	return e, err
 }
 
-// validateResult refuses what must not be handed out as the entry of a key.
+// validateResult refuses a result that must not be handed out as the entry of a key.
 func validateResult(key Key, e *Entry, err error) (*Entry, error) {
 	switch {
 	case err != nil:

@@ -132,9 +132,8 @@ func (c *Cache) staleFallback(e *Entry, s state, outcome Outcome, err error) (*E
 	return nil, outcome, err
 }
 
-// Holds says whether an answer of Get is still one: it is not where, since then,
-// its entry was purged, but for a soft purge of what was stale anyhow. Whoever
-// waits between a Get and the first byte looks, and gets again.
+// Holds says whether an answer of Get still is one. It is not after its entry was purged, except for a soft purge of an
+// entry that was served stale anyhow. A caller that waits between Get and the first byte asks, and calls Get again.
 func (c *Cache) Holds(e *Entry, o Outcome) bool {
 	hard, soft := c.purgedAt(e)
 	return e.Seq >= hard && (e.Seq >= soft || o == Stale || o == StaleError)

@@ -25,16 +25,17 @@ func (c *Cache) isAuthoritative(err error) bool {
 	return class.For > 0 && !class.Stale
 }
 
-// keyOutcome is what is remembered of a key that has no entry: how its last fill ended.
+// keyOutcome says how the last fill of a key ended that has no entry.
 type keyOutcome struct {
-	// err is what the last fill failed with. Where background is set, it is only a reason not to refresh.
+	// err is the error of the last fill. Where background is set, it is only a reason not to refresh.
 	err        error
 	background bool
-	// bypass: entries of the key must not be kept.
+	// bypass: entries of the key must not be shared.
 	bypass bool
 }
 
-// negativeEntry is what is remembered of a key now. Any purge may name what the key stands for, so each ends it.
+// negativeEntry is the outcome that is remembered of a key, if it still counts. Every purge ends it, because any may
+// name the source of the key.
 func (c *Cache) negativeEntry(key Key) keyOutcome {
 	n, _ := c.outcomes.Get(key, func(o negative.Outcome[keyOutcome]) bool { return o.Seq == c.cfg.Clock.Applied() })
 	if n.err != nil && !n.background {

@@ -7,8 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// promotions is how many entries may be on their way up at once: what they take
-// is counted nowhere until the RAM tier has it.
+// promotions is how many entries may be promoted at once: their memory is counted nowhere until the RAM tier has it.
 const promotions = 2
 
 // doorkeeper has the keys that were lately found in a lower tier, of those that
@@ -42,10 +41,9 @@ func (c *Cache) startPromotion(e *Entry, i int) {
 	}
 }
 
-// copyUp reads the entry anew: whoever found it may be done with it. A flight may
-// land meanwhile with what is newer, and too large for the RAM tier: what was
-// copied goes again where it is not what the lower tier has. It ends where the
-// cache is closed.
+// copyUp reads the entry anew: the request that found it may have closed it. A flight may complete meanwhile with a
+// newer entry, which is too large for the RAM tier. So the copy is removed again where the lower tier has another entry
+// by then. It ends when the cache is closed.
 func (c *Cache) copyUp(key Key, from Tier) {
 	e, ok := from.Get(c.background.ctx, key)
 	if !ok {

@@ -40,7 +40,7 @@ type ramTier struct {
 	// onMoved, unless nil, is the watcher's.
 	onMoved func(*Entry)
 
-	// open is held for reading by whoever calls ristretto, and for writing by
+	// open is held for reading by every caller of ristretto, and for writing by
 	// Close: it closes the channels that a Get hands its counts to, and a Del its
 	// key. It is taken before setting.
 	open sync.RWMutex
@@ -48,7 +48,7 @@ type ramTier struct {
 	setting sync.Mutex
 }
 
-// seededHash has a secret of this process in the primary hash. Whoever could
+// seededHash has a secret of this process in the primary hash. A client that could
 // make keys collide there could make ristretto hold entries that it neither
 // counts nor evicts. The conflict hash must not be 0: ristretto takes that for
 // "do not compare".
@@ -126,7 +126,7 @@ func (m *ramTier) getLocked(key Key) (*Entry, bool) {
 	return e, true
 }
 
-// lockForSet lets one in who changes what is there.
+// lockForSet locks the tier for one caller that changes its entries.
 func (m *ramTier) lockForSet() (leave func()) {
 	m.open.RLock()
 	m.setting.Lock()
@@ -142,7 +142,7 @@ func (m *ramTier) canTake(e *Entry) bool { return m != nil && e.Cost() <= m.maxE
 // Put offers an entry and returns when ristretto has taken or refused it:
 // until then it would be counted nowhere, and found by nobody.
 //
-// What the key had before goes first. Ristretto charges an update without
+// The entry that the key had before goes first. Ristretto charges an update without
 // making room for it, so refreshed entries that grew would pass MaxBytes; and
 // its sweep of old entries may take along one that is updated meanwhile.
 //
@@ -192,7 +192,8 @@ func (m *ramTier) Renew(e *Entry) bool {
 		return false
 	}
 	n := e.metadata()
-	n.Body, n.bodyRefs, n.readState = have.Body, have.bodyRefs, &readState{}
+	n.Body, n.bodyRefs = have.Body, have.bodyRefs
+	n.readState = &readState{}
 	return m.Put(n)
 }
 
@@ -208,7 +209,7 @@ func (m *ramTier) Drop(key Key) {
 	m.rc.Del(string(key))
 }
 
-// dropExact is Drop of this very entry, and not of what came in its place.
+// dropExact drops this very entry, and none that has taken its place.
 func (m *ramTier) dropExact(e *Entry) {
 	defer m.lockForSet()()
 	if there, ok := m.getLocked(e.Key); ok && there == e {
@@ -308,7 +309,7 @@ func (m *ramTier) Close() {
 	m.rc.Close()
 }
 
-// retainBody counts an entry in that is about to be set. It comes before what the key
+// retainBody counts an entry that is about to be set. It comes before what the key
 // had is let go of: that may have the same bytes.
 func (m *ramTier) retainBody(e *Entry) {
 	if e.bodyRefs != nil && e.readState.inMemory.CompareAndSwap(0, 1) {
@@ -316,7 +317,7 @@ func (m *ramTier) retainBody(e *Entry) {
 	}
 }
 
-// releaseBody is an entry that ristretto does not have any more, or did not take.
+// releaseBody counts out an entry that ristretto does not have any more, or did not take.
 func (m *ramTier) releaseBody(e *Entry) {
 	if e == nil || e.bodyRefs == nil || !e.readState.inMemory.CompareAndSwap(1, 2) {
 		return

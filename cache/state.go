@@ -18,8 +18,8 @@ const (
 	fresh
 )
 
-// Skew is how far what was stored may be ahead of the clock: what is further was
-// stored while that was wrong, and nobody knows when it ends.
+// Skew is how far the time of storing may be ahead of the clock. An entry that is further ahead was stored while the
+// clock was wrong, so that its end is not known.
 const Skew = time.Minute
 
 // stateOf says what an entry is good for now. A soft purge, and pixels that would
