@@ -179,7 +179,7 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 // A request for an image is read from what Verify gives. Only tools, and purges,
 // which give nobody an image, may read a path that nothing vouches for.
 func TestOnlyToolsReadUnsignedPaths(t *testing.T) {
-	may := []string{"proxy/purge_names.go", "cmd/pictor/explain.go", "cmd/pictor/imgproxy.go", "cmd/docs/bench.go"}
+	may := []string{"proxy/purge_targets.go", "cmd/pictor/explain.go", "cmd/pictor/imgproxy.go", "cmd/docs/bench.go"}
 	found := map[string]bool{}
 	sources(t, func(path string, file *ast.File, _ *token.FileSet) {
 		dialect := slices.Contains([]string{"proxy/signedurl", "proxy/thumbor"}, filepath.Dir(path))
