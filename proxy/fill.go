@@ -9,9 +9,23 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
+
+// fill is what the steps of one fill share.
+type fill struct {
+	asked
+	s      *Server
+	wait   *budget.QueueWait
+	commit func() error
+	src    *sources.Source
+	// need is what the transform was admitted with, in bytes.
+	need int64
+	// result counts the bytes that were made; nil where none were.
+	result *budget.Grant
+}
 
 // fill makes a missing entry: get the source, see whether the old entry is still
 // right, sniff, admit, transform. The bytes of the source are admitted before
@@ -80,18 +94,6 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 	return e, nil
 }
 
-// overLimit is the error of a picture, which for one that is both cut and over
-// a limit is the limit: that will not change by sending the rest.
-func (f *fill) overLimit(err error) error {
-	var bad *sources.ImageError
-	if errors.As(err, &bad) && errors.Is(err, transform.ErrTruncated) {
-		if over := f.s.limits(f.req).CheckSource(bad.Info); over != nil {
-			return over
-		}
-	}
-	return err
-}
-
 // sourceRequest is the source that the fill wants, as good as the purges of its
 // result want.
 func (f *fill) sourceRequest() sources.Request {
@@ -103,21 +105,29 @@ func (f *fill) sourceRequest() sources.Request {
 	return w
 }
 
-// newSourceStore makes the store of sources.
-func (s *Server) newSourceStore() (*sources.Store, error) {
-	return sources.New(sources.Config{
-		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
-		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources, TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout,
-		QueueWait:   s.cfg.QueueWait,
-		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
-	})
+// limits are the server's, but for those that a URL was let set. A source that
+// is given as it is needs none: nothing of it is decoded.
+func (s *Server) limits(req signedurl.Request) transform.Limits {
+	if req.Params.Raw {
+		return transform.Limits{}
+	}
+	l := s.cfg.Limits
+	if n := req.Limits.SourcePixels; n > 0 {
+		l.MaxPixels = n
+	}
+	l.MaxFramePixels = req.Limits.FramePixels
+	return l
 }
 
-// blamed has a worker do something, and remembers what it dies of.
-func (f *fill) blamed(work func() error) error {
-	start := time.Now()
-	err := work()
-	f.s.poison.blame(f.asked, f.src.Meta().Seq, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
+// overLimit is the error of a picture, which for one that is both cut and over
+// a limit is the limit: that will not change by sending the rest.
+func (f *fill) overLimit(err error) error {
+	var bad *sources.ImageError
+	if errors.As(err, &bad) && errors.Is(err, transform.ErrTruncated) {
+		if over := f.s.limits(f.req).CheckSource(bad.Info); over != nil {
+			return over
+		}
+	}
 	return err
 }
 

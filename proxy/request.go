@@ -26,24 +26,11 @@ var errExpired = errors.New("expired")
 var errNoInfo = fmt.Errorf("%w: there is no info endpoint in pictor yet; paths that begin with /info/ are imgproxy Pro's",
 	signedurl.ErrMalformed)
 
-// asked is a request and what its parts are known by to the caches.
-type asked struct {
-	req signedurl.Request
-	// identity is the source, in the one spelling that all of its URLs have in
-	// common, and key the result.
-	identity string
-	key      cache.Key
-	// own says that the source's URL has parameters that identity leaves out.
-	own bool
-	// hops is the way that the request has come.
-	hops origin.Hops
-}
+// errNotAllowed: a URL sets limits, which it may not.
+var errNotAllowed = errors.New("option not allowed")
 
-// scope is what a purge may name a request's result by, before it is known what
-// tags its origin gives it.
-func (a asked) scope() purge.Scope {
-	return purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()}
-}
+// errNoWatermark: a URL asks for one, and none is configured.
+var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
 
 // picture answers a request for a picture: verify, parse, look up or fill,
 // write.
@@ -72,35 +59,88 @@ func (s *Server) picture(c echo.Context) error {
 	return s.respond(c, req, t, entry, outcome)
 }
 
-// answer gets an entry and room to send it: the caller ends the transfer, then
-// closes the entry. Where that is purged while room is waited for, it is got again.
-func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
-	wait := budget.NewQueueWait(s.cfg.QueueWait)
-	defer s.memory.Responses.RegisterRequest(a.key)()
-	for {
-		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
-			return s.fill(ctx, commit, old, a)
-		})
-		if o == cache.Collapsed && a.hops.Elsewhere(err) {
-			continue
-		}
-		if err != nil {
-			return nil, o, nil, err
-		}
-		if len(e.Body) > memory.SmallResult {
-			e = s.cfg.Cache.Stored(ctx, e)
-		}
-		t, err := s.memory.Responses.Admit(ctx, wait, e)
-		if err != nil {
-			e.Close()
-			return nil, o, nil, err
-		}
-		if s.cfg.Cache.Holds(e, o) {
-			return e, o, t, nil
-		}
-		s.memory.Responses.Release(t)
-		e.Close()
+// request turns a request target into what is asked. Nothing of it is looked
+// at before the signature holds.
+func (s *Server) request(target string) (signedurl.Request, error) {
+	req, err := s.read(target)
+	if err != nil {
+		return signedurl.Request{}, err
 	}
+	if req.Expired(s.now()) {
+		return signedurl.Request{}, errExpired
+	}
+	if err := s.permit(req); err != nil {
+		return signedurl.Request{}, err
+	}
+	return req, nil
+}
+
+// read reads a target in the dialect whose path it has.
+func (s *Server) read(target string) (signedurl.Request, error) {
+	if path, ok := s.ofThumbor(target); ok {
+		verified, err := s.cfg.Thumbor.Verify(path)
+		switch {
+		case err == nil:
+			return s.cfg.Thumbor.Parse(verified)
+		case s.cfg.ThumborPath != "/":
+			return signedurl.Request{}, err
+		}
+		// At the root the path may be of the native dialect.
+	}
+	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
+	req, err := s.readNative(own)
+	if err != nil && strings.HasPrefix(signedurl.PathOf(own), "/info/") {
+		return signedurl.Request{}, errNoInfo
+	}
+	return req, err
+}
+
+// ofThumbor is the path of a target behind that of thumbor's dialect.
+func (s *Server) ofThumbor(target string) (string, bool) {
+	if s.cfg.Thumbor == nil {
+		return "", false
+	}
+	prefix := strings.TrimSuffix(s.cfg.ThumborPath, "/")
+	path := signedurl.WithoutPrefix(signedurl.PathOf(target), prefix)
+	return path, path != ""
+}
+
+func (s *Server) readNative(target string) (signedurl.Request, error) {
+	verified, err := s.cfg.Keyring.Verify(target)
+	if err != nil {
+		return signedurl.Request{}, err
+	}
+	return s.cfg.Dialect.Parse(verified)
+}
+
+// permit refuses what a URL may not say here.
+func (s *Server) permit(req signedurl.Request) error {
+	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
+		return fmt.Errorf("%w: this server does not let URLs set limits (--allow-security-options)", errNotAllowed)
+	}
+	if req.Params.Watermark.On() && s.cfg.Watermark == nil {
+		return errNoWatermark
+	}
+	return nil
+}
+
+// asked is a request and what its parts are known by to the caches.
+type asked struct {
+	req signedurl.Request
+	// identity is the source, in the one spelling that all of its URLs have in
+	// common, and key the result.
+	identity string
+	key      cache.Key
+	// own says that the source's URL has parameters that identity leaves out.
+	own bool
+	// hops is the way that the request has come.
+	hops origin.Hops
+}
+
+// scope is what a purge may name a request's result by, before it is known what
+// tags its origin gives it.
+func (a asked) scope() purge.Scope {
+	return purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()}
 }
 
 // identify says what a request is known by.
@@ -155,56 +195,33 @@ func (s *Server) ignored(name string, whole bool) bool {
 	return false
 }
 
-// request turns a request target into what is asked. Nothing of it is looked
-// at before the signature holds.
-func (s *Server) request(target string) (signedurl.Request, error) {
-	req, err := s.read(target)
-	if err != nil {
-		return signedurl.Request{}, err
-	}
-	if req.Expired(s.now()) {
-		return signedurl.Request{}, errExpired
-	}
-	if err := s.permit(req); err != nil {
-		return signedurl.Request{}, err
-	}
-	return req, nil
-}
-
-// read reads a target in the dialect whose path it has.
-func (s *Server) read(target string) (signedurl.Request, error) {
-	if path, ok := s.ofThumbor(target); ok {
-		verified, err := s.cfg.Thumbor.Verify(path)
-		switch {
-		case err == nil:
-			return s.cfg.Thumbor.Parse(verified)
-		case s.cfg.ThumborPath != "/":
-			return signedurl.Request{}, err
+// answer gets an entry and room to send it: the caller ends the transfer, then
+// closes the entry. Where that is purged while room is waited for, it is got again.
+func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
+	wait := budget.NewQueueWait(s.cfg.QueueWait)
+	defer s.memory.Responses.RegisterRequest(a.key)()
+	for {
+		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
+			return s.fill(ctx, commit, old, a)
+		})
+		if o == cache.Collapsed && a.hops.Elsewhere(err) {
+			continue
 		}
-		// At the root the path may be of the native dialect.
+		if err != nil {
+			return nil, o, nil, err
+		}
+		if len(e.Body) > memory.SmallResult {
+			e = s.cfg.Cache.Stored(ctx, e)
+		}
+		t, err := s.memory.Responses.Admit(ctx, wait, e)
+		if err != nil {
+			e.Close()
+			return nil, o, nil, err
+		}
+		if s.cfg.Cache.Holds(e, o) {
+			return e, o, t, nil
+		}
+		s.memory.Responses.Release(t)
+		e.Close()
 	}
-	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
-	req, err := s.readNative(own)
-	if err != nil && strings.HasPrefix(signedurl.PathOf(own), "/info/") {
-		return signedurl.Request{}, errNoInfo
-	}
-	return req, err
-}
-
-func (s *Server) readNative(target string) (signedurl.Request, error) {
-	verified, err := s.cfg.Keyring.Verify(target)
-	if err != nil {
-		return signedurl.Request{}, err
-	}
-	return s.cfg.Dialect.Parse(verified)
-}
-
-// ofThumbor is the path of a target behind that of thumbor's dialect.
-func (s *Server) ofThumbor(target string) (string, bool) {
-	if s.cfg.Thumbor == nil {
-		return "", false
-	}
-	prefix := strings.TrimSuffix(s.cfg.ThumborPath, "/")
-	path := signedurl.WithoutPrefix(signedurl.PathOf(target), prefix)
-	return path, path != ""
 }

@@ -12,80 +12,10 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/cache/diskstore"
-	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/memory"
-	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
-	"github.com/pictor-proxy/pictor/proxy/thumbor"
-	"github.com/pictor-proxy/pictor/transform"
 )
-
-// Config configures a Server. The parts are the caller's to make and to close.
-type Config struct {
-	Keyring *signedurl.Keyring
-	// Dialect is how paths are read; nil for the grammar as it is.
-	Dialect *signedurl.Dialect
-	// PathPrefix stands before the signature in each path, "/images"; "" for none.
-	PathPrefix string
-	// Thumbor reads paths below ThumborPath, "/thumbor/" or "/"; nil for no
-	// such dialect. At "/" the native dialect reads what Thumbor does not verify.
-	Thumbor     *thumbor.Dialect
-	ThumborPath string
-	Origin      *origin.Fetcher
-	Cache       *cache.Cache
-	// Clock is the Cache's.
-	Clock *purge.Clock
-	// Disk is the store of the Cache's disk tier, for its figures; nil for none.
-	Disk *diskstore.Store
-	// Sources keeps the bytes of sources, and is closed by the Server; nil for
-	// keeping none.
-	Sources *diskstore.Store
-	// SourceKeyIgnore are parameters of a source's query that do not make it
-	// another one, such as those of a presigned URL; with a star at their end
-	// all that begin so.
-	SourceKeyIgnore []string
-	Transformer     transform.Transformer
-	// Plan is how the memory limit is split at first; see Resize.
-	Plan memory.Plan
-	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
-	QueueWait time.Duration
-	Limits    transform.Limits
-	// AutoFormats are chosen by what a client accepts, the favourite first,
-	// where a URL names no format; empty where only URLs that say so (f:auto)
-	// are negotiated, and then AVIF before WebP.
-	AutoFormats []transform.Format
-	// AllowSecurityOptions lets URLs set limits of their own.
-	AllowSecurityOptions bool
-	// Watermark is what URLs may have laid over their pictures; nil for none.
-	Watermark *Watermark
-	TTL       sources.TTL
-	// CDN is what stands before the server; zero for nothing that is known.
-	CDN CDN
-	// BrowserTTL is how long browsers may keep what a CDN can be purged of; 0
-	// means 5 minutes.
-	BrowserTTL time.Duration
-	// RequestTimeout is the longest that a client waits; 0 means 30 s.
-	RequestTimeout time.Duration
-	// Ready tells what keeps the server from serving; nil means nothing ever does.
-	Ready func() error
-	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
-	Home http.Handler
-	// MetricsToken is good for the admin port's /metrics, and for nothing else; ""
-	// for none.
-	MetricsToken string
-	// FullErrors shows causes to the client (--dev).
-	FullErrors bool
-	// OnIdle, unless nil, is called when work has ended for a while, beside
-	// giving back the heap.
-	OnIdle func()
-	// Log gets errors and, at debug level, requests; nil means none of it.
-	Log *slog.Logger
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
-}
 
 // Server answers HTTP requests. It is an http.Handler.
 type Server struct {
@@ -162,6 +92,16 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 	})
 }
 
+// newSourceStore makes the store of sources.
+func (s *Server) newSourceStore() (*sources.Store, error) {
+	return sources.New(sources.Config{
+		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
+		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources, TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout,
+		QueueWait:   s.cfg.QueueWait,
+		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
+	})
+}
+
 // Resize puts another memory plan in force. What was admitted by the old one goes
 // on to its end, so it takes a while until the new one holds.
 func (s *Server) Resize(p memory.Plan) error {
@@ -185,38 +125,6 @@ func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
 	return s.memory.Connections.LimitListener(h, l)
 }
 
-// routes registers GET and HEAD together: a route for GET alone would answer
-// HEAD with 405. One wildcard takes all pictures, and no middleware stands
-// before it.
-func (s *Server) routes() {
-	s.echo.HTTPErrorHandler = s.writeError
-	s.echo.Logger.SetOutput(discard{})
-	both := []string{http.MethodGet, http.MethodHead}
-	s.echo.Match(both, "/", s.home)
-	s.echo.Match(both, "/favicon.ico", s.favicon)
-	s.echo.Match(both, "/robots.txt", s.robots)
-	s.echo.Match(both, "/health", s.live)
-	s.echo.Match(both, "/health/live", s.live)
-	s.echo.Match(both, "/health/ready", s.ready)
-	s.echo.Match(both, "/*", s.picture)
-}
-
-// discard swallows Echo's own log: everything worth saying goes to slog.
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
-// ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setRequestID(w, r)
-	if r.ContentLength != 0 {
-		// net/http reads an announced body before it answers on a connection
-		// that is to be kept, and a client may announce one and send none.
-		w.Header().Set("Connection", "close")
-	}
-	s.echo.ServeHTTP(w, r)
-}
-
 // Close is Shutdown with as much time as a request may take.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.RequestTimeout)
@@ -231,41 +139,3 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.sources.Close(ct
 // Drain makes the server say on connections that are still open that it is
 // not ready any more.
 func (s *Server) Drain() { s.draining.Store(true) }
-
-func (s *Server) home(c echo.Context) error {
-	if s.cfg.Home != nil {
-		s.cfg.Home.ServeHTTP(c.Response(), c.Request())
-		return nil
-	}
-	return c.String(http.StatusOK, "pictor\n")
-}
-
-// favicon is the home page's. Without such a page it is a path as any other.
-func (s *Server) favicon(c echo.Context) error {
-	if s.cfg.Home != nil {
-		return s.home(c)
-	}
-	return s.picture(c)
-}
-
-func (s *Server) robots(c echo.Context) error {
-	return c.String(http.StatusOK, "User-agent: *\nAllow: /\n")
-}
-
-func (s *Server) live(c echo.Context) error {
-	noStore(c.Response().Header())
-	return c.String(http.StatusOK, "ok\n")
-}
-
-func (s *Server) ready(c echo.Context) error {
-	noStore(c.Response().Header())
-	if s.draining.Load() {
-		return c.String(http.StatusServiceUnavailable, "shutting down\n")
-	}
-	if s.cfg.Ready != nil {
-		if err := s.cfg.Ready(); err != nil {
-			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
-		}
-	}
-	return c.String(http.StatusOK, "ok\n")
-}

@@ -3,11 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/memfile"
@@ -20,91 +18,6 @@ type Watermark struct {
 	Info transform.Info
 	// Version tells it from other pictures: results with another one are others.
 	Version string
-}
-
-// errNoWatermark: a URL asks for one, and none is configured.
-var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
-
-// errNotAllowed: a URL sets limits, which it may not.
-var errNotAllowed = errors.New("option not allowed")
-
-// permit refuses what a URL may not say here.
-func (s *Server) permit(req signedurl.Request) error {
-	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
-		return fmt.Errorf("%w: this server does not let URLs set limits (--allow-security-options)", errNotAllowed)
-	}
-	if req.Params.Watermark.On() && s.cfg.Watermark == nil {
-		return errNoWatermark
-	}
-	return nil
-}
-
-// limits are the server's, but for those that a URL was let set. A source that
-// is given as it is needs none: nothing of it is decoded.
-func (s *Server) limits(req signedurl.Request) transform.Limits {
-	if req.Params.Raw {
-		return transform.Limits{}
-	}
-	l := s.cfg.Limits
-	if n := req.Limits.SourcePixels; n > 0 {
-		l.MaxPixels = n
-	}
-	l.MaxFramePixels = req.Limits.FramePixels
-	return l
-}
-
-// fill is what the steps of one fill share.
-type fill struct {
-	asked
-	s      *Server
-	wait   *budget.QueueWait
-	commit func() error
-	src    *sources.Source
-	// need is what the transform was admitted with, in bytes.
-	need int64
-	// result counts the bytes that were made; nil where none were.
-	result *budget.Grant
-}
-
-// original gives the source as it is. Its copy takes memory, and no worker.
-func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
-	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
-	g, err := f.wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
-		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.Meta().Size)
-	})
-	if errors.Is(err, budget.ErrTooLarge) {
-		return pic, f.s.memory.SourceTooLarge(f.src.Meta().Size)
-	}
-	if err != nil {
-		return pic, err
-	}
-	defer func() {
-		if f.result == nil {
-			g.Release()
-		}
-	}()
-	if err := f.commit(); err != nil {
-		return pic, err
-	}
-	pic.Body, err = f.bytes(func(b []byte) ([]byte, bool) { return append([]byte(nil), b...), true })
-	if err == nil {
-		f.result = g
-	}
-	return pic, err
-}
-
-// bytes gives what of makes of the source's bytes, which are mapped only
-// meanwhile; nil where it makes nothing.
-func (f *fill) bytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
-	b, err := f.src.Data().Bytes()
-	if err != nil {
-		return nil, err
-	}
-	defer f.src.Data().Release()
-	if out, ok := of(b); ok {
-		return out, nil
-	}
-	return nil, nil
 }
 
 // picture makes the result: look for a border if one is to be cut off, plan,
@@ -179,4 +92,53 @@ func (f *fill) smaller(pic transform.Picture, info transform.Info, out transform
 		pic.Body = b
 	}
 	return pic, err
+}
+
+// original gives the source as it is. Its copy takes memory, and no worker.
+func (f *fill) original(ctx context.Context, info transform.Info) (transform.Picture, error) {
+	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
+	g, err := f.wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
+		return f.s.memory.Budgets.Transforms.Acquire(ctx, f.src.Meta().Size)
+	})
+	if errors.Is(err, budget.ErrTooLarge) {
+		return pic, f.s.memory.SourceTooLarge(f.src.Meta().Size)
+	}
+	if err != nil {
+		return pic, err
+	}
+	defer func() {
+		if f.result == nil {
+			g.Release()
+		}
+	}()
+	if err := f.commit(); err != nil {
+		return pic, err
+	}
+	pic.Body, err = f.bytes(func(b []byte) ([]byte, bool) { return append([]byte(nil), b...), true })
+	if err == nil {
+		f.result = g
+	}
+	return pic, err
+}
+
+// bytes gives what of makes of the source's bytes, which are mapped only
+// meanwhile; nil where it makes nothing.
+func (f *fill) bytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
+	b, err := f.src.Data().Bytes()
+	if err != nil {
+		return nil, err
+	}
+	defer f.src.Data().Release()
+	if out, ok := of(b); ok {
+		return out, nil
+	}
+	return nil, nil
+}
+
+// blamed has a worker do something, and remembers what it dies of.
+func (f *fill) blamed(work func() error) error {
+	start := time.Now()
+	err := work()
+	f.s.poison.blame(f.asked, f.src.Meta().Seq, err, time.Since(start) > f.s.cfg.RequestTimeout/2)
+	return err
 }

@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setRequestID(w, r)
+	if r.ContentLength != 0 {
+		// net/http reads an announced body before it answers on a connection
+		// that is to be kept, and a client may announce one and send none.
+		w.Header().Set("Connection", "close")
+	}
+	s.echo.ServeHTTP(w, r)
+}
+
+// routes registers GET and HEAD together: a route for GET alone would answer
+// HEAD with 405. One wildcard takes all pictures, and no middleware stands
+// before it.
+func (s *Server) routes() {
+	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.Logger.SetOutput(discard{})
+	both := []string{http.MethodGet, http.MethodHead}
+	s.echo.Match(both, "/", s.home)
+	s.echo.Match(both, "/favicon.ico", s.favicon)
+	s.echo.Match(both, "/robots.txt", s.robots)
+	s.echo.Match(both, "/health", s.live)
+	s.echo.Match(both, "/health/live", s.live)
+	s.echo.Match(both, "/health/ready", s.ready)
+	s.echo.Match(both, "/*", s.picture)
+}
+
+// discard swallows Echo's own log: everything worth saying goes to slog.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func (s *Server) home(c echo.Context) error {
+	if s.cfg.Home != nil {
+		s.cfg.Home.ServeHTTP(c.Response(), c.Request())
+		return nil
+	}
+	return c.String(http.StatusOK, "pictor\n")
+}
+
+// favicon is the home page's. Without such a page it is a path as any other.
+func (s *Server) favicon(c echo.Context) error {
+	if s.cfg.Home != nil {
+		return s.home(c)
+	}
+	return s.picture(c)
+}
+
+func (s *Server) robots(c echo.Context) error {
+	return c.String(http.StatusOK, "User-agent: *\nAllow: /\n")
+}
+
+func (s *Server) live(c echo.Context) error {
+	noStore(c.Response().Header())
+	return c.String(http.StatusOK, "ok\n")
+}
+
+func (s *Server) ready(c echo.Context) error {
+	noStore(c.Response().Header())
+	if s.draining.Load() {
+		return c.String(http.StatusServiceUnavailable, "shutting down\n")
+	}
+	if s.cfg.Ready != nil {
+		if err := s.cfg.Ready(); err != nil {
+			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
+		}
+	}
+	return c.String(http.StatusOK, "ok\n")
+}
