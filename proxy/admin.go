@@ -53,7 +53,7 @@ const readMethods, writeMethods = "GET, HEAD", "POST"
 // Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s}, s.answers, s.sent,
+	registry.MustRegister(collector{s}, s.answers, s.sentBytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := limitConcurrency(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	routes := map[string]adminRoute{
@@ -81,12 +81,12 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	}
 	w.Header().Set("Allow", to.methods)
 	text := "Use " + strings.ReplaceAll(to.methods, ", ", " or ") + " for this path."
-	return refuse(http.StatusMethodNotAllowed, methodNotAllowed, text)
+	return refuse(http.StatusMethodNotAllowed, codeMethodNotAllowed, text)
 }
 
 // writeAdminError sends an error in the same form as the image port.
 func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err error) {
-	f := internal
+	f := internalFailure
 	var e *adminError
 	if errors.As(err, &e) {
 		f = e.failure

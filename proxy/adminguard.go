@@ -48,7 +48,7 @@ func (s *Server) requireToken(next adminHandler, tokens ...string) adminHandler 
 // token, so that it cannot go on guessing.
 func (s *Server) checkToken(r *http.Request, want [][sha256.Size]byte) error {
 	client := clientOf(r.RemoteAddr)
-	if wait := s.attempts.blockedFor(client); wait > 0 {
+	if wait := s.authLimiter.blockedFor(client); wait > 0 {
 		return &adminError{failure: failure{status: http.StatusTooManyRequests, code: "too-many-attempts",
 			text: "Too many wrong tokens came from this address. Try again shortly."}, cause: &retryLater{wait}}
 	}
@@ -61,7 +61,7 @@ func (s *Server) checkToken(r *http.Request, want [][sha256.Size]byte) error {
 		return nil
 	}
 	if scheme != "" {
-		s.attempts.recordFailure(client)
+		s.authLimiter.recordOutcome(client)
 	}
 	return refuse(http.StatusUnauthorized, unauthorized, "Send the admin token as `Authorization: Bearer TOKEN`.")
 }
@@ -135,8 +135,8 @@ func (a *attempts) blockedFor(client netip.Prefix) time.Duration {
 	return time.Duration((1 - b.tokens) / attemptRate.perSecond * float64(time.Second))
 }
 
-// recordFailure counts a wrong token.
-func (a *attempts) recordFailure(client netip.Prefix) {
+// recordOutcome counts a wrong token.
+func (a *attempts) recordOutcome(client netip.Prefix) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b, ok := a.clients.Get(client)

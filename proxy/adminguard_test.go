@@ -164,7 +164,7 @@ func TestTokensCannotBeTriedAtWill(t *testing.T) {
 	for i := range 2 * maxAttempts {
 		ask(fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255), wrong)
 	}
-	if n := r.server.attempts.clients.Len(); n != maxAttempts {
+	if n := r.server.authLimiter.clients.Len(); n != maxAttempts {
 		t.Errorf("%d addresses are remembered", n)
 	}
 }

@@ -52,7 +52,7 @@ func TestDistinctRequestsHaveDistinctKeys(t *testing.T) {
 	ids := map[string]sources.Request{}
 	judge := func(req signedurl.Request) {
 		t.Helper()
-		a := s.identify(req)
+		a := s.newCacheRequest(req)
 		// These say nothing of the image.
 		same := req
 		same.Source, same.Expires, same.Filename, same.Attachment = a.identity, 0, "", false

@@ -27,7 +27,7 @@ func logRateOf(f failure) rate {
 	case http.StatusInternalServerError, http.StatusServiceUnavailable:
 		return serverErrorRate
 	case http.StatusGatewayTimeout:
-		if f.is != origin.ErrTimeout {
+		if f.target != origin.ErrTimeout {
 			return serverErrorRate
 		}
 	}

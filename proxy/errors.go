@@ -24,35 +24,35 @@ import (
 // failure is how an error looks from outside. Code never changes its meaning:
 // people search for it, and metrics are labelled by it.
 type failure struct {
-	is     error
+	target error
 	status int
 	code   string
 	// text is what everybody is told. Where it is empty the error's own words
 	// are, because they speak of the URL or the picture alone.
 	text string
-	// lasts is for how long those who ask again get the same answer, without
+	// negativeTTL is for how long those who ask again get the same answer, without
 	// anything being asked or worked on for it.
-	lasts time.Duration
-	// stale says that a picture that is there already, though no longer fresh,
+	negativeTTL time.Duration
+	// staleFallback says that a picture that is there already, though no longer fresh,
 	// is the better answer.
-	stale bool
+	staleFallback bool
 }
 
 // How long errors last: what says something of the picture or of its absence;
 // what may be over as soon as an upload is; what may be over at any moment.
 const (
-	lasting  = 5 * time.Minute
-	settling = time.Minute
-	passing  = 3 * time.Second
+	negTTLContent   = 5 * time.Minute
+	negTTLMissing   = time.Minute
+	negTTLTransient = 3 * time.Second
 )
 
-const methodNotAllowed = "method-not-allowed"
+const codeMethodNotAllowed = "method-not-allowed"
 
-const unreachable = "The source could not be fetched."
+const textUnreachable = "The source could not be fetched."
 
-// failures is the one place where an error becomes a status; the first row
+// failureTable is the one place where an error becomes a status; the first row
 // that fits counts.
-var failures = []failure{
+var failureTable = []failure{
 	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not match the path; `pictor explain URL` shows why.", 0, false},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
 	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", "", 0, false},
@@ -63,41 +63,41 @@ var failures = []failure{
 
 	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", "", 0, false},
 	{origin.ErrBadSource, http.StatusNotFound, "bad-source", "", 0, false},
-	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist.", settling, false},
-	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", "", settling, false},
-	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to respond.", passing, true},
+	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist.", negTTLMissing, false},
+	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", "", negTTLMissing, false},
+	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to respond.", negTTLTransient, true},
 	// One text for all of these: which addresses are refused, and how the
 	// ones that are not behave, is nobody's business.
-	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
-	{origin.ErrUnreachable, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
-	{origin.ErrDenied, http.StatusBadGateway, "source-unreachable", unreachable, passing, false},
-	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
-	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
-	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", unreachable, passing, true},
+	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
+	{origin.ErrUnreachable, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
+	{origin.ErrDenied, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, false},
+	{origin.ErrStatus, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
+	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
+	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
 	{origin.ErrLoop, http.StatusLoopDetected, origin.LoopDetail, "", 0, true},
 	// Only an origin that sent a success comes this far: these texts tell nothing
 	// more of a network than an image would.
-	{origin.ErrPartial, http.StatusBadGateway, "source-unreachable", "", passing, true},
-	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", "", passing, true},
-	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, true}, // RFC 9110 §15.5.16
+	{origin.ErrPartial, http.StatusBadGateway, "source-unreachable", "", negTTLTransient, true},
+	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", "", negTTLTransient, true},
+	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type", "", negTTLContent, true}, // RFC 9110 §15.5.16
 
-	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", lasting, true},
-	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", settling, true},
-	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", lasting, true},
-	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", lasting, false},
+	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", negTTLContent, true},
+	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", negTTLMissing, true},
+	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", negTTLContent, true},
+	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", negTTLContent, false},
 	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This image needs more memory to decode than estimated from its header.", 0, true},
 	{transform.ErrCPU, http.StatusUnprocessableEntity, "overtime", "This image needs more processor time than images of its size.", 0, true},
-	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The image took too long to process.", passing, true},
+	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The image took too long to process.", negTTLTransient, true},
 	{transform.ErrNoWorker, http.StatusServiceUnavailable, "no-worker", "The server cannot process images right now. Try again shortly.", 0, true},
 	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This image cannot be decoded: the decoder crashed twice.", 0, true},
 
-	{errPoison, http.StatusUnprocessableEntity, "poison", "", 0, true},
-	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", settling, false},
+	{errQuarantined, http.StatusUnprocessableEntity, "poison", "", 0, true},
+	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", negTTLMissing, false},
 	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server is overloaded. Try again shortly.", 0, true},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The image was not ready in time. Try again shortly.", 0, true},
 }
 
-var internal = failure{nil, http.StatusInternalServerError, "internal", "Internal error. The server's log has the cause.", 0, true}
+var internalFailure = failure{nil, http.StatusInternalServerError, "internal", "Internal error. The server's log has the cause.", 0, true}
 
 // ClassifyError is what an error means to the cache of the pictures that it is told
 // instead of: cache.Config.Classify.
@@ -105,23 +105,23 @@ func ClassifyError(err error) cache.ErrorClass {
 	if sources.IsURLScoped(err) {
 		return cache.ErrorClass{Stale: true, LeaderOnly: true}
 	}
-	f := classify(err)
-	return cache.ErrorClass{For: f.lasts, Stale: f.stale}
+	f := failureOf(err)
+	return cache.ErrorClass{For: f.negativeTTL, Stale: f.staleFallback}
 }
 
 // negativeTTL is for how long an error of a source is remembered. transient says
 // that it tells of the origin, and not of the source.
 func negativeTTL(err error) (ttl time.Duration, transient bool) {
-	ttl = classify(err).lasts
-	return ttl, ttl <= passing
+	ttl = failureOf(err).negativeTTL
+	return ttl, ttl <= negTTLTransient
 }
 
-// classify finds an error's row.
-func classify(err error) failure {
-	for _, f := range failures {
-		if errors.Is(err, f.is) {
+// failureOf finds an error's row.
+func failureOf(err error) failure {
+	for _, f := range failureTable {
+		if errors.Is(err, f.target) {
 			if f.text == "" {
-				f.text = sentence(strings.TrimPrefix(err.Error(), f.is.Error()+": "))
+				f.text = asSentence(strings.TrimPrefix(err.Error(), f.target.Error()+": "))
 			}
 			return f
 		}
@@ -130,15 +130,15 @@ func classify(err error) failure {
 	if errors.As(err, &he) {
 		switch he.Code {
 		case http.StatusMethodNotAllowed:
-			return failure{status: he.Code, code: methodNotAllowed, text: "Use GET or HEAD for images."}
+			return failure{status: he.Code, code: codeMethodNotAllowed, text: "Use GET or HEAD for images."}
 		case http.StatusNotFound:
 			return failure{status: he.Code, code: "malformed-path", text: "There is nothing at this path."}
 		}
 	}
-	return internal
+	return internalFailure
 }
 
-func sentence(s string) string {
+func asSentence(s string) string {
 	if s == "" {
 		return s
 	}
@@ -153,7 +153,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil {
 		return // the client has left: nobody reads an answer
 	}
-	f := classify(err)
+	f := failureOf(err)
 	s.answers.WithLabelValues(f.code).Inc()
 	h := c.Response().Header()
 	h.Set("Cache-Status", errorStatus(f, err))
@@ -175,7 +175,7 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	}
 	text := fmt.Sprintf("%s: %s (request %s)\n", f.code, f.text, id)
 	if s.cfg.FullErrors {
-		text += cause(f, err)
+		text += causeLine(f, err)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	s.logError(r, f, id, err)
@@ -198,12 +198,12 @@ func retryAfter(f failure, err error) int {
 	return 0
 }
 
-// cause is a line with what an error knows beyond its sentence; "" for nothing.
-func cause(f failure, err error) string {
+// causeLine is a line with what an error knows beyond its sentence; "" for nothing.
+func causeLine(f failure, err error) string {
 	text, more := err.Error(), errorDetails(err)
 	known := f.status < http.StatusInternalServerError
-	if f.is != nil {
-		known = text == f.is.Error() || sentence(strings.TrimPrefix(text, f.is.Error()+": ")) == f.text
+	if f.target != nil {
+		known = text == f.target.Error() || asSentence(strings.TrimPrefix(text, f.target.Error()+": ")) == f.text
 	}
 	switch {
 	case known && more == "":

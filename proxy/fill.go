@@ -16,15 +16,15 @@ import (
 
 // fill is what the steps of one fill share.
 type fill struct {
-	asked
-	s      *Server
-	wait   *budget.QueueWait
-	commit func() error
-	src    *sources.Source
-	// need is what the transform was admitted with, in bytes.
-	need int64
-	// result counts the bytes that were made; nil where none were.
-	result *budget.Grant
+	cacheRequest
+	server    *Server
+	queueWait *budget.QueueWait
+	commit    func() error
+	source    *sources.Source
+	// workingSet is what the transform was admitted with, in bytes.
+	workingSet int64
+	// resultGrant counts the bytes that were made; nil where none were.
+	resultGrant *budget.Grant
 }
 
 // fill makes a missing entry: get the source, see whether the old entry is still
@@ -33,42 +33,42 @@ type fill struct {
 // holds working set. ctx ends when the last client has left, until the fill
 // commits itself: once a worker has the job the work is mostly done, and its
 // result is kept for whoever comes back.
-func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry, a asked) (*cache.Entry, error) {
-	if err := s.poison.check(a); err != nil {
+func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest) (*cache.Entry, error) {
+	if err := s.quarantine.checkRequest(a); err != nil {
 		return nil, err
 	}
 	s.memory.NoteActivity()
-	f := &fill{s: s, wait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, asked: a}
-	e, err := f.try(ctx, old)
+	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
+	e, err := f.fillOnce(ctx, old)
 	if errors.Is(err, sources.ErrLost) {
-		e, err = f.try(ctx, old) // from the origin, now
+		e, err = f.fillOnce(ctx, old) // from the origin, now
 	}
 	return e, err
 }
 
-// try is a fill with the source that there is now.
-func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
-	s := f.s
+// fillOnce is a fill with the source that there is now.
+func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
+	s := f.server
 	src, err := s.sources.Acquire(ctx, f.sourceRequest())
 	if err != nil {
-		return nil, f.overLimit(err)
+		return nil, f.preferLimitError(err)
 	}
 	defer src.Release()
-	f.src = src
+	f.source = src
 	if old != nil && old.Version == src.Meta().Version && old.Pixels == transform.PixelVersion {
 		e := old.Renew()
-		f.date(e)
+		f.setFreshness(e)
 		return e, nil
 	}
-	info, err := src.Load(ctx, f.wait)
+	info, err := src.Load(ctx, f.queueWait)
 	if err == nil {
-		err = s.limits(f.req).CheckSource(info)
+		err = s.limitsOf(f.req).CheckSource(info)
 	}
 	if err != nil {
 		if errors.Is(err, sources.ErrLost) {
 			src.Lost()
 		}
-		return nil, f.overLimit(err)
+		return nil, f.preferLimitError(err)
 	}
 	// A source that comes without a length is reserved in whole steps, so that
 	// only now it is known.
@@ -76,21 +76,21 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows", origin.ErrTooLarge, most)
 	}
 	if f.req.Meta != "" {
-		b, err := facts(f.req, info)
-		return f.entry(b, "application/json"), err
+		b, err := imageMeta(f.req, info)
+		return f.newEntry(b, "application/json"), err
 	}
-	work := f.picture
+	work := f.transform
 	if f.req.Params.AsItIs(info) {
-		work = f.original
+		work = f.copySource
 	}
 	picture, err := work(ctx, info)
 	if err != nil {
 		return nil, err
 	}
 	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.Meta().Size,
-		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.need)
-	e := f.entry(picture.Body, picture.Format.MIME())
-	s.memory.Responses.AddFilled(e, f.result)
+		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.workingSet)
+	e := f.newEntry(picture.Body, picture.Format.MIME())
+	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
 }
 
@@ -98,16 +98,16 @@ func (f *fill) try(ctx context.Context, old *cache.Entry) (*cache.Entry, error) 
 // result want.
 func (f *fill) sourceRequest() sources.Request {
 	w := sources.Request{
-		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster, HasIgnoredParams: f.own, Hops: f.hops,
-		Queue: f.wait,
+		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster, HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops,
+		Queue: f.queueWait,
 	}
-	w.MinFetched, w.MinValidated = f.s.cfg.Clock.Last(f.scope())
+	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())
 	return w
 }
 
-// limits are the server's, but for those that a URL was let set. A source that
+// limitsOf are the server's, but for those that a URL was let set. A source that
 // is given as it is needs none: nothing of it is decoded.
-func (s *Server) limits(req signedurl.Request) transform.Limits {
+func (s *Server) limitsOf(req signedurl.Request) transform.Limits {
 	if req.Params.Raw {
 		return transform.Limits{}
 	}
@@ -119,43 +119,43 @@ func (s *Server) limits(req signedurl.Request) transform.Limits {
 	return l
 }
 
-// overLimit is the error of a picture, which for one that is both cut and over
+// preferLimitError is the error of a picture, which for one that is both cut and over
 // a limit is the limit: that will not change by sending the rest.
-func (f *fill) overLimit(err error) error {
+func (f *fill) preferLimitError(err error) error {
 	var bad *sources.ImageError
 	if errors.As(err, &bad) && errors.Is(err, transform.ErrTruncated) {
-		if over := f.s.limits(f.req).CheckSource(bad.Info); over != nil {
+		if over := f.server.limitsOf(f.req).CheckSource(bad.Info); over != nil {
 			return over
 		}
 	}
 	return err
 }
 
-// entry is a result.
-func (f *fill) entry(content []byte, contentType string) *cache.Entry {
+// newEntry is a result.
+func (f *fill) newEntry(content []byte, contentType string) *cache.Entry {
 	e := &cache.Entry{
 		Key:         f.key,
 		Body:        content,
 		ContentType: contentType,
 		ETag:        cache.ETag(content),
 		Source:      f.identity,
-		Version:     f.src.Meta().Version,
+		Version:     f.source.Meta().Version,
 		Pixels:      transform.PixelVersion,
 	}
-	f.date(e)
+	f.setFreshness(e)
 	return e
 }
 
-// date says of an entry what follows from when its source was last known to be
+// setFreshness says of an entry what follows from when its source was last known to be
 // right.
-func (f *fill) date(e *cache.Entry) {
-	m, t, req := f.src.Meta(), f.s.cfg.TTL, f.req
+func (f *fill) setFreshness(e *cache.Entry) {
+	m, t, req := f.source.Meta(), f.server.cfg.TTL, f.req
 	e.LastModified, e.NoStore, e.Seq = m.LastModified, m.NoStore, m.Seq
 	e.Tags = append(m.TagList(), req.TagList()...)
 	e.Expires, e.Refresh, e.Immutable = m.Expires(t), m.RefreshAt(t), false
 	e.StaleWhile, e.StaleError = t.StaleWindows(m.Freshness)
 	e.Keep = t.StaleError
-	now := f.s.now()
+	now := f.server.now()
 	e.Stored = now
 	switch {
 	case req.HasMaxAge:

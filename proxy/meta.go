@@ -7,8 +7,8 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// thumborFacts is what thumbor answers to meta/.
-type thumborFacts struct {
+// thumborMeta is what thumbor answers to meta/.
+type thumborMeta struct {
 	Thumbor struct {
 		Source struct {
 			URL    string `json:"url"`
@@ -33,8 +33,8 @@ type thumborOperation struct {
 	Height int    `json:"height,omitempty"`
 }
 
-// imagorFacts is what imagor answers to meta/.
-type imagorFacts struct {
+// imagorMeta is what imagor answers to meta/.
+type imagorMeta struct {
 	Format      string `json:"format"`
 	ContentType string `json:"content_type"`
 	Width       int    `json:"width"`
@@ -44,9 +44,9 @@ type imagorFacts struct {
 	Bands       int    `json:"bands"`
 }
 
-// facts tells what is known of a source and of the result that is planned, in
+// imageMeta tells what is known of a source and of the result that is planned, in
 // the form of the dialect that asked. No pixel is decoded for it.
-func facts(req signedurl.Request, info transform.Info) ([]byte, error) {
+func imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
 	out := req.Params
 	if out.Format == transform.FormatUnknown {
 		out.Format = fallbackFormat(req, info)
@@ -54,9 +54,9 @@ func facts(req signedurl.Request, info transform.Info) ([]byte, error) {
 	out.Trim = transform.Trim{}
 	g := transform.NewGeometry(info, out)
 	if req.Meta == "imagor" {
-		return json.Marshal(imagorFacts{out.Format.String(), out.Format.MIME(), g.Width, g.Height, info.Orientation, info.Frames, info.Bands})
+		return json.Marshal(imagorMeta{out.Format.String(), out.Format.MIME(), g.Width, g.Height, info.Orientation, info.Frames, info.Bands})
 	}
-	var f thumborFacts
+	var f thumborMeta
 	f.Thumbor.Source.URL, f.Thumbor.Source.Width, f.Thumbor.Source.Height = req.Source, info.Width, info.Height
 	f.Thumbor.Operations = []thumborOperation{}
 	c := g.Crop

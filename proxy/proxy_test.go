@@ -137,7 +137,7 @@ func TestErrorsTellNothingOfTheInside(t *testing.T) {
 	} {
 		r.painter.fail = func(context.Context) error { return tc.err }
 		resp, body := r.must(r.path(fmt.Sprint("w:10", i))) // some of them are remembered
-		r.server.poison = newPoison(time.Now, r.cfg.Clock)
+		r.server.quarantine = newQuarantine(time.Now, r.cfg.Clock)
 		if resp.StatusCode != tc.status || !strings.HasPrefix(body, tc.code+": ") || strings.Contains(body, "secret") || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v: %d %v %q", tc.err, resp.StatusCode, resp.Header, body)
 		}
@@ -191,7 +191,7 @@ func documented(t *testing.T, heading string) map[string]bool {
 // image port has two statuses.
 func TestEveryErrorIsDocumented(t *testing.T) {
 	has, status := map[string]bool{}, map[string]int{}
-	for _, f := range append(failures, internal, classify(echo.ErrMethodNotAllowed), classify(echo.ErrNotFound)) {
+	for _, f := range append(failureTable, internalFailure, failureOf(echo.ErrMethodNotAllowed), failureOf(echo.ErrNotFound)) {
 		has[fmt.Sprint(f.code, " ", f.status)] = true
 		if before, ok := status[f.code]; ok && before != f.status {
 			t.Errorf("%s is %d and %d", f.code, before, f.status)
@@ -224,9 +224,9 @@ func TestHowLongErrorsLastIsDocumented(t *testing.T) {
 		}
 	}
 	does := map[string]string{}
-	for _, f := range failures {
-		if f.lasts > 0 {
-			does[f.code] = map[time.Duration]string{lasting: "5 minutes", settling: "1 minute", passing: "3 seconds"}[f.lasts]
+	for _, f := range failureTable {
+		if f.negativeTTL > 0 {
+			does[f.code] = map[time.Duration]string{negTTLContent: "5 minutes", negTTLMissing: "1 minute", negTTLTransient: "3 seconds"}[f.negativeTTL]
 		}
 	}
 	if !maps.Equal(said, does) {

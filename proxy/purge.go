@@ -64,9 +64,9 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) error {
 	answer, err := s.Purge(ask)
 	switch {
 	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
-		return badPurge(sentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
+		return badPurge(asSentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
 	case err != nil:
-		f := internal
+		f := internalFailure
 		f.text = "The purge could not be written to the purge log, so nothing was purged. See the server's log."
 		return &adminError{f, fmt.Errorf("purge failed, nothing was purged: %w", err)}
 	}
@@ -106,7 +106,7 @@ func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	if err != nil {
 		return PurgeAnswer{}, err
 	}
-	targets, err := s.targets(ask)
+	targets, err := s.targetsOf(ask)
 	if err != nil {
 		return PurgeAnswer{}, err
 	}

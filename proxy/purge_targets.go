@@ -14,19 +14,19 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// named collects what a purge names, each target once.
-type named struct {
+// targetSet collects what a purge names, each target once.
+type targetSet struct {
 	targets  []purge.Target
-	has      map[purge.Target]bool
+	seen     map[purge.Target]bool
 	prefixes int
 }
 
-func (n *named) add(kind purge.Kind, value string) {
+func (n *targetSet) add(kind purge.Kind, value string) {
 	t := purge.Target{Kind: kind, Value: value}
-	if n.has[t] {
+	if n.seen[t] {
 		return
 	}
-	n.has[t] = true
+	n.seen[t] = true
 	n.targets = append(n.targets, t)
 	if kind == purge.Prefix {
 		n.prefixes++
@@ -38,8 +38,8 @@ var (
 	errManyPrefixes = fmt.Errorf("%w: more than %d prefixes at once (a host with port 80 or 443 counts as one); send several purges", errPurge, maxPurgePrefixes)
 )
 
-// bounded refuses more than the clock can remember exactly at once.
-func (n *named) bounded() error {
+// checkBounds refuses more than the clock can remember exactly at once.
+func (n *targetSet) checkBounds() error {
 	switch {
 	case n.prefixes > maxPurgePrefixes:
 		return errManyPrefixes
@@ -49,8 +49,8 @@ func (n *named) bounded() error {
 	return nil
 }
 
-// targets are what a purge names, as entries are known.
-func (s *Server) targets(ask PurgeRequest) ([]purge.Target, error) {
+// targetsOf are what a purge names, as entries are known.
+func (s *Server) targetsOf(ask PurgeRequest) ([]purge.Target, error) {
 	others := len(ask.URLs) + len(ask.Sources) + len(ask.Tags) + len(ask.Prefixes) + len(ask.Hosts)
 	switch {
 	case ask.All && others > 0:
@@ -62,17 +62,17 @@ func (s *Server) targets(ask PurgeRequest) ([]purge.Target, error) {
 	case others == 0:
 		return nil, fmt.Errorf("%w: nothing to purge; give urls, sources, tags, prefixes, hosts or all", errPurge)
 	}
-	n := &named{has: map[purge.Target]bool{}}
+	n := &targetSet{seen: map[purge.Target]bool{}}
 	for _, kind := range []struct {
 		values []string
-		name   func(*named, string) error
+		name   func(*targetSet, string) error
 	}{
-		{ask.URLs, s.nameURL}, {ask.Sources, s.nameSource}, {ask.Tags, nameTag}, {ask.Prefixes, s.namePrefix}, {ask.Hosts, s.nameHost},
+		{ask.URLs, s.addURL}, {ask.Sources, s.addSource}, {ask.Tags, addTag}, {ask.Prefixes, s.addPrefix}, {ask.Hosts, s.addHost},
 	} {
 		for _, value := range kind.values {
 			err := kind.name(n, value)
 			if err == nil {
-				err = n.bounded()
+				err = n.checkBounds()
 			}
 			if err != nil {
 				return nil, err
@@ -82,7 +82,7 @@ func (s *Server) targets(ask PurgeRequest) ([]purge.Target, error) {
 	return n.targets, nil
 }
 
-func (s *Server) nameURL(n *named, target string) error {
+func (s *Server) addURL(n *targetSet, target string) error {
 	keys, err := s.keysOf(target)
 	for _, k := range keys {
 		n.add(purge.URL, cache.PurgeName(k))
@@ -90,16 +90,16 @@ func (s *Server) nameURL(n *named, target string) error {
 	return err
 }
 
-func (s *Server) nameSource(n *named, source string) error {
+func (s *Server) addSource(n *targetSet, source string) error {
 	if err := s.cfg.Origin.Check(source); err != nil {
 		return fmt.Errorf("%w: source %s: %w", errPurge, transform.Quote(source), err)
 	}
-	id, _ := s.identity(source)
+	id, _ := s.sourceIdentity(source)
 	n.add(purge.Source, id)
 	return nil
 }
 
-func nameTag(n *named, tag string) error {
+func addTag(n *targetSet, tag string) error {
 	if strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
 		return fmt.Errorf("%w: tag %s: tags must be ASCII without blanks and commas", errPurge, transform.Quote(tag))
 	}
@@ -107,12 +107,12 @@ func nameTag(n *named, tag string) error {
 	return nil
 }
 
-func (s *Server) namePrefix(n *named, text string) error {
+func (s *Server) addPrefix(n *targetSet, text string) error {
 	p, err := s.cfg.Origin.Prefix(text)
 	if err != nil {
 		return fmt.Errorf("%w: prefix %s: %w", errPurge, transform.Quote(text), err)
 	}
-	if name, ok := s.ignoredIn(p); ok {
+	if name, ok := s.ignoredParamIn(p); ok {
 		return fmt.Errorf("%w: prefix %s: sources are stored without the parameter %s (--source-key-ignore)", errPurge, transform.Quote(text), transform.Quote(name))
 	}
 	if len(s.cfg.SourceKeyIgnore) > 0 && !strings.HasPrefix(p, "local:") {
@@ -123,10 +123,10 @@ func (s *Server) namePrefix(n *named, text string) error {
 	return nil
 }
 
-// ignoredIn finds a parameter in a prefix that identity leaves out of all that
+// ignoredParamIn finds a parameter in a prefix that identity leaves out of all that
 // begins so. The last one is not whole if it has no value yet: then only a
 // pattern says that.
-func (s *Server) ignoredIn(prefix string) (name string, ok bool) {
+func (s *Server) ignoredParamIn(prefix string) (name string, ok bool) {
 	_, query, asks := strings.Cut(prefix, "?")
 	if !asks || strings.HasPrefix(prefix, "local:") {
 		return "", false
@@ -137,16 +137,16 @@ func (s *Server) ignoredIn(prefix string) (name string, ok bool) {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if s.ignored(name, whole || i < len(parts)-1) {
+		if s.isIgnoredParam(name, whole || i < len(parts)-1) {
 			return name, true
 		}
 	}
 	return "", false
 }
 
-// nameHost names a host as sources do, which leave out the port that goes
+// addHost names a host as sources do, which leave out the port that goes
 // without saying: example.com:443 is that port of http, and all of https.
-func (s *Server) nameHost(n *named, text string) error {
+func (s *Server) addHost(n *targetSet, text string) error {
 	host, err := s.cfg.Origin.HostName(text)
 	if err != nil {
 		return fmt.Errorf("%w: host %s: %w; write example.com or example.com:8080", errPurge, transform.Quote(text), err)
@@ -179,13 +179,13 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
 	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
 	reqs, err := s.unsignedAny(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
-	if path, ok := s.ofThumbor(target); ok {
+	if path, ok := s.thumborPath(target); ok {
 		more, failed := s.unsignedAny(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
 	}
 	for _, req := range reqs {
 		for _, variant := range s.variants(req) {
-			keys = append(keys, s.identify(variant).key)
+			keys = append(keys, s.newCacheRequest(variant).key)
 		}
 	}
 	if len(keys) == 0 {
@@ -248,7 +248,7 @@ func couldSign(segment string) bool {
 // permitted refuses what no URL here can have put into the cache.
 func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request, error) {
 	if err == nil {
-		err = s.permit(req)
+		err = s.checkPermissions(req)
 	}
 	return req, err
 }

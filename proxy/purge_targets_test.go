@@ -37,7 +37,7 @@ func namesRig(t testing.TB, change func(*Config)) *rig {
 // takes says whether a purge names what was made of a source.
 func takes(t *testing.T, r *rig, ask PurgeRequest, source string) bool {
 	t.Helper()
-	targets, err := r.server.targets(ask)
+	targets, err := r.server.targetsOf(ask)
 	if err != nil {
 		t.Fatalf("%+v: %v", ask, err)
 	}
@@ -48,7 +48,7 @@ func takes(t *testing.T, r *rig, ask PurgeRequest, source string) bool {
 	if _, err := clock.Purge(purge.Hard, targets); err != nil {
 		t.Fatalf("%+v: %v", ask, err)
 	}
-	id, _ := r.server.identity(source)
+	id, _ := r.server.sourceIdentity(source)
 	hard, _ := clock.Last(purge.Scope{Source: id, Hosts: cache.Hosts(id)})
 	return hard > 0
 }
@@ -81,7 +81,7 @@ func TestPurgeOfHosts(t *testing.T) {
 		}
 	}
 	for _, host := range []string{"", "*.example.com", "https://example.com", "example.com/", "a b", "me@example.com", "example.com:0", "a..b", "127.1"} {
-		if _, err := r.server.targets(PurgeRequest{Hosts: []string{host}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "example.com:8080") {
+		if _, err := r.server.targetsOf(PurgeRequest{Hosts: []string{host}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "example.com:8080") {
 			t.Errorf("%q: %v", host, err)
 		}
 	}
@@ -123,7 +123,7 @@ func TestPurgeOfPrefixes(t *testing.T) {
 		"https://h/a?X-Amz-Date=1": "X-Amz-Date", "https://h/a?v=1&X-Amz-": "source-key-ignore", "https://h/a?sig=": "sig", "https://h/a?x%2Damz%2Ddate=1&v=": "source-key-ignore",
 		"https://h/a?sig&v": "sig", "https://h/#a": "must not contain a #", "local:///a/../b": "no . and .. segments",
 	} {
-		if _, err := r.server.targets(PurgeRequest{Prefixes: []string{prefix}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), why) {
+		if _, err := r.server.targetsOf(PurgeRequest{Prefixes: []string{prefix}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", prefix, err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestIdentityOfFiles(t *testing.T) {
 		"local:///a?v=1": "local:///a?v=1", "local:///a?v=2": "local:///a?v=2",
 		"https://h/a?v=1": "https://h/a", "https://h/a?v=2": "https://h/a", "https://h/a?w=1": "https://h/a?w=1",
 	} {
-		if id, own := r.server.identity(source); id != want || own != (id != source) {
+		if id, own := r.server.sourceIdentity(source); id != want || own != (id != source) {
 			t.Errorf("%s is %s, own %v", source, id, own)
 		}
 	}
@@ -167,12 +167,12 @@ func TestPurgeOfTooMuch(t *testing.T) {
 		"hosts":         {PurgeRequest{Hosts: many(maxPurgePrefixes+1, "h%d")}, true},
 		"their ports":   {PurgeRequest{Hosts: many(maxPurgePrefixes+1, "h%d:443")}, false},
 	} {
-		targets, err := r.server.targets(tc.ask)
+		targets, err := r.server.targetsOf(tc.ask)
 		if (err == nil) != tc.fits || err != nil && !strings.Contains(err.Error(), "send several") || len(targets) > maxPurgeTargets {
 			t.Errorf("%s: %d targets, %v", what, len(targets), err)
 		}
 	}
-	if _, err := r.server.targets(PurgeRequest{All: true, Tags: []string{"x"}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "cannot be combined") {
+	if _, err := r.server.targetsOf(PurgeRequest{All: true, Tags: []string{"x"}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "cannot be combined") {
 		t.Errorf("all and a tag: %v", err)
 	}
 }

@@ -14,117 +14,118 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// errPoison: the source, or what is to be made of it, has ended workers before.
-var errPoison = errors.New("poison source")
+// errQuarantined: jobs of this source, or of this result, have ended workers before.
+var errQuarantined = errors.New("poison source")
 
 const (
-	// poisonTime is for how long what has ended two workers is refused, and for
-	// how long the first of them is held against it.
-	poisonTime = 10 * time.Minute
-	// poisonSources is how many suspects are remembered, and how many sources of
-	// which something was made, at some 200 bytes each.
-	poisonSources = 4096
+	// quarantineTime is for how long a source or a result that has ended two workers is
+	// refused, and for how long one strike counts.
+	quarantineTime = 10 * time.Minute
+	// quarantineSize is how many keys with strikes are remembered, and how many sources
+	// of which a job has succeeded, at some 200 bytes each.
+	quarantineSize = 4096
 )
 
-// poison remembers what ended workers. Each costs a worker its life and whoever
-// waits for one their time, so after two there is no third try for a while: a
-// crash is two, as its job is tried again on a new worker.
+// quarantine remembers the sources and results that ended workers. Each such job costs a
+// worker and the time of the requests that wait for one, so after two strikes there
+// is no third try for a while. A crash is two strikes, because its job was tried again
+// on a new worker.
 //
-// A source of which something was made is not at fault when something else of
-// it takes too much or too long: what was asked for is, and only that is
-// refused. Else two heavy URLs would take a picture from everybody.
-type poison struct {
+// A source of which another job has succeeded is not at fault when one takes too
+// much memory or time: the options of the URL are, and only that result is refused.
+// Else two heavy URLs would take an image from all clients.
+type quarantine struct {
 	now   func() time.Time
 	clock *purge.Clock
 
-	mu       sync.Mutex
-	suspects *simplelru.LRU[culprit, record]
-	made     *simplelru.LRU[culprit, struct{}]
+	mu        sync.Mutex
+	suspects  *simplelru.LRU[quarantineKey, strikeRecord]
+	succeeded *simplelru.LRU[quarantineKey, struct{}]
 }
 
-// culprit stands for a source or for a result.
-type culprit [sha256.Size]byte
+// quarantineKey stands for a source or for a result.
+type quarantineKey [sha256.Size]byte
 
-func culpritSource(identity string) culprit { return sha256.Sum256([]byte("source\n" + identity)) }
-func culpritResult(key cache.Key) culprit   { return sha256.Sum256([]byte("result\n" + key)) }
+func sourceKey(identity string) quarantineKey { return sha256.Sum256([]byte("source\n" + identity)) }
+func resultKey(key cache.Key) quarantineKey   { return sha256.Sum256([]byte("result\n" + key)) }
 
-// record is what is held against a culprit.
-type record struct {
+// strikeRecord is the strikes of one key.
+type strikeRecord struct {
 	strikes int
 	last    time.Time
-	// seq is the purge clock's before the source was got that did it: a purge
-	// since then says that there is another one now.
+	// seq is the purge sequence before that source was fetched: a purge since then
+	// says that there is another source now.
 	seq uint64
 }
 
-func newPoison(now func() time.Time, clock *purge.Clock) *poison {
-	p := &poison{now: now, clock: clock}
+func newQuarantine(now func() time.Time, clock *purge.Clock) *quarantine {
+	q := &quarantine{now: now, clock: clock}
 	// Neither can fail: the size is more than none.
-	p.suspects, _ = simplelru.NewLRU[culprit, record](poisonSources, nil)
-	p.made, _ = simplelru.NewLRU[culprit, struct{}](poisonSources, nil)
-	return p
+	q.suspects, _ = simplelru.NewLRU[quarantineKey, strikeRecord](quarantineSize, nil)
+	q.succeeded, _ = simplelru.NewLRU[quarantineKey, struct{}](quarantineSize, nil)
+	return q
 }
 
-// check refuses what has ended workers twice.
-func (p *poison) check(a asked) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	purged := p.purged(a)
-	what, left := "this source", p.left(culpritSource(a.identity), purged)
+// checkRequest refuses a request whose source or result has two strikes.
+func (q *quarantine) checkRequest(a cacheRequest) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	purged := q.lastPurge(a)
+	what, left := "this source", q.remaining(sourceKey(a.identity), purged)
 	if left <= 0 {
-		what, left = "this variant of the source", p.left(culpritResult(a.key), purged)
+		what, left = "this variant of the source", q.remaining(resultKey(a.key), purged)
 	}
 	if left <= 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s crashed or overloaded two workers; it is refused for another %d s", errPoison, what, int(left.Seconds())+1)
+	return fmt.Errorf("%w: %s crashed or overloaded two workers; it is refused for another %d s", errQuarantined, what, int(left.Seconds())+1)
 }
 
-// purged is when it was last said that there is something else now.
-func (p *poison) purged(a asked) uint64 {
-	hard, soft := p.clock.Last(a.scope())
+// lastPurge is the sequence of the last purge that names the result of a request.
+func (q *quarantine) lastPurge(a cacheRequest) uint64 {
+	hard, soft := q.clock.Last(a.purgeScope())
 	return max(hard, soft)
 }
 
-// left is for how long a culprit is still refused, that was last purged then.
-// The lock is held.
-func (p *poison) left(c culprit, purged uint64) time.Duration {
-	r, ok := p.suspects.Peek(c)
+// remaining is for how long a key is still refused whose last purge is given. The lock
+// is held.
+func (q *quarantine) remaining(c quarantineKey, purged uint64) time.Duration {
+	r, ok := q.suspects.Peek(c)
 	if !ok || r.strikes < 2 || r.seq < purged {
 		return 0
 	}
-	return poisonTime - p.now().Sub(r.last)
+	return quarantineTime - q.now().Sub(r.last)
 }
 
-// blame holds what became of a job against its source or its result. seq is the
-// purge clock's before the source was got. A timeout counts only where the job
-// had the time that others have.
-func (p *poison) blame(a asked, seq uint64, err error, hadTime bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	source := culpritSource(a.identity)
-	purged := p.purged(a)
+// recordOutcome counts the outcome of a job, nil for success. seq is the purge sequence
+// before its source was fetched. A timeout counts only where the job had most of the
+// time that a request has.
+func (q *quarantine) recordOutcome(a cacheRequest, seq uint64, err error, hadTime bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	source := sourceKey(a.identity)
+	purged := q.lastPurge(a)
 	switch {
-	case seq < purged: // it is of a source that is no more
+	case seq < purged: // the job was of a source that has been replaced since
 	case err == nil:
-		p.suspects.Remove(source)
-		p.made.Add(source, struct{}{})
+		q.suspects.Remove(source)
+		q.succeeded.Add(source, struct{}{})
 	case errors.Is(err, transform.ErrCrashed):
-		p.strike(source, seq, purged, 2)
+		q.addStrikes(source, seq, purged, 2)
 	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrCPU), errors.Is(err, transform.ErrTimeout) && hadTime:
-		culprit := source
-		if p.made.Contains(source) {
-			culprit = culpritResult(a.key)
+		key := source
+		if q.succeeded.Contains(source) {
+			key = resultKey(a.key)
 		}
-		p.strike(culprit, seq, purged, 1)
+		q.addStrikes(key, seq, purged, 1)
 	}
 }
 
-// strike counts strikes since a culprit was last purged. The lock is held.
-func (p *poison) strike(c culprit, seq, purged uint64, strikes int) {
-	now := p.now()
-	if r, ok := p.suspects.Peek(c); ok && now.Sub(r.last) < poisonTime && r.seq >= purged {
+// addStrikes adds strikes to those of a key since its last purge. The lock is held.
+func (q *quarantine) addStrikes(c quarantineKey, seq, purged uint64, strikes int) {
+	now := q.now()
+	if r, ok := q.suspects.Peek(c); ok && now.Sub(r.last) < quarantineTime && r.seq >= purged {
 		strikes += r.strikes
 	}
-	p.suspects.Add(c, record{strikes, now, seq})
+	q.suspects.Add(c, strikeRecord{strikes, now, seq})
 }

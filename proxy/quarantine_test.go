@@ -18,7 +18,7 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 	overran := fmt.Errorf("%w: much", transform.ErrMemory)
 	long := fmt.Errorf("%w: long", transform.ErrCPU)
 	slow := fmt.Errorf("%w: long", transform.ErrTimeout)
-	s := asked{identity: "s", key: "k"}
+	s := cacheRequest{identity: "s", key: "k"}
 	for name, tc := range map[string]struct {
 		errs    []error
 		hadTime bool
@@ -38,23 +38,23 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
-			p := newPoison(func() time.Time { return now }, noPurges(t))
+			p := newQuarantine(func() time.Time { return now }, noPurges(t))
 			for i, err := range tc.errs {
-				p.blame(asked{identity: "s", key: cache.Key(fmt.Sprint(i))}, 0, err, tc.hadTime)
+				p.recordOutcome(cacheRequest{identity: "s", key: cache.Key(fmt.Sprint(i))}, 0, err, tc.hadTime)
 				now = now.Add(time.Minute)
 			}
-			if err := p.check(s); errors.Is(err, errPoison) != tc.refused {
+			if err := p.checkRequest(s); errors.Is(err, errQuarantined) != tc.refused {
 				t.Errorf("%v", err)
 			}
-			if err := p.check(asked{identity: "another"}); err != nil {
+			if err := p.checkRequest(cacheRequest{identity: "another"}); err != nil {
 				t.Errorf("another source: %v", err)
 			}
-			now = now.Add(poisonTime)
-			if err := p.check(s); err != nil {
+			now = now.Add(quarantineTime)
+			if err := p.checkRequest(s); err != nil {
 				t.Errorf("later: %v", err)
 			}
-			p.blame(s, 0, overran, true)
-			if err := p.check(s); err != nil {
+			p.recordOutcome(s, 0, overran, true)
+			if err := p.checkRequest(s); err != nil {
 				t.Errorf("what was held against it before still counts: %v", err)
 			}
 		})
@@ -64,37 +64,37 @@ func TestWhatIsHeldAgainstASource(t *testing.T) {
 // Of a good source only what ended workers is refused, so that others have it.
 func TestWhatIsHeldAgainstAResult(t *testing.T) {
 	now := time.Now()
-	p := newPoison(func() time.Time { return now }, noPurges(t))
-	heavy, thumbnail := asked{identity: "s", key: "heavy"}, asked{identity: "s", key: "thumbnail"}
-	p.blame(thumbnail, 0, nil, true)
-	p.blame(heavy, 0, transform.ErrMemory, true)
-	if err := p.check(heavy); err != nil {
+	p := newQuarantine(func() time.Time { return now }, noPurges(t))
+	heavy, thumbnail := cacheRequest{identity: "s", key: "heavy"}, cacheRequest{identity: "s", key: "thumbnail"}
+	p.recordOutcome(thumbnail, 0, nil, true)
+	p.recordOutcome(heavy, 0, transform.ErrMemory, true)
+	if err := p.checkRequest(heavy); err != nil {
 		t.Errorf("after one: %v", err)
 	}
-	p.blame(heavy, 0, transform.ErrTimeout, true)
-	if err := p.check(heavy); !errors.Is(err, errPoison) || !strings.Contains(err.Error(), "this variant of the source") {
+	p.recordOutcome(heavy, 0, transform.ErrTimeout, true)
+	if err := p.checkRequest(heavy); !errors.Is(err, errQuarantined) || !strings.Contains(err.Error(), "this variant of the source") {
 		t.Errorf("after two: %v", err)
 	}
-	if err := p.check(thumbnail); err != nil {
+	if err := p.checkRequest(thumbnail); err != nil {
 		t.Errorf("others: %v", err)
 	}
-	now = now.Add(poisonTime)
-	if err := p.check(heavy); err != nil {
+	now = now.Add(quarantineTime)
+	if err := p.checkRequest(heavy); err != nil {
 		t.Errorf("later: %v", err)
 	}
 }
 
 func TestPoisonIsBounded(t *testing.T) {
-	p := newPoison(time.Now, noPurges(t))
-	ask := func(i int) asked { return asked{identity: fmt.Sprint(i)} }
-	for i := range 2 * poisonSources {
-		p.blame(ask(i), 0, transform.ErrCrashed, true)
-		p.blame(ask(-i), 0, nil, true)
+	p := newQuarantine(time.Now, noPurges(t))
+	ask := func(i int) cacheRequest { return cacheRequest{identity: fmt.Sprint(i)} }
+	for i := range 2 * quarantineSize {
+		p.recordOutcome(ask(i), 0, transform.ErrCrashed, true)
+		p.recordOutcome(ask(-i), 0, nil, true)
 	}
-	if p.suspects.Len() != poisonSources || p.made.Len() != poisonSources {
-		t.Errorf("%d and %d", p.suspects.Len(), p.made.Len())
+	if p.suspects.Len() != quarantineSize || p.succeeded.Len() != quarantineSize {
+		t.Errorf("%d and %d", p.suspects.Len(), p.succeeded.Len())
 	}
-	if p.check(ask(0)) != nil || p.check(ask(2*poisonSources-1)) == nil {
+	if p.checkRequest(ask(0)) != nil || p.checkRequest(ask(2*quarantineSize-1)) == nil {
 		t.Error("it does not forget the oldest")
 	}
 }
@@ -111,7 +111,7 @@ func TestPoisonSourceIsRefusedWithoutAFetch(t *testing.T) {
 	if resp.StatusCode != 422 || !strings.HasPrefix(body, "poison: ") || resp.Header.Get("Cache-Control") != "no-store" || r.asked.Load() != 1 {
 		t.Errorf("%d %q, %d fetches", resp.StatusCode, body, r.asked.Load())
 	}
-	now = now.Add(poisonTime)
+	now = now.Add(quarantineTime)
 	if resp, body := r.must(r.path("w:2")); resp.StatusCode != 200 {
 		t.Errorf("later: %d %q", resp.StatusCode, body)
 	}
@@ -152,8 +152,8 @@ func TestAPurgeEndsPoison(t *testing.T) {
 // Nor does what was held against a source before a purge count after it.
 func TestStrikesFromBeforeAPurge(t *testing.T) {
 	clock := noPurges(t)
-	p := newPoison(time.Now, clock)
-	a := asked{identity: "https://example.com/a", key: "k"}
+	p := newQuarantine(time.Now, clock)
+	a := cacheRequest{identity: "https://example.com/a", key: "k"}
 	purged := func() uint64 {
 		r, err := clock.Purge(purge.Hard, []purge.Target{{Kind: purge.Source, Value: a.identity}})
 		if err != nil {
@@ -161,22 +161,22 @@ func TestStrikesFromBeforeAPurge(t *testing.T) {
 		}
 		return r.Sequence
 	}
-	p.blame(a, 0, transform.ErrMemory, true)
-	p.blame(a, 0, transform.ErrMemory, true)
-	if p.check(a) == nil {
+	p.recordOutcome(a, 0, transform.ErrMemory, true)
+	p.recordOutcome(a, 0, transform.ErrMemory, true)
+	if p.checkRequest(a) == nil {
 		t.Fatal("two strikes")
 	}
 	seq := purged()
-	p.blame(a, seq, transform.ErrMemory, true)
-	if err := p.check(a); err != nil {
+	p.recordOutcome(a, seq, transform.ErrMemory, true)
+	if err := p.checkRequest(a); err != nil {
 		t.Errorf("one strike since: %v", err)
 	}
-	p.blame(a, seq-1, transform.ErrCrashed, true) // a job from before
-	if err := p.check(a); err != nil {
+	p.recordOutcome(a, seq-1, transform.ErrCrashed, true) // a job from before
+	if err := p.checkRequest(a); err != nil {
 		t.Errorf("one strike since, and what is of the old one: %v", err)
 	}
-	p.blame(a, seq, transform.ErrMemory, true)
-	if p.check(a) == nil {
+	p.recordOutcome(a, seq, transform.ErrMemory, true)
+	if p.checkRequest(a) == nil {
 		t.Error("two strikes since")
 	}
 }

@@ -32,25 +32,25 @@ var errNotAllowed = errors.New("option not allowed")
 // errNoWatermark: a URL asks for one, and none is configured.
 var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
 
-// picture answers a request for a picture: verify, parse, look up or fill,
+// serveImage answers a request for a picture: verify, parse, look up or fill,
 // write.
-func (s *Server) picture(c echo.Context) error {
+func (s *Server) serveImage(c echo.Context) error {
 	r := c.Request()
-	req, err := s.request(r.RequestURI)
+	req, err := s.readRequest(r.RequestURI)
 	if err != nil {
 		return err
 	}
 	if s.negotiateFormat(&req, r.Header["Accept"]) {
 		c.Response().Header()["Vary"] = []string{"Accept"}
 	}
-	a := s.identify(req)
+	a := s.newCacheRequest(req)
 	// Before anything else: a fill that the request joined could be waiting for it.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	entry, outcome, t, err := s.answer(ctx, a)
+	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -59,25 +59,25 @@ func (s *Server) picture(c echo.Context) error {
 	return s.respond(c, req, t, entry, outcome)
 }
 
-// request turns a request target into what is asked. Nothing of it is looked
+// readRequest turns a request target into what is asked. Nothing of it is looked
 // at before the signature holds.
-func (s *Server) request(target string) (signedurl.Request, error) {
-	req, err := s.read(target)
+func (s *Server) readRequest(target string) (signedurl.Request, error) {
+	req, err := s.parseVerified(target)
 	if err != nil {
 		return signedurl.Request{}, err
 	}
 	if req.Expired(s.now()) {
 		return signedurl.Request{}, errExpired
 	}
-	if err := s.permit(req); err != nil {
+	if err := s.checkPermissions(req); err != nil {
 		return signedurl.Request{}, err
 	}
 	return req, nil
 }
 
-// read reads a target in the dialect whose path it has.
-func (s *Server) read(target string) (signedurl.Request, error) {
-	if path, ok := s.ofThumbor(target); ok {
+// parseVerified reads a target in the dialect whose path it has.
+func (s *Server) parseVerified(target string) (signedurl.Request, error) {
+	if path, ok := s.thumborPath(target); ok {
 		verified, err := s.cfg.Thumbor.Verify(path)
 		switch {
 		case err == nil:
@@ -88,15 +88,15 @@ func (s *Server) read(target string) (signedurl.Request, error) {
 		// At the root the path may be of the native dialect.
 	}
 	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
-	req, err := s.readNative(own)
+	req, err := s.parseNative(own)
 	if err != nil && strings.HasPrefix(signedurl.PathOf(own), "/info/") {
 		return signedurl.Request{}, errNoInfo
 	}
 	return req, err
 }
 
-// ofThumbor is the path of a target behind that of thumbor's dialect.
-func (s *Server) ofThumbor(target string) (string, bool) {
+// thumborPath is the path of a target behind that of thumbor's dialect.
+func (s *Server) thumborPath(target string) (string, bool) {
 	if s.cfg.Thumbor == nil {
 		return "", false
 	}
@@ -105,7 +105,7 @@ func (s *Server) ofThumbor(target string) (string, bool) {
 	return path, path != ""
 }
 
-func (s *Server) readNative(target string) (signedurl.Request, error) {
+func (s *Server) parseNative(target string) (signedurl.Request, error) {
 	verified, err := s.cfg.Keyring.Verify(target)
 	if err != nil {
 		return signedurl.Request{}, err
@@ -113,8 +113,8 @@ func (s *Server) readNative(target string) (signedurl.Request, error) {
 	return s.cfg.Dialect.Parse(verified)
 }
 
-// permit refuses what a URL may not say here.
-func (s *Server) permit(req signedurl.Request) error {
+// checkPermissions refuses what a URL may not say here.
+func (s *Server) checkPermissions(req signedurl.Request) error {
 	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
 		return fmt.Errorf("%w: this server does not let URLs set limits (--allow-security-options)", errNotAllowed)
 	}
@@ -124,29 +124,29 @@ func (s *Server) permit(req signedurl.Request) error {
 	return nil
 }
 
-// asked is a request and what its parts are known by to the caches.
-type asked struct {
+// cacheRequest is a request and what its parts are known by to the caches.
+type cacheRequest struct {
 	req signedurl.Request
 	// identity is the source, in the one spelling that all of its URLs have in
 	// common, and key the result.
 	identity string
 	key      cache.Key
-	// own says that the source's URL has parameters that identity leaves out.
-	own bool
+	// hasIgnoredParams says that the source's URL has parameters that identity leaves out.
+	hasIgnoredParams bool
 	// hops is the way that the request has come.
 	hops origin.Hops
 }
 
-// scope is what a purge may name a request's result by, before it is known what
+// purgeScope is what a purge may name a request's result by, before it is known what
 // tags its origin gives it.
-func (a asked) scope() purge.Scope {
+func (a cacheRequest) purgeScope() purge.Scope {
 	return purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()}
 }
 
-// identify says what a request is known by.
-func (s *Server) identify(req signedurl.Request) asked {
-	a := asked{req: req}
-	a.identity, a.own = s.identity(req.Source)
+// newCacheRequest says what a request is known by.
+func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
+	a := cacheRequest{req: req}
+	a.identity, a.hasIgnoredParams = s.sourceIdentity(req.Source)
 	known := req
 	known.Source = a.identity
 	key := known.Canonical()
@@ -157,9 +157,9 @@ func (s *Server) identify(req signedurl.Request) asked {
 	return a
 }
 
-// identity is a source's URL in one spelling, without those parameters that say
+// sourceIdentity is a source's URL in one spelling, without those parameters that say
 // nothing about which picture it is; own says that there are some.
-func (s *Server) identity(source string) (id string, own bool) {
+func (s *Server) sourceIdentity(source string) (id string, own bool) {
 	id = s.cfg.Origin.Identity(source)
 	path, query, asks := strings.Cut(id, "?")
 	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || strings.HasPrefix(id, "local:") {
@@ -171,7 +171,7 @@ func (s *Server) identity(source string) (id string, own bool) {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if s.ignored(name, true) {
+		if s.isIgnoredParam(name, true) {
 			own = true
 		} else {
 			kept = append(kept, part)
@@ -183,9 +183,9 @@ func (s *Server) identity(source string) (id string, own bool) {
 	return path + "?" + strings.Join(kept, "&"), own
 }
 
-// ignored says whether a parameter is one of SourceKeyIgnore, or whether all are
+// isIgnoredParam says whether a parameter is one of SourceKeyIgnore, or whether all are
 // that begin so, where it is not the whole name.
-func (s *Server) ignored(name string, whole bool) bool {
+func (s *Server) isIgnoredParam(name string, whole bool) bool {
 	for _, pattern := range s.cfg.SourceKeyIgnore {
 		prefix, open := strings.CutSuffix(pattern, "*")
 		if whole && strings.EqualFold(name, pattern) || open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
@@ -195,9 +195,9 @@ func (s *Server) ignored(name string, whole bool) bool {
 	return false
 }
 
-// answer gets an entry and room to send it: the caller ends the transfer, then
+// getAndAdmit gets an entry and room to send it: the caller ends the transfer, then
 // closes the entry. Where that is purged while room is waited for, it is got again.
-func (s *Server) answer(ctx context.Context, a asked) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
+func (s *Server) getAndAdmit(ctx context.Context, a cacheRequest) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
 	defer s.memory.Responses.RegisterRequest(a.key)()
 	for {

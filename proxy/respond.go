@@ -51,7 +51,7 @@ func (s *Server) respond(
 	})
 	ignoreRange(c.Request(), e.Size())
 	err = p.Serve(c.Request(), e)
-	s.sent.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
+	s.sentBytes.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
 	switch w.Status {
 	case http.StatusNotModified:
 		s.answers.WithLabelValues("not-modified").Inc()

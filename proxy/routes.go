@@ -17,28 +17,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, r)
 }
 
-// routes registers GET and HEAD together: a route for GET alone would answer
+// registerRoutes registers GET and HEAD together: a route for GET alone would answer
 // HEAD with 405. One wildcard takes all pictures, and no middleware stands
 // before it.
-func (s *Server) routes() {
+func (s *Server) registerRoutes() {
 	s.echo.HTTPErrorHandler = s.writeError
-	s.echo.Logger.SetOutput(discard{})
+	s.echo.Logger.SetOutput(discardLog{})
 	both := []string{http.MethodGet, http.MethodHead}
-	s.echo.Match(both, "/", s.home)
-	s.echo.Match(both, "/favicon.ico", s.favicon)
-	s.echo.Match(both, "/robots.txt", s.robots)
-	s.echo.Match(both, "/health", s.live)
-	s.echo.Match(both, "/health/live", s.live)
-	s.echo.Match(both, "/health/ready", s.ready)
-	s.echo.Match(both, "/*", s.picture)
+	s.echo.Match(both, "/", s.serveHome)
+	s.echo.Match(both, "/favicon.ico", s.serveFavicon)
+	s.echo.Match(both, "/robots.txt", s.serveRobots)
+	s.echo.Match(both, "/health", s.serveLive)
+	s.echo.Match(both, "/health/live", s.serveLive)
+	s.echo.Match(both, "/health/ready", s.serveReady)
+	s.echo.Match(both, "/*", s.serveImage)
 }
 
-// discard swallows Echo's own log: everything worth saying goes to slog.
-type discard struct{}
+// discardLog swallows Echo's own log: everything worth saying goes to slog.
+type discardLog struct{}
 
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discardLog) Write(p []byte) (int, error) { return len(p), nil }
 
-func (s *Server) home(c echo.Context) error {
+func (s *Server) serveHome(c echo.Context) error {
 	if s.cfg.Home != nil {
 		s.cfg.Home.ServeHTTP(c.Response(), c.Request())
 		return nil
@@ -46,24 +46,24 @@ func (s *Server) home(c echo.Context) error {
 	return c.String(http.StatusOK, "pictor\n")
 }
 
-// favicon is the home page's. Without such a page it is a path as any other.
-func (s *Server) favicon(c echo.Context) error {
+// serveFavicon is the home page's. Without such a page it is a path as any other.
+func (s *Server) serveFavicon(c echo.Context) error {
 	if s.cfg.Home != nil {
-		return s.home(c)
+		return s.serveHome(c)
 	}
-	return s.picture(c)
+	return s.serveImage(c)
 }
 
-func (s *Server) robots(c echo.Context) error {
+func (s *Server) serveRobots(c echo.Context) error {
 	return c.String(http.StatusOK, "User-agent: *\nAllow: /\n")
 }
 
-func (s *Server) live(c echo.Context) error {
+func (s *Server) serveLive(c echo.Context) error {
 	noStore(c.Response().Header())
 	return c.String(http.StatusOK, "ok\n")
 }
 
-func (s *Server) ready(c echo.Context) error {
+func (s *Server) serveReady(c echo.Context) error {
 	noStore(c.Response().Header())
 	if s.draining.Load() {
 		return c.String(http.StatusServiceUnavailable, "shutting down\n")

@@ -23,15 +23,15 @@ type Server struct {
 	memory *memory.Governor
 	log    *slog.Logger
 	// errorLines bounds the log lines of errors.
-	errorLines *logSampler
-	now        func() time.Time
-	echo       *echo.Echo
-	answers    *prometheus.CounterVec
-	sent       *prometheus.CounterVec
-	poison     *poison
-	attempts   *attempts
-	sources    *sources.Store
-	draining   atomic.Bool
+	errorLines  *logSampler
+	now         func() time.Time
+	echo        *echo.Echo
+	answers     *prometheus.CounterVec
+	sentBytes   *prometheus.CounterVec
+	quarantine  *quarantine
+	authLimiter *attempts
+	sources     *sources.Store
+	draining    atomic.Bool
 }
 
 // New makes a Server.
@@ -59,12 +59,12 @@ func New(cfg Config) (*Server, error) {
 		s.now = time.Now
 	}
 	s.errorLines = newLogSampler(s.now)
-	s.poison = newPoison(s.now, cfg.Clock)
+	s.quarantine = newQuarantine(s.now, cfg.Clock)
 	var err error
 	if s.memory, err = s.newGovernor(); err != nil {
 		return nil, err
 	}
-	if s.attempts, err = newAttempts(s.now); err != nil {
+	if s.authLimiter, err = newAttempts(s.now); err != nil {
 		return nil, err
 	}
 	if s.sources, err = s.newSourceStore(); err != nil {
@@ -74,12 +74,12 @@ func New(cfg Config) (*Server, error) {
 		Name: "pictor_answers_total",
 		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",
 	}, []string{"code"})
-	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{
+	s.sentBytes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pictor_sent_bytes_total",
 		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
 	}, []string{"outcome", "tier"})
 	cfg.Cache.Watch(s.memory.Responses)
-	s.routes()
+	s.registerRoutes()
 	return s, nil
 }
 

@@ -245,7 +245,7 @@ func spellers(t *testing.T) map[string]speller {
 		for _, root := range []string{"/thumbor/", "/"} {
 			r := newRig(t, func(c *Config) { c.Thumbor, c.ThumborPath = d, root })
 			verify := func(target string) (string, error) {
-				path, _ := r.server.ofThumbor(target)
+				path, _ := r.server.thumborPath(target)
 				v, err := d.Verify(path)
 				return v.String(), err
 			}
@@ -271,7 +271,7 @@ func TestAChangedTargetIsRefusedOrMeansTheSame(t *testing.T) {
 				}
 				signature := s.sign(rest)
 				signed := s.prefix + signature + "/" + rest
-				honest, wrong := s.server.request(signed)
+				honest, wrong := s.server.readRequest(signed)
 				if errors.Is(wrong, signedurl.ErrSignature) {
 					t.Fatalf("%s is not read as signed: %v", signed, wrong)
 				}
@@ -283,7 +283,7 @@ func TestAChangedTargetIsRefusedOrMeansTheSame(t *testing.T) {
 				if again, err := s.verify(sent); err == nil && s.sign(again) != signature {
 					t.Fatalf("signed %s\n sent %s: verified as %s, which has %s", signed, sent, again, s.sign(again))
 				}
-				got, err := s.server.request(sent)
+				got, err := s.server.readRequest(sent)
 				switch {
 				case err == nil && wrong == nil && got != honest:
 					t.Fatalf("signed %s\n sent %s: %+v instead of %+v", signed, sent, got, honest)

@@ -140,10 +140,10 @@ func TestErrorsAreRememberedByTheirClass(t *testing.T) {
 		status int
 		lasts  time.Duration
 	}{
-		{"not found", func(w http.ResponseWriter) { w.WriteHeader(404) }, 404, settling},
-		{"an error", func(w http.ResponseWriter) { w.WriteHeader(500) }, 502, passing},
-		{"no picture", func(w http.ResponseWriter) { fmt.Fprint(w, "<!DOCTYPE html><html>") }, 415, lasting},
-		{"cut", func(w http.ResponseWriter) { w.Write(picturetest.PNG(picturetest.Chart(40, 30))[:100]) }, 422, settling},
+		{"not found", func(w http.ResponseWriter) { w.WriteHeader(404) }, 404, negTTLMissing},
+		{"an error", func(w http.ResponseWriter) { w.WriteHeader(500) }, 502, negTTLTransient},
+		{"no picture", func(w http.ResponseWriter) { fmt.Fprint(w, "<!DOCTYPE html><html>") }, 415, negTTLContent},
+		{"cut", func(w http.ResponseWriter) { w.Write(picturetest.PNG(picturetest.Chart(40, 30))[:100]) }, 422, negTTLMissing},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var w watch
@@ -186,11 +186,11 @@ func TestOtherPixelsAreStaleAndNotMissing(t *testing.T) {
 	r := newRig(t, timed(t, &w, transform.PixelVersion))
 	p := r.path("w:10")
 	r.wantStatus("cold", p, missed)
-	req, err := r.server.request(p)
+	req, err := r.server.readRequest(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := r.server.identify(req).key
+	key := r.server.newCacheRequest(req).key
 	e, outcome, err := r.cfg.Cache.Get(t.Context(), key, nil)
 	if err != nil || outcome != cache.Hit {
 		t.Fatal("not there:", outcome, err)
