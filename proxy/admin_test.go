@@ -72,7 +72,8 @@ func TestErrorsOfTheAdminPort(t *testing.T) {
 		authenticate := map[int]string{401: "Bearer"}[tc.status]
 		for name, want := range map[string]string{
 			"Allow": tc.allow, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-			"Content-Type": "text/plain; charset=utf-8", "Content-Security-Policy": "default-src 'none'", "WWW-Authenticate": authenticate,
+			"Content-Type": "text/plain; charset=utf-8", "Content-Security-Policy": "default-src 'none'",
+			"WWW-Authenticate":            authenticate,
 			"Access-Control-Allow-Origin": "", // pages of other sites must not read this port
 		} {
 			if h.Get(name) != want {
@@ -80,7 +81,8 @@ func TestErrorsOfTheAdminPort(t *testing.T) {
 			}
 		}
 		lines := l.lines(t, failed)
-		if last := lines[len(lines)-1]; last["request"] != "the-id" || last["code"] != tc.code || last["level"] != "INFO" {
+		last := lines[len(lines)-1]
+		if last["request"] != "the-id" || last["code"] != tc.code || last["level"] != "INFO" {
 			t.Errorf("%s: %v", what, last)
 		}
 	}
@@ -113,7 +115,8 @@ func TestAPurgeThatCannotBeKeptIsAnError(t *testing.T) {
 	w := httptest.NewRecorder()
 	r.server.Admin("").ServeHTTP(w, req)
 	lines := l.lines(t, failed)
-	const text, cause = "internal: The purge could not be written to the purge log", "purge failed, nothing was purged: "
+	const text = "internal: The purge could not be written to the purge log"
+	const cause = "purge failed, nothing was purged: "
 	if w.Code != 500 || !strings.HasPrefix(w.Body.String(), text) || len(lines) != 1 {
 		t.Fatalf("%d %q, %v", w.Code, w.Body, lines)
 	}

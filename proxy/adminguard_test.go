@@ -139,7 +139,8 @@ func TestTokensCannotBeTriedAtWill(t *testing.T) {
 		t.Errorf("%v", refused)
 	}
 	got := ask(here, right)
-	if got.Code != 429 || got.Header().Get("Retry-After") == "" || !strings.HasPrefix(got.Body.String(), "too-many-attempts: ") {
+	if got.Code != 429 || got.Header().Get("Retry-After") == "" ||
+		!strings.HasPrefix(got.Body.String(), "too-many-attempts: ") {
 		t.Errorf("%d %v %q", got.Code, got.Header(), got.Body)
 	}
 	if got := ask("192.0.2.2:1000", right).Code; got != 200 {
@@ -171,8 +172,9 @@ func TestTokensCannotBeTriedAtWill(t *testing.T) {
 
 func TestClientsAreToldApartByAddress(t *testing.T) {
 	for remote, want := range map[string]string{
-		"192.0.2.1:80": "192.0.2.1/32", "[::ffff:192.0.2.1]:80": "192.0.2.1/32", "[2001:db8:1:2:3::4]:80": "2001:db8:1:2::/64",
-		"[fe80::1%eth0]:80": "fe80::/64", "[::1]:80": "::/64",
+		"192.0.2.1:80": "192.0.2.1/32", "[::ffff:192.0.2.1]:80": "192.0.2.1/32",
+		"[2001:db8:1:2:3::4]:80": "2001:db8:1:2::/64",
+		"[fe80::1%eth0]:80":      "fe80::/64", "[::1]:80": "::/64",
 	} {
 		if got := clientOf(remote); got != netip.MustParsePrefix(want) {
 			t.Errorf("%s: %v", remote, got)

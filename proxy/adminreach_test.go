@@ -20,13 +20,15 @@ func TestTheImagePortHasNothingOfTheAdminPort(t *testing.T) {
 		"/metrics;x", "/metrics%00", "/purge/",
 		"/\\metrics", "/%2e%2e/metrics", "/.well-known/metrics", "/admin/metrics"}
 	for _, path := range paths {
-		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE", "BAN"} {
+		methods := []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE", "BAN"}
+		for _, method := range methods {
 			for _, header := range []string{"Host: localhost:8081",
 				"Host: x\r\nX-Original-URL: /metrics\r\nX-Rewrite-URL: /purge",
 				"Host: x\r\nX-Forwarded-Host: localhost:8081\r\nX-HTTP-Method-Override: POST",
 				"Host: x\r\nAuthorization: Bearer secret"} {
 				const body = `{"all": true}`
-				response := r.exchange(fmt.Sprintf("%s %s HTTP/1.1\r\n%s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+				response := r.exchange(fmt.Sprintf("%s %s HTTP/1.1\r\n%s\r\nConnection: close\r\n"+
+					"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 					method, path, header, len(body), body))
 				status := strings.TrimPrefix(response, "HTTP/1.1 ")[:3]
 				if status != "403" && status != "404" && status != "405" && status != "400" &&

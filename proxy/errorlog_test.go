@@ -116,8 +116,9 @@ func TestAFloodOfErrorsDoesNotFloodTheLog(t *testing.T) {
 		t.Errorf("%d lines of 50 errors", n)
 	}
 	r.first(r.path("wat:1")) // another code has lines of its own
-	if all := l.lines(t, failed); len(all) != 11 || all[10]["code"] != "unknown-option" || all[10]["suppressed"] != nil {
-		t.Errorf("%v", all[10:])
+	first := l.lines(t, failed)
+	if len(first) != 11 || first[10]["code"] != "unknown-option" || first[10]["suppressed"] != nil {
+		t.Errorf("%v", first[10:])
 	}
 	w.pass(3 * time.Second)
 	flood(20)
@@ -196,7 +197,8 @@ func TestRefusedClientsAreLogged(t *testing.T) {
 	r := newRig(t, logged(&l, slog.LevelInfo, &watch{}))
 	id := r.server.refusalID()
 	got := l.lines(t, "client refused: too many connections")
-	if len(got) != 1 || !isRequestID(id) || got[0]["request"] != id || got[0]["code"] != "shed" || got[0]["level"] != "WARN" {
+	if len(got) != 1 || !isRequestID(id) || got[0]["request"] != id ||
+		got[0]["code"] != "shed" || got[0]["level"] != "WARN" {
 		t.Errorf("%v", got)
 	}
 }

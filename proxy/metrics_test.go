@@ -46,7 +46,10 @@ func TestHelpOfMetricsCanBeReadAlone(t *testing.T) {
 			t.Errorf("%s: without its unit: %s", name, text)
 		}
 	}
-	for _, name := range []string{"pictor_answers_total", "pictor_disk_hangs", "pictor_workers_ended_total", "pictor_worker_sandbox"} {
+	names := []string{
+		"pictor_answers_total", "pictor_disk_hangs", "pictor_workers_ended_total", "pictor_worker_sandbox",
+	}
+	for _, name := range names {
 		if !named[name] {
 			t.Errorf("%s is not among %v", name, named)
 		}

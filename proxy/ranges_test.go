@@ -69,7 +69,8 @@ func TestManyRangesAreAnsweredWhole(t *testing.T) {
 				io.Copy(io.Discard, p)
 			}
 		}
-		if resp.StatusCode != tc.status || parts != tc.parts || resp.StatusCode == 200 && got != body || len(got) > size {
+		if resp.StatusCode != tc.status || parts != tc.parts ||
+			resp.StatusCode == 200 && got != body || len(got) > size {
 			t.Errorf("%s: %d with %d bytes in %d parts", name, resp.StatusCode, len(got), parts)
 		}
 	}

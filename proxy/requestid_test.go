@@ -126,7 +126,8 @@ func FuzzRequestID(f *testing.F) {
 		if strings.ContainsFunc(got, bad) {
 			t.Fatalf("%q", got)
 		}
-		if trace, ok := traceID(parent); ok && (len(trace) != 32 || !strings.HasPrefix(parent[3:], trace) || isZero(trace)) {
+		trace, ok := traceID(parent)
+		if ok && (len(trace) != 32 || !strings.HasPrefix(parent[3:], trace) || isZero(trace)) {
 			t.Fatalf("%q of %q", trace, parent)
 		}
 	})

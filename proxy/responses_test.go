@@ -78,7 +78,9 @@ type reader struct {
 func (r *slowRig) client(path string) *reader {
 	r.t.Helper()
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 512<<10) })
+		return c.Control(func(fd uintptr) {
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 512<<10)
+		})
 	}}
 	c, err := d.Dial("tcp", r.front.Listener.Addr().String())
 	if err != nil {
@@ -124,7 +126,9 @@ func (r *slowRig) counted(small, large, transforms int64) {
 	var got [3]int64
 	what := fmt.Sprintf("%d, %d and %d KiB of small and large results and of transforms", small, large, transforms)
 	r.until(what, func() bool {
-		got = [3]int64{a.SmallResponses.Stats().InUse >> 10, a.Responses.Stats().InUse >> 10, a.Transforms.Stats().InUse >> 10}
+		for i, b := range []*budget.Budget{a.SmallResponses, a.Responses, a.Transforms} {
+			got[i] = b.Stats().InUse >> 10
+		}
 		return got == [3]int64{small, large, transforms}
 	})
 }

@@ -78,14 +78,15 @@ func TestEachPieceHasItsTime(t *testing.T) {
 	for name, lower := range map[string][]cache.Tier{"from memory": nil, "from disk": {disk(t)}} {
 		t.Run(name, func(t *testing.T) {
 			r := newSlowRig(t, 0, nil, lower...)
-			r.server.memory.Responses.PieceTime = 2 * time.Second
+			const pieceTime = 2 * time.Second
+			r.server.memory.Responses.PieceTime = pieceTime
 			stops, goesOn := r.client(r.of(4<<10)), r.client(r.of(4<<10))
 			resp, err := http.ReadResponse(goesOn.Reader, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := int64(0)
-			for began := time.Now(); time.Since(began) < 2*r.server.memory.Responses.PieceTime; time.Sleep(20 * time.Millisecond) {
+			for began := time.Now(); time.Since(began) < 2*pieceTime; time.Sleep(20 * time.Millisecond) {
 				n, err := io.CopyN(io.Discard, resp.Body, 8<<10)
 				if got += n; err != nil {
 					t.Fatalf("the one that goes on got %d bytes, %v", got, err)

@@ -44,13 +44,14 @@ func newConnRig(t *testing.T, most int) *connRig {
 		t.Fatal(err)
 	}
 	r.address = l.Addr().String()
-	s := &http.Server{ConnState: r.conns.trackState, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	s := &http.Server{ConnState: r.conns.trackState}
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/wait" {
 			r.waiting <- struct{}{}
 			<-r.release
 		}
 		io.WriteString(w, "ok")
-	})}
+	})
 	done := make(chan struct{})
 	go func() { s.Serve(boundListener{l, r.conns}); close(done) }()
 	t.Cleanup(func() {

@@ -50,7 +50,8 @@ func bubble(t *testing.T) (*Responses, ResponseBudgets) {
 	var b ResponseBudgets
 	small, large := SplitResponses(16 << 20)
 	for into, c := range map[**budget.Budget]budget.Config{
-		&b.Small: {Capacity: small, Revocable: true}, &b.Large: {Capacity: large, Revocable: true}, &b.Transforms: {Capacity: 64 << 20},
+		&b.Small: {Capacity: small, Revocable: true}, &b.Large: {Capacity: large, Revocable: true},
+		&b.Transforms: {Capacity: 64 << 20},
 	} {
 		var err error
 		c.MaxWait = time.Minute
