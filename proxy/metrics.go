@@ -37,23 +37,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		"released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
 		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
 	}
-	kinds := map[string]memory.Process{}
-	count := map[string]int64{"server": 0, "worker": 0}
-	for _, p := range m.Processes {
-		k := kinds[p.Kind]
-		k.Anon, k.File, k.Shmem = k.Anon+p.Anon, k.File+p.File, k.Shmem+p.Shmem
-		kinds[p.Kind] = k
-		count[p.Kind]++
-	}
-	for kind, n := range count {
-		e.gauge("processes", "Running pictor processes, by kind (server, worker).", n, "kind", kind)
-		k := kinds[kind]
-		for class, n := range map[string]int64{"anonymous": k.Anon, "file": k.File, "shared": k.Shmem} {
-			e.gauge("process_bytes",
-				"Proportional set size of all pictor processes of a kind, by class of memory, in bytes.",
-				n, "kind", kind, "class", class)
-		}
-	}
+	e.addProcesses(m.Processes)
 	e.gauge("transforms_reserved_bytes",
 		"Estimated memory of the transforms that are running, in bytes.", m.Transforms.Reserved)
 	e.gauge("transforms_real_bytes",
@@ -104,6 +88,27 @@ func (e emitter) gauge(name, help string, v int64, labels ...string) {
 
 func (e emitter) counter(name, help string, v uint64, labels ...string) {
 	e.addMetric(prometheus.CounterValue, name, help, float64(v), labels...)
+}
+
+// addProcesses sends the number and the memory of the processes of each kind.
+func (e emitter) addProcesses(list []memory.Process) {
+	kinds := map[string]memory.Process{}
+	count := map[string]int64{"server": 0, "worker": 0}
+	for _, p := range list {
+		k := kinds[p.Kind]
+		k.Anon, k.File, k.Shmem = k.Anon+p.Anon, k.File+p.File, k.Shmem+p.Shmem
+		kinds[p.Kind] = k
+		count[p.Kind]++
+	}
+	for kind, n := range count {
+		e.gauge("processes", "Running pictor processes, by kind (server, worker).", n, "kind", kind)
+		k := kinds[kind]
+		for class, n := range map[string]int64{"anonymous": k.Anon, "file": k.File, "shared": k.Shmem} {
+			e.gauge("process_bytes",
+				"Proportional set size of all pictor processes of a kind, by class of memory, in bytes.",
+				n, "kind", kind, "class", class)
+		}
+	}
 }
 
 func (e emitter) addPressure(p memory.Pressure) {
