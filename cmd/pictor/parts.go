@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -59,7 +60,12 @@ func newParts(cfg *config.Serve, plan memory.Plan, in *inputs, sandbox *worker.S
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
 	}
-	c := worker.Config{Size: most, MaxJobs: cfg.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := worker.Config{Command: []string{self, "worker"}, Size: most, MaxJobs: cfg.WorkerJobs,
+		Retain: memory.Retain, Sandbox: sandbox, Log: log}
 	if p.pool, err = worker.New(c); err != nil {
 		return nil, err
 	}

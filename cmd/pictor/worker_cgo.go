@@ -10,7 +10,7 @@ import (
 
 // Run is a worker's life.
 func (workerCmd) Run() error {
-	return worker.Serve(func() worker.Engine { return vips.New() })
+	return worker.Serve(worker.BuildID(version), func() worker.Engine { return vips.New() })
 }
 
 // canTransform: libvips is a part of this program.

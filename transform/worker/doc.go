@@ -13,5 +13,7 @@
 //   - The server believes nothing that a worker says: lengths are bounded
 //     before they are allocated, and a result must be a whole picture of the
 //     asked format and the planned size.
+//   - All workers of a server are of its build: they run one file, which the
+//     server holds open, and one that says otherwise gets no job.
 //   - A worker is confined, as far as the system offers it: see Sandbox.
 package worker

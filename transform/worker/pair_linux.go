@@ -13,10 +13,6 @@ func newPair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
 
-// selfPath is this very program, also after its file was replaced by a newer
-// one whose workers would speak another protocol.
-func selfPath() (string, error) { return "/proc/self/exe", nil }
-
 // processAttributes give a worker its own group: an interrupt typed at the
 // terminal is for the server, which lets its workers finish.
 func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -3,7 +3,6 @@
 package worker
 
 import (
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,8 +19,6 @@ func newPair() ([2]int, error) {
 	}
 	return fds, err
 }
-
-func selfPath() (string, error) { return os.Executable() }
 
 func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 

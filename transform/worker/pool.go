@@ -15,10 +15,12 @@ import (
 
 // Config configures a Pool.
 type Config struct {
-	// Command is what to run as a worker; its Serve must find the socket as
-	// the first descriptor after the standard three. Empty means this very
-	// program with the argument "worker".
+	// Command is the path of the program of workers, and its arguments. The program must call Serve.
 	Command []string
+	// Build is the BuildID that workers must have; empty means any.
+	Build string
+	// Libraries are directories that workers load libraries from, beside those of the system (Program.Libraries).
+	Libraries []string
 	// Env is the whole environment of a worker. Nil means DefaultEnv.
 	Env []string
 	// Size is the most workers at once; 0 means 1.
@@ -57,9 +59,10 @@ var DefaultEnv = []string{
 // implements transform.Transformer: the bodies it delivers are fresh memory
 // and the receiver's to keep.
 type Pool struct {
-	cfg    Config
-	log    *slog.Logger
-	stderr *stderrLog
+	cfg      Config
+	log      *slog.Logger
+	stderr   *stderrLog
+	launcher *launcher
 	// slots has a token for each worker that may yet be busy.
 	slots chan struct{}
 
@@ -78,11 +81,7 @@ var ErrClosed = errors.New("worker pool is closed")
 // New makes a Pool. No worker is started before there is work.
 func New(cfg Config) (*Pool, error) {
 	if len(cfg.Command) == 0 {
-		self, err := selfPath()
-		if err != nil {
-			return nil, fmt.Errorf("find this program: %w", err)
-		}
-		cfg.Command = []string{self, "worker"}
+		return nil, errors.New("no program of workers")
 	}
 	if cfg.Env == nil {
 		cfg.Env = DefaultEnv
@@ -102,6 +101,10 @@ func New(cfg Config) (*Pool, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	if err := p.guard(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.launcher, err = newLauncher(p.cfg, p.stderr); err != nil {
 		return nil, err
 	}
 	for range cfg.Size {
@@ -379,6 +382,7 @@ func (p *Pool) Close() {
 		ending.Go(w.kill)
 	}
 	ending.Wait()
+	p.launcher.close()
 }
 
 var _ transform.Transformer = (*Pool)(nil)

@@ -38,6 +38,8 @@ type process struct {
 	conn *net.UnixConn
 	// sandbox is what it is in.
 	sandbox *Sandbox
+	// build is the BuildID that it must have; empty means any.
+	build string
 	// ended is closed when the process is gone and reaped.
 	ended chan struct{}
 	// killed: we ended it ourselves, whatever its socket says now; overran:
@@ -54,49 +56,15 @@ type process struct {
 	idleSince time.Time
 }
 
-// start starts a worker: an environment of its own, no descriptor but the
-// standard three and its socket, standard error a pipe to the log, and the
-// sandbox around it.
-func start(command, env []string, sandbox *Sandbox, stderr *stderrLog) (*process, error) {
-	conn, theirs, err := socketPair()
-	if err != nil {
-		return nil, fmt.Errorf("start a worker: %w", err)
-	}
-	defer theirs.Close()
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = sandbox.env(env)
-	cmd.Dir = "/"
-	words, writes, err := os.Pipe()
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("start a worker: %w", err)
-	}
-	defer writes.Close()
-	cmd.Stderr = writes
-	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.SysProcAttr = processAttributes()
-	if err := sandbox.start(cmd); err != nil {
-		conn.Close()
-		words.Close()
-		return nil, fmt.Errorf("start a worker: %w", err)
-	}
-	go stderr.read(words, cmd.Process.Pid)
-	p := &process{cmd: cmd, conn: conn, sandbox: sandbox, ended: make(chan struct{})}
-	go func() {
-		killGroup(cmd.Process.Pid)
-		cmd.Wait() // how it ended is told by its socket
-		close(p.ended)
-		_ = words.SetReadDeadline(time.Now().Add(stderrGrace)) // fails where all was read
-	}()
-	return p, nil
-}
-
 // ready waits until a fresh worker says that it is, and takes its measure.
 func (p *process) ready(ctx context.Context) error {
 	return p.guarded(ctx, func() error {
 		var resp response
 		if _, err := readFrame(p.conn, &resp, 0); err != nil || resp.Kind != kindReady {
 			return errDied
+		}
+		if p.build != "" && resp.Build != p.build {
+			return fmt.Errorf("%w: %w: it has %s, and pictor has %s", transform.ErrNoWorker, ErrOtherBuild, clip(resp.Build), p.build)
 		}
 		// Its threads are there by now, and those to come inherit.
 		if err := lowerPriority(p.cmd.Process.Pid); err != nil {

@@ -49,6 +49,8 @@ type request struct {
 // response is the header of what a worker sends.
 type response struct {
 	Kind kind
+	// Build is the BuildID of a worker that is ready.
+	Build string `json:",omitempty"`
 	// Index, Format, Width and Height describe a picture.
 	Index  int              `json:",omitempty"`
 	Format transform.Format `json:",omitempty"`

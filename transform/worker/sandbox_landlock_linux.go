@@ -62,7 +62,7 @@ func handled(abi, errata int) (attr unix.LandlockRulesetAttr, size uintptr) {
 // restrictFiles takes from this thread, and all that it starts, every access to
 // files but what loading and running a program takes, TCP, and signals and
 // abstract sockets of processes outside.
-func restrictFiles(program string) (detail string, err error) {
+func restrictFiles(program string, libraries []string) (detail string, err error) {
 	abi, err := landlockAsk(unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if err != nil {
 		return "", err
@@ -78,7 +78,7 @@ func restrictFiles(program string) (detail string, err error) {
 	}
 	rules := int(fd)
 	defer unix.Close(rules)
-	for name, rights := range needed(program) {
+	for name, rights := range needed(program, libraries) {
 		if err := allowPath(rules, name, rights); err != nil {
 			return "", err
 		}
@@ -143,7 +143,7 @@ const loaderCache = "/etc/ld.so.cache"
 // a worker would read there it gets from the server (openPages), or lives
 // without: where the C library does not learn the bounds of the main stack, Go
 // takes it for unbounded, and the kernel watches them.
-func needed(program string) map[string]uint64 {
+func needed(program string, libraries []string) map[string]uint64 {
 	paths := map[string]uint64{
 		"/lib": readable, "/lib64": readable, "/usr/lib": readable, "/usr/lib64": readable,
 		"/usr/local/lib": readable, "/usr/local/lib64": readable,
@@ -161,10 +161,8 @@ func needed(program string) map[string]uint64 {
 			paths[dir] = readable
 		}
 	}
-	// Where this process has its libraries from, the worker has, too: they may
-	// be in directories that only the libraries themselves name.
-	if maps, err := os.ReadFile("/proc/self/maps"); err == nil {
-		for _, dir := range mappedDirs(maps) {
+	for _, dir := range libraries {
+		if path.IsAbs(dir) && path.Clean(dir) != "/" {
 			paths[dir] = readable
 		}
 	}
@@ -194,6 +192,16 @@ func libraryDirs(list []byte) (dirs []string) {
 		}
 	}
 	return dirs
+}
+
+// ownLibraries are the directories that this process has its libraries from: some are named by other
+// libraries only, where the server could not find them.
+func ownLibraries() []string {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil // where they are those of the system nothing is missing
+	}
+	return mappedDirs(maps)
 }
 
 // mappedDirs are the directories of the libraries in /proc/PID/maps (proc(5)).

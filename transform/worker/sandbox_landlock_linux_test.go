@@ -81,7 +81,7 @@ func FuzzLibraryDirs(f *testing.F) {
 
 // A worker reads no more than what loading and running it takes.
 func TestWhatWorkersMayRead(t *testing.T) {
-	paths := needed("/proc/self/exe")
+	paths := needed("/proc/self/exe", nil)
 	for name, rights := range paths {
 		if rights&^(readable|executable) != 0 {
 			t.Errorf("%s: %#x", name, rights)

@@ -21,7 +21,7 @@ func tryLayers() []transform.Layer {
 	layers := map[string]transform.Layer{layerRlimits: {On: true}}
 	_ = onThreadOfItsOwn(func() error {
 		layers[layerNoNewPrivs] = tried("", dropPrivileges())
-		detail, err := restrictFiles("/proc/self/exe")
+		detail, err := restrictFiles("/proc/self/exe", nil)
 		layers[layerLandlock] = tried(detail, why(err, "Linux 5.13 or newer"))
 		// Last, as it refuses the calls of the others.
 		layers[layerSeccomp] = tried("", why(filterCalls(0), "a kernel with seccomp filters"))
@@ -80,7 +80,8 @@ func onThreadOfItsOwn(f func() error) error {
 	return <-done
 }
 
-// start starts a worker inside of the layers that processes inherit.
+// start starts a worker inside of the layers that processes inherit. program is its file by a path
+// that this process can open, libraries are Program.Libraries.
 //
 // Before version 8 Landlock restricts one thread, and a Go program has several
 // when its first line runs. So the domain is made in the server, on a thread of
@@ -92,7 +93,7 @@ func onThreadOfItsOwn(f func() error) error {
 //
 // Workers have a domain each, in which no process but the worker is, so that
 // none can signal or trace another.
-func (s *Sandbox) start(cmd *exec.Cmd) error {
+func (s *Sandbox) start(cmd *exec.Cmd, program string, libraries []string) error {
 	if !s.has(layerNoNewPrivs) && !s.has(layerLandlock) {
 		return cmd.Start()
 	}
@@ -115,7 +116,7 @@ func (s *Sandbox) start(cmd *exec.Cmd) error {
 			}
 		}
 		if s.has(layerLandlock) {
-			if _, err := restrictFiles(cmd.Path); err != nil {
+			if _, err := restrictFiles(program, libraries); err != nil {
 				return err
 			}
 		}

@@ -16,10 +16,12 @@ func tryLayers() (out []transform.Layer) {
 	return out
 }
 
-func (s *Sandbox) start(cmd *exec.Cmd) error { return cmd.Start() }
+func (s *Sandbox) start(cmd *exec.Cmd, _ string, _ []string) error { return cmd.Start() }
 
 func (s *Sandbox) check(int) error { return nil }
 
 func confine(string) error { return nil }
+
+func ownLibraries() []string { return nil }
 
 func openPages(int) (*os.File, error) { return nil, os.ErrNotExist }

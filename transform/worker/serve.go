@@ -35,8 +35,9 @@ const socketFD = 3
 var ErrNotStartedByServer = errors.New("a worker is started by `pictor serve`, not by hand")
 
 // Serve is a worker's life: it takes jobs from its socket until the server is
-// gone. It returns only an error of the start; else it ends the process.
-func Serve(newEngine func() Engine) error {
+// gone. build is its BuildID. It returns only an error of the start; else it ends
+// the process.
+func Serve(build string, newEngine func() Engine) error {
 	conn, err := inherited()
 	if err != nil {
 		return err
@@ -53,13 +54,13 @@ func Serve(newEngine func() Engine) error {
 		err := readRequests(conn, requests)
 		exitCode := 0
 		if !errors.Is(err, io.EOF) {
-			fmt.Fprintln(os.Stderr, "pictor worker:", err)
+			fmt.Fprintln(os.Stderr, "pictor-worker:", err)
 			exitCode = 1
 		}
 		os.Exit(exitCode)
 	}()
 	engine := newEngine()
-	if err := writeFrame(conn, response{Kind: kindReady}, nil); err != nil {
+	if err := writeFrame(conn, response{Kind: kindReady, Build: build}, nil); err != nil {
 		return err
 	}
 	idle := time.NewTimer(restAfter)
@@ -72,7 +73,7 @@ func Serve(newEngine func() Engine) error {
 			}
 			if err := answer(conn, engine, in); err != nil {
 				// The socket is broken; the reader sees the same and exits.
-				fmt.Fprintln(os.Stderr, "pictor worker:", err)
+				fmt.Fprintln(os.Stderr, "pictor-worker:", err)
 				os.Exit(1)
 			}
 			idle.Reset(restAfter)

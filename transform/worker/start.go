@@ -120,8 +120,11 @@ func (p *Pool) Unready() error {
 
 // startWorker starts a worker and waits until it is ready.
 func (p *Pool) startWorker(ctx context.Context) (*process, error) {
-	w, err := start(p.cfg.Command, p.cfg.Env, p.cfg.Sandbox, p.stderr)
+	w, err := p.launcher.start()
 	if err != nil {
+		if p.isClosed() {
+			return nil, ErrClosed
+		}
 		return nil, fmt.Errorf("%w: %v", transform.ErrNoWorker, err)
 	}
 	p.mu.Lock()
@@ -146,6 +149,12 @@ func (p *Pool) startWorker(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+func (p *Pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // with runs f on a worker that begins. Idle ones may have been stopped, all of

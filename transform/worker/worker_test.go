@@ -29,7 +29,7 @@ import (
 // "worker" and an engine that does what a job's quality tells it to.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "worker" {
-		fmt.Fprintln(os.Stderr, Serve(func() Engine { return scripted{} }))
+		fmt.Fprintln(os.Stderr, Serve("", func() Engine { return scripted{} }))
 		os.Exit(2)
 	}
 	goleak.VerifyTestMain(m)
@@ -189,6 +189,9 @@ func noSandbox(t testing.TB) *Sandbox {
 
 func newPoolOf(t testing.TB, cfg Config) *Pool {
 	t.Helper()
+	if cfg.Command == nil {
+		cfg.Command = []string{os.Args[0], "worker"}
+	}
 	p, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -486,7 +489,7 @@ func TestJobThatCannotBeWrittenIsNoFaultOfThePicture(t *testing.T) {
 }
 
 func TestServeByHandSaysSo(t *testing.T) {
-	if err := Serve(func() Engine { return scripted{} }); !errors.Is(err, ErrNotStartedByServer) {
+	if err := Serve("", func() Engine { return scripted{} }); !errors.Is(err, ErrNotStartedByServer) {
 		t.Errorf("got %v", err)
 	}
 }

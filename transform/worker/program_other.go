@@ -1,0 +1,12 @@
+//go:build unix && !linux
+
+package worker
+
+import "os"
+
+// holdProgram holds nothing here: a worker of another build is refused when it says that it is ready.
+func holdProgram(string) (*os.File, error) { return nil, nil }
+
+func programPaths(program *os.File) (inWorker, inServer string) {
+	return program.Name(), program.Name()
+}
