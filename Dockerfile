@@ -8,14 +8,16 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=unknown
-RUN CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /pictor ./cmd/pictor
+# The server is static; only the worker, which the server finds beside itself, links libvips.
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/pictor \
+ && CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/pictor-worker
 
 FROM debian:trixie-slim
 # Debian 13 packages the AVIF codecs apart from libheif: aomenc writes, dav1d reads.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libvips42t64 libheif-plugin-aomenc libheif-plugin-dav1d \
  && rm -rf /var/lib/apt/lists/*
-COPY --from=build /pictor /usr/local/bin/pictor
+COPY --from=build /out/ /usr/local/bin/
 # The cache on disk and the log of purges; a volume there outlasts the container.
 RUN install -d -o 65532 -g 65532 -m 700 /var/lib/pictor
 ENV PICTOR_CACHE_DIR=/var/lib/pictor PICTOR_STATE_DIR=/var/lib/pictor/state

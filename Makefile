@@ -4,10 +4,12 @@ GO ?= go
 ARGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
+# Programs are built with these. pictor is static, pictor-worker links libvips.
+BUILD = $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 # PURE needs no cgo. RACE is whose tests have goroutines: those of settings and commands have none,
 # the pipeline over libvips does one image at a time, and the end-to-end tests run programs
 # built without the detector.
-PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/)
+PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cmd/pictor/e2e -e /cmd/pictor-worker)
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
@@ -19,17 +21,18 @@ help: ## list the targets
 run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS adds flags)
 	bin/pictor serve --dev $(ARGS)
 
-build: setup ## build bin/pictor
-	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pictor ./cmd/pictor
+build: setup ## build bin/pictor and bin/pictor-worker
+	CGO_ENABLED=0 $(BUILD) -o bin/pictor ./cmd/pictor
+	CGO_ENABLED=1 $(BUILD) -o bin/pictor-worker ./cmd/pictor-worker
 
 # One package at a time in the last line: they measure, and need the machine to themselves. What is
 # parallel in them mostly waits, so that there may be more of it than processors.
 # The timeouts are for what hangs; no honest run reaches them.
 test: setup-test ## run every test: without cgo, with the race detector, then the pipeline and end to end
 	CGO_ENABLED=0 $(GO) test -timeout 30m $(PURE)
-	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor-worker
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(RACE)
-	CGO_ENABLED=1 $(GO) test -p 1 -parallel 8 -timeout 90m ./transform/vips ./cmd/docs ./cmd/pictor $(E2E)
+	CGO_ENABLED=1 $(GO) test -p 1 -parallel 8 -timeout 90m ./transform/vips ./cmd/docs $(E2E)
 
 check: setup lint ## lint, and the tests without load, kills and calibration: for the loop of a developer
 	CGO_ENABLED=1 $(GO) test -short -timeout 15m ./...

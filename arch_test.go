@@ -44,7 +44,8 @@ var mayImport = map[string][]string{
 	"proxy/memory":          {"transform", "cache", "proxy/budget", "proxy/memstat"},
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
-	"cmd/pictor":            {"transform", "transform/container", "transform/vips", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground", "transform/memfile", "proxy/sources"},
+	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground", "transform/memfile", "proxy/sources"},
+	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
 	"cmd/pictor/e2e":        {},
 }
 
@@ -127,6 +128,23 @@ func TestSignedurlStandsAlone(t *testing.T) {
 		}
 		if slices.Contains([]string{"runtime/cgo", "net/http", "encoding/xml", "compress/zlib"}, dep) {
 			t.Errorf("signedurl reaches %s", dep)
+		}
+	}
+}
+
+// The server and the commands link no C library, also in a build with cgo: but
+// for the standard library no package that they reach has C code.
+func TestOnlyTheWorkerLinksLibvips(t *testing.T) {
+	const format = "{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}"
+	for program, want := range map[string]bool{"cmd/pictor": false, "cmd/pictor-worker": true} {
+		cmd := exec.Command("go", "list", "-deps", "-f", format, module+"/"+program)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := strings.Fields(string(out)); (len(found) > 0) != want {
+			t.Errorf("%s reaches C code in %q", program, found)
 		}
 	}
 }

@@ -12,6 +12,11 @@ type File struct {
 	Config string `help:"YAML file with settings: the flags without their dashes as keys." placeholder:"FILE"`
 }
 
+// Worker is the setting of commands that start the program of workers.
+type Worker struct {
+	WorkerCommand string `help:"Program of worker processes. Default: pictor-worker in the directory of pictor." placeholder:"FILE" group:"Workers"`
+}
+
 // Keys are the settings that sign and verify; commands that mint URLs embed
 // them too.
 type Keys struct {
@@ -49,6 +54,7 @@ type Serve struct {
 	WorkerJobs  int       `help:"Jobs of a worker process before it is replaced by a new one. 1: no process ever sees two images. Each start takes some CPU time." default:"1000" placeholder:"N" group:"Memory"`
 	CacheMemory CacheSize `help:"Size of the memory cache, like 64MiB, or off. Default: a share of the memory limit." placeholder:"SIZE" group:"Memory"`
 
+	Worker
 	// Sandbox is auto, require or off.
 	Sandbox string `help:"Sandbox of worker processes: auto uses what the system offers, require refuses to start where a layer is missing, off uses none." default:"auto" placeholder:"auto" group:"Workers"`
 

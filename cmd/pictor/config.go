@@ -117,6 +117,9 @@ func inForce(cfg *config.Serve) map[string]holds {
 	if cfg.Separator == "" {
 		found["arguments-separator"] = holds{value: ":"}
 	}
+	if path, err := findWorker(cfg.WorkerCommand); err == nil && cfg.WorkerCommand == "" {
+		found["worker-command"] = holds{path, "beside pictor"}
+	}
 	if cfg.Dev {
 		found["listen"] = holds{cfg.Address(), "--dev"}
 		if cfg.Listen != "" {

@@ -23,7 +23,7 @@ const (
 const exitHelp = `
 Exit codes:
   0    success
-  1    failed at run time: no or a bad response of a server, a wrong URL, no libvips
+  1    failed at run time: no or a bad response of a server, a wrong URL, no worker program
   2    wrong usage: an unknown or missing command, flag or argument
   3    invalid configuration: a setting, a key, or a file of one
   4    cannot bind --listen or --admin-listen

@@ -21,13 +21,9 @@ type cli struct {
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
 	Health  healthCmd  `cmd:"" help:"Check whether a running server is ready. Fails if it is not."`
 	Version versionCmd `cmd:"" help:"Print versions, the formats that work here, and the sandbox."`
-	Worker  workerCmd  `cmd:"" hidden:"" help:"Process images for a server. Started by serve."`
 
 	ShowVersion versionFlag `name:"version" short:"v" help:"Print the version and exit."`
 }
-
-// workerCmd is a worker process; see worker_cgo.go.
-type workerCmd struct{}
 
 func main() {
 	var c cli

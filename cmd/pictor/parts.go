@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -37,8 +36,10 @@ type parts struct {
 
 var errStarting = errors.New("starting: no worker is ready yet")
 
-// newParts makes them from the ground up, each by its share of the plan.
-func newParts(cfg *config.Serve, plan memory.Plan, in *inputs, sandbox *worker.Sandbox, log *slog.Logger) (p *parts, err error) {
+// newParts makes them from the ground up, each by its share of the plan. workers are without their number.
+func newParts(
+	cfg *config.Serve, plan memory.Plan, in *inputs, workers worker.Config, log *slog.Logger,
+) (p *parts, err error) {
 	p = &parts{log: log}
 	p.notReady.Store(&errStarting)
 	if p.origin, err = origin.New(origin.Config{
@@ -60,13 +61,8 @@ func newParts(cfg *config.Serve, plan memory.Plan, in *inputs, sandbox *worker.S
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	c := worker.Config{Command: []string{self, "worker"}, Size: most, MaxJobs: cfg.WorkerJobs,
-		Retain: memory.Retain, Sandbox: sandbox, Log: log}
-	if p.pool, err = worker.New(c); err != nil {
+	workers.Size = most
+	if p.pool, err = worker.New(workers); err != nil {
 		return nil, err
 	}
 	settings, err := p.settings(cfg, plan, in)

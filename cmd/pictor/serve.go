@@ -20,7 +20,8 @@ type serveCmd struct {
 // Run checks and binds before it opens, logs or starts anything, so that a
 // server that cannot be is one error, and leaves nothing behind.
 func (cmd *serveCmd) Run(remarks *config.Remarks) error {
-	if err := canTransform(); err != nil {
+	command, err := findWorker(cmd.WorkerCommand)
+	if err != nil {
 		return err
 	}
 	sandbox, err := newSandbox(&cmd.Serve)
@@ -41,6 +42,10 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 		return err
 	}
 	defer doors.close()
+	program, err := describeWorker(command)
+	if err != nil {
+		return err
+	}
 	log := newLogger(&cmd.Serve, os.Stderr)
 	takeStandardLog(log)
 	for _, w := range append(cmd.Warnings(), remarks.Warnings(os.Environ())...) {
@@ -49,8 +54,12 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err := worker.Hide(); err != nil {
 		return fmt.Errorf("cannot hide the server's memory from its workers: %w", err)
 	}
+	workers := worker.Config{
+		Command: []string{command}, Build: program.Build, Libraries: program.Libraries,
+		MaxJobs: cmd.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log,
+	}
 	log.Info("memory plan", "split", plan)
-	parts, err := newParts(&cmd.Serve, plan, in, sandbox, log)
+	parts, err := newParts(&cmd.Serve, plan, in, workers, log)
 	if err != nil {
 		return err
 	}

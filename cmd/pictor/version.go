@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -15,7 +16,10 @@ import (
 var version = "unknown"
 
 // versionCmd prints versions, and the formats that really work here.
-type versionCmd struct{}
+type versionCmd struct {
+	config.File   `embed:""`
+	config.Worker `embed:""`
+}
 
 // versionLine is the first line of `pictor version`.
 func versionLine() string {
@@ -32,13 +36,17 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 	return nil
 }
 
-func (versionCmd) Run() error {
+func (cmd *versionCmd) Run() error {
 	fmt.Println(versionLine())
-	c, err := capabilities()
+	path, err := findWorker(cmd.WorkerCommand)
 	if err != nil {
-		fmt.Println(err)
-		return nil
+		return err
 	}
+	program, err := probeWorker(path)
+	if err != nil {
+		return err
+	}
+	c := program.Capabilities
 	fmt.Printf("libvips %s\nloads %s\nsaves %s\n", c.Version, names(c.Load), names(c.Save))
 	sandbox, err := worker.NewSandbox(worker.Auto)
 	if err != nil {

@@ -4,8 +4,8 @@
 //
 // It is the only package with cgo. Its own C code is the pipeline; bimg starts
 // libvips (in its package init), switches its caches, and tells which types it
-// loads and saves. Importing the package starts libvips, so only the command
-// does, and only a worker process calls into it.
+// loads and saves. Importing the package starts libvips, so of the programs
+// that users run only pictor-worker does.
 //
 // What it guarantees: a type is loaded by its own loader, chosen by pictor's
 // sniff, and every loader that pictor did not ask for is blocked; an image

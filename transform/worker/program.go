@@ -104,7 +104,8 @@ func askProgram(ctx context.Context, path, build, arg string) (p Program, err er
 		}
 		return p, fmt.Errorf("%w: %s: %w", ErrProgram, path, err)
 	}
-	if err := json.Unmarshal(out.text.Bytes(), &p); err != nil || p.Build == "" || arg == argProbe && p.Capabilities == nil {
+	err = json.Unmarshal(out.text.Bytes(), &p)
+	if err != nil || p.Build == "" || arg == argProbe && p.Capabilities == nil {
 		return p, fmt.Errorf("%w: %s is not a pictor-worker", ErrProgram, path)
 	}
 	if p.Build != build {

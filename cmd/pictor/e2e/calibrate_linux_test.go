@@ -159,7 +159,7 @@ func table(charges []charge) string {
 func (s *pictures) measure(c calibration) charge {
 	t := s.t
 	t.Helper()
-	p, err := worker.New(worker.Config{Command: []string{program, "worker"}, Size: 1})
+	p, err := worker.New(worker.Config{Command: []string{workerProgram()}, Size: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

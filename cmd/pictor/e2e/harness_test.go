@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,8 +23,11 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
-// program is the real pictor, built once for all tests of the package.
+// program is the real pictor, built once for all tests of the package, with its worker program beside it.
 var program string
+
+// workerProgram is the program of the workers of program.
+func workerProgram() string { return filepath.Join(filepath.Dir(program), "pictor-worker") }
 
 // programVar names one that is built already, for a test that runs itself again.
 const programVar = "PICTOR_E2E_PROGRAM"
@@ -47,14 +51,26 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		program = filepath.Join(dir, "pictor")
-		build := exec.Command("go", "build", "-o", program, "..")
-		build.Env = append(os.Environ(), "CGO_ENABLED=1")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		if err := errors.Join(build(program, "..", "CGO_ENABLED=0"), build(workerProgram(), workerSource, "CGO_ENABLED=1")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
+}
+
+// workerSource is the package of the worker program.
+const workerSource = "../../pictor-worker"
+
+// build makes a program of a package. Both programs are of one build also where a commit falls between them.
+func build(program, source, cgo string, flags ...string) error {
+	args := append([]string{"build", "-buildvcs=false", "-o", program}, flags...)
+	cmd := exec.Command("go", append(args, source)...)
+	cmd.Env = append(os.Environ(), cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", source, err, out)
+	}
+	return nil
 }
 
 // The key and salt of the tests: "secret" and "hello".

@@ -73,7 +73,7 @@ func TestRandomJobsStayWithinTheirEstimate(t *testing.T) {
 	if os.Getenv(calibrateAll) != "" {
 		jobs, of, widths = 3000, slices.Sorted(maps.Keys(forms)), []int{60, 300, 800, 1500}
 	}
-	p, err := worker.New(worker.Config{Command: []string{program, "worker"}, Size: 1})
+	p, err := worker.New(worker.Config{Command: []string{workerProgram()}, Size: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

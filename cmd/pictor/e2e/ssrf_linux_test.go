@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -98,8 +99,13 @@ func nothingPrivate(t *testing.T, resolver, flavor string) {
 	tap := newTap(t)
 	// The server is at a public address, so that loopback is for sources alone.
 	const server = "9.9.9.9:8070"
-	s := start(t, exec.Command("env", "GODEBUG=netdns="+resolver, program), "--listen", server, "--insecure",
-		"--thumbor-unsafe",
+	// A static pictor has Go's resolver alone, one of go install the C library's, too.
+	bin := filepath.Join(t.TempDir(), "pictor")
+	if err := build(bin, "..", "CGO_ENABLED=1"); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, exec.Command("env", "GODEBUG=netdns="+resolver, bin), "--listen", server, "--insecure",
+		"--thumbor-unsafe", "--worker-command", workerProgram(),
 		"--thumbor-flavor", flavor, "--source-key", sourceKeyHex, "--allow-networks", "10.9.0.0/16")
 	quiet := func(t *testing.T) {
 		t.Helper()
