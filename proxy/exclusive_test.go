@@ -233,7 +233,7 @@ type letGoPanics struct {
 	panicked atomic.Bool
 }
 
-func (p *letGoPanics) LetGo() {
+func (p *letGoPanics) ReleaseIdle() {
 	if !p.panicked.Swap(true) {
 		panic("boom")
 	}

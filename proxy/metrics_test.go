@@ -13,7 +13,7 @@ import (
 type pooled struct{ *painter }
 
 func (pooled) Workers() []transform.Worker { return nil }
-func (pooled) LetGo()                      {}
+func (pooled) ReleaseIdle()                {}
 func (pooled) Stats() transform.PoolStats  { return transform.PoolStats{} }
 func (pooled) Sandbox() []transform.Layer {
 	return []transform.Layer{{Name: "landlock", On: true, Detail: "ABI 7"}, {Name: "seccomp"}}

@@ -34,6 +34,9 @@ type parts struct {
 	notReady atomic.Pointer[error]
 }
 
+// The governor takes the pool for its workers where it is a Transformer.
+var _ memory.Workers = (*worker.Pool)(nil)
+
 var errStarting = errors.New("starting: no worker is ready yet")
 
 // newParts makes them from the ground up, each by its share of the plan. workers are without their number.

@@ -71,7 +71,7 @@ func (g *Governor) admitExclusive(
 		}
 	}
 	if g.cfg.Workers != nil {
-		g.cfg.Workers.LetGo()
+		g.cfg.Workers.ReleaseIdle()
 	}
 	undo.add(g.shrinkCache(room - need - g.Budgets.Sources.Stats().InUse))
 	g.exclusiveBytes.Store(need)

@@ -65,8 +65,8 @@ type Cache interface {
 // Workers are the processes that do jobs.
 type Workers interface {
 	Workers() []transform.Worker
-	// LetGo ends those that are idle, all but one.
-	LetGo()
+	// ReleaseIdle ends those that are idle, all but one.
+	ReleaseIdle()
 	// Sandbox is what confines them.
 	Sandbox() []transform.Layer
 }

@@ -126,7 +126,7 @@ func (g *Governor) adjustToPressure(now time.Time) {
 	if short && now.Sub(g.lastReclaim) >= time.Second {
 		g.lastReclaim = now
 		if g.cfg.Workers != nil {
-			g.cfg.Workers.LetGo()
+			g.cfg.Workers.ReleaseIdle()
 		}
 		debug.FreeOSMemory()
 	}

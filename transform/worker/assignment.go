@@ -67,9 +67,9 @@ func (r *assignment) answer(resp response, body []byte) (last bool, err error) {
 		}
 		return true, nil
 	case kindFailed:
-		return true, failure(resp)
+		return true, newFailure(resp)
 	}
-	return true, fmt.Errorf("%w: unexpected response %q", errDied, clip(string(resp.Kind)))
+	return true, fmt.Errorf("%w: unexpected response %q", errDied, clipText(string(resp.Kind)))
 }
 
 // picture checks a result against what was asked and delivers it: a worker
@@ -119,10 +119,10 @@ func (f *Failure) Unwrap() error { return f.err }
 // Details is what the worker said, for the log.
 func (f *Failure) Details() string { return f.detail }
 
-func failure(resp response) error {
+func newFailure(resp response) error {
 	err := classes[resp.Class]
 	if err == nil {
 		err = errWorker
 	}
-	return &Failure{err: err, detail: strings.TrimSpace(clip(resp.Text) + " " + clip(resp.Detail))}
+	return &Failure{err: err, detail: strings.TrimSpace(clipText(resp.Text) + " " + clipText(resp.Detail))}
 }

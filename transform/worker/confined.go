@@ -11,25 +11,25 @@ import (
 // it. There is no response.
 const kindPages kind = "pages"
 
-// guard sees to it that workers are confined, and what they write to standard
+// prepareSandbox sees to it that workers are confined, and what they write to standard
 // error is bounded.
-func (p *Pool) guard() (err error) {
+func (p *Pool) prepareSandbox() (err error) {
 	p.stderr = newStderrLog(p.log)
 	if p.cfg.Sandbox == nil {
 		if p.cfg.Sandbox, err = NewSandbox(Auto); err != nil {
 			return err
 		}
 	}
-	p.cfg.Sandbox.tell(p.log)
+	p.cfg.Sandbox.logLayers(p.log)
 	return nil
 }
 
 // Sandbox are the layers that each worker is in.
 func (p *Pool) Sandbox() []transform.Layer { return p.cfg.Sandbox.Layers() }
 
-// confined makes sure that a worker that says it is ready is in its sandbox,
+// checkConfined makes sure that a worker that says it is ready is in its sandbox,
 // and gives it what it cannot reach from there.
-func (p *process) confined() error {
+func (p *process) checkConfined() error {
 	if err := p.sandbox.check(p.cmd.Process.Pid); err != nil {
 		return fmt.Errorf("%w: %w", transform.ErrCrashed, err) // it is outside, or gone
 	}
@@ -42,7 +42,7 @@ func (p *process) confined() error {
 	if err != nil {
 		return err
 	}
-	if err := send(p.conn, b, pages); err != nil {
+	if err := sendRequest(p.conn, b, pages); err != nil {
 		return errDied
 	}
 	return nil

@@ -69,7 +69,7 @@ func TestIdleWorkersAreLetGoAtOnceOnRequest(t *testing.T) {
 	for w := range p.all {
 		old = append(old, w)
 	}
-	p.LetGo()
+	p.ReleaseIdle()
 	gone := 0
 	for _, w := range old {
 		select {
@@ -81,7 +81,7 @@ func TestIdleWorkersAreLetGoAtOnceOnRequest(t *testing.T) {
 	if s := p.Stats(); gone != 2 || s.Workers != 1 || s.Idle != 1 || s.Crashed != 0 {
 		t.Errorf("%d are gone, %+v", gone, s)
 	}
-	p.LetGo() // the last one stays
+	p.ReleaseIdle() // the last one stays
 	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil || p.Stats().Started != 3 {
 		t.Errorf("%v, %+v", err, p.Stats())
 	}
@@ -106,7 +106,7 @@ func TestIdleWorkersAreLetGoInTime(t *testing.T) {
 		w.idleSince = time.Now().Add(50*time.Millisecond - time.Hour)
 	}
 	p.mu.Unlock()
-	p.letGo() // too early for all of them
+	p.reapIdle() // too early for all of them
 	for end := time.Now().Add(patience); p.Stats().Workers > 1 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // processes end in their own time
 	}

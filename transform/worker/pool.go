@@ -69,7 +69,7 @@ type Pool struct {
 	mu     sync.Mutex
 	idle   []*process // the last one used is the first one taken: its pages are warm
 	all    map[*process]struct{}
-	sweep  *time.Timer // runs letGo while more than one is idle
+	sweep  *time.Timer // runs reapIdle while more than one is idle
 	closed bool
 	stats  transform.PoolStats
 	starts starts
@@ -100,7 +100,7 @@ func New(cfg Config) (*Pool, error) {
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
-	if err := p.guard(); err != nil {
+	if err := p.prepareSandbox(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -118,7 +118,7 @@ func New(cfg Config) (*Pool, error) {
 // ctx allows; a job whose worker was ended for the deadline is ErrTimeout.
 func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	r := newAssignment(job, deliver)
-	return p.work(ctx, func(w *process) error { return w.do(ctx, r.request(), r.files(), r.most, r.answer) },
+	return p.runWithRetry(ctx, func(w *process) error { return w.runRequest(ctx, r.request(), r.files(), r.most, r.answer) },
 		func() bool { return len(r.missing) == 0 })
 }
 
@@ -129,13 +129,13 @@ func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transfo
 	most := bounds{memory: job.Memory, cpu: job.CPU, untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
 	used := job.Info.Used(job.Outputs[0])
 	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
-	err = p.work(ctx, func(w *process) error {
-		return w.do(ctx, req, []*os.File{job.Source.File()}, most, func(resp response, _ []byte) (bool, error) {
+	err = p.runWithRetry(ctx, func(w *process) error {
+		return w.runRequest(ctx, req, []*os.File{job.Source.File()}, most, func(resp response, _ []byte) (bool, error) {
 			switch {
 			case resp.Kind == kindFailed:
-				return true, failure(resp)
+				return true, newFailure(resp)
 			case resp.Kind != kindLooked || resp.Content == nil || !resp.Content.In(used.Width, used.Height):
-				return true, fmt.Errorf("%w: unexpected response %q to a look", errDied, clip(string(resp.Kind)))
+				return true, fmt.Errorf("%w: unexpected response %q to a look", errDied, clipText(string(resp.Kind)))
 			}
 			content, seen = *resp.Content, true
 			return true, nil
@@ -144,37 +144,37 @@ func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transfo
 	return content, err
 }
 
-// work has f done by a worker, and once more by another where the first one
+// runWithRetry has f done by a worker, and once more by another where the first one
 // dies by itself before all is done.
-func (p *Pool) work(ctx context.Context, f func(*process) error, done func() bool) error {
-	if err := p.take(ctx); err != nil {
+func (p *Pool) runWithRetry(ctx context.Context, f func(*process) error, done func() bool) error {
+	if err := p.acquireSlot(ctx); err != nil {
 		return err
 	}
-	defer p.give()
-	p.count(func(s *transform.PoolStats) { s.Jobs++ })
-	err := p.with(ctx, f)
+	defer p.releaseSlot()
+	p.updateStats(func(s *transform.PoolStats) { s.Jobs++ })
+	err := p.runOnLiveWorker(ctx, f)
 	if errors.Is(err, transform.ErrCrashed) && done() {
 		return nil // it died with nothing left to do
 	}
 	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil {
-		p.count(func(s *transform.PoolStats) { s.Retried++ })
+		p.updateStats(func(s *transform.PoolStats) { s.Retried++ })
 		p.log.Warn("worker crashed during a job: retrying once", "err", err)
-		err = p.with(ctx, f)
+		err = p.runOnLiveWorker(ctx, f)
 	}
 	return err
 }
 
 // Probe asks a worker what its libvips can do.
 func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
-	if err := p.take(ctx); err != nil {
+	if err := p.acquireSlot(ctx); err != nil {
 		return transform.Capabilities{}, err
 	}
-	defer p.give()
+	defer p.releaseSlot()
 	var c transform.Capabilities
-	err := p.with(ctx, func(w *process) error {
-		return w.do(ctx, request{Kind: kindProbe}, nil, bounds{}, func(resp response, _ []byte) (bool, error) {
+	err := p.runOnLiveWorker(ctx, func(w *process) error {
+		return w.runRequest(ctx, request{Kind: kindProbe}, nil, bounds{}, func(resp response, _ []byte) (bool, error) {
 			if resp.Kind != kindProbed || resp.Probe == nil {
-				return true, fmt.Errorf("%w: unexpected response %q to a probe", errDied, clip(string(resp.Kind)))
+				return true, fmt.Errorf("%w: unexpected response %q to a probe", errDied, clipText(string(resp.Kind)))
 			}
 			c = *resp.Probe
 			return true, nil
@@ -183,26 +183,26 @@ func (p *Pool) Probe(ctx context.Context) (transform.Capabilities, error) {
 	return c, err
 }
 
-// once runs f on a worker, an idle one or a new one, and keeps the worker if
+// runOnWorker runs f on a worker, an idle one or a new one, and keeps the worker if
 // it is still good: alive, and not in the middle of something.
-func (p *Pool) once(ctx context.Context, f func(*process) error) error {
-	w, err := p.worker(ctx)
+func (p *Pool) runOnWorker(ctx context.Context, f func(*process) error) error {
+	w, err := p.idleOrNewWorker(ctx)
 	if err != nil {
 		return err
 	}
 	err = f(w)
 	switch {
 	case errors.Is(err, transform.ErrCrashed), w.killed.Load():
-		if p.drop(w) {
+		if p.endWorker(w) {
 			return ErrClosed // it was Close that ended the worker
 		}
 	default:
-		p.keep(w)
+		p.keepOrRetire(w)
 	}
 	return err
 }
 
-func (p *Pool) take(ctx context.Context) error {
+func (p *Pool) acquireSlot(ctx context.Context) error {
 	select {
 	case <-p.slots:
 		return nil
@@ -214,16 +214,16 @@ func (p *Pool) take(ctx context.Context) error {
 	}
 }
 
-func (p *Pool) give() { p.slots <- struct{}{} }
+func (p *Pool) releaseSlot() { p.slots <- struct{}{} }
 
-func (p *Pool) count(f func(*transform.PoolStats)) {
+func (p *Pool) updateStats(f func(*transform.PoolStats)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f(&p.stats)
 }
 
-// worker gives an idle worker that still lives, or starts one.
-func (p *Pool) worker(ctx context.Context) (*process, error) {
+// idleOrNewWorker gives an idle idleOrNewWorker that still lives, or starts one.
+func (p *Pool) idleOrNewWorker(ctx context.Context) (*process, error) {
 	if w, err := p.idleWorker(); w != nil || err != nil {
 		return w, err
 	}
@@ -252,8 +252,8 @@ func (p *Pool) idleWorker() (*process, error) {
 	return nil, nil
 }
 
-// keep puts a worker back, or lets it go when it has grown old or fat.
-func (p *Pool) keep(w *process) {
+// keepOrRetire makes a worker idle, or retires it after MaxJobs jobs or where it holds too much memory.
+func (p *Pool) keepOrRetire(w *process) {
 	f, err := readFigures(w.cmd.Process.Pid)
 	worn := err != nil || int(w.jobs.Load()) >= p.cfg.MaxJobs || f.anon > w.base.anon+p.cfg.Retain
 	p.mu.Lock()
@@ -272,9 +272,9 @@ func (p *Pool) keep(w *process) {
 	p.scheduleLocked()
 }
 
-// LetGo retires all idle workers but one, and returns when they are gone: for
-// somebody who needs the memory at once.
-func (p *Pool) LetGo() {
+// ReleaseIdle retires all idle workers but one, and returns when they are gone: for
+// a caller that needs the memory at once.
+func (p *Pool) ReleaseIdle() {
 	p.mu.Lock()
 	var old []*process
 	if n := len(p.idle); n > 1 {
@@ -290,16 +290,16 @@ func (p *Pool) LetGo() {
 	}
 }
 
-// scheduleLocked sees to it that letGo runs when the first one's time is over.
+// scheduleLocked sees to it that reapIdle runs when the first one's time is over.
 func (p *Pool) scheduleLocked() {
 	if len(p.idle) > 1 && p.sweep == nil {
-		p.sweep = time.AfterFunc(p.cfg.IdleTime-time.Since(p.idle[0].idleSince), p.letGo)
+		p.sweep = time.AfterFunc(p.cfg.IdleTime-time.Since(p.idle[0].idleSince), p.reapIdle)
 	}
 }
 
-// letGo retires workers that have been idle for long, all but one. The front
-// of the list is who has waited longest.
-func (p *Pool) letGo() {
+// reapIdle retires workers that have been idle for long, all but one. The front
+// of the list is the one that has waited longest.
+func (p *Pool) reapIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep = nil
@@ -312,9 +312,9 @@ func (p *Pool) letGo() {
 	p.scheduleLocked()
 }
 
-// drop ends a worker that is no good any more. It reports whether the pool is
+// endWorker kills a worker that cannot be used any more. It reports whether the pool is
 // closed.
-func (p *Pool) drop(w *process) (closed bool) {
+func (p *Pool) endWorker(w *process) (closed bool) {
 	ours := w.killed.Load()
 	w.kill()
 	p.mu.Lock()

@@ -58,13 +58,13 @@ type process struct {
 
 // ready waits until a fresh worker says that it is, and takes its measure.
 func (p *process) ready(ctx context.Context) error {
-	return p.guarded(ctx, func() error {
+	return p.killAtDeadline(ctx, func() error {
 		var resp response
 		if _, err := readFrame(p.conn, &resp, 0); err != nil || resp.Kind != kindReady {
 			return errDied
 		}
 		if p.build != "" && resp.Build != p.build {
-			return fmt.Errorf("%w: %w: it has %s, and pictor has %s", transform.ErrNoWorker, ErrOtherBuild, clip(resp.Build), p.build)
+			return fmt.Errorf("%w: %w: it has %s, and pictor has %s", transform.ErrNoWorker, ErrOtherBuild, clipText(resp.Build), p.build)
 		}
 		// Its threads are there by now, and those to come inherit.
 		if err := lowerPriority(p.cmd.Process.Pid); err != nil {
@@ -75,7 +75,7 @@ func (p *process) ready(ctx context.Context) error {
 			return errDied
 		}
 		p.fresh.Store(p.base.anon)
-		return p.confined()
+		return p.checkConfined()
 	})
 }
 
@@ -110,9 +110,9 @@ type bounds struct {
 	cpu time.Duration
 }
 
-// do sends a request and passes what comes back to answer, until answer says
+// runRequest sends a request and passes what comes back to answer, until answer says
 // that it was the last.
-func (p *process) do(ctx context.Context, req request, files []*os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
+func (p *process) runRequest(ctx context.Context, req request, files []*os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
 	p.jobs.Add(1)
 	p.memory.Store(max(most.memory, 1))
 	defer p.memory.Store(0)
@@ -127,15 +127,15 @@ func (p *process) do(ctx context.Context, req request, files []*os.File, most bo
 		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
 			return errDied
 		}
-		stop := p.watch(max(p.base.anon, now.anon)+most.memory+overrun, most.cpu)
+		stop := p.watchUsage(max(p.base.anon, now.anon)+most.memory+overrun, most.cpu)
 		defer stop()
 	}
-	return p.guarded(ctx, func() error { return p.exchange(req, files, most.body, answer) })
+	return p.killAtDeadline(ctx, func() error { return p.exchangeFrames(req, files, most.body, answer) })
 }
 
-// guarded runs f, which waits for the worker. A context that ends first kills
+// killAtDeadline runs f, which waits for the worker. A context that ends first kills
 // the worker.
-func (p *process) guarded(ctx context.Context, f func() error) error {
+func (p *process) killAtDeadline(ctx context.Context, f func() error) error {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer func() {
 		if !stop() {
@@ -162,11 +162,11 @@ func (p *process) guarded(ctx context.Context, f func() error) error {
 	return err
 }
 
-// watch ends the worker when its own memory runs over a number of bytes, which
+// watchUsage ends the worker when its own memory runs over a number of bytes, which
 // is what was admitted on top of what it had, or its CPU time over that of the
 // job. The data limit bounds what it maps; this bounds what it touches, which is
 // less, and catches what the room for stacks would let through.
-func (p *process) watch(most int64, cpu time.Duration) (stop func()) {
+func (p *process) watchUsage(most int64, cpu time.Duration) (stop func()) {
 	clock := startCPU(p.cmd.Process.Pid)
 	done := make(chan struct{})
 	finished := make(chan struct{})
@@ -200,15 +200,15 @@ func (p *process) watch(most int64, cpu time.Duration) (stop func()) {
 	}
 }
 
-func (p *process) exchange(req request, files []*os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {
+func (p *process) exchangeFrames(req request, files []*os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {
 	b, err := encodeFrame(req, 0)
 	if err != nil {
 		// The worker has not heard of it, and no picture is at fault.
 		return fmt.Errorf("write a job: %w", err)
 	}
-	begun := p.expect()
+	begun := p.watchBegin()
 	defer begun()
-	if err := send(p.conn, b, files...); err != nil {
+	if err := sendRequest(p.conn, b, files...); err != nil {
 		return errDied
 	}
 	for {

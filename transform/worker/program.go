@@ -97,7 +97,7 @@ func askProgram(ctx context.Context, path, build, arg string) (p Program, err er
 	if err := cmd.Run(); err != nil {
 		// The loader and the program itself say more than a code does.
 		if said, _, _ := strings.Cut(strings.TrimSpace(words.text.String()), "\n"); said != "" {
-			return p, fmt.Errorf("%w: %s: %s", ErrProgram, path, clip(said))
+			return p, fmt.Errorf("%w: %s: %s", ErrProgram, path, clipText(said))
 		}
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -109,7 +109,7 @@ func askProgram(ctx context.Context, path, build, arg string) (p Program, err er
 		return p, fmt.Errorf("%w: %s is not a pictor-worker", ErrProgram, path)
 	}
 	if p.Build != build {
-		return p, fmt.Errorf("%w: %s has %s, and pictor has %s", ErrOtherBuild, path, clip(p.Build), build)
+		return p, fmt.Errorf("%w: %s has %s, and pictor has %s", ErrOtherBuild, path, clipText(p.Build), build)
 	}
 	return p, nil
 }

@@ -159,7 +159,7 @@ func readFrame(r io.Reader, header any, maxBody int64) ([]byte, error) {
 	return body, nil
 }
 
-func clip(s string) string {
+func clipText(s string) string {
 	if len(s) > maxText {
 		return s[:maxText]
 	}

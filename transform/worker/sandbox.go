@@ -72,14 +72,14 @@ func NewSandbox(mode Mode) (*Sandbox, error) {
 	default:
 		return nil, fmt.Errorf("no such mode of the sandbox: %q", mode)
 	}
-	if missing := s.missing(); mode == Require && len(missing) > 0 {
+	if missing := s.missingLayers(); mode == Require && len(missing) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrSandbox, strings.Join(missing, "; "))
 	}
 	return s, nil
 }
 
-// missing says of each layer that is off why it is.
-func (s *Sandbox) missing() (out []string) {
+// missingLayers says of each layer that is off why it is.
+func (s *Sandbox) missingLayers() (out []string) {
 	for _, l := range s.Layers() {
 		if !l.On {
 			out = append(out, l.Name+": "+l.Detail)
@@ -99,15 +99,15 @@ func (s *Sandbox) Layers() []transform.Layer {
 
 func (s *Sandbox) has(layer string) bool { return s.layers[layer].On }
 
-// tell logs what is in force.
-func (s *Sandbox) tell(log *slog.Logger) {
+// logLayers logs what is in force.
+func (s *Sandbox) logLayers(log *slog.Logger) {
 	var on []string
 	for _, l := range s.Layers() {
 		if l.On {
 			on = append(on, l.Name)
 		}
 	}
-	layers, missing := strings.Join(on, ","), s.missing()
+	layers, missing := strings.Join(on, ","), s.missingLayers()
 	switch {
 	case s.mode == Off:
 		log.Info("worker sandbox is off")

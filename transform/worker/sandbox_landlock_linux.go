@@ -31,9 +31,9 @@ const (
 	ownThreads = 1 << 1
 )
 
-// handled is what rules of a version restrict, and how many bytes of it the
+// handledRights is what rules of a version restrict, and how many bytes of it the
 // kernel of that version knows.
-func handled(abi, errata int) (attr unix.LandlockRulesetAttr, size uintptr) {
+func handledRights(abi, errata int) (attr unix.LandlockRulesetAttr, size uintptr) {
 	switch {
 	case abi >= 5:
 		attr.Handled_access_fs = filesV5
@@ -71,14 +71,14 @@ func restrictFiles(program string, libraries []string) (detail string, err error
 	if err != nil {
 		errata = 0 // a kernel that cannot be asked has not corrected any
 	}
-	attr, size := handled(abi, errata)
+	attr, size := handledRights(abi, errata)
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
 	if errno != 0 {
 		return "", os.NewSyscallError("landlock_create_ruleset", errno)
 	}
 	rules := int(fd)
 	defer unix.Close(rules)
-	for name, rights := range needed(program, libraries) {
+	for name, rights := range neededRights(program, libraries) {
 		if err := allowPath(rules, name, rights); err != nil {
 			return "", err
 		}
@@ -137,13 +137,13 @@ const (
 // loaderCache is the list of libraries that ldconfig(8) makes.
 const loaderCache = "/etc/ld.so.cache"
 
-// needed are the rights of a worker by path. Nothing below /proc/PID is among
+// neededRights are the rights of a worker by path. Nothing below /proc/PID is among
 // them, not even of its own: the directory of a process that is yet to be
 // started has no rule, and one for /proc would open those of all others. What
 // a worker would read there it gets from the server (openPages), or lives
 // without: where the C library does not learn the bounds of the main stack, Go
 // takes it for unbounded, and the kernel watches them.
-func needed(program string, libraries []string) map[string]uint64 {
+func neededRights(program string, libraries []string) map[string]uint64 {
 	paths := map[string]uint64{
 		"/lib": readable, "/lib64": readable, "/usr/lib": readable, "/usr/lib64": readable,
 		"/usr/local/lib": readable, "/usr/local/lib64": readable,

@@ -29,7 +29,7 @@ func TestRightsByVersionOfLandlock(t *testing.T) {
 		{7, 7, 1<<16 - 1, 3, 3, 24, "6.15"},
 		{99, 7, 1<<16 - 1, 3, 3, 24, "to come"},
 	} {
-		attr, size := handled(tc.abi, tc.errata)
+		attr, size := handledRights(tc.abi, tc.errata)
 		want := unix.LandlockRulesetAttr{Handled_access_fs: tc.files, Handled_access_net: tc.tcp, Scoped: tc.scopes}
 		if attr != want || size != tc.size || size > unsafe.Sizeof(attr) {
 			t.Errorf("ABI %d (%s): %+v of %d bytes, want %+v", tc.abi, tc.describesVersion, attr, size, want)
@@ -81,7 +81,7 @@ func FuzzLibraryDirs(f *testing.F) {
 
 // A worker reads no more than what loading and running it takes.
 func TestWhatWorkersMayRead(t *testing.T) {
-	paths := needed("/proc/self/exe", nil)
+	paths := neededRights("/proc/self/exe", nil)
 	for name, rights := range paths {
 		if rights&^(readable|executable) != 0 {
 			t.Errorf("%s: %#x", name, rights)

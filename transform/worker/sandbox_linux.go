@@ -20,11 +20,11 @@ import (
 func tryLayers() []transform.Layer {
 	layers := map[string]transform.Layer{layerRlimits: {On: true}}
 	_ = onThreadOfItsOwn(func() error {
-		layers[layerNoNewPrivs] = tried("", dropPrivileges())
+		layers[layerNoNewPrivs] = triedLayer("", dropPrivileges())
 		detail, err := restrictFiles("/proc/self/exe", nil)
-		layers[layerLandlock] = tried(detail, why(err, "Linux 5.13 or newer"))
+		layers[layerLandlock] = triedLayer(detail, withAdvice(err, "Linux 5.13 or newer"))
 		// Last, as it refuses the calls of the others.
-		layers[layerSeccomp] = tried("", why(filterCalls(0), "a kernel with seccomp filters"))
+		layers[layerSeccomp] = triedLayer("", withAdvice(filterCalls(0), "a kernel with seccomp filters"))
 		return nil
 	})
 	var out []transform.Layer
@@ -36,15 +36,15 @@ func tryLayers() []transform.Layer {
 	return out
 }
 
-func tried(detail string, err error) transform.Layer {
+func triedLayer(detail string, err error) transform.Layer {
 	if err != nil {
 		return transform.Layer{Detail: err.Error()}
 	}
 	return transform.Layer{On: true, Detail: detail}
 }
 
-// why says what an operator can do about a layer that was refused.
-func why(err error, needs string) error {
+// withAdvice says what an operator can do about a layer that was refused.
+func withAdvice(err error, needs string) error {
 	switch {
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("%w: the kernel does not have it: use %s", err, needs)

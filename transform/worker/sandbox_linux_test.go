@@ -267,7 +267,7 @@ func TestModesOfTheSandbox(t *testing.T) {
 	}
 	auto, _ := NewSandbox(Auto)
 	_, err := NewSandbox(Require)
-	missing := auto.missing()
+	missing := auto.missingLayers()
 	if (err != nil) != (len(missing) > 0) || len(missing) > 0 && !errors.Is(err, ErrSandbox) {
 		t.Errorf("%v, missing %q", err, missing)
 	}

@@ -38,7 +38,7 @@ var ErrNotStartedByServer = errors.New("a worker is started by `pictor serve`, n
 // gone. build is its BuildID. It returns only an error of the start; else it ends
 // the process.
 func Serve(build string, newEngine func() Engine) error {
-	conn, err := inherited()
+	conn, err := inheritedSocket()
 	if err != nil {
 		return err
 	}
@@ -71,14 +71,14 @@ func Serve(build string, newEngine func() Engine) error {
 				pages = in.pages()
 				break
 			}
-			if err := answer(conn, engine, in); err != nil {
+			if err := answerRequest(conn, engine, in); err != nil {
 				// The socket is broken; the reader sees the same and exits.
 				fmt.Fprintln(os.Stderr, "pictor-worker:", err)
 				os.Exit(1)
 			}
 			idle.Reset(restAfter)
 		case <-idle.C:
-			rest(engine, pages)
+			releaseMemory(engine, pages)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func Serve(build string, newEngine func() Engine) error {
 // only need for the next job.
 const restAfter = time.Second
 
-func rest(engine Engine, pages *os.File) {
+func releaseMemory(engine Engine, pages *os.File) {
 	engine.Trim()
 	dropPagesOf(pages)
 	debug.FreeOSMemory()
@@ -100,7 +100,7 @@ type incoming struct {
 	files []*os.File
 }
 
-func inherited() (*net.UnixConn, error) {
+func inheritedSocket() (*net.UnixConn, error) {
 	// What is no socket belongs to somebody else, and stays as it is.
 	if !isSocket(socketFD) {
 		return nil, ErrNotStartedByServer
@@ -122,7 +122,7 @@ func inherited() (*net.UnixConn, error) {
 // readRequests reads until the server closes, which is io.EOF.
 func readRequests(conn *net.UnixConn, out chan<- incoming) error {
 	for {
-		f, head, err := receive(conn)
+		f, head, err := receiveRequest(conn)
 		if err != nil {
 			return err
 		}
@@ -138,8 +138,8 @@ func readRequests(conn *net.UnixConn, out chan<- incoming) error {
 	}
 }
 
-// answer does one request and tells the outcome. The error is of the socket.
-func answer(conn net.Conn, engine Engine, in incoming) error {
+// answerRequest does one request and tells the outcome. The error is of the socket.
+func answerRequest(conn net.Conn, engine Engine, in incoming) error {
 	switch in.Kind {
 	case kindProbe:
 		c := engine.Probe()
@@ -148,7 +148,7 @@ func answer(conn net.Conn, engine Engine, in incoming) error {
 	default:
 		return writeFrame(conn, response{Kind: kindFailed, Text: "unknown request"}, nil)
 	}
-	last, err := work(conn, engine, in)
+	last, err := runJob(conn, engine, in)
 	// Before the last word, so that the server sees what is really kept.
 	engine.Trim()
 	if err == nil {
@@ -158,10 +158,10 @@ func answer(conn net.Conn, engine Engine, in incoming) error {
 	if errors.As(err, &socket) {
 		return socket.error
 	}
-	failed := response{Kind: kindFailed, Class: classOf(err), Text: clip(err.Error())}
+	failed := response{Kind: kindFailed, Class: classOf(err), Text: clipText(err.Error())}
 	var d interface{ Details() string }
 	if errors.As(err, &d) {
-		failed.Detail = clip(d.Details())
+		failed.Detail = clipText(d.Details())
 	}
 	return writeFrame(conn, failed, nil)
 }
@@ -169,8 +169,8 @@ func answer(conn net.Conn, engine Engine, in incoming) error {
 // socketError tells a failed delivery from a failed job.
 type socketError struct{ error }
 
-// work does a job or a look and gives what there is to say at its end.
-func work(conn net.Conn, engine Engine, in incoming) (last response, err error) {
+// runJob does a job or a look and gives what there is to say at its end.
+func runJob(conn net.Conn, engine Engine, in incoming) (last response, err error) {
 	if len(in.files) == 0 {
 		return last, errors.New("job without a source")
 	}

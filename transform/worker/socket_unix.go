@@ -37,9 +37,9 @@ func isSocket(fd int) bool {
 	return err == nil
 }
 
-// send writes the frame of a request and hands files over: its source, and
+// sendRequest writes the frame of a request and hands files over: its source, and
 // after it the watermark.
-func send(conn *net.UnixConn, b []byte, files ...*os.File) error {
+func sendRequest(conn *net.UnixConn, b []byte, files ...*os.File) error {
 	var rights []byte
 	if len(files) > 0 {
 		fds := make([]int, len(files))
@@ -58,9 +58,9 @@ func send(conn *net.UnixConn, b []byte, files ...*os.File) error {
 // maxFiles is how many come with a request.
 const maxFiles = 2
 
-// receive reads a request frame's header, with the files that came along. The
+// receiveRequest reads a request frame's header, with the files that came along. The
 // frame's first byte carries the descriptors, so its head is read by recvmsg.
-func receive(conn *net.UnixConn) ([]*os.File, []byte, error) {
+func receiveRequest(conn *net.UnixConn) ([]*os.File, []byte, error) {
 	var head [frameHead]byte
 	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
 	n, oobn, _, _, err := conn.ReadMsgUnix(head[:], oob)

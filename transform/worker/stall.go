@@ -20,10 +20,10 @@ const (
 	beginAtMost = 10 * time.Second
 )
 
-// expect kills the worker if it does not begin: at once if it is stopped, and
+// watchBegin kills the worker if it does not begin: at once if it is stopped, and
 // after a while if none of its threads could run. A worker that only waits for a
 // processor is left alone, however busy the machine is. begun ends the watch.
-func (p *process) expect() (begun func()) {
+func (p *process) watchBegin() (begun func()) {
 	done, finished := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(finished)

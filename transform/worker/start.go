@@ -100,11 +100,11 @@ func (p *Pool) tryStart() {
 	default:
 		return // workers are busy, so they do start
 	}
-	defer p.give()
+	defer p.releaseSlot()
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	if w, err := p.newWorker(ctx); err == nil {
-		p.keep(w)
+		p.keepOrRetire(w)
 	}
 }
 
@@ -133,11 +133,11 @@ func (p *Pool) startWorker(ctx context.Context) (*process, error) {
 	closed := p.closed
 	p.mu.Unlock()
 	if closed {
-		p.drop(w)
+		p.endWorker(w)
 		return nil, ErrClosed
 	}
 	if err := w.ready(ctx); err != nil {
-		if p.drop(w) {
+		if p.endWorker(w) {
 			return nil, ErrClosed
 		}
 		if errors.Is(err, transform.ErrCrashed) {
@@ -157,15 +157,15 @@ func (p *Pool) isClosed() bool {
 	return p.closed
 }
 
-// with runs f on a worker that begins. Idle ones may have been stopped, all of
+// runOnLiveWorker runs f on a worker that begins. Idle ones may have been stopped, all of
 // them: each is killed, until one begins or there is a new one.
-func (p *Pool) with(ctx context.Context, f func(*process) error) error {
+func (p *Pool) runOnLiveWorker(ctx context.Context, f func(*process) error) error {
 	err := errStalled
 	for tries := 0; errors.Is(err, errStalled) && tries <= p.cfg.Size && ctx.Err() == nil; tries++ {
 		if tries > 0 {
 			p.log.Warn("worker killed because it did not begin: another one takes the job")
 		}
-		err = p.once(ctx, f)
+		err = p.runOnWorker(ctx, f)
 	}
 	return err
 }
