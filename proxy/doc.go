@@ -1,10 +1,20 @@
-// Package proxy is the HTTP side of pictor: it answers requests for pictures
-// out of the cache, and fills the cache on a miss.
+// Package proxy is the HTTP side of pictor: it answers requests for images from
+// the cache, and fills the cache on a miss.
 //
-// A request walks one way: verify → parse → key → lookup → coalesce → fetch →
-// sniff → admit → transform → store → write. No step calls back up; facts
-// travel as values; one table turns an error into a status (errors.go). fill.go
-// reads like this list from fetch to store.
+// A request is read from top to bottom in these files:
+//
+//	routes.go     which handler has which path
+//	request.go    verify, parse, check permissions, cache key, lookup
+//	negotiate.go  the format, where the URL leaves it to the client
+//	fill.go       on a miss: source, limits, entry with its freshness
+//	transform.go  plan, admit, have a worker make the result
+//	respond.go    conditions and ranges, headers, paced sending
+//	errors.go     the one table from errors to responses
+//
+// The parts that the steps use have packages of their own: signedurl and thumbor
+// read paths, sources fetches and keeps source images, memory owns the memory
+// limit, origin speaks to origins. Facts travel as values, and no step calls back
+// up.
 //
 // What it guarantees: nothing is parsed before its signature is verified;
 // nothing is fetched, decoded or kept beyond the bytes that were admitted for

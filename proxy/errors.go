@@ -27,19 +27,19 @@ type failure struct {
 	target error
 	status int
 	code   string
-	// text is what everybody is told. Where it is empty the error's own words
-	// are, because they speak of the URL or the picture alone.
+	// text is what clients are told. Where it is empty they get the text of the error,
+	// which speaks of the URL or the image alone.
 	text string
-	// negativeTTL is for how long those who ask again get the same answer, without
-	// anything being asked or worked on for it.
+	// negativeTTL is for how long later requests get the same error from a negative
+	// entry, without a fetch or a transform.
 	negativeTTL time.Duration
-	// staleFallback says that a picture that is there already, though no longer fresh,
-	// is the better answer.
+	// staleFallback says that a stale entry is served instead, if there is one
+	// (stale-if-error, RFC 5861 §4).
 	staleFallback bool
 }
 
-// How long errors last: what says something of the picture or of its absence;
-// what may be over as soon as an upload is; what may be over at any moment.
+// The lifetimes of negative entries: of errors that come from the content of a source;
+// of those that end as soon as an upload does; of those that may end at any moment.
 const (
 	negTTLContent   = 5 * time.Minute
 	negTTLMissing   = time.Minute
@@ -50,8 +50,8 @@ const codeMethodNotAllowed = "method-not-allowed"
 
 const textUnreachable = "The source could not be fetched."
 
-// failureTable is the one place where an error becomes a status; the first row
-// that fits counts.
+// failureTable is the one place where an error becomes a status. The first row that
+// matches counts.
 var failureTable = []failure{
 	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not match the path; `pictor explain URL` shows why.", 0, false},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
@@ -66,8 +66,8 @@ var failureTable = []failure{
 	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist.", negTTLMissing, false},
 	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", "", negTTLMissing, false},
 	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to respond.", negTTLTransient, true},
-	// One text for all of these: which addresses are refused, and how the
-	// ones that are not behave, is nobody's business.
+	// One text for all of these: a client must not learn which addresses are refused,
+	// nor how hosts behind the others behave.
 	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
 	{origin.ErrUnreachable, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
 	{origin.ErrDenied, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, false},
@@ -99,8 +99,7 @@ var failureTable = []failure{
 
 var internalFailure = failure{nil, http.StatusInternalServerError, "internal", "Internal error. The server's log has the cause.", 0, true}
 
-// ClassifyError is what an error means to the cache of the pictures that it is told
-// instead of: cache.Config.Classify.
+// ClassifyError says how the cache treats the error of a fill: cache.Config.Classify.
 func ClassifyError(err error) cache.ErrorClass {
 	if sources.IsURLScoped(err) {
 		return cache.ErrorClass{Stale: true, LeaderOnly: true}
@@ -109,14 +108,14 @@ func ClassifyError(err error) cache.ErrorClass {
 	return cache.ErrorClass{For: f.negativeTTL, Stale: f.staleFallback}
 }
 
-// negativeTTL is for how long an error of a source is remembered. transient says
-// that it tells of the origin, and not of the source.
+// negativeTTL is the lifetime of the negative entry of a source. transient says that the
+// error tells of the origin and not of the source.
 func negativeTTL(err error) (ttl time.Duration, transient bool) {
 	ttl = failureOf(err).negativeTTL
 	return ttl, ttl <= negTTLTransient
 }
 
-// failureOf finds an error's row.
+// failureOf finds the row of an error.
 func failureOf(err error) failure {
 	for _, f := range failureTable {
 		if errors.Is(err, f.target) {

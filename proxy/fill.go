@@ -14,25 +14,25 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// fill is what the steps of one fill share.
+// fill is one fill: what its steps share.
 type fill struct {
 	cacheRequest
 	server    *Server
 	queueWait *budget.QueueWait
 	commit    func() error
 	source    *sources.Source
-	// workingSet is what the transform was admitted with, in bytes.
+	// workingSet is the estimate that the transform was admitted with, in bytes.
 	workingSet int64
-	// resultGrant counts the bytes that were made; nil where none were.
+	// resultGrant reserves the bytes of the result; nil where there is none.
 	resultGrant *budget.Grant
 }
 
-// fill makes a missing entry: get the source, see whether the old entry is still
-// right, sniff, admit, transform. The bytes of the source are admitted before
-// they are read, the working set before a worker gets the job; a download never
-// holds working set. ctx ends when the last client has left, until the fill
-// commits itself: once a worker has the job the work is mostly done, and its
-// result is kept for whoever comes back.
+// fill makes a missing entry: get the source, check whether the old entry is still
+// valid, sniff, admit, transform. The bytes of the source are admitted before
+// they are read, the working set before a worker gets the job; a fetch never
+// holds a working set. ctx ends when the last client has left, until the fill
+// commits itself: once a worker has the job most of the work is done, and the
+// result is cached even if every client has disconnected.
 func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest) (*cache.Entry, error) {
 	if err := s.quarantine.checkRequest(a); err != nil {
 		return nil, err
@@ -41,12 +41,12 @@ func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry
 	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
 	e, err := f.fillOnce(ctx, old)
 	if errors.Is(err, sources.ErrLost) {
-		e, err = f.fillOnce(ctx, old) // from the origin, now
+		e, err = f.fillOnce(ctx, old) // this time from the origin
 	}
 	return e, err
 }
 
-// fillOnce is a fill with the source that there is now.
+// fillOnce is a fill with the source as it is stored now.
 func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
 	s := f.server
 	src, err := s.sources.Acquire(ctx, f.sourceRequest())
@@ -70,8 +70,7 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 		}
 		return nil, f.preferLimitError(err)
 	}
-	// A source that comes without a length is reserved in whole steps, so that
-	// only now it is known.
+	// The length of a source whose origin announced none is known only now.
 	if most := f.req.Limits.SourceBytes; most > 0 && src.Meta().Size > most {
 		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows", origin.ErrTooLarge, most)
 	}
@@ -94,8 +93,7 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	return e, nil
 }
 
-// sourceRequest is the source that the fill wants, as good as the purges of its
-// result want.
+// sourceRequest is the source of the fill, not older than the purges of its result allow.
 func (f *fill) sourceRequest() sources.Request {
 	w := sources.Request{
 		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster, HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops,
@@ -105,8 +103,8 @@ func (f *fill) sourceRequest() sources.Request {
 	return w
 }
 
-// limitsOf are the server's, but for those that a URL was let set. A source that
-// is given as it is needs none: nothing of it is decoded.
+// limitsOf are the limits of the server, with those that the URL may set itself. A source
+// that is served unchanged (raw) needs none, because it is not decoded.
 func (s *Server) limitsOf(req signedurl.Request) transform.Limits {
 	if req.Params.Raw {
 		return transform.Limits{}
@@ -119,8 +117,8 @@ func (s *Server) limitsOf(req signedurl.Request) transform.Limits {
 	return l
 }
 
-// preferLimitError is the error of a picture, which for one that is both cut and over
-// a limit is the limit: that will not change by sending the rest.
+// preferLimitError gives, for a source that is both truncated and over a limit, the error
+// of the limit: the missing bytes would not change that one.
 func (f *fill) preferLimitError(err error) error {
 	var bad *sources.ImageError
 	if errors.As(err, &bad) && errors.Is(err, transform.ErrTruncated) {
@@ -131,7 +129,7 @@ func (f *fill) preferLimitError(err error) error {
 	return err
 }
 
-// newEntry is a result.
+// newEntry is the entry of a result.
 func (f *fill) newEntry(content []byte, contentType string) *cache.Entry {
 	e := &cache.Entry{
 		Key:         f.key,
@@ -146,8 +144,8 @@ func (f *fill) newEntry(content []byte, contentType string) *cache.Entry {
 	return e
 }
 
-// setFreshness says of an entry what follows from when its source was last known to be
-// right.
+// setFreshness sets the lifetimes of an entry, which begin when its source was last
+// fetched or revalidated.
 func (f *fill) setFreshness(e *cache.Entry) {
 	m, t, req := f.source.Meta(), f.server.cfg.TTL, f.req
 	e.LastModified, e.NoStore, e.Seq = m.LastModified, m.NoStore, m.Seq
@@ -165,6 +163,6 @@ func (f *fill) setFreshness(e *cache.Entry) {
 	}
 }
 
-// immutableTTL is how long an answer holds whose URL names its version: a
-// year, the most that caches are asked to believe (RFC 8246 §2).
+// immutableTTL is the lifetime of a result whose URL names its version: a year, the most
+// that caches are expected to keep (RFC 8246 §2).
 const immutableTTL = 365 * 24 * time.Hour

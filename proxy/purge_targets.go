@@ -14,7 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// targetSet collects what a purge names, each target once.
+// targetSet collects the targets of a purge, each once.
 type targetSet struct {
 	targets  []purge.Target
 	seen     map[purge.Target]bool
@@ -38,7 +38,7 @@ var (
 	errManyPrefixes = fmt.Errorf("%w: more than %d prefixes at once (a host with port 80 or 443 counts as one); send several purges", errPurge, maxPurgePrefixes)
 )
 
-// checkBounds refuses more than the clock can remember exactly at once.
+// checkBounds refuses more targets than the clock can remember exactly at once.
 func (n *targetSet) checkBounds() error {
 	switch {
 	case n.prefixes > maxPurgePrefixes:
@@ -49,7 +49,7 @@ func (n *targetSet) checkBounds() error {
 	return nil
 }
 
-// targetsOf are what a purge names, as entries are known.
+// targetsOf are the targets that a request to purge names, in the spelling of entries.
 func (s *Server) targetsOf(ask PurgeRequest) ([]purge.Target, error) {
 	others := len(ask.URLs) + len(ask.Sources) + len(ask.Tags) + len(ask.Prefixes) + len(ask.Hosts)
 	switch {

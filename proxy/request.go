@@ -17,23 +17,23 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
-// errExpired: the URL was good until a time that has passed.
+// errExpired is of a URL whose time (exp) has passed.
 var errExpired = errors.New("expired")
 
-// errNoInfo: a path of imgproxy Pro's info endpoint, /info/SIGNATURE/…, that some
-// client libraries make. No signature is "info", but with --insecure any word is
-// one, so such a path counts as one only where it is wrong.
+// errNoInfo is of a path of imgproxy Pro's info endpoint, /info/SIGNATURE/…, which some
+// client libraries make. With --insecure any word is a signature, "info" too, so a path
+// is taken for one of that endpoint only where it cannot be read otherwise.
 var errNoInfo = fmt.Errorf("%w: there is no info endpoint in pictor yet; paths that begin with /info/ are imgproxy Pro's",
 	signedurl.ErrMalformed)
 
-// errNotAllowed: a URL sets limits, which it may not.
+// errNotAllowed is of a URL that sets limits where URLs may not.
 var errNotAllowed = errors.New("option not allowed")
 
-// errNoWatermark: a URL asks for one, and none is configured.
+// errNoWatermark is of a URL that asks for a watermark where none is configured.
 var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
 
-// serveImage answers a request for a picture: verify, parse, look up or fill,
-// write.
+// serveImage answers a request for an image: verify, parse, negotiate, look up or fill,
+// respond.
 func (s *Server) serveImage(c echo.Context) error {
 	r := c.Request()
 	req, err := s.readRequest(r.RequestURI)
@@ -44,7 +44,7 @@ func (s *Server) serveImage(c echo.Context) error {
 		c.Response().Header()["Vary"] = []string{"Accept"}
 	}
 	a := s.newCacheRequest(req)
-	// Before anything else: a fill that the request joined could be waiting for it.
+	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func (s *Server) serveImage(c echo.Context) error {
 	return s.respond(c, req, t, entry, outcome)
 }
 
-// readRequest turns a request target into what is asked. Nothing of it is looked
-// at before the signature holds.
+// readRequest reads a request target. Nothing of it is parsed before its signature is
+// verified.
 func (s *Server) readRequest(target string) (signedurl.Request, error) {
 	req, err := s.parseVerified(target)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Server) readRequest(target string) (signedurl.Request, error) {
 	return req, nil
 }
 
-// parseVerified reads a target in the dialect whose path it has.
+// parseVerified verifies a target and parses it in the dialect whose path it has.
 func (s *Server) parseVerified(target string) (signedurl.Request, error) {
 	if path, ok := s.thumborPath(target); ok {
 		verified, err := s.cfg.Thumbor.Verify(path)
@@ -95,7 +95,7 @@ func (s *Server) parseVerified(target string) (signedurl.Request, error) {
 	return req, err
 }
 
-// thumborPath is the path of a target behind that of thumbor's dialect.
+// thumborPath is the part of a target behind the prefix of thumbor's dialect.
 func (s *Server) thumborPath(target string) (string, bool) {
 	if s.cfg.Thumbor == nil {
 		return "", false
@@ -113,7 +113,7 @@ func (s *Server) parseNative(target string) (signedurl.Request, error) {
 	return s.cfg.Dialect.Parse(verified)
 }
 
-// checkPermissions refuses what a URL may not say here.
+// checkPermissions refuses options that this server does not let URLs have.
 func (s *Server) checkPermissions(req signedurl.Request) error {
 	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
 		return fmt.Errorf("%w: this server does not let URLs set limits (--allow-security-options)", errNotAllowed)
@@ -124,26 +124,27 @@ func (s *Server) checkPermissions(req signedurl.Request) error {
 	return nil
 }
 
-// cacheRequest is a request and what its parts are known by to the caches.
+// cacheRequest is a request with the names that the caches have for its parts.
 type cacheRequest struct {
 	req signedurl.Request
-	// identity is the source, in the one spelling that all of its URLs have in
-	// common, and key the result.
+	// identity names the source, in the one spelling that all of its URLs have in
+	// common; key names the result.
 	identity string
 	key      cache.Key
-	// hasIgnoredParams says that the source's URL has parameters that identity leaves out.
+	// hasIgnoredParams says that the URL of the source has parameters that identity
+	// leaves out.
 	hasIgnoredParams bool
-	// hops is the way that the request has come.
+	// hops are the proxies that the request has passed (Via, CDN-Loop).
 	hops origin.Hops
 }
 
-// purgeScope is what a purge may name a request's result by, before it is known what
-// tags its origin gives it.
+// purgeScope is what a purge may name the result of a request by, before the tags are
+// known that its origin gives it.
 func (a cacheRequest) purgeScope() purge.Scope {
 	return purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()}
 }
 
-// newCacheRequest says what a request is known by.
+// newCacheRequest finds the names that the caches have for a request.
 func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
 	a := cacheRequest{req: req}
 	a.identity, a.hasIgnoredParams = s.sourceIdentity(req.Source)
@@ -151,15 +152,15 @@ func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
 	known.Source = a.identity
 	key := known.Canonical()
 	if req.Params.Watermark.On() {
-		key = s.cfg.Watermark.Version + "/" + key // another file makes another picture
+		key = s.cfg.Watermark.Version + "/" + key // another watermark file makes another result
 	}
 	a.key = cache.Key(key)
 	return a
 }
 
-// sourceIdentity is a source's URL in one spelling, without those parameters that say
-// nothing about which picture it is; own says that there are some.
-func (s *Server) sourceIdentity(source string) (id string, own bool) {
+// sourceIdentity is the URL of a source in one spelling, without the parameters that
+// SourceKeyIgnore has; ignored says whether there are some.
+func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
 	id = s.cfg.Origin.Identity(source)
 	path, query, asks := strings.Cut(id, "?")
 	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || strings.HasPrefix(id, "local:") {
@@ -172,19 +173,19 @@ func (s *Server) sourceIdentity(source string) (id string, own bool) {
 			name = plain
 		}
 		if s.isIgnoredParam(name, true) {
-			own = true
+			ignored = true
 		} else {
 			kept = append(kept, part)
 		}
 	}
 	if len(kept) == 0 {
-		return path, own
+		return path, ignored
 	}
-	return path + "?" + strings.Join(kept, "&"), own
+	return path + "?" + strings.Join(kept, "&"), ignored
 }
 
-// isIgnoredParam says whether a parameter is one of SourceKeyIgnore, or whether all are
-// that begin so, where it is not the whole name.
+// isIgnoredParam says whether a parameter is in SourceKeyIgnore. Where whole is false, name
+// is only the beginning of one, and all parameters that begin so have to be in it.
 func (s *Server) isIgnoredParam(name string, whole bool) bool {
 	for _, pattern := range s.cfg.SourceKeyIgnore {
 		prefix, open := strings.CutSuffix(pattern, "*")
@@ -195,8 +196,9 @@ func (s *Server) isIgnoredParam(name string, whole bool) bool {
 	return false
 }
 
-// getAndAdmit gets an entry and room to send it: the caller ends the transfer, then
-// closes the entry. Where that is purged while room is waited for, it is got again.
+// getAndAdmit gets the entry of a request, from a fill if need be, and admits the bytes
+// of the response: the caller releases the transfer, then closes the entry. An entry
+// that is purged while the request waits for admission is looked up again.
 func (s *Server) getAndAdmit(ctx context.Context, a cacheRequest) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
 	defer s.memory.Responses.RegisterRequest(a.key)()

@@ -10,16 +10,15 @@ import (
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setRequestID(w, r)
 	if r.ContentLength != 0 {
-		// net/http reads an announced body before it answers on a connection
-		// that is to be kept, and a client may announce one and send none.
+		// net/http reads an announced body before it responds on a connection that
+		// it keeps, and a client may announce a body and never send it.
 		w.Header().Set("Connection", "close")
 	}
 	s.echo.ServeHTTP(w, r)
 }
 
-// registerRoutes registers GET and HEAD together: a route for GET alone would answer
-// HEAD with 405. One wildcard takes all pictures, and no middleware stands
-// before it.
+// registerRoutes registers GET and HEAD together, because a route for GET alone would
+// answer HEAD with 405. One wildcard takes all images, and there is no middleware.
 func (s *Server) registerRoutes() {
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.Logger.SetOutput(discardLog{})
@@ -33,7 +32,7 @@ func (s *Server) registerRoutes() {
 	s.echo.Match(both, "/*", s.serveImage)
 }
 
-// discardLog swallows Echo's own log: everything worth saying goes to slog.
+// discardLog drops Echo's own log: all lines of pictor go to slog.
 type discardLog struct{}
 
 func (discardLog) Write(p []byte) (int, error) { return len(p), nil }
@@ -46,7 +45,7 @@ func (s *Server) serveHome(c echo.Context) error {
 	return c.String(http.StatusOK, "pictor\n")
 }
 
-// serveFavicon is the home page's. Without such a page it is a path as any other.
+// serveFavicon serves the icon of the home page. Without such a page the path is one of an image.
 func (s *Server) serveFavicon(c echo.Context) error {
 	if s.cfg.Home != nil {
 		return s.serveHome(c)

@@ -11,17 +11,17 @@ import (
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
-// Watermark is the picture that a URL may ask to be laid over its own.
+// Watermark is the image that URLs may have drawn over results.
 type Watermark struct {
 	Source *memfile.Source
-	// Info is what Sniff said of it.
+	// Info is what container.Sniff found.
 	Info transform.Info
-	// Version tells it from other pictures: results with another one are others.
+	// Version differs for each file, and so do the cache keys of results with it.
 	Version string
 }
 
-// transform makes the result: look for a border if one is to be cut off, plan,
-// admit, transform.
+// transform makes the result: find the border that trim removes, plan, admit, and have a
+// worker do the job.
 func (f *fill) transform(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
 	out := f.req.Params
 	if out.Format == transform.FormatUnknown {
@@ -43,7 +43,7 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	}
 	job.CPU = transform.CPUTime(job)
 	f.workingSet = job.Memory
-	// The result is here, too, while the worker still has it.
+	// While the result is sent, both the worker and the server have it.
 	done, err := f.server.memory.Admit(ctx, f.queueWait, f.source, f.workingSet+transform.ResultBytes(info, plan, out))
 	if err != nil {
 		return pic, err
@@ -58,13 +58,13 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	if err == nil && !out.Changes(info, plan) {
 		pic, err = f.orSourceBytes(pic, info, out)
 	}
-	if err == nil { // before done: what counts the result is never missing
+	if err == nil { // before done is called, so that the bytes of the result are always reserved
 		f.resultGrant = f.server.memory.Budgets.Transforms.Charge(int64(cap(pic.Body)))
 	}
 	return pic, err
 }
 
-// findTrim asks a worker for what lies inside of a border.
+// findTrim has a worker find the area inside of the border that trim removes.
 func (f *fill) findTrim(ctx context.Context, info transform.Info, out transform.Params) (content transform.Rect, err error) {
 	need := transform.TrimWorkingSet(info, out)
 	done, err := f.server.memory.Admit(ctx, f.queueWait, f.source, need)
@@ -81,11 +81,11 @@ func (f *fill) findTrim(ctx context.Context, info transform.Info, out transform.
 	return content, err
 }
 
-// orSourceBytes is pic, or the source's own bytes where they are the same picture
-// and fewer.
+// orSourceBytes is the result, or the bytes of the source where they are the same image and
+// fewer.
 func (f *fill) orSourceBytes(pic transform.Picture, info transform.Info, out transform.Params) (transform.Picture, error) {
 	if int64(len(pic.Body)) <= f.source.Meta().Size-info.AncillaryBytes {
-		return pic, nil // it cannot become smaller than that
+		return pic, nil // without its metadata the source is not smaller
 	}
 	b, err := f.withSourceBytes(func(b []byte) ([]byte, bool) { return container.Strip(b, info, out) })
 	if err == nil && b != nil && len(b) < len(pic.Body) {
@@ -94,7 +94,7 @@ func (f *fill) orSourceBytes(pic transform.Picture, info transform.Info, out tra
 	return pic, err
 }
 
-// copySource gives the source as it is. Its copy takes memory, and no worker.
+// copySource serves the source unchanged. That takes memory for the copy, and no worker.
 func (f *fill) copySource(ctx context.Context, info transform.Info) (transform.Picture, error) {
 	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
 	g, err := f.queueWait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
@@ -121,21 +121,21 @@ func (f *fill) copySource(ctx context.Context, info transform.Info) (transform.P
 	return pic, err
 }
 
-// withSourceBytes gives what of makes of the source's bytes, which are mapped only
-// meanwhile; nil where it makes nothing.
-func (f *fill) withSourceBytes(of func([]byte) ([]byte, bool)) ([]byte, error) {
+// withSourceBytes calls convert with the bytes of the source, which are mapped only during the
+// call, and gives its result; nil where convert reports false.
+func (f *fill) withSourceBytes(convert func([]byte) ([]byte, bool)) ([]byte, error) {
 	b, err := f.source.Data().Bytes()
 	if err != nil {
 		return nil, err
 	}
 	defer f.source.Data().Release()
-	if out, ok := of(b); ok {
+	if out, ok := convert(b); ok {
 		return out, nil
 	}
 	return nil, nil
 }
 
-// trackWorkerFailure has a worker do something, and remembers what it dies of.
+// trackWorkerFailure runs work on a worker, and tells the quarantine how it ended.
 func (f *fill) trackWorkerFailure(work func() error) error {
 	start := time.Now()
 	err := work()
