@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"transform/vips":        {"transform", "transform/container", "transform/memfile"},
 	"transform/worker":      {"transform", "transform/container", "transform/memfile"},
 	"proxy/signedurl":       {"transform"},
-	"proxy/sources":         {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/origin", "transform/memfile"},
+	"proxy/sources":         {"transform", "transform/container", "cache", "cache/diskstore", "cache/flight", "cache/negative", "cache/purge", "proxy/budget", "proxy/origin", "transform/memfile"},
 	"proxy/thumbor":         {"transform", "proxy/signedurl"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
 	"docs/heap":             {},

@@ -120,7 +120,7 @@ func (t *Store) stored(ctx context.Context, id string) *storedSource {
 // header is what the record of a source says of it.
 func (src *Source) header() ([]byte, error) {
 	meta := src.meta
-	meta.Log = src.t.cfg.Clock.ID()
+	meta.Log = src.store.cfg.Clock.ID()
 	return json.Marshal(meta)
 }
 
@@ -138,7 +138,7 @@ func (t *Store) renew(src *Source) {
 // keep writes a source to disk, unless there is too much to write already. A
 // local one is there anyhow.
 func (src *Source) keep() {
-	t := src.t
+	t := src.store
 	if t.cfg.Disk == nil || strings.HasPrefix(src.meta.Identity, "local:") {
 		return
 	}

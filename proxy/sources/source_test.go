@@ -48,13 +48,9 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 		if !ok {
 			t.Fatal("not there")
 		}
-		src := newSource(sources, Request{Identity: "a source"})
-		src.record = record
-		t.Cleanup(func() {
-			src.cancel()
-			src.close()
-		})
-		return src, src.read(ctx, budget.NewQueueWait(slow))
+		src := &Source{store: sources, id: "a source", record: record}
+		t.Cleanup(src.close)
+		return src, src.readRecord(ctx, budget.NewQueueWait(slow))
 	}
 	whole := newCountdown(1 << 40)
 	var bad *ImageError
@@ -76,19 +72,29 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// hangingWork does not end before it is told to, whatever becomes of its context.
+type hangingWork struct{ end chan struct{} }
+
+func (w hangingWork) Run(context.Context, *sourceFlight) (*Source, error) {
+	<-w.end
+	return nil, context.Canceled
+}
+func (hangingWork) Complete(*sourceFlight) {}
+func (hangingWork) Release(*sourceFlight)  {}
+
 // Nothing is fetched after Close, and it does not wait beyond its context.
 func TestCloseWithASourceUnderWay(t *testing.T) {
 	sources := newTestStore(t)
-	sources.running.Add(1) // as one that hangs
-	sources.getting++
+	work := hangingWork{make(chan struct{})}
+	defer close(work.end)
+	sources.flights.Start("a", work)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := sources.Close(ctx); err == nil || !strings.Contains(err.Error(), "1 source") {
 		t.Errorf("Close: %v", err)
 	}
-	if _, err := sources.Acquire(context.Background(), Request{Identity: "a", URL: "http://127.0.0.1/a", Queue: budget.NewQueueWait(slow)}); err == nil {
+	w := Request{Identity: "b", URL: "http://127.0.0.1/b", Queue: budget.NewQueueWait(slow)}
+	if _, err := sources.Acquire(context.Background(), w); err == nil {
 		t.Error("a source was fetched after it")
 	}
-	sources.running.Done()
-	sources.getting--
 }

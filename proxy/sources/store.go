@@ -2,41 +2,40 @@ package sources
 
 import (
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/flight"
+	"github.com/pictor-proxy/pictor/cache/negative"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// Store has each source once for all who want it at the same moment, and
-// keeps on disk what may be kept, so that ten sizes of a picture fetch it once.
+// Store gets each source once for all fills that want it at the same time, and keeps
+// on disk the sources that may be kept, so that ten sizes of an image fetch it once.
+// It is safe for concurrent use.
 type Store struct {
 	cfg   Config
 	turns *turns
-	// known is what is remembered of sources that cannot be had, or not shared.
-	known *lru.Cache[[sha256.Size]byte, knownSource]
-	// writing has room for those whose bytes are being written to the store.
+	// flights are the sources that are being resolved or in use.
+	flights *flight.Group[string, *Source]
+	// negatives are of sources that cannot be had, or must not be shared.
+	negatives *negative.Table[string, negativeEntry]
+	// writing has a slot for each source whose bytes are being written to disk.
 	writing chan struct{}
-	running sync.WaitGroup
-	// ctx ends when the server is closed: nothing is got after that.
-	ctx    context.Context
-	cancel context.CancelFunc
 
 	mu    sync.Mutex
-	open  map[string]*Source
 	stats Stats
-	// getting is how many are got or written.
-	getting int
 }
+
+// sourceFlight resolves one source.
+type sourceFlight = flight.Flight[string, *Source]
 
 // Stats count how sources were had.
 type Stats struct {
@@ -72,31 +71,35 @@ type Config struct {
 	Now      func() time.Time
 }
 
-// maxKnown bounds known, at some 400 bytes each, however long their URLs are.
-const maxKnown = 4096
+// maxNegatives bounds the negative entries, at some 400 bytes each, however long their
+// URLs are.
+const maxNegatives = 4096
 
-// knownSource is what is remembered of a source.
-type knownSource struct {
-	until time.Time
-	seq   uint64
-	err   error
-	// info is of a source that is there, and no picture that could be worked on.
+// negativeEntry is what is remembered of a source that no record has.
+type negativeEntry struct {
+	// err is the error of the last fetch; nil for none.
+	err error
+	// info is of a source that is there, and whose image cannot be processed.
 	info transform.Info
-	// exclusive: it may not be kept, so everybody gets it by themselves.
+	// exclusive: the source must not be stored, so each fill fetches its own.
 	exclusive bool
-	// passing: it tells of the origin, and not of the source.
-	passing bool
+	// transient: the error tells of the origin, and not of the source.
+	transient bool
 }
 
-// exclusiveFor is for how long a source that may not be kept is taken for one
-// that the next time, too, may not be.
+// exclusiveFor is for how long a source that must not be stored is assumed to stay so
+// (Varnish's hit-for-miss).
 const exclusiveFor = 30 * time.Second
 
+// New makes a Store.
 func New(cfg Config) (*Store, error) {
-	known, err := lru.New[[sha256.Size]byte, knownSource](maxKnown)
-	t := &Store{cfg: cfg, turns: newTurns(cfg.Fetches), known: known, writing: make(chan struct{}, 2), open: map[string]*Source{}}
-	t.ctx, t.cancel = context.WithCancel(context.Background())
-	return t, err
+	negatives, err := negative.New[string, negativeEntry](maxNegatives, cfg.Now)
+	return &Store{
+		cfg: cfg, turns: newTurns(cfg.Fetches), negatives: negatives, writing: make(chan struct{}, 2),
+		flights: flight.New[string, *Source](flight.Config{
+			Timeout: cfg.Timeout, Sequence: cfg.Clock.Applied, LeaderOnly: errorIsLeaderOnly,
+		}),
+	}, err
 }
 
 // Request is a source that a fill wants.
@@ -127,130 +130,136 @@ func (w Request) ID() string {
 	return w.Identity + "\n" + w.CacheBuster
 }
 
-// Acquire gives the source, known to be right by the rules of HTTP and of purging.
-// The caller releases it.
+// Acquire gives the source, valid by the rules of HTTP and of purges. It waits until ctx
+// ends, whose cause is then the error. The caller releases the source.
 func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
 	for {
-		if t.ctx.Err() != nil {
-			return nil, context.Cause(t.ctx)
+		n := t.findNegative(w)
+		if n.err != nil {
+			t.count(func(s *Stats) { s.Remembered++ })
+			return nil, n.failure()
 		}
-		known := t.recall(w.ID(), w)
-		if known.err == nil && w.HasIgnoredParams {
-			known.err = t.recall(w.URL, w).err
+		src, err := t.acquireOnce(ctx, w, n.exclusive)
+		if !errors.Is(err, flight.ErrRetryLookup) {
+			return src, err
 		}
-		if known.err != nil {
-			return nil, known.failure()
-		}
-		src, first, early := t.join(w, known.exclusive)
-		if src == nil {
-			continue // its end was noted since it was looked for, or the server ends
-		}
-		start := time.Now()
-		select {
-		case <-src.ready:
-		case <-ctx.Done():
-			src.Release()
-			return nil, context.Cause(ctx)
-		}
-		w.Queue.Spend(min(src.waited, time.Since(start)))
-		switch {
-		case !first && (src.failedAlone() || w.Hops.Elsewhere(src.err)):
-		case src.err != nil:
-			src.Release()
-			return nil, src.err
-		case first, early && src.right(w), src.serves(w):
-			return src, nil
-		}
-		src.Release() // and get another one
 	}
 }
 
-// join finds the source among those in use, or starts to get it. early says that
-// it is just being got: what comes is as new as if it had been asked for now,
-// however short the time for which it is fresh. There is none where an error was
-// noted since the caller looked: a source is noted before it leaves the table, so
-// that a look with the lock held misses none.
-func (t *Store) join(w Request, exclusive bool) (src *Source, first, early bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if src = t.open[w.ID()]; src != nil && !exclusive {
-		early = src.getting()
-		if early && src.seq >= max(w.MinFetched, w.MinValidated) || !early && src.serves(w) {
-			src.users++
-			t.stats.Shared++
-			return src, false, early
-		}
-	}
-	if t.ctx.Err() != nil || t.remembered(w.ID(), w).err != nil || w.HasIgnoredParams && t.remembered(w.URL, w).err != nil {
-		return nil, false, false
-	}
-	src = newSource(t, w)
-	if !exclusive {
-		t.open[src.id] = src
-	}
-	t.getting++
-	t.running.Add(1)
-	go src.get()
-	return src, true, false
-}
-
-// recall is what is remembered of a source, or of one of its URLs, and no purge
-// has ended. Any purge ends what is told of a source, which may have tags that
-// nobody knows; that an origin is not well only one that names it.
-func (t *Store) recall(id string, w Request) knownSource {
-	k := t.remembered(id, w)
-	if k.err != nil {
-		t.count(func(s *Stats) { s.Remembered++ })
-	}
-	return k
-}
-
-// remembered is recall that counts nothing.
-func (t *Store) remembered(id string, w Request) knownSource {
-	k, ok := t.known.Get(sha256.Sum256([]byte(id)))
-	if !ok || !t.cfg.Now().Before(k.until) {
-		return knownSource{}
-	}
-	last := t.cfg.Clock.Applied()
-	if k.passing {
-		hard, soft := t.cfg.Clock.Last(purge.Scope{Source: w.Identity, Hosts: cache.Hosts(w.Identity)})
-		last = max(hard, soft, w.MinFetched, w.MinValidated)
-	}
-	if k.seq < last {
-		return knownSource{}
-	}
-	return k
-}
-
-// failure is the error of a source that is not asked for again so soon.
-func (k knownSource) failure() error {
-	if k.info != (transform.Info{}) {
-		return &cache.Remembered{Err: &ImageError{k.info, k.err}}
-	}
-	return &cache.Remembered{Err: k.err}
-}
-
-// remember notes how the getting of a source ended.
-func (t *Store) remember(src *Source) {
-	id := sha256.Sum256([]byte(src.id))
-	k := knownSource{until: t.cfg.Now(), seq: src.seq, err: src.err, info: src.info}
-	if IsURLScoped(src.err) {
-		id = sha256.Sum256([]byte(src.request.URL))
-	}
+// acquireOnce is one attempt of Acquire. It gives flight.ErrRetryLookup where another one
+// may find something better.
+func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*Source, error) {
+	joinedInFlight := false
+	f, leader, err := t.flights.Join(w.ID(), &resolution{store: t, request: w}, flight.Caller[string, *Source]{
+		Bypass: exclusive,
+		Share: func(f *sourceFlight, done bool) bool {
+			joinedInFlight = !done
+			if joinedInFlight {
+				return f.Seq >= max(w.MinFetched, w.MinValidated)
+			}
+			return f.Value.fresh(w)
+		},
+		// A negative entry is there before its flight leaves the table, so that this
+		// look, with the lock held, misses none.
+		MayStart: func() error {
+			if t.findNegative(w).err != nil {
+				return flight.ErrRetryLookup
+			}
+			return nil
+		},
+	})
 	switch {
-	case src.err == nil && src.meta.NoStore:
-		k.exclusive, k.until = true, k.until.Add(exclusiveFor)
-	case src.err == nil:
-		t.known.Remove(id)
+	case errors.Is(err, flight.ErrClosed):
+		return nil, context.Canceled
+	case err != nil:
+		return nil, err
+	case !leader:
+		t.count(func(s *Stats) { s.Shared++ })
+	}
+	start := time.Now()
+	select {
+	case <-f.Done():
+	case <-ctx.Done():
+		f.Leave()
+		return nil, context.Cause(ctx)
+	}
+	src := f.Value
+	w.Queue.Spend(min(src.waited, time.Since(start)))
+	_, err = f.Outcome(leader)
+	switch {
+	case !leader && w.Hops.Elsewhere(err):
+		err = flight.ErrRetryLookup
+	case err != nil:
+	// A source that was being fetched when the caller came is as new as if it had
+	// been fetched for it, however short its lifetime is (RFC 9111 §4).
+	case leader, joinedInFlight && src.survivesPurges(w), src.fresh(w):
+		return src, nil
+	default:
+		err = flight.ErrRetryLookup
+	}
+	f.Leave()
+	return nil, err
+}
+
+// errorIsLeaderOnly says whether an error need not be one for the followers: the leader had
+// less time than they have left, or the origin refuses the leader's URL alone.
+func errorIsLeaderOnly(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || IsURLScoped(err)
+}
+
+// findNegative finds the negative entry of a source, or of the URL of the request where
+// that is one of several.
+func (t *Store) findNegative(w Request) negativeEntry {
+	n := t.negativeEntry(w.ID(), w)
+	if n.err == nil && w.HasIgnoredParams {
+		n.err = t.negativeEntry(w.URL, w).err
+	}
+	return n
+}
+
+// negativeEntry finds the negative entry of a name. Any purge ends one of a source, whose
+// tags are not known; one that tells of the origin ends only with a purge that names the
+// source.
+func (t *Store) negativeEntry(name string, w Request) negativeEntry {
+	n, _ := t.negatives.Get(name, func(o negative.Outcome[negativeEntry]) bool {
+		last := t.cfg.Clock.Applied()
+		if o.Value.transient {
+			hard, soft := t.cfg.Clock.Last(purge.Scope{Source: w.Identity, Hosts: cache.Hosts(w.Identity)})
+			last = max(hard, soft, w.MinFetched, w.MinValidated)
+		}
+		return o.Seq >= last
+	})
+	return n
+}
+
+// failure is the error of a negative entry.
+func (n negativeEntry) failure() error {
+	if n.info != (transform.Info{}) {
+		return &cache.Remembered{Err: &ImageError{n.info, n.err}}
+	}
+	return &cache.Remembered{Err: n.err}
+}
+
+// recordOutcome remembers how a flight ended, where that is worth a negative entry.
+func (t *Store) recordOutcome(f *sourceFlight) {
+	src, name := f.Value, f.Value.id
+	if IsURLScoped(f.Err) {
+		name = src.request.URL
+	}
+	n := negativeEntry{err: f.Err, info: src.info}
+	var ttl time.Duration
+	switch {
+	case f.Err == nil && src.meta.NoStore:
+		n.exclusive, ttl = true, exclusiveFor
+	case f.Err == nil:
+		t.negatives.Remove(name)
 		return
 	default:
-		ttl, transient := t.cfg.NegativeTTL(src.err)
-		if ttl == 0 {
+		if ttl, n.transient = t.cfg.NegativeTTL(f.Err); ttl == 0 {
 			return
 		}
-		k.until, k.passing = k.until.Add(ttl), transient
 	}
-	t.known.Add(id, k)
+	t.negatives.Put(name, negative.Outcome[negativeEntry]{Until: t.cfg.Now().Add(ttl), Seq: f.Seq, Value: n})
 }
 
 func (t *Store) count(change func(*Stats)) {
@@ -259,33 +268,22 @@ func (t *Store) count(change func(*Stats)) {
 	change(&t.stats)
 }
 
+// Stats are the figures of now.
 func (t *Store) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	st := t.stats
-	st.Open = len(t.open)
+	st.Open = t.flights.Len()
 	return st
 }
 
-// Close ends what is still got, waits until ctx ends for what is written, and
-// closes the store. It comes after the last fill. The error says what is left to
-// itself.
-func (t *Store) Close(ctx context.Context) error {
-	t.mu.Lock() // nothing is started from here on
-	t.cancel()
-	t.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		t.running.Wait()
-	}()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		t.mu.Lock()
-		err = fmt.Errorf("%d source images are still being fetched or written to disk", t.getting)
-		t.mu.Unlock()
+// Close cancels all fetches, waits until ctx ends for what is being written, and closes
+// the disk store. It comes after the last fill. The error says what is left behind.
+func (t *Store) Close(ctx context.Context) (err error) {
+	t.flights.Close()
+	t.flights.Cancel()
+	if !t.flights.Wait(ctx) {
+		err = fmt.Errorf("%d source images are still being fetched or written to disk", t.flights.Running())
 	}
 	if t.cfg.Disk != nil {
 		t.cfg.Disk.Close()
