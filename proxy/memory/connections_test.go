@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -31,10 +32,9 @@ type connRig struct {
 
 func newConnRig(t *testing.T, most int) *connRig {
 	r := &connRig{t: t, waiting: make(chan struct{}, 100), release: make(chan struct{}), told: make(chan string, 100)}
-	ids := 0
+	var ids atomic.Int64
 	r.conns = NewConnections(most, func() string {
-		ids++
-		id := fmt.Sprint("id-", ids)
+		id := fmt.Sprint("id-", ids.Add(1))
 		r.told <- id
 		return id
 	})
