@@ -43,8 +43,8 @@ func sniffPNG(b []byte, info *transform.Info) error {
 		return err
 	}
 	at, err := pngChunks(b, len(pngSignature)+headerChunk, info)
-	if err == nil || errors.Is(err, transform.ErrUnsupported) || !mayWalk(b) {
-		return err
+	if err == nil || errors.Is(err, transform.ErrUnsupported) || at < firstIDAT(b) || !mayWalk(b) {
+		return err // decoders end there, too, where it is before the image data
 	}
 	// Without its end, or with junk before it, the image is whole where all of
 	// its rows are.

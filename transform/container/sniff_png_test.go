@@ -1,8 +1,11 @@
 package container
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"image"
+	"image/png"
 	"slices"
 	"testing"
 
@@ -84,6 +87,29 @@ func TestSniffReadsTheChunksOfAPNG(t *testing.T) {
 			t.Errorf("%s: %+v, %v\nwant %+v", name, got, err, want)
 		}
 	}
+}
+
+// Without its end a PNG is whole where its rows are, but libpng and browsers do not come
+// to the rows behind what ends them before.
+func TestSniffRefusesWholePNGsBehindBrokenChunks(t *testing.T) {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 7, 5))); err != nil {
+		t.Fatal(err)
+	}
+	head, rows := b.Bytes()[:33], b.Bytes()[33:b.Len()-12]
+	if _, err := Sniff(pngFile(head[8:], rows)); err != nil {
+		t.Fatalf("without its end: %v", err)
+	}
+	long := pngChunk("tEXt", 1)
+	long[0] = 0x80
+	wantRefusals(t, []refusal{
+		{"name of digits", pngFile(head[8:], pngChunk("0000", 1), rows), transform.ErrMalformed, "impossible"},
+		{"name of zeros", pngFile(head[8:], make([]byte, 12), rows), transform.ErrMalformed, "impossible"},
+		{"length of 32 bits", pngFile(head[8:], long, rows), transform.ErrMalformed, "impossible"},
+		{"length beyond the file", pngFile(head[8:], []byte{0, 9, 0, 0}, []byte("tEXt"), rows), transform.ErrTruncated, "before"},
+		{"second header", pngFile(head[8:], head[8:], rows), transform.ErrMalformed, "more than one"},
+		{"end", pngFile(head[8:], pngChunk("IEND"), rows), transform.ErrMalformed, "no image data"},
+	})
 }
 
 func TestSniffRefusesBrokenPNGs(t *testing.T) {
