@@ -16,120 +16,122 @@ const FetchesPerHost = 32
 // more turn only while it has less than half as many as are free: the first host
 // gets a third of all at most, the next one a third of what that leaves. So hosts
 // that never answer leave turns to others, however many fetches wait for them.
-type turns struct {
-	all *budget.Budget
+type fetchLimiter struct {
+	slots *budget.Budget
 
 	mu    sync.Mutex
-	hosts map[string]*hostTurns
-	// queue are fetches that their host lets pass, of *queuedTurn, the first to
+	hosts map[string]*hostLimiter
+	// queue are fetches that their host lets pass, of *queuedFetch, the first to
 	// come in front.
 	queue list.List
 }
 
-// hostTurns is in the table for as long as anybody is in it or before it.
-type hostTurns struct {
+// hostLimiter is in the table for as long as anybody is in it or before it.
+type hostLimiter struct {
 	budget *budget.Budget
 	users  int
 	// running is how many of all turns the host has.
 	running int64
 }
 
-// queuedTurn is a fetch that waits for one of all turns.
-type queuedTurn struct {
-	host  *hostTurns
+// queuedFetch is a fetch that waits for one of all turns.
+type queuedFetch struct {
+	host  *hostLimiter
 	ready chan *budget.Grant // has room for the one grant
 }
 
-func newTurns(all *budget.Budget) *turns { return &turns{all: all, hosts: map[string]*hostTurns{}} }
+func newFetchLimiter(slots *budget.Budget) *fetchLimiter {
+	return &fetchLimiter{slots: slots, hosts: map[string]*hostLimiter{}}
+}
 
-// take waits for a turn. A source without a host needs none.
-func (t *turns) take(ctx context.Context, wait *budget.QueueWait, host string) (release func(), err error) {
+// acquireSlot waits for a slot. A source without a host needs none.
+func (l *fetchLimiter) acquireSlot(ctx context.Context, wait *budget.QueueWait, host string) (release func(), err error) {
 	if host == "" {
 		return func() {}, nil
 	}
-	h, err := t.enter(host)
+	h, err := l.retainHost(host)
 	if err != nil {
 		return nil, err
 	}
 	own, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return h.budget.Acquire(ctx, 1) })
 	if err != nil {
-		t.leave(host, h)
+		l.releaseHost(host, h)
 		return nil, err
 	}
-	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return t.start(ctx, h) })
+	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return l.waitForSlot(ctx, h) })
 	if err != nil {
 		own.Release()
-		t.leave(host, h)
+		l.releaseHost(host, h)
 		return nil, err
 	}
 	return func() {
-		t.end(h, turn)
+		l.releaseSlot(h, turn)
 		own.Release()
-		t.leave(host, h)
+		l.releaseHost(host, h)
 	}, nil
 }
 
-func (t *turns) enter(host string) (*hostTurns, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h := t.hosts[host]
+func (l *fetchLimiter) retainHost(host string) (*hostLimiter, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.hosts[host]
 	if h == nil {
-		b, err := budget.New(budget.Config{Capacity: max(min(FetchesPerHost, t.all.Stats().Capacity/2), 1)})
+		b, err := budget.New(budget.Config{Capacity: max(min(FetchesPerHost, l.slots.Stats().Capacity/2), 1)})
 		if err != nil {
 			return nil, err
 		}
-		h = &hostTurns{budget: b}
-		t.hosts[host] = h
+		h = &hostLimiter{budget: b}
+		l.hosts[host] = h
 	}
 	h.users++
 	return h, nil
 }
 
-func (t *turns) leave(host string, h *hostTurns) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (l *fetchLimiter) releaseHost(host string, h *hostLimiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if h.users--; h.users == 0 {
-		delete(t.hosts, host)
+		delete(l.hosts, host)
 	}
 }
 
 // start waits for one of all turns; its error is ctx's cause.
-func (t *turns) start(ctx context.Context, h *hostTurns) (*budget.Grant, error) {
-	t.mu.Lock()
+func (l *fetchLimiter) waitForSlot(ctx context.Context, h *hostLimiter) (*budget.Grant, error) {
+	l.mu.Lock()
 	if ctx.Err() != nil {
-		t.mu.Unlock()
+		l.mu.Unlock()
 		return nil, context.Cause(ctx)
 	}
-	if g := t.grant(h); g != nil {
-		t.mu.Unlock()
+	if g := l.tryGrantLocked(h); g != nil {
+		l.mu.Unlock()
 		return g, nil
 	}
-	w := &queuedTurn{host: h, ready: make(chan *budget.Grant, 1)}
-	place := t.queue.PushBack(w)
-	t.mu.Unlock()
+	w := &queuedFetch{host: h, ready: make(chan *budget.Grant, 1)}
+	place := l.queue.PushBack(w)
+	l.mu.Unlock()
 	select {
 	case g := <-w.ready:
 		return g, nil
 	case <-ctx.Done():
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	select {
 	case g := <-w.ready: // it came first
 		return g, nil
 	default:
-		t.queue.Remove(place)
+		l.queue.Remove(place)
 		return nil, context.Cause(ctx)
 	}
 }
 
 // grant gives a host one more of all turns, if it may have one; else nil. The
 // lock is held.
-func (t *turns) grant(h *hostTurns) *budget.Grant {
-	if s := t.all.Stats(); 2*h.running >= s.Capacity-s.InUse {
+func (l *fetchLimiter) tryGrantLocked(h *hostLimiter) *budget.Grant {
+	if s := l.slots.Stats(); 2*h.running >= s.Capacity-s.InUse {
 		return nil
 	}
-	g, err := t.all.TryAcquire(1)
+	g, err := l.slots.TryAcquire(1)
 	if err != nil {
 		return nil
 	}
@@ -138,22 +140,22 @@ func (t *turns) grant(h *hostTurns) *budget.Grant {
 }
 
 // end is a fetch that is over.
-func (t *turns) end(h *hostTurns, turn *budget.Grant) {
-	t.mu.Lock()
+func (l *fetchLimiter) releaseSlot(h *hostLimiter, turn *budget.Grant) {
+	l.mu.Lock()
 	h.running--
 	turn.Release()
-	t.mu.Unlock()
-	t.serve()
+	l.mu.Unlock()
+	l.grantWaiting()
 }
 
 // serve grants turns to those that wait, after there are more of them.
-func (t *turns) serve() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for e := t.queue.Front(); e != nil; {
-		next, w := e.Next(), e.Value.(*queuedTurn)
-		if g := t.grant(w.host); g != nil {
-			t.queue.Remove(e)
+func (l *fetchLimiter) grantWaiting() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := l.queue.Front(); e != nil; {
+		next, w := e.Next(), e.Value.(*queuedFetch)
+		if g := l.tryGrantLocked(w.host); g != nil {
+			l.queue.Remove(e)
 			w.ready <- g
 		}
 		e = next
@@ -171,18 +173,18 @@ type FetchStats struct {
 }
 
 // FetchStats are those of now.
-func (t *Store) FetchStats() FetchStats { return t.turns.stats() }
+func (t *Store) FetchStats() FetchStats { return t.limiter.stats() }
 
-func (t *turns) stats() (st FetchStats) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, h := range t.hosts {
+func (l *fetchLimiter) stats() (st FetchStats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.hosts {
 		s := h.budget.Stats()
 		st.PerHost += int(s.InUse) + s.Waiting
 	}
-	st.Hosts, st.Waiting = len(t.hosts), t.queue.Len()
+	st.Hosts, st.Waiting = len(l.hosts), l.queue.Len()
 	return st
 }
 
 // FetchesResized lets fetches take place that wait, after their budget has grown.
-func (t *Store) FetchesResized() { t.turns.serve() }
+func (t *Store) FetchesResized() { t.limiter.grantWaiting() }

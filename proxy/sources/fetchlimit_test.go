@@ -10,12 +10,12 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// grab gives a host all the turns that it can have.
-func grab(t *turns, h *hostTurns) (got []*budget.Grant) {
+// takeAll gives a host all the turns that it can have.
+func takeAll(l *fetchLimiter, h *hostLimiter) (got []*budget.Grant) {
 	for {
-		t.mu.Lock()
-		g := t.grant(h)
-		t.mu.Unlock()
+		l.mu.Lock()
+		g := l.tryGrantLocked(h)
+		l.mu.Unlock()
 		if g == nil {
 			return got
 		}
@@ -37,10 +37,10 @@ func TestHostsLeaveTurnsToTheNextOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		turns := newTurns(all)
+		limiter := newFetchLimiter(all)
 		var got []int
 		for range tc.want {
-			got = append(got, len(grab(turns, &hostTurns{})))
+			got = append(got, len(takeAll(limiter, &hostLimiter{})))
 		}
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("of %d: %v, want %v", tc.capacity, got, tc.want)
@@ -55,9 +55,9 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	turns := newTurns(all)
+	limiter := newFetchLimiter(all)
 	take := func(ctx context.Context, host string) (func(), error) {
-		return turns.take(ctx, budget.NewQueueWait(slow), host)
+		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), host)
 	}
 	first, err := take(t.Context(), "a")
 	if err != nil {
@@ -76,7 +76,7 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 			}
 			result <- err
 		}()
-		for turns.stats().Waiting != n {
+		for limiter.stats().Waiting != n {
 			time.Sleep(time.Millisecond)
 		}
 		return result
@@ -85,8 +85,8 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 	ctx, leave := context.WithCancelCause(t.Context())
 	result := queued(ctx, 1)
 	leave(gone)
-	if err := <-result; err != gone || turns.stats().Waiting != 0 {
-		t.Errorf("%v, %d wait", err, turns.stats().Waiting)
+	if err := <-result; err != gone || limiter.stats().Waiting != 0 {
+		t.Errorf("%v, %d wait", err, limiter.stats().Waiting)
 	}
 	result = queued(t.Context(), 1)
 	first()
@@ -99,13 +99,13 @@ func TestTurnsThatAreWaitedFor(t *testing.T) {
 	}
 	result = queued(t.Context(), 1)
 	all.Resize(3)
-	turns.serve()
+	limiter.grantWaiting()
 	if err := <-result; err != nil {
 		t.Error(err)
 	}
 	second()
 	third()
-	if n := all.Stats().InUse; n != 0 || len(turns.hosts) != 0 {
-		t.Errorf("%d are in use, %d hosts left", n, len(turns.hosts))
+	if n := all.Stats().InUse; n != 0 || len(limiter.hosts) != 0 {
+		t.Errorf("%d are in use, %d hosts left", n, len(limiter.hosts))
 	}
 }

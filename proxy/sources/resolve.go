@@ -89,7 +89,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	if err := t.cfg.Origin.Suspended(w.URL); err != nil {
 		return err
 	}
-	done, err := t.turns.take(ctx, wait, t.cfg.Origin.Host(w.URL))
+	done, err := t.limiter.acquireSlot(ctx, wait, t.cfg.Origin.Host(w.URL))
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ import (
 // on disk the sources that may be kept, so that ten sizes of an image fetch it once.
 // It is safe for concurrent use.
 type Store struct {
-	cfg   Config
-	turns *turns
+	cfg     Config
+	limiter *fetchLimiter
 	// flights are the sources that are being resolved or in use.
 	flights *flight.Group[string, *Source]
 	// negatives are of sources that cannot be had, or must not be shared.
@@ -95,7 +95,7 @@ const exclusiveFor = 30 * time.Second
 func New(cfg Config) (*Store, error) {
 	negatives, err := negative.New[string, negativeEntry](maxNegatives, cfg.Now)
 	return &Store{
-		cfg: cfg, turns: newTurns(cfg.Fetches), negatives: negatives, writing: make(chan struct{}, 2),
+		cfg: cfg, limiter: newFetchLimiter(cfg.Fetches), negatives: negatives, writing: make(chan struct{}, 2),
 		flights: flight.New[string, *Source](flight.Config{
 			Timeout: cfg.Timeout, Sequence: cfg.Clock.Applied, LeaderOnly: errorIsLeaderOnly,
 		}),
