@@ -8,44 +8,50 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// FetchesPerHost is how many fetches from one host take place at once, but no more
-// than half of all that may: a slow host must not hold up the others.
+// FetchesPerHost bounds the fetches from one host at the same time; half of all slots is
+// the bound where that is less. A slow host must not hold up the others (bulkhead).
 const FetchesPerHost = 32
 
-// turns lets fetches take place, first by host and then in all. A host gets one
-// more turn only while it has less than half as many as are free: the first host
-// gets a third of all at most, the next one a third of what that leaves. So hosts
-// that never answer leave turns to others, however many fetches wait for them.
+// fetchLimiter bounds the fetches at the same time, of each host and of all hosts. A host
+// gets another slot only while it has less than half as many as are free: the first host
+// gets a third of all slots at most, the next one a third of the rest. So hosts that never
+// answer leave slots to others, however many fetches wait for them.
 type fetchLimiter struct {
+	// slots are those of all hosts, one for each fetch.
 	slots *budget.Budget
 
 	mu    sync.Mutex
 	hosts map[string]*hostLimiter
-	// queue are fetches that their host lets pass, of *queuedFetch, the first to
-	// come in front.
+	// queue has the *queuedFetch that are within the bound of their host, the oldest in
+	// front.
 	queue list.List
 }
 
-// hostLimiter is in the table for as long as anybody is in it or before it.
+// hostLimiter bounds the fetches from one host. It is in the table while fetches hold it.
 type hostLimiter struct {
 	budget *budget.Budget
-	users  int
-	// running is how many of all turns the host has.
+	// refs count the fetches that run or wait.
+	refs int
+	// running is how many of the slots the host has.
 	running int64
 }
 
-// queuedFetch is a fetch that waits for one of all turns.
+// queuedFetch is a fetch that waits for a slot.
 type queuedFetch struct {
-	host  *hostLimiter
-	ready chan *budget.Grant // has room for the one grant
+	host *hostLimiter
+	// ready has room for the one grant, so that a sender never waits.
+	ready chan *budget.Grant
 }
 
 func newFetchLimiter(slots *budget.Budget) *fetchLimiter {
 	return &fetchLimiter{slots: slots, hosts: map[string]*hostLimiter{}}
 }
 
-// acquireSlot waits for a slot. A source without a host needs none.
-func (l *fetchLimiter) acquireSlot(ctx context.Context, wait *budget.QueueWait, host string) (release func(), err error) {
+// acquireSlot waits until a fetch is within the bound of its host, and then for a slot. A
+// source without a host needs none.
+func (l *fetchLimiter) acquireSlot(
+	ctx context.Context, wait *budget.QueueWait, host string,
+) (release func(), err error) {
 	if host == "" {
 		return func() {}, nil
 	}
@@ -53,24 +59,25 @@ func (l *fetchLimiter) acquireSlot(ctx context.Context, wait *budget.QueueWait, 
 	if err != nil {
 		return nil, err
 	}
-	own, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return h.budget.Acquire(ctx, 1) })
+	ofHost, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return h.budget.Acquire(ctx, 1) })
 	if err != nil {
 		l.releaseHost(host, h)
 		return nil, err
 	}
-	turn, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return l.waitForSlot(ctx, h) })
+	slot, err := wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return l.waitForSlot(ctx, h) })
 	if err != nil {
-		own.Release()
+		ofHost.Release()
 		l.releaseHost(host, h)
 		return nil, err
 	}
 	return func() {
-		l.releaseSlot(h, turn)
-		own.Release()
+		l.releaseSlot(h, slot)
+		ofHost.Release()
 		l.releaseHost(host, h)
 	}, nil
 }
 
+// retainHost finds or makes the limiter of a host, which releaseHost lets go of.
 func (l *fetchLimiter) retainHost(host string) (*hostLimiter, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,19 +90,19 @@ func (l *fetchLimiter) retainHost(host string) (*hostLimiter, error) {
 		h = &hostLimiter{budget: b}
 		l.hosts[host] = h
 	}
-	h.users++
+	h.refs++
 	return h, nil
 }
 
 func (l *fetchLimiter) releaseHost(host string, h *hostLimiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h.users--; h.users == 0 {
+	if h.refs--; h.refs == 0 {
 		delete(l.hosts, host)
 	}
 }
 
-// start waits for one of all turns; its error is ctx's cause.
+// waitForSlot waits for a slot, until ctx ends, whose cause is then the error.
 func (l *fetchLimiter) waitForSlot(ctx context.Context, h *hostLimiter) (*budget.Grant, error) {
 	l.mu.Lock()
 	if ctx.Err() != nil {
@@ -117,7 +124,7 @@ func (l *fetchLimiter) waitForSlot(ctx context.Context, h *hostLimiter) (*budget
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
-	case g := <-w.ready: // it came first
+	case g := <-w.ready: // granted before ctx ended
 		return g, nil
 	default:
 		l.queue.Remove(place)
@@ -125,8 +132,7 @@ func (l *fetchLimiter) waitForSlot(ctx context.Context, h *hostLimiter) (*budget
 	}
 }
 
-// grant gives a host one more of all turns, if it may have one; else nil. The
-// lock is held.
+// tryGrantLocked gives a host another slot where it may have one; else nil.
 func (l *fetchLimiter) tryGrantLocked(h *hostLimiter) *budget.Grant {
 	if s := l.slots.Stats(); 2*h.running >= s.Capacity-s.InUse {
 		return nil
@@ -139,16 +145,16 @@ func (l *fetchLimiter) tryGrantLocked(h *hostLimiter) *budget.Grant {
 	return g
 }
 
-// end is a fetch that is over.
-func (l *fetchLimiter) releaseSlot(h *hostLimiter, turn *budget.Grant) {
+// releaseSlot ends a fetch.
+func (l *fetchLimiter) releaseSlot(h *hostLimiter, slot *budget.Grant) {
 	l.mu.Lock()
 	h.running--
-	turn.Release()
+	slot.Release()
 	l.mu.Unlock()
 	l.grantWaiting()
 }
 
-// serve grants turns to those that wait, after there are more of them.
+// grantWaiting grants slots to queued fetches, after slots have become free.
 func (l *fetchLimiter) grantWaiting() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -162,17 +168,17 @@ func (l *fetchLimiter) grantWaiting() {
 	}
 }
 
-// FetchStats are figures of the limit of fetches.
+// FetchStats are figures of the limits on fetches.
 type FetchStats struct {
-	// Hosts is how many hosts are fetched from or waited for.
+	// Hosts is how many hosts have fetches that run or wait.
 	Hosts int
-	// PerHost is how many fetches are past the limit of their host, or wait for it.
+	// PerHost is how many fetches are within the bound of their host, or wait for it.
 	PerHost int
-	// Waiting is how many of these wait for one of all fetches.
+	// Waiting is how many of the fetches within the bound of their host wait for a slot.
 	Waiting int
 }
 
-// FetchStats are those of now.
+// FetchStats are the figures of now.
 func (t *Store) FetchStats() FetchStats { return t.limiter.stats() }
 
 func (l *fetchLimiter) stats() (st FetchStats) {
@@ -186,5 +192,5 @@ func (l *fetchLimiter) stats() (st FetchStats) {
 	return st
 }
 
-// FetchesResized lets fetches take place that wait, after their budget has grown.
+// FetchesResized lets queued fetches run after their budget has grown.
 func (t *Store) FetchesResized() { t.limiter.grantWaiting() }

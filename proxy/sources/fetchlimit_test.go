@@ -10,7 +10,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// takeAll gives a host all the turns that it can have.
+// takeAll gives a host all the slots that it can have.
 func takeAll(l *fetchLimiter, h *hostLimiter) (got []*budget.Grant) {
 	for {
 		l.mu.Lock()
@@ -23,9 +23,9 @@ func takeAll(l *fetchLimiter, h *hostLimiter) (got []*budget.Grant) {
 	}
 }
 
-// Hosts that come one after the other, and take all that they can, leave some to
-// the next one.
-func TestHostsLeaveTurnsToTheNextOne(t *testing.T) {
+// Hosts that come one after the other, and take all slots that they can, leave some to the
+// next one.
+func TestHostsLeaveSlotsToTheNextOne(t *testing.T) {
 	for _, tc := range []struct {
 		capacity int64
 		want     []int // for each host
@@ -48,9 +48,9 @@ func TestHostsLeaveTurnsToTheNextOne(t *testing.T) {
 	}
 }
 
-// Those that wait get turns as soon as there are some, by whatever means, and
-// leave nothing where they do not wait for it.
-func TestTurnsThatAreWaitedFor(t *testing.T) {
+// Fetches that wait get slots as soon as there are some, for whatever reason, and leave
+// nothing behind when they stop waiting.
+func TestFetchesThatWaitForSlots(t *testing.T) {
 	all, err := budget.New(budget.Config{Capacity: 2})
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 			stored.record.Close()
 		}
 	}()
-	// Asked before the limit on fetches: a suspended host may have all of its turns taken.
+	// Asked before the limit on fetches: a suspended host may have all of its slots taken.
 	if err := t.cfg.Origin.Suspended(w.URL); err != nil {
 		return err
 	}
