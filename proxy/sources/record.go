@@ -33,21 +33,21 @@ type Meta struct {
 	Log string `json:"log"`
 }
 
-// spread is the largest part of a lifetime that may be left when a source is due.
-const spread = 0.1
+// maxSpread is the largest part of a lifetime that may be left when a source is due.
+const maxSpread = 0.1
 
-// spreadFrom is the lifetime from which on it is worth it.
-const spreadFrom = time.Minute
+// minSpreadTTL is the lifetime from which on it is worth it.
+const minSpreadTTL = time.Minute
 
 func newMeta(m origin.Meta, w Request, seq uint64, now time.Time) Meta {
-	return Meta{ID: w.ID(), Identity: w.Identity, Meta: m, Confirmed: now, Spread: 1 - spread*rand.Float64(), Seq: seq}
+	return Meta{ID: w.ID(), Identity: w.Identity, Meta: m, Confirmed: now, Spread: 1 - maxSpread*rand.Float64(), Seq: seq}
 }
 
-// renewed is what is known after the origin said that the source is still the
+// renewedBy is what is known after the origin said that the source is still the
 // same.
-func (m Meta) renewed(said origin.Meta, seq uint64, now time.Time) Meta {
+func (m Meta) renewedBy(said origin.Meta, seq uint64, now time.Time) Meta {
 	m.Meta = m.Meta.Renewed(said)
-	m.Confirmed, m.Seq, m.Spread = now, seq, 1-spread*rand.Float64()
+	m.Confirmed, m.Seq, m.Spread = now, seq, 1-maxSpread*rand.Float64()
 	return m
 }
 
@@ -57,7 +57,7 @@ func (m Meta) Expires(t TTL) time.Time { return m.Confirmed.Add(t.Of(m.Freshness
 // RefreshAt is from when on its origin is asked again.
 func (m Meta) RefreshAt(t TTL) time.Time {
 	ttl := t.Of(m.Freshness)
-	if ttl >= spreadFrom {
+	if ttl >= minSpreadTTL {
 		ttl = time.Duration(float64(ttl) * m.Spread)
 	}
 	return m.Confirmed.Add(ttl)
@@ -69,8 +69,8 @@ func (m Meta) fresh(t TTL, now time.Time) bool {
 	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.RefreshAt(t))
 }
 
-// purges are the newest purges that name the source.
-func (m Meta) purges(c *purge.Clock) (hard, soft uint64) {
+// newestPurges are the newest newestPurges that name the source.
+func (m Meta) newestPurges(c *purge.Clock) (hard, soft uint64) {
 	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.TagList()})
 }
 
@@ -99,8 +99,8 @@ func decodeMeta(b []byte, id, log string) (m Meta, ok bool) {
 	return m, m.ID == id && m.Log == log && m.Version != "" && m.Spread > 0 && m.Spread <= 1
 }
 
-// stored looks a source up on disk.
-func (t *Store) stored(ctx context.Context, id string) *storedSource {
+// findStored looks a source up on disk.
+func (t *Store) findStored(ctx context.Context, id string) *storedSource {
 	if t.cfg.Disk == nil {
 		return nil
 	}
@@ -117,16 +117,16 @@ func (t *Store) stored(ctx context.Context, id string) *storedSource {
 	return &storedSource{m, r}
 }
 
-// header is what the record of a source says of it.
-func (src *Source) header() ([]byte, error) {
+// encodeMeta is what the record of a source says of it.
+func (src *Source) encodeMeta() ([]byte, error) {
 	meta := src.meta
 	meta.Log = src.store.cfg.Clock.ID()
 	return json.Marshal(meta)
 }
 
-// renew writes down what is known of a source anew.
-func (t *Store) renew(src *Source) {
-	h, err := src.header()
+// updateRecord writes down what is known of a source anew.
+func (t *Store) updateRecord(src *Source) {
+	h, err := src.encodeMeta()
 	if err == nil && !src.meta.NoStore {
 		err = t.cfg.Disk.SetHeader(diskstore.NameOf(src.id), src.record, h)
 	}
@@ -135,9 +135,9 @@ func (t *Store) renew(src *Source) {
 	}
 }
 
-// keep writes a source to disk, unless there is too much to write already. A
+// writeToDisk writes a source to disk, unless there is too much to write already. A
 // local one is there anyhow.
-func (src *Source) keep() {
+func (src *Source) writeToDisk() {
 	t := src.store
 	if t.cfg.Disk == nil || strings.HasPrefix(src.meta.Identity, "local:") {
 		return
@@ -154,7 +154,7 @@ func (src *Source) keep() {
 		t.cfg.Disk.Drop(name) // it is older than this one
 		return
 	}
-	h, err := src.header()
+	h, err := src.encodeMeta()
 	if err != nil {
 		return
 	}

@@ -31,7 +31,7 @@ func (w *resolution) Run(ctx context.Context, f *sourceFlight) (*Source, error) 
 		err = &urlScopedError{err}
 	}
 	if err != nil {
-		t.count(func(s *Stats) { s.Failed++ })
+		t.updateStats(func(s *Stats) { s.Failed++ })
 	}
 	return w.source, err
 }
@@ -49,7 +49,7 @@ func (w *resolution) Complete(f *sourceFlight) {
 	fetched := src.data != nil && f.Err == nil
 	f.Deliver()
 	if fetched {
-		src.keep()
+		src.writeToDisk()
 	}
 }
 
@@ -59,16 +59,16 @@ func (w *resolution) Release(*sourceFlight) { w.source.close() }
 // resolve finds the source on disk, asks its origin, or both.
 func (src *Source) resolve(ctx context.Context, wait *budget.QueueWait) error {
 	t, w := src.store, src.request
-	stored := t.stored(ctx, src.id)
+	stored := t.findStored(ctx, src.id)
 	if stored != nil {
-		hard, soft := stored.meta.purges(t.cfg.Clock)
+		hard, soft := stored.meta.newestPurges(t.cfg.Clock)
 		hard, soft = max(hard, w.MinFetched), max(soft, w.MinValidated)
 		if stored.meta.Seq < hard {
 			stored.record.Close()
 			stored = nil
 		} else if stored.meta.Seq >= soft && stored.meta.fresh(t.cfg.TTL, t.cfg.Now()) {
 			src.meta, src.record = stored.meta, stored.record
-			t.count(func(s *Stats) { s.Stored++ })
+			t.updateStats(func(s *Stats) { s.Stored++ })
 			return nil
 		}
 	}
@@ -101,19 +101,19 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	// The age of a response counts from the request on (RFC 9111 §4.2.3).
 	requested := t.cfg.Now()
 	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, w.Hops, stored.validators(),
-		io.MultiWriter(src.data, hash), src.reserve(ctx, wait))
+		io.MultiWriter(src.data, hash), src.reserveBytes(ctx, wait))
 	if err != nil {
 		return err
 	}
 	if !changed {
 		src.data.Close()
 		src.data, src.record, keep = nil, stored.record, true
-		src.meta = stored.meta.renewed(meta, src.flight.Seq, requested)
-		t.renew(src)
-		t.count(func(s *Stats) { s.Revalidated++ })
+		src.meta = stored.meta.renewedBy(meta, src.flight.Seq, requested)
+		t.updateRecord(src)
+		t.updateStats(func(s *Stats) { s.Revalidated++ })
 		return nil
 	}
-	t.count(func(s *Stats) {
+	t.updateStats(func(s *Stats) {
 		s.Fetched++
 		s.FetchedBytes += uint64(meta.Size)
 	})
@@ -125,6 +125,6 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	if src.grant != nil {
 		src.grant.Shrink(meta.Size) // a source without a length was reserved in whole steps
 	}
-	src.info, err = src.sniff()
+	src.info, err = src.sniffData()
 	return err
 }

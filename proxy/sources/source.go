@@ -72,7 +72,7 @@ func (src *Source) survivesPurges(w Request) bool {
 	if src.flight.Err != nil || src.meta.NoStore {
 		return false
 	}
-	hard, soft := src.meta.purges(src.store.cfg.Clock)
+	hard, soft := src.meta.newestPurges(src.store.cfg.Clock)
 	return src.meta.Seq >= max(hard, soft, w.MinFetched, w.MinValidated)
 }
 
@@ -113,8 +113,8 @@ func (src *Source) Reserved() int64 {
 	return src.grant.Bytes()
 }
 
-// reserve admits bytes before they are read.
-func (src *Source) reserve(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
+// reserveBytes admits bytes before they are read.
+func (src *Source) reserveBytes(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
 	cfg := src.store.cfg
 	return func(n int64) (err error) {
 		total := n
@@ -155,7 +155,7 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 		return err
 	}
 	if n := src.record.Size(); n > 0 {
-		if err = src.reserve(ctx, wait)(n); err == nil {
+		if err = src.reserveBytes(ctx, wait)(n); err == nil {
 			_, broken := io.Copy(data, src.record.Reader(ctx))
 			switch cause := context.Cause(ctx); {
 			case broken == nil:
@@ -171,7 +171,7 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 	}
 	if err == nil {
 		src.data = data
-		if src.info, err = src.sniff(); err == nil {
+		if src.info, err = src.sniffData(); err == nil {
 			return nil
 		}
 	}
@@ -184,8 +184,8 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 	return err
 }
 
-// sniff looks at the whole source.
-func (src *Source) sniff() (transform.Info, error) {
+// sniffData looks at the whole source.
+func (src *Source) sniffData() (transform.Info, error) {
 	b, err := src.data.Bytes()
 	if err != nil {
 		return transform.Info{}, err

@@ -136,8 +136,8 @@ func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
 	for {
 		n := t.findNegative(w)
 		if n.err != nil {
-			t.count(func(s *Stats) { s.Remembered++ })
-			return nil, n.failure()
+			t.updateStats(func(s *Stats) { s.Remembered++ })
+			return nil, n.asError()
 		}
 		src, err := t.acquireOnce(ctx, w, n.exclusive)
 		if !errors.Is(err, flight.ErrRetryLookup) {
@@ -174,7 +174,7 @@ func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*So
 	case err != nil:
 		return nil, err
 	case !leader:
-		t.count(func(s *Stats) { s.Shared++ })
+		t.updateStats(func(s *Stats) { s.Shared++ })
 	}
 	start := time.Now()
 	select {
@@ -232,8 +232,8 @@ func (t *Store) negativeEntry(name string, w Request) negativeEntry {
 	return n
 }
 
-// failure is the error of a negative entry.
-func (n negativeEntry) failure() error {
+// asError is the error of a negative entry.
+func (n negativeEntry) asError() error {
 	if n.info != (transform.Info{}) {
 		return &cache.Remembered{Err: &ImageError{n.info, n.err}}
 	}
@@ -262,7 +262,7 @@ func (t *Store) recordOutcome(f *sourceFlight) {
 	t.negatives.Put(name, negative.Outcome[negativeEntry]{Until: t.cfg.Now().Add(ttl), Seq: f.Seq, Value: n})
 }
 
-func (t *Store) count(change func(*Stats)) {
+func (t *Store) updateStats(change func(*Stats)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	change(&t.stats)
