@@ -178,9 +178,6 @@ type FetchStats struct {
 	Waiting int
 }
 
-// FetchStats are the figures of now.
-func (t *Store) FetchStats() FetchStats { return t.limiter.stats() }
-
 func (l *fetchLimiter) stats() (st FetchStats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,6 +188,3 @@ func (l *fetchLimiter) stats() (st FetchStats) {
 	st.Hosts, st.Waiting = len(l.hosts), l.queue.Len()
 	return st
 }
-
-// FetchesResized lets queued fetches run after their budget has grown.
-func (t *Store) FetchesResized() { t.limiter.grantWaiting() }

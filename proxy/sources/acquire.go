@@ -1,0 +1,116 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache/flight"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+)
+
+// Request is a source that a fill wants.
+type Request struct {
+	// URL is what is fetched, and Identity what it is known by to the caches and
+	// to purges. CacheBuster is another source for each value, at the same URL.
+	URL, Identity, CacheBuster string
+	// HasIgnoredParams says that the URL has parameters that its identity has
+	// not: an error that an origin gives for them is not one of the source.
+	HasIgnoredParams bool
+	// Hops is the way of the request that the source is for. Of those that share a
+	// source it is the first one's.
+	Hops origin.Hops
+	// MinFetched and MinValidated are the newest purges that name the result: the
+	// source must have been fetched after the first, and be validated after the
+	// second.
+	MinFetched, MinValidated uint64
+	// Queue is the queue wait that the caller has left.
+	Queue *budget.QueueWait
+}
+
+// ID is what a source is kept under. A new cachebuster means that there are new
+// bytes at the same URL.
+func (w Request) ID() string {
+	if w.CacheBuster == "" {
+		return w.Identity
+	}
+	return w.Identity + "\n" + w.CacheBuster
+}
+
+// Acquire gives the source, valid by the rules of HTTP and of purges. It waits until ctx
+// ends, whose cause is then the error. The caller releases the source.
+func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
+	for {
+		n := t.findNegative(w)
+		if n.err != nil {
+			t.updateStats(func(s *Stats) { s.Remembered++ })
+			return nil, n.asError()
+		}
+		src, err := t.acquireOnce(ctx, w, n.exclusive)
+		if !errors.Is(err, flight.ErrRetryLookup) {
+			return src, err
+		}
+	}
+}
+
+// acquireOnce is one attempt of Acquire. It gives flight.ErrRetryLookup where another one
+// may find something better.
+func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*Source, error) {
+	joinedInFlight := false
+	f, leader, err := t.flights.Join(w.ID(), &resolution{store: t, request: w}, flight.Caller[string, *Source]{
+		Bypass: exclusive,
+		Share: func(f *sourceFlight, done bool) bool {
+			joinedInFlight = !done
+			if joinedInFlight {
+				return f.Seq >= max(w.MinFetched, w.MinValidated)
+			}
+			return f.Value.fresh(w)
+		},
+		// A negative entry is there before its flight leaves the table, so that this
+		// look, with the lock held, misses none.
+		MayStart: func() error {
+			if t.findNegative(w).err != nil {
+				return flight.ErrRetryLookup
+			}
+			return nil
+		},
+	})
+	switch {
+	case errors.Is(err, flight.ErrClosed):
+		return nil, context.Canceled
+	case err != nil:
+		return nil, err
+	case !leader:
+		t.updateStats(func(s *Stats) { s.Shared++ })
+	}
+	start := time.Now()
+	select {
+	case <-f.Done():
+	case <-ctx.Done():
+		f.Leave()
+		return nil, context.Cause(ctx)
+	}
+	src := f.Value
+	w.Queue.Spend(min(src.waited, time.Since(start)))
+	_, err = f.Outcome(leader)
+	switch {
+	case !leader && w.Hops.Elsewhere(err):
+		err = flight.ErrRetryLookup
+	case err != nil:
+	// A source that was being fetched when the caller came is as new as if it had
+	// been fetched for it, however short its lifetime is (RFC 9111 §4).
+	case leader, joinedInFlight && src.survivesPurges(w), src.fresh(w):
+		return src, nil
+	default:
+		err = flight.ErrRetryLookup
+	}
+	f.Leave()
+	return nil, err
+}
+
+// errorIsLeaderOnly says whether an error need not be one for the followers: the leader had
+// less time than they have left, or the origin refuses the leader's URL alone.
+func errorIsLeaderOnly(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || IsURLScoped(err)
+}
