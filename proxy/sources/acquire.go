@@ -12,14 +12,14 @@ import (
 
 // Request is a source that a fill wants.
 type Request struct {
-	// URL is what is fetched, and Identity what it is known by to the caches and
-	// to purges. CacheBuster is another source for each value, at the same URL.
+	// URL is what is fetched, and Identity the name of the source in caches and purges.
+	// Each value of CacheBuster is another source at the same URL.
 	URL, Identity, CacheBuster string
-	// HasIgnoredParams says that the URL has parameters that its identity has
-	// not: an error that an origin gives for them is not one of the source.
+	// HasIgnoredParams says that the URL has parameters that its identity has not: an
+	// error that an origin gives for them is not one of the source.
 	HasIgnoredParams bool
-	// Hops is the way of the request that the source is for. Of those that share a
-	// source it is the first one's.
+	// Hops are the proxies that the request has passed. A flight takes them from its
+	// leader.
 	Hops origin.Hops
 	// MinFetched and MinValidated are the newest purges that name the result: the
 	// source must have been fetched after the first, and be validated after the
@@ -29,7 +29,7 @@ type Request struct {
 	Queue *budget.QueueWait
 }
 
-// ID is what a source is kept under. A new cachebuster means that there are new
+// ID is the name that a source is stored under. A new cachebuster means that there are new
 // bytes at the same URL.
 func (w Request) ID() string {
 	if w.CacheBuster == "" {

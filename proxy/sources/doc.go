@@ -1,10 +1,17 @@
-// Package sources is the store of source images: each is fetched once for all
-// fills that want it at the same moment, and kept on disk if it may be, so that
-// ten sizes of an image cost one fetch.
+// Package sources is the store of source images: each is fetched once for all fills that
+// want it at the same time, and kept on disk where it may be stored, so that ten sizes of
+// an image cost one fetch.
 //
-// What it guarantees: a source that Acquire gives is as HTTP and the purges of
-// its request want it; no byte of a source is in memory that was not reserved
-// before; the memory of a source lasts until its last user has released it, and
-// is given back before its reservation; an error is remembered for no longer
-// than the configuration says; a host that never answers leaves fetches to others.
+// The files follow a source: acquire.go joins or starts a flight, resolve.go is the work of
+// the flight (disk, origin, or both), fetchlimit.go bounds the fetches, source.go has the
+// bytes in memory and record.go those on disk, negative.go remembers failures, and ttl.go
+// tells for how long a source is fresh.
+//
+// What it guarantees:
+//   - A source that Acquire gives is valid by HTTP and by the purges of its request.
+//   - No byte of a source is in memory that was not reserved before.
+//   - The memory of a source lasts until its last user has released it, and is freed before
+//     its reservation.
+//   - An error is remembered for no longer than the configuration says.
+//   - A host that never answers leaves fetches to others.
 package sources

@@ -16,19 +16,19 @@ import (
 
 // Meta is what is known of a source: what its origin said, and when.
 type Meta struct {
-	// ID is what it is kept under, Identity what purges call it.
+	// ID is the name that the source is stored under, Identity its name in purges.
 	ID       string `json:"id"`
 	Identity string `json:"identity"`
 	origin.Meta
-	// Version tells the bytes.
+	// Version is a hash of the bytes.
 	Version string `json:"version"`
-	// Confirmed is when the origin last sent it or said that it is the same, Spread what
-	// part of its lifetime goes by before it is asked again: those that were
-	// fetched together shall not be due together.
+	// Confirmed is when the origin last sent the source or confirmed it, Spread the part of
+	// its lifetime after which the origin is asked again: sources that were fetched
+	// together must not be due together.
 	Confirmed time.Time `json:"confirmed"`
 	Spread    float64   `json:"spread"`
-	// Seq is the purge clock's, by the log whose identity is Log, before the
-	// origin was asked.
+	// Seq is the sequence of the purge clock before the origin was asked, in the log
+	// whose identity is Log.
 	Seq uint64 `json:"seq"`
 	Log string `json:"log"`
 }
@@ -36,25 +36,28 @@ type Meta struct {
 // maxSpread is the largest part of a lifetime that may be left when a source is due.
 const maxSpread = 0.1
 
-// minSpreadTTL is the lifetime from which on it is worth it.
+// minSpreadTTL is the shortest lifetime that is spread.
 const minSpreadTTL = time.Minute
 
 func newMeta(m origin.Meta, w Request, seq uint64, now time.Time) Meta {
-	return Meta{ID: w.ID(), Identity: w.Identity, Meta: m, Confirmed: now, Spread: 1 - maxSpread*rand.Float64(), Seq: seq}
+	return Meta{
+		ID: w.ID(), Identity: w.Identity, Meta: m,
+		Confirmed: now, Spread: 1 - maxSpread*rand.Float64(), Seq: seq,
+	}
 }
 
-// renewedBy is what is known after the origin said that the source is still the
-// same.
+// renewedBy is what is known of the source after its origin has confirmed it.
 func (m Meta) renewedBy(said origin.Meta, seq uint64, now time.Time) Meta {
 	m.Meta = m.Meta.Renewed(said)
-	m.Confirmed, m.Seq, m.Spread = now, seq, 1-maxSpread*rand.Float64()
+	m.Confirmed, m.Seq = now, seq
+	m.Spread = 1 - maxSpread*rand.Float64()
 	return m
 }
 
 // Expires is until when the source is fresh.
 func (m Meta) Expires(t TTL) time.Time { return m.Confirmed.Add(t.Of(m.Freshness)) }
 
-// RefreshAt is from when on its origin is asked again.
+// RefreshAt is from when on the origin is asked again.
 func (m Meta) RefreshAt(t TTL) time.Time {
 	ttl := t.Of(m.Freshness)
 	if ttl >= minSpreadTTL {
@@ -63,17 +66,18 @@ func (m Meta) RefreshAt(t TTL) time.Time {
 	return m.Confirmed.Add(ttl)
 }
 
-// fresh says whether the origin need not be asked yet. A record from the future
-// was written while the clock was wrong, and nobody knows when it was.
+// fresh says whether the origin need not be asked yet. A record from the future was written
+// while the clock was wrong, so its age is unknown.
 func (m Meta) fresh(t TTL, now time.Time) bool {
 	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.RefreshAt(t))
 }
 
-// newestPurges are the newest newestPurges that name the source.
+// newestPurges are the sequences of the newest hard and soft purge that name the source.
 func (m Meta) newestPurges(c *purge.Clock) (hard, soft uint64) {
 	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.TagList()})
 }
 
+// TagList has the tags of the source, by which purges may name it.
 func (m Meta) TagList() []string { return strings.Fields(m.Tags) }
 
 // storedSource is a source on disk.
@@ -82,7 +86,7 @@ type storedSource struct {
 	record *diskstore.Record
 }
 
-// validators are what the origin knows the source by; none for none.
+// validators are those by which the origin may confirm the source. A nil source has none.
 func (st *storedSource) validators() origin.Validators {
 	if st == nil {
 		return origin.Validators{}
@@ -90,8 +94,8 @@ func (st *storedSource) validators() origin.Validators {
 	return origin.Validators{ETag: st.meta.ETag, LastModified: st.meta.LastModified, URL: st.meta.URL}
 }
 
-// decodeMeta reads the header of id's record. One of another purge log
-// has missed purges that nobody can name any more.
+// decodeMeta reads the header of the record of a source. A record of another purge log is
+// refused: it has missed purges, and which ones is not known.
 func decodeMeta(b []byte, id, log string) (m Meta, ok bool) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, false
@@ -99,7 +103,7 @@ func decodeMeta(b []byte, id, log string) (m Meta, ok bool) {
 	return m, m.ID == id && m.Log == log && m.Version != "" && m.Spread > 0 && m.Spread <= 1
 }
 
-// findStored looks a source up on disk.
+// findStored finds a source on disk; nil where there is none.
 func (t *Store) findStored(ctx context.Context, id string) *storedSource {
 	if t.cfg.Disk == nil {
 		return nil
@@ -117,14 +121,14 @@ func (t *Store) findStored(ctx context.Context, id string) *storedSource {
 	return &storedSource{m, r}
 }
 
-// encodeMeta is what the record of a source says of it.
+// encodeMeta makes the header of the record of a source.
 func (src *Source) encodeMeta() ([]byte, error) {
 	meta := src.meta
 	meta.Log = src.store.cfg.Clock.ID()
 	return json.Marshal(meta)
 }
 
-// updateRecord writes down what is known of a source anew.
+// updateRecord writes the header of the record of a source that was confirmed.
 func (t *Store) updateRecord(src *Source) {
 	h, err := src.encodeMeta()
 	if err == nil && !src.meta.NoStore {
@@ -135,8 +139,8 @@ func (t *Store) updateRecord(src *Source) {
 	}
 }
 
-// writeToDisk writes a source to disk, unless there is too much to write already. A
-// local one is there anyhow.
+// writeToDisk writes a source to disk, unless too many others are being written. A local
+// source is on disk anyhow.
 func (src *Source) writeToDisk() {
 	t := src.store
 	if t.cfg.Disk == nil || strings.HasPrefix(src.meta.Identity, "local:") {
@@ -144,20 +148,20 @@ func (src *Source) writeToDisk() {
 	}
 	name := diskstore.NameOf(src.id)
 	if src.meta.NoStore {
-		t.cfg.Disk.Drop(name) // what is there may not be kept any more
+		t.cfg.Disk.Drop(name) // the older version must not be kept either
 		return
 	}
 	select {
 	case t.writing <- struct{}{}:
 		defer func() { <-t.writing }()
 	default:
-		t.cfg.Disk.Drop(name) // it is older than this one
+		t.cfg.Disk.Drop(name) // the record is older than this source
 		return
 	}
 	h, err := src.encodeMeta()
 	if err != nil {
 		return
 	}
-	// What goes wrong the store counts and tells.
+	// The disk store counts and logs an error.
 	_ = t.cfg.Disk.Put(name, h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
 }

@@ -107,7 +107,8 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	}
 	if !changed {
 		src.data.Close()
-		src.data, src.record, keep = nil, stored.record, true
+		keep = true
+		src.data, src.record = nil, stored.record
 		src.meta = stored.meta.renewedBy(meta, src.flight.Seq, requested)
 		t.updateRecord(src)
 		t.updateStats(func(s *Stats) { s.Revalidated++ })

@@ -59,11 +59,10 @@ func (e *urlScopedError) Error() string { return e.err.Error() }
 // Unwrap gives the error of the origin.
 func (e *urlScopedError) Unwrap() error { return e.err }
 
-// IsURLScoped says whether an error is of one URL of a source, and not of the
-// source.
+// IsURLScoped says whether an error is of one URL of a source, and not of the source.
 func IsURLScoped(err error) bool {
-	own := (*urlScopedError)(nil)
-	return errors.As(err, &own)
+	scoped := (*urlScopedError)(nil)
+	return errors.As(err, &scoped)
 }
 
 // survivesPurges says whether a resolved source is valid for a request that did not start
@@ -119,7 +118,9 @@ func (src *Source) reserveBytes(ctx context.Context, wait *budget.QueueWait) fun
 	return func(n int64) (err error) {
 		total := n
 		if src.grant == nil {
-			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) { return cfg.Bytes.Acquire(ctx, n) })
+			src.grant, err = wait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
+				return cfg.Bytes.Acquire(ctx, n)
+			})
 		} else {
 			err, total = src.grant.Grow(n), src.grant.Bytes()+n
 		}
@@ -184,13 +185,13 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 	return err
 }
 
-// sniffData looks at the whole source.
+// sniffData reads what the source says of its image.
 func (src *Source) sniffData() (transform.Info, error) {
 	b, err := src.data.Bytes()
 	if err != nil {
 		return transform.Info{}, err
 	}
-	// The worker maps the pages itself; here they would only be counted twice.
+	// The worker maps the pages itself: kept mapped here, they would count twice.
 	defer src.data.Release()
 	info, err := container.Sniff(b)
 	if err != nil {

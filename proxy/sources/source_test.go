@@ -11,7 +11,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// countdown is a context that ends when it has been looked at so many times.
+// countdown is a context that ends when Err has been called so many times.
 type countdown struct {
 	context.Context
 	left   atomic.Int64
@@ -34,8 +34,8 @@ func (c *countdown) Err() error {
 	return c.Context.Err()
 }
 
-// A stored source that is read into memory is read no further than its context
-// lasts, and the memory is given back. It is not lost for that.
+// Reading a stored source into memory ends with its context, and the memory is given back.
+// The source is not lost for that.
 func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 	sources := newTestStore(t)
 	store, name := sources.cfg.Disk, diskstore.NameOf("a source")

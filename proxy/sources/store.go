@@ -14,9 +14,8 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// Store gets each source once for all fills that want it at the same time, and keeps
-// on disk the sources that may be kept, so that ten sizes of an image fetch it once.
-// It is safe for concurrent use.
+// Store fetches each source once for all fills that want it at the same time, and keeps on
+// disk the sources that may be stored. It is safe for concurrent use.
 type Store struct {
 	cfg     Config
 	limiter *fetchLimiter
@@ -34,41 +33,40 @@ type Store struct {
 // sourceFlight resolves one source.
 type sourceFlight = flight.Flight[string, *Source]
 
-// Stats count how sources were had.
+// Stats count how sources were acquired.
 type Stats struct {
-	// Shared were in use already, Stored on disk and fresh, Revalidated on disk
-	// and found to be the same by their origin, Fetched sent by it. Failed are
-	// those that could not be had, Remembered those not asked for because of it.
+	// Shared sources were in use already, Stored ones on disk and fresh, Revalidated ones
+	// on disk and confirmed by their origin, Fetched ones sent by it. Failed counts flights
+	// that failed, Remembered fills that failed by a negative entry.
 	Shared, Stored, Revalidated, Fetched, Failed, Remembered uint64
-	// FetchedBytes are those of Fetched.
+	// FetchedBytes are the bytes of Fetched.
 	FetchedBytes uint64
-	// Open is how many are in use now, and may be shared.
+	// Open is how many sources are in use now, and may be shared.
 	Open int
 }
 
 // Config is what a Store needs of others.
 type Config struct {
 	Origin *origin.Fetcher
-	// Disk keeps the bytes of sources; nil for keeping none.
+	// Disk keeps the bytes of sources; nil for none.
 	Disk  *diskstore.Store
 	Clock *purge.Clock
 	// Fetches admits fetches by number, Bytes the bytes of sources in memory.
 	Fetches, Bytes *budget.Budget
 	// TTL says for how long sources are fresh.
 	TTL TTL
-	// Timeout is the longest that a source may take to come.
-	Timeout time.Duration
-	// QueueWait is the longest that one fetch waits for budgets.
-	QueueWait time.Duration
-	// NegativeTTL is for how long an error is remembered, 0 for not at all.
-	// transient says that it tells of the origin, and not of the source.
+	// Timeout bounds a flight, and QueueWait the time in it that is spent waiting for
+	// budgets.
+	Timeout, QueueWait time.Duration
+	// NegativeTTL is for how long an error is remembered; 0 for not at all. transient says
+	// that the error tells of the origin, and not of the source.
 	NegativeTTL func(error) (ttl time.Duration, transient bool)
 	// TooLarge is the error for a source of so many bytes, which never fits.
 	TooLarge func(bytes int64) error
 	Now      func() time.Time
 }
 
-// New makes a Store.
+// New makes a Store. Close closes it.
 func New(cfg Config) (*Store, error) {
 	negatives, err := negative.New[string, negativeEntry](maxNegatives, cfg.Now)
 	return &Store{
@@ -79,6 +77,7 @@ func New(cfg Config) (*Store, error) {
 	}, err
 }
 
+// updateStats changes the counts with the lock held.
 func (t *Store) updateStats(change func(*Stats)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

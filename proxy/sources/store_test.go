@@ -14,7 +14,7 @@ import (
 // slow is longer than anything takes.
 const slow = 5 * time.Minute
 
-// newTestStore has a disk of its own, room for 16 MiB, and no network.
+// newTestStore makes a store with a disk of its own, room for 16 MiB, and no network.
 func newTestStore(t *testing.T) *Store {
 	t.Helper()
 	must := func(err error) {

@@ -6,18 +6,17 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// TTL says how long results stay fresh, and of use after that.
+// TTL says for how long results stay fresh, and may be served after that.
 type TTL struct {
-	// Default holds where the origin says nothing; Min and Max bound both. With a
-	// Max of 0 origins are asked each time.
+	// Default is the lifetime where the origin gives none; Min and Max bound every
+	// lifetime. With a Max of 0 the origin is asked each time.
 	Default, Min, Max time.Duration
-	// StaleWhile and StaleError are for how long after that a result may still
-	// be served while it is made anew, and where that fails, if the origin says
-	// nothing of it (RFC 5861).
+	// StaleWhile and StaleError are for how long a stale result may be served during a
+	// refill, and where the refill fails. They hold where the origin gives none (RFC 5861).
 	StaleWhile, StaleError time.Duration
 }
 
-// Of is how long a result stays fresh, by what its origin said.
+// Of is for how long a result stays fresh, by the headers of its origin.
 func (t TTL) Of(f origin.Freshness) time.Duration {
 	ttl := t.Default
 	if f.Explicit {
@@ -29,9 +28,9 @@ func (t TTL) Of(f origin.Freshness) time.Duration {
 	return max(min(ttl, t.Max), t.Min, 0)
 }
 
-// StaleWindows are the times after that, by what the origin said. Where an answer is
-// not fresh for a moment the origin is asked each time: only where it fails is
-// something older served, unless it said more.
+// StaleWindows are for how long a stale result may be served, by the headers of its origin.
+// Where the lifetime is 0 the origin is asked each time, so a stale result is served only
+// where it fails, unless the origin gives a window itself.
 func (t TTL) StaleWindows(f origin.Freshness) (while, onError time.Duration) {
 	while, onError = t.StaleWhile, t.StaleError
 	if t.Of(f) == 0 {
