@@ -6,6 +6,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // adminFailure is a request that the admin port refuses, and how.
@@ -122,6 +126,34 @@ func TestAPurgeThatCannotBeKeptIsAnError(t *testing.T) {
 	}
 	if got, _ := lines[0]["err"].(string); lines[0]["level"] != "ERROR" || !strings.HasPrefix(got, cause) {
 		t.Errorf("%v", lines[0])
+	}
+}
+
+// A purge that could come back is refused, and the response says what to do.
+func TestAPurgeWithoutALogIsRefused(t *testing.T) {
+	var l errorLog
+	clock, err := purge.Open(purge.Config{RefusePurges: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) {
+		c.Cache.Close()
+		c.Clock = clock
+		c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: clock, Pixels: transform.PixelVersion, Classify: ClassifyError})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logged(&l, slog.LevelInfo, &watch{})(c)
+	})
+	req := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8081/purge", strings.NewReader(`{"all": true}`))
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	r.server.Admin("").ServeHTTP(w, req)
+	if w.Code != 503 || !strings.HasPrefix(w.Body.String(), "purge-unavailable: ") || !strings.Contains(w.Body.String(), "--state-dir") {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+	if n := clock.Applied(); n != 0 {
+		t.Errorf("%d purges", n)
 	}
 }
 

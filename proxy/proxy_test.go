@@ -202,7 +202,7 @@ func TestEveryErrorIsDocumented(t *testing.T) {
 		t.Errorf("docs/errors.md has %v, the code %v", rows, has)
 	}
 	// Each of these has a test of its own.
-	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true, "too-many-attempts 429": true}
+	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true, "purge-unavailable 503": true, "too-many-attempts 429": true}
 	for _, tc := range adminErrors {
 		has[fmt.Sprint(tc.code, " ", tc.status)] = true
 	}

@@ -65,6 +65,12 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
 		return badPurge(asSentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
+	case errors.Is(err, purge.ErrNoLog):
+		return &adminError{purgeUnavailable("No purge log is in use and the disk cache of earlier runs cannot be invalidated, " +
+			"so nothing was purged: it could come back. Set --state-dir to a directory that pictor can write to."), err}
+	case errors.Is(err, purge.ErrStalled):
+		return &adminError{purgeUnavailable("The purge log did not respond in time, so the purge is not confirmed. " +
+			"It may still take effect. Send it again: that does no harm."), err}
 	case err != nil:
 		f := internalFailure
 		f.text = "The purge could not be written to the purge log, so nothing was purged. See the server's log."
@@ -74,6 +80,11 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer) // fails where the client has left
 	return nil
+}
+
+// purgeUnavailable is the failure of a purge that cannot be confirmed now.
+func purgeUnavailable(text string) failure {
+	return failure{status: http.StatusServiceUnavailable, code: "purge-unavailable", text: text}
 }
 
 // readPurge reads the body of POST /purge.

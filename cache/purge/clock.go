@@ -14,8 +14,16 @@ import (
 	"time"
 )
 
-// ErrInUse: another clock has the log.
-var ErrInUse = errors.New("purge log is in use")
+var (
+	// ErrInUse: another clock has the log.
+	ErrInUse = errors.New("purge log is in use")
+	// ErrNoLog: there is no usable log, and the disk cache cannot be made void
+	// either, so that what was purged could come back. Nothing was purged.
+	ErrNoLog = errors.New("no usable purge log")
+	// ErrStalled: the disk of the log does not respond. A purge that was begun
+	// takes effect if its write ends well later.
+	ErrStalled = errors.New("purge log does not respond")
+)
 
 var errClosed = errors.New("purge log is closed")
 
@@ -25,6 +33,9 @@ const (
 	DefaultMaxExact    = 16384
 	DefaultMaxPrefixes = 1000
 )
+
+// purgeTimeout bounds the wait of a purge for its disk and for earlier purges.
+const purgeTimeout = 10 * time.Second
 
 // Config configures a Clock.
 type Config struct {
@@ -36,11 +47,9 @@ type Config struct {
 	// the log was put back to an older copy, or cut off after a purge. "" means
 	// none.
 	Witness string
-	// StandsIn is the folder of the log that a clock without Dir stands in for:
-	// one that cannot be used, or that another process has. "" means that none is
-	// known. What is purged meanwhile is not in that log, so it must not be
-	// believed any more: see Purge.
-	StandsIn string
+	// RefusePurges is for a clock without Dir and Witness, where there is a disk
+	// cache or a log that a later process may use: each purge is ErrNoLog.
+	RefusePurges bool
 	// MaxExact is how many targets are remembered exactly; 0 means DefaultMaxExact. Beyond
 	// that, the older half share 65536 numbers, so that a purge of one is one of
 	// others.
@@ -54,7 +63,8 @@ type Config struct {
 	// Now dates purges, for people to read; nil means time.Now.
 	Now func() time.Time
 
-	growth int64 // tests compact earlier
+	growth  int64         // tests compact earlier
+	timeout time.Duration // of a purge; tests wait for less
 }
 
 // Clock is safe for concurrent use.
@@ -68,11 +78,12 @@ type Clock struct {
 	applied  atomic.Uint64
 	logBytes atomic.Int64
 
-	// writing is held for a whole purge, with its fsync. Who holds it may read
-	// the state without its lock.
-	writing  sync.Mutex
+	// writing is full for a whole purge, with its fsync. Its holder may read the
+	// state without its lock.
+	writing  chan struct{}
 	log      *journal
 	warned   bool // that the witness cannot be written
+	isVoid   bool // the witness of a clock without log is written
 	isClosed bool
 	// telling is full while the witness is told.
 	telling chan struct{}
@@ -104,10 +115,16 @@ func Open(cfg Config) (*Clock, error) {
 	if cfg.growth <= 0 {
 		cfg.growth = maxGrowth
 	}
-	c := &Clock{cfg: cfg, telling: make(chan struct{}, 1)}
+	if cfg.timeout <= 0 {
+		cfg.timeout = purgeTimeout
+	}
+	c := &Clock{cfg: cfg, writing: make(chan struct{}, 1), telling: make(chan struct{}, 1)}
 	c.tell = func(w witness) error { return w.write(cfg.Witness, cfg.Dir == "") }
 	if cfg.Dir == "" {
 		c.renew("")
+		if err := c.voidOldCache(); err != nil && !cfg.RefusePurges {
+			cfg.Log.Error("disk cache of earlier runs cannot be invalidated: purges are refused until it can be", "err", err)
+		}
 		return c, nil
 	}
 	if err := c.open(); err != nil {
@@ -124,11 +141,7 @@ func (c *Clock) open() (err error) {
 	if c.lock, err = lock(filepath.Join(c.cfg.Dir, lockName)); err != nil {
 		return err
 	}
-	missed := readMark(c.cfg.Dir)
-	if err = missed; err == nil {
-		err = c.restore()
-	}
-	if err == nil {
+	if err = c.restore(); err == nil {
 		c.compact()
 		err = c.log.broken
 	} else {
@@ -136,13 +149,6 @@ func (c *Clock) open() (err error) {
 	}
 	if err != nil {
 		return err
-	}
-	if missed != nil {
-		// Only now: a crash before this begins yet another log, and one after it
-		// leaves the new one. Should it come back with a power loss, so be it.
-		if err = os.Remove(filepath.Join(c.cfg.Dir, markName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
 	}
 	c.logBytes.Store(c.log.size)
 	c.testify(c.Applied())
@@ -249,23 +255,49 @@ type Receipt struct {
 // Where the log could not be put right either, each further purge is ErrLog
 // until the clock is opened anew; that one may find a purge which failed.
 //
-// A clock without Dir first makes sure, on disk, that the log it stands in for
-// is not carried on: its witness becomes one of another log or, where that
-// cannot be, the log's folder is marked. Where a witness was given, or a log is
-// there, and neither can be done, that is ErrLog.
+// Purge waits a bounded time for the disk. After that it is ErrStalled, and the
+// purge may still take effect: to repeat it does no harm.
+//
+// A clock without Dir applies a purge in memory, where the entries of earlier
+// runs are void: it is ErrNoLog as long as its witness cannot be written.
 func (c *Clock) Purge(mode Mode, targets []Target) (Receipt, error) {
 	if err := check(mode, targets); err != nil {
 		return Receipt{}, err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	late := time.NewTimer(c.cfg.timeout)
+	defer late.Stop()
+	select {
+	case c.writing <- struct{}{}:
+	case <-late.C:
+		return Receipt{}, fmt.Errorf("%w: an earlier purge has not ended", ErrStalled)
+	}
+	type outcome struct {
+		receipt Receipt
+		err     error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		r, err := c.writePurge(mode, targets)
+		<-c.writing
+		ended <- outcome{r, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.receipt, o.err
+	case <-late.C:
+		return Receipt{}, ErrStalled
+	}
+}
+
+// writePurge writes a purge to the log and applies it. Its caller holds writing.
+func (c *Clock) writePurge(mode Mode, targets []Target) (Receipt, error) {
 	if c.isClosed {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrLog, errClosed)
 	}
 	seq := c.Applied() + 1
 	err := c.log.add(seq, c.cfg.Now(), mode, targets)
 	if c.log == nil {
-		err = c.disown(seq)
+		err = c.voidOldCache()
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -345,8 +377,8 @@ func (c *Clock) Stats() Stats {
 // Close lets go of the log; a purge under way is finished. Purge is ErrLog from
 // then on, and Last goes on.
 func (c *Clock) Close() error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.writing <- struct{}{}
+	defer func() { <-c.writing }()
 	if c.isClosed {
 		return nil
 	}

@@ -11,8 +11,12 @@
 //     older than its witness remembers, the clock has another identity: no entry
 //     of the old one is valid, so nothing that was purged comes back. Only a log
 //     that was put back to an older copy while the witness was gone, too, goes
-//     unnoticed. The same holds for what was purged by a clock in memory that
-//     stood in for the log, as it could not be used or another process had it.
+//     unnoticed.
+//   - A clock without a usable log makes the witness one of its own when it is
+//     opened, so that no entry of before is valid from then on, nor after the
+//     next start. Where the witness cannot be written either, it refuses to
+//     purge: a purge is exact or refused.
+//   - Purge returns also while the disk of the log hangs.
 //   - Memory and the log are bounded whatever is purged: beyond that, a purge
 //     may take more than it names, never less.
 //   - A purge takes the same time whatever the size of the cache, and no wall

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -20,6 +22,16 @@ const (
 
 // ErrLog: a purge could not be written to the log, so nothing of it is applied.
 var ErrLog = errors.New("purge log cannot be written")
+
+// LogExists reports whether a folder has a log. One that cannot be looked at counts
+// as one that has.
+func LogExists(dir string) bool {
+	if dir == "" {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(dir, logName))
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+}
 
 // file is what a journal needs of an *os.File.
 type file interface {

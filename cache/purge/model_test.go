@@ -75,7 +75,6 @@ func TestProperty(t *testing.T) {
 		cfg.MaxPrefixes = rapid.SampledFrom([]int{1, 2, 1000}).Draw(rt, "prefixes")
 		put(t, cfg.logFile(), nil)
 		put(t, cfg.Witness, nil)
-		put(t, filepath.Join(cfg.Dir, markName), nil)
 		c := open(t, cfg)
 		defer func() { c.Close() }()
 		var all model
@@ -88,8 +87,12 @@ func TestProperty(t *testing.T) {
 				all = append(all, line{seq: seq, mode: mode, Target: target})
 			}
 			if rapid.IntRange(0, 9).Draw(rt, "without the log") == 0 {
-				c = withoutLog(t, rt, c)
-				all, folded = nil, 0
+				old, carriedOn := c, false
+				if c, carriedOn = withoutLog(t, rt, c); carriedOn {
+					folded += old.Stats().Folded
+				} else {
+					all, folded = nil, 0
+				}
 			}
 			if rapid.IntRange(0, 4).Draw(rt, "reopen") == 0 {
 				folded += c.Stats().Folded
@@ -111,27 +114,37 @@ func TestProperty(t *testing.T) {
 	})
 }
 
-// withoutLog is a run of a clock that stands in for the log, with or without
-// its witness, and before or after the end of the one that has it. The next one
-// has neither the identity of the log nor that of the run.
-func withoutLog(t *testing.T, rt *rapid.T, c *Clock) *Clock {
-	cfg, in := c.cfg, instead(c.cfg)
+// withoutLog is a run of a clock that goes without the log, beside the clock that
+// has it or after its end. Without a witness it refuses to purge, and the log is
+// carried on. With one, the next clock has neither the identity of the log nor
+// that of the run.
+func withoutLog(t *testing.T, rt *rapid.T, c *Clock) (next *Clock, carriedOn bool) {
+	cfg, in := c.cfg, goWithoutLog(c.cfg)
 	overlaps := rapid.Bool().Draw(rt, "overlaps")
-	if overlaps || rapid.Bool().Draw(rt, "no witness") {
-		in.Witness = ""
+	refuses := overlaps || rapid.Bool().Draw(rt, "no witness")
+	if refuses {
+		in.Witness, in.RefusePurges = "", true
 	}
 	if !overlaps {
 		closeClock(t, c)
 	}
 	without := open(t, in)
-	do(t, without, rapid.SampledFrom([]Mode{Soft, Hard}).Draw(rt, "mode without the log"), someTarget.Draw(rt, "target"))
+	mode := rapid.SampledFrom([]Mode{Soft, Hard}).Draw(rt, "mode without the log")
+	_, err := without.Purge(mode, []Target{someTarget.Draw(rt, "target")})
+	if errors.Is(err, ErrNoLog) != refuses || !refuses && err != nil {
+		rt.Fatalf("without the log: %v", err)
+	}
 	closeClock(t, c)
 	closeClock(t, without)
-	next := open(t, cfg)
+	next = open(t, cfg)
+	if refuses {
+		same(t, next, c)
+		return next, true
+	}
 	if !next.Fresh() || next.ID() == c.ID() || next.ID() == without.ID() || next.Applied() != 0 {
 		rt.Fatalf("carried on %s, which missed a purge", c.ID())
 	}
-	return next
+	return next, false
 }
 
 // sealed gives each line the checksum that it would have, so that a fuzzer

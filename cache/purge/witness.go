@@ -12,7 +12,7 @@ import (
 
 // witness remembers how far a log had come, in a place that does not share the
 // log's fate. It is never ahead of the log, so it need not be synced. That of a
-// clock in memory says that the log before it is not to be carried on.
+// clock without log belongs to no log, so that the next Open begins another.
 type witness struct {
 	id  string
 	seq uint64
@@ -116,4 +116,21 @@ func (c *Clock) tellSoon(seq uint64) error {
 	case <-late.C:
 		return errors.New("its disk does not respond")
 	}
+}
+
+// voidOldCache makes sure that the next Open does not carry on the log which this
+// clock goes without: that log lacks the purges of this run. The entries of
+// earlier runs are then of another identity for good.
+func (c *Clock) voidOldCache() error {
+	switch {
+	case c.cfg.RefusePurges:
+		return fmt.Errorf("%w: nor a disk cache of this process", ErrNoLog)
+	case c.isVoid || c.cfg.Witness == "":
+		return nil
+	}
+	if err := c.tellSoon(0); err != nil {
+		return fmt.Errorf("%w: the disk cache cannot be made void: %w", ErrNoLog, err)
+	}
+	c.isVoid = true
+	return nil
 }

@@ -76,8 +76,9 @@ func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
 	}
 }
 
-// openClock opens the purge log, or keeps purges in memory. As these are not in
-// the log, the first of them makes it one that is not believed any more.
+// openClock opens the purge log. Without it purges are kept in memory, and the disk
+// cache of earlier runs is void from the start. Where this process cannot make it
+// void, purges are refused: what they name could come back.
 func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	in := purge.Config{Log: log}
 	if st.folder != nil {
@@ -89,7 +90,11 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	if err == nil {
 		return nil
 	}
-	const lost = "Disk cache entries written now will not survive a restart, and a purge now discards older ones, too. "
+	in.RefusePurges = st.folder == nil && (cfg.CacheDisk != config.CacheOff || purge.LogExists(in.Dir))
+	lost := "The disk cache starts empty, and its entries will not survive a restart. "
+	if in.RefusePurges {
+		lost = "Purges are refused, because what they name could come back from the disk cache. "
+	}
 	if errors.Is(err, purge.ErrInUse) {
 		log.Warn("purge log is in use by another process: running without it. "+lost+
 			"Set --state-dir to a directory of its own.", "directory", in.Dir)
@@ -97,7 +102,7 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 		log.Warn("purge log cannot be used: running without it. "+lost+
 			"Set --state-dir to a directory that pictor can write to.", "err", err)
 	}
-	in.Dir, in.StandsIn = "", in.Dir
+	in.Dir = ""
 	st.clock, err = purge.Open(in)
 	return err
 }

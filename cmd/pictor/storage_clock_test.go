@@ -93,6 +93,14 @@ func (k *kept) purge() {
 	}
 }
 
+func (k *kept) purgeRefused() {
+	k.t.Helper()
+	_, err := k.clock.Purge(purge.Hard, []purge.Target{{Kind: purge.Source, Value: purgedSource}})
+	if !errors.Is(err, purge.ErrNoLog) {
+		k.t.Errorf("a purge that could come back is not refused: %v", err)
+	}
+}
+
 func (k *kept) want(what, names string) {
 	k.t.Helper()
 	if got := k.has(); got != names {
@@ -119,6 +127,7 @@ func TestStorageWithoutItsStateForARun(t *testing.T) {
 		if said := k.said.String(); !strings.Contains(said, "purge log cannot be used: running without it") || strings.Contains(said, "another process") {
 			t.Error(said)
 		}
+		k.want("the old disk cache is void from the start", "")
 		if purged {
 			k.purge()
 		}
@@ -128,11 +137,7 @@ func TestStorageWithoutItsStateForARun(t *testing.T) {
 			t.Fatal(err)
 		}
 		k = keep(t, state, dir)
-		if purged {
-			k.want("purged without the log", "")
-		} else {
-			k.want("nothing was purged", "purged other")
-		}
+		k.want("a run without the log", "")
 		k.put()
 		k.purge()
 		k.end()
@@ -140,8 +145,9 @@ func TestStorageWithoutItsStateForARun(t *testing.T) {
 	}
 }
 
-// Two processes at once, as at a rolling restart: what the second one purged
-// does not come back when a third one takes over what the first one has.
+// Two processes at once, as at a rolling restart: the second one can neither log a
+// purge nor invalidate what the first one has, so it refuses to purge, and a third
+// one takes over what the first one has.
 func TestStorageOfTwoProcesses(t *testing.T) {
 	dir, state := t.TempDir(), t.TempDir()
 	first := keep(t, state, dir)
@@ -150,21 +156,20 @@ func TestStorageOfTwoProcesses(t *testing.T) {
 	if said := second.said.String(); second.tiers() != nil || !strings.Contains(said, "purge log is in use by another process: running without it") || !strings.Contains(said, "--state-dir") {
 		t.Error(said)
 	}
-	second.purge()
+	if said := second.said.String(); !strings.Contains(said, "Purges are refused") {
+		t.Error(said)
+	}
+	second.purgeRefused()
 	first.want("the first one goes on", "purged other")
 	first.end()
 
 	third := keep(t, state, dir)
-	third.want("purged by the second one", "")
-	third.put()
-	second.purge() // it is there still, and the third one has a log of its own
+	third.want("nothing was purged", "purged other")
+	second.purgeRefused() // it is there still
 	second.end()
+	third.purge()
 	third.end()
-	fourth := keep(t, state, dir)
-	fourth.want("purged by the second one again", "")
-	fourth.put()
-	fourth.end()
-	keep(t, state, dir).want("nothing was purged since", "purged other")
+	keep(t, state, dir).want("purged by the third one", "other")
 }
 
 // Two servers with folders of their own for the cache, and one state folder.
@@ -179,4 +184,35 @@ func TestStorageOfTwoServersWithOneStateFolder(t *testing.T) {
 	one.end()
 	two.end()
 	keep(t, state, dirs[1]).want("purged", "")
+}
+
+// A server without any disk cache, and without a log that another one may have,
+// purges in memory: nothing can come back.
+func TestStorageWithoutACache(t *testing.T) {
+	for _, log := range []bool{false, true} {
+		state := t.TempDir()
+		if log {
+			keep(t, state, t.TempDir()).end()
+		}
+		if err := os.Mkdir(filepath.Join(state, "purge.lock"), 0o700); err != nil && !log {
+			t.Fatal(err)
+		} else if log {
+			lock := filepath.Join(state, "purge.lock")
+			if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k := &kept{t: t}
+		cfg := &config.Serve{StateDir: state, CacheDisk: config.CacheOff, CacheSources: config.CacheShare}
+		var err error
+		if k.storage, err = openStorage(cfg, memory.Plan{}, slog.New(slog.NewTextHandler(&k.said, nil))); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(k.end)
+		if log {
+			k.purgeRefused()
+		} else {
+			k.purge()
+		}
+	}
 }
