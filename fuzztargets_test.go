@@ -18,7 +18,7 @@ import (
 var parsers = map[string][]string{
 	"cache":           {"decodeHeader"},
 	"cache/diskstore": {"get"},                  // a record
-	"cache/purge":     {"open", "parseWitness"}, // a log
+	"cache/purge":     {"open", "parseCheckpoint"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "batch"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
 	"proxy": {"keysOf", "Admin", "weightsOf", "negotiateFormat", "requestID", "traceID", "ServeHTTP",

@@ -25,7 +25,7 @@ const (
 
 // logLines are all messages in the program, and why they are bounded.
 var logLines = map[string]string{
-	"purge log witness cannot be written; further failures are not logged":                onChange,
+	"purge log checkpoint cannot be written; further failures are not logged":                onChange,
 	"disk cache of earlier runs cannot be invalidated: purges are refused until it can be": atStart,
 	"purge log cannot be trusted: starting a new one, all disk cache entries are invalid": atStart,
 	"purge log cannot be compacted":                                                       byOperator,

@@ -54,8 +54,8 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	<-s.Ready()
-	state, witness := filepath.Join(w.dir, "state"), filepath.Join(w.folder.Path(), "witness")
-	if w.clock, err = purge.Open(purge.Config{Dir: state, Witness: witness}); err != nil {
+	state, checkpoint := filepath.Join(w.dir, "state"), filepath.Join(w.folder.Path(), "checkpoint")
+	if w.clock, err = purge.Open(purge.Config{Dir: state, Checkpoint: checkpoint}); err != nil {
 		w.t.Fatal(err)
 	}
 	cfg := Config{

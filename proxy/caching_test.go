@@ -53,7 +53,7 @@ func onDisk(t testing.TB, w *watch, dir, state string) func(*Config) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Clock, err = purge.Open(purge.Config{Dir: state, Witness: f.Path() + "/purge-log"}); err != nil {
+		if c.Clock, err = purge.Open(purge.Config{Dir: state, Checkpoint: f.Path() + "/purge-log"}); err != nil {
 			t.Fatal(err)
 		}
 		open := func(name string) *diskstore.Store {

@@ -42,12 +42,12 @@ type Config struct {
 	// Dir is the folder of the log, made if missing. "" keeps the purges in
 	// memory alone: each such clock has an identity of its own.
 	Dir string
-	// Witness is a small file in another folder, which must be there, that
+	// Checkpoint is a small file in another folder, which must be there, that
 	// remembers how far the log had come: without it, nobody would notice that
 	// the log was put back to an older copy, or cut off after a purge. "" means
 	// none.
-	Witness string
-	// RefusePurges is for a clock without Dir and Witness, where there is a disk
+	Checkpoint string
+	// RefusePurges is for a clock without Dir and Checkpoint, where there is a disk
 	// cache or a log that a later process may use: each purge is ErrNoLog.
 	RefusePurges bool
 	// MaxExact is how many targets are remembered exactly; 0 means DefaultMaxExact. Beyond
@@ -82,12 +82,12 @@ type Clock struct {
 	// state without its lock.
 	writing  chan struct{}
 	log      *journal
-	warned   bool // that the witness cannot be written
-	isVoid   bool // the witness of a clock without log is written
+	warned   bool // that the checkpoint cannot be written
+	isVoid   bool // the checkpoint of a clock without log is written
 	isClosed bool
-	// telling is full while the witness is told.
-	telling chan struct{}
-	tell    func(witness) error
+	// telling is full while the checkpoint is told.
+	checkpointBusy  chan struct{}
+	storeCheckpoint func(checkpoint) error
 
 	// mu is held for writing only to apply what is in the log already.
 	mu     sync.RWMutex
@@ -95,7 +95,7 @@ type Clock struct {
 	purges uint64
 }
 
-// Open opens the log of a folder, or begins one. Where the log or its witness
+// Open opens the log of a folder, or begins one. Where the log or its checkpoint
 // is not as it was left, the log is put aside as purge.log.broken and another
 // one is begun: see Fresh. Errors are ErrInUse, and those of a folder that
 // cannot be used.
@@ -118,56 +118,56 @@ func Open(cfg Config) (*Clock, error) {
 	if cfg.timeout <= 0 {
 		cfg.timeout = purgeTimeout
 	}
-	c := &Clock{cfg: cfg, writing: make(chan struct{}, 1), telling: make(chan struct{}, 1)}
-	c.tell = func(w witness) error { return w.write(cfg.Witness, cfg.Dir == "") }
+	c := &Clock{cfg: cfg, writing: make(chan struct{}, 1), checkpointBusy: make(chan struct{}, 1)}
+	c.storeCheckpoint = func(w checkpoint) error { return w.writeFile(cfg.Checkpoint, cfg.Dir == "") }
 	if cfg.Dir == "" {
-		c.renew("")
+		c.renewID("")
 		if err := c.voidOldCache(); err != nil && !cfg.RefusePurges {
 			cfg.Log.Error("disk cache of earlier runs cannot be invalidated: purges are refused until it can be", "err", err)
 		}
 		return c, nil
 	}
-	if err := c.open(); err != nil {
+	if err := c.openLog(); err != nil {
 		_ = c.Close() // the first error tells more
 		return nil, fmt.Errorf("open purge log in %s: %w", cfg.Dir, err)
 	}
 	return c, nil
 }
 
-func (c *Clock) open() (err error) {
+func (c *Clock) openLog() (err error) {
 	if err = os.MkdirAll(c.cfg.Dir, 0o700); err != nil {
 		return err
 	}
-	if c.lock, err = lock(filepath.Join(c.cfg.Dir, lockName)); err != nil {
+	if c.lock, err = lockFile(filepath.Join(c.cfg.Dir, lockName)); err != nil {
 		return err
 	}
-	if err = c.restore(); err == nil {
-		c.compact()
+	if err = c.restoreState(); err == nil {
+		c.compactLog()
 		err = c.log.broken
 	} else {
-		err = c.begin(err)
+		err = c.beginLog(err)
 	}
 	if err != nil {
 		return err
 	}
 	c.logBytes.Store(c.log.size)
-	c.testify(c.Applied())
+	c.writeCheckpoint(c.Applied())
 	return nil
 }
 
-// errNone: there is neither a log nor a witness of one.
-var errNone = errors.New("there is no purge log")
+// errNoLogYet: there is neither a log nor a checkpoint of one.
+var errNoLogYet = errors.New("there is no purge log")
 
-// restore reads the log and holds it against its witness. An error says why
+// restoreState reads the log and holds it against its checkpoint. An error says why
 // they cannot be trusted.
-func (c *Clock) restore() error {
-	w, noWitness := readWitness(c.cfg.Witness)
+func (c *Clock) restoreState() error {
+	w, noCheckpoint := readCheckpoint(c.cfg.Checkpoint)
 	f, err := os.OpenFile(filepath.Join(c.cfg.Dir, logName), os.O_RDWR|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if errors.Is(noWitness, fs.ErrNotExist) {
-			return errNone
+		if errors.Is(noCheckpoint, fs.ErrNotExist) {
+			return errNoLogYet
 		}
-		return errors.New("the log is missing, but its witness exists")
+		return errors.New("the log is missing, but its checkpoint exists")
 	}
 	if err != nil {
 		return err
@@ -176,13 +176,13 @@ func (c *Clock) restore() error {
 	r, id, err := readLog(f, s)
 	switch {
 	case err != nil:
-	case errors.Is(noWitness, fs.ErrNotExist):
-	case noWitness != nil:
-		err = noWitness
+	case errors.Is(noCheckpoint, fs.ErrNotExist):
+	case noCheckpoint != nil:
+		err = noCheckpoint
 	case w.id != id:
-		err = errors.New("the witness belongs to another log")
+		err = errors.New("the checkpoint belongs to another log")
 	case w.seq > r.last:
-		err = fmt.Errorf("the log ends with purge %d, but its witness recorded purge %d", r.last, w.seq)
+		err = fmt.Errorf("the log ends with purge %d, but its checkpoint recorded purge %d", r.last, w.seq)
 	}
 	if err != nil {
 		f.Close()
@@ -195,12 +195,12 @@ func (c *Clock) restore() error {
 	return nil
 }
 
-// begin begins another log.
-func (c *Clock) begin(why error) (err error) {
-	if errors.Is(why, errNone) {
-		c.renew("")
+// beginLog begins another log.
+func (c *Clock) beginLog(why error) (err error) {
+	if errors.Is(why, errNoLogYet) {
+		c.renewID("")
 	} else {
-		c.renew(why.Error())
+		c.renewID(why.Error())
 		name := filepath.Join(c.cfg.Dir, logName)
 		err = os.Rename(name, filepath.Join(c.cfg.Dir, brokenName))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -213,8 +213,8 @@ func (c *Clock) begin(why error) (err error) {
 	return err
 }
 
-// renew gives the clock an identity that none had before.
-func (c *Clock) renew(reason string) {
+// renewID gives the clock an identity that none had before.
+func (c *Clock) renewID(reason string) {
 	var id [16]byte
 	rand.Read(id[:]) // never fails since Go 1.24
 	c.id, c.fresh, c.reason = hex.EncodeToString(id[:]), true, reason
@@ -259,9 +259,9 @@ type Receipt struct {
 // purge may still take effect: to repeat it does no harm.
 //
 // A clock without Dir applies a purge in memory, where the entries of earlier
-// runs are void: it is ErrNoLog as long as its witness cannot be written.
+// runs are void: it is ErrNoLog as long as its checkpoint cannot be written.
 func (c *Clock) Purge(mode Mode, targets []Target) (Receipt, error) {
-	if err := check(mode, targets); err != nil {
+	if err := checkTargets(mode, targets); err != nil {
 		return Receipt{}, err
 	}
 	late := time.NewTimer(c.cfg.timeout)
@@ -295,37 +295,37 @@ func (c *Clock) writePurge(mode Mode, targets []Target) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrLog, errClosed)
 	}
 	seq := c.Applied() + 1
-	err := c.log.add(seq, c.cfg.Now(), mode, targets)
+	err := c.log.appendPurge(seq, c.cfg.Now(), mode, targets)
 	if c.log == nil {
 		err = c.voidOldCache()
 	}
 	if err != nil {
 		return Receipt{}, err
 	}
-	c.apply(seq, mode, targets)
+	c.applyPurge(seq, mode, targets)
 	r := Receipt{Sequence: seq, Applied: c.cfg.Now()}
 	if c.log != nil {
-		c.testify(seq)
+		c.writeCheckpoint(seq)
 		if c.log.size-c.log.base > c.cfg.growth {
-			c.compact()
+			c.compactLog()
 		}
 		c.logBytes.Store(c.log.size)
 	}
 	return r, nil
 }
 
-// apply stores the sequence last: whoever reads it finds the purge in the state.
-func (c *Clock) apply(seq uint64, mode Mode, targets []Target) {
+// applyPurge stores the sequence last: whoever reads it finds the purge in the state.
+func (c *Clock) applyPurge(seq uint64, mode Mode, targets []Target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range targets {
-		c.state.name(t, markOf(mode, seq))
+		c.state.addTarget(t, seqPairOf(mode, seq))
 	}
 	c.purges++
 	c.applied.Store(seq)
 }
 
-func (c *Clock) compact() {
+func (c *Clock) compactLog() {
 	if err := c.log.compact(c.state.snapshot(), c.cfg.Now()); err != nil {
 		c.cfg.Log.Warn("purge log cannot be compacted", "err", err)
 	}
@@ -337,7 +337,7 @@ func (c *Clock) compact() {
 func (c *Clock) Last(scope Scope) (hard, soft uint64) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	m := c.state.last(scope)
+	m := c.state.lastPurge(scope)
 	return m.hard, m.soft
 }
 

@@ -32,13 +32,13 @@ func open(t testing.TB, cfg Config) *Clock {
 	return c
 }
 
-// config has its log in one folder of dir and its witness in another.
+// config has its log in one folder of dir and its checkpoint in another.
 func config(t testing.TB, dir string) Config {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, "cache"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return Config{Dir: filepath.Join(dir, "log"), Witness: filepath.Join(dir, "cache", "witness")}
+	return Config{Dir: filepath.Join(dir, "log"), Checkpoint: filepath.Join(dir, "cache", "checkpoint")}
 }
 
 func (c Config) logFile() string { return filepath.Join(c.Dir, logName) }
@@ -119,11 +119,11 @@ func TestLast(t *testing.T) {
 			c := open(t, Config{})
 			do(t, c, mode, Target{Tag, "other"}, Target{Prefix, "https://src.example/other"})
 			seq := do(t, c, mode, Target{URL, "other"}, tc.target)
-			var want mark
+			var want seqPair
 			if tc.named {
-				want = markOf(mode, seq)
+				want = seqPairOf(mode, seq)
 			}
-			if hard, soft := c.Last(tc.scope); (mark{hard, soft}) != want || seq != 2 {
+			if hard, soft := c.Last(tc.scope); (seqPair{hard, soft}) != want || seq != 2 {
 				t.Errorf("%v %v, %+v: %d, %d, want %v", mode, tc.target, tc.scope, hard, soft, want)
 			}
 		}

@@ -8,13 +8,13 @@
 //   - A purge that was acknowledged is in every Last that begins afterwards,
 //     also after a crash, a kill or a loss of power.
 //   - Where a purge may have been lost, because the log is damaged, gone or
-//     older than its witness remembers, the clock has another identity: no entry
+//     older than its checkpoint remembers, the clock has another identity: no entry
 //     of the old one is valid, so nothing that was purged comes back. Only a log
-//     that was put back to an older copy while the witness was gone, too, goes
+//     that was put back to an older copy while the checkpoint was gone, too, goes
 //     unnoticed.
-//   - A clock without a usable log makes the witness one of its own when it is
+//   - A clock without a usable log makes the checkpoint one of its own when it is
 //     opened, so that no entry of before is valid from then on, nor after the
-//     next start. Where the witness cannot be written either, it refuses to
+//     next start. Where the checkpoint cannot be written either, it refuses to
 //     purge: a purge is exact or refused.
 //   - Purge returns also while the disk of the log hangs.
 //   - Memory and the log are bounded whatever is purged: beyond that, a purge

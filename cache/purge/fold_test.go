@@ -82,9 +82,9 @@ func TestCompaction(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for i := range slots / 8 {
-		c.state.nameSlot(uint16(i), mark{hard: uint64(i%50 + 1), soft: uint64(i%70 + 1)})
+		c.state.addSlot(uint16(i), seqPair{hard: uint64(i%50 + 1), soft: uint64(i%70 + 1)})
 	}
-	c.compact()
+	c.compactLog()
 	snapshot := c.log.size
 	if snapshot < 2*cfg.growth {
 		t.Fatalf("the snapshot has %d bytes", snapshot)

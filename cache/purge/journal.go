@@ -33,8 +33,8 @@ func LogExists(dir string) bool {
 	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }
 
-// file is what a journal needs of an *os.File.
-type file interface {
+// logHandle is what a journal needs of an *os.File.
+type logHandle interface {
 	io.WriteCloser
 	Sync() error
 	Truncate(size int64) error
@@ -43,7 +43,7 @@ type file interface {
 // journal is a log that is written to. Its nil value keeps nothing.
 type journal struct {
 	dir, id string
-	f       file
+	f       logHandle
 	size    int64  // of what is known to be on disk
 	sum     uint64 // of the last line
 	// base is what of size does not count when the log is to be compacted: its
@@ -62,14 +62,14 @@ type journal struct {
 //
 // Before the second step an error leaves all as it was, and there is no
 // journal. After it there is one, but broken.
-func newJournal(dir, id string, snapshot []line, now time.Time) (*journal, error) {
+func newJournal(dir, id string, snapshot []logLine, now time.Time) (*journal, error) {
 	name := filepath.Join(dir, logName)
-	f, err := createAnew(name + ".new")
+	f, err := createExclusive(name + ".new")
 	if err != nil {
 		return nil, err
 	}
 	j := &journal{dir: dir, id: id, f: f}
-	if err = j.start(snapshot, now); err == nil {
+	if err = j.writeSnapshot(snapshot, now); err == nil {
 		err = os.Rename(name+".new", name)
 	}
 	if err != nil {
@@ -77,17 +77,17 @@ func newJournal(dir, id string, snapshot []line, now time.Time) (*journal, error
 		_ = os.Remove(name + ".new") // a full disk has better use for its room
 		return nil, err
 	}
-	j.broken = syncFolder(dir)
+	j.broken = syncDir(dir)
 	return j, j.broken
 }
 
-func (j *journal) start(snapshot []line, now time.Time) error {
+func (j *journal) writeSnapshot(snapshot []logLine, now time.Time) error {
 	w := bufio.NewWriter(j.f)
-	b, sum := seal([]byte(header(j.id, len(snapshot))), 0, 0)
+	b, sum := sealLine([]byte(logHeader(j.id, len(snapshot))), 0, 0)
 	for _, l := range snapshot {
 		_, _ = w.Write(b) // Flush has the error
 		j.size += int64(len(b))
-		b, sum = l.append(b[:0], sum, now.Unix())
+		b, sum = l.appendTo(b[:0], sum, now.Unix())
 	}
 	_, _ = w.Write(b)
 	j.size += int64(len(b))
@@ -99,7 +99,7 @@ func (j *journal) start(snapshot []line, now time.Time) error {
 	return j.f.Sync()
 }
 
-func syncFolder(dir string) error {
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -108,8 +108,8 @@ func syncFolder(dir string) error {
 	return d.Sync()
 }
 
-// add writes a purge; without an error it is on disk.
-func (j *journal) add(seq uint64, now time.Time, mode Mode, targets []Target) error {
+// appendPurge writes a purge; without an error it is on disk.
+func (j *journal) appendPurge(seq uint64, now time.Time, mode Mode, targets []Target) error {
 	if j == nil {
 		return nil
 	}
@@ -119,15 +119,15 @@ func (j *journal) add(seq uint64, now time.Time, mode Mode, targets []Target) er
 	var b []byte
 	sum := j.sum
 	for i, t := range targets {
-		l := line{seq: seq, mode: mode, left: len(targets) - 1 - i, Target: t}
-		b, sum = l.append(b, sum, now.Unix())
+		l := logLine{seq: seq, mode: mode, remaining: len(targets) - 1 - i, Target: t}
+		b, sum = l.appendTo(b, sum, now.Unix())
 	}
 	_, err := j.f.Write(b)
 	if err == nil {
 		err = j.f.Sync()
 	}
 	if err != nil {
-		j.undo()
+		j.rollBack()
 		return fmt.Errorf("%w: %w", ErrLog, err)
 	}
 	j.size += int64(len(b))
@@ -135,9 +135,9 @@ func (j *journal) add(seq uint64, now time.Time, mode Mode, targets []Target) er
 	return nil
 }
 
-// undo takes back what was written of a purge that failed. Should that fail,
+// rollBack takes back what was written of a purge that failed. Should that fail,
 // too, nobody knows what a next purge would be written after.
-func (j *journal) undo() {
+func (j *journal) rollBack() {
 	j.broken = j.f.Truncate(j.size)
 	if j.broken == nil {
 		j.broken = j.f.Sync()
@@ -146,7 +146,7 @@ func (j *journal) undo() {
 
 // compact begins the log anew with a snapshot. An error that does not break
 // the journal means that it goes on as it is.
-func (j *journal) compact(snapshot []line, now time.Time) error {
+func (j *journal) compact(snapshot []logLine, now time.Time) error {
 	next, err := newJournal(j.dir, j.id, snapshot, now)
 	if next == nil {
 		j.base = j.size // not to be tried again at once

@@ -26,7 +26,7 @@ func child(dir string) {
 			os.Exit(1)
 		}
 	}
-	c, err := Open(Config{Dir: filepath.Join(dir, "log"), Witness: filepath.Join(dir, "cache", "witness"), growth: 50_000})
+	c, err := Open(Config{Dir: filepath.Join(dir, "log"), Checkpoint: filepath.Join(dir, "cache", "checkpoint"), growth: 50_000})
 	fail(err)
 	for {
 		seq := c.Applied() + 1

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes the lock that a file stands for, until it is closed. The kernel
+// lockFile takes the lock that a file stands for, until it is closed. The kernel
 // lets go of it when the process ends, however it ends.
-func lock(path string) (*os.File, error) {
+func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err

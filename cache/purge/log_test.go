@@ -34,7 +34,7 @@ func get(t testing.TB, path string) []byte {
 
 // sample leaves a log with a snapshot and what came after it. want is a clock
 // in memory with the same state after each purge.
-func sample(t testing.TB, cfg Config) (log, witness []byte, states []*Clock) {
+func sample(t testing.TB, cfg Config) (log, checkpoint []byte, states []*Clock) {
 	t.Helper()
 	c := open(t, cfg)
 	purges := [][]Target{
@@ -53,7 +53,7 @@ func sample(t testing.TB, cfg Config) (log, witness []byte, states []*Clock) {
 		copied := open(t, Config{})
 		copied.id = c.ID()
 		for _, l := range model.state.snapshot() {
-			if !copied.state.restore(l) {
+			if !copied.state.restoreLine(l) {
 				t.Fatalf("%+v is no line of a snapshot", l)
 			}
 			copied.applied.Store(l.seq)
@@ -61,7 +61,7 @@ func sample(t testing.TB, cfg Config) (log, witness []byte, states []*Clock) {
 		states = append(states, copied)
 	}
 	closeClock(t, c)
-	return get(t, cfg.logFile()), get(t, cfg.Witness), states
+	return get(t, cfg.logFile()), get(t, cfg.Checkpoint), states
 }
 
 // renewed fails unless Open began another log, and kept the old one.
@@ -109,29 +109,29 @@ func TestReopen(t *testing.T) {
 
 func TestEveryByteOfTheLogCounts(t *testing.T) {
 	cfg := config(t, t.TempDir())
-	log, witness, states := sample(t, cfg)
+	log, checkpoint, states := sample(t, cfg)
 	for i := range log {
 		bad := bytes.Clone(log)
 		bad[i] ^= [...]byte{0x01, 0x20, 0x80, 0xff}[i%4]
 		put(t, cfg.logFile(), bad)
-		put(t, cfg.Witness, witness)
+		put(t, cfg.Checkpoint, checkpoint)
 		renewed(t, cfg, states[0].ID(), bad, "byte", i)
 	}
 }
 
 func TestLogCutOff(t *testing.T) {
 	cfg := config(t, t.TempDir())
-	log, witness, states := sample(t, cfg)
+	log, checkpoint, states := sample(t, cfg)
 	for n := range log {
 		put(t, cfg.logFile(), log[:n])
-		put(t, cfg.Witness, witness)
+		put(t, cfg.Checkpoint, checkpoint)
 		renewed(t, cfg, states[0].ID(), log[:n], "cut to", n)
 	}
-	// Without a witness a log may end after a purge, nowhere else.
+	// Without a checkpoint a log may end after a purge, nowhere else.
 	carriedOn := 0
 	for n := range len(log) + 1 {
 		put(t, cfg.logFile(), log[:n])
-		put(t, cfg.Witness, nil)
+		put(t, cfg.Checkpoint, nil)
 		c, err := Open(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -147,39 +147,39 @@ func TestLogCutOff(t *testing.T) {
 	}
 }
 
-func TestLogAndWitness(t *testing.T) {
+func TestLogAndCheckpoint(t *testing.T) {
 	cfg := config(t, t.TempDir())
-	log, witness, states := sample(t, cfg)
+	log, checkpoint, states := sample(t, cfg)
 	id := states[0].ID()
-	older, olderWitness, _ := sample(t, config(t, t.TempDir()))
+	older, olderCheckpoint, _ := sample(t, config(t, t.TempDir()))
 	c := open(t, cfg)
 	do(t, c, Hard, Target{Tag, "later"})
 	closeClock(t, c)
-	later, laterWitness := get(t, cfg.logFile()), get(t, cfg.Witness)
+	later, laterCheckpoint := get(t, cfg.logFile()), get(t, cfg.Checkpoint)
 
 	for _, tc := range []struct {
-		what         string
-		log, witness []byte
-		ok           bool
+		what            string
+		log, checkpoint []byte
+		ok              bool
 	}{
-		{"as it was", log, witness, true},
-		{"compacted", later, laterWitness, true},
-		{"no witness", log, nil, true},
-		{"killed before the witness was written", later, witness, true},
+		{"as it was", log, checkpoint, true},
+		{"compacted", later, laterCheckpoint, true},
+		{"no checkpoint", log, nil, true},
+		{"killed before the checkpoint was written", later, checkpoint, true},
 		{"nothing", nil, nil, false},
-		{"lost log", nil, witness, false},
+		{"lost log", nil, checkpoint, false},
 		{"lost log, garbage", nil, []byte("x"), false},
-		{"log put back", log, laterWitness, false},
-		{"witness of another log", log, olderWitness, false},
-		{"log of another witness", older, witness, false},
-		{"empty witness", log, []byte{}, false},
-		{"long witness", log, append(bytes.Clone(witness), bytes.Repeat([]byte("x"), 500)...), false},
-		{"empty log", []byte{}, witness, false},
-		{"another version", bytes.Replace(log, []byte("log 1"), []byte("log 2"), 1), witness, false},
-		{"endless line", bytes.Repeat([]byte("x"), 1<<20), witness, false},
+		{"log put back", log, laterCheckpoint, false},
+		{"checkpoint of another log", log, olderCheckpoint, false},
+		{"log of another checkpoint", older, checkpoint, false},
+		{"empty checkpoint", log, []byte{}, false},
+		{"long checkpoint", log, append(bytes.Clone(checkpoint), bytes.Repeat([]byte("x"), 500)...), false},
+		{"empty log", []byte{}, checkpoint, false},
+		{"another version", bytes.Replace(log, []byte("log 1"), []byte("log 2"), 1), checkpoint, false},
+		{"endless line", bytes.Repeat([]byte("x"), 1<<20), checkpoint, false},
 	} {
 		put(t, cfg.logFile(), tc.log)
-		put(t, cfg.Witness, tc.witness)
+		put(t, cfg.Checkpoint, tc.checkpoint)
 		put(t, filepath.Join(cfg.Dir, brokenName), nil)
 		c := open(t, cfg)
 		if c.Fresh() == tc.ok || (c.ID() == id) != tc.ok || (c.Reason() == "") != (tc.ok || tc.what == "nothing") {
@@ -195,12 +195,12 @@ func TestLogAndWitness(t *testing.T) {
 		}
 		closeClock(t, c)
 	}
-	for i := range witness {
-		bad := bytes.Clone(witness)
+	for i := range checkpoint {
+		bad := bytes.Clone(checkpoint)
 		bad[i] ^= 1
 		put(t, cfg.logFile(), log)
-		put(t, cfg.Witness, bad)
-		renewed(t, cfg, id, log, "byte of the witness", i)
+		put(t, cfg.Checkpoint, bad)
+		renewed(t, cfg, id, log, "byte of the checkpoint", i)
 	}
 }
 
@@ -240,16 +240,16 @@ func TestFolderOfNoUse(t *testing.T) {
 	}
 }
 
-func TestWitnessThatCannotBeWritten(t *testing.T) {
+func TestCheckpointThatCannotBeWritten(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	var said bytes.Buffer
 	cfg.Log = slog.New(slog.NewTextHandler(&said, nil))
-	cfg.Witness = filepath.Join(cfg.Dir, "not", "there")
+	cfg.Checkpoint = filepath.Join(cfg.Dir, "not", "there")
 	c := open(t, cfg)
 	do(t, c, Hard, Target{Tag, "t"})
 	do(t, c, Hard, Target{Tag, "t"})
 	closeClock(t, c)
-	if n := strings.Count(said.String(), "witness"); n != 1 {
+	if n := strings.Count(said.String(), "checkpoint"); n != 1 {
 		t.Errorf("said %d times: %s", n, said.String())
 	}
 	same(t, open(t, cfg), c)

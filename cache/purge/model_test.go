@@ -13,7 +13,7 @@ import (
 )
 
 // model is the plain list of all purges.
-type model []line
+type model []logLine
 
 func (m model) last(s Scope) (hard, soft uint64) {
 	for _, l := range m {
@@ -74,7 +74,7 @@ func TestProperty(t *testing.T) {
 		cfg.MaxExact = rapid.SampledFrom([]int{1, 2, 8, 1000}).Draw(rt, "exact")
 		cfg.MaxPrefixes = rapid.SampledFrom([]int{1, 2, 1000}).Draw(rt, "prefixes")
 		put(t, cfg.logFile(), nil)
-		put(t, cfg.Witness, nil)
+		put(t, cfg.Checkpoint, nil)
 		c := open(t, cfg)
 		defer func() { c.Close() }()
 		var all model
@@ -84,7 +84,7 @@ func TestProperty(t *testing.T) {
 			mode := rapid.SampledFrom([]Mode{Soft, Hard}).Draw(rt, "mode")
 			seq := do(t, c, mode, targets...)
 			for _, target := range targets {
-				all = append(all, line{seq: seq, mode: mode, Target: target})
+				all = append(all, logLine{seq: seq, mode: mode, Target: target})
 			}
 			if rapid.IntRange(0, 9).Draw(rt, "without the log") == 0 {
 				old, carriedOn := c, false
@@ -115,15 +115,15 @@ func TestProperty(t *testing.T) {
 }
 
 // withoutLog is a run of a clock that goes without the log, beside the clock that
-// has it or after its end. Without a witness it refuses to purge, and the log is
+// has it or after its end. Without a checkpoint it refuses to purge, and the log is
 // carried on. With one, the next clock has neither the identity of the log nor
 // that of the run.
 func withoutLog(t *testing.T, rt *rapid.T, c *Clock) (next *Clock, carriedOn bool) {
 	cfg, in := c.cfg, goWithoutLog(c.cfg)
 	overlaps := rapid.Bool().Draw(rt, "overlaps")
-	refuses := overlaps || rapid.Bool().Draw(rt, "no witness")
+	refuses := overlaps || rapid.Bool().Draw(rt, "no checkpoint")
 	if refuses {
-		in.Witness, in.RefusePurges = "", true
+		in.Checkpoint, in.RefusePurges = "", true
 	}
 	if !overlaps {
 		closeClock(t, c)
@@ -155,7 +155,7 @@ func sealed(id string, b []byte) []byte {
 	for l := range bytes.SplitSeq(b, []byte("\n")) {
 		start := len(out)
 		out = append(out, bytes.Replace(l, []byte("ID"), []byte(id), 1)...)
-		out, sum = seal(out, start, sum)
+		out, sum = sealLine(out, start, sum)
 	}
 	return out
 }
@@ -198,17 +198,17 @@ func TestLogsThatAreRefused(t *testing.T) {
 		{0, "9223372036854775808 0 hard tag 0 \"a\"", errLine},
 		{0, "1 now hard tag 0 \"a\"", errLine},
 	} {
-		log := sealed(id, []byte(header(id, tc.snapshot)+"\n"+strings.ReplaceAll(tc.lines, "|", "\n")))
+		log := sealed(id, []byte(logHeader(id, tc.snapshot)+"\n"+strings.ReplaceAll(tc.lines, "|", "\n")))
 		if _, _, err := readLog(bytes.NewReader(log), newState(9, 9)); !errors.Is(err, tc.want) {
 			t.Errorf("%d, %s: %v, want %v", tc.snapshot, tc.lines, err, tc.want)
 		}
 	}
 	// A line that is right in itself, after another one than it was written after.
-	one := sealed(id, []byte(header(id, 0)+"\n1 0 hard tag 0 \"a\"\n2 0 hard tag 0 \"x\""))
-	other := sealed(id, []byte(header(id, 0)+"\n1 0 hard tag 0 \"b\"\n2 0 hard tag 0 \"x\""))
+	one := sealed(id, []byte(logHeader(id, 0)+"\n1 0 hard tag 0 \"a\"\n2 0 hard tag 0 \"x\""))
+	other := sealed(id, []byte(logHeader(id, 0)+"\n1 0 hard tag 0 \"b\"\n2 0 hard tag 0 \"x\""))
 	at := bytes.LastIndexByte(one[:len(one)-1], '\n')
 	mixed := append(bytes.Clone(one[:at]), other[at:]...)
-	if _, _, err := readLog(bytes.NewReader(mixed), newState(9, 9)); !errors.Is(err, errSeal) {
+	if _, _, err := readLog(bytes.NewReader(mixed), newState(9, 9)); !errors.Is(err, errChecksum) {
 		t.Errorf("mixed lines: %v", err)
 	}
 }
@@ -217,11 +217,11 @@ func TestLogsThatAreRefused(t *testing.T) {
 func FuzzLog(f *testing.F) {
 	id := strings.Repeat("0f", 16)
 	for _, l := range []string{
-		"", "x", header("ID", 0), header("ID", 1), header("ID", -1), header(strings.ToUpper(id), 0),
-		header("ID", 0) + "\n1 0 hard tag 1 \"a\"\n1 0 soft prefix 0 \"s://h/\"\n2 0 hard all 0 \"\"",
-		header("ID", 3) + "\n4 0 hard digest 0 \"" + id + "\"\n7 0 soft slot 0 \"00ff\"\n7 0 soft prefix 0 \"s://h/\"\n8 0 hard url 0 \"u\"",
-		header("ID", 0) + "\n2 0 hard tag 0 \"a\"", header("ID", 0) + "\n1 0 hard tag 1 \"a\"", header("ID", 1) + "\n1 0 hard site 0 \"a\"",
-		header("ID", 0) + "\n1 0 hard digest 0 \"" + id + "\"", header("ID", 1) + "\n9223372036854775807 0 hard all 0 \"\"",
+		"", "x", logHeader("ID", 0), logHeader("ID", 1), logHeader("ID", -1), logHeader(strings.ToUpper(id), 0),
+		logHeader("ID", 0) + "\n1 0 hard tag 1 \"a\"\n1 0 soft prefix 0 \"s://h/\"\n2 0 hard all 0 \"\"",
+		logHeader("ID", 3) + "\n4 0 hard digest 0 \"" + id + "\"\n7 0 soft slot 0 \"00ff\"\n7 0 soft prefix 0 \"s://h/\"\n8 0 hard url 0 \"u\"",
+		logHeader("ID", 0) + "\n2 0 hard tag 0 \"a\"", logHeader("ID", 0) + "\n1 0 hard tag 1 \"a\"", logHeader("ID", 1) + "\n1 0 hard site 0 \"a\"",
+		logHeader("ID", 0) + "\n1 0 hard digest 0 \"" + id + "\"", logHeader("ID", 1) + "\n9223372036854775807 0 hard all 0 \"\"",
 	} {
 		f.Add([]byte(l), true)
 		f.Add(sealed(id, []byte(l)), false)

@@ -15,19 +15,19 @@ import (
 // slots is the size of the sketch; a slot's index is 16 bits of a digest.
 const slots = 1 << 16
 
-// mark is the newest purge of each mode; 0 is none.
-type mark struct{ hard, soft uint64 }
+// seqPair is the newest purge of each mode; 0 is none.
+type seqPair struct{ hard, soft uint64 }
 
-func markOf(mode Mode, seq uint64) mark {
+func seqPairOf(mode Mode, seq uint64) seqPair {
 	if mode == Hard {
-		return mark{hard: seq}
+		return seqPair{hard: seq}
 	}
-	return mark{soft: seq}
+	return seqPair{soft: seq}
 }
 
-func (m mark) or(n mark) mark { return mark{max(m.hard, n.hard), max(m.soft, n.soft)} }
+func (m seqPair) merge(n seqPair) seqPair { return seqPair{max(m.hard, n.hard), max(m.soft, n.soft)} }
 
-func (m mark) newest() uint64 { return max(m.hard, m.soft) }
+func (m seqPair) newest() uint64 { return max(m.hard, m.soft) }
 
 // digest stands for a kind and a value.
 type digest [16]byte
@@ -43,7 +43,7 @@ func (d digest) slot() uint16 { return binary.LittleEndian.Uint16(d[:]) }
 
 type prefix struct {
 	value string
-	mark  mark
+	mark  seqPair
 }
 
 // state is all that was purged. It depends on nothing but the order of the
@@ -51,11 +51,11 @@ type prefix struct {
 type state struct {
 	maxExact, maxPrefixes int
 
-	all   mark
-	exact map[digest]mark
+	all   seqPair
+	exact map[digest]seqPair
 	// sketch has what was folded from exact: a slot is the newest of all digests
 	// that share it. nil until there is any.
-	sketch *[slots]mark
+	sketch *[slots]seqPair
 	// sites are the prefixes by the site they begin with: a lookup compares
 	// those of one site only.
 	sites    map[string][]prefix
@@ -66,34 +66,34 @@ type state struct {
 func newState(maxExact, maxPrefixes int) *state {
 	return &state{
 		maxExact: maxExact, maxPrefixes: maxPrefixes,
-		exact: map[digest]mark{}, sites: map[string][]prefix{},
+		exact: map[digest]seqPair{}, sites: map[string][]prefix{},
 	}
 }
 
-// name enters a purge of a target.
-func (s *state) name(t Target, m mark) {
+// addTarget enters a purge of a target.
+func (s *state) addTarget(t Target, m seqPair) {
 	switch t.Kind {
 	case All:
-		s.all = s.all.or(m)
+		s.all = s.all.merge(m)
 	case Prefix:
-		s.namePrefix(t.Value, m)
+		s.addPrefix(t.Value, m)
 	default:
-		s.nameExact(digestOf(nil, t.Kind, t.Value), m)
+		s.addExact(digestOf(nil, t.Kind, t.Value), m)
 	}
 }
 
-func (s *state) nameExact(d digest, m mark) {
-	s.exact[d] = s.exact[d].or(m)
+func (s *state) addExact(d digest, m seqPair) {
+	s.exact[d] = s.exact[d].merge(m)
 	if len(s.exact) > s.maxExact {
 		s.foldExact()
 	}
 }
 
-func (s *state) namePrefix(value string, m mark) {
+func (s *state) addPrefix(value string, m seqPair) {
 	at := siteOf(value)
 	ps := s.sites[at]
 	if i := slices.IndexFunc(ps, func(p prefix) bool { return p.value == value }); i >= 0 {
-		ps[i].mark = ps[i].mark.or(m)
+		ps[i].mark = ps[i].mark.merge(m)
 		return
 	}
 	s.sites[at] = append(ps, prefix{value, m})
@@ -103,11 +103,11 @@ func (s *state) namePrefix(value string, m mark) {
 	}
 }
 
-func (s *state) nameSlot(i uint16, m mark) {
+func (s *state) addSlot(i uint16, m seqPair) {
 	if s.sketch == nil {
-		s.sketch = new([slots]mark)
+		s.sketch = new([slots]seqPair)
 	}
-	s.sketch[i] = s.sketch[i].or(m)
+	s.sketch[i] = s.sketch[i].merge(m)
 }
 
 // foldExact moves the older half of the exact targets to the sketch.
@@ -124,7 +124,7 @@ func (s *state) foldExact() {
 		return cmp.Or(cmp.Compare(a.newest, b.newest), bytes.Compare(a.digest[:], b.digest[:]))
 	})
 	for _, a := range all[:len(all)/2] {
-		s.nameSlot(a.digest.slot(), s.exact[a.digest])
+		s.addSlot(a.digest.slot(), s.exact[a.digest])
 		delete(s.exact, a.digest)
 		s.folded++
 	}
@@ -141,7 +141,7 @@ func (s *state) foldPrefixes() {
 	})
 	half := len(all) / 2
 	for _, p := range all[:half] {
-		s.nameExact(digestOf(nil, site, siteOf(p.value)), p.mark)
+		s.addExact(digestOf(nil, site, siteOf(p.value)), p.mark)
 		s.folded++
 	}
 	clear(s.sites)
@@ -152,51 +152,51 @@ func (s *state) foldPrefixes() {
 	s.prefixes = len(all) - half
 }
 
-// last is the newest purge of each mode that names a scope.
-func (s *state) last(scope Scope) mark {
+// lastPurge is the newest purge of each mode that names a scope.
+func (s *state) lastPurge(scope Scope) seqPair {
 	m := s.all
 	buf := make([]byte, 0, 1024) // on the stack; a longer value costs an allocation
-	m = m.or(s.find(buf, URL, scope.URL))
-	m = m.or(s.find(buf, Source, scope.Source))
+	m = m.merge(s.findExact(buf, URL, scope.URL))
+	m = m.merge(s.findExact(buf, Source, scope.Source))
 	for _, host := range scope.Hosts {
-		m = m.or(s.find(buf, Host, host))
+		m = m.merge(s.findExact(buf, Host, host))
 	}
 	for _, tag := range scope.Tags {
-		m = m.or(s.find(buf, Tag, tag))
+		m = m.merge(s.findExact(buf, Tag, tag))
 	}
 	at := siteOf(scope.Source)
-	m = m.or(s.find(buf, site, at))
+	m = m.merge(s.findExact(buf, site, at))
 	for _, p := range s.sites[at] {
 		if strings.HasPrefix(scope.Source, p.value) {
-			m = m.or(p.mark)
+			m = m.merge(p.mark)
 		}
 	}
 	return m
 }
 
-// find is the newest purge of one exact target, or of one that shares its slot.
-func (s *state) find(buf []byte, k Kind, value string) mark {
+// findExact is the newest purge of one exact target, or of one that shares its slot.
+func (s *state) findExact(buf []byte, k Kind, value string) seqPair {
 	if value == "" || len(s.exact) == 0 && s.sketch == nil {
-		return mark{}
+		return seqPair{}
 	}
 	d := digestOf(buf, k, value)
 	m := s.exact[d]
 	if s.sketch != nil {
-		m = m.or(s.sketch[d.slot()])
+		m = m.merge(s.sketch[d.slot()])
 	}
 	return m
 }
 
 // snapshot is the state as lines of a log, oldest first. As the newest purge is
 // never lost in it, its last line has the last sequence.
-func (s *state) snapshot() []line {
-	var lines []line
-	add := func(m mark, k Kind, value string) {
+func (s *state) snapshot() []logLine {
+	var lines []logLine
+	add := func(m seqPair, k Kind, value string) {
 		if m.hard > 0 {
-			lines = append(lines, line{seq: m.hard, mode: Hard, Target: Target{k, value}})
+			lines = append(lines, logLine{seq: m.hard, mode: Hard, Target: Target{k, value}})
 		}
 		if m.soft > 0 {
-			lines = append(lines, line{seq: m.soft, mode: Soft, Target: Target{k, value}})
+			lines = append(lines, logLine{seq: m.soft, mode: Soft, Target: Target{k, value}})
 		}
 	}
 	add(s.all, All, "")
@@ -210,38 +210,38 @@ func (s *state) snapshot() []line {
 	}
 	if s.sketch != nil {
 		for i, m := range s.sketch {
-			if m != (mark{}) {
+			if m != (seqPair{}) {
 				add(m, slotLine, fmt.Sprintf("%04x", i))
 			}
 		}
 	}
-	slices.SortFunc(lines, func(a, b line) int {
+	slices.SortFunc(lines, func(a, b logLine) int {
 		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Value, b.Value))
 	})
 	return lines
 }
 
-// restore enters a line of a snapshot and says whether it is one.
-func (s *state) restore(l line) bool {
-	m := markOf(l.mode, l.seq)
+// restoreLine enters a line of a snapshot and says whether it is one.
+func (s *state) restoreLine(l logLine) bool {
+	m := seqPairOf(l.mode, l.seq)
 	switch l.Kind {
 	case All, Prefix:
-		if l.fault() != "" {
+		if l.invalidReason() != "" {
 			return false
 		}
-		s.name(l.Target, m)
+		s.addTarget(l.Target, m)
 	case digestLine:
 		d, err := hex.DecodeString(l.Value)
 		if err != nil || len(d) != len(digest{}) {
 			return false
 		}
-		s.nameExact(digest(d), m)
+		s.addExact(digest(d), m)
 	case slotLine:
 		i, err := strconv.ParseUint(l.Value, 16, 16)
 		if err != nil {
 			return false
 		}
-		s.nameSlot(uint16(i), m)
+		s.addSlot(uint16(i), m)
 	default:
 		return false
 	}

@@ -74,8 +74,8 @@ type Scope struct {
 	Tags        []string
 }
 
-// check finds what is wrong with a purge, as ErrBadTarget.
-func check(mode Mode, targets []Target) error {
+// checkTargets finds what is wrong with a purge, as ErrBadTarget.
+func checkTargets(mode Mode, targets []Target) error {
 	if mode > Hard {
 		return fmt.Errorf("%w: unknown mode %d", ErrBadTarget, mode)
 	}
@@ -83,15 +83,15 @@ func check(mode Mode, targets []Target) error {
 		return fmt.Errorf("%w: no target given", ErrBadTarget)
 	}
 	for i, t := range targets {
-		if why := t.fault(); why != "" {
+		if why := t.invalidReason(); why != "" {
 			return fmt.Errorf("%w: target %d: %s", ErrBadTarget, i+1, why)
 		}
 	}
 	return nil
 }
 
-// fault says what is wrong with a target; "" is nothing.
-func (t Target) fault() string {
+// invalidReason says what is wrong with a target; "" is nothing.
+func (t Target) invalidReason() string {
 	switch {
 	case t.Kind < All || t.Kind > URL:
 		return fmt.Sprintf("unknown kind %d", t.Kind)

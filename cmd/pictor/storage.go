@@ -82,7 +82,7 @@ func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
 func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	in := purge.Config{Log: log}
 	if st.folder != nil {
-		in.Witness = filepath.Join(st.folder.Path(), "purge-log")
+		in.Checkpoint = filepath.Join(st.folder.Path(), "purge-log")
 	}
 	if in.Dir, err = cfg.StateFolder(); err == nil {
 		st.clock, err = purge.Open(in)

@@ -52,8 +52,8 @@ func TestAClockWithoutLogBesideTheOneThatHasIt(t *testing.T) {
 		if has = open(t, cfg); has.Fresh() || has.ID() != id {
 			t.Errorf("not carried on: %q", has.Reason())
 		}
-		if w, err := readWitness(other.Witness); err != nil || w.id != c.ID() {
-			t.Errorf("the witness of the other one is %+v, %v", w, err)
+		if w, err := readCheckpoint(other.Checkpoint); err != nil || w.id != c.ID() {
+			t.Errorf("the checkpoint of the other one is %+v, %v", w, err)
 		}
 	}
 }
@@ -63,14 +63,14 @@ func TestACrashWhileAVoidLogIsReplaced(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	log, _, states := sample(t, cfg)
 	closeClock(t, open(t, goWithoutLog(cfg)))
-	void := get(t, cfg.Witness)
+	void := get(t, cfg.Checkpoint)
 	for what, crash := range map[string]func(){
 		"before anything":      func() {},
 		"the log is put aside": func() { put(t, cfg.logFile(), nil) },
 		"a new one is begun":   func() { put(t, cfg.logFile()+".new", log[:20]) },
 	} {
 		put(t, cfg.logFile(), log)
-		put(t, cfg.Witness, void)
+		put(t, cfg.Checkpoint, void)
 		crash()
 		renewed(t, cfg, states[0].ID(), nil, what)
 	}
@@ -83,7 +83,7 @@ func TestAClockThatCannotVoidTheOldCache(t *testing.T) {
 	// A name that is too long for any file.
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 300))
 	cfg := config(t, t.TempDir())
-	log, witness, states := sample(t, cfg)
+	log, checkpoint, states := sample(t, cfg)
 	for _, tc := range []struct {
 		what string
 		cfg  Config
@@ -91,9 +91,9 @@ func TestAClockThatCannotVoidTheOldCache(t *testing.T) {
 	}{
 		{"no disk at all", Config{}, nil},
 		{"a cache of another process", Config{RefusePurges: true}, ErrNoLog},
-		{"a witness in no folder", Config{Witness: filepath.Join(file, "w")}, ErrNoLog},
-		{"a witness with a name too long", Config{Witness: long}, ErrNoLog},
-		{"a witness", goWithoutLog(cfg), nil},
+		{"a checkpoint in no folder", Config{Checkpoint: filepath.Join(file, "w")}, ErrNoLog},
+		{"a checkpoint with a name too long", Config{Checkpoint: long}, ErrNoLog},
+		{"a checkpoint", goWithoutLog(cfg), nil},
 	} {
 		c := open(t, tc.cfg)
 		if _, err := c.Purge(Hard, []Target{{Tag, "a"}}); !errors.Is(err, tc.want) {
@@ -102,27 +102,27 @@ func TestAClockThatCannotVoidTheOldCache(t *testing.T) {
 		if hard, _ := c.Last(Scope{Tags: []string{"a"}}); hard != c.Applied() || (hard == 0) != (tc.want != nil) {
 			t.Errorf("%s: at %d, applied %d", tc.what, c.Applied(), hard)
 		}
-		if tc.want != nil && (!bytes.Equal(get(t, cfg.logFile()), log) || !bytes.Equal(get(t, cfg.Witness), witness)) {
+		if tc.want != nil && (!bytes.Equal(get(t, cfg.logFile()), log) || !bytes.Equal(get(t, cfg.Checkpoint), checkpoint)) {
 			t.Errorf("%s: it changed what it refused to", tc.what)
 		}
 	}
 	renewed(t, cfg, states[0].ID(), log, "void")
 }
 
-// A clock whose witness could not be written at its start writes it at the first
+// A clock whose checkpoint could not be written at its start writes it at the first
 // purge that finds it writable, and purges from then on.
-func TestAWitnessThatCanBeWrittenLater(t *testing.T) {
+func TestACheckpointThatCanBeWrittenLater(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	log, _, states := sample(t, cfg)
 	in := goWithoutLog(cfg)
-	if err := os.Rename(filepath.Dir(cfg.Witness), filepath.Dir(cfg.Witness)+".away"); err != nil {
+	if err := os.Rename(filepath.Dir(cfg.Checkpoint), filepath.Dir(cfg.Checkpoint)+".away"); err != nil {
 		t.Fatal(err)
 	}
 	c := open(t, in)
 	if _, err := c.Purge(Hard, []Target{{Tag, "a"}}); !errors.Is(err, ErrNoLog) {
 		t.Errorf("purged: %v", err)
 	}
-	if err := os.Rename(filepath.Dir(cfg.Witness)+".away", filepath.Dir(cfg.Witness)); err != nil {
+	if err := os.Rename(filepath.Dir(cfg.Checkpoint)+".away", filepath.Dir(cfg.Checkpoint)); err != nil {
 		t.Fatal(err)
 	}
 	if seq := do(t, c, Hard, Target{Tag, "a"}); seq != 1 {
@@ -131,29 +131,29 @@ func TestAWitnessThatCanBeWrittenLater(t *testing.T) {
 	renewed(t, cfg, states[0].ID(), log, "void later")
 }
 
-// While the disk of the witness hangs, a clock without log refuses to purge.
-func TestAClockWithoutLogAndAWitnessThatHangs(t *testing.T) {
+// While the disk of the checkpoint hangs, a clock without log refuses to purge.
+func TestAClockWithoutLogAndACheckpointThatHangs(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	_, _, states := sample(t, cfg)
 	in := goWithoutLog(cfg)
-	in.Witness = filepath.Join(filepath.Dir(cfg.Witness), "not", "there") // cannot be written by Open
+	in.Checkpoint = filepath.Join(filepath.Dir(cfg.Checkpoint), "not", "there") // cannot be written by Open
 	c := open(t, in)
 	answers := make(chan struct{})
-	c.tell = func(w witness) error {
+	c.storeCheckpoint = func(w checkpoint) error {
 		<-answers
-		return w.write(cfg.Witness, true)
+		return w.writeFile(cfg.Checkpoint, true)
 	}
 	for range 2 { // the second one does not wait for the first
 		if _, err := c.Purge(Hard, []Target{{Tag, "a"}}); !errors.Is(err, ErrNoLog) {
 			t.Errorf("purged: %v", err)
 		}
 	}
-	if w, err := readWitness(cfg.Witness); err != nil || w.id != states[0].ID() || c.Applied() != 0 {
+	if w, err := readCheckpoint(cfg.Checkpoint); err != nil || w.id != states[0].ID() || c.Applied() != 0 {
 		t.Errorf("%+v, %v, at %d", w, err, c.Applied())
 	}
 	close(answers)
-	c.telling <- struct{}{} // it is done
-	<-c.telling
+	c.checkpointBusy <- struct{}{} // it is done
+	<-c.checkpointBusy
 	do(t, c, Hard, Target{Tag, "a"})
 	renewed(t, cfg, states[0].ID(), nil, "void")
 }
@@ -164,7 +164,7 @@ func TestAPurgeOfALogThatHangs(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	cfg.timeout = time.Second / 20
 	c := open(t, cfg)
-	slow := &sick{file: c.log.f, syncing: make(chan struct{}), synced: make(chan struct{})}
+	slow := &faultyFile{logHandle: c.log.f, syncing: make(chan struct{}), synced: make(chan struct{})}
 	c.log.f = slow
 	first := make(chan error, 1)
 	go func() {
@@ -183,7 +183,7 @@ func TestAPurgeOfALogThatHangs(t *testing.T) {
 	}
 	close(slow.synced)
 	c.writing <- struct{}{} // it is done
-	c.log.f = slow.file
+	c.log.f = slow.logHandle
 	<-c.writing
 	if hard, _ := c.Last(Scope{Tags: []string{"a"}}); hard != 1 || c.Applied() != 1 {
 		t.Errorf("the log has it, the clock does not: %d, at %d", hard, c.Applied())
@@ -207,30 +207,30 @@ func TestPlantedLinks(t *testing.T) {
 		}
 	}
 	c := open(t, cfg)
-	plant(cfg.Witness + ".new")
+	plant(cfg.Checkpoint + ".new")
 	plant(cfg.logFile() + ".new")
 	do(t, c, Hard, Target{Tag, "a"})
-	c.compact()
+	c.compactLog()
 	closeClock(t, c)
-	if w, err := readWitness(cfg.Witness); err != nil || w.seq != 1 {
+	if w, err := readCheckpoint(cfg.Checkpoint); err != nil || w.seq != 1 {
 		t.Errorf("%+v, %v", w, err)
 	}
 	if again := open(t, cfg); again.Fresh() {
 		t.Error(again.Reason())
 	}
-	plant(cfg.Witness + ".new")
+	plant(cfg.Checkpoint + ".new")
 	do(t, open(t, goWithoutLog(cfg)), Hard, Target{Tag, "a"})
 	if got := get(t, victim); !bytes.Equal(got, []byte("dear")) {
 		t.Errorf("overwrote it: %q", got)
 	}
 }
 
-// A witness is what was written, or none.
-func FuzzWitness(f *testing.F) {
+// A checkpoint is what was written, or none.
+func FuzzCheckpoint(f *testing.F) {
 	f.Add([]byte("pictor-purge-witness 1 x 1"))
-	f.Add(witness{strings.Repeat("0f", 16), 7}.line())
+	f.Add(checkpoint{strings.Repeat("0f", 16), 7}.encodeLine())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if w, err := parseWitness(b); err == nil && !bytes.Equal(w.line(), b) {
+		if w, err := parseCheckpoint(b); err == nil && !bytes.Equal(w.encodeLine(), b) {
 			t.Errorf("%q is taken for %+v", b, w)
 		}
 	})

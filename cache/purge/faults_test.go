@@ -14,23 +14,23 @@ import (
 	"time"
 )
 
-// sick is a file that fails where it is told to.
-type sick struct {
-	file
+// faultyFile is a file that fails where it is told to.
+type faultyFile struct {
+	logHandle
 	write, sync, truncate error
 	syncing, synced       chan struct{}
 }
 
 // Write writes a half before it fails.
-func (s *sick) Write(b []byte) (int, error) {
+func (s *faultyFile) Write(b []byte) (int, error) {
 	if s.write != nil {
-		n, _ := s.file.Write(b[:len(b)/2])
+		n, _ := s.logHandle.Write(b[:len(b)/2])
 		return n, s.write
 	}
-	return s.file.Write(b)
+	return s.logHandle.Write(b)
 }
 
-func (s *sick) Sync() error {
+func (s *faultyFile) Sync() error {
 	if s.syncing != nil {
 		s.syncing <- struct{}{}
 		<-s.synced
@@ -38,24 +38,24 @@ func (s *sick) Sync() error {
 	if s.sync != nil {
 		return s.sync
 	}
-	return s.file.Sync()
+	return s.logHandle.Sync()
 }
 
-func (s *sick) Truncate(n int64) error {
+func (s *faultyFile) Truncate(n int64) error {
 	s.write, s.sync = nil, nil // what follows works
 	if s.truncate != nil {
 		return s.truncate
 	}
-	return s.file.Truncate(n)
+	return s.logHandle.Truncate(n)
 }
 
 // A purge that could not be written takes no number, and leaves nothing behind.
 func TestPurgeThatCannotBeWritten(t *testing.T) {
-	for _, ill := range []sick{{write: syscall.ENOSPC}, {sync: syscall.EIO}} {
+	for _, ill := range []faultyFile{{write: syscall.ENOSPC}, {sync: syscall.EIO}} {
 		cfg := config(t, t.TempDir())
 		c := open(t, cfg)
 		do(t, c, Hard, Target{Tag, "a"})
-		ill.file = c.log.f
+		ill.logHandle = c.log.f
 		c.log.f = &ill
 		before := get(t, cfg.logFile())
 		cause := errors.Join(ill.write, ill.sync)
@@ -69,8 +69,8 @@ func TestPurgeThatCannotBeWritten(t *testing.T) {
 		if got := get(t, cfg.logFile()); string(got) != string(before) {
 			t.Errorf("log is %s", got)
 		}
-		if w, err := readWitness(cfg.Witness); err != nil || w.seq != 1 {
-			t.Errorf("witness of %d, %v", w.seq, err)
+		if w, err := readCheckpoint(cfg.Checkpoint); err != nil || w.seq != 1 {
+			t.Errorf("checkpoint of %d, %v", w.seq, err)
 		}
 		if seq := do(t, c, Soft, Target{Tag, "b"}); seq != 2 {
 			t.Errorf("goes on with %d", seq)
@@ -84,10 +84,10 @@ func TestPurgeThatCannotBeWritten(t *testing.T) {
 func TestLogThatCannotBePutRight(t *testing.T) {
 	breakings := map[string]func(*Clock){
 		"half a write": func(c *Clock) {
-			c.log.f = &sick{file: c.log.f, write: syscall.EIO, truncate: syscall.EIO}
+			c.log.f = &faultyFile{logHandle: c.log.f, write: syscall.EIO, truncate: syscall.EIO}
 		},
 		"written, not synced": func(c *Clock) {
-			c.log.f = &sick{file: c.log.f, sync: syscall.EIO, truncate: syscall.EIO}
+			c.log.f = &faultyFile{logHandle: c.log.f, sync: syscall.EIO, truncate: syscall.EIO}
 		},
 		"closed": func(c *Clock) { c.log.f.Close() },
 	}
@@ -165,7 +165,7 @@ func grow(t testing.TB, c *Clock, n int) {
 func TestReadersDoNotWaitForTheDisk(t *testing.T) {
 	c := open(t, config(t, t.TempDir()))
 	do(t, c, Hard, Target{Kind: All})
-	slow := &sick{file: c.log.f, syncing: make(chan struct{}), synced: make(chan struct{})}
+	slow := &faultyFile{logHandle: c.log.f, syncing: make(chan struct{}), synced: make(chan struct{})}
 	c.log.f = slow
 	done := make(chan error)
 	go func() {
@@ -194,13 +194,13 @@ func TestReadersDoNotWaitForTheDisk(t *testing.T) {
 	}
 }
 
-// A witness whose disk hangs holds up one purge for a moment, and nobody else.
-func TestAWitnessThatHangs(t *testing.T) {
+// A checkpoint whose disk hangs holds up one purge for a moment, and nobody else.
+func TestACheckpointThatHangs(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	c := open(t, cfg)
 	var told atomic.Int32
-	answers, tell := make(chan struct{}), c.tell
-	c.tell = func(w witness) error {
+	answers, tell := make(chan struct{}), c.storeCheckpoint
+	c.storeCheckpoint = func(w checkpoint) error {
 		told.Add(1)
 		<-answers
 		return tell(w)
@@ -210,18 +210,18 @@ func TestAWitnessThatHangs(t *testing.T) {
 		do(t, c, Hard, Target{Tag, "a"})
 	}
 	// The first one waited for as long as it should; the others did not ask.
-	if took := time.Since(began); took < witnessPatience || told.Load() != 1 {
-		t.Errorf("ten purges took %v, and told the witness %d times", took, told.Load())
+	if took := time.Since(began); took < checkpointTimeout || told.Load() != 1 {
+		t.Errorf("ten purges took %v, and told the checkpoint %d times", took, told.Load())
 	}
 	if hard, _ := c.Last(Scope{Tags: []string{"a"}}); hard != 10 {
 		t.Errorf("%d was applied", hard)
 	}
 	close(answers)
-	c.telling <- struct{}{} // it is done
-	<-c.telling
+	c.checkpointBusy <- struct{}{} // it is done
+	<-c.checkpointBusy
 	do(t, c, Hard, Target{Tag, "b"})
 	closeClock(t, c)
-	if w, err := readWitness(cfg.Witness); err != nil || w.seq != 11 {
+	if w, err := readCheckpoint(cfg.Checkpoint); err != nil || w.seq != 11 {
 		t.Errorf("%+v, %v", w, err)
 	}
 	if again := open(t, cfg); again.Fresh() {
