@@ -28,7 +28,7 @@ type diskTier struct {
 // the purge log (purge.Clock.ID).
 func NewDiskTier(store *diskstore.Store, log string) Tier {
 	t := &diskTier{
-		store: store, log: log, patience: store.Patience(),
+		store: store, log: log, patience: store.StallTimeout(),
 		writing: make(semaphore, writers), reading: make(semaphore, readers),
 	}
 	for i := range t.recordLocks {

@@ -49,7 +49,7 @@ func (w *world) open() {
 	if w.folder, err = diskstore.OpenFolder(filepath.Join(w.dir, "cache")); err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := w.folder.Open("results", diskstore.Config{MaxBytes: w.disk, Patience: time.Minute})
+	s, err := w.folder.Open("results", diskstore.Config{MaxBytes: w.disk, StallTimeout: time.Minute})
 	if err != nil {
 		w.t.Fatal(err)
 	}

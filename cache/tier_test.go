@@ -25,7 +25,7 @@ func openStore(t testing.TB, dir string, maxBytes int64) (*diskstore.Folder, *di
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.Open("results", diskstore.Config{MaxBytes: maxBytes, Patience: time.Minute})
+	s, err := f.Open("results", diskstore.Config{MaxBytes: maxBytes, StallTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

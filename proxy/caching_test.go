@@ -57,7 +57,7 @@ func onDisk(t testing.TB, w *watch, dir, state string) func(*Config) {
 			t.Fatal(err)
 		}
 		open := func(name string) *diskstore.Store {
-			s, err := f.Open(name, diskstore.Config{MaxBytes: 64 << 20, Patience: slow, Now: w.now})
+			s, err := f.Open(name, diskstore.Config{MaxBytes: 64 << 20, StallTimeout: slow, Now: w.now})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -194,7 +194,7 @@ func (e emitter) addStore(name string, store *diskstore.Store) {
 	e.gauge("disk_max_bytes", "Maximum size of a disk store, in bytes.", d.MaxBytes, "store", name)
 	e.gauge("disk_records", "Records in a disk store.", int64(d.Records), "store", name)
 	hangs := int64(0)
-	if d.Hangs {
+	if d.Stalled {
 		hangs = 1
 	}
 	e.gauge("disk_hangs",

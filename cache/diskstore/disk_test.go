@@ -34,8 +34,8 @@ const unhurried = time.Minute
 // open opens a folder with one store, which has counted what is there.
 func open(t testing.TB, dir string, cfg Config) (*Store, func()) {
 	t.Helper()
-	if cfg.Patience == 0 {
-		cfg.Patience = unhurried
+	if cfg.StallTimeout == 0 {
+		cfg.StallTimeout = unhurried
 	}
 	f, err := OpenFolder(dir)
 	if err != nil {
@@ -60,9 +60,9 @@ func open(t testing.TB, dir string, cfg Config) (*Store, func()) {
 // what is there: count does.
 func uncounted(t testing.TB, dir string, cfg Config) (s *Store, count func()) {
 	t.Helper()
-	cfg.MaxRecords, cfg.Now, cfg.Patience = max(cfg.MaxRecords, 10), time.Now, unhurried
-	cfg.Log, cfg.maxDoomed = slog.New(slog.DiscardHandler), max(cfg.maxDoomed, 1)
-	root, err := os.OpenRoot(filepath.Join(dir, below))
+	cfg.MaxRecords, cfg.Now, cfg.StallTimeout = max(cfg.MaxRecords, 10), time.Now, unhurried
+	cfg.Log, cfg.maxPendingDrops = slog.New(slog.DiscardHandler), max(cfg.maxPendingDrops, 1)
+	root, err := os.OpenRoot(filepath.Join(dir, storeDir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func uncounted(t testing.TB, dir string, cfg Config) (s *Store, count func()) {
 	s = newStore(cfg, root, "s")
 	return s, func() {
 		s.running.Add(1)
-		s.scan()
+		s.scanRecords()
 	}
 }
 
@@ -114,9 +114,9 @@ func wantNone(t testing.TB, s *Store, key string) {
 func settle(t testing.TB, s *Store) {
 	t.Helper()
 	for range 1000 {
-		s.hang.mu.Lock()
-		n := s.hang.errands + s.hang.calls + s.hang.astray
-		s.hang.mu.Unlock()
+		s.breaker.mu.Lock()
+		n := s.breaker.background + s.breaker.stalled + s.breaker.stragglers
+		s.breaker.mu.Unlock()
 		if n == 0 {
 			return
 		}
@@ -145,7 +145,7 @@ func taken(t testing.TB, dir string) (bytes int64) {
 
 func fileOf(dir, key string) string {
 	s := Store{name: "s"}
-	return filepath.Join(dir, below, s.path(NameOf(key)))
+	return filepath.Join(dir, storeDir, s.recordPath(NameOf(key)))
 }
 
 func TestPutAndGet(t *testing.T) {
@@ -161,7 +161,7 @@ func TestPutAndGet(t *testing.T) {
 			want(t, s, key, body)
 		}
 		wantNone(t, s, "another")
-		if st := s.Stats(); st.Records != 4 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) || st.Corrupt != 0 {
+		if st := s.Stats(); st.Records != 4 || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) || st.Corrupt != 0 {
 			t.Errorf("%+v", st)
 		}
 	}
@@ -180,7 +180,7 @@ func TestPutAndGet(t *testing.T) {
 		}
 		wantNone(t, s, "wrong")
 	}
-	if n := taken(t, filepath.Join(dir, below, unfinished)); n != 0 {
+	if n := taken(t, filepath.Join(dir, storeDir, tempDir)); n != 0 {
 		t.Errorf("%d bytes are left unfinished", n)
 	}
 }
@@ -219,7 +219,7 @@ func TestBrokenRecords(t *testing.T) {
 		b := bytes.Clone(whole)
 		b[i] ^= 0x10
 		// What lies behind the header, in its area, is nothing.
-		try(fmt.Sprint("byte ", i), b, i >= ends && i < preambleSize+area(len("header of k")))
+		try(fmt.Sprint("byte ", i), b, i >= ends && i < preambleSize+headerCapacity(len("header of k")))
 	}
 	for n := range whole {
 		try(fmt.Sprint("cut at ", n), whole[:n], false)
@@ -232,7 +232,7 @@ func TestForeignFilesGoAndNothingOutsideIsTouched(t *testing.T) {
 	s, end := open(t, dir, Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
 	end()
-	store := filepath.Join(dir, below, "s")
+	store := filepath.Join(dir, storeDir, "s")
 	outside := filepath.Join(dir, "precious")
 	must := func(err error) {
 		t.Helper()
@@ -250,7 +250,7 @@ func TestForeignFilesGoAndNothingOutsideIsTouched(t *testing.T) {
 	must(os.Symlink(filepath.Join(outside, "deep", "file"), filepath.Join(store, "ab", "ab"+strings.Repeat("1", 30))))
 	must(os.Symlink(outside, filepath.Join(store, "cd")))
 	must(os.WriteFile(filepath.Join(store, "README"), []byte("x"), 0o600))
-	must(os.WriteFile(filepath.Join(dir, below, unfinished, "s-1"), []byte("begun"), 0o600))
+	must(os.WriteFile(filepath.Join(dir, storeDir, tempDir, "s-1"), []byte("begun"), 0o600))
 	s, end = open(t, dir, Config{MaxBytes: 1 << 20})
 	want(t, s, "k", "body")
 	if st := s.Stats(); st.Records != 1 {
@@ -258,7 +258,7 @@ func TestForeignFilesGoAndNothingOutsideIsTouched(t *testing.T) {
 	}
 	end()
 	var left []string
-	must(filepath.WalkDir(filepath.Join(dir, below), func(path string, e fs.DirEntry, err error) error {
+	must(filepath.WalkDir(filepath.Join(dir, storeDir), func(path string, e fs.DirEntry, err error) error {
 		if !e.IsDir() {
 			left = append(left, filepath.Base(path))
 		}
@@ -385,7 +385,7 @@ func TestADiskThatFails(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, dir, Config{MaxBytes: 1 << 20, Now: func() time.Time { return now }})
 	put(t, s, "before", "body")
-	temp := filepath.Join(dir, below, unfinished)
+	temp := filepath.Join(dir, storeDir, tempDir)
 	if err := os.Remove(temp); err != nil {
 		t.Fatal(err)
 	}
@@ -429,7 +429,7 @@ func TestBeforeItIsCounted(t *testing.T) {
 	}
 	count()
 	want(t, s, "k", "body")
-	if st := s.Stats(); st.Records != 1 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+	if st := s.Stats(); st.Records != 1 || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("counted %+v", st)
 	}
 }

@@ -11,4 +11,4 @@ import (
 func readOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
 
 // full: there is no more room in the file system, or for this user in it.
-func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

@@ -20,33 +20,33 @@ var (
 
 const (
 	// below is the folder that is ours, of this form of records.
-	below = "pictor-v1"
+	storeDir = "pictor-v1"
 	// unfinished are files being written. They have no place in a store yet.
-	unfinished = "tmp"
-	lockFile   = "lock"
+	tempDir  = "tmp"
+	lockFile = "lock"
 )
 
 // Folder is DIR/pictor-v1, of this process alone.
 type Folder struct {
-	path     string
-	root     *os.Root
-	lock     *os.File
-	patience time.Duration
+	path        string
+	root        *os.Root
+	lock        *os.File
+	openTimeout time.Duration
 }
 
-// openPatience is for how long the file system is waited for at the start.
-const openPatience = 5 * time.Second
+// openTimeout is for how long the file system is waited for at the start.
+const openTimeout = 5 * time.Second
 
 // OpenFolder makes DIR/pictor-v1 if it is missing, takes it for this process,
 // and tries whether it can be written to. DIR may be a link; pictor-v1 may not,
 // for what lies where it leads is not ours to clear. Errors are ErrInUse,
-// ErrMemory, ErrForeign, ErrHangs, and those of the file system.
-func OpenFolder(dir string) (*Folder, error) { return openFolder(dir, openPatience) }
+// ErrMemory, ErrForeign, ErrStalled, and those of the file system.
+func OpenFolder(dir string) (*Folder, error) { return openFolder(dir, openTimeout) }
 
 func openFolder(dir string, patience time.Duration) (*Folder, error) {
-	f := &Folder{path: filepath.Join(dir, below), patience: patience}
-	err := soon(patience, func() error {
-		err := f.open(dir)
+	f := &Folder{path: filepath.Join(dir, storeDir), openTimeout: patience}
+	err := runWithTimeout(patience, func() error {
+		err := f.openDir(dir)
 		if err != nil {
 			_ = f.Close() // the first error tells more
 		}
@@ -58,51 +58,51 @@ func openFolder(dir string, patience time.Duration) (*Folder, error) {
 	return f, nil
 }
 
-func (f *Folder) open(dir string) (err error) {
+func (f *Folder) openDir(dir string) (err error) {
 	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err = f.enter(dir); err != nil {
+	if err = f.openStoreDir(dir); err != nil {
 		return err
 	}
 	if f.lock, err = f.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
-	if err = lock(f.lock); err != nil {
+	if err = acquireLock(f.lock); err != nil {
 		return err
 	}
 	// What another process had begun.
-	if err = f.root.RemoveAll(unfinished); err != nil {
+	if err = f.root.RemoveAll(tempDir); err != nil {
 		return err
 	}
-	if err = f.root.Mkdir(unfinished, 0o700); err != nil {
+	if err = f.root.Mkdir(tempDir, 0o700); err != nil {
 		return err
 	}
-	trial := filepath.Join(unfinished, "trial")
+	trial := filepath.Join(tempDir, "trial")
 	if err = f.root.WriteFile(trial, []byte("x"), 0o600); err != nil {
 		return err
 	}
 	return f.root.Remove(trial)
 }
 
-// enter opens pictor-v1, if it is a folder that only this user can change.
-func (f *Folder) enter(dir string) error {
+// openStoreDir opens pictor-v1, if it is a folder that only this user can change.
+func (f *Folder) openStoreDir(dir string) error {
 	parent, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer parent.Close()
-	if err := parent.Mkdir(below, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := parent.Mkdir(storeDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	seen, err := parent.Lstat(below)
+	seen, err := parent.Lstat(storeDir)
 	if err != nil {
 		return err
 	}
 	if !seen.IsDir() {
 		return fmt.Errorf("%w: not a directory", ErrForeign)
 	}
-	if f.root, err = parent.OpenRoot(below); err != nil {
+	if f.root, err = parent.OpenRoot(storeDir); err != nil {
 		return err
 	}
 	self, err := f.root.Open(".")
@@ -118,8 +118,8 @@ func (f *Folder) enter(dir string) error {
 	if err := ownAlone(self); err != nil {
 		return err
 	}
-	if inMemory(self) {
-		_ = parent.Remove(below) // if it is empty: it is of no use
+	if isInMemory(self) {
+		_ = parent.Remove(storeDir) // if it is empty: it is of no use
 		return ErrMemory
 	}
 	return nil

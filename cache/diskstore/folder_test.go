@@ -13,7 +13,7 @@ import (
 func wantForeign(t *testing.T, dir, others string) {
 	t.Helper()
 	f, err := OpenFolder(dir)
-	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), filepath.Join(dir, below)) {
+	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), filepath.Join(dir, storeDir)) {
 		t.Errorf("another's folder: %v", err)
 	}
 	if err == nil {
@@ -50,7 +50,7 @@ func TestALinkInTheFoldersPlaceIsNotFollowed(t *testing.T) {
 	theirs := others(t)
 	dir := filepath.Dir(theirs)
 	for _, to := range []string{theirs, "others"} { // the second does not lead out of the parent
-		link := filepath.Join(dir, below)
+		link := filepath.Join(dir, storeDir)
 		if err := os.Symlink(to, link); err != nil {
 			t.Fatal(err)
 		}
@@ -72,18 +72,18 @@ func TestTheParentMayBeALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Path() != filepath.Join(link, below) {
+	if f.Path() != filepath.Join(link, storeDir) {
 		t.Error(f.Path())
 	}
 	f.Close()
-	if _, err := os.Stat(filepath.Join(dir, below, lockFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, storeDir, lockFile)); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestAFolderThatOthersMayChange(t *testing.T) {
 	dir := t.TempDir()
-	ours := filepath.Join(dir, below)
+	ours := filepath.Join(dir, storeDir)
 	if err := os.Mkdir(ours, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestAFolderThatOthersMayChange(t *testing.T) {
 
 func TestAFolderOfAnotherUser(t *testing.T) {
 	theirs := others(t)
-	dir := filepath.Join(filepath.Dir(theirs), below)
+	dir := filepath.Join(filepath.Dir(theirs), storeDir)
 	if err := os.Rename(theirs, dir); err != nil {
 		t.Fatal(err)
 	}

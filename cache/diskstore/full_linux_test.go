@@ -173,7 +173,7 @@ func TestADiskThatHangs(t *testing.T) {
 	}
 	r, _ := s.Get(context.Background(), NameOf("renewed"))
 	before := s.Stats()
-	s.cfg.Patience = patience
+	s.cfg.StallTimeout = patience
 	body := newStalling("body")
 	written := make(chan error)
 	go func() { written <- s.Put(NameOf("begun"), []byte("header of begun"), body, 4) }()
@@ -186,14 +186,14 @@ func TestADiskThatHangs(t *testing.T) {
 		calls.Go(func() { get(t, s, "stays") }) // it may be read before another waits with the lock
 	}
 	calls.Go(func() {
-		if err := s.SetHeader(NameOf("renewed"), r, []byte("another")); !errors.Is(err, ErrHangs) {
+		if err := s.SetHeader(NameOf("renewed"), r, []byte("another")); !errors.Is(err, ErrStalled) {
 			t.Errorf("a header was written: %v", err)
 		}
 		s.Drop(NameOf("renewed")) // as callers do with what could not be renewed
 	})
 	calls.Go(func() { s.Drop(NameOf("dropped")) })
 	calls.Wait()
-	if err := <-written; !errors.Is(err, ErrHangs) {
+	if err := <-written; !errors.Is(err, ErrStalled) {
 		t.Errorf("the one that was under way: %v", err)
 	}
 	if took := time.Since(started); took > soon {
@@ -203,7 +203,7 @@ func TestADiskThatHangs(t *testing.T) {
 
 	thaw()
 	settle(t, s)
-	s.cfg.Patience = unhurried
+	s.cfg.StallTimeout = unhurried
 	want(t, s, "stays", "body")
 	for _, key := range []string{"begun", "dropped", "dropped later", "renewed"} {
 		wantNone(t, s, key)
@@ -213,7 +213,7 @@ func TestADiskThatHangs(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
-	if st := s.Stats(); st.Hangs || st.Records != 2 || st.WriteErrors != 0 {
+	if st := s.Stats(); st.Stalled || st.Records != 2 || st.WriteErrors != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -228,10 +228,10 @@ func wantNothingOf(t *testing.T, s *Store, records int) {
 		s.Touch(NameOf("stays"))
 	}
 	s.Drop(NameOf("dropped later"))
-	if err := s.Put(NameOf("k"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrHangs) {
+	if err := s.Put(NameOf("k"), nil, strings.NewReader("x"), 1); !errors.Is(err, ErrStalled) {
 		t.Errorf("a record was written: %v", err)
 	}
-	if st := s.Stats(); !st.Hangs || st.Records != records {
+	if st := s.Stats(); !st.Stalled || st.Records != records {
 		t.Errorf("%+v", st)
 	}
 	if took := time.Since(started); took > soon {
@@ -244,7 +244,7 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 	dir := smallDisk(t, 16)
 	s, end := open(t, dir, Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
-	s.cfg.Patience = time.Second / 10
+	s.cfg.StallTimeout = time.Second / 10
 	thaw := freeze(t, dir)
 	s.Drop(NameOf("k"))
 	s.Close() // or the disk is frozen for as long as this test lasts
@@ -258,7 +258,7 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 func TestOpenWhileTheDiskHangs(t *testing.T) {
 	dir := smallDisk(t, 16)
 	thaw := freeze(t, dir)
-	if _, err := openFolder(dir, time.Second/10); !errors.Is(err, ErrHangs) {
+	if _, err := openFolder(dir, time.Second/10); !errors.Is(err, ErrStalled) {
 		t.Errorf("a folder on a disk that hangs: %v", err)
 	}
 	thaw()

@@ -24,7 +24,7 @@ func (s *Store) Get(ctx context.Context, name Name) (*Record, bool) {
 	for {
 		var r *Record
 		var others *verification
-		inTime := s.ask(call{ctx: ctx, do: func() { r, others = s.get(name) }, late: func() {
+		inTime := s.doIO(ioOp{ctx: ctx, run: func() { r, others = s.lookUp(name) }, onLate: func() {
 			if r != nil {
 				r.Close()
 			}
@@ -34,21 +34,21 @@ func (s *Store) Get(ctx context.Context, name Name) (*Record, bool) {
 			return nil, false
 		case others == nil:
 			return r, r != nil
-		case !s.await(ctx, others):
+		case !s.awaitVerification(ctx, others):
 			return nil, false
 		}
 	}
 }
 
-// await waits for another's verification, as for any call, and reports whether
+// awaitVerification waits for another's verification, as for any call, and reports whether
 // the record was good.
-func (s *Store) await(ctx context.Context, v *verification) bool {
-	for !s.hangs() && ctx.Err() == nil {
-		left := maxWaits*s.cfg.Patience - time.Since(v.since)
+func (s *Store) awaitVerification(ctx context.Context, v *verification) bool {
+	for !s.isStalled() && ctx.Err() == nil {
+		left := maxStallWaits*s.cfg.StallTimeout - time.Since(v.since)
 		if left <= 0 {
 			return false
 		}
-		late := time.NewTimer(min(left, s.cfg.Patience))
+		late := time.NewTimer(min(left, s.cfg.StallTimeout))
 		select {
 		case <-v.done:
 			late.Stop()
@@ -61,8 +61,8 @@ func (s *Store) await(ctx context.Context, v *verification) bool {
 	return false
 }
 
-// get opens a record, or gives the verification to wait for.
-func (s *Store) get(name Name) (*Record, *verification) {
+// lookUp opens a record, or gives the verification to wait for.
+func (s *Store) lookUp(name Name) (*Record, *verification) {
 	s.mu.Lock()
 	var seen slot
 	at := s.index.find(name)
@@ -83,11 +83,11 @@ func (s *Store) get(name Name) (*Record, *verification) {
 		s.verifying[name] = v
 	}
 	s.mu.Unlock()
-	r, err := s.open(name, seen.verified)
+	r, err := s.openRecord(name, seen.verified)
 	if err == nil {
-		s.found(name, r, seen.made)
+		s.noteFound(name, r, seen.generation)
 	} else {
-		s.missed(name, err)
+		s.noteMiss(name, err)
 	}
 	if v != nil {
 		s.mu.Lock()
@@ -99,24 +99,24 @@ func (s *Store) get(name Name) (*Record, *verification) {
 	return r, nil // none, where there is an error
 }
 
-// missed is a record that could not be had.
-func (s *Store) missed(name Name, err error) {
+// noteMiss is a record that could not be had.
+func (s *Store) noteMiss(name Name, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		s.forget(name)
+		s.forgetMissing(name)
 	case errors.Is(err, errBroken):
 		s.mu.Lock()
 		s.stats.Corrupt++
 		s.mu.Unlock()
-		s.cfg.Log.Warn("disk cache record is corrupt: dropped", "record", s.path(name))
-		s.drop(name)
+		s.cfg.Log.Warn("disk cache record is corrupt: dropped", "record", s.recordPath(name))
+		s.dropRecord(name)
 	}
 }
 
-func (s *Store) open(name Name, verified bool) (*Record, error) {
-	f, err := s.root.OpenFile(s.path(name), os.O_RDWR, 0)
+func (s *Store) openRecord(name Name, verified bool) (*Record, error) {
+	f, err := s.root.OpenFile(s.recordPath(name), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrPermission) || readOnly(err) {
-		f, err = s.root.Open(s.path(name))
+		f, err = s.root.Open(s.recordPath(name))
 	}
 	if err != nil {
 		return nil, err
@@ -124,9 +124,9 @@ func (s *Store) open(name Name, verified bool) (*Record, error) {
 	s.headers.RLock()
 	r, err := readRecord(f, s)
 	s.headers.RUnlock()
-	s.done.Add(1)
+	s.progress.Add(1)
 	if err == nil && !verified {
-		err = r.verify(&s.done)
+		err = r.verifyBody(&s.progress)
 	}
 	if err != nil {
 		f.Close()
@@ -135,26 +135,26 @@ func (s *Store) open(name Name, verified bool) (*Record, error) {
 	return r, nil
 }
 
-// found counts a use of a record that is good, and the record itself, where the
+// noteFound counts a use of a record that is good, and the record itself, where the
 // scan has not come to it yet. made is of the slot that was there before it was
 // opened: with another one it may have been replaced before or after.
-func (s *Store) found(name Name, r *Record, made uint32) {
+func (s *Store) noteFound(name Name, r *Record, made uint32) {
 	s.mu.Lock()
 	now := s.cfg.Now()
 	at := s.index.find(name)
 	if at == nil && !s.counted && !s.void {
-		at = s.count(slot{name: name, blocks: uint32(blocksOf(r.length()))}, false)
-		made = at.made
+		at = s.addToIndex(slot{name: name, blocks: uint32(blocksOf(r.fileSize()))}, false)
+		made = at.generation
 	}
 	tell := false
 	if at != nil {
-		if at.made == made {
-			at.verified, r.made = true, made
+		if at.generation == made {
+			at.verified, r.generation = true, made
 		}
-		tell = s.index.use(name, now)
+		tell = s.index.markUsed(name, now)
 	}
 	s.mu.Unlock()
 	if tell {
-		_ = s.root.Chtimes(s.path(name), now, now) // only its place in the line
+		_ = s.root.Chtimes(s.recordPath(name), now, now) // only its place in the line
 	}
 }

@@ -18,7 +18,7 @@ type slot struct {
 	used       uint32 // Unix seconds of the last use that is in the file's time
 	prev, next int32
 	// made tells slots of the same name apart.
-	made uint32
+	generation uint32
 	// verified: the body was held against its checksum by this process.
 	verified bool
 	// dropped: the file could not be removed.
@@ -50,14 +50,14 @@ func (x *index) add(s slot, last bool) {
 	x.slots[i] = s
 	x.at[s.name] = i
 	if last {
-		x.link(i, x.slots[0].prev)
+		x.linkAfter(i, x.slots[0].prev)
 	} else {
-		x.link(i, 0)
+		x.linkAfter(i, 0)
 	}
 }
 
-// link puts slot i behind slot p.
-func (x *index) link(i, p int32) {
+// linkAfter puts slot i behind slot p.
+func (x *index) linkAfter(i, p int32) {
 	n := x.slots[p].next
 	x.slots[i].prev, x.slots[i].next = p, n
 	x.slots[p].next, x.slots[n].prev = i, i
@@ -88,16 +88,16 @@ func (x *index) oldest() (Name, bool) {
 	return x.slots[i].name, i != 0
 }
 
-// front puts a record where the one used last is.
-func (x *index) front(name Name) {
+// moveToFront puts a record where the one used last is.
+func (x *index) moveToFront(name Name) {
 	if i, ok := x.at[name]; ok {
 		x.unlink(i)
-		x.link(i, 0)
+		x.linkAfter(i, 0)
 	}
 }
 
-// dropped are the records whose files could not be removed.
-func (x *index) dropped() (names []Name) {
+// droppedNames are the records whose files could not be removed.
+func (x *index) droppedNames() (names []Name) {
 	for i := range x.slots {
 		if x.slots[i].dropped {
 			names = append(names, x.slots[i].name)
@@ -116,14 +116,14 @@ func (x *index) dropAll() {
 // useEvery is how often a use is written into the file's time.
 const useEvery = time.Minute
 
-// use makes a record the one used last. It reports whether the file's time is
+// markUsed makes a record the one used last. It reports whether the file's time is
 // to say so.
-func (x *index) use(name Name, now time.Time) (tell bool) {
+func (x *index) markUsed(name Name, now time.Time) (tell bool) {
 	s := x.find(name)
 	if s == nil {
 		return false
 	}
-	x.front(name)
+	x.moveToFront(name)
 	if t := uint32(now.Unix()); t-s.used >= uint32(useEvery/time.Second) {
 		s.used = t
 		return true

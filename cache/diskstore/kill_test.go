@@ -33,7 +33,7 @@ func busy(dir string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	s, err := f.Open("s", Config{MaxBytes: killBound, Patience: unhurried})
+	s, err := f.Open("s", Config{MaxBytes: killBound, StallTimeout: unhurried})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -77,7 +77,7 @@ func TestKilled(t *testing.T) {
 	records := 0
 	for i := range times {
 		kill(t, dir)
-		if n := taken(t, filepath.Join(dir, below)); n > killBound {
+		if n := taken(t, filepath.Join(dir, storeDir)); n > killBound {
 			t.Fatalf("after %d kills %d bytes are there", i+1, n)
 		}
 		records += checkKilled(t, dir)
@@ -143,8 +143,8 @@ func checkKilled(t *testing.T, dir string) (records int) {
 // Any bytes in a record's place are a record or nothing.
 func FuzzRecord(f *testing.F) {
 	good := func(header, body string) []byte {
-		capacity := area(len(header))
-		b := append(front([]byte(header), capacity, int64(len(body))), make([]byte, capacity-len(header))...)
+		capacity := headerCapacity(len(header))
+		b := append(encodeFront([]byte(header), capacity, int64(len(body))), make([]byte, capacity-len(header))...)
 		return binary.LittleEndian.AppendUint64(append(b, body...), sumOf([]byte(body)))
 	}
 	f.Add(good("header", "body"))
@@ -163,7 +163,7 @@ func FuzzRecord(f *testing.F) {
 		if !ok {
 			return
 		}
-		n := preambleSize + area(0)
+		n := preambleSize + headerCapacity(0)
 		if len(b) < n || !bytes.Contains(b, []byte(h)) || !bytes.Contains(b, []byte(body)) {
 			t.Errorf("%q and %q from %q", h, body, b)
 		}

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes a file for as long as it is open: a process that is killed lets it
+// acquireLock takes a file for as long as it is open: a process that is killed lets it
 // go, too.
-func lock(f *os.File) error {
+func acquireLock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return ErrInUse

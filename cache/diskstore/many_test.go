@@ -17,7 +17,7 @@ func TestAHundredThousandRecords(t *testing.T) {
 	}
 	const many = 100_000
 	dir := t.TempDir()
-	cfg := Config{MaxBytes: 1 << 30, MaxRecords: many, Patience: unhurried}
+	cfg := Config{MaxBytes: 1 << 30, MaxRecords: many, StallTimeout: unhurried}
 	s, end := open(t, dir, cfg)
 	var before, after runtime.MemStats
 	runtime.GC()

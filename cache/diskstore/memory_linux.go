@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inMemory says that a folder's files are in memory and nowhere else.
-func inMemory(folder *os.File) bool {
+// isInMemory says that a folder's files are in memory and nowhere else.
+func isInMemory(folder *os.File) bool {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(folder.Fd()), &st); err != nil {
 		return false

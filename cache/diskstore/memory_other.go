@@ -4,5 +4,5 @@ package diskstore
 
 import "os"
 
-// inMemory cannot be told here.
-func inMemory(*os.File) bool { return false }
+// isInMemory cannot be told here.
+func isInMemory(*os.File) bool { return false }

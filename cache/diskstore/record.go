@@ -31,7 +31,7 @@ const (
 	trailerSize  = 8
 	maxHeader    = 64 << 10
 	// spare is what a header may grow without the record being written anew.
-	spare, areaStep = 256, 512
+	headerSpare, headerStep = 256, 512
 )
 
 var (
@@ -41,11 +41,13 @@ var (
 	errBody = errors.New("record body cannot be read")
 )
 
-// area is the place for a header of so many bytes.
-func area(header int) int { return (header + spare + areaStep - 1) / areaStep * areaStep }
+// headerCapacity is the place for a header of so many bytes.
+func headerCapacity(header int) int {
+	return (header + headerSpare + headerStep - 1) / headerStep * headerStep
+}
 
-// front is preamble and header, as they are written at once.
-func front(header []byte, capacity int, body int64) []byte {
+// encodeFront is preamble and header, as they are written at once.
+func encodeFront(header []byte, capacity int, body int64) []byte {
 	b := make([]byte, preambleSize, preambleSize+len(header))
 	copy(b, magic)
 	binary.LittleEndian.PutUint32(b[8:], uint32(capacity))
@@ -55,10 +57,10 @@ func front(header []byte, capacity int, body int64) []byte {
 	return append(b, header...)
 }
 
-// head is all that comes before the body of a new record.
-func head(header []byte, body int64) []byte {
-	capacity := area(len(header))
-	return append(front(header, capacity, body), make([]byte, capacity-len(header))...)
+// encodeHead is all that comes before the body of a new record.
+func encodeHead(header []byte, body int64) []byte {
+	capacity := headerCapacity(len(header))
+	return append(encodeFront(header, capacity, body), make([]byte, capacity-len(header))...)
 }
 
 func sumOf(parts ...[]byte) uint64 {
@@ -72,16 +74,16 @@ func sumOf(parts ...[]byte) uint64 {
 // Record is a record that is open. It stays what it is when the store drops or
 // replaces it. Its body is read by ReadAt.
 type Record struct {
-	store    *Store
-	file     handle
-	header   []byte
-	capacity int
-	size     int64
-	made     uint32 // of its slot; 0 where that is not known
+	store      *Store
+	file       fileHandle
+	header     []byte
+	capacity   int
+	size       int64
+	generation uint32 // of its slot; 0 where that is not known
 }
 
-// handle is an open file.
-type handle interface {
+// fileHandle is an open file.
+type fileHandle interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
@@ -94,7 +96,7 @@ func (r *Record) Header() []byte { return r.header }
 func (r *Record) Size() int64 { return r.size }
 
 // ReadAt reads the body; it implements io.ReaderAt. Where the disk hangs the
-// error is ErrHangs.
+// error is ErrStalled.
 func (r *Record) ReadAt(p []byte, off int64) (int, error) {
 	return r.ReadWithin(context.Background(), p, off)
 }
@@ -123,14 +125,14 @@ func (r *Record) withBlock(ctx context.Context, off, n int64, f func(block []byt
 	into := b[:min(n, int64(len(b)))]
 	var came int
 	var err error
-	if !r.store.ask(call{ctx: ctx, patient: true, do: func() {
-		came, err = bodyOf{r}.ReadAt(into, off)
-		r.store.done.Add(1)
+	if !r.store.doIO(ioOp{ctx: ctx, patient: true, run: func() {
+		came, err = bodyReaderAt{r}.ReadAt(into, off)
+		r.store.progress.Add(1)
 	}}) {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		return ErrHangs
+		return ErrStalled
 	}
 	f(into[:came])
 	buffers.Put(b)
@@ -139,7 +141,7 @@ func (r *Record) withBlock(ctx context.Context, off, n int64, f func(block []byt
 
 // Prefetch reads n bytes of the body into the kernel's page cache, so that a caller
 // which then reads them by Region does not wait for the disk. Where the disk hangs
-// the error is ErrHangs.
+// the error is ErrStalled.
 func (r *Record) Prefetch(ctx context.Context, off, n int64) error {
 	for end := min(off+n, r.size); off < end; {
 		came := 0
@@ -155,24 +157,24 @@ func (r *Record) Prefetch(ctx context.Context, off, n int64) error {
 // Reader reads the body from its beginning, until ctx ends; the error is then
 // its cause.
 func (r *Record) Reader(ctx context.Context) io.Reader {
-	return io.NewSectionReader(within{r, ctx}, 0, r.size)
+	return io.NewSectionReader(ctxReaderAt{r, ctx}, 0, r.size)
 }
 
-// within is a body that is read until a context ends.
-type within struct {
+// ctxReaderAt is a body that is read until a context ends.
+type ctxReaderAt struct {
 	r   *Record
 	ctx context.Context
 }
 
 // ReadAt reads.
-func (w within) ReadAt(p []byte, off int64) (int, error) { return w.r.ReadWithin(w.ctx, p, off) }
+func (w ctxReaderAt) ReadAt(p []byte, off int64) (int, error) { return w.r.ReadWithin(w.ctx, p, off) }
 
-// bodyOf is the body of a record as it is in the file, for calls that are
+// bodyReaderAt is the body of a record as it is in the file, for calls that are
 // watched as a whole.
-type bodyOf struct{ *Record }
+type bodyReaderAt struct{ *Record }
 
 // ReadAt reads.
-func (r bodyOf) ReadAt(p []byte, off int64) (int, error) {
+func (r bodyReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= r.size {
 		return 0, io.EOF
 	}
@@ -187,8 +189,8 @@ func (r bodyOf) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// section is that as a reader.
-func (r *Record) section() io.Reader { return io.NewSectionReader(bodyOf{r}, 0, r.size) }
+// bodyReader is that as a reader.
+func (r *Record) bodyReader() io.Reader { return io.NewSectionReader(bodyReaderAt{r}, 0, r.size) }
 
 // Region is the file that has the body, and where in it; nil where it is no file of
 // its own. To read it is not watched: see Prefetch.
@@ -200,8 +202,8 @@ func (r *Record) Region() (f *os.File, offset int64) {
 // Close lets go of the file.
 func (r *Record) Close() error { return r.file.Close() }
 
-// length is that of the whole file.
-func (r *Record) length() int64 { return int64(preambleSize+r.capacity) + r.size + trailerSize }
+// fileSize is that of the whole file.
+func (r *Record) fileSize() int64 { return int64(preambleSize+r.capacity) + r.size + trailerSize }
 
 // readRecord reads the front of a file and holds it against its length.
 func readRecord(f *os.File, s *Store) (*Record, error) {
@@ -215,7 +217,7 @@ func readRecord(f *os.File, s *Store) (*Record, error) {
 	}
 	capacity, header := binary.LittleEndian.Uint32(p[8:]), binary.LittleEndian.Uint32(p[12:])
 	r := &Record{store: s, file: f, capacity: int(capacity), size: int64(binary.LittleEndian.Uint64(p[16:]))}
-	if header > maxHeader || int(capacity) > area(maxHeader) || header > capacity || r.size < 0 || r.size > st.Size() || r.length() != st.Size() {
+	if header > maxHeader || int(capacity) > headerCapacity(maxHeader) || header > capacity || r.size < 0 || r.size > st.Size() || r.fileSize() != st.Size() {
 		return nil, errBroken
 	}
 	r.header = make([]byte, header)
@@ -227,35 +229,35 @@ func readRecord(f *os.File, s *Store) (*Record, error) {
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// verify holds the body against its checksum. It counts the steps that it takes.
-func (r *Record) verify(steps *atomic.Uint64) error {
+// verifyBody holds the body against its checksum. It counts the steps that it takes.
+func (r *Record) verifyBody(steps *atomic.Uint64) error {
 	d := xxhash.New()
 	b := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(b)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, &stepping{r.section(), steps}, b[:]); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, &progressReader{r.bodyReader(), steps}, b[:]); err != nil {
 		return errBroken
 	}
 	var sum [trailerSize]byte
-	if _, err := r.file.ReadAt(sum[:], r.length()-trailerSize); err != nil || binary.LittleEndian.Uint64(sum[:]) != d.Sum64() {
+	if _, err := r.file.ReadAt(sum[:], r.fileSize()-trailerSize); err != nil || binary.LittleEndian.Uint64(sum[:]) != d.Sum64() {
 		return errBroken
 	}
 	return nil
 }
 
-// stepping counts reads.
-type stepping struct {
+// progressReader counts reads.
+type progressReader struct {
 	io.Reader
-	steps *atomic.Uint64
+	progress *atomic.Uint64
 }
 
 // Read reads.
-func (s *stepping) Read(b []byte) (int, error) {
-	s.steps.Add(1)
+func (s *progressReader) Read(b []byte) (int, error) {
+	s.progress.Add(1)
 	return s.Reader.Read(b)
 }
 
-// write writes a record. The body has exactly size bytes, or it is an error.
-func write(f *os.File, head []byte, body io.Reader, size int64) error {
+// writeRecordFile writes a record. The body has exactly size bytes, or it is an error.
+func writeRecordFile(f *os.File, head []byte, body io.Reader, size int64) error {
 	d := xxhash.New()
 	b := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(b)
@@ -274,5 +276,5 @@ func write(f *os.File, head []byte, body io.Reader, size int64) error {
 	return err
 }
 
-// same says that two headers are the same, so that nothing need be written.
-func (r *Record) same(header []byte) bool { return bytes.Equal(r.header, header) }
+// hasHeader says that two headers are the same, so that nothing need be written.
+func (r *Record) hasHeader(header []byte) bool { return bytes.Equal(r.header, header) }

@@ -10,24 +10,24 @@ import (
 	"slices"
 )
 
-// seen is a record that the scan came by.
-type seen struct {
+// scannedRecord is a record that the scan came by.
+type scannedRecord struct {
 	name   Name
 	blocks uint32
 	used   int64 // by its file's time
 }
 
-// scan counts what is there. It reads no contents: what they are is seen when
+// scanRecords counts what is there. It reads no contents: what they are is seen when
 // they are asked for.
-func (s *Store) scan() {
+func (s *Store) scanRecords() {
 	defer s.running.Done()
 	defer close(s.scanned)
-	var found []seen
-	for _, dir := range s.list(s.name) {
-		if s.ended() {
+	var found []scannedRecord
+	for _, dir := range s.listDir(s.name) {
+		if s.isClosing() {
 			return
 		}
-		s.done.Add(1)
+		s.progress.Add(1)
 		path := filepath.Join(s.name, dir)
 		b, err := hex.DecodeString(dir)
 		st, gone := s.root.Lstat(path)
@@ -35,57 +35,57 @@ func (s *Store) scan() {
 			_ = s.root.RemoveAll(path) // nobody else's business is in here
 			continue
 		}
-		found = append(found, s.records(path, dir)...)
+		found = append(found, s.scanDir(path, dir)...)
 		if len(found) > 2*s.cfg.MaxRecords {
-			found = s.newest(found)
+			found = s.keepNewest(found)
 		}
 	}
-	found = s.newest(found)
+	found = s.keepNewest(found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range found {
 		if s.index.find(r.name) == nil {
-			s.count(slot{name: r.name, blocks: r.blocks, used: uint32(r.used), dropped: s.void}, true)
+			s.addToIndex(slot{name: r.name, blocks: r.blocks, used: uint32(r.used), dropped: s.void}, true)
 		}
 	}
 	if s.counted = true; s.void {
 		s.void = false
-		s.errand(s.catchUp)
+		s.goBackground(s.removePending)
 	}
 	// Where the bound has become smaller this may take a while, in which what
 	// stays is found already.
-	if err := s.room(0, 0); err != nil && !errors.Is(err, errClosed) {
-		s.failed(err)
+	if err := s.makeRoom(0, 0); err != nil && !errors.Is(err, errClosed) {
+		s.writeFailed(err)
 	}
 	s.ready = !s.closed.Load()
 }
 
-func (s *Store) ended() bool {
+func (s *Store) isClosing() bool {
 	select {
-	case <-s.ending:
+	case <-s.closing:
 		return true
 	default:
 		return false
 	}
 }
 
-// newest removes all but as many as there may be, and puts those used last first.
-func (s *Store) newest(found []seen) []seen {
-	slices.SortFunc(found, func(a, b seen) int { return int(b.used - a.used) })
+// keepNewest removes all but as many as there may be, and puts those used last first.
+func (s *Store) keepNewest(found []scannedRecord) []scannedRecord {
+	slices.SortFunc(found, func(a, b scannedRecord) int { return int(b.used - a.used) })
 	if len(found) <= s.cfg.MaxRecords {
 		return found
 	}
 	for _, r := range found[s.cfg.MaxRecords:] {
-		s.drop(r.name)
+		s.dropRecord(r.name)
 	}
 	return found[:s.cfg.MaxRecords]
 }
 
-// list gives the names in a folder. Where it cannot be read there are none.
-func (s *Store) list(path string) (names []string) {
+// listDir gives the names in a folder. Where it cannot be read there are none.
+func (s *Store) listDir(path string) (names []string) {
 	f, err := s.root.Open(path)
 	if err != nil {
-		s.unreadable(path, err)
+		s.logUnreadable(path, err)
 		return nil
 	}
 	defer f.Close()
@@ -94,22 +94,22 @@ func (s *Store) list(path string) (names []string) {
 		names = append(names, some...)
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				s.unreadable(path, err)
+				s.logUnreadable(path, err)
 			}
 			return names
 		}
 	}
 }
 
-func (s *Store) unreadable(path string, err error) {
+func (s *Store) logUnreadable(path string, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		s.cfg.Log.Warn("part of the disk cache cannot be read", "dir", path, "err", err)
 	}
 }
 
-// records are those of one folder. What is no record is removed.
-func (s *Store) records(path, dir string) (found []seen) {
-	for _, file := range s.list(path) {
+// scanDir are those of one folder. What is no record is removed.
+func (s *Store) scanDir(path, dir string) (found []scannedRecord) {
+	for _, file := range s.listDir(path) {
 		full := filepath.Join(path, file)
 		var name Name
 		b, err := hex.DecodeString(file)
@@ -126,7 +126,7 @@ func (s *Store) records(path, dir string) (found []seen) {
 			continue
 		}
 		copy(name[:], b)
-		found = append(found, seen{name, uint32(blocksOf(st.Size())), st.ModTime().Unix()})
+		found = append(found, scannedRecord{name, uint32(blocksOf(st.Size())), st.ModTime().Unix()})
 	}
 	return found
 }

@@ -28,9 +28,9 @@ type Config struct {
 	// Patience is for how long a call to the disk is waited for while nothing
 	// gets done; 0 means a second. Nobody waits for ten times as long for a call
 	// that gets nothing done itself.
-	Patience time.Duration
+	StallTimeout time.Duration
 
-	maxDoomed int // tests drop fewer
+	maxPendingDrops int // tests drop fewer
 }
 
 // Why Put does not keep a record, beside the file system's errors.
@@ -41,8 +41,8 @@ var (
 	ErrTooLarge = errors.New("record is too large for the disk store")
 	// ErrPaused: the disk failed a short while ago.
 	ErrPaused = errors.New("disk failed recently")
-	// ErrHangs: the disk does not answer.
-	ErrHangs = errors.New("disk does not respond")
+	// ErrStalled: the disk does not answer.
+	ErrStalled = errors.New("disk does not respond")
 	// errClosed and errCaller are bugs of the caller.
 	errClosed = errors.New("disk store is closed")
 	errCaller = errors.New("not a record")
@@ -76,24 +76,24 @@ type Store struct {
 	// headers is held for writing while a header is, so that nobody reads a half.
 	headers sync.RWMutex
 	scanned chan struct{}
-	ending  chan struct{}
+	closing chan struct{}
 	running sync.WaitGroup
 	closed  atomic.Bool
-	hang    hang
+	breaker breaker
 	// calls has room for those that are under way.
-	calls chan struct{}
+	slots chan struct{}
 	// done counts what got done in the file system.
-	done atomic.Uint64
+	progress atomic.Uint64
 	// told is what Stats said last.
-	told atomic.Pointer[Stats]
+	lastStats atomic.Pointer[Stats]
 
 	mu     sync.Mutex
 	index  index
 	blocks int64 // of the records
 	// reserved is for files being written.
-	reserved int64
-	files    uint64 // ever begun, for their names
-	made     uint32 // slots ever made
+	reserved   int64
+	files      uint64 // ever begun, for their names
+	generation uint32 // slots ever made
 	// verifying are the records that are being read whole.
 	verifying map[Name]*verification
 	// counted: all that was there is in the index. ready: and within the bound.
@@ -103,9 +103,9 @@ type Store struct {
 	failing              bool
 	// undone: there may be records that could not be removed when they were
 	// dropped. They are tried again, not before retry.
-	undone bool
-	retry  time.Time
-	stats  Stats
+	pendingRemovals bool
+	retry           time.Time
+	stats           Stats
 }
 
 // Stats is a snapshot of a Store; counters are since Open.
@@ -117,7 +117,7 @@ type Stats struct {
 	// Written were kept, Refused not even tried, WriteErrors failed.
 	Written, Refused, WriteErrors uint64
 	// Hangs: the disk does not answer, and nothing is asked of it.
-	Hangs bool
+	Stalled bool
 }
 
 // Open opens the store of a name, and begins to count in the background what is
@@ -135,26 +135,26 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Patience <= 0 {
-		cfg.Patience = time.Second
+	if cfg.StallTimeout <= 0 {
+		cfg.StallTimeout = time.Second
 	}
-	if cfg.maxDoomed <= 0 {
-		cfg.maxDoomed = maxDoomed
+	if cfg.maxPendingDrops <= 0 {
+		cfg.maxPendingDrops = maxPendingDrops
 	}
-	err := soon(f.patience, func() error { return f.root.Mkdir(name, 0o700) }, func() {})
+	err := runWithTimeout(f.openTimeout, func() error { return f.root.Mkdir(name, 0o700) }, func() {})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open disk store %s: %w", name, err)
 	}
 	s := newStore(cfg, f.root, name)
 	s.running.Add(1)
-	go s.scan()
+	go s.scanRecords()
 	return s, nil
 }
 
 func newStore(cfg Config, root *os.Root, name string) *Store {
 	return &Store{
-		cfg: cfg, root: root, name: name, scanned: make(chan struct{}), ending: make(chan struct{}),
-		calls: make(chan struct{}, maxCalls), index: newIndex(), verifying: map[Name]*verification{},
+		cfg: cfg, root: root, name: name, scanned: make(chan struct{}), closing: make(chan struct{}),
+		slots: make(chan struct{}, maxOps), index: newIndex(), verifying: map[Name]*verification{},
 	}
 }
 
@@ -162,7 +162,7 @@ func newStore(cfg Config, root *os.Root, name string) *Store {
 // is kept.
 func (s *Store) Ready() <-chan struct{} { return s.scanned }
 
-func (s *Store) path(n Name) string {
+func (s *Store) recordPath(n Name) string {
 	h := hex.EncodeToString(n[:])
 	return filepath.Join(s.name, h[:2], h)
 }
@@ -172,12 +172,12 @@ func blocksOf(bytes int64) int64 { return (bytes + block - 1) / block }
 // Touch counts as a use of a record. Nobody waits for it.
 func (s *Store) Touch(name Name) {
 	now := s.cfg.Now()
-	s.errand(func() {
+	s.goBackground(func() {
 		s.mu.Lock()
-		tell := !s.closed.Load() && s.index.use(name, now)
+		tell := !s.closed.Load() && s.index.markUsed(name, now)
 		s.mu.Unlock()
 		if tell {
-			_ = s.root.Chtimes(s.path(name), now, now)
+			_ = s.root.Chtimes(s.recordPath(name), now, now)
 		}
 	})
 }
@@ -186,32 +186,32 @@ func (s *Store) Touch(name Name) {
 // the disk hangs or cannot be written.
 func (s *Store) Drop(name Name) {
 	// The store may begin or end to hang between the two.
-	for !s.doom(name) && !s.ask(call{do: func() { s.drop(name) }, vital: true}) {
+	for !s.deferDrop(name) && !s.doIO(ioOp{run: func() { s.dropRecord(name) }, essential: true}) {
 	}
 }
 
-func (s *Store) drop(name Name) {
+func (s *Store) dropRecord(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed.Load() {
-		s.discard(name)
+		s.discardRecord(name)
 	}
 }
 
-// discard removes a record. Where its file cannot be removed it is still
+// discardRecord removes a record. Where its file cannot be removed it is still
 // counted, and not found any more until the next Open. The lock is held.
-func (s *Store) discard(name Name) {
-	if s.remove(name) == nil {
+func (s *Store) discardRecord(name Name) {
+	if s.removeFile(name) == nil {
 		return
 	}
-	s.undone = true
+	s.pendingRemovals = true
 	at := s.index.find(name)
 	if at == nil && !s.counted { // the scan would find it
 		var blocks uint32
-		if st, err := s.root.Lstat(s.path(name)); err == nil {
+		if st, err := s.root.Lstat(s.recordPath(name)); err == nil {
 			blocks = uint32(blocksOf(st.Size()))
 		}
-		at = s.count(slot{name: name, blocks: blocks}, true)
+		at = s.addToIndex(slot{name: name, blocks: blocks}, true)
 	}
 	if at != nil {
 		at.dropped = true
@@ -230,61 +230,61 @@ func (s *Store) dropAll() {
 		"store", s.name, "records", s.index.len())
 	s.index.dropAll()
 	s.void = !s.counted
-	s.undone = true
+	s.pendingRemovals = true
 }
 
-// forget takes a record out of the index whose file is gone.
-func (s *Store) forget(name Name) {
+// forgetMissing takes a record out of the index whose file is gone.
+func (s *Store) forgetMissing(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.root.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
-		s.uncount(name)
+	if _, err := s.root.Lstat(s.recordPath(name)); errors.Is(err, fs.ErrNotExist) {
+		s.removeFromIndex(name)
 	}
 }
 
-// count puts a record that is not there into the index: see add. The lock is held.
-func (s *Store) count(at slot, last bool) *slot {
-	s.made++
-	at.made = s.made
+// addToIndex puts a record that is not there into the index: see add. The lock is held.
+func (s *Store) addToIndex(at slot, last bool) *slot {
+	s.generation++
+	at.generation = s.generation
 	s.index.add(at, last)
 	s.blocks += int64(at.blocks)
 	return s.index.find(at.name)
 }
 
-// uncount takes a record out of the index, if it is there. The lock is held.
-func (s *Store) uncount(name Name) {
+// removeFromIndex takes a record out of the index, if it is there. The lock is held.
+func (s *Store) removeFromIndex(name Name) {
 	if at, ok := s.index.remove(name); ok {
 		s.blocks -= int64(at.blocks)
 	}
 }
 
-// remove removes a record, file first: what is not counted must not be there.
+// removeFile removes a record, file first: what is not counted must not be there.
 // The lock is held.
-func (s *Store) remove(name Name) error {
-	path := s.path(name)
+func (s *Store) removeFile(name Name) error {
+	path := s.recordPath(name)
 	if err := s.root.RemoveAll(path); err != nil {
 		// A disk that is read-only says so also of what is not there.
 		if _, gone := s.root.Lstat(path); !errors.Is(gone, fs.ErrNotExist) {
 			return err
 		}
 	}
-	s.done.Add(1)
-	s.uncount(name)
+	s.progress.Add(1)
+	s.removeFromIndex(name)
 	return nil
 }
 
 // Stats is a snapshot; where the disk hangs, or is slow, it may be an earlier one.
 func (s *Store) Stats() Stats {
 	var st Stats
-	if s.within(func() { st = s.statsNow() }, nil) {
-		s.told.Store(&st)
+	if s.doWithTimeout(func() { st = s.statsNow() }, nil) {
+		s.lastStats.Store(&st)
 		return st
 	}
 	var earlier Stats
-	if told := s.told.Load(); told != nil {
+	if told := s.lastStats.Load(); told != nil {
 		earlier = *told
 	}
-	earlier.Hangs = s.hangs()
+	earlier.Stalled = s.isStalled()
 	return earlier
 }
 
@@ -300,11 +300,11 @@ func (s *Store) statsNow() Stats {
 // waited for.
 func (s *Store) Close() {
 	if s.closed.CompareAndSwap(false, true) {
-		close(s.ending)
+		close(s.closing)
 	}
-	s.hang.mu.Lock() // from here on there are no new errands
-	s.hang.mu.Unlock()
-	s.within(func() {
+	s.breaker.mu.Lock() // from here on there are no new errands
+	s.breaker.mu.Unlock()
+	s.doWithTimeout(func() {
 		s.running.Wait()
 		s.mu.Lock() // whoever was about to change something has
 		defer s.mu.Unlock()

@@ -49,7 +49,7 @@ func TestADropWhileALongHeaderIsWritten(t *testing.T) {
 	body := newStalling("body")
 	wait := make(chan error)
 	go func() {
-		wait <- s.hand(&writing{name: NameOf("k"), head: head(make([]byte, 5000), 4), body: body, size: 4, of: r})
+		wait <- s.submitWrite(&pendingWrite{name: NameOf("k"), head: encodeHead(make([]byte, 5000), 4), body: body, size: 4, replaces: r})
 	}()
 	<-body.reading
 	s.Drop(NameOf("k"))
@@ -66,7 +66,7 @@ func TestARecordIsVerifiedOnce(t *testing.T) {
 	const size, readers = 16 << 20, 16
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 30})
 	put(t, s, "k", strings.Repeat("x", size))
-	before := s.done.Load()
+	before := s.progress.Load()
 	var wg sync.WaitGroup
 	for range readers {
 		wg.Go(func() {
@@ -80,7 +80,7 @@ func TestARecordIsVerifiedOnce(t *testing.T) {
 	}
 	wg.Wait()
 	// Reads of 32 KiB, the end, and a look at each header.
-	if steps := s.done.Load() - before; steps < size>>15 || steps > size>>15+2+readers {
+	if steps := s.progress.Load() - before; steps < size>>15 || steps > size>>15+2+readers {
 		t.Errorf("it took %d steps, one verification takes %d", steps, size>>15)
 	}
 	if len(s.verifying) != 0 {
@@ -118,14 +118,14 @@ func TestAVerificationThatHangs(t *testing.T) {
 	put(t, s, "other", "body")
 	v := &verification{since: time.Now(), done: make(chan struct{})}
 	s.verifying[NameOf("k")] = v
-	s.cfg.Patience = time.Second / 5
+	s.cfg.StallTimeout = time.Second / 5
 	stop := busily(s)
 	defer stop()
 	wantNone(t, s, "k")
-	if took := time.Since(v.since); took < s.cfg.Patience*maxWaits {
+	if took := time.Since(v.since); took < s.cfg.StallTimeout*maxStallWaits {
 		t.Errorf("it was waited for only %v", took)
 	}
-	if s.hangs() {
+	if s.isStalled() {
 		t.Error("the store is said to hang")
 	}
 	want(t, s, "other", "body")
@@ -133,6 +133,6 @@ func TestAVerificationThatHangs(t *testing.T) {
 	s.mu.Lock()
 	delete(s.verifying, NameOf("k"))
 	s.mu.Unlock()
-	s.cfg.Patience = unhurried
+	s.cfg.StallTimeout = unhurried
 	want(t, s, "k", "body")
 }

@@ -12,18 +12,18 @@ import (
 
 // hungFile is a file whose reads and writes hang until it is free.
 type hungFile struct {
-	handle
+	fileHandle
 	free chan struct{}
 }
 
 func (f hungFile) ReadAt(p []byte, off int64) (int, error) {
 	<-f.free
-	return f.handle.ReadAt(p, off)
+	return f.fileHandle.ReadAt(p, off)
 }
 
 func (f hungFile) WriteAt(p []byte, off int64) (int, error) {
 	<-f.free
-	return f.handle.WriteAt(p, off)
+	return f.fileHandle.WriteAt(p, off)
 }
 
 // hangs are ways in which what is asked of a disk does not return.
@@ -38,12 +38,12 @@ var hangs = map[string]func(s *Store, r *Record) (free func()){
 		return func() { close(f.free) }
 	},
 	"all places are taken": func(s *Store, _ *Record) func() {
-		for range maxCalls {
-			s.calls <- struct{}{}
+		for range maxOps {
+			s.slots <- struct{}{}
 		}
 		return func() {
-			for range maxCalls {
-				<-s.calls
+			for range maxOps {
+				<-s.slots
 			}
 		}
 	},
@@ -71,7 +71,7 @@ var waits = map[string]struct {
 	"Get": {true, func(ctx context.Context, s *Store, _ *Record) error {
 		got, ok := s.Get(ctx, NameOf("k"))
 		if !ok {
-			return ErrHangs
+			return ErrStalled
 		}
 		return got.Close()
 	}},
@@ -140,11 +140,11 @@ func TestEveryWaitEnds(t *testing.T) {
 						t.Fatal("not there")
 					}
 					defer r.Close()
-					s.cfg.Patience = time.Second / 50
+					s.cfg.StallTimeout = time.Second / 50
 					ctx, cancel := context.WithCancelCause(context.Background())
 					defer cancel(nil)
 					if until {
-						s.cfg.Patience = time.Hour
+						s.cfg.StallTimeout = time.Hour
 					}
 					free := hang(s, r)
 					ended := make(chan error, 1)
@@ -154,7 +154,7 @@ func TestEveryWaitEnds(t *testing.T) {
 					}
 					select {
 					case err := <-ended:
-						if err != nil && !errors.Is(err, ErrHangs) && !errors.Is(err, errLeft) {
+						if err != nil && !errors.Is(err, ErrStalled) && !errors.Is(err, errLeft) {
 							t.Error(err)
 						}
 					case <-time.After(time.Minute):
@@ -173,19 +173,19 @@ func TestEveryWaitEnds(t *testing.T) {
 func TestAHangIsFoundAlsoWhereNobodyWaitsForIt(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
-	s.cfg.Patience = time.Second / 5
+	s.cfg.StallTimeout = time.Second / 5
 	s.mu.Lock()
 	left, leave := context.WithCancel(context.Background())
 	leave()
-	for range 10 * maxCalls {
+	for range 10 * maxOps {
 		ctx, cancel := context.WithCancel(context.Background())
 		go cancel()
 		s.Get(ctx, NameOf("k"))
 	}
-	if _, ok := s.Get(left, NameOf("k")); ok || len(s.calls) > maxCalls {
-		t.Errorf("found %v, %d calls", ok, len(s.calls))
+	if _, ok := s.Get(left, NameOf("k")); ok || len(s.slots) > maxOps {
+		t.Errorf("found %v, %d calls", ok, len(s.slots))
 	}
-	for !s.hangs() {
+	for !s.isStalled() {
 		time.Sleep(time.Millisecond)
 	}
 	s.mu.Unlock()
@@ -218,8 +218,8 @@ func TestAReadThatWasGivenUpOnWritesNothing(t *testing.T) {
 	if n, err := r.ReadWithin(ctx, p, 0); n != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("%d, %v", n, err)
 	}
-	s.cfg.Patience = time.Second / 50
-	if n, err := r.ReadAt(p, 0); n != 0 || !errors.Is(err, ErrHangs) {
+	s.cfg.StallTimeout = time.Second / 50
+	if n, err := r.ReadAt(p, 0); n != 0 || !errors.Is(err, ErrStalled) {
 		t.Errorf("%d, %v", n, err)
 	}
 	free()

@@ -25,7 +25,7 @@ func newTestStore(t *testing.T) *Store {
 	}
 	folder, err := diskstore.OpenFolder(t.TempDir())
 	must(err)
-	disk, err := folder.Open("sources", diskstore.Config{MaxBytes: 64 << 20, Patience: slow})
+	disk, err := folder.Open("sources", diskstore.Config{MaxBytes: 64 << 20, StallTimeout: slow})
 	must(err)
 	<-disk.Ready()
 	clock, err := purge.Open(purge.Config{})

@@ -208,7 +208,7 @@ func TestAHundredThousandRecordsAtTheStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := f.Open("results", diskstore.Config{MaxBytes: 1 << 30, MaxRecords: many, Patience: time.Minute})
+	store, err := f.Open("results", diskstore.Config{MaxBytes: 1 << 30, MaxRecords: many, StallTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

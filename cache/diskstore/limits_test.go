@@ -30,7 +30,7 @@ func TestTheBoundHoldsAtEveryMoment(t *testing.T) {
 			default:
 			}
 			s.mu.Lock() // or a file may be counted in two places
-			n := taken(t, filepath.Join(dir, below))
+			n := taken(t, filepath.Join(dir, storeDir))
 			s.mu.Unlock()
 			if n > most {
 				t.Errorf("%d bytes", n)
@@ -52,12 +52,12 @@ func TestTheBoundHoldsAtEveryMoment(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	st := s.Stats()
-	if st.Bytes > most || st.Bytes < most/2 || st.Evicted == 0 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+	if st.Bytes > most || st.Bytes < most/2 || st.Evicted == 0 || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("%+v", st)
 	}
 	end()
 	s, _ = open(t, dir, Config{MaxBytes: most / 4})
-	if st := s.Stats(); st.Bytes > most/4 || st.Bytes == 0 || taken(t, filepath.Join(dir, below)) > most/4 {
+	if st := s.Stats(); st.Bytes > most/4 || st.Bytes == 0 || taken(t, filepath.Join(dir, storeDir)) > most/4 {
 		t.Errorf("a smaller one: %+v", st)
 	}
 	big := strings.Repeat("x", most/8)
@@ -107,7 +107,7 @@ func TestMaxRecords(t *testing.T) {
 	}
 	end()
 	s, _ = open(t, dir, Config{MaxBytes: 1 << 30, MaxRecords: 10})
-	if st := s.Stats(); st.Records != 10 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+	if st := s.Stats(); st.Records != 10 || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -134,7 +134,7 @@ func TestModel(t *testing.T) {
 			if f, err = OpenFolder(dir); err != nil {
 				t.Fatal(err)
 			}
-			if s, err = f.Open("s", Config{MaxBytes: most, MaxRecords: 20, Patience: unhurried}); err != nil {
+			if s, err = f.Open("s", Config{MaxBytes: most, MaxRecords: 20, StallTimeout: unhurried}); err != nil {
 				t.Fatal(err)
 			}
 			<-s.Ready()
@@ -176,7 +176,7 @@ func TestModel(t *testing.T) {
 				r.Close()
 			}
 			var n int64
-			filepath.WalkDir(filepath.Join(dir, below), func(_ string, e fs.DirEntry, _ error) error {
+			filepath.WalkDir(filepath.Join(dir, storeDir), func(_ string, e fs.DirEntry, _ error) error {
 				if st, err := e.Info(); err == nil && !e.IsDir() {
 					n += blocksOf(st.Size()) * block
 				}

@@ -69,7 +69,7 @@ func TestAStoreIsOpenWhileItBecomesSmaller(t *testing.T) {
 	if !seen() {
 		t.Error("whoever wanted something had to wait for all to be removed")
 	}
-	if st := s.Stats(); st.Records != few || st.Evicted != many-few || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+	if st := s.Stats(); st.Records != few || st.Evicted != many-few || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -86,7 +86,7 @@ func TestALargeRecordIsGivenRoomBitByBit(t *testing.T) {
 	if !seen() {
 		t.Error("whoever wanted something had to wait for all to be removed")
 	}
-	if st := s.Stats(); st.Evicted != many/4 || st.Bytes != taken(t, filepath.Join(dir, below)) {
+	if st := s.Stats(); st.Evicted != many/4 || st.Bytes != taken(t, filepath.Join(dir, storeDir)) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -134,7 +134,7 @@ func TestFilesThatCannotBeRemoved(t *testing.T) {
 	}
 	now = now.Add(pauseFor)
 	put(t, s, "9", "x")
-	if st := s.Stats(); st.Records != 8 || st.Bytes != taken(t, filepath.Join(dir, below)) {
+	if st := s.Stats(); st.Records != 8 || st.Bytes != taken(t, filepath.Join(dir, storeDir)) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -150,7 +150,7 @@ func TestADropIsTriedAgain(t *testing.T) {
 		put(t, s, fmt.Sprint(i), "x")
 		settle(t, s)
 		wantNone(t, s, "dropped")
-		if st := s.Stats(); st.Records != records || st.Bytes != taken(t, filepath.Join(dir, below)) {
+		if st := s.Stats(); st.Records != records || st.Bytes != taken(t, filepath.Join(dir, storeDir)) {
 			t.Errorf("%d: %+v", i, st)
 		}
 		if i == 1 {
@@ -180,7 +180,7 @@ func TestADropOnAReadOnlyDiskBeforeItIsCounted(t *testing.T) {
 	count()
 	wantNone(t, s, "dropped")
 	want(t, s, "stays", "body")
-	if st := s.Stats(); st.Records != 2 || st.Bytes != taken(t, filepath.Join(dir, below, "s")) {
+	if st := s.Stats(); st.Records != 2 || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("%+v", st)
 	}
 }

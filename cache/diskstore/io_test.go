@@ -23,7 +23,7 @@ func busily(s *Store) (stop func()) {
 			case <-ending:
 				return
 			default:
-				s.done.Add(1)
+				s.progress.Add(1)
 				runtime.Gosched()
 			}
 		}
@@ -38,18 +38,18 @@ func busily(s *Store) (stop func()) {
 func TestASlowDiskDoesNotHang(t *testing.T) {
 	const patience = time.Second / 5
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
-	began := s.done.Load()
+	began := s.progress.Load()
 	put(t, s, "k", strings.Repeat("x", 200_000))
-	if steps := s.done.Load() - began; steps < 5 {
+	if steps := s.progress.Load() - began; steps < 5 {
 		t.Errorf("a long write is %d steps", steps)
 	}
-	s.cfg.Patience = patience
+	s.cfg.StallTimeout = patience
 	slow := func() {
 		for end := time.Now().Add(4 * patience); time.Now().Before(end); runtime.Gosched() {
-			s.done.Add(1)
+			s.progress.Add(1)
 		}
 	}
-	if !s.within(slow, nil) || s.hangs() {
+	if !s.doWithTimeout(slow, nil) || s.isStalled() {
 		t.Error("it is said to hang")
 	}
 	var none atomic.Uint64
@@ -57,11 +57,11 @@ func TestASlowDiskDoesNotHang(t *testing.T) {
 		for end := time.Now().Add(4 * patience); time.Now().Before(end); runtime.Gosched() {
 		}
 	}
-	if !s.ask(call{do: write, steps: &none}) || s.hangs() {
+	if !s.doIO(ioOp{run: write, progress: &none}) || s.isStalled() {
 		t.Error("it is said to hang for a long write")
 	}
 	stop := make(chan struct{})
-	if s.within(func() { <-stop }, nil) || !s.hangs() {
+	if s.doWithTimeout(func() { <-stop }, nil) || !s.isStalled() {
 		t.Error("it is said not to hang")
 	}
 	close(stop)
@@ -73,47 +73,47 @@ func TestASlowDiskDoesNotHang(t *testing.T) {
 func TestACallThatHangsByItself(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
-	s.cfg.Patience = time.Second / 20
+	s.cfg.StallTimeout = time.Second / 20
 	stop := busily(s)
 	defer stop()
 	free := make(chan struct{})
 	late := make(chan struct{})
-	if s.within(func() { <-free }, func() { close(late) }) {
+	if s.doWithTimeout(func() { <-free }, func() { close(late) }) {
 		t.Error("what never returned did in time")
 	}
-	if s.hangs() {
+	if s.isStalled() {
 		t.Error("the store is said to hang")
 	}
-	s.cfg.Patience = unhurried
+	s.cfg.StallTimeout = unhurried
 	want(t, s, "k", "body")
-	s.cfg.Patience = time.Second / 20
+	s.cfg.StallTimeout = time.Second / 20
 	close(free)
 	<-late
 	settle(t, s)
 
 	// One that gets something done may take longer.
-	long := call{steps: &s.done}
-	long.do = func() {
-		for end := time.Now().Add(2 * maxWaits * s.cfg.Patience); time.Now().Before(end); runtime.Gosched() {
+	long := ioOp{progress: &s.progress}
+	long.run = func() {
+		for end := time.Now().Add(2 * maxStallWaits * s.cfg.StallTimeout); time.Now().Before(end); runtime.Gosched() {
 		}
 	}
-	if !s.ask(long) {
+	if !s.doIO(long) {
 		t.Error("a long call was given up on")
 	}
 }
 
 // Too many of those are the store hanging: each of them holds a thread.
 func TestCallsThatHangByThemselvesAreBounded(t *testing.T) {
-	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20, Patience: time.Second / 50})
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20, StallTimeout: time.Second / 50})
 	stop := busily(s)
 	defer stop()
 	free := make(chan struct{})
 	var calls sync.WaitGroup
-	for range maxAstray + 1 {
-		calls.Go(func() { s.within(func() { <-free }, nil) })
+	for range maxStragglers + 1 {
+		calls.Go(func() { s.doWithTimeout(func() { <-free }, nil) })
 	}
 	calls.Wait()
-	if !s.hangs() {
+	if !s.isStalled() {
 		t.Error("the store is said not to hang")
 	}
 	close(free)
@@ -124,18 +124,18 @@ func TestCallsThatHangByThemselvesAreBounded(t *testing.T) {
 func TestADropThatHangsByItself(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "body")
-	s.cfg.Patience = time.Second / 20
+	s.cfg.StallTimeout = time.Second / 20
 	stop := busily(s)
 	s.mu.Lock() // as who waits for the disk has it
 	s.Drop(NameOf("k"))
-	if !s.hangs() || s.hang.astray > 0 {
-		t.Errorf("the drop is neither done nor to be done; it was tried %d times", 1+s.hang.astray)
+	if !s.isStalled() || s.breaker.stragglers > 0 {
+		t.Errorf("the drop is neither done nor to be done; it was tried %d times", 1+s.breaker.stragglers)
 	}
 	wantNone(t, s, "k")
 	s.mu.Unlock()
 	settle(t, s)
 	stop()
-	s.cfg.Patience = unhurried
+	s.cfg.StallTimeout = unhurried
 	wantNone(t, s, "k")
 }
 
@@ -161,19 +161,19 @@ func (b *stalling) Read(p []byte) (int, error) {
 func TestAPutThatIsGivenUpOn(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
 	put(t, s, "k", "before")
-	s.cfg.Patience = time.Second / 5
+	s.cfg.StallTimeout = time.Second / 5
 	body := newStalling("body")
 	wait := make(chan error)
 	go func() { wait <- s.Put(NameOf("k"), []byte("header of k"), body, 4) }()
 	<-body.reading
 	s.mu.Lock() // its place is not to be had: it hangs, and so does the store
 	close(body.free)
-	if err := <-wait; !errors.Is(err, ErrHangs) {
+	if err := <-wait; !errors.Is(err, ErrStalled) {
 		t.Errorf("given up on: %v", err)
 	}
 	s.mu.Unlock()
 	settle(t, s)
-	s.cfg.Patience = unhurried
+	s.cfg.StallTimeout = unhurried
 	want(t, s, "k", "before")
 	put(t, s, "k", "after")
 	want(t, s, "k", "after")
@@ -189,13 +189,13 @@ func TestAPutThatIsGivenUpOn(t *testing.T) {
 
 // What its owner has taken back is not read.
 func TestALentBody(t *testing.T) {
-	l := &lent{body: strings.NewReader("body")}
+	l := &revocableReader{body: strings.NewReader("body")}
 	b := make([]byte, 2)
 	if n, err := l.Read(b); n != 2 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	l.takeBack()
-	if n, err := l.Read(b); n != 0 || !errors.Is(err, ErrHangs) {
+	l.revoke()
+	if n, err := l.Read(b); n != 0 || !errors.Is(err, ErrStalled) {
 		t.Errorf("%d, %v", n, err)
 	}
 }
@@ -203,13 +203,13 @@ func TestALentBody(t *testing.T) {
 // stall has the disk hang until free is called.
 func stall(t *testing.T, s *Store) (free func()) {
 	t.Helper()
-	patience := s.cfg.Patience
-	s.cfg.Patience = time.Second / 50
+	patience := s.cfg.StallTimeout
+	s.cfg.StallTimeout = time.Second / 50
 	stop := make(chan struct{})
-	if s.within(func() { <-stop }, nil) || !s.hangs() {
+	if s.doWithTimeout(func() { <-stop }, nil) || !s.isStalled() {
 		t.Fatal("it does not hang")
 	}
-	s.cfg.Patience = patience
+	s.cfg.StallTimeout = patience
 	return sync.OnceFunc(func() { close(stop) })
 }
 
@@ -220,7 +220,7 @@ func TestDropsWhileTheDiskHangs(t *testing.T) {
 	for _, dropped := range []int{0, 1, most, most + 1, 3 * most} {
 		for _, counted := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%d dropped, counted %v", dropped, counted), func(t *testing.T) {
-				dir, cfg := t.TempDir(), Config{MaxBytes: 1 << 20, maxDoomed: most}
+				dir, cfg := t.TempDir(), Config{MaxBytes: 1 << 20, maxPendingDrops: most}
 				s, end := open(t, dir, cfg)
 				for i := range 4 * most {
 					put(t, s, fmt.Sprint(i), "body")
@@ -256,7 +256,7 @@ func TestDropsWhileTheDiskHangs(t *testing.T) {
 				if dropped > most {
 					left = 0
 				}
-				if st, n := s.Stats(), taken(t, filepath.Join(dir, below, "s")); st.Records != left || st.Bytes != n || n != int64(left*block) {
+				if st, n := s.Stats(), taken(t, filepath.Join(dir, storeDir, "s")); st.Records != left || st.Bytes != n || n != int64(left*block) {
 					t.Errorf("%+v, and %d bytes are there; want %d records", st, n, left)
 				}
 				put(t, s, "1", "new")
