@@ -1,14 +1,10 @@
 package purge
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,25 +65,21 @@ type Config struct {
 
 // Clock is safe for concurrent use.
 type Clock struct {
-	cfg    Config
-	id     string
-	fresh  bool
-	reason string
-	lock   *os.File
+	cfg  Config
+	id   string
+	lock *os.File
+	// begun is why Open began another log; nil where it continued one.
+	begun error
 
 	applied  atomic.Uint64
 	logBytes atomic.Int64
 
 	// writing is full for a whole purge, with its fsync. Its holder may read the
 	// state without its lock.
-	writing  chan struct{}
-	log      *journal
-	warned   bool // that the checkpoint cannot be written
-	isVoid   bool // the checkpoint of a clock without log is written
-	isClosed bool
-	// telling is full while the checkpoint is told.
-	checkpointBusy  chan struct{}
-	storeCheckpoint func(checkpoint) error
+	writing    chan struct{}
+	log        *journal
+	isClosed   bool
+	checkpoint checkpointWriter
 
 	// mu is held for writing only to apply what is in the log already.
 	mu     sync.RWMutex
@@ -95,147 +87,9 @@ type Clock struct {
 	purges uint64
 }
 
-// Open opens the log of a folder, or begins one. Where the log or its checkpoint
-// is not as it was left, the log is put aside as purge.log.broken and another
-// one is begun: see Fresh. Errors are ErrInUse, and those of a folder that
-// cannot be used.
-func Open(cfg Config) (*Clock, error) {
-	if cfg.MaxExact <= 0 {
-		cfg.MaxExact = DefaultMaxExact
-	}
-	if cfg.MaxPrefixes <= 0 {
-		cfg.MaxPrefixes = DefaultMaxPrefixes
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.growth <= 0 {
-		cfg.growth = maxGrowth
-	}
-	if cfg.timeout <= 0 {
-		cfg.timeout = purgeTimeout
-	}
-	c := &Clock{cfg: cfg, writing: make(chan struct{}, 1), checkpointBusy: make(chan struct{}, 1)}
-	c.storeCheckpoint = func(w checkpoint) error { return w.writeFile(cfg.Checkpoint, cfg.Dir == "") }
-	if cfg.Dir == "" {
-		c.renewID("")
-		if err := c.voidOldCache(); err != nil && !cfg.RefusePurges {
-			cfg.Log.Error("disk cache of earlier runs cannot be invalidated: purges are refused until it can be", "err", err)
-		}
-		return c, nil
-	}
-	if err := c.openLog(); err != nil {
-		_ = c.Close() // the first error tells more
-		return nil, fmt.Errorf("open purge log in %s: %w", cfg.Dir, err)
-	}
-	return c, nil
-}
-
-func (c *Clock) openLog() (err error) {
-	if err = os.MkdirAll(c.cfg.Dir, 0o700); err != nil {
-		return err
-	}
-	if c.lock, err = lockFile(filepath.Join(c.cfg.Dir, lockName)); err != nil {
-		return err
-	}
-	if err = c.restoreState(); err == nil {
-		c.compactLog()
-		err = c.log.broken
-	} else {
-		err = c.beginLog(err)
-	}
-	if err != nil {
-		return err
-	}
-	c.logBytes.Store(c.log.size)
-	c.writeCheckpoint(c.Applied())
-	return nil
-}
-
-// errNoLogYet: there is neither a log nor a checkpoint of one.
-var errNoLogYet = errors.New("there is no purge log")
-
-// restoreState reads the log and holds it against its checkpoint. An error says why
-// they cannot be trusted.
-func (c *Clock) restoreState() error {
-	w, noCheckpoint := readCheckpoint(c.cfg.Checkpoint)
-	f, err := os.OpenFile(filepath.Join(c.cfg.Dir, logName), os.O_RDWR|os.O_APPEND, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		if errors.Is(noCheckpoint, fs.ErrNotExist) {
-			return errNoLogYet
-		}
-		return errors.New("the log is missing, but its checkpoint exists")
-	}
-	if err != nil {
-		return err
-	}
-	s := newState(c.cfg.MaxExact, c.cfg.MaxPrefixes)
-	r, id, err := readLog(f, s)
-	switch {
-	case err != nil:
-	case errors.Is(noCheckpoint, fs.ErrNotExist):
-	case noCheckpoint != nil:
-		err = noCheckpoint
-	case w.id != id:
-		err = errors.New("the checkpoint belongs to another log")
-	case w.seq > r.last:
-		err = fmt.Errorf("the log ends with purge %d, but its checkpoint recorded purge %d", r.last, w.seq)
-	}
-	if err != nil {
-		f.Close()
-		return err
-	}
-	s.folded = 0 // before now
-	c.id, c.state = id, s
-	c.applied.Store(r.last)
-	c.log = &journal{dir: c.cfg.Dir, id: id, f: f, size: r.size, sum: r.sum}
-	return nil
-}
-
-// beginLog begins another log.
-func (c *Clock) beginLog(why error) (err error) {
-	if errors.Is(why, errNoLogYet) {
-		c.renewID("")
-	} else {
-		c.renewID(why.Error())
-		name := filepath.Join(c.cfg.Dir, logName)
-		err = os.Rename(name, filepath.Join(c.cfg.Dir, brokenName))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		c.cfg.Log.Warn("purge log cannot be trusted: starting a new one, all disk cache entries are invalid",
-			"log", name, "err", c.reason)
-	}
-	c.log, err = newJournal(c.cfg.Dir, c.id, nil, c.cfg.Now())
-	return err
-}
-
-// renewID gives the clock an identity that none had before.
-func (c *Clock) renewID(reason string) {
-	var id [16]byte
-	rand.Read(id[:]) // never fails since Go 1.24
-	c.id, c.fresh, c.reason = hex.EncodeToString(id[:]), true, reason
-	c.state = newState(c.cfg.MaxExact, c.cfg.MaxPrefixes)
-}
-
-func isID(id string) bool {
-	b, err := hex.DecodeString(id)
-	return err == nil && len(b) == 16 && hex.EncodeToString(b) == id
-}
-
 // ID is the identity of the log, 32 hexadecimal digits. A sequence means
 // something only together with it: an entry of another identity is invalid.
 func (c *Clock) ID() string { return c.id }
-
-// Fresh says whether the log, and so the identity, was made by Open.
-func (c *Clock) Fresh() bool { return c.fresh }
-
-// Reason says why a log was not carried on; "" where it was, and where there was
-// none.
-func (c *Clock) Reason() string { return c.reason }
 
 // Applied is the sequence of the last purge applied, 0 if there was none. What
 // is read before a fetch begins is the sequence of its entry. What is read

@@ -41,6 +41,17 @@ func config(t testing.TB, dir string) Config {
 	return Config{Dir: filepath.Join(dir, "log"), Checkpoint: filepath.Join(dir, "cache", "checkpoint")}
 }
 
+// isFresh says whether Open began another log.
+func (c *Clock) isFresh() bool { return c.begun != nil }
+
+// reason is why a log was not continued; "" where it was, and where there was none.
+func (c *Clock) reason() string {
+	if c.begun == nil || errors.Is(c.begun, errNoLogYet) {
+		return ""
+	}
+	return c.begun.Error()
+}
+
 func (c Config) logFile() string { return filepath.Join(c.Dir, logName) }
 
 func do(t testing.TB, c *Clock, mode Mode, targets ...Target) uint64 {
@@ -194,8 +205,8 @@ func TestNames(t *testing.T) {
 func TestMemoryAlone(t *testing.T) {
 	c := open(t, Config{})
 	other := open(t, Config{})
-	if !isID(c.ID()) || c.ID() == other.ID() || !c.Fresh() || c.Reason() != "" {
-		t.Errorf("%q, %q, %v, %q", c.ID(), other.ID(), c.Fresh(), c.Reason())
+	if !isID(c.ID()) || c.ID() == other.ID() || !c.isFresh() || c.reason() != "" {
+		t.Errorf("%q, %q, %v, %q", c.ID(), other.ID(), c.isFresh(), c.reason())
 	}
 	before := time.Now()
 	r, err := c.Purge(Hard, []Target{{Tag, "t"}})

@@ -107,8 +107,8 @@ func TestLogThatCannotBePutRight(t *testing.T) {
 		c.Close() // fails where it was closed before
 		again := open(t, cfg)
 		a, _ := again.Last(Scope{Tags: []string{"a"}})
-		if fresh := what == "half a write"; again.Fresh() != fresh || !fresh && a != 1 {
-			t.Errorf("%s: fresh is %v, %d", what, again.Fresh(), a)
+		if fresh := what == "half a write"; again.isFresh() != fresh || !fresh && a != 1 {
+			t.Errorf("%s: fresh is %v, %d", what, again.isFresh(), a)
 		}
 		do(t, again, Hard, Target{Tag, "b"})
 	}
@@ -199,8 +199,8 @@ func TestACheckpointThatHangs(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	c := open(t, cfg)
 	var told atomic.Int32
-	answers, tell := make(chan struct{}), c.storeCheckpoint
-	c.storeCheckpoint = func(w checkpoint) error {
+	answers, tell := make(chan struct{}), c.checkpoint.store
+	c.checkpoint.store = func(w checkpoint) error {
 		told.Add(1)
 		<-answers
 		return tell(w)
@@ -217,14 +217,14 @@ func TestACheckpointThatHangs(t *testing.T) {
 		t.Errorf("%d was applied", hard)
 	}
 	close(answers)
-	c.checkpointBusy <- struct{}{} // it is done
-	<-c.checkpointBusy
+	c.checkpoint.busy <- struct{}{} // it is done
+	<-c.checkpoint.busy
 	do(t, c, Hard, Target{Tag, "b"})
 	closeClock(t, c)
 	if w, err := readCheckpoint(cfg.Checkpoint); err != nil || w.seq != 11 {
 		t.Errorf("%+v, %v", w, err)
 	}
-	if again := open(t, cfg); again.Fresh() {
-		t.Error(again.Reason())
+	if again := open(t, cfg); again.isFresh() {
+		t.Error(again.reason())
 	}
 }

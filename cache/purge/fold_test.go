@@ -100,8 +100,8 @@ func TestCompaction(t *testing.T) {
 	closeClock(t, c)
 	again := open(t, cfg)
 	same(t, again, c)
-	if again.Fresh() {
-		t.Error(again.Reason())
+	if again.isFresh() {
+		t.Error(again.reason())
 	}
 }
 

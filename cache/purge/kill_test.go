@@ -91,13 +91,13 @@ func TestKill(t *testing.T) {
 		}
 		c := open(t, cfg)
 		if c.ID() != id {
-			if !strings.Contains(c.Reason(), errTorn.Error()) {
-				t.Fatalf("round %d: a new identity as %q", i, c.Reason())
+			if !strings.Contains(c.reason(), errTorn.Error()) {
+				t.Fatalf("round %d: a new identity as %q", i, c.reason())
 			}
 			renewals++
 			last, id = 0, c.ID()
-		} else if c.Fresh() || c.Applied() < last {
-			t.Fatalf("round %d: at %d of %d, fresh is %v", i, c.Applied(), last, c.Fresh())
+		} else if c.isFresh() || c.Applied() < last {
+			t.Fatalf("round %d: at %d of %d, fresh is %v", i, c.Applied(), last, c.isFresh())
 		} else {
 			carried++
 		}

@@ -72,8 +72,8 @@ func renewed(t testing.TB, cfg Config, oldID string, log []byte, what ...any) {
 		t.Fatal(what, err)
 	}
 	defer c.Close()
-	if !c.Fresh() || c.Reason() == "" || c.ID() == oldID || c.Applied() != 0 {
-		t.Errorf("%v: carried on: %v, %q, %d", what, c.Fresh(), c.Reason(), c.Applied())
+	if !c.isFresh() || c.reason() == "" || c.ID() == oldID || c.Applied() != 0 {
+		t.Errorf("%v: carried on: %v, %q, %d", what, c.isFresh(), c.reason(), c.Applied())
 	}
 	if log != nil && !bytes.Equal(get(t, filepath.Join(cfg.Dir, brokenName)), log) {
 		t.Errorf("%v: the old log was not kept", what)
@@ -91,8 +91,8 @@ func TestReopen(t *testing.T) {
 		for range 3 { // the first one compacts, the others read what was compacted
 			c := open(t, cfg)
 			same(t, c, states[4])
-			if c.Fresh() || c.Reason() != "" {
-				t.Errorf("fresh: %s", c.Reason())
+			if c.isFresh() || c.reason() != "" {
+				t.Errorf("fresh: %s", c.reason())
 			}
 			s := c.Stats()
 			if s.LogBytes != int64(len(get(t, cfg.logFile()))) || s.Sequence != 5 || s.Folded != 0 || s.Purges != 0 {
@@ -182,16 +182,16 @@ func TestLogAndCheckpoint(t *testing.T) {
 		put(t, cfg.Checkpoint, tc.checkpoint)
 		put(t, filepath.Join(cfg.Dir, brokenName), nil)
 		c := open(t, cfg)
-		if c.Fresh() == tc.ok || (c.ID() == id) != tc.ok || (c.Reason() == "") != (tc.ok || tc.what == "nothing") {
-			t.Errorf("%s: fresh is %v: %s", tc.what, c.Fresh(), c.Reason())
+		if c.isFresh() == tc.ok || (c.ID() == id) != tc.ok || (c.reason() == "") != (tc.ok || tc.what == "nothing") {
+			t.Errorf("%s: fresh is %v: %s", tc.what, c.isFresh(), c.reason())
 		}
 		if tc.ok && c.Applied() < 5 || !tc.ok && c.Applied() != 0 {
 			t.Errorf("%s: at %d", tc.what, c.Applied())
 		}
 		again := c.ID()
 		closeClock(t, c)
-		if c = open(t, cfg); c.Fresh() || c.ID() != again {
-			t.Errorf("%s: the log that followed was not carried on: %s", tc.what, c.Reason())
+		if c = open(t, cfg); c.isFresh() || c.ID() != again {
+			t.Errorf("%s: the log that followed was not carried on: %s", tc.what, c.reason())
 		}
 		closeClock(t, c)
 	}

@@ -141,7 +141,7 @@ func withoutLog(t *testing.T, rt *rapid.T, c *Clock) (next *Clock, carriedOn boo
 		same(t, next, c)
 		return next, true
 	}
-	if !next.Fresh() || next.ID() == c.ID() || next.ID() == without.ID() || next.Applied() != 0 {
+	if !next.isFresh() || next.ID() == c.ID() || next.ID() == without.ID() || next.Applied() != 0 {
 		rt.Fatalf("carried on %s, which missed a purge", c.ID())
 	}
 	return next, false
@@ -234,14 +234,14 @@ func FuzzLog(f *testing.F) {
 		put(t, cfg.logFile(), b)
 		c := open(t, cfg)
 		_, err := os.Stat(filepath.Join(cfg.Dir, brokenName))
-		if aside := !errors.Is(err, os.ErrNotExist); c.Fresh() != aside || aside == (c.Reason() == "") {
-			t.Errorf("fresh is %v, %q; put aside: %v", c.Fresh(), c.Reason(), err)
+		if aside := !errors.Is(err, os.ErrNotExist); c.isFresh() != aside || aside == (c.reason() == "") {
+			t.Errorf("fresh is %v, %q; put aside: %v", c.isFresh(), c.reason(), err)
 		}
 		for range 2 {
 			closeClock(t, c)
 			again := open(t, cfg)
-			if again.Fresh() {
-				t.Fatal(again.Reason())
+			if again.isFresh() {
+				t.Fatal(again.reason())
 			}
 			same(t, again, c)
 			c = again

@@ -30,8 +30,8 @@ func TestAClockWithoutLogVoidsTheOldCache(t *testing.T) {
 		closeClock(t, c)
 		renewed(t, cfg, states[0].ID(), log, "purged", purged)
 		again := open(t, cfg)
-		if again.Fresh() || again.ID() == c.ID() {
-			t.Errorf("purged %v: the new log is not carried on: %q", purged, again.Reason())
+		if again.isFresh() || again.ID() == c.ID() {
+			t.Errorf("purged %v: the new log is not carried on: %q", purged, again.reason())
 		}
 	}
 }
@@ -49,8 +49,8 @@ func TestAClockWithoutLogBesideTheOneThatHasIt(t *testing.T) {
 		do(t, has, Hard, Target{Tag, "a"})
 		id := has.ID()
 		closeClock(t, has)
-		if has = open(t, cfg); has.Fresh() || has.ID() != id {
-			t.Errorf("not carried on: %q", has.Reason())
+		if has = open(t, cfg); has.isFresh() || has.ID() != id {
+			t.Errorf("not carried on: %q", has.reason())
 		}
 		if w, err := readCheckpoint(other.Checkpoint); err != nil || w.id != c.ID() {
 			t.Errorf("the checkpoint of the other one is %+v, %v", w, err)
@@ -139,7 +139,7 @@ func TestAClockWithoutLogAndACheckpointThatHangs(t *testing.T) {
 	in.Checkpoint = filepath.Join(filepath.Dir(cfg.Checkpoint), "not", "there") // cannot be written by Open
 	c := open(t, in)
 	answers := make(chan struct{})
-	c.storeCheckpoint = func(w checkpoint) error {
+	c.checkpoint.store = func(w checkpoint) error {
 		<-answers
 		return w.writeFile(cfg.Checkpoint, true)
 	}
@@ -152,8 +152,8 @@ func TestAClockWithoutLogAndACheckpointThatHangs(t *testing.T) {
 		t.Errorf("%+v, %v, at %d", w, err, c.Applied())
 	}
 	close(answers)
-	c.checkpointBusy <- struct{}{} // it is done
-	<-c.checkpointBusy
+	c.checkpoint.busy <- struct{}{} // it is done
+	<-c.checkpoint.busy
 	do(t, c, Hard, Target{Tag, "a"})
 	renewed(t, cfg, states[0].ID(), nil, "void")
 }
@@ -215,8 +215,8 @@ func TestPlantedLinks(t *testing.T) {
 	if w, err := readCheckpoint(cfg.Checkpoint); err != nil || w.seq != 1 {
 		t.Errorf("%+v, %v", w, err)
 	}
-	if again := open(t, cfg); again.Fresh() {
-		t.Error(again.Reason())
+	if again := open(t, cfg); again.isFresh() {
+		t.Error(again.reason())
 	}
 	plant(cfg.Checkpoint + ".new")
 	do(t, open(t, goWithoutLog(cfg)), Hard, Target{Tag, "a"})
