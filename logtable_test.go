@@ -25,9 +25,9 @@ const (
 
 // logLines are all messages in the program, and why they are bounded.
 var logLines = map[string]string{
-	"purge log checkpoint cannot be written; further failures are not logged":                onChange,
+	"purge log checkpoint cannot be written; further failures are not logged":              onChange,
 	"disk cache of earlier runs cannot be invalidated: purges are refused until it can be": atStart,
-	"purge log cannot be trusted: starting a new one, all disk cache entries are invalid": atStart,
+	"purge log cannot be trusted: starting a new one, all disk cache entries are invalid":  atStart,
 	"purge log cannot be compacted":                                                       byOperator,
 	"disk cache record is corrupt: dropped":                                               byDisk,
 	"disk cache stopped responding: not used until the disk responds again":               onChange,
@@ -40,11 +40,11 @@ var logLines = map[string]string{
 	"memory limit is now too small: continuing with the smallest plan that works":         onChange,
 	"memory limit has changed and cannot be split: keeping the previous plan":             onChange,
 	"memory limit has changed and cannot be applied: keeping the previous plan":           onChange,
-	"memory plan changed": onChange,
-	"disk cache of ":      atStart,
-	"cache directory is in use by another process: running without a disk cache. ":                           atStart,
-	"cache directory is in memory (tmpfs) and would use up the memory limit: running without a disk cache. ": atStart,
-	"cache directory cannot be used: running without a disk cache":                                           atStart,
+	"memory plan changed":                                                                 onChange,
+	"disk cache of ":                                                                      atStart,
+	"cache directory is in use by another process: running without a disk cache. ":        atStart,
+	"cache directory is in memory (tmpfs) and would use up the memory limit: ":            atStart,
+	"cache directory cannot be used: running without a disk cache":                        atStart,
 	"disk cache": atStart,
 	"purge log is in use by another process: running without it. ": atStart,
 	"purge log cannot be used: running without it. ":               atStart,

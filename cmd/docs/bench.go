@@ -80,7 +80,8 @@ func (b *bench) picture(name, options string) ([]byte, error) {
 		return nil, err
 	}
 	p := req.Params
-	job := transform.Job{Source: b.sample, Info: b.info, Outputs: []transform.Params{p}, Watermark: b.mark, WatermarkInfo: b.markInfo}
+	job := transform.Job{Source: b.sample, Info: b.info, Outputs: []transform.Params{p}, Watermark: b.mark,
+		WatermarkInfo: b.markInfo}
 	if name == "trim" {
 		job.Source, job.Info = b.bordered, b.borderedInfo
 	}

@@ -68,7 +68,8 @@ func decode(t testing.TB, b *bench, file []byte) image.Image {
 	defer s.Close()
 	var m image.Image
 	job := transform.Job{Source: s, Info: info, Outputs: []transform.Params{{Format: transform.PNG}}}
-	err = b.engine.Transform(context.Background(), job, func(_ int, p transform.Picture) { m, err = png.Decode(bytes.NewReader(p.Body)) })
+	err = b.engine.Transform(context.Background(), job,
+		func(_ int, p transform.Picture) { m, err = png.Decode(bytes.NewReader(p.Body)) })
 	if err != nil || m == nil {
 		t.Fatal(err)
 	}

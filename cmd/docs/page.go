@@ -82,9 +82,11 @@ type group struct {
 // groups have every option once, or the page is not made.
 var groups = []group{
 	{"Size", []string{
-		"resize", "size", "resizing_type", "width", "height", "min-width", "min-height", "zoom", "dpr", "adaptive", "enlarge",
+		"resize", "size", "resizing_type", "width", "height", "min-width", "min-height", "zoom", "dpr", "adaptive",
+		"enlarge",
 	}},
-	{"Crop and canvas", []string{"extend", "extend_aspect_ratio", "gravity", "crop", "crop_aspect_ratio", "trim", "padding"}},
+	{"Crop and canvas", []string{"extend", "extend_aspect_ratio", "gravity", "crop", "crop_aspect_ratio", "trim",
+		"padding"}},
 	{"Orientation", []string{"auto_rotate", "rotate", "flip", "late_rotate"}},
 	{"Colour", []string{
 		"background", "background_alpha", "adjust", "brightness", "rgb", "contrast", "saturation", "monochrome",
@@ -94,7 +96,8 @@ var groups = []group{
 		"strip_metadata", "keep_copyright", "strip_color_profile", "preserve_hdr", "enforce_thumbnail",
 	}},
 	{"Encoding", []string{
-		"quality", "format_quality", "max_bytes", "format", "jpeg_options", "png_options", "webp_options", "avif_options",
+		"quality", "format_quality", "max_bytes", "format", "jpeg_options", "png_options", "webp_options",
+		"avif_options",
 	}},
 	{"Source unchanged", []string{"skip_processing", "raw"}},
 	{"Request", []string{"preset", "cachebuster", "cache_tags", "expires", "filename", "return_attachment"}},

@@ -56,7 +56,8 @@ func settingsPage() ([]byte, error) {
 			case s.Switch:
 				def = "off"
 			}
-			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s |\n", s.Name, s.Env, def, strings.ReplaceAll(s.Help, "|", `\|`))
+			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s |\n", s.Name, s.Env, def,
+				strings.ReplaceAll(s.Help, "|", `\|`))
 		}
 	}
 	return page.Bytes(), nil

@@ -63,7 +63,8 @@ func listen(flag, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%w %s %s: %w; stop the program that uses it, or set another address", errBind, flag, address, err)
+		return nil, fmt.Errorf("%w %s %s: %w; stop the program that uses it, or set another address", errBind, flag,
+			address, err)
 	case err != nil:
 		return nil, fmt.Errorf("%w %s %s: %w", errBind, flag, address, err)
 	}

@@ -34,7 +34,8 @@ func TestTheCommandLineIsDocumented(t *testing.T) {
 		t.Errorf("%d rows for %d commands", rows, commands)
 	}
 	for code := range exitBind + 1 {
-		if !strings.Contains(page, fmt.Sprintf("\n| %d | ", code)) || !strings.Contains(exitHelp, fmt.Sprintf("\n  %d    ", code)) {
+		if !strings.Contains(page, fmt.Sprintf("\n| %d | ", code)) ||
+			!strings.Contains(exitHelp, fmt.Sprintf("\n  %d    ", code)) {
 			t.Errorf("code %d is missing", code)
 		}
 	}

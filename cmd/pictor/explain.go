@@ -64,8 +64,10 @@ type explainer struct {
 }
 
 func (cmd *explainCmd) explainer() (*explainer, error) {
-	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(), insecure: cmd.Insecure, assumed: cmd.Source == "",
-		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3, Bits: 8, Scans: 1}}
+	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
+		insecure: cmd.Insecure, assumed: cmd.Source == "",
+		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
+			Bits: 8, Scans: 1}}
 	var err error
 	if e.thumbor, err = thumborDialect(&cmd.Thumbor); err != nil {
 		return nil, config.Invalid(err)
@@ -148,7 +150,8 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 		}
 		first, after, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		v := verdict{code: "wrong-signature", diag: signedurl.Diagnosis{
-			Signed: after, Want: e.thumbor.Sign(after), Mistakes: []string{first + " is not the hash of what follows it"},
+			Signed: after, Want: e.thumbor.Sign(after), Mistakes: []string{first +
+				" is not the hash of what follows it"},
 		}}
 		if after != "" {
 			v.judgeRest(e.thumbor.ParseUnsigned(after))
@@ -164,8 +167,9 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 }
 
 func codeOf(err error) string {
-	for code, is := range map[string]error{"unknown-option": signedurl.ErrUnknownOption, "unknown-preset": signedurl.ErrUnknownPreset,
-		"bad-argument": signedurl.ErrBadArgument, "malformed-path": signedurl.ErrMalformed} {
+	for code, is := range map[string]error{"unknown-option": signedurl.ErrUnknownOption,
+		"unknown-preset": signedurl.ErrUnknownPreset,
+		"bad-argument":   signedurl.ErrBadArgument, "malformed-path": signedurl.ErrMalformed} {
 		if errors.Is(err, is) {
 			return code
 		}
@@ -210,7 +214,8 @@ func (e *explainer) signature(v verdict, say func(label, text string)) error {
 	case v.code == "wrong-signature":
 		say("signature", "wrong")
 		if len(mistakes) == 0 {
-			mistakes = []string{"it is none of the usual mistakes: another key, or a path that was changed after it was signed"}
+			mistakes = []string{"it is none of the usual mistakes: another key, or a path that was changed after it " +
+				"was signed"}
 		}
 	case v.unchecked:
 		say("signature", "not checked: there is no key (set --key and --salt, or PICTOR_KEY and PICTOR_SALT)")
@@ -259,7 +264,8 @@ func (e *explainer) request(req signedurl.Request, say func(label, text string))
 
 // requestLine finds the target in a line of an access log, common or combined,
 // or of JSON.
-var requestLine = regexp.MustCompile(`"(?:GET|HEAD) ([^ "]+)|"(?:path|uri|url|request|target)" *: *"(?:GET |HEAD )?([^ "]+)`)
+var requestLine = regexp.MustCompile(`"(?:GET|HEAD) ([^ "]+)|` +
+	`"(?:path|uri|url|request|target)" *: *"(?:GET |HEAD )?([^ "]+)`)
 
 // batch counts verdicts over lines.
 func (e *explainer) batch(name string, out io.Writer) error {

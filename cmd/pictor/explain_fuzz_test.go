@@ -44,7 +44,8 @@ func FuzzExplain(f *testing.F) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := e.batch(file, &out); err != nil || !strings.HasSuffix(out.String(), fmt.Sprintf("%7d  in all\n", want)) {
+		if err := e.batch(file, &out); err != nil ||
+			!strings.HasSuffix(out.String(), fmt.Sprintf("%7d  in all\n", want)) {
 			t.Fatalf("%q: %v, %q", text, err, out.String())
 		}
 	})

@@ -39,7 +39,8 @@ func fromImgproxy(environ []string) (file string, err error) {
 		case refused[i] != nil:
 			fmt.Fprintf(&out, "# left out: %s\n# %s: %q\n", oneLine(refused[i].Error()), m.Name, m.Value)
 		case m.Secret:
-			fmt.Fprintf(&out, "# %s: set PICTOR_%s to the same text\n", m.Name, strings.ToUpper(strings.ReplaceAll(m.Name, "-", "_")))
+			fmt.Fprintf(&out, "# %s: set PICTOR_%s to the same text\n", m.Name,
+				strings.ToUpper(strings.ReplaceAll(m.Name, "-", "_")))
 		default:
 			fmt.Fprintf(&out, "%s: %q\n", m.Name, m.Value)
 		}

@@ -92,7 +92,8 @@ func TestWhatImgproxysVariablesBecomeStarts(t *testing.T) {
 		if !slices.Contains(strings.Split(file, "\n"), ask[1]) || strings.Contains(file, "left out") {
 			t.Errorf("%s=%s: no line %s in\n%s", variable, ask[0], ask[1], file)
 		}
-		for _, value := range []string{"x", "-1", "0", "1e99", `"`, "a\nb: c", "a\rb: c", "a\u2028b: c", ":9090", "%zz", "/does/not/exist", "a=blurr:1", ",", "\xff"} {
+		for _, value := range []string{"x", "-1", "0", "1e99", `"`, "a\nb: c", "a\rb: c", "a\u2028b: c", ":9090",
+			"%zz", "/does/not/exist", "a=blurr:1", ",", "\xff"} {
 			starts(t, variable+"="+value)
 		}
 		bad = append(bad, variable+"=/does/not/exist")
@@ -101,7 +102,8 @@ func TestWhatImgproxysVariablesBecomeStarts(t *testing.T) {
 	starts(t, bad...)
 	// One alone is more than --request-timeout, the other one raises that.
 	file := starts(t, "IMGPROXY_DOWNLOAD_TIMEOUT=40", "IMGPROXY_TIMEOUT=50", "IMGPROXY_BIND=x")
-	if !strings.Contains(file, "\nfetch-timeout: \"40s\"\n") || !strings.Contains(file, "\nrequest-timeout: \"50s\"\n") {
+	if !strings.Contains(file, "\nfetch-timeout: \"40s\"\n") ||
+		!strings.Contains(file, "\nrequest-timeout: \"50s\"\n") {
 		t.Errorf("what needs another setting is left out:\n%s", file)
 	}
 }

@@ -58,7 +58,8 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	if cfg.CDN != "" {
 		var ok bool
 		if in.cdn, ok = proxy.ParseCDN(cfg.CDN); !ok {
-			return nil, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront, nginx or varnish, or leave it out", cfg.CDN)
+			return nil, fmt.Errorf("--cdn is %q: set it to cloudflare, fastly, cloudfront, nginx or varnish, or "+
+				"leave it out", cfg.CDN)
 		}
 	}
 	return in, nil
@@ -96,7 +97,8 @@ func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
 		return nil, fmt.Errorf("--thumbor-flavor is %q: set it to thumbor or imagor", t.ThumborFlavor)
 	}
 	d, err := thumbor.New(thumbor.Config{
-		Keys: t.ThumborKeys(), Hash: t.ThumborHash, Truncate: t.ThumborTruncate, Unsafe: t.ThumborUnsafe, Flavor: flavor,
+		Keys: t.ThumborKeys(), Hash: t.ThumborHash, Truncate: t.ThumborTruncate, Unsafe: t.ThumborUnsafe,
+		Flavor: flavor,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--thumbor-…: %w", err)
@@ -105,7 +107,8 @@ func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
 }
 
 // errNoKey: a command needs a key, and there is none.
-var errNoKey = errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` for a fresh pair)")
+var errNoKey = errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` " +
+	"for a fresh pair)")
 
 // keyring makes the ring of the configured keys.
 func keyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {

@@ -30,7 +30,8 @@ func TestDurationsInTheLogHaveUnits(t *testing.T) {
 				N           int
 			}
 		}
-		if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.G.Before != want || line.G.Any != want || line.G.N != 5 {
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.G.Before != want || line.G.Any != want ||
+			line.G.N != 5 {
 			t.Errorf("%v: %s, %v", d, out.String(), err)
 		}
 		out.Reset()

@@ -81,8 +81,9 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 	settings = proxy.Config{
 		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
 		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
-		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources, SourceKeyIgnore: cfg.IgnoredParameters(),
-		Plan: serverPlan(plan), QueueWait: cfg.QueueWait,
+		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources,
+		SourceKeyIgnore: cfg.IgnoredParameters(),
+		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
 		Limits: transform.Limits{
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,
 		},
@@ -91,7 +92,8 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 		Watermark:            in.watermark,
 		CDN:                  in.cdn,
 
-		TTL:            sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax, StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
+		TTL: sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax,
+			StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
 		BrowserTTL:     cfg.BrowserTTL,
 		RequestTimeout: cfg.RequestTimeout,
 		Ready:          p.ready,

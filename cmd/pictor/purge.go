@@ -33,7 +33,8 @@ type purgeCmd struct {
 }
 
 func (cmd *purgeCmd) Run() error {
-	named := proxy.PurgeRequest{URLs: cmd.URL, Sources: cmd.Source, Tags: cmd.Tag, Prefixes: cmd.Prefix, Hosts: cmd.Host, All: cmd.All}
+	named := proxy.PurgeRequest{URLs: cmd.URL, Sources: cmd.Source, Tags: cmd.Tag, Prefixes: cmd.Prefix,
+		Hosts: cmd.Host, All: cmd.All}
 	switch {
 	case cmd.Soft:
 		named.Mode = "soft"
@@ -48,7 +49,8 @@ func (cmd *purgeCmd) Run() error {
 	if answer.Sequence == 1 { // which may be a surprise
 		log = ", the first one of log " + answer.Log
 	}
-	fmt.Printf("purged (%s), sequence %d%s, at %s\nat the CDN purge these tags next: %s\n", answer.Mode, answer.Sequence, log, answer.Applied, strings.Join(answer.CDNTags, " "))
+	fmt.Printf("purged (%s), sequence %d%s, at %s\nat the CDN purge these tags next: %s\n", answer.Mode,
+		answer.Sequence, log, answer.Applied, strings.Join(answer.CDNTags, " "))
 	return nil
 }
 

@@ -67,8 +67,8 @@ func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
 		log.Warn("cache directory is in use by another process: running without a disk cache. "+
 			"Set --cache-dir to a directory of its own.", "directory", dir)
 	case errors.Is(err, diskstore.ErrMemory):
-		log.Warn("cache directory is in memory (tmpfs) and would use up the memory limit: running without a disk cache. "+
-			"Set --cache-dir to a directory on a disk.", "directory", dir)
+		log.Warn("cache directory is in memory (tmpfs) and would use up the memory limit: "+
+			"running without a disk cache. Set --cache-dir to a directory on a disk.", "directory", dir)
 	case err != nil:
 		log.Warn("cache directory cannot be used: running without a disk cache", "err", err)
 	default:

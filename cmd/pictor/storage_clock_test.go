@@ -124,7 +124,8 @@ func TestStorageWithoutItsStateForARun(t *testing.T) {
 			t.Fatal(err)
 		}
 		k = keep(t, state, dir)
-		if said := k.said.String(); !strings.Contains(said, "purge log cannot be used: running without it") || strings.Contains(said, "another process") {
+		if said := k.said.String(); !strings.Contains(said, "purge log cannot be used: running without it") ||
+			strings.Contains(said, "another process") {
 			t.Error(said)
 		}
 		k.want("the old disk cache is void from the start", "")
@@ -153,7 +154,8 @@ func TestStorageOfTwoProcesses(t *testing.T) {
 	first := keep(t, state, dir)
 	first.put()
 	second := keep(t, state, dir)
-	if said := second.said.String(); second.tiers() != nil || !strings.Contains(said, "purge log is in use by another process: running without it") || !strings.Contains(said, "--state-dir") {
+	if said := second.said.String(); second.tiers() != nil || !strings.Contains(said,
+		"purge log is in use by another process: running without it") || !strings.Contains(said, "--state-dir") {
 		t.Error(said)
 	}
 	if said := second.said.String(); !strings.Contains(said, "Purges are refused") {

@@ -69,6 +69,7 @@ func names(list []transform.Format) string {
 
 // missingFormats says what an installation of libvips cannot do.
 func missingFormats(missing []string) error {
-	return fmt.Errorf("this libvips cannot %s: install its codecs (Debian 13: libheif-plugin-aomenc and libheif-plugin-dav1d for AVIF)",
+	return fmt.Errorf("this libvips cannot %s: install its codecs (Debian 13: libheif-plugin-aomenc and "+
+		"libheif-plugin-dav1d for AVIF)",
 		strings.Join(missing, ", "))
 }

@@ -24,7 +24,8 @@ type figures struct {
 func look() (f figures, err error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	f.inuse, f.idle, f.released = int64(m.HeapInuse), int64(m.HeapIdle), int64(m.HeapReleased)
+	f.inuse, f.idle = int64(m.HeapInuse), int64(m.HeapIdle)
+	f.released = int64(m.HeapReleased)
 	if err := readInto("/proc/self/status", map[string]*int64{"VmRSS": &f.rss, "VmHWM": &f.peak}); err != nil {
 		return f, err
 	}

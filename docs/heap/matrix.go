@@ -32,8 +32,10 @@ func settings(size int64) []setting {
 		{name: "`GOGC=off`, `GOMEMLIMIT` of three arrays", env: []string{"GOGC=off", limit(size * 3)}},
 		{name: "`debug.FreeOSMemory`", args: []string{"-free"}},
 		{name: "`madvdontneed=0`", env: []string{lazy}},
-		{name: "`madvdontneed=0`, `debug.FreeOSMemory`", env: []string{lazy}, args: append([]string{"-free"}, tight...)},
-		{name: "the same, and another process needs memory", env: []string{lazy}, args: append([]string{"-free"}, press...)},
+		{name: "`madvdontneed=0`, `debug.FreeOSMemory`", env: []string{lazy},
+			args: append([]string{"-free"}, tight...)},
+		{name: "the same, and another process needs memory", env: []string{lazy},
+			args: append([]string{"-free"}, press...)},
 	}
 }
 
@@ -48,7 +50,8 @@ func runMatrix(o options, w io.Writer) error {
 	list := settings(o.size)
 	tables := make([]string, len(list))
 	for i, s := range list {
-		args := []string{"-size", fmt.Sprintf("%dMB", o.size/1e6), "-times", fmt.Sprint(o.times), "-watch", o.watch.String()}
+		args := []string{"-size", fmt.Sprintf("%dMB", o.size/1e6), "-times", fmt.Sprint(o.times), "-watch",
+			o.watch.String()}
 		cmd := exec.Command(self, append(args, s.args...)...)
 		cmd.Env = append(os.Environ(), s.env...)
 		cmd.Stderr = os.Stderr

@@ -60,7 +60,8 @@ func TestDataLimitIsSetForEachJob(t *testing.T) {
 		// start: threads have come.
 		had := limit - stackRoom - tc.memory - untouched
 		if most := p.idle[0].base.data + 256<<20; err != nil || had < p.idle[0].base.data || had > most {
-			t.Errorf("the limit of %d MiB lets it have had %d, want %d to %d (%v)", tc.memory>>20, had, p.idle[0].base.data, most, err)
+			t.Errorf("the limit of %d MiB lets it have had %d, want %d to %d (%v)", tc.memory>>20, had,
+				p.idle[0].base.data, most, err)
 		}
 	}
 }

@@ -89,7 +89,8 @@ func cleanMappings(r *bufio.Reader) (out []mapping) {
 		if into == nil {
 			continue
 		}
-		kb, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 40)
+		kb, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))),
+			10, 40)
 		if err == nil {
 			*into = kb << 10
 			figures++

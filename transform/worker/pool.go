@@ -118,7 +118,8 @@ func New(cfg Config) (*Pool, error) {
 // ctx allows; a job whose worker was ended for the deadline is ErrTimeout.
 func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	r := newAssignment(job, deliver)
-	return p.runWithRetry(ctx, func(w *process) error { return w.runRequest(ctx, r.request(), r.files(), r.most, r.answer) },
+	return p.runWithRetry(ctx,
+		func(w *process) error { return w.runRequest(ctx, r.request(), r.files(), r.most, r.answer) },
 		func() bool { return len(r.missing) == 0 })
 }
 
@@ -126,7 +127,8 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 // to lie in the picture.
 func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transform.Rect, err error) {
 	seen := false
-	most := bounds{memory: job.Memory, cpu: job.CPU, untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
+	most := bounds{memory: job.Memory, cpu: job.CPU,
+		untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
 	used := job.Info.Used(job.Outputs[0])
 	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
 	err = p.runWithRetry(ctx, func(w *process) error {
@@ -349,7 +351,8 @@ func (p *Pool) Workers() []transform.Worker {
 	p.mu.Lock()
 	out := make([]transform.Worker, 0, len(p.all))
 	for w := range p.all {
-		out = append(out, transform.Worker{PID: w.cmd.Process.Pid, Jobs: int(w.jobs.Load()), Memory: w.memory.Load(), Base: w.fresh.Load()})
+		out = append(out, transform.Worker{PID: w.cmd.Process.Pid, Jobs: int(w.jobs.Load()), Memory: w.memory.Load(),
+			Base: w.fresh.Load()})
 	}
 	p.mu.Unlock()
 	slices.SortFunc(out, func(a, b transform.Worker) int { return a.PID - b.PID })

@@ -64,7 +64,8 @@ func (p *process) ready(ctx context.Context) error {
 			return errDied
 		}
 		if p.build != "" && resp.Build != p.build {
-			return fmt.Errorf("%w: %w: it has %s, and pictor has %s", transform.ErrNoWorker, ErrOtherBuild, clipText(resp.Build), p.build)
+			return fmt.Errorf("%w: %w: it has %s, and pictor has %s", transform.ErrNoWorker, ErrOtherBuild,
+				clipText(resp.Build), p.build)
 		}
 		// Its threads are there by now, and those to come inherit.
 		if err := lowerPriority(p.cmd.Process.Pid); err != nil {
@@ -112,7 +113,8 @@ type bounds struct {
 
 // runRequest sends a request and passes what comes back to answer, until answer says
 // that it was the last.
-func (p *process) runRequest(ctx context.Context, req request, files []*os.File, most bounds, answer func(response, []byte) (last bool, err error)) error {
+func (p *process) runRequest(ctx context.Context, req request, files []*os.File, most bounds,
+	answer func(response, []byte) (last bool, err error)) error {
 	p.jobs.Add(1)
 	p.memory.Store(max(most.memory, 1))
 	defer p.memory.Store(0)
@@ -200,7 +202,8 @@ func (p *process) watchUsage(most int64, cpu time.Duration) (stop func()) {
 	}
 }
 
-func (p *process) exchangeFrames(req request, files []*os.File, maxBody int64, answer func(response, []byte) (bool, error)) error {
+func (p *process) exchangeFrames(req request, files []*os.File, maxBody int64,
+	answer func(response, []byte) (bool, error)) error {
 	b, err := encodeFrame(req, 0)
 	if err != nil {
 		// The worker has not heard of it, and no picture is at fault.

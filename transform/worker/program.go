@@ -91,7 +91,8 @@ func askProgram(ctx context.Context, path, build, arg string) (p Program, err er
 		return p, fmt.Errorf("%w: %s", ErrNoProgram, path)
 	}
 	cmd := exec.CommandContext(ctx, path, arg)
-	cmd.Env, cmd.Dir, cmd.WaitDelay = DefaultEnv, "/", time.Second
+	cmd.Env, cmd.Dir = DefaultEnv, "/"
+	cmd.WaitDelay = time.Second
 	var out, words boundedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &words
 	if err := cmd.Run(); err != nil {

@@ -52,7 +52,8 @@ func TestDescribeProgram(t *testing.T) {
 				}
 				return
 			}
-			if said := err.Error(); !strings.Contains(said, tc.says) || !strings.Contains(said, path) || strings.Contains(said, "\n") {
+			if said := err.Error(); !strings.Contains(said, tc.says) || !strings.Contains(said, path) ||
+				strings.Contains(said, "\n") {
 				t.Errorf("%q does not say %q", said, tc.says)
 			}
 		})
@@ -140,7 +141,8 @@ func TestPoolWithoutAProgram(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("no command")
 	}
-	if _, err := New(Config{Command: []string{"/does/not/exist"}}); runtime.GOOS == "linux" && !errors.Is(err, ErrProgram) {
+	if _, err := New(Config{Command: []string{"/does/not/exist"}}); runtime.GOOS == "linux" &&
+		!errors.Is(err, ErrProgram) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,8 +16,9 @@ import (
 // descriptor travels beside the frame's first byte (SCM_RIGHTS), and after it
 // that of a watermark.
 //
-// A worker says "ready" once, when it is. Each request is answered by "begun" as soon as it is read, by which the server
-// sees that the worker runs. A job is then answered by one "picture" for each output, in any order, as each
+// A worker says "ready" once, when it is. Each request is answered by "begun" as soon as
+// it is read, by which the server sees that the worker runs. A job is then answered by
+// one "picture" for each output, in any order, as each
 // becomes ready, and then by one "done" or one "failed". A "look" is answered by one
 // "looked" or "failed", a "probe" by one "probed". Nothing else is ever sent.
 

@@ -90,7 +90,8 @@ func TestChildrenOfAWorkerAreKilled(t *testing.T) {
 	}
 	file := t.TempDir() + "/pid"
 	p := newPoolOf(t, Config{Size: 1, Sandbox: noSandbox(t)})
-	if _, err := do(within(t, patience), p, newJob(t, sleep+" "+file, leaveChild)); !errors.Is(err, transform.ErrCrashed) {
+	if _, err := do(within(t, patience), p, newJob(t, sleep+" "+file, leaveChild)); !errors.Is(err,
+		transform.ErrCrashed) {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(file)

@@ -67,7 +67,8 @@ func (p *Pool) noteLocked(err error) {
 	s := &p.starts
 	switch {
 	case err == nil:
-		s.failed, s.until, s.err = 0, time.Time{}, nil
+		s.failed, s.err = 0, nil
+		s.until = time.Time{}
 		return
 	case time.Now().Before(s.until):
 		return

@@ -15,12 +15,14 @@ func TestASourceThatIsTheAdminPort(t *testing.T) {
 		s := serve(t, "--insecure", "--thumbor-unsafe", "--allow-networks", allowed)
 		image := "/insecure/w:10/plain/" + site.put("/a.jpg", photo(40, 30))
 		s.get(image)
-		for _, path := range []string{"/", "/metrics", "/debug/memory", "/debug/memory?format=table", "/purge", "/nothing"} {
+		for _, path := range []string{"/", "/metrics", "/debug/memory", "/debug/memory?format=table", "/purge",
+			"/nothing"} {
 			for _, way := range []string{"/insecure/raw:1/plain/", "/insecure/w:10/plain/", "/thumbor/unsafe/10x10/",
 				"/insecure/skp:jpg:png/plain/"} {
 				a := s.get(way + s.admin + strings.ReplaceAll(path, "?", "%3F"))
 				said := strings.ToLower(string(a.body))
-				leaks := strings.Contains(said, "pictor_") || strings.Contains(said, "accounts") || strings.Contains(said, "/purge")
+				leaks := strings.Contains(said, "pictor_") || strings.Contains(said, "accounts") ||
+					strings.Contains(said, "/purge")
 				if a.status < 400 || a.status == http.StatusInternalServerError || leaks || len(a.body) > 300 {
 					t.Errorf("%s%s with %s allowed: %v", way, path, allowed, a)
 				}

@@ -58,7 +58,8 @@ func TestPurgeWithoutAGoodAnswer(t *testing.T) {
 		}
 	}
 	close(release)
-	if _, errs, code := pictor(t, nil, "purge", "--tag", "a", "--admin-listen", "8081"); code == 0 || !strings.Contains(errs, "--admin-listen \"8081\" is not host:port") {
+	if _, errs, code := pictor(t, nil, "purge", "--tag", "a", "--admin-listen", "8081"); code == 0 ||
+		!strings.Contains(errs, "--admin-listen \"8081\" is not host:port") {
 		t.Errorf("%d %q", code, errs)
 	}
 }
@@ -71,10 +72,13 @@ func TestPurgePrintsItsAnswer(t *testing.T) {
 		for i := range 200_000 {
 			answer.CDNTags = append(answer.CDNTags, fmt.Sprintf("tag-%d", i))
 		}
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(answer) }))
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			json.NewEncoder(w).Encode(answer)
+		}))
 		defer s.Close()
 		out, errs, code := pictor(t, nil, "purge", "--tag", "a", "--admin-listen", s.Listener.Addr().String())
-		if code != 0 || !strings.HasSuffix(out, " tag-199999\n") || strings.Contains(out, ", the first one of log 0f0f, at now") != log {
+		if code != 0 || !strings.HasSuffix(out, " tag-199999\n") ||
+			strings.Contains(out, ", the first one of log 0f0f, at now") != log {
 			t.Errorf("%d %.200q %q", code, out, errs)
 		}
 	}

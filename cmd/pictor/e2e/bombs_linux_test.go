@@ -221,8 +221,9 @@ func webpBombs(t testing.TB) []bomb {
 			webpOf(extended(0, 8000, 8000), whole)},
 		{"lossless-lie.webp", refused, webpOf(lossless(1<<28 - 1))}, {"lossless-version.webp", refused,
 			webpOf(lossless(7 << 29))}, {"zero.webp", refused, webpOf(riff("VP8 ", make([]byte, 10)))},
-		{"frames-100000.webp", either, webpOf(extended(2, 0, 0), riff("ANIM", make([]byte, 6)), bytes.Repeat(riff("ANMF",
-			make([]byte, 16)), 100_000))},
+		{"frames-100000.webp", either,
+			webpOf(extended(2, 0, 0), riff("ANIM", make([]byte, 6)), bytes.Repeat(riff("ANMF",
+				make([]byte, 16)), 100_000))},
 		{"nested-1000.webp", refused, nested}, {"chunks-200000.webp", either, webpOf(extended(0, 63, 47), whole,
 			bytes.Repeat(riff("XXXX", nil), 200_000))},
 		{"icc-4m.webp", either, webpOf(extended(0x20, 63, 47), riff("ICCP", make([]byte, 4<<20)), whole)},
@@ -338,7 +339,8 @@ func TestBombs(t *testing.T) {
 				overran++
 			}
 			// Raw bytes are looked at and not decoded.
-			image := a.status == http.StatusOK && (options == "raw:1" || err == nil && info.Width <= 64 && b.want == either)
+			image := a.status == http.StatusOK &&
+				(options == "raw:1" || err == nil && info.Width <= 64 && b.want == either)
 			clear := (a.status == 415 || a.status == 422) && slices.Contains(clearCodes, code) && len(sentence) > 20
 			if !clear && !image {
 				t.Errorf("%s of %s, want %s: %v, %v", options, b.name, b.want, a, err)
@@ -375,7 +377,8 @@ func ended(t testing.TB, s *server, why string) int {
 	if _, err := b.ReadFrom(resp.Body); err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?m)^pictor_workers_ended_total\{why="` + why + `"\} (\d+)$`).FindStringSubmatch(b.String())
+	m := regexp.MustCompile(`(?m)^pictor_workers_ended_total\{why="` + why +
+		`"\} (\d+)$`).FindStringSubmatch(b.String())
 	if m == nil {
 		t.Fatalf("no figure of workers that %s", why)
 	}

@@ -97,9 +97,11 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 			continue
 		}
 		median := ratios[len(ratios)/2]
-		t.Logf("%-4v estimate/actual: median %.2f, %.2f to %.2f in %d", codec, median, ratios[0], ratios[len(ratios)-1], len(ratios))
+		t.Logf("%-4v estimate/actual: median %.2f, %.2f to %.2f in %d", codec, median, ratios[0],
+			ratios[len(ratios)-1], len(ratios))
 		if median > worstMedian {
-			t.Errorf("the estimate for %v is %.2f times the truth in the median, want at most %.1f", codec, median, worstMedian)
+			t.Errorf("the estimate for %v is %.2f times the truth in the median, want at most %.1f", codec, median,
+				worstMedian)
 		}
 	}
 }
@@ -134,7 +136,8 @@ func table(charges []charge) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "case\testimate\tactual\tratio\tmapped\tmappable")
 	for _, c := range charges {
-		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.1f\t%.0f\n", c.name, mebi(c.estimate), mebi(c.actual), c.ratio(), mebi(c.mapped), mebi(c.mappable))
+		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.1f\t%.0f\n", c.name, mebi(c.estimate), mebi(c.actual), c.ratio(),
+			mebi(c.mapped), mebi(c.mappable))
 	}
 	w.Flush()
 	return b.String()

@@ -27,7 +27,8 @@ var toJPEG = transform.Params{Width: 720, Format: transform.JPEG}
 // more than others of its codec, and each encoder.
 func someCases() []calibration {
 	var out []calibration
-	for _, form := range []string{"jpeg", "jpeg-turned", "jpeg-cmyk", "progressive", "progressive-444", "png", "png-alpha",
+	for _, form := range []string{"jpeg", "jpeg-turned", "jpeg-cmyk", "progressive", "progressive-444", "png",
+		"png-alpha",
 		"png-16", "interlaced", "webp", "lossless", "gif", "avif", "avif-444"} {
 		out = append(out, calibration{source{form, 3000, 2000}, toJPEG})
 	}
@@ -73,7 +74,8 @@ func allCases() []calibration {
 			out = append(out, effects(mp, effectOptions)...)
 		}
 	}
-	for _, form := range []string{"jpeg", "progressive", "progressive-444", "png", "png-alpha", "interlaced", "webp", "lossless", "gif", "avif"} {
+	for _, form := range []string{"jpeg", "progressive", "progressive-444", "png", "png-alpha", "interlaced", "webp",
+		"lossless", "gif", "avif"} {
 		out = append(out, calibration{megapixels(form, 80), toJPEG})
 	}
 	return append(out, oddSizes()...)
@@ -85,7 +87,8 @@ func encoders(mp float64, quality int, widths ...int) []calibration {
 	for _, form := range []string{"jpeg", "jpeg-grey", "png-alpha", "png-grain"} {
 		for _, f := range transform.Formats {
 			for _, w := range widths {
-				out = append(out, calibration{megapixels(form, mp), transform.Params{Width: w, Quality: quality, Format: f}})
+				out = append(out, calibration{megapixels(form, mp),
+					transform.Params{Width: w, Quality: quality, Format: f}})
 			}
 		}
 	}
@@ -105,7 +108,8 @@ func shapes(mp float64) []calibration {
 		{Mode: transform.Fill, Width: 500, Height: 900, Rotate: 270},
 		{Width: 1600, KeepMetadata: true},
 	} {
-		for _, form := range []string{"jpeg-turned", "jpeg-p3", "progressive", "png", "png-alpha", "webp-alpha", "avif-alpha"} {
+		for _, form := range []string{"jpeg-turned", "jpeg-p3", "progressive", "png", "png-alpha", "webp-alpha",
+			"avif-alpha"} {
 			p.Format = transform.JPEG
 			if form == "png-alpha" || form == "webp-alpha" {
 				p.Format = transform.WebP
@@ -154,7 +158,8 @@ func effects(mp float64, options []string) []calibration {
 			p := req.Params
 			if p.Format == transform.FormatUnknown {
 				p.Format = transform.JPEG
-				if form == "png-alpha" || p.Radius > 0 || p.Mask > 0 || p.Background.Sheer || p.Padding.Left > 0 && !p.Background.On {
+				if form == "png-alpha" || p.Radius > 0 || p.Mask > 0 || p.Background.Sheer ||
+					p.Padding.Left > 0 && !p.Background.On {
 					p.Format = transform.WebP
 				}
 			}
@@ -170,11 +175,13 @@ func oddSizes() []calibration {
 	var out []calibration
 	for _, form := range []string{"jpeg", "progressive", "png", "png-alpha", "webp", "lossless", "avif"} {
 		for _, size := range [][2]int{{12000, 600}, {600, 12000}, {8000, 1200}} {
-			out = append(out, calibration{source{form, size[0], size[1]}, transform.Params{Width: 200, Format: transform.JPEG}},
+			out = append(out, calibration{source{form, size[0], size[1]},
+				transform.Params{Width: 200, Format: transform.JPEG}},
 				calibration{source{form, size[0], size[1]}, transform.Params{Height: 400, Format: transform.JPEG}})
 		}
 		for _, f := range []transform.Format{transform.JPEG, transform.PNG} {
-			out = append(out, calibration{source{form, 1000, 667}, transform.Params{Width: 4000, Enlarge: true, Format: f}})
+			out = append(out, calibration{source{form, 1000, 667},
+				transform.Params{Width: 4000, Enlarge: true, Format: f}})
 		}
 	}
 	return out

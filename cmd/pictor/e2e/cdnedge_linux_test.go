@@ -113,7 +113,8 @@ var tagsNext = regexp.MustCompile(`purge these tags next: (.*)`)
 // purgeSource purges in pictor, and gives the tags to purge next.
 func (e *edge) purgeSource(t *testing.T, name string) []string {
 	t.Helper()
-	out, errs, code := pictor(t, nil, "purge", "--source", e.URL+"/"+name+".jpg", "--admin-listen", strings.TrimPrefix(e.pictor.admin, "http://"))
+	out, errs, code := pictor(t, nil, "purge", "--source", e.URL+"/"+name+".jpg", "--admin-listen",
+		strings.TrimPrefix(e.pictor.admin, "http://"))
 	m := tagsNext.FindStringSubmatch(out)
 	if code != 0 || m == nil {
 		t.Fatalf("%d %q %q", code, out, errs)
@@ -198,17 +199,20 @@ func startVarnish(t *testing.T, pictor string) *edge {
 	host, at, _ := net.SplitHostPort(pictor)
 	vcl := filepath.Join(dir, "pictor.vcl")
 	recipe(t, "varnish.vcl", vcl, `.host = "127.0.0.1"`, `.host = "`+host+`"`, `.port = "8080"`, `.port = "`+at+`"`)
-	if out, err := exec.Command("varnishd", "-C", "-j", "none", "-n", filepath.Join(dir, "check"), "-f", vcl).CombinedOutput(); err != nil {
+	if out, err := exec.Command("varnishd", "-C", "-j", "none", "-n", filepath.Join(dir, "check"), "-f",
+		vcl).CombinedOutput(); err != nil {
 		if !bytes.Contains(out, []byte("VMOD xkey")) {
 			t.Fatalf("varnish.vcl: %s", out)
 		}
 		needs(t, "xkey of varnish-modules")
 	}
-	runAt(t, port, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", "127.0.0.1:"+port,
+	runAt(t, port, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a",
+		"127.0.0.1:"+port,
 		"-f", vcl, "-T", "none", "-s", "malloc,16m", "-p", "http_resp_hdr_len=16k"))
 	e := &edge{url: "http://127.0.0.1:" + port}
 	e.purge = func(t *testing.T, _ string, tags []string) {
-		if a := e.ask(t, "PURGE", "/", "X-Purge-Secret", "a-secret", "X-Purge-Tags", strings.Join(tags, " ")); a.status != http.StatusOK {
+		if a := e.ask(t, "PURGE", "/", "X-Purge-Secret", "a-secret", "X-Purge-Tags",
+			strings.Join(tags, " ")); a.status != http.StatusOK {
 			t.Errorf("PURGE: %v", a)
 		}
 	}

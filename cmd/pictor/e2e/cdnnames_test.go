@@ -13,7 +13,8 @@ func TestNamesOfCDNs(t *testing.T) {
 	if code != 0 {
 		t.Fatal(code)
 	}
-	_, refused, code := pictor(t, nil, append([]string{"serve", "--listen", "127.0.0.1:0", "--cdn", "akamai"}, keys...)...)
+	_, refused, code := pictor(t, nil,
+		append([]string{"serve", "--listen", "127.0.0.1:0", "--cdn", "akamai"}, keys...)...)
 	if code == 0 || !strings.Contains(refused, `--cdn is "akamai"`) {
 		t.Errorf("--cdn akamai: %d, %s", code, refused)
 	}
@@ -23,7 +24,8 @@ func TestNamesOfCDNs(t *testing.T) {
 			t.Errorf("no %q in %s", list, text)
 		}
 	}
-	for _, name := range strings.FieldsFunc(strings.ReplaceAll(list, " or ", " "), func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, name := range strings.FieldsFunc(strings.ReplaceAll(list, " or ", " "),
+		func(r rune) bool { return r == ',' || r == ' ' }) {
 		if _, ok := proxy.ParseCDN(strings.ToUpper(name)); !ok {
 			t.Errorf("%s is named and not known", name)
 		}

@@ -60,8 +60,10 @@ func TestPublishedClients(t *testing.T) {
 			continue
 		}
 		info, err := container.Sniff(a.body)
-		if err != nil || info.Format.String() != m.Format || m.Width != 0 && (info.Width != m.Width || info.Height != m.Height) {
-			t.Errorf("%s: %v %dx%d, %v; want %s %dx%d", m.Name, info.Format, info.Width, info.Height, err, m.Format, m.Width, m.Height)
+		if err != nil || info.Format.String() != m.Format ||
+			m.Width != 0 && (info.Width != m.Width || info.Height != m.Height) {
+			t.Errorf("%s: %v %dx%d, %v; want %s %dx%d", m.Name, info.Format, info.Width, info.Height, err, m.Format,
+				m.Width, m.Height)
 		}
 	}
 }

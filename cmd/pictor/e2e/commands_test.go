@@ -89,7 +89,8 @@ func TestVersionAndHealth(t *testing.T) {
 	}
 	s := serve(t, keys...)
 	address := strings.TrimPrefix(s.url, "http://")
-	if out, stderr, code := pictor(t, []string{"PICTOR_LISTEN=" + address}, "health"); code != 0 || !strings.Contains(out, "ok") {
+	if out, stderr, code := pictor(t, []string{"PICTOR_LISTEN=" + address}, "health"); code != 0 ||
+		!strings.Contains(out, "ok") {
 		t.Errorf("%d: %q %q", code, out, stderr)
 	}
 	// A script that starts a server waits for it: here for one that comes late.

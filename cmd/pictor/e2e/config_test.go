@@ -18,8 +18,10 @@ func TestConfigCommand(t *testing.T) {
 	if err := os.WriteFile(file, []byte("ttl: 2h\nworkers: 2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, stderr, code := pictor(t, append([]string{"PICTOR_WORKERS=3"}, keysSet...), "config", "--config", file, "--queue-wait", "5s")
-	for _, want := range []string{"ttl ", "2h0m0s", "pictor.yaml line 1", "PICTOR_WORKERS", "--queue-wait", "(secret)"} {
+	out, stderr, code := pictor(t, append([]string{"PICTOR_WORKERS=3"}, keysSet...), "config", "--config", file,
+		"--queue-wait", "5s")
+	for _, want := range []string{"ttl ", "2h0m0s", "pictor.yaml line 1", "PICTOR_WORKERS", "--queue-wait",
+		"(secret)"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -31,8 +33,10 @@ func TestConfigCommand(t *testing.T) {
 	if code == 0 || !strings.Contains(stderr, "no signing key") || !strings.Contains(out, "SETTING") {
 		t.Errorf("without keys: %d %s", code, stderr)
 	}
-	out, stderr, code = pictor(t, []string{"IMGPROXY_KEY=" + keyHex, "IMGPROXY_TTL=60", "IMGPROXY_QUALITY=70", "IMGPROXY_NOTHING=1"}, "config", "--from-imgproxy")
-	for _, want := range []string{`ttl: "60s"`, `presets: "default=q:70"`, "IMGPROXY_NOTHING: pictor has nothing like it", "PICTOR_KEY"} {
+	out, stderr, code = pictor(t, []string{"IMGPROXY_KEY=" + keyHex, "IMGPROXY_TTL=60", "IMGPROXY_QUALITY=70",
+		"IMGPROXY_NOTHING=1"}, "config", "--from-imgproxy")
+	for _, want := range []string{`ttl: "60s"`, `presets: "default=q:70"`,
+		"IMGPROXY_NOTHING: pictor has nothing like it", "PICTOR_KEY"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -63,7 +67,8 @@ func TestAServerStartsWithWhatImgproxyHad(t *testing.T) {
 	cmd := exec.Command("env", append(keysSet, program)...)
 	s := start(t, cmd, "--config", file)
 	a := s.get(signed(t, "/pr:card/plain/local:///a.jpg@webp"))
-	if info, err := container.Sniff(a.body); err != nil || info.Width != 30 || info.Height != 20 || info.Format != transform.WebP {
+	if info, err := container.Sniff(a.body); err != nil || info.Width != 30 || info.Height != 20 ||
+		info.Format != transform.WebP {
 		t.Errorf("%v: %+v, %v", a, info, err)
 	}
 }
@@ -111,10 +116,11 @@ func TestConfigShowsWhatHolds(t *testing.T) {
 			"listen": {"127.0.0.1:8080", "--dev"}, "key": {"(temporary)", "--dev"}, "allow-networks": {"127.0.0.0/8,::1/128", "--dev"},
 			"cache-dir": {home + "/.cache/pictor-dev", "--dev"}, "state-dir": {home + "/.local/state/pictor-dev", "--dev"}, "dev": {"on", "--dev"},
 		}},
-		{"set", []string{"PICTOR_CACHE_DIR=/c", "PICTOR_LISTEN=:9"}, []string{"--state-dir=/s", "--admin-listen=off", "--cache-memory=64M"}, map[string][2]string{
-			"listen": {":9", "PICTOR_LISTEN"}, "admin-listen": {"off", "--admin-listen"}, "cache-dir": {"/c", "PICTOR_CACHE_DIR"},
-			"state-dir": {"/s", "--state-dir"}, "cache-memory": {"62500KiB", "--cache-memory"},
-		}},
+		{"set", []string{"PICTOR_CACHE_DIR=/c", "PICTOR_LISTEN=:9"},
+			[]string{"--state-dir=/s", "--admin-listen=off", "--cache-memory=64M"}, map[string][2]string{
+				"listen": {":9", "PICTOR_LISTEN"}, "admin-listen": {"off", "--admin-listen"}, "cache-dir": {"/c", "PICTOR_CACHE_DIR"},
+				"state-dir": {"/s", "--state-dir"}, "cache-memory": {"62500KiB", "--cache-memory"},
+			}},
 		{"no disk", nil, []string{"--cache-disk=off"}, map[string][2]string{
 			"cache-disk": {"off", "--cache-disk"}, "cache-sources": {"off", "cache-disk is off"}, "cache-dir": {"none", "cache-disk is off"},
 		}},

@@ -18,7 +18,8 @@ import (
 func metadataBombs(t *testing.T) []picturetest.Bomb {
 	t.Helper()
 	src := picturetest.PNG(picturetest.Photo(64, 64, 3))
-	webp, progressive, avif := saved(t, src, "webp", ""), saved(t, src, "jpg", "interlace"), saved(t, src, "avif", "effort=0")
+	webp, progressive, avif := saved(t, src, "webp", ""), saved(t, src, "jpg", "interlace"), saved(t, src, "avif",
+		"effort=0")
 	return picturetest.Bombs(webp, progressive, avif)
 }
 

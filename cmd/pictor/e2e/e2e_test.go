@@ -74,21 +74,25 @@ func TestHeadersOfAnAnswer(t *testing.T) {
 		t.Errorf("Cache-Control %q", cc)
 	}
 	etag := a.header.Get("ETag")
-	if not := s.get(path, "If-None-Match", `"other", W/`+etag); not.status != http.StatusNotModified || len(not.body) > 0 || not.header.Get("ETag") != etag {
+	if not := s.get(path, "If-None-Match", `"other", W/`+etag); not.status != http.StatusNotModified ||
+		len(not.body) > 0 || not.header.Get("ETag") != etag {
 		t.Errorf("If-None-Match: %v", not)
 	}
 	head, err := s.try(http.MethodHead, path)
-	if err != nil || head.status != http.StatusOK || len(head.body) > 0 || head.header.Get("Content-Length") != fmt.Sprint(len(a.body)) || head.header.Get("ETag") != etag {
+	if err != nil || head.status != http.StatusOK || len(head.body) > 0 ||
+		head.header.Get("Content-Length") != fmt.Sprint(len(a.body)) || head.header.Get("ETag") != etag {
 		t.Errorf("HEAD: %v, %v", head, err)
 	}
 	post, err := s.try(http.MethodPost, path)
 	if err != nil || post.status != http.StatusMethodNotAllowed || !strings.Contains(post.header.Get("Allow"), "GET") {
 		t.Errorf("POST: %v, %v", post, err)
 	}
-	if a := s.get(signed(t, "/w:200/cb:v1/plain/"+src+"@webp")); a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
+	if a := s.get(signed(t,
+		"/w:200/cb:v1/plain/"+src+"@webp")); a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
 		t.Errorf("with a cache buster: %v", a)
 	}
-	if a := s.get(signed(t, fmt.Sprintf("/w:200/exp:%d/plain/%s@webp", time.Now().Unix()+100, src))); !regexp.MustCompile(`max-age=(100|9\d)$`).MatchString(a.header.Get("Cache-Control")) {
+	if a := s.get(signed(t, fmt.Sprintf("/w:200/exp:%d/plain/%s@webp", time.Now().Unix()+100,
+		src))); !regexp.MustCompile(`max-age=(100|9\d)$`).MatchString(a.header.Get("Cache-Control")) {
 		t.Errorf("with an end: %v", a)
 	}
 }
@@ -195,7 +199,8 @@ func TestAddressGuard(t *testing.T) {
 	src := site.put("/a.jpg", photo(100, 100))
 	s := serve(t, keys...)
 	a := s.get(signed(t, "/plain/"+src))
-	if a.status != http.StatusBadGateway || !strings.HasPrefix(string(a.body), "source-unreachable: ") || strings.Contains(string(a.body), "127") {
+	if a.status != http.StatusBadGateway || !strings.HasPrefix(string(a.body), "source-unreachable: ") ||
+		strings.Contains(string(a.body), "127") {
 		t.Error(a)
 	}
 	if n := site.count("/a.jpg"); n != 0 {
@@ -250,7 +255,8 @@ func TestTurnedPhotographCostsLikeAnUprightOne(t *testing.T) {
 		least[1] = min(least[1], cost(i, "w:588", "/turned.jpg"))
 	}
 	ratio := float64(least[1]) / float64(least[0])
-	t.Logf("upright %v, turned %v of CPU: ratio %.2f; VmHWM %d MiB", least[0], least[1], ratio, procStatus(t, pid, "VmHWM")>>20)
+	t.Logf("upright %v, turned %v of CPU: ratio %.2f; VmHWM %d MiB", least[0], least[1], ratio,
+		procStatus(t, pid, "VmHWM")>>20)
 	if ratio > 1.3 {
 		t.Errorf("the turned one costs %.2f times the upright one", ratio)
 	}
@@ -304,7 +310,8 @@ func TestPlayground(t *testing.T) {
 
 func TestQuietPaths(t *testing.T) {
 	s := serve(t, keys...)
-	for path, status := range map[string]int{"/": 200, "/robots.txt": 200, "/health": 200, "/health/live": 200, "/health/ready": 200, "/favicon.ico": 404} {
+	for path, status := range map[string]int{"/": 200, "/robots.txt": 200, "/health": 200, "/health/live": 200,
+		"/health/ready": 200, "/favicon.ico": 404} {
 		if a := s.get(path); a.status != status {
 			t.Errorf("%s: %v", path, a)
 		}

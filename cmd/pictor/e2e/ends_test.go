@@ -150,8 +150,10 @@ func TestSIGTERMTellsOfRequestsThatItCutsOff(t *testing.T) {
 	if code := s.cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	waitFor(t, "its error", func() bool { return strings.Contains(s.logged(), "requests that did not finish in 9s were cut off: 1") })
-	if !strings.Contains(s.logged(), `level=WARN msg="shutdown complete" duration=`) || !strings.Contains(s.logged(), " cut_off=1\n") {
+	waitFor(t, "its error",
+		func() bool { return strings.Contains(s.logged(), "requests that did not finish in 9s were cut off: 1") })
+	if !strings.Contains(s.logged(), `level=WARN msg="shutdown complete" duration=`) ||
+		!strings.Contains(s.logged(), " cut_off=1\n") {
 		t.Error("it is not said")
 	}
 }

@@ -97,7 +97,8 @@ func TestABusyPortIsTheFirstThingSaid(t *testing.T) {
 	} {
 		out, errs, code := pictor(t, []string{"PICTOR_TTLL=5m"},
 			append([]string{"serve", "--insecure", "--listen", strings.TrimPrefix(s.url, "http://")}, args...)...)
-		said := regexp.MustCompile(`\Apictor: cannot listen on --listen [^\n]*address already in use; stop the program [^\n]*\n\z`)
+		said := regexp.MustCompile(
+			`\Apictor: cannot listen on --listen [^\n]*address already in use; stop the program [^\n]*\n\z`)
 		if code != 4 || out != "" || !said.MatchString(errs) {
 			t.Errorf("%s: %d %q %q", name, code, out, errs)
 		}

@@ -34,9 +34,11 @@ func TestExplain(t *testing.T) {
 	const path = "/rs:fill:300:200/plain/https://example.com/a.jpg@webp"
 	url := "https://img.example.com" + signed(t, path)
 	hash := func(size string) []string {
-		return []string{"--thumbor-key", "my-security-key", "/thumbor/8ammJH8D-7tXy6kU3lTvoXlhu4o=/" + size + "/my.server.com/some/path/to/image.jpg"}
+		return []string{"--thumbor-key", "my-security-key",
+			"/thumbor/8ammJH8D-7tXy6kU3lTvoXlhu4o=/" + size + "/my.server.com/some/path/to/image.jpg"}
 	}
-	explained(t, true, []string{url}, "right", "https://example.com/a.jpg", "rt:fill/w:300/h:200/f:webp", "webp, requested",
+	explained(t, true, []string{url}, "right", "https://example.com/a.jpg", "rt:fill/w:300/h:200/f:webp",
+		"webp, requested",
 		"300x200", "MiB to process", "cache key")
 	explained(t, true, []string{strings.Replace(url, "plain/https://", "plain/https:/", 1)}, "right", "damage")
 	explained(t, false, []string{url + "x"}, "wrong", "right        ")
@@ -45,13 +47,15 @@ func TestExplain(t *testing.T) {
 	explained(t, false, []string{signed(t, "/blurr:1/plain/x")}, `"blurr"`, "signature    right")
 	explained(t, false, []string{signed(t, "/exp:5/plain/x")}, "it was good until 1970", "source       x")
 	explained(t, true, hash("300x200"), "http://my.server.com/some/path/to/image.jpg", "rt:fill/w:300/h:200/el:1")
-	explained(t, true, hash("300%78200"), "signed part  300x200/my", "escaped after it was signed", "rt:fill/w:300/h:200/el:1")
+	explained(t, true, hash("300%78200"), "signed part  300x200/my", "escaped after it was signed",
+		"rt:fill/w:300/h:200/el:1")
 	explained(t, false, hash("301x200"), "not the hash", "http://my.server.com/some/path/to/image.jpg", "w:301")
 	source := filepath.Join(t.TempDir(), "a.jpg")
 	if err := os.WriteFile(source, photo(600, 400), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	explained(t, true, []string{"--source", source, signed(t, "/w:300/plain/x")}, "this jpeg of 600x400: 300x200", "jpeg, the source's")
+	explained(t, true, []string{"--source", source, signed(t, "/w:300/plain/x")}, "this jpeg of 600x400: 300x200",
+		"jpeg, the source's")
 	explained(t, false, nil, "takes a URL")
 	explained(t, false, []string{"--path-prefix", "/images", url}, "does not begin with the server's prefix /images")
 }
@@ -66,7 +70,8 @@ func TestExplainGoesOnWhereTheSignatureIsWrong(t *testing.T) {
 		"/exp:5/w:9/plain/x":                                    {"w:9", "match this path, and it was good until 1970"},
 	} {
 		for _, target := range []string{missigned(signed(t, path)), path} {
-			all := explained(t, false, []string{target}, append(words, "signature    wrong", "right        ", "the signature does not match this path")...)
+			all := explained(t, false, []string{target},
+				append(words, "signature    wrong", "right        ", "the signature does not match this path")...)
 			if strings.Count(all, "pictor:") != 1 {
 				t.Errorf("%s: not one error: %s", target, all)
 			}
@@ -82,10 +87,12 @@ func TestExplainFindsStandardBase64(t *testing.T) {
 			continue
 		}
 		standard := "/" + strings.NewReplacer("-", "+", "_", "/").Replace(right[1:])
-		want := []string{"its / splits the path", "right        " + right[1:] + "\n", fmt.Sprintf("options      w:%d\n", i+1)}
+		want := []string{"its / splits the path", "right        " + right[1:] + "\n",
+			fmt.Sprintf("options      w:%d\n", i+1)}
 		explained(t, false, []string{"https://img.example.com" + standard + path}, want...)
 		explained(t, false, []string{standard + "=" + path}, append(want, "and          the padding was kept")...)
-		explainedWith(t, nil, false, []string{standard + "=" + path}, "its / splits the path", "the padding was kept", want[2])
+		explainedWith(t, nil, false, []string{standard + "=" + path}, "its / splits the path", "the padding was kept",
+			want[2])
 		return
 	}
 	t.Fatal("no signature has both characters")
@@ -100,13 +107,15 @@ func TestExplainWithoutAKey(t *testing.T) {
 	}
 	explainedWith(t, nil, false, []string{signed(t, "/blurr:1/plain/x")}, "not checked", `"blurr"`)
 	explainedWith(t, nil, false, []string{path}, "there is no signature", "https://example.com/a.jpg")
-	explainedWith(t, nil, false, []string{good[:20] + path}, "signature    wrong", "it has 14 bytes: signatures of this server have 32")
+	explainedWith(t, nil, false, []string{good[:20] + path}, "signature    wrong",
+		"it has 14 bytes: signatures of this server have 32")
 	explainedWith(t, nil, true, []string{"--insecure", "/any" + path}, "any passes (--insecure)")
 	file := filepath.Join(t.TempDir(), "urls")
 	if err := os.WriteFile(file, []byte(good+"\n"+missigned(good)+"\n"+path), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	explainedWith(t, nil, true, []string{"--batch", file}, "      2  ok, signature not checked (no key)", "      1  wrong-signature: there is no signature")
+	explainedWith(t, nil, true, []string{"--batch", file}, "      2  ok, signature not checked (no key)",
+		"      1  wrong-signature: there is no signature")
 }
 
 func TestExplainBatch(t *testing.T) {
@@ -125,12 +134,15 @@ func TestExplainBatch(t *testing.T) {
 	if err := os.WriteFile(file, []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	explained(t, true, []string{"--batch", file}, "      3  ok", "      1  wrong-signature: there is no signature", "      1  not an image", "imgproxy Pro", "      7  in all")
+	explained(t, true, []string{"--batch", file}, "      3  ok", "      1  wrong-signature: there is no signature",
+		"      1  not an image", "imgproxy Pro", "      7  in all")
 }
 
 func TestSignBatchSrcsetAndExpiry(t *testing.T) {
-	out, stderr, code := pictor(t, keysSet, "sign", "https://example.com/a.jpg", "q:70", "--srcset", "320,640", "--alt", `a "b"`, "--expires", "24h", "--url", "https://img.example.com")
-	if code != 0 || !strings.HasPrefix(out, `<img src="https://img.example.com/`) || !strings.Contains(out, ` 320w, https://`) || !strings.Contains(out, `alt="a &#34;b&#34;"`) || !strings.Contains(out, "/exp:") {
+	out, stderr, code := pictor(t, keysSet, "sign", "https://example.com/a.jpg", "q:70", "--srcset", "320,640",
+		"--alt", `a "b"`, "--expires", "24h", "--url", "https://img.example.com")
+	if code != 0 || !strings.HasPrefix(out, `<img src="https://img.example.com/`) || !strings.Contains(out,
+		` 320w, https://`) || !strings.Contains(out, `alt="a &#34;b&#34;"`) || !strings.Contains(out, "/exp:") {
 		t.Errorf("%d %s %s", code, out, stderr)
 	}
 	if stderr != "" {
@@ -139,7 +151,8 @@ func TestSignBatchSrcsetAndExpiry(t *testing.T) {
 	// Without --url the paths are the page's own: said beside what is printed.
 	for _, source := range []string{"https://example.com/a.jpg", "-"} {
 		out, stderr, code = pictor(t, keysSet, "sign", source, "--srcset", "320,640")
-		if code != 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "hint: without --url") || strings.Contains(out, "hint") {
+		if code != 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "hint: without --url") ||
+			strings.Contains(out, "hint") {
 			t.Errorf("%s: %d %q %q", source, code, out, stderr)
 		}
 		if source != "-" && !strings.HasPrefix(out, `<img src="/`) {
@@ -149,7 +162,8 @@ func TestSignBatchSrcsetAndExpiry(t *testing.T) {
 	if _, stderr, _ = pictor(t, keysSet, "sign", "https://example.com/a.jpg"); stderr != "" {
 		t.Errorf("a path alone needs no hint: %s", stderr)
 	}
-	out, stderr, code = pictor(t, keysSet, "sign", "--source-key", strings.Repeat("ab", 16), "https://example.com/secret.jpg", "w:5")
+	out, stderr, code = pictor(t, keysSet, "sign", "--source-key", strings.Repeat("ab", 16),
+		"https://example.com/secret.jpg", "w:5")
 	if code != 0 || !strings.Contains(out, "/w:5/enc/") || strings.Contains(out, "secret") {
 		t.Errorf("%d %s %s", code, out, stderr)
 	}

@@ -119,7 +119,8 @@ func TestFloodsOfRequests(t *testing.T) {
 			wg.Go(func() {
 				a, err := exchange(address, f.request)
 				// A server that reads no further may reset the connection, and with it what it said.
-				cutOff := slices.Contains(f.want, 431) && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
+				cutOff := slices.Contains(f.want, 431) &&
+					(errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 				if !cutOff && (err != nil || !slices.Contains(f.want, a.status)) {
 					t.Errorf("%s: %v, %v, want %v", name, a, err, f.want)
 				}

@@ -51,7 +51,8 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		program = filepath.Join(dir, "pictor")
-		if err := errors.Join(build(program, "..", "CGO_ENABLED=0"), build(workerProgram(), workerSource, "CGO_ENABLED=1")); err != nil {
+		if err := errors.Join(build(program, "..", "CGO_ENABLED=0"),
+			build(workerProgram(), workerSource, "CGO_ENABLED=1")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -112,7 +113,8 @@ func serve(t testing.TB, args ...string) *server {
 func start(t testing.TB, cmd *exec.Cmd, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, cmd: cmd, done: make(chan struct{})}
-	s.cmd.Args = append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "debug")
+	s.cmd.Args = append(s.cmd.Args, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+		"--log-level", "debug")
 	s.cmd.Args = append(append(s.cmd.Args, patiently...), args...)
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	// A pipe of our own: os/exec's would keep Wait from returning for as long as
@@ -244,7 +246,8 @@ func (s *server) get(path string, header ...string) answer {
 	return a
 }
 
-var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}}
+var client = &http.Client{Timeout: patience,
+	Transport: &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}}
 
 func (s *server) try(method, path string, header ...string) (answer, error) {
 	req, err := http.NewRequest(method, s.url+path, nil)

@@ -17,7 +17,8 @@ const mib = 1 << 20
 // serveIn starts pictor in a cgroup; what it makes is not signed.
 func serveIn(t testing.TB, g *cgroup, args ...string) *server {
 	t.Helper()
-	s := start(t, g.command(), append([]string{"--insecure", "--log-level", "debug", "--allow-networks", "127.0.0.0/8"}, args...)...)
+	s := start(t, g.command(),
+		append([]string{"--insecure", "--log-level", "debug", "--allow-networks", "127.0.0.0/8"}, args...)...)
 	g.started(s.cmd.Process.Pid)
 	return s
 }

@@ -49,7 +49,8 @@ func TestTheMemoryReportAddsUp(t *testing.T) {
 		}
 		after := g.used()
 		if d := off(m.Sum, m.Total); d > 0.1 || m.Problem != "" {
-			t.Errorf("%s the parts sum to %d KiB of %d, %.2f off %s\n%+v", when, m.Sum>>10, m.Total>>10, d, m.Problem, m.Parts)
+			t.Errorf("%s the parts sum to %d KiB of %d, %.2f off %s\n%+v", when, m.Sum>>10, m.Total>>10, d, m.Problem,
+				m.Parts)
 		}
 		// What cannot be taken back, as the cgroup counts it before and after.
 		var firm int64
@@ -82,12 +83,14 @@ func TestTheMemoryReportAddsUp(t *testing.T) {
 				agree++
 			}
 			m, err := s.memory()
-			reserved = reserved || err == nil && m.Transforms.Reserved > 0 && m.Transforms.Real > 0 && m.Sources.Count > 0
+			reserved = reserved ||
+				err == nil && m.Transforms.Reserved > 0 && m.Transforms.Real > 0 && m.Sources.Count > 0
 		}
 	}
 	// The two do not look at the same moment.
 	if looks < 20 || agree*10 < looks*8 || !reserved {
-		t.Errorf("the report is what the cgroup counts in %d of %d looks; reserved and real bytes of jobs are shown: %v", agree, looks, reserved)
+		t.Errorf("the report is what the cgroup counts in %d of %d looks; reserved and real bytes of jobs are "+
+			"shown: %v", agree, looks, reserved)
 	}
 	waitFor(t, "rest", func() bool { m, err := s.memory(); return err == nil && m.Transforms.Reserved == 0 })
 	compare("afterwards")
@@ -145,7 +148,8 @@ func TestMemoryComesBackAfterABurst(t *testing.T) {
 			top := s.tree()
 			time.Sleep(15 * time.Second)
 			rest := s.tree()
-			t.Logf("idle %d KiB, after a burst %d, 15 s later %d, of which %d in the cache", idle>>10, top>>10, rest>>10, m.Cache.Bytes>>10)
+			t.Logf("idle %d KiB, after a burst %d, 15 s later %d, of which %d in the cache", idle>>10, top>>10,
+				rest>>10, m.Cache.Bytes>>10)
 			if rest > idle+m.Cache.Bytes+24*mib {
 				t.Error("it did not come back")
 			}
@@ -164,18 +168,21 @@ func TestAdminPort(t *testing.T) {
 		at := &server{t: t, url: s.admin}
 		return at.get(path, header...)
 	}
-	if a := ask("/debug/memory"); a.status != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" || !strings.Contains(string(a.body), "Bearer") {
+	if a := ask("/debug/memory"); a.status != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" ||
+		!strings.Contains(string(a.body), "Bearer") {
 		t.Error(a)
 	}
 	if a := ask("/debug/memory", "Authorization", "Bearer let me out"); a.status != http.StatusUnauthorized {
 		t.Error(a)
 	}
 	bearer := []string{"Authorization", "Bearer let me in"}
-	if a := ask("/debug/memory", bearer...); a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
+	if a := ask("/debug/memory", bearer...); a.status != http.StatusOK ||
+		a.header.Get("Content-Type") != "application/json" {
 		t.Error(a)
 	}
 	table := ask("/debug/memory", append(bearer, "Accept", "text/html,*/*")...)
-	for _, want := range []string{"cache entries", "total, as the kernel counts", "transforms", "worker ", "cgroup, version "} {
+	for _, want := range []string{"cache entries", "total, as the kernel counts", "transforms", "worker ",
+		"cgroup, version "} {
 		if !strings.Contains(string(table.body), want) {
 			t.Errorf("no %q in\n%s", want, table.body)
 		}
@@ -190,7 +197,8 @@ func TestAdminPort(t *testing.T) {
 		}
 	}
 	metrics := ask("/metrics", scraper...)
-	for _, want := range []string{"pictor_memory_limit_bytes ", `pictor_memory_part_bytes{part="workers"} `, `pictor_account_in_use{account="transforms"} 0`, "pictor_pressure_level 1\n",
+	for _, want := range []string{"pictor_memory_limit_bytes ", `pictor_memory_part_bytes{part="workers"} `,
+		`pictor_account_in_use{account="transforms"} 0`, "pictor_pressure_level 1\n",
 		`pictor_processes{kind="worker"} 1`, "pictor_transforms_reserved_bytes 0", "go_goroutines ", "pictor_cache_bytes 0"} {
 		if metrics.status != http.StatusOK || !strings.Contains(string(metrics.body), want) {
 			t.Errorf("no %q in %d\n%s", want, metrics.status, metrics.body)

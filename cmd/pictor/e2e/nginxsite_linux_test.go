@@ -41,7 +41,8 @@ func newNginxSite(t *testing.T, pictor, serverName string) nginxSite {
 	s.copy(t, "../../../docs/cdn/nginx.conf", "sites-available/pictor", append(listen, "127.0.0.1:8080", pictor,
 		"server_name img.example.com;", "server_name "+serverName+";", "/var/lib/nginx/", s.dir+"/lib/")...)
 	own := ""
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} { // below /var/lib/nginx by default
+	// below /var/lib/nginx by default
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		own += fmt.Sprintf("%s_temp_path %s/%s;\n", kind, s.dir, kind)
 	}
 	for name, text := range map[string]string{"conf.d/test.conf": own, "mime.types": "types { text/html html; }\n"} {

@@ -20,7 +20,8 @@ func TestOptionsThroughTheServer(t *testing.T) {
 	if err := os.WriteFile(mark, picturetest.PNG(picturetest.Chart(40, 20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := serveLocal(t, "--watermark", mark, "--auto-formats", "webp", "--presets", "card=rs:fill:60:40,default=q:50", "--allow-security-options")
+	s := serveLocal(t, "--watermark", mark, "--auto-formats", "webp", "--presets", "card=rs:fill:60:40,default=q:50",
+		"--allow-security-options")
 	site := newSite(t)
 	src := site.put("/a.jpg", photo(600, 400))
 	framed := site.put("/framed.png", picturetest.PNG(picturetest.Framed(200, 100, 30, color.White)))
@@ -39,7 +40,8 @@ func TestOptionsThroughTheServer(t *testing.T) {
 	} {
 		a := s.get(signed(t, path))
 		info, err := container.Sniff(a.body)
-		if a.status != http.StatusOK || err != nil || info.Format != want.Format || info.Width != want.Width || info.Height != want.Height {
+		if a.status != http.StatusOK || err != nil || info.Format != want.Format || info.Width != want.Width ||
+			info.Height != want.Height {
 			t.Errorf("%s: %d, %v %dx%d, %v", path, a.status, info.Format, info.Width, info.Height, err)
 		}
 	}
@@ -51,11 +53,13 @@ func TestWatermarkThatIsNone(t *testing.T) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, stderr, code := pictor(t, nil, "serve", "--insecure", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--watermark", file); code == 0 || !strings.Contains(stderr, text) {
+		if _, stderr, code := pictor(t, nil, "serve", "--insecure", "--listen", "127.0.0.1:0", "--admin-listen",
+			"off", "--watermark", file); code == 0 || !strings.Contains(stderr, text) {
 			t.Errorf("%s: %d, %s", text, code, stderr)
 		}
 	}
-	if _, stderr, code := pictor(t, nil, "serve", "--insecure", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--watermark", file+"x"); code == 0 || !strings.Contains(stderr, "cannot be read") {
+	if _, stderr, code := pictor(t, nil, "serve", "--insecure", "--listen", "127.0.0.1:0", "--admin-listen", "off",
+		"--watermark", file+"x"); code == 0 || !strings.Contains(stderr, "cannot be read") {
 		t.Errorf("no file: %d, %s", code, stderr)
 	}
 }

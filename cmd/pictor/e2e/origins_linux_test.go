@@ -137,7 +137,8 @@ func origins(t testing.TB) map[string]origin {
 			"HTTP/1.1 302 x\r\nLocation: ?\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
 		"redirect to nowhere": says(unreachable, "HTTP/1.1 302 x\r\nContent-Length: 0\r\n\r\n"),
 		"redirect of 60 KB": says("bad-source source-unreachable",
-			"HTTP/1.1 302 x\r\nLocation: /"+strings.Repeat("a", 60_000)+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+			"HTTP/1.1 302 x\r\nLocation: /"+strings.Repeat("a",
+				60_000)+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
 		"redirect with a body": {[]string{unreachable, late}, forever("HTTP/1.1 302 x\r\nLocation: gopher://x\r\n\r\n",
 			strings.Repeat("a", 1<<16))},
 		"redirect with cookies": says(unreachable,
@@ -199,7 +200,8 @@ func TestHostileOrigins(t *testing.T) {
 	for name, o := range answers {
 		for i := range 3 { // the last two ask for one source at once
 			wg.Go(func() {
-				a, err := s.try(http.MethodGet, fmt.Sprintf("/insecure/w:%d/plain/http://%s/%d", 10+i, addresses[name], i/2))
+				a, err := s.try(http.MethodGet,
+					fmt.Sprintf("/insecure/w:%d/plain/http://%s/%d", 10+i, addresses[name], i/2))
 				got, _, _ := strings.Cut(string(a.body), ":")
 				if a.status == http.StatusOK {
 					got = "200"

@@ -129,7 +129,8 @@ func paste(t testing.TB, dir, script string) string {
 	}
 	caches := strings.Fields(string(goEnv))
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir(), "GOCACHE=" + caches[0], "GOMODCACHE=" + caches[1]}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir(),
+		"GOCACHE=" + caches[0], "GOMODCACHE=" + caches[1]}
 	cmd.WaitDelay = patience
 	// Servers in the background go on: a file, as a pipe would be waited for.
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))

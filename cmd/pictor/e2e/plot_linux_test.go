@@ -77,19 +77,24 @@ func (p *plot) svg() []byte {
 	x := func(at time.Duration) float64 { return left + float64(at)/float64(end)*(width-left-12) }
 	y := func(n int64) float64 { return height - bottom - float64(n)/float64(p.limit)/1.08*(height-bottom-top) }
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" `+
+		`font-family="sans-serif" font-size="12">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
-	fmt.Fprintf(&b, `<text x="%d" y="18" font-size="14">%d bursts of %d requests by %d clients in a %d MiB cgroup (version %d)</text>`+"\n",
+	fmt.Fprintf(&b, `<text x="%d" y="18" font-size="14">%d bursts of %d requests by %d clients `+
+		`in a %d MiB cgroup (version %d)</text>`+"\n",
 		left, len(p.bursts), soakAsks, soakClients, p.limit/mib, p.version)
 	for _, burst := range p.bursts {
-		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="#eee"/>`+"\n", x(burst[0]), top, x(burst[1])-x(burst[0]), height-bottom-top)
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="#eee"/>`+"\n", x(burst[0]), top,
+			x(burst[1])-x(burst[0]), height-bottom-top)
 	}
 	for n := int64(0); n <= p.limit; n += p.limit / 4 {
-		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#ccc"/><text x="%d" y="%.1f" text-anchor="end">%d</text>`+"\n",
+		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#ccc"/>`+
+			`<text x="%d" y="%.1f" text-anchor="end">%d</text>`+"\n",
 			left, width-12, y(n), y(n), left-6, y(n)+4, n/mib)
 	}
 	for at := time.Duration(0); at < end; at += time.Minute {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%.0f</text>`+"\n", x(at), height-bottom+16, at.Minutes())
+		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%.0f</text>`+"\n", x(at), height-bottom+16,
+			at.Minutes())
 	}
 	line := func(samples []sample, colour string) {
 		fmt.Fprintf(&b, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="`, colour)
@@ -98,10 +103,13 @@ func (p *plot) svg() []byte {
 		}
 		fmt.Fprintln(&b, `"/>`)
 	}
-	fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#c00" stroke-width="2"/>`+"\n", left, width-12, y(p.limit), y(p.limit))
+	fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#c00" stroke-width="2"/>`+"\n", left, width-12,
+		y(p.limit), y(p.limit))
 	line(p.used, "#06c")
 	line(p.cache, "#393")
-	fmt.Fprintf(&b, `<text x="%d" y="%d">MiB over minutes: <tspan fill="#c00">limit</tspan>, <tspan fill="#06c">anonymous and shared memory</tspan>, <tspan fill="#393">cached bytes</tspan>, <tspan fill="#888">bursts</tspan></text>`+"\n</svg>\n", left, height-6)
+	fmt.Fprintf(&b, `<text x="%d" y="%d">MiB over minutes: <tspan fill="#c00">limit</tspan>, `+
+		`<tspan fill="#06c">anonymous and shared memory</tspan>, <tspan fill="#393">cached bytes</tspan>, `+
+		`<tspan fill="#888">bursts</tspan></text>`+"\n</svg>\n", left, height-6)
 	return b.Bytes()
 }
 

@@ -30,7 +30,8 @@ func ballast() bool {
 	for range n {
 		// The kernel fills it: where we wrote, the race detector would take
 		// many times as much for its own books.
-		if _, err := unix.Mmap(-1, 0, mib, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_POPULATE); err != nil {
+		if _, err := unix.Mmap(-1, 0, mib, unix.PROT_READ|unix.PROT_WRITE,
+			unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_POPULATE); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -139,8 +140,10 @@ func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	})
 	peak, pressedLeast := watch(), least()
 	stop()
-	t.Logf("beside 90 MiB of another program: %v; at most %d MiB in all; cache at least %d KiB; %+v", pressed, peak/mib, pressedLeast>>10, m.Pressure)
-	if g.oomKills() != 0 || pressed.failed > 0 || pressed.silent > 0 || pressed.status[http.StatusOK] == 0 || pressedLeast > full.Cache.Max/4 {
+	t.Logf("beside 90 MiB of another program: %v; at most %d MiB in all; cache at least %d KiB; %+v", pressed,
+		peak/mib, pressedLeast>>10, m.Pressure)
+	if g.oomKills() != 0 || pressed.failed > 0 || pressed.silent > 0 || pressed.status[http.StatusOK] == 0 ||
+		pressedLeast > full.Cache.Max/4 {
 		t.Errorf("%d OOM kills; %v; cache at least %d KiB", g.oomKills(), pressed, pressedLeast>>10)
 	}
 

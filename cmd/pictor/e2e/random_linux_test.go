@@ -42,7 +42,8 @@ var chances = []struct {
 	{0.05, []string{"scp:0"}},
 	{0.05, []string{"ph:1"}},
 	{0.05, []string{"sm:0"}},
-	{1, []string{"f:jpg", "f:jpg/jpgo:1", "f:jpg/jpgo:0:1", "f:png", "f:png/pngo:1", "f:png/pngo:0:1", "f:gif", "f:avif", "f:avif/avifo:off:1", "f:avif/avifo:::1",
+	{1, []string{"f:jpg", "f:jpg/jpgo:1", "f:jpg/jpgo:0:1", "f:png", "f:png/pngo:1", "f:png/pngo:0:1", "f:gif",
+		"f:avif", "f:avif/avifo:off:1", "f:avif/avifo:::1",
 		"f:webp", "f:webp/webpo::1", "f:webp/webpo:lossless", "f:webp/webpo:lossless:0:text:5", "f:webp/webpo:near_lossless", "f:webp/webpo::::5"}},
 }
 
@@ -69,7 +70,8 @@ func randomJob(t *testing.T, r *rand.Rand, of []string, widths []int) calibratio
 func TestRandomJobsStayWithinTheirEstimate(t *testing.T) {
 	long(t, "calibration")
 	needs(t, "vips")
-	jobs, of, widths := 80, []string{"jpeg", "png-alpha", "png-16", "webp-alpha", "gif", "avif-alpha"}, []int{60, 300, 600}
+	jobs, of, widths := 80, []string{"jpeg", "png-alpha", "png-16", "webp-alpha", "gif", "avif-alpha"}, []int{60, 300,
+		600}
 	if os.Getenv(calibrateAll) != "" {
 		jobs, of, widths = 3000, slices.Sorted(maps.Keys(forms)), []int{60, 300, 800, 1500}
 	}

@@ -179,5 +179,6 @@ func (s *nextSite) beside() []string {
 	} {
 		out = append(out, s.sources.URL+path)
 	}
-	return append(out, url.QueryEscape(s.source), "/img?w=640&src="+url.QueryEscape(s.source), "/etc/passwd", "dunes.jpg")
+	return append(out, url.QueryEscape(s.source), "/img?w=640&src="+url.QueryEscape(s.source), "/etc/passwd",
+		"dunes.jpg")
 }

@@ -53,7 +53,8 @@ func TestRecipeNuxt(t *testing.T) {
 		"signed":   {serveLocal(t), []string{keyHex, saltHex}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newProject(t, "Nuxt Image", "https://img.internal", tc.server.url, "https://www.example.com", sources.URL)
+			p := newProject(t, "Nuxt Image", "https://img.internal", tc.server.url, "https://www.example.com",
+				sources.URL)
 			p.replace = strings.NewReplacer("https://images.example.com", sources.URL)
 			if err := os.Rename(p.dir+"/nuxt.config.ts", p.dir+"/nuxt.config.mjs"); err != nil { // Node knows no types
 				t.Fatal(err)

@@ -34,7 +34,8 @@ for (const l of readFileSync(0, 'utf8').trimEnd().split('\n')) {
 
 const importDriver = "import { readFileSync } from 'node:fs';\nimport { sign } from './sign.js';\n" + nodeDriver
 
-const requireDriver = "const { readFileSync } = require('node:fs');\nconst { sign } = require('./sign.js');\n" + nodeDriver
+const requireDriver = "const { readFileSync } = require('node:fs');\nconst { sign } = require('./sign.js');\n" +
+	nodeDriver
 
 var signers = []signer{
 	{language: "python", file: "s.py", driver: `
@@ -49,9 +50,11 @@ while (($l = fgets(STDIN)) !== false) {
   echo sign($k, $s, $p, (int)$n), "\n";
 }
 `, program: "php", command: []string{"php", "s.php"}, missing: needs},
-	{language: "js", kind: "a project of modules", file: "sign.js", program: "node", command: []string{"node", "main.js"}, missing: needs,
+	{language: "js", kind: "a project of modules", file: "sign.js", program: "node",
+		command: []string{"node", "main.js"}, missing: needs,
 		beside: map[string]string{"package.json": `{"type": "module"}`, "main.js": importDriver}},
-	{language: "js", kind: "import without a type", file: "sign.js", program: "node", command: []string{"node", "main.mjs"},
+	{language: "js", kind: "import without a type", file: "sign.js", program: "node",
+		command: []string{"node", "main.mjs"},
 		missing: needsModuleSyntax, beside: map[string]string{"package.json": `{}`, "main.mjs": importDriver}},
 	{language: "js", kind: "require", file: "sign.js", program: "node", command: []string{"node", "main.js"},
 		missing: needsModuleSyntax, beside: map[string]string{"package.json": `{}`, "main.js": requireDriver}},
@@ -87,7 +90,8 @@ func mayUse(t testing.TB, program string) {
 func needsModuleSyntax(t testing.TB, program string) {
 	t.Helper()
 	needs(t, program)
-	if out, err := exec.Command(program, "-p", "process.features.require_module").Output(); err != nil || string(out) != "true\n" {
+	if out, err := exec.Command(program, "-p", "process.features.require_module").Output(); err != nil ||
+		string(out) != "true\n" {
 		t.Skip("this Node cannot require a module: 20.19 or 22.12 is needed")
 	}
 }
@@ -144,7 +148,10 @@ func goSigner(t *testing.T, code, input, want string) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	driver := "package main\n\nimport (\n\t\"bufio\"\n\t\"fmt\"\n\t\"os\"\n\t\"strconv\"\n\t\"strings\"\n)\n\nfunc main() {\n\tfor l := bufio.NewScanner(os.Stdin); l.Scan(); {\n\t\tf := strings.SplitN(l.Text(), \" \", 4)\n\t\tn, _ := strconv.Atoi(f[2])\n\t\ts, err := sign(f[0], f[1], f[3], n)\n\t\tif err != nil {\n\t\t\tpanic(err)\n\t\t}\n\t\tfmt.Println(s)\n\t}\n}\n"
+	driver := "package main\n\nimport (\n\t\"bufio\"\n\t\"fmt\"\n\t\"os\"\n\t\"strconv\"\n\t\"strings\"\n)\n\nfunc " +
+		"main() {\n\tfor l := bufio.NewScanner(os.Stdin); l.Scan(); {\n\t\tf := strings.SplitN(l.Text(), \" \", " +
+		"4)\n\t\tn, _ := strconv.Atoi(f[2])\n\t\ts, err := sign(f[0], f[1], f[3], n)\n\t\tif err != nil " +
+		"{\n\t\t\tpanic(err)\n\t\t}\n\t\tfmt.Println(s)\n\t}\n}\n"
 	writeFiles(t, dir, map[string]string{"sign.go": code, "main.go": driver})
 	cmd := exec.Command("go", "run", "./"+dir)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -46,7 +46,8 @@ func TestSilentConnectionsDoNotTakeThePlaces(t *testing.T) {
 	origin.put("/a.jpg", photo(800, 600))
 	for name, tc := range map[string]struct{ step, all int }{"300 a second": {30, 2400}, "5000 at once": {5000, 5000}} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, "--insecure", "--memory-limit", "256MiB", "--allow-networks", "127.0.0.0/8", "--cache-disk", "off")
+			s := serve(t, "--insecure", "--memory-limit", "256MiB", "--allow-networks", "127.0.0.0/8", "--cache-disk",
+				"off")
 			hit := "/insecure/w:300/plain/" + origin.URL + "/a.jpg"
 			s.get(hit)
 			f := &silentConns{t: t, host: strings.TrimPrefix(s.url, "http://")}

@@ -27,7 +27,10 @@ func newSlowReaders(t testing.TB) *slowReaders { return &slowReaders{t: t, stop:
 // ask adds one. Its kernel takes little on its own.
 func (r *slowReaders) ask(s *server, path string) {
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+		return c.Control(func(fd uintptr) {
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF,
+				4096)
+		})
 	}}
 	c, err := d.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {

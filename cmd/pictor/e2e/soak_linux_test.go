@@ -59,7 +59,8 @@ func TestSoakMemoryComesBackAndNothingPilesUp(t *testing.T) {
 		without = append(without, float64(rest-m.Cache.Bytes)/mib)
 		t.Logf("burst %d: %v; %v later %d KiB, %d of them in the cache", i+1, l, soakPause, rest>>10, m.Cache.Bytes>>10)
 		if rest > idle+m.Cache.Bytes+soakSpare {
-			t.Errorf("after burst %d: %d KiB are more than idle (%d), cache (%d) and %d", i+1, rest>>10, idle>>10, m.Cache.Bytes>>10, soakSpare>>10)
+			t.Errorf("after burst %d: %d KiB are more than idle (%d), cache (%d) and %d", i+1, rest>>10, idle>>10,
+				m.Cache.Bytes>>10, soakSpare>>10)
 		}
 		if l.status[http.StatusOK] < soakAsks*95/100 {
 			t.Errorf("burst %d: %v", i+1, l)

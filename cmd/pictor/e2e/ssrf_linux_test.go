@@ -45,11 +45,13 @@ var ways = map[string]func(source string) string{
 	},
 	"thumbor": func(s string) string { return "/thumbor/unsafe/8x0/" + escaped(s) },
 	"redirect": func(s string) string {
-		return "/insecure/w:8/plain/http://" + public + "/to/" + base64.RawURLEncoding.EncodeToString([]byte(s)) + "@png"
+		return "/insecure/w:8/plain/http://" + public + "/to/" + base64.RawURLEncoding.EncodeToString([]byte(s)) +
+			"@png"
 	},
 	"redirect of a redirect": func(s string) string {
 		again := "http://" + public + ":8080/to/" + base64.RawURLEncoding.EncodeToString([]byte(s))
-		return "/insecure/w:8/plain/http://" + public + "/to/" + base64.RawURLEncoding.EncodeToString([]byte(again)) + "@png"
+		return "/insecure/w:8/plain/http://" + public + "/to/" + base64.RawURLEncoding.EncodeToString([]byte(again)) +
+			"@png"
 	},
 }
 
@@ -157,7 +159,8 @@ func refusals(t *testing.T, s *server, way string, path func(string) string) int
 func documented(way string, f form, status int, code string) bool {
 	switch {
 	case status == http.StatusOK:
-		relative := strings.HasPrefix(way, "redirect") && f.code == "bad-source" || way == "thumbor" && f.code == "bad-source"
+		relative := strings.HasPrefix(way, "redirect") && f.code == "bad-source" ||
+			way == "thumbor" && f.code == "bad-source"
 		return f.code == "" || relative
 	case strings.HasPrefix(way, "redirect"):
 		return status == 502 && code == "source-unreachable"

@@ -170,7 +170,8 @@ func schemes(a string) []form {
 		{"data:image/png;base64,AAAA", never},
 		{"http+unix://%2Fvar%2Frun%2Fdocker.sock/", never}, {"local://" + a + "/x", never}, {"local:///etc/passwd", never},
 	}
-	for _, s := range strings.Fields("ftp gopher file dict ldap tftp ssh sftp smb ws wss jar netdoc mailto telnet redis php expect https+http") {
+	for _, s := range strings.Fields("ftp gopher file dict ldap tftp ssh sftp smb ws wss jar netdoc mailto telnet " +
+		"redis php expect https+http") {
 		out = append(out, form{s + "://" + a + "/", never})
 	}
 	return out

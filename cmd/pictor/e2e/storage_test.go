@@ -82,7 +82,8 @@ func TestTheDiskOutlastsAServer(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "sequence 1") || !strings.Contains(out, "next: size1") {
 		t.Errorf("%d %q %q", code, out, errs)
 	}
-	if _, errs, code := pictor(t, nil, append([]string{"purge", "--prefix", "https://x"}, admin...)...); code == 0 || !strings.Contains(errs, "scheme://host/") {
+	if _, errs, code := pictor(t, nil, append([]string{"purge", "--prefix", "https://x"}, admin...)...); code == 0 ||
+		!strings.Contains(errs, "scheme://host/") {
 		t.Errorf("%d %q", code, errs)
 	}
 	s.kill()
@@ -96,7 +97,8 @@ func TestTheDiskOutlastsAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = serveLocal(t, storedIn(dir)...)
-	if got := s.detail(sizes[2]); got != "stored" || !strings.Contains(s.logged(), "all disk cache entries are invalid") {
+	if got := s.detail(sizes[2]); got != "stored" ||
+		!strings.Contains(s.logged(), "all disk cache entries are invalid") {
 		t.Errorf("without the log of purges: %s, %s", got, s.logged())
 	}
 }
@@ -109,7 +111,8 @@ func TestWithoutAFolderThereIsNoDisk(t *testing.T) {
 	site := newSite(t)
 	src := site.put("/photo.jpg", photo(60, 40))
 	s := serveLocal(t, "--cache-dir", file, "--state-dir", file)
-	if log := s.logged(); !strings.Contains(log, `level=WARN msg="cache directory cannot be used: running without a disk cache"`) {
+	if log := s.logged(); !strings.Contains(log,
+		`level=WARN msg="cache directory cannot be used: running without a disk cache"`) {
 		t.Error(log)
 	}
 	p := signed(t, "/w:10/plain/"+src)
@@ -187,15 +190,16 @@ func TestAServerIsKilledWhileItWrites(t *testing.T) {
 func onDisk(t *testing.T, dir string) (n int64) {
 	t.Helper()
 	for _, part := range []string{"results", "sources", "tmp"} {
-		filepath.WalkDir(filepath.Join(dir, "cache", "pictor-v1", part), func(_ string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() {
+		filepath.WalkDir(filepath.Join(dir, "cache", "pictor-v1", part),
+			func(_ string, e fs.DirEntry, err error) error {
+				if err != nil || e.IsDir() {
+					return nil
+				}
+				if st, err := e.Info(); err == nil {
+					n += (st.Size() + 4095) / 4096 * 4096
+				}
 				return nil
-			}
-			if st, err := e.Info(); err == nil {
-				n += (st.Size() + 4095) / 4096 * 4096
-			}
-			return nil
-		})
+			})
 	}
 	return n
 }

@@ -71,8 +71,9 @@ func TestSweep(t *testing.T) {
 	} else {
 		command = g.command()
 	}
-	s := start(t, command, append(promptly, "--insecure", "--thumbor-unsafe", "--local-root", dir, "--cache-disk", "off",
-		"--memory-limit", fmt.Sprint(limit/mib, "MiB"), "--queue-wait", "4m", "--log-level", "info")...)
+	s := start(t, command,
+		append(promptly, "--insecure", "--thumbor-unsafe", "--local-root", dir, "--cache-disk", "off",
+			"--memory-limit", fmt.Sprint(limit/mib, "MiB"), "--queue-wait", "4m", "--log-level", "info")...)
 	peak := func() int64 { return s.tree() }
 	if g != nil {
 		g.started(s.cmd.Process.Pid)

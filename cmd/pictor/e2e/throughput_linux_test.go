@@ -83,7 +83,8 @@ func TestOverloadShedsAndHitsStayFast(t *testing.T) {
 	}
 	under(t, g, l, watch(), limit)
 	t.Logf("hits meanwhile: %v", h)
-	if l.status[http.StatusOK] == 0 || l.status[http.StatusServiceUnavailable] == 0 || h.status[http.StatusOK] != len(h.took) {
+	if l.status[http.StatusOK] == 0 || l.status[http.StatusServiceUnavailable] == 0 ||
+		h.status[http.StatusOK] != len(h.took) {
 		t.Errorf("%v; hits: %v", l, h)
 	}
 	if !quiet {

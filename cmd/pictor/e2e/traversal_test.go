@@ -68,7 +68,8 @@ func TestNothingOutsideOfTheLocalRootIsServed(t *testing.T) {
 				code, _, _ := strings.Cut(string(a.body), ":")
 				// A server may take dots for what they mean where that is inside.
 				info, err := container.Sniff(a.body)
-				inside := strings.Contains(climb, "in.jpg") && a.status == http.StatusOK && err == nil && info.Width == 40
+				inside := strings.Contains(climb, "in.jpg") && a.status == http.StatusOK && err == nil &&
+					info.Width == 40
 				if want := statusOf[code]; a.status != want && !inside {
 					t.Errorf("%s%s, %s: %v", prefix, climb, way, a)
 				}

@@ -52,7 +52,8 @@ func TestCommandsWithoutAWorkerProgram(t *testing.T) {
 	}
 	cmd := exec.Command(bin, "version")
 	out, err := cmd.Output()
-	if said := stderrOf(err); !strings.HasPrefix(string(out), "pictor ") || !strings.Contains(said, "no such worker program") {
+	if said := stderrOf(err); !strings.HasPrefix(string(out), "pictor ") ||
+		!strings.Contains(said, "no such worker program") {
 		t.Errorf("version: %v: %s%s", err, out, said)
 	}
 }
@@ -68,9 +69,11 @@ func wrongWorkers(t *testing.T) map[string]struct{ path, says, does string } {
 	if err := build(in("other"), workerSource, "CGO_ENABLED=1", "-ldflags", "-X main.version=v0.0.1"); err != nil {
 		t.Fatal(err)
 	}
-	loader := "#!/bin/sh\necho 'pictor-worker: error while loading shared libraries: libvips.so.42: cannot open shared object file: " +
+	loader := "#!/bin/sh\necho 'pictor-worker: error while loading shared libraries: libvips.so.42: cannot open " +
+		"shared object file: " +
 		"No such file or directory' >&2\nexit 127\n"
-	for name, script := range map[string]string{"library": loader, "rights": loader, "another": "#!/bin/sh\necho hello\n"} {
+	for name, script := range map[string]string{"library": loader, "rights": loader,
+		"another": "#!/bin/sh\necho hello\n"} {
 		if err := os.WriteFile(in(name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +95,8 @@ func wrongWorkers(t *testing.T) map[string]struct{ path, says, does string } {
 func TestServerWithoutWorkersEndsAtOnce(t *testing.T) {
 	refused := func(t *testing.T, bin, says, does string, args ...string) {
 		t.Helper()
-		cmd := exec.Command(bin, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"}, args...)...)
+		cmd := exec.Command(bin,
+			append([]string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"}, args...)...)
 		cmd.Env = append([]string{"HOME=" + t.TempDir()}, keysSet...)
 		out, err := cmd.Output()
 		said := stderrOf(err)
@@ -105,7 +109,10 @@ func TestServerWithoutWorkersEndsAtOnce(t *testing.T) {
 		refused(t, alone(t), "no such worker program: ", "make build", args...)
 	}
 	for name, worker := range wrongWorkers(t) {
-		t.Run(name, func(t *testing.T) { refused(t, program, worker.says, worker.does, "--worker-command", worker.path) })
+		t.Run(name, func(t *testing.T) {
+			refused(t, program, worker.says, worker.does, "--worker-command",
+				worker.path)
+		})
 	}
 }
 
