@@ -19,7 +19,7 @@ var parsers = map[string][]string{
 	"cache":           {"decodeHeader"},
 	"cache/diskstore": {"get"},                  // a record
 	"cache/purge":     {"open", "parseCheckpoint"}, // a log
-	"cmd/pictor":      {"starts", "verdictOf", "batch"},
+	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
 	"proxy": {"keysOf", "Admin", "weightsOf", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition"},
@@ -31,7 +31,7 @@ var parsers = map[string][]string{
 	"proxy/thumbor":   {"Verify", "Parse"},
 	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
 		"UprightXMP", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair", "av1Sequences"},
-	"transform/worker": {"readFrame", "answer", "cleanMappings", "parseFigures"},
+	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }
 
 // fuzzTargets are all that there are, by the directory of their package, each with

@@ -38,17 +38,17 @@ func newBench(root string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.sample, b.info, err = load(file); err != nil {
+	if b.sample, b.info, err = openImage(file); err != nil {
 		return nil, err
 	}
-	if b.mark, b.markInfo, err = load(ring()); err != nil {
+	if b.mark, b.markInfo, err = openImage(drawRing()); err != nil {
 		return nil, err
 	}
-	framed, err := b.picture("sample", "w:400/pd:30:60/bg:ffffff/f:png")
+	framed, err := b.drawExample("sample", "w:400/pd:30:60/bg:ffffff/f:png")
 	if err != nil {
 		return nil, err
 	}
-	b.bordered, b.borderedInfo, err = load(framed)
+	b.bordered, b.borderedInfo, err = openImage(framed)
 	return b, err
 }
 
@@ -58,7 +58,7 @@ func (b *bench) close() {
 	b.mark.Close()
 }
 
-func load(file []byte) (*memfile.Source, transform.Info, error) {
+func openImage(file []byte) (*memfile.Source, transform.Info, error) {
 	info, err := container.Sniff(file)
 	if err != nil {
 		return nil, info, err
@@ -73,8 +73,8 @@ func load(file []byte) (*memfile.Source, transform.Info, error) {
 	return s, info, s.Seal()
 }
 
-// picture is what options make of the sample that suits the option of a name.
-func (b *bench) picture(name, options string) ([]byte, error) {
+// drawExample is what options make of the sample that suits the option of a name.
+func (b *bench) drawExample(name, options string) ([]byte, error) {
 	req, err := signedurl.ParseUnsigned("/" + options + "/plain/x")
 	if err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func (b *bench) picture(name, options string) ([]byte, error) {
 	return out, err
 }
 
-// ring is the watermark: a white ring with a dot.
-func ring() []byte {
+// drawRing is the watermark: a white ring with a dot.
+func drawRing() []byte {
 	const side = 120
 	m := image.NewNRGBA(image.Rect(0, 0, side, side))
 	for y := range side {

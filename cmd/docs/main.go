@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	files, err := build(".")
+	files, err := buildPages(".")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -23,7 +23,7 @@ var sizes = regexp.MustCompile(`, \d+ bytes\)`)
 // The page says what the options do now: run `make docs` where it does not.
 func TestThePageIsFresh(t *testing.T) {
 	const root = "../.."
-	files, err := build(root)
+	files, err := buildPages(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestThePageIsFresh(t *testing.T) {
 
 func decode(t testing.TB, b *bench, file []byte) image.Image {
 	t.Helper()
-	s, info, err := load(file)
+	s, info, err := openImage(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,27 +107,27 @@ var groups = []group{
 	}},
 }
 
-// build generates every file of the page. Keys are paths relative to the root of
+// buildPages generates every file of the page. Keys are paths relative to the root of
 // the repository, which is at root.
-func build(root string) (map[string][]byte, error) {
+func buildPages(root string) (map[string][]byte, error) {
 	b, err := newBench(root)
 	if err != nil {
 		return nil, err
 	}
 	defer b.close()
 	files := map[string][]byte{}
-	if files["docs/options/sample.webp"], err = b.picture("sample", "w:160/f:webp"); err != nil {
+	if files["docs/options/sample.webp"], err = b.drawExample("sample", "w:160/f:webp"); err != nil {
 		return nil, err
 	}
 	var page bytes.Buffer
 	options := signedurl.Options()
 	page.WriteString(head)
-	if err := overview(&page, options); err != nil {
+	if err := writeOverview(&page, options); err != nil {
 		return nil, err
 	}
 	page.WriteString(sample)
 	for _, u := range options {
-		section(&page, u)
+		writeSection(&page, u)
 		if u.Example == "" {
 			continue
 		}
@@ -136,7 +136,7 @@ func build(root string) (map[string][]byte, error) {
 			ext = "png"
 		}
 		name := "options/" + u.Names[0] + "." + ext
-		picture, err := b.picture(u.Names[0], u.Example+"/f:"+ext)
+		picture, err := b.drawExample(u.Names[0], u.Example+"/f:"+ext)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", u.Names[0], err)
 		}
@@ -152,8 +152,8 @@ func build(root string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// overview is a table for each group.
-func overview(page *bytes.Buffer, options []transform.Usage) error {
+// writeOverview is a table for each group.
+func writeOverview(page *bytes.Buffer, options []transform.Usage) error {
 	left := map[string]transform.Usage{}
 	for _, u := range options {
 		left[u.Names[0]] = u
@@ -180,7 +180,7 @@ func overview(page *bytes.Buffer, options []transform.Usage) error {
 	return nil
 }
 
-func section(page *bytes.Buffer, u transform.Usage) {
+func writeSection(page *bytes.Buffer, u transform.Usage) {
 	fmt.Fprintf(page, "## %s\n\n", u.Names[0])
 	fmt.Fprintf(page, "`%s:%s`", u.Short(), u.Args)
 	if u.Default != "" {

@@ -25,11 +25,11 @@ var (
 	errLongAnswer = fmt.Errorf("%w: it is larger than %d MiB", errUnsure, maxAnswer>>20)
 )
 
-// ask sends a request to a running server on this machine, listen being what it
+// askAdmin sends a request to a running server on this machine, listen being what it
 // was told to listen on by the flag of that name, and gives the body of a good
 // answer. Any other answer's text is the error. Other errors are errNoServer
 // and errUnsure, with their cause.
-func ask(flag, listen string, timeout time.Duration, req *http.Request) ([]byte, error) {
+func askAdmin(flag, listen string, timeout time.Duration, req *http.Request) ([]byte, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return nil, config.Invalid(fmt.Errorf("%s %q is not host:port", flag, listen))

@@ -42,10 +42,10 @@ func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins, remarks *co
 		if f, ok := found[flag.Name]; ok && f.value != "" {
 			text = f.value
 			if f.from != "" {
-				from = join(from, f.from)
+				from = joinOrigins(from, f.from)
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", flag.Name, shown(text), from)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", flag.Name, displayValue(text), from)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -53,19 +53,19 @@ func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins, remarks *co
 	for _, warning := range remarks.Warnings(os.Environ()) {
 		fmt.Fprintln(os.Stderr, "pictor: warning:", warning)
 	}
-	return startable(cfg)
+	return checkStartable(cfg)
 }
 
-// join says both where a setting is from and what became of it.
-func join(from, found string) string {
+// joinOrigins says both where a setting is from and what became of it.
+func joinOrigins(from, found string) string {
 	if from == "default" {
 		return found
 	}
 	return from + ", " + found
 }
 
-// shown is a value in a column.
-func shown(text string) string {
+// displayValue is a value in a column.
+func displayValue(text string) string {
 	switch text {
 	case "":
 		return "none"
@@ -77,9 +77,9 @@ func shown(text string) string {
 	return text
 }
 
-// startable says what would keep serve from starting, but for ports,
+// checkStartable says what would keep serve from starting, but for ports,
 // directories and libvips.
-func startable(cfg *config.Serve) error {
+func checkStartable(cfg *config.Serve) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func inForce(cfg *config.Serve) map[string]holds {
 	found := map[string]holds{
 		"listen":         {value: cfg.Address()},
 		"admin-listen":   {value: "off"},
-		"allow-networks": {value: networks(cfg).String()},
+		"allow-networks": {value: allowedNetworks(cfg).String()},
 	}
 	if address, must := cfg.AdminAddress(); address != "" {
 		found["admin-listen"] = holds{value: address}
@@ -125,7 +125,7 @@ func inForce(cfg *config.Serve) map[string]holds {
 		if cfg.Listen != "" {
 			found["listen"] = holds{value: cfg.Address()}
 		}
-		found["allow-networks"] = holds{networks(cfg).String(), "--dev"}
+		found["allow-networks"] = holds{allowedNetworks(cfg).String(), "--dev"}
 		if cfg.Key == "" {
 			found["key"] = holds{"(temporary)", "--dev"}
 			found["salt"] = found["key"]
@@ -144,7 +144,7 @@ func memoryInForce(cfg *config.Serve, found map[string]holds) {
 	if from == "--memory-limit" {
 		from = ""
 	}
-	found["memory-limit"] = holds{size(limit), from}
+	found["memory-limit"] = holds{formatSize(limit), from}
 	plan, err := makePlan(cfg)
 	if err != nil {
 		return
@@ -153,7 +153,7 @@ func memoryInForce(cfg *config.Serve, found map[string]holds) {
 		found["workers"] = holds{strconv.Itoa(plan.Workers), "one per processor, as far as the memory limit allows"}
 	}
 	if cfg.CacheMemory == config.CacheShare {
-		found["cache-memory"] = holds{size(plan.Cache), "a share of the memory limit"}
+		found["cache-memory"] = holds{formatSize(plan.Cache), "a share of the memory limit"}
 	}
 }
 
@@ -179,14 +179,14 @@ func diskInForce(cfg *config.Serve, found map[string]holds) {
 	case cfg.CacheDisk == config.CacheOff:
 		found["cache-sources"] = holds{"off", "cache-disk is off"}
 	case cfg.CacheSources == config.CacheShare:
-		found["cache-sources"] = holds{size(sources), "half of cache-disk"}
+		found["cache-sources"] = holds{formatSize(sources), "half of cache-disk"}
 	case sources < int64(cfg.CacheSources):
-		found["cache-sources"] = holds{size(sources), "all of cache-disk"}
+		found["cache-sources"] = holds{formatSize(sources), "all of cache-disk"}
 	}
 }
 
-// size is for people, as the memory plan in the log has it.
-func size(n int64) string {
+// formatSize is for people, as the memory plan in the log has it.
+func formatSize(n int64) string {
 	value, unit := float64(n)/(1<<20), "MiB"
 	if n >= 10<<30 {
 		value, unit = value/1024, "GiB"

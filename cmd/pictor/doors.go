@@ -21,9 +21,9 @@ type doors struct {
 	admin net.Listener
 }
 
-// bind takes the ports. Its errors are errBind.
-func bind(cfg *config.Serve) (*doors, error) {
-	public, err := listen("--listen", cfg.Address())
+// bindPorts takes the ports. Its errors are errBind.
+func bindPorts(cfg *config.Serve) (*doors, error) {
+	public, err := listenOn("--listen", cfg.Address())
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func bind(cfg *config.Serve) (*doors, error) {
 	if address == "" {
 		return d, nil
 	}
-	d.admin, err = listen("--admin-listen", address)
+	d.admin, err = listenOn("--admin-listen", address)
 	if err != nil && (must || !errors.Is(err, syscall.EADDRINUSE)) {
 		d.close()
 		return nil, err

@@ -45,8 +45,8 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// hint is a further line on what to do about a wrong command line.
-func hint(err error) string {
+// exitHint is a further line on what to do about a wrong command line.
+func exitHint(err error) string {
 	var parse *kong.ParseError
 	if !errors.Is(err, config.ErrUsage) || !errors.As(err, &parse) {
 		return ""
@@ -58,8 +58,8 @@ func hint(err error) string {
 	return fmt.Sprintf("\nRun %q for its flags and arguments.", command+" --help")
 }
 
-// listen binds an address that the flag of that name has.
-func listen(flag, address string) (net.Listener, error) {
+// listenOn binds an address that the flag of that name has.
+func listenOn(flag, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

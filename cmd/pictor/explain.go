@@ -39,14 +39,14 @@ func (cmd *explainCmd) Validate() error {
 }
 
 func (cmd *explainCmd) Run() error {
-	e, err := cmd.explainer()
+	e, err := cmd.newExplainer()
 	if err != nil {
 		return err
 	}
 	if cmd.Batch != "" {
-		return e.batch(cmd.Batch, os.Stdout)
+		return e.explainLog(cmd.Batch, os.Stdout)
 	}
-	return e.one(cmd.URL, os.Stdout)
+	return e.explainURL(cmd.URL, os.Stdout)
 }
 
 // explainer reads URLs as a server with the same settings does.
@@ -63,7 +63,7 @@ type explainer struct {
 	assumed     bool
 }
 
-func (cmd *explainCmd) explainer() (*explainer, error) {
+func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
 		insecure: cmd.Insecure, assumed: cmd.Source == "",
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
@@ -73,11 +73,11 @@ func (cmd *explainCmd) explainer() (*explainer, error) {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Key != "" || cmd.Insecure {
-		if e.ring, err = keyring(cmd.Keys, cmd.Trusted(), cmd.Insecure); err != nil {
+		if e.ring, err = newKeyring(cmd.Keys, cmd.Trusted(), cmd.Insecure); err != nil {
 			return nil, err
 		}
 	}
-	if e.dialect, err = dialect(&cmd.URLs); err != nil {
+	if e.dialect, err = newDialect(&cmd.URLs); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Source == "" {
@@ -118,7 +118,7 @@ func (v *verdict) judgeRest(req signedurl.Request, err error) {
 	}
 }
 
-func (e *explainer) judge(target string) verdict {
+func (e *explainer) verdictOn(target string) verdict {
 	path := signedurl.PathOf(strings.TrimSpace(target))
 	if root := strings.TrimSuffix(e.thumborRoot, "/"); e.thumbor != nil {
 		if rest := signedurl.WithoutPrefix(path, root); rest != "" {
@@ -179,9 +179,9 @@ func codeOf(err error) string {
 
 var errWrongSignature = errors.New("the signature does not match this path")
 
-// one tells all of a URL. A wrong one is also an error, for scripts.
-func (e *explainer) one(target string, out io.Writer) error {
-	v := e.judge(target)
+// explainURL tells all of a URL. A wrong one is also an error, for scripts.
+func (e *explainer) explainURL(target string, out io.Writer) error {
+	v := e.verdictOn(target)
 	say := func(label, text string) {
 		if text != "" {
 			fmt.Fprintf(out, "%-12s %s\n", label, text)
@@ -189,26 +189,26 @@ func (e *explainer) one(target string, out io.Writer) error {
 	}
 	say("signed part", v.diag.Signed)
 	say("damage", v.diag.Damage)
-	wrong := e.signature(v, say)
+	wrong := e.writeSignature(v, say)
 	switch {
 	case v.err != nil && v.errCode != "expired":
 		say("wrong", v.err.Error())
 	case v.diag.Signed != "":
-		e.request(v.req, say)
+		e.writeRequest(v.req, say)
 	}
-	return both(wrong, v.err)
+	return joinCauses(wrong, v.err)
 }
 
-// both joins two errors in one line.
-func both(a, b error) error {
+// joinCauses joins two errors in one line.
+func joinCauses(a, b error) error {
 	if a != nil && b != nil {
 		return fmt.Errorf("%w, and %w", a, b)
 	}
 	return errors.Join(a, b)
 }
 
-// signature tells of it, and gives the error that a wrong one is.
-func (e *explainer) signature(v verdict, say func(label, text string)) error {
+// writeSignature tells of it, and gives the error that a wrong one is.
+func (e *explainer) writeSignature(v verdict, say func(label, text string)) error {
 	mistakes := v.diag.Mistakes
 	switch {
 	case v.code == "wrong-signature":
@@ -234,8 +234,8 @@ func (e *explainer) signature(v verdict, say func(label, text string)) error {
 	return errWrongSignature
 }
 
-// request tells what is asked for, and what it will cost.
-func (e *explainer) request(req signedurl.Request, say func(label, text string)) {
+// writeRequest tells what is asked for, and what it will cost.
+func (e *explainer) writeRequest(req signedurl.Request, say func(label, text string)) {
 	say("source", req.Source)
 	say("options", req.Params.String())
 	if req.Expires != 0 {
@@ -267,8 +267,8 @@ func (e *explainer) request(req signedurl.Request, say func(label, text string))
 var requestLine = regexp.MustCompile(`"(?:GET|HEAD) ([^ "]+)|` +
 	`"(?:path|uri|url|request|target)" *: *"(?:GET |HEAD )?([^ "]+)`)
 
-// batch counts verdicts over lines.
-func (e *explainer) batch(name string, out io.Writer) error {
+// explainLog counts verdicts over lines.
+func (e *explainer) explainLog(name string, out io.Writer) error {
 	in := os.Stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -316,7 +316,7 @@ func (e *explainer) verdictOf(target string) string {
 	if slices.Contains(others, signedurl.PathOf(target)) {
 		return "not an image"
 	}
-	v := e.judge(target)
+	v := e.verdictOn(target)
 	switch {
 	case v.code == "wrong-signature":
 		text := v.code

@@ -17,7 +17,7 @@ func FuzzExplain(f *testing.F) {
 	cmd := explainCmd{}
 	cmd.Key, cmd.Salt, cmd.SignatureSize = "736563726574", "68656C6C6F", 32
 	cmd.ThumborKey = config.Secret("k")
-	e, err := cmd.explainer()
+	e, err := cmd.newExplainer()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func FuzzExplain(f *testing.F) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := e.batch(file, &out); err != nil ||
+		if err := e.explainLog(file, &out); err != nil ||
 			!strings.HasSuffix(out.String(), fmt.Sprintf("%7d  in all\n", want)) {
 			t.Fatalf("%q: %v, %q", text, err, out.String())
 		}

@@ -21,8 +21,8 @@ type healthCmd struct {
 const healthInterval = 100 * time.Millisecond
 
 func (cmd healthCmd) Run() error {
-	err := cmd.ready()
-	for end := time.Now().Add(cmd.Wait); err != nil && time.Now().Before(end); err = cmd.ready() {
+	err := cmd.checkReady()
+	for end := time.Now().Add(cmd.Wait); err != nil && time.Now().Before(end); err = cmd.checkReady() {
 		time.Sleep(healthInterval)
 	}
 	if err != nil {
@@ -32,12 +32,12 @@ func (cmd healthCmd) Run() error {
 	return nil
 }
 
-// ready asks once.
-func (cmd healthCmd) ready() error {
+// checkReady asks once.
+func (cmd healthCmd) checkReady() error {
 	req, err := http.NewRequest(http.MethodGet, "/health/ready", nil)
 	if err != nil {
 		return err
 	}
-	_, err = ask("--listen", cmd.Listen, cmd.Timeout, req)
+	_, err = askAdmin("--listen", cmd.Listen, cmd.Timeout, req)
 	return err
 }

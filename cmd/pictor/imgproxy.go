@@ -21,7 +21,7 @@ func fromImgproxy(environ []string) (file string, err error) {
 	if len(moved) == 0 {
 		return "", errors.New("there are no variables of imgproxy (IMGPROXY_…) in this environment")
 	}
-	refused := settle(moved)
+	refused := refusedSettings(moved)
 	var out strings.Builder
 	out.WriteString("# By `pictor config --from-imgproxy`. It holds no secrets.\n")
 	if !slices.ContainsFunc(moved, func(m config.Moved) bool { return m.Name == "key" }) {
@@ -58,10 +58,10 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// settle says which settings serve would not start with, and why, by their
+// refusedSettings says which settings serve would not start with, and why, by their
 // index: as few as it finds by adding one after the other. Keys are not looked
 // at, as they are no part of the file.
-func settle(moved []config.Moved) map[int]error {
+func refusedSettings(moved []config.Moved) map[int]error {
 	taken, refused := map[int]bool{}, map[int]error{}
 	for i, m := range moved {
 		if m.Name != "" && m.Name != "key" && m.Name != "salt" {
@@ -107,5 +107,5 @@ func tryFile(moved []config.Moved, taken map[int]bool) error {
 	if err != nil {
 		return err
 	}
-	return startable(cfg)
+	return checkStartable(cfg)
 }

@@ -70,7 +70,7 @@ func starts(t testing.TB, environ ...string) (file string) {
 	}
 	cfg, err := config.Load([]byte(file + "key: aa\nsalt: bb\n"))
 	if err == nil {
-		err = startable(cfg)
+		err = checkStartable(cfg)
 	}
 	if err != nil {
 		t.Errorf("%q: %v in\n%s", environ, err, file)

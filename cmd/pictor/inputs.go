@@ -46,7 +46,7 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	if in.ring, err = serveKeyring(cfg); err != nil {
 		return nil, err
 	}
-	if in.dialect, err = dialect(&cfg.URLs); err != nil {
+	if in.dialect, err = newDialect(&cfg.URLs); err != nil {
 		return nil, err
 	}
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
@@ -71,8 +71,8 @@ func (in *inputs) close() {
 	}
 }
 
-// dialect is how the settings have paths read.
-func dialect(u *config.URLs) (*signedurl.Dialect, error) {
+// newDialect is how the settings have paths read.
+func newDialect(u *config.URLs) (*signedurl.Dialect, error) {
 	presets, err := u.PresetList()
 	if err != nil {
 		return nil, err
@@ -110,8 +110,8 @@ func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
 var errNoKey = errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` " +
 	"for a fresh pair)")
 
-// keyring makes the ring of the configured keys.
-func keyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {
+// newKeyring makes the ring of the configured keys.
+func newKeyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {
 	pairs, err := k.Pairs()
 	if err != nil {
 		return nil, config.Invalid(err)
@@ -136,7 +136,7 @@ func serveKeyring(cfg *config.Serve) (*signedurl.Keyring, error) {
 			Insecure: cfg.Insecure, Trusted: cfg.Trusted(),
 		})
 	}
-	return keyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
+	return newKeyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
 }
 
 // autoFormats reads --auto-formats.
@@ -152,8 +152,8 @@ func autoFormats(names []string) ([]transform.Format, error) {
 	return out, nil
 }
 
-// networks are those that sources may live in although they are not public.
-func networks(cfg *config.Serve) config.Prefixes {
+// allowedNetworks are those that sources may live in although they are not public.
+func allowedNetworks(cfg *config.Serve) config.Prefixes {
 	list := append(config.Prefixes(nil), cfg.AllowNetworks...)
 	if cfg.Dev {
 		list = append(list, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))

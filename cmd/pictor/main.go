@@ -31,11 +31,11 @@ func main() {
 		kong.Name("pictor"),
 		kong.Description("A caching image proxy and CDN origin that stays within its memory limit."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Help(help),
+		kong.Help(printHelp),
 		config.Sources(os.LookupEnv),
 	)
 	if err != nil {
-		fail(err)
+		exitWith(err)
 	}
 	args := os.Args[1:]
 	if len(args) == 0 {
@@ -46,17 +46,17 @@ func main() {
 		err = ctx.Run()
 	}
 	if err != nil {
-		fail(err)
+		exitWith(err)
 	}
 }
 
-func fail(err error) {
-	fmt.Fprintf(os.Stderr, "pictor: %v%s\n", err, hint(err))
+func exitWith(err error) {
+	fmt.Fprintf(os.Stderr, "pictor: %v%s\n", err, exitHint(err))
 	os.Exit(exitCode(err))
 }
 
-// help is kong's, with the exit codes where it is of all commands.
-func help(options kong.HelpOptions, ctx *kong.Context) error {
+// printHelp is kong's, with the exit codes where it is of all commands.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
 		return err
 	}

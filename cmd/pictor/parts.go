@@ -47,7 +47,7 @@ func newParts(
 	p.notReady.Store(&errStarting)
 	if p.origin, err = origin.New(origin.Config{
 		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
-		AllowNetworks: networks(cfg), Local: in.local, UserAgent: "pictor/" + version,
+		AllowNetworks: allowedNetworks(cfg), Local: in.local, UserAgent: "pictor/" + version,
 	}); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func newParts(
 	if p.pool, err = worker.New(workers); err != nil {
 		return nil, err
 	}
-	settings, err := p.settings(cfg, plan, in)
+	settings, err := p.serverConfig(cfg, plan, in)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,8 @@ func newParts(
 	return p, err
 }
 
-// settings are the server's, over the other parts.
-func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (settings proxy.Config, err error) {
+// serverConfig are the server's, over the other parts.
+func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (settings proxy.Config, err error) {
 	settings = proxy.Config{
 		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
 		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
@@ -96,7 +96,7 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 			StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
 		BrowserTTL:     cfg.BrowserTTL,
 		RequestTimeout: cfg.RequestTimeout,
-		Ready:          p.ready,
+		Ready:          p.checkReady,
 		OnIdle:         func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
 		MetricsToken:   string(cfg.MetricsToken),
@@ -108,17 +108,17 @@ func (p *parts) settings(cfg *config.Serve, plan memory.Plan, in *inputs) (setti
 	return settings, err
 }
 
-func (p *parts) ready() error {
+func (p *parts) checkReady() error {
 	if err := p.notReady.Load(); err != nil {
 		return *err
 	}
 	return p.pool.Unready()
 }
 
-// probe asks the first worker what its libvips can do, until one answers. A
+// probeUntilReady asks the first worker what its libvips can do, until one answers. A
 // server whose libvips lacks a promised format goes on with the others and
 // says so.
-func (p *parts) probe() {
+func (p *parts) probeUntilReady() {
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		c, err := p.pool.Probe(ctx)
@@ -133,7 +133,7 @@ func (p *parts) probe() {
 			return
 		case err == nil:
 			p.notReady.Store(nil)
-			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(names(c.Save), " ", ","))
+			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(formatNames(c.Save), " ", ","))
 			return
 		}
 		p.log.Error("not ready, trying again", "err", err, "in", pause)

@@ -41,7 +41,7 @@ func (cmd *purgeCmd) Run() error {
 	case cmd.Hard:
 		named.Mode = "hard"
 	}
-	answer, err := cmd.send(named)
+	answer, err := cmd.sendPurge(named)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (cmd *purgeCmd) Run() error {
 	return nil
 }
 
-func (cmd *purgeCmd) send(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, err error) {
+func (cmd *purgeCmd) sendPurge(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, err error) {
 	body, err := json.Marshal(named)
 	if err != nil {
 		return answer, err
@@ -67,7 +67,7 @@ func (cmd *purgeCmd) send(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, e
 	if cmd.AdminToken != "" {
 		req.Header.Set("Authorization", "Bearer "+string(cmd.AdminToken))
 	}
-	text, err := ask("--admin-listen", cmd.AdminListen, cmd.Timeout, req)
+	text, err := askAdmin("--admin-listen", cmd.AdminListen, cmd.Timeout, req)
 	if err == nil {
 		if err = json.Unmarshal(text, &answer); err != nil {
 			err = fmt.Errorf("%w: %w", errUnsure, err)

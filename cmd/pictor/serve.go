@@ -37,7 +37,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 		return err
 	}
 	defer in.close()
-	doors, err := bind(&cmd.Serve)
+	doors, err := bindPorts(&cmd.Serve)
 	if err != nil {
 		return err
 	}
@@ -63,34 +63,34 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err != nil {
 		return err
 	}
-	end, err := cmd.serve(parts, doors, plan)
+	end, err := cmd.serveUntilEnd(parts, doors, plan)
 	left := parts.close()
-	end.log(log, left)
+	end.logEnding(log, left)
 	if err == nil && left != nil {
 		err = fmt.Errorf("not everything ended in %v: %w", closeTime, left)
 	}
 	return err
 }
 
-// serve answers requests until the process is told to end.
-func (cmd *serveCmd) serve(parts *parts, doors *doors, plan memory.Plan) (ending, error) {
+// serveUntilEnd answers requests until the process is told to end.
+func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan) (ending, error) {
 	log := parts.log
 	defer doors.serveAdmin(&cmd.Serve, parts.server, log)()
 	watching, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()
 	go parts.server.Watch(watching)
-	go parts.probe()
+	go parts.probeUntilReady()
 	go parts.followLimit(&cmd.Serve, plan)
-	at := visible(doors.public.Addr())
+	at := browsableAddress(doors.public.Addr())
 	log.Info("listening", "url", "http://"+at, "version", version)
 	if cmd.Dev {
 		fmt.Printf("\npictor playground: http://%s/\n\n", at)
 	}
-	return run(doors.public, parts, cmd.RequestTimeout)
+	return serveAndShutDown(doors.public, parts, cmd.RequestTimeout)
 }
 
-// visible is an address that a browser on this machine can open.
-func visible(a net.Addr) string {
+// browsableAddress is an address that a browser on this machine can open.
+func browsableAddress(a net.Addr) string {
 	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil || !ap.Addr().IsUnspecified() {
 		return a.String()

@@ -40,8 +40,8 @@ type ending struct {
 	cutOff int64
 }
 
-// log says so. left is what did not end in time.
-func (e ending) log(log *slog.Logger, left error) {
+// logEnding says so. left is what did not end in time.
+func (e ending) logEnding(log *slog.Logger, left error) {
 	if e.told.IsZero() {
 		return
 	}
@@ -67,9 +67,9 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r)
 }
 
-// run serves until SIGINT or SIGTERM, then lets what is under way finish. A
+// serveAndShutDown serves until SIGINT or SIGTERM, then lets what is under way finish. A
 // second signal ends the process at once.
-func run(listener net.Listener, parts *parts, timeout time.Duration) (ending, error) {
+func serveAndShutDown(listener net.Listener, parts *parts, timeout time.Duration) (ending, error) {
 	server, log := parts.server, parts.log
 	drain := timeout + drainTime
 	handler := &counted{Handler: server}

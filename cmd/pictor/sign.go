@@ -32,7 +32,7 @@ type signCmd struct {
 }
 
 func (cmd signCmd) Run() error {
-	ring, err := keyring(cmd.Keys, nil, false)
+	ring, err := newKeyring(cmd.Keys, nil, false)
 	if err != nil {
 		return err
 	}
@@ -46,16 +46,16 @@ func (cmd signCmd) Run() error {
 	}
 	b := &signedurl.Builder{Keyring: ring, Server: cmd.URL, Plain: cmd.Plain, SourceKey: key}
 	if cmd.Source == "-" {
-		return cmd.batch(b, os.Stdin, os.Stdout)
+		return cmd.mintAll(b, os.Stdin, os.Stdout)
 	}
-	text, err := cmd.mint(b, cmd.Source)
+	text, err := cmd.mintURL(b, cmd.Source)
 	if err == nil {
 		fmt.Println(text)
 	}
 	return err
 }
 
-func (cmd signCmd) mint(b *signedurl.Builder, source string) (string, error) {
+func (cmd signCmd) mintURL(b *signedurl.Builder, source string) (string, error) {
 	u := b.Source(source)
 	for _, o := range cmd.Options {
 		u = u.Options(o)
@@ -69,8 +69,8 @@ func (cmd signCmd) mint(b *signedurl.Builder, source string) (string, error) {
 	return u.URL()
 }
 
-// batch signs a URL for each line. A wrong line is reported and skipped.
-func (cmd signCmd) batch(b *signedurl.Builder, in io.Reader, out io.Writer) error {
+// mintAll signs a URL for each line. A wrong line is reported and skipped.
+func (cmd signCmd) mintAll(b *signedurl.Builder, in io.Reader, out io.Writer) error {
 	wrong := 0
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -78,7 +78,7 @@ func (cmd signCmd) batch(b *signedurl.Builder, in io.Reader, out io.Writer) erro
 		if source == "" {
 			continue
 		}
-		text, err := cmd.mint(b, source)
+		text, err := cmd.mintURL(b, source)
 		if err != nil {
 			wrong++
 			fmt.Fprintf(os.Stderr, "pictor: %s: %v\n", source, err)

@@ -47,7 +47,7 @@ func (cmd *versionCmd) Run() error {
 		return err
 	}
 	c := program.Capabilities
-	fmt.Printf("libvips %s\nloads %s\nsaves %s\n", c.Version, names(c.Load), names(c.Save))
+	fmt.Printf("libvips %s\nloads %s\nsaves %s\n", c.Version, formatNames(c.Load), formatNames(c.Save))
 	sandbox, err := worker.NewSandbox(worker.Auto)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (cmd *versionCmd) Run() error {
 	return nil
 }
 
-func names(list []transform.Format) string {
+func formatNames(list []transform.Format) string {
 	out := make([]string, len(list))
 	for i, f := range list {
 		out[i] = f.String()

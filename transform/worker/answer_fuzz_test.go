@@ -32,11 +32,11 @@ func FuzzAnswer(f *testing.F) {
 				t.Fatalf("output %d: %+v, %v, %d times", i, info, err, delivered[i])
 			}
 		})
-		a.request()
+		a.jobRequest()
 		resp := response{Kind: kind(kind_), Index: index, Width: width, Height: height, Class: class, Text: text,
 			Detail: text}
 		for range 2 {
-			last, err := a.answer(resp, body)
+			last, err := a.handleResponse(resp, body)
 			if last && err == nil && len(delivered) != len(job.Outputs) {
 				t.Fatalf("%+v ends the job with %v", resp, delivered)
 			}

@@ -37,7 +37,7 @@ func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *ass
 	return r
 }
 
-func (r *assignment) request() request {
+func (r *assignment) jobRequest() request {
 	r.asked = append([]int(nil), r.missing...)
 	req := request{Kind: kindJob, Info: r.job.Info, Watermark: r.job.WatermarkInfo}
 	for _, i := range r.asked {
@@ -46,8 +46,8 @@ func (r *assignment) request() request {
 	return req
 }
 
-// files are those that go with the request.
-func (r *assignment) files() []*os.File {
+// sourceFiles are those that go with the request.
+func (r *assignment) sourceFiles() []*os.File {
 	files := []*os.File{r.job.Source.File()}
 	if r.job.Watermark != nil {
 		files = append(files, r.job.Watermark.File())
@@ -55,12 +55,12 @@ func (r *assignment) files() []*os.File {
 	return files
 }
 
-// answer takes one frame of a worker. An error that is ErrCrashed means that
+// handleResponse takes one frame of a worker. An error that is ErrCrashed means that
 // this worker cannot be trusted with more.
-func (r *assignment) answer(resp response, body []byte) (last bool, err error) {
+func (r *assignment) handleResponse(resp response, body []byte) (last bool, err error) {
 	switch resp.Kind {
 	case kindPicture:
-		return false, r.picture(resp, body)
+		return false, r.deliverPicture(resp, body)
 	case kindDone:
 		if len(r.missing) > 0 {
 			return true, fmt.Errorf("%w: finished with %d outputs missing", errDied, len(r.missing))
@@ -72,9 +72,9 @@ func (r *assignment) answer(resp response, body []byte) (last bool, err error) {
 	return true, fmt.Errorf("%w: unexpected response %q", errDied, clipText(string(resp.Kind)))
 }
 
-// picture checks a result against what was asked and delivers it: a worker
+// deliverPicture checks a result against what was asked and delivers it: a worker
 // that was broken into must not be able to serve something else as a picture.
-func (r *assignment) picture(resp response, body []byte) error {
+func (r *assignment) deliverPicture(resp response, body []byte) error {
 	if resp.Index < 0 || resp.Index >= len(r.asked) {
 		return fmt.Errorf("%w: unexpected output %d of %d", errDied, resp.Index, len(r.asked))
 	}

@@ -30,7 +30,7 @@ func (p *Pool) Sandbox() []transform.Layer { return p.cfg.Sandbox.Layers() }
 // checkConfined makes sure that a worker that says it is ready is in its sandbox,
 // and gives it what it cannot reach from there.
 func (p *process) checkConfined() error {
-	if err := p.sandbox.check(p.cmd.Process.Pid); err != nil {
+	if err := p.sandbox.checkProcess(p.cmd.Process.Pid); err != nil {
 		return fmt.Errorf("%w: %w", transform.ErrCrashed, err) // it is outside, or gone
 	}
 	pages, err := openPages(p.cmd.Process.Pid)
@@ -48,8 +48,8 @@ func (p *process) checkConfined() error {
 	return nil
 }
 
-// pages is the file of a kindPages.
-func (in incoming) pages() *os.File {
+// ownPages is the file of a kindPages.
+func (in incoming) ownPages() *os.File {
 	if len(in.files) == 0 {
 		return nil
 	}

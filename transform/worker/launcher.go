@@ -23,7 +23,7 @@ func newLauncher(cfg Config, stderr *stderrLog) (*launcher, error) {
 		return nil, fmt.Errorf("%w: %w", ErrProgram, err)
 	}
 	return &launcher{
-		command: cfg.Command, env: cfg.Sandbox.env(cfg.Env), libraries: cfg.Libraries, build: cfg.Build,
+		command: cfg.Command, env: cfg.Sandbox.withLayers(cfg.Env), libraries: cfg.Libraries, build: cfg.Build,
 		sandbox: cfg.Sandbox, stderr: stderr, program: program,
 	}, nil
 }
@@ -58,12 +58,12 @@ func (l *launcher) start() (*process, error) {
 		cmd.Path, file = programPaths(l.program)
 		cmd.ExtraFiles = append(cmd.ExtraFiles, l.program)
 	}
-	if err := l.sandbox.start(cmd, file, l.libraries); err != nil {
+	if err := l.sandbox.startConfined(cmd, file, l.libraries); err != nil {
 		conn.Close()
 		words.Close()
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
-	go l.stderr.read(words, cmd.Process.Pid)
+	go l.stderr.readLines(words, cmd.Process.Pid)
 	p := &process{cmd: cmd, conn: conn, sandbox: l.sandbox, build: l.build, ended: make(chan struct{})}
 	go func() {
 		killGroup(cmd.Process.Pid)

@@ -56,8 +56,8 @@ type mapping struct {
 	writable            bool
 }
 
-// clean: all of it can be had from the file again.
-func (m mapping) clean() bool {
+// isClean: all of it can be had from the file again.
+func (m mapping) isClean() bool {
 	return m.file && m.private && !m.writable && m.anonymous == 0 && m.resident > 0
 }
 
@@ -68,7 +68,7 @@ func cleanMappings(r *bufio.Reader) (out []mapping) {
 	figures := 0
 	end := func() {
 		// Only with both figures it is known to be clean.
-		if figures == 2 && m.clean() {
+		if figures == 2 && m.isClean() {
 			out = append(out, m)
 		}
 		figures = 0

@@ -61,7 +61,7 @@ func FuzzCleanMappings(f *testing.F) {
 	f.Add([]byte(smaps))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, m := range cleanMappings(bufio.NewReaderSize(bytes.NewReader(b), 64)) {
-			if m.end <= m.start || !m.clean() {
+			if m.end <= m.start || !m.isClean() {
 				t.Errorf("%+v", m)
 			}
 		}

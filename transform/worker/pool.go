@@ -119,7 +119,9 @@ func New(cfg Config) (*Pool, error) {
 func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	r := newAssignment(job, deliver)
 	return p.runWithRetry(ctx,
-		func(w *process) error { return w.runRequest(ctx, r.request(), r.files(), r.most, r.answer) },
+		func(w *process) error {
+			return w.runRequest(ctx, r.jobRequest(), r.sourceFiles(), r.most, r.handleResponse)
+		},
 		func() bool { return len(r.missing) == 0 })
 }
 

@@ -56,8 +56,8 @@ type process struct {
 	idleSince time.Time
 }
 
-// ready waits until a fresh worker says that it is, and takes its measure.
-func (p *process) ready(ctx context.Context) error {
+// waitReady waits until a fresh worker says that it is, and takes its measure.
+func (p *process) waitReady(ctx context.Context) error {
 	return p.killAtDeadline(ctx, func() error {
 		var resp response
 		if _, err := readFrame(p.conn, &resp, 0); err != nil || resp.Kind != kindReady {

@@ -121,8 +121,8 @@ func (s *Sandbox) logLayers(log *slog.Logger) {
 // sandboxEnv names the layers that a worker puts around itself.
 const sandboxEnv = "PICTOR_WORKER_SANDBOX"
 
-// env tells a worker its part of the sandbox.
-func (s *Sandbox) env(env []string) []string {
+// withLayers tells a worker its part of the sandbox.
+func (s *Sandbox) withLayers(env []string) []string {
 	var own []string
 	for _, name := range []string{layerRlimits, layerSeccomp} {
 		if s.has(name) {

@@ -9,13 +9,13 @@ import "golang.org/x/sys/unix"
 // to ask for, and the forms of it that their other versions use. Frequent ones
 // come first. tgkill is added by filter.
 func allowedCalls() []call {
-	calls := plain(commonCalls[:])
-	calls = append(calls, plain(archCalls[:])...)
+	calls := uncheckedCalls(commonCalls[:])
+	calls = append(calls, uncheckedCalls(archCalls[:])...)
 	calls = append(calls, checkedCalls()...)
 	return append(calls, archCheckedCalls()...)
 }
 
-func plain(numbers []uint32) []call {
+func uncheckedCalls(numbers []uint32) []call {
 	out := make([]call, 0, len(numbers))
 	for _, n := range numbers {
 		out = append(out, call{number: n})
@@ -61,17 +61,17 @@ const (
 func checkedCalls() []call {
 	return []call{
 		// Files for reading only.
-		{unix.SYS_OPENAT, without(arg(2), writing)},
+		{unix.SYS_OPENAT, allowWithoutBits(argOffset(2), writing)},
 		// Shared memory without a file, and huge pages, are not in RssAnon, which
 		// is what the server watches.
-		{unix.SYS_MMAP, both(without(arg(3), unix.MAP_HUGETLB), notBoth(arg(3), unix.MAP_ANONYMOUS, unix.MAP_SHARED))},
-		{unix.SYS_CLONE, both(with(arg(0), unix.CLONE_THREAD), without(arg(0), ^uint32(threadFlags)))},
+		{unix.SYS_MMAP, joinChecks(allowWithoutBits(argOffset(3), unix.MAP_HUGETLB), notBoth(argOffset(3), unix.MAP_ANONYMOUS, unix.MAP_SHARED))},
+		{unix.SYS_CLONE, joinChecks(allowAnyBit(argOffset(0), unix.CLONE_THREAD), allowWithoutBits(argOffset(0), ^uint32(threadFlags)))},
 		// A look at limits of its own.
-		{unix.SYS_PRLIMIT64, both(only(arg(0), 0), zero(arg(2)))},
+		{unix.SYS_PRLIMIT64, joinChecks(allowValues(argOffset(0), 0), allowZero(argOffset(2)))},
 		// Names of threads and of mappings.
-		{unix.SYS_PRCTL, only(arg(0), unix.PR_SET_NAME, unix.PR_SET_VMA)},
+		{unix.SYS_PRCTL, allowValues(argOffset(0), unix.PR_SET_NAME, unix.PR_SET_VMA)},
 		// Not F_SETOWN and F_SETSIG, by which the kernel signals another process.
-		{unix.SYS_FCNTL, only(arg(1),
+		{unix.SYS_FCNTL, allowValues(argOffset(1),
 			unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL)},
 	}
 }

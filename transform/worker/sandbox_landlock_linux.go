@@ -167,7 +167,7 @@ func neededRights(program string, libraries []string) map[string]uint64 {
 		}
 	}
 	paths[program] = executable
-	loader, dirs := linkage(program)
+	loader, dirs := readLinkage(program)
 	for _, dir := range dirs {
 		paths[dir] = readable
 	}
@@ -223,9 +223,9 @@ func mappedDirs(maps []byte) (dirs []string) {
 	return dirs
 }
 
-// linkage is the loader of a program, and where the program itself says that
+// readLinkage is the loader of a program, and where the program itself says that
 // its libraries are. A program that cannot be read is not started either.
-func linkage(program string) (loader string, dirs []string) {
+func readLinkage(program string) (loader string, dirs []string) {
 	f, err := elf.Open(program)
 	if err != nil {
 		return "", nil

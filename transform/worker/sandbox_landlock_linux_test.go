@@ -97,11 +97,11 @@ func TestWhatWorkersMayRead(t *testing.T) {
 			}
 		}
 	}
-	loader, _ := linkage("/bin/sh")
+	loader, _ := readLinkage("/bin/sh")
 	if loader == "" || paths["/usr/lib"] != readable {
 		t.Errorf("loader %q, %v", loader, paths)
 	}
-	if loader, dirs := linkage("/etc/passwd"); loader != "" || dirs != nil {
+	if loader, dirs := readLinkage("/etc/passwd"); loader != "" || dirs != nil {
 		t.Errorf("a text has loader %q and %q", loader, dirs)
 	}
 }

@@ -80,7 +80,7 @@ func onThreadOfItsOwn(f func() error) error {
 	return <-done
 }
 
-// start starts a worker inside of the layers that processes inherit. program is its file by a path
+// startConfined starts a worker inside of the layers that processes inherit. program is its file by a path
 // that this process can open, libraries are Program.Libraries.
 //
 // Before version 8 Landlock restricts one thread, and a Go program has several
@@ -93,7 +93,7 @@ func onThreadOfItsOwn(f func() error) error {
 //
 // Workers have a domain each, in which no process but the worker is, so that
 // none can signal or trace another.
-func (s *Sandbox) start(cmd *exec.Cmd, program string, libraries []string) error {
+func (s *Sandbox) startConfined(cmd *exec.Cmd, program string, libraries []string) error {
 	if !s.has(layerNoNewPrivs) && !s.has(layerLandlock) {
 		return cmd.Start()
 	}
@@ -136,10 +136,10 @@ func dropPrivileges() error {
 	return os.NewSyscallError("capset", unix.Capset(&header, &none[0]))
 }
 
-// check looks whether a worker that says it is ready is in all of the layers,
+// checkProcess looks whether a worker that says it is ready is in all of the layers,
 // by what the kernel says of it. Landlock is not among that: a worker without
 // it was not started.
-func (s *Sandbox) check(pid int) error {
+func (s *Sandbox) checkProcess(pid int) error {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return err
@@ -180,9 +180,9 @@ var rlimits = map[int]uint64{
 	unix.RLIMIT_SIGPENDING: 64,
 }
 
-// confine takes from this process, a worker, what the server named: the layers
+// confineSelf takes from this process, a worker, what the server named: the layers
 // that a process can only put around itself.
-func confine(layers string) error {
+func confineSelf(layers string) error {
 	if layers == "" {
 		return nil
 	}

@@ -19,7 +19,7 @@ func filterCalls(flags uintptr) error {
 	if auditArch == 0 {
 		return errNoCalls
 	}
-	raw, err := bpf.Assemble(filter(auditArch, allowedCalls(), uint32(os.Getpid())))
+	raw, err := bpf.Assemble(newFilter(auditArch, allowedCalls(), uint32(os.Getpid())))
 	if err != nil {
 		return fmt.Errorf("assemble the filter: %w", err)
 	}
@@ -73,8 +73,8 @@ const (
 	newestCall = unix.SYS_RSEQ_SLICE_YIELD
 )
 
-// filter is the program that the kernel runs for each system call.
-func filter(arch uint32, calls []call, self uint32) []bpf.Instruction {
+// newFilter is the program that the kernel runs for each system call.
+func newFilter(arch uint32, calls []call, self uint32) []bpf.Instruction {
 	program := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: offsetArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: arch, SkipTrue: 1}, retKill,
@@ -83,7 +83,7 @@ func filter(arch uint32, calls []call, self uint32) []bpf.Instruction {
 	if arch == unix.AUDIT_ARCH_X86_64 {
 		program = append(program, bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: x32, SkipFalse: 1}, retKill)
 	}
-	for _, c := range append(calls, call{unix.SYS_TGKILL, only(arg(0), self)}) {
+	for _, c := range append(calls, call{unix.SYS_TGKILL, allowValues(argOffset(0), self)}) {
 		body := append(c.check[:len(c.check):len(c.check)], retAllow)
 		program = append(program, bpf.JumpIf{Cond: bpf.JumpEqual, Val: c.number, SkipFalse: uint8(len(body))})
 		program = append(program, body...)
@@ -96,12 +96,12 @@ func filter(arch uint32, calls []call, self uint32) []bpf.Instruction {
 	return append(program, bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: newestCall, SkipFalse: 1}, retAbsent, retRefuse)
 }
 
-// arg is where the lower half of the n-th argument is, n from 0. Both
+// argOffset is where the lower half of the n-th argument is, n from 0. Both
 // architectures store the lower half first.
-func arg(n uint32) uint32 { return offsetArgs + 8*n }
+func argOffset(n uint32) uint32 { return offsetArgs + 8*n }
 
-// only lets an argument pass that is one of the values.
-func only(at uint32, values ...uint32) []bpf.Instruction {
+// allowValues lets an argument pass that is one of the values.
+func allowValues(at uint32, values ...uint32) []bpf.Instruction {
 	out := []bpf.Instruction{bpf.LoadAbsolute{Off: at, Size: 4}}
 	for i, v := range values {
 		out = append(out, bpf.JumpIf{Cond: bpf.JumpEqual, Val: v, SkipTrue: uint8(len(values) - i)})
@@ -109,16 +109,16 @@ func only(at uint32, values ...uint32) []bpf.Instruction {
 	return append(out, retRefuse)
 }
 
-// without lets an argument pass that has none of the bits.
-func without(at, bits uint32) []bpf.Instruction {
+// allowWithoutBits lets an argument pass that has none of the bits.
+func allowWithoutBits(at, bits uint32) []bpf.Instruction {
 	return []bpf.Instruction{
 		bpf.LoadAbsolute{Off: at, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: bits, SkipFalse: 1}, retRefuse,
 	}
 }
 
-// with lets an argument pass that has one of the bits.
-func with(at, bits uint32) []bpf.Instruction {
+// allowAnyBit lets an argument pass that has one of the bits.
+func allowAnyBit(at, bits uint32) []bpf.Instruction {
 	return []bpf.Instruction{
 		bpf.LoadAbsolute{Off: at, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: bits, SkipTrue: 1}, retRefuse,
@@ -134,10 +134,12 @@ func notBoth(at, one, other uint32) []bpf.Instruction {
 	}
 }
 
-// zero lets a whole argument of 64 bits pass that is zero.
-func zero(at uint32) []bpf.Instruction { return append(only(at, 0), only(at+4, 0)...) }
+// allowZero lets a whole argument of 64 bits pass that is zero.
+func allowZero(at uint32) []bpf.Instruction {
+	return append(allowValues(at, 0), allowValues(at+4, 0)...)
+}
 
-// both makes two checks.
-func both(one, other []bpf.Instruction) []bpf.Instruction {
+// joinChecks makes two checks.
+func joinChecks(one, other []bpf.Instruction) []bpf.Instruction {
 	return append(one[:len(one):len(one)], other...)
 }

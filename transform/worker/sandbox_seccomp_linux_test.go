@@ -23,7 +23,7 @@ import (
 // an argument is written that way, the lower one first.
 func verdict(t testing.TB, arch, number uint32, args ...uint64) uint32 {
 	t.Helper()
-	vm, err := bpf.NewVM(filter(auditArch, allowedCalls(), 77))
+	vm, err := bpf.NewVM(newFilter(auditArch, allowedCalls(), 77))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func Serve(build string, newEngine func() Engine) error {
 		return err
 	}
 	closeStrays()
-	if err := confine(os.Getenv(sandboxEnv)); err != nil {
+	if err := confineSelf(os.Getenv(sandboxEnv)); err != nil {
 		return err
 	}
 	var pages *os.File
@@ -68,7 +68,7 @@ func Serve(build string, newEngine func() Engine) error {
 		select {
 		case in := <-requests:
 			if in.Kind == kindPages {
-				pages = in.pages()
+				pages = in.ownPages()
 				break
 			}
 			if err := answerRequest(conn, engine, in); err != nil {

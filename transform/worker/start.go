@@ -137,7 +137,7 @@ func (p *Pool) startWorker(ctx context.Context) (*process, error) {
 		p.endWorker(w)
 		return nil, ErrClosed
 	}
-	if err := w.ready(ctx); err != nil {
+	if err := w.waitReady(ctx); err != nil {
 		if p.endWorker(w) {
 			return nil, ErrClosed
 		}

@@ -39,8 +39,8 @@ func newStderrLog(log *slog.Logger) *stderrLog {
 	return &stderrLog{log: log, lines: stderrBurst, since: time.Now()}
 }
 
-// read logs the lines of one worker until its pipe ends.
-func (l *stderrLog) read(r *os.File, pid int) {
+// readLines logs the lines of one worker until its pipe ends.
+func (l *stderrLog) readLines(r *os.File, pid int) {
 	defer r.Close()
 	lines := bufio.NewReaderSize(r, stderrLine)
 	for continued := false; ; {
@@ -48,7 +48,7 @@ func (l *stderrLog) read(r *os.File, pid int) {
 		// Of a longer line the beginning is logged, and the rest skipped.
 		cut := errors.Is(err, bufio.ErrBufferFull)
 		if text := bytes.TrimSpace(line); len(text) > 0 && !continued {
-			l.line(pid, string(text), cut)
+			l.logLine(pid, string(text), cut)
 		}
 		continued = cut
 		if err != nil && !cut {
@@ -57,8 +57,8 @@ func (l *stderrLog) read(r *os.File, pid int) {
 	}
 }
 
-func (l *stderrLog) line(pid int, text string, cut bool) {
-	ok, dropped := l.allow(time.Now())
+func (l *stderrLog) logLine(pid int, text string, cut bool) {
+	ok, dropped := l.allowLine(time.Now())
 	if !ok {
 		return
 	}
@@ -72,9 +72,9 @@ func (l *stderrLog) line(pid int, text string, cut bool) {
 	l.log.Warn("worker wrote to stderr", attrs...)
 }
 
-// allow says whether a line may be logged, and how many were dropped since the
+// allowLine says whether a line may be logged, and how many were dropped since the
 // last one.
-func (l *stderrLog) allow(now time.Time) (ok bool, dropped int) {
+func (l *stderrLog) allowLine(now time.Time) (ok bool, dropped int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = min(l.lines+now.Sub(l.since).Seconds()*stderrRate, stderrBurst)

@@ -41,7 +41,7 @@ func logged(t *testing.T, text string) []string {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	go func() { l.read(r, 42); close(done) }()
+	go func() { l.readLines(r, 42); close(done) }()
 	if _, err := w.WriteString(text); err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +72,13 @@ func TestLinesDroppedAreCounted(t *testing.T) {
 	l := newStderrLog(slog.New(slog.DiscardHandler))
 	now := l.since
 	for i := range stderrBurst + 7 {
-		if ok, _ := l.allow(now); ok != (i < stderrBurst) {
+		if ok, _ := l.allowLine(now); ok != (i < stderrBurst) {
 			t.Fatalf("line %d: %v", i, ok)
 		}
 	}
 	now = now.Add(time.Second)
 	for i := range stderrRate + 1 {
-		ok, dropped := l.allow(now)
+		ok, dropped := l.allowLine(now)
 		if ok != (i < stderrRate) || (dropped == 7) != (i == 0) {
 			t.Errorf("line %d after a second: %v, %d dropped", i, ok, dropped)
 		}

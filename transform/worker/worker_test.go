@@ -199,7 +199,7 @@ func TestWorkerHasNoEnvironmentAndNoStrayDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Join(p.cfg.Sandbox.env(DefaultEnv), "\x00")
+	want := strings.Join(p.cfg.Sandbox.withLayers(DefaultEnv), "\x00")
 	if got := strings.TrimSuffix(string(env), "\x00"); got != want {
 		t.Errorf("environment %q, want %q", got, want)
 	}
