@@ -53,7 +53,8 @@ const textUnreachable = "The source could not be fetched."
 // failureTable is the one place where an error becomes a status. The first row that
 // matches counts.
 var failureTable = []failure{
-	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature", "The signature does not match the path; `pictor explain URL` shows why.", 0, false},
+	{signedurl.ErrSignature, http.StatusForbidden, "wrong-signature",
+		"The signature does not match the path; `pictor explain URL` shows why.", 0, false},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
 	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", "", 0, false},
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", "", 0, false},
@@ -65,7 +66,8 @@ var failureTable = []failure{
 	{origin.ErrBadSource, http.StatusNotFound, "bad-source", "", 0, false},
 	{origin.ErrNotFound, http.StatusNotFound, "source-not-found", "The source does not exist.", negTTLMissing, false},
 	{origin.ErrTooLarge, http.StatusUnprocessableEntity, "source-too-large", "", negTTLMissing, false},
-	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout", "The source took too long to respond.", negTTLTransient, true},
+	{origin.ErrTimeout, http.StatusGatewayTimeout, "source-timeout",
+		"The source took too long to respond.", negTTLTransient, true},
 	// One text for all of these: a client must not learn which addresses are refused,
 	// nor how hosts behind the others behave.
 	{origin.ErrRefused, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
@@ -79,25 +81,36 @@ var failureTable = []failure{
 	// more of a network than an image would.
 	{origin.ErrPartial, http.StatusBadGateway, "source-unreachable", "", negTTLTransient, true},
 	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", "", negTTLTransient, true},
-	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type", "", negTTLContent, true}, // RFC 9110 §15.5.16
+	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type",
+		"", negTTLContent, true}, // RFC 9110 §15.5.16
 
 	{transform.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", negTTLContent, true},
 	{transform.ErrTruncated, http.StatusUnprocessableEntity, "truncated", "", negTTLMissing, true},
 	{transform.ErrMalformed, http.StatusUnprocessableEntity, "broken-picture", "", negTTLContent, true},
 	{transform.ErrLimit, http.StatusUnprocessableEntity, "over-limit", "", negTTLContent, false},
-	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran", "This image needs more memory to decode than estimated from its header.", 0, true},
-	{transform.ErrCPU, http.StatusUnprocessableEntity, "overtime", "This image needs more processor time than images of its size.", 0, true},
-	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout", "The image took too long to process.", negTTLTransient, true},
-	{transform.ErrNoWorker, http.StatusServiceUnavailable, "no-worker", "The server cannot process images right now. Try again shortly.", 0, true},
-	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed", "This image cannot be decoded: the decoder crashed twice.", 0, true},
+	{transform.ErrMemory, http.StatusUnprocessableEntity, "overran",
+		"This image needs more memory to decode than estimated from its header.", 0, true},
+	{transform.ErrCPU, http.StatusUnprocessableEntity, "overtime",
+		"This image needs more processor time than images of its size.", 0, true},
+	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout",
+		"The image took too long to process.", negTTLTransient, true},
+	{transform.ErrNoWorker, http.StatusServiceUnavailable, "no-worker",
+		"The server cannot process images right now. Try again shortly.", 0, true},
+	{transform.ErrCrashed, http.StatusUnprocessableEntity, "crashed",
+		"This image cannot be decoded: the decoder crashed twice.", 0, true},
 
 	{errQuarantined, http.StatusUnprocessableEntity, "poison", "", 0, true},
 	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", negTTLMissing, false},
-	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed", "The server is overloaded. Try again shortly.", 0, true},
-	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The image was not ready in time. Try again shortly.", 0, true},
+	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed",
+		"The server is overloaded. Try again shortly.", 0, true},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout",
+		"The image was not ready in time. Try again shortly.", 0, true},
 }
 
-var internalFailure = failure{nil, http.StatusInternalServerError, "internal", "Internal error. The server's log has the cause.", 0, true}
+var internalFailure = failure{
+	status: http.StatusInternalServerError, code: "internal",
+	text: "Internal error. The server's log has the cause.", staleFallback: true,
+}
 
 // ClassifyError says how the cache treats the error of a fill: cache.Config.Classify.
 func ClassifyError(err error) cache.ErrorClass {

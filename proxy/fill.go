@@ -33,7 +33,9 @@ type fill struct {
 // holds a working set. ctx ends when the last client has left, until the fill
 // commits itself: once a worker has the job most of the work is done, and the
 // result is cached even if every client has disconnected.
-func (s *Server) fill(ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest) (*cache.Entry, error) {
+func (s *Server) fill(
+	ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest,
+) (*cache.Entry, error) {
 	if err := s.quarantine.checkRequest(a); err != nil {
 		return nil, err
 	}
@@ -72,7 +74,8 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	}
 	// The length of a source whose origin announced none is known only now.
 	if most := f.req.Limits.SourceBytes; most > 0 && src.Meta().Size > most {
-		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows", origin.ErrTooLarge, most)
+		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows",
+			origin.ErrTooLarge, most)
 	}
 	if f.req.Meta != "" {
 		b, err := imageMeta(f.req, info)
@@ -87,7 +90,8 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 		return nil, err
 	}
 	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.Meta().Size,
-		"to", picture.Format, "width", picture.Width, "height", picture.Height, "bytes", len(picture.Body), "reserved", f.workingSet)
+		"to", picture.Format, "width", picture.Width, "height", picture.Height,
+		"bytes", len(picture.Body), "reserved", f.workingSet)
 	e := f.newEntry(picture.Body, picture.Format.MIME())
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
@@ -96,8 +100,8 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 // sourceRequest is the source of the fill, not older than the purges of its result allow.
 func (f *fill) sourceRequest() sources.Request {
 	w := sources.Request{
-		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster, HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops,
-		Queue: f.queueWait,
+		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster,
+		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Queue: f.queueWait,
 	}
 	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())
 	return w
@@ -147,10 +151,13 @@ func (f *fill) newEntry(content []byte, contentType string) *cache.Entry {
 // setFreshness sets the lifetimes of an entry, which begin when its source was last
 // fetched or revalidated.
 func (f *fill) setFreshness(e *cache.Entry) {
-	m, t, req := f.source.Meta(), f.server.cfg.TTL, f.req
-	e.LastModified, e.NoStore, e.Seq = m.LastModified, m.NoStore, m.Seq
+	m, t := f.source.Meta(), f.server.cfg.TTL
+	req := f.req
+	e.LastModified, e.NoStore = m.LastModified, m.NoStore
+	e.Seq = m.Seq
 	e.Tags = append(m.TagList(), req.TagList()...)
-	e.Expires, e.Refresh, e.Immutable = m.Expires(t), m.RefreshAt(t), false
+	e.Expires, e.Refresh = m.Expires(t), m.RefreshAt(t)
+	e.Immutable = false
 	e.StaleWhile, e.StaleError = t.StaleWindows(m.Freshness)
 	e.Keep = t.StaleError
 	now := f.server.now()
@@ -159,7 +166,8 @@ func (f *fill) setFreshness(e *cache.Entry) {
 	case req.HasMaxAge:
 		e.Expires, e.Refresh = now.Add(time.Duration(req.MaxAge)*time.Second), time.Time{}
 	case req.CacheBuster != "" && !m.NoStore:
-		e.Expires, e.Refresh, e.Immutable = now.Add(immutableTTL), time.Time{}, true
+		e.Expires, e.Refresh = now.Add(immutableTTL), time.Time{}
+		e.Immutable = true
 	}
 }
 

@@ -54,18 +54,25 @@ func imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
 	out.Trim = transform.Trim{}
 	g := transform.NewGeometry(info, out)
 	if req.Meta == "imagor" {
-		return json.Marshal(imagorMeta{out.Format.String(), out.Format.MIME(), g.Width, g.Height, info.Orientation, info.Frames, info.Bands})
+		return json.Marshal(imagorMeta{
+			Format: out.Format.String(), ContentType: out.Format.MIME(), Width: g.Width, Height: g.Height,
+			Orientation: info.Orientation, Pages: info.Frames, Bands: info.Bands,
+		})
 	}
-	var f thumborMeta
-	f.Thumbor.Source.URL, f.Thumbor.Source.Width, f.Thumbor.Source.Height = req.Source, info.Width, info.Height
-	f.Thumbor.Operations = []thumborOperation{}
+	var m thumborMeta
+	t := &m.Thumbor
+	t.Source.URL = req.Source
+	t.Source.Width, t.Source.Height = info.Width, info.Height
+	t.Operations = []thumborOperation{}
 	c := g.Crop
 	if c.Width != g.ScaledWidth || c.Height != g.ScaledHeight {
-		f.Thumbor.Operations = append(f.Thumbor.Operations, thumborOperation{Type: "crop", Left: c.Left, Top: c.Top, Right: c.Left + c.Width, Bottom: c.Top + c.Height})
+		t.Operations = append(t.Operations, thumborOperation{
+			Type: "crop", Left: c.Left, Top: c.Top, Right: c.Left + c.Width, Bottom: c.Top + c.Height,
+		})
 	}
 	if g.ScaledWidth != info.Width || g.ScaledHeight != info.Height {
-		f.Thumbor.Operations = append(f.Thumbor.Operations, thumborOperation{Type: "resize", Width: g.Width, Height: g.Height})
+		t.Operations = append(t.Operations, thumborOperation{Type: "resize", Width: g.Width, Height: g.Height})
 	}
-	f.Thumbor.Target.Width, f.Thumbor.Target.Height = g.Width, g.Height
-	return json.Marshal(f)
+	t.Target.Width, t.Target.Height = g.Width, g.Height
+	return json.Marshal(m)
 }

@@ -91,16 +91,19 @@ func purgeUnavailable(text string) failure {
 func readPurge(w http.ResponseWriter, r *http.Request) (ask PurgeRequest, err error) {
 	// A page in an operator's browser can send text without asking, JSON not.
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return ask, refuse(http.StatusUnsupportedMediaType, "bad-argument", "Send JSON, with Content-Type: application/json.")
+		return ask, refuse(http.StatusUnsupportedMediaType, "bad-argument",
+			"Send JSON, with Content-Type: application/json.")
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPurgeBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&ask); err != nil {
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
-			return ask, refuse(http.StatusRequestEntityTooLarge, "too-large", "A purge has at most 1 MiB. Send several purges.")
+			return ask, refuse(http.StatusRequestEntityTooLarge, "too-large",
+				"A purge has at most 1 MiB. Send several purges.")
 		}
-		return ask, badPurge(`The body must be JSON such as {"sources": ["https://example.com/a.jpg"]}: ` + err.Error() + ".")
+		const text = `The body must be JSON such as {"sources": ["https://example.com/a.jpg"]}: `
+		return ask, badPurge(text + err.Error() + ".")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return ask, badPurge("The body must be one JSON object, with nothing after it.")
@@ -125,7 +128,10 @@ func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	if err != nil {
 		return PurgeAnswer{}, err
 	}
-	answer := PurgeAnswer{Sequence: receipt.Sequence, Log: s.cfg.Clock.ID(), Applied: receipt.Applied.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Mode: mode.String()}
+	answer := PurgeAnswer{
+		Sequence: receipt.Sequence, Log: s.cfg.Clock.ID(), Mode: mode.String(),
+		Applied: receipt.Applied.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+	}
 	for _, t := range targets {
 		answer.CDNTags = append(answer.CDNTags, tagOf(t))
 	}

@@ -34,8 +34,10 @@ func (n *targetSet) add(kind purge.Kind, value string) {
 }
 
 var (
-	errManyTargets  = fmt.Errorf("%w: more than %d targets at once (each format of a URL counts); send several purges", errPurge, maxPurgeTargets)
-	errManyPrefixes = fmt.Errorf("%w: more than %d prefixes at once (a host with port 80 or 443 counts as one); send several purges", errPurge, maxPurgePrefixes)
+	errManyTargets = fmt.Errorf("%w: more than %d targets at once (each format of a URL counts); "+
+		"send several purges", errPurge, maxPurgeTargets)
+	errManyPrefixes = fmt.Errorf("%w: more than %d prefixes at once (a host with port 80 or 443 counts as one); "+
+		"send several purges", errPurge, maxPurgePrefixes)
 )
 
 // checkBounds refuses more targets than the clock can remember exactly at once.
@@ -67,7 +69,8 @@ func (s *Server) targetsOf(ask PurgeRequest) ([]purge.Target, error) {
 		values []string
 		name   func(*targetSet, string) error
 	}{
-		{ask.URLs, s.addURL}, {ask.Sources, s.addSource}, {ask.Tags, addTag}, {ask.Prefixes, s.addPrefix}, {ask.Hosts, s.addHost},
+		{ask.URLs, s.addURL}, {ask.Sources, s.addSource}, {ask.Tags, addTag},
+		{ask.Prefixes, s.addPrefix}, {ask.Hosts, s.addHost},
 	} {
 		for _, value := range kind.values {
 			err := kind.name(n, value)
@@ -113,7 +116,8 @@ func (s *Server) addPrefix(n *targetSet, text string) error {
 		return fmt.Errorf("%w: prefix %s: %w", errPurge, transform.Quote(text), err)
 	}
 	if name, ok := s.ignoredParamIn(p); ok {
-		return fmt.Errorf("%w: prefix %s: sources are stored without the parameter %s (--source-key-ignore)", errPurge, transform.Quote(text), transform.Quote(name))
+		return fmt.Errorf("%w: prefix %s: sources are stored without the parameter %s (--source-key-ignore)",
+			errPurge, transform.Quote(text), transform.Quote(name))
 	}
 	if len(s.cfg.SourceKeyIgnore) > 0 && !strings.HasPrefix(p, "local:") {
 		// What follows may be left out of an identity, and what leads to it then.
@@ -149,7 +153,8 @@ func (s *Server) ignoredParamIn(prefix string) (name string, ok bool) {
 func (s *Server) addHost(n *targetSet, text string) error {
 	host, err := s.cfg.Origin.HostName(text)
 	if err != nil {
-		return fmt.Errorf("%w: host %s: %w; write example.com or example.com:8080", errPurge, transform.Quote(text), err)
+		return fmt.Errorf("%w: host %s: %w; write example.com or example.com:8080",
+			errPurge, transform.Quote(text), err)
 	}
 	spellings := []string{host}
 	// With a dot at its end it is the same host, but for that an origin may tell
@@ -215,7 +220,9 @@ func (s *Server) unsignedAny(spellings []string,
 // unsigned reads a path behind its first segment, and also as a whole: there
 // may be no signature before the options. Where there is one, it could be read
 // as the beginning of another source; that does not count.
-func (s *Server) unsigned(path string, parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
+func (s *Server) unsigned(
+	path string, parse func(string) (signedurl.Request, error),
+) (reqs []signedurl.Request, err error) {
 	path = strings.TrimPrefix(path, "/")
 	first, rest, ok := strings.Cut(path, "/")
 	if !ok {

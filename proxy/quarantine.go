@@ -78,7 +78,8 @@ func (q *quarantine) checkRequest(a cacheRequest) error {
 	if left <= 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s crashed or overloaded two workers; it is refused for another %d s", errQuarantined, what, int(left.Seconds())+1)
+	return fmt.Errorf("%w: %s crashed or overloaded two workers; it is refused for another %d s",
+		errQuarantined, what, int(left.Seconds())+1)
 }
 
 // lastPurge is the sequence of the last purge that names the result of a request.
@@ -112,7 +113,8 @@ func (q *quarantine) recordOutcome(a cacheRequest, seq uint64, err error, hadTim
 		q.succeeded.Add(source, struct{}{})
 	case errors.Is(err, transform.ErrCrashed):
 		q.addStrikes(source, seq, purged, 2)
-	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrCPU), errors.Is(err, transform.ErrTimeout) && hadTime:
+	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrCPU),
+		errors.Is(err, transform.ErrTimeout) && hadTime:
 		key := source
 		if q.succeeded.Contains(source) {
 			key = resultKey(a.key)

@@ -23,8 +23,8 @@ var errExpired = errors.New("expired")
 // errNoInfo is of a path of imgproxy Pro's info endpoint, /info/SIGNATURE/…, which some
 // client libraries make. With --insecure any word is a signature, "info" too, so a path
 // is taken for one of that endpoint only where it cannot be read otherwise.
-var errNoInfo = fmt.Errorf("%w: there is no info endpoint in pictor yet; paths that begin with /info/ are imgproxy Pro's",
-	signedurl.ErrMalformed)
+var errNoInfo = fmt.Errorf("%w: there is no info endpoint in pictor yet; "+
+	"paths that begin with /info/ are imgproxy Pro's", signedurl.ErrMalformed)
 
 // errNotAllowed is of a URL that sets limits where URLs may not.
 var errNotAllowed = errors.New("option not allowed")
@@ -141,7 +141,9 @@ type cacheRequest struct {
 // purgeScope is what a purge may name the result of a request by, before the tags are
 // known that its origin gives it.
 func (a cacheRequest) purgeScope() purge.Scope {
-	return purge.Scope{URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList()}
+	return purge.Scope{
+		URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList(),
+	}
 }
 
 // newCacheRequest finds the names that the caches have for a request.
@@ -189,7 +191,10 @@ func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
 func (s *Server) isIgnoredParam(name string, whole bool) bool {
 	for _, pattern := range s.cfg.SourceKeyIgnore {
 		prefix, open := strings.CutSuffix(pattern, "*")
-		if whole && strings.EqualFold(name, pattern) || open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		if whole && strings.EqualFold(name, pattern) {
+			return true
+		}
+		if open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			return true
 		}
 	}
@@ -199,13 +204,16 @@ func (s *Server) isIgnoredParam(name string, whole bool) bool {
 // getAndAdmit gets the entry of a request, from a fill if need be, and admits the bytes
 // of the response: the caller releases the transfer, then closes the entry. An entry
 // that is purged while the request waits for admission is looked up again.
-func (s *Server) getAndAdmit(ctx context.Context, a cacheRequest) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
+func (s *Server) getAndAdmit(
+	ctx context.Context, a cacheRequest,
+) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
+	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
+		return s.fill(ctx, commit, old, a)
+	}
 	defer s.memory.Responses.RegisterRequest(a.key)()
 	for {
-		e, o, err = s.cfg.Cache.Get(ctx, a.key, func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
-			return s.fill(ctx, commit, old, a)
-		})
+		e, o, err = s.cfg.Cache.Get(ctx, a.key, fill)
 		if o == cache.Collapsed && a.hops.Elsewhere(err) {
 			continue
 		}

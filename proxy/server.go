@@ -96,8 +96,8 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 func (s *Server) newSourceStore() (*sources.Store, error) {
 	return sources.New(sources.Config{
 		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
-		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources, TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout,
-		QueueWait:   s.cfg.QueueWait,
+		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources,
+		TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout, QueueWait: s.cfg.QueueWait,
 		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
 	})
 }

@@ -36,7 +36,10 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	if err := f.server.cfg.Limits.CheckResult(plan, out.Format); err != nil {
 		return pic, err
 	}
-	job := transform.Job{Source: f.source.Data(), Info: info, Outputs: []transform.Params{out}, Memory: transform.WorkingSet(info, plan, out)}
+	job := transform.Job{
+		Source: f.source.Data(), Info: info, Outputs: []transform.Params{out},
+		Memory: transform.WorkingSet(info, plan, out),
+	}
 	if mark := f.server.cfg.Watermark; out.Watermark.On() {
 		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
 		job.Memory += transform.WatermarkWorkingSet(mark.Info, plan, out)
@@ -65,7 +68,9 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 }
 
 // findTrim has a worker find the area inside of the border that trim removes.
-func (f *fill) findTrim(ctx context.Context, info transform.Info, out transform.Params) (content transform.Rect, err error) {
+func (f *fill) findTrim(
+	ctx context.Context, info transform.Info, out transform.Params,
+) (content transform.Rect, err error) {
 	need := transform.TrimWorkingSet(info, out)
 	done, err := f.server.memory.Admit(ctx, f.queueWait, f.source, need)
 	if err != nil {
@@ -83,7 +88,9 @@ func (f *fill) findTrim(ctx context.Context, info transform.Info, out transform.
 
 // orSourceBytes is the result, or the bytes of the source where they are the same image and
 // fewer.
-func (f *fill) orSourceBytes(pic transform.Picture, info transform.Info, out transform.Params) (transform.Picture, error) {
+func (f *fill) orSourceBytes(
+	pic transform.Picture, info transform.Info, out transform.Params,
+) (transform.Picture, error) {
 	if int64(len(pic.Body)) <= f.source.Meta().Size-info.AncillaryBytes {
 		return pic, nil // without its metadata the source is not smaller
 	}
@@ -139,6 +146,7 @@ func (f *fill) withSourceBytes(convert func([]byte) ([]byte, bool)) ([]byte, err
 func (f *fill) trackWorkerFailure(work func() error) error {
 	start := time.Now()
 	err := work()
-	f.server.quarantine.recordOutcome(f.cacheRequest, f.source.Meta().Seq, err, time.Since(start) > f.server.cfg.RequestTimeout/2)
+	hadTime := time.Since(start) > f.server.cfg.RequestTimeout/2
+	f.server.quarantine.recordOutcome(f.cacheRequest, f.source.Meta().Seq, err, hadTime)
 	return err
 }
