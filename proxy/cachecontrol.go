@@ -86,3 +86,7 @@ func noStore(h http.Header) {
 		h.Del(p.tags)
 	}
 }
+
+// immutableTTL is the lifetime of a result whose URL names its version: a year, the most
+// that caches are expected to keep (RFC 8246 §2).
+const immutableTTL = 365 * 24 * time.Hour

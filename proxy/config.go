@@ -14,6 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // Config configures a Server. The parts are the caller's to make and to close.
@@ -78,4 +79,13 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Watermark is the image that URLs may have drawn over results.
+type Watermark struct {
+	Source *memfile.Source
+	// Info is what container.Sniff found.
+	Info transform.Info
+	// Version differs for each file, and so do the cache keys of results with it.
+	Version string
 }

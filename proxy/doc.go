@@ -11,6 +11,9 @@
 //	respond.go    conditions and ranges, headers, paced sending
 //	errors.go     the one table from errors to responses
 //
+// The type Server is in server.go, which uses no step, and new.go puts it together.
+// cacherequest.go is the value that the steps hand on.
+//
 // The parts that the steps use have packages of their own: signedurl and thumbor
 // read paths, sources fetches and keeps source images, memory owns the memory
 // limit, origin speaks to origins. Facts travel as values, and no step calls back

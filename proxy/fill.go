@@ -170,7 +170,3 @@ func (f *fill) setFreshness(e *cache.Entry) {
 		e.Immutable = true
 	}
 }
-
-// immutableTTL is the lifetime of a result whose URL names its version: a year, the most
-// that caches are expected to keep (RFC 8246 §2).
-const immutableTTL = 365 * 24 * time.Hour

@@ -8,17 +8,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
-	"github.com/pictor-proxy/pictor/transform/memfile"
 )
-
-// Watermark is the image that URLs may have drawn over results.
-type Watermark struct {
-	Source *memfile.Source
-	// Info is what container.Sniff found.
-	Info transform.Info
-	// Version differs for each file, and so do the cache keys of results with it.
-	Version string
-}
 
 // transform makes the result: find the border that trim removes, plan, admit, and have a
 // worker do the job.

@@ -1,0 +1,30 @@
+package proxy
+
+import (
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// cacheRequest is a request with the names that the caches have for its parts.
+type cacheRequest struct {
+	req signedurl.Request
+	// identity names the source, in the one spelling that all of its URLs have in
+	// common; key names the result.
+	identity string
+	key      cache.Key
+	// hasIgnoredParams says that the URL of the source has parameters that identity
+	// leaves out.
+	hasIgnoredParams bool
+	// hops are the proxies that the request has passed (Via, CDN-Loop).
+	hops origin.Hops
+}
+
+// purgeScope is what a purge may name the result of a request by, before the tags are
+// known that its origin gives it.
+func (a cacheRequest) purgeScope() purge.Scope {
+	return purge.Scope{
+		URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList(),
+	}
+}

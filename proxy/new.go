@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// New makes a Server.
+func New(cfg Config) (*Server, error) {
+	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
+		return nil, errors.New("proxy: a part is missing from the configuration")
+	}
+	if cfg.Dialect == nil {
+		cfg.Dialect = &signedurl.Dialect{}
+	}
+	if cfg.RequestTimeout <= 0 {
+		cfg.RequestTimeout = 30 * time.Second
+	}
+	if cfg.QueueWait <= 0 {
+		cfg.QueueWait = 20 * time.Second
+	}
+	if cfg.BrowserTTL <= 0 {
+		cfg.BrowserTTL = 5 * time.Minute
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.errorLines = newLogSampler(s.now)
+	s.quarantine = newQuarantine(s.now, cfg.Clock)
+	var err error
+	if s.memory, err = s.newGovernor(); err != nil {
+		return nil, err
+	}
+	if s.authLimiter, err = newAttempts(s.now); err != nil {
+		return nil, err
+	}
+	if s.sources, err = s.newSourceStore(); err != nil {
+		return nil, err
+	}
+	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pictor_answers_total",
+		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",
+	}, []string{"code"})
+	s.sentBytes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pictor_sent_bytes_total",
+		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
+	}, []string{"outcome", "tier"})
+	cfg.Cache.Watch(s.memory.Responses)
+	s.registerRoutes()
+	return s, nil
+}
+
+// newGovernor makes the owner of the memory limit.
+func (s *Server) newGovernor() (*memory.Governor, error) {
+	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
+	return memory.New(memory.Config{
+		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: s.cfg.Cache, Workers: workers,
+		RefusalID: s.refusalID, OnIdle: s.cfg.OnIdle, Log: s.log,
+	})
+}
+
+// newSourceStore makes the store of sources.
+func (s *Server) newSourceStore() (*sources.Store, error) {
+	return sources.New(sources.Config{
+		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
+		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources,
+		TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout, QueueWait: s.cfg.QueueWait,
+		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
+	})
+}
