@@ -66,8 +66,9 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
 		return badPurge(asSentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
 	case errors.Is(err, purge.ErrNoLog):
-		return &adminError{purgeUnavailable("No purge log is in use and the disk cache of earlier runs cannot be invalidated, " +
-			"so nothing was purged: it could come back. Set --state-dir to a directory that pictor can write to."), err}
+		return &adminError{purgeUnavailable("No purge log is in use and the disk cache of earlier runs " +
+			"cannot be invalidated, so nothing was purged: it could come back. " +
+			"Set --state-dir to a directory that pictor can write to."), err}
 	case errors.Is(err, purge.ErrStalled):
 		return &adminError{purgeUnavailable("The purge log did not respond in time, so the purge is not confirmed. " +
 			"It may still take effect. Send it again: that does no harm."), err}
