@@ -139,7 +139,8 @@ func TestAPurgeWithoutALogIsRefused(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Cache.Close()
 		c.Clock = clock
-		c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: clock, Pixels: transform.PixelVersion, Classify: ClassifyError})
+		c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: clock, Pixels: transform.PixelVersion,
+			Classify: ClassifyError})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +150,8 @@ func TestAPurgeWithoutALogIsRefused(t *testing.T) {
 	req.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	r.server.Admin("").ServeHTTP(w, req)
-	if w.Code != 503 || !strings.HasPrefix(w.Body.String(), "purge-unavailable: ") || !strings.Contains(w.Body.String(), "--state-dir") {
+	if w.Code != 503 || !strings.HasPrefix(w.Body.String(), "purge-unavailable: ") ||
+		!strings.Contains(w.Body.String(), "--state-dir") {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
 	if n := clock.Applied(); n != 0 {

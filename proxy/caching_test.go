@@ -40,7 +40,8 @@ func timed(t testing.TB, w *watch, pixels int, lower ...cache.Tier) func(*Config
 		if c.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
 		}
-		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels, Classify: ClassifyError, StaleWait: slow, Now: w.now}); err != nil {
+		if c.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Lower: lower, Clock: c.Clock, Pixels: pixels,
+			Classify: ClassifyError, StaleWait: slow, Now: w.now}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +198,8 @@ func TestTheSameBytesAgainAreNoNewPicture(t *testing.T) {
 	first, _ := r.must(r.path("w:10"))
 	w.pass(3 * time.Hour)
 	again, _ := r.must(r.path("w:10"))
-	if first.Header.Get("ETag") != again.Header.Get("ETag") || again.Header.Get("Cache-Control") != "public, max-age=3600" {
+	if first.Header.Get("ETag") != again.Header.Get("ETag") ||
+		again.Header.Get("Cache-Control") != "public, max-age=3600" {
 		t.Errorf("%v", again.Header)
 	}
 	r.wantAsked("the same", 2, 1)
@@ -224,7 +226,8 @@ func TestWhatMayNotBeKeptIsNotWaitedFor(t *testing.T) {
 	for range 30 {
 		wg.Go(func() {
 			resp, _, err := r.get(context.Background(), r.path("w:10"))
-			if err != nil || resp.Header.Get("Cache-Status") != "pictor; fwd=bypass; detail=hit-for-miss" || resp.Header.Get("Cache-Control") != "private, no-store" {
+			if err != nil || resp.Header.Get("Cache-Status") != "pictor; fwd=bypass; detail=hit-for-miss" ||
+				resp.Header.Get("Cache-Control") != "private, no-store" {
 				t.Errorf("%v, %v", resp, err)
 			}
 		})
@@ -243,13 +246,17 @@ func TestWhatMayNotBeKeptIsNotShared(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 10 { // half of them in another size
 		wg.Go(func() {
-			if resp, _, err := r.get(context.Background(), r.path(fmt.Sprint("w:", 10+i%2))); err != nil || resp.StatusCode != 200 {
+			if resp, _, err := r.get(context.Background(), r.path(fmt.Sprint("w:", 10+i%2))); err != nil ||
+				resp.StatusCode != 200 {
 				t.Errorf("%v, %v", resp, err)
 			}
 		})
 	}
 	<-started
-	r.until("all are in", func() bool { return r.cfg.Cache.Stats().Collapsed == 8 && r.server.sources.Stats().Shared == 1 })
+	r.until("all are in", func() bool {
+		return r.cfg.Cache.Stats().Collapsed == 8 &&
+			r.server.sources.Stats().Shared == 1
+	})
 	close(release)
 	wg.Wait()
 	r.wantAsked("each for itself", 10, 10)
@@ -270,7 +277,8 @@ func TestParametersThatMakeNoOtherSource(t *testing.T) {
 	var asked []string
 	r := newRig(t, func(c *Config) { c.SourceKeyIgnore = []string{"X-Amz-*", "Expires"} })
 	r.gate = func(req *http.Request) { asked = append(asked, req.URL.RawQuery) }
-	for i, query := range []string{"v=1&X-Amz-Signature=a&expires=5", "X-Amz-Signature=b&v=1", "x-amz-date=c&v=1&Expires=9"} {
+	for i, query := range []string{"v=1&X-Amz-Signature=a&expires=5", "X-Amz-Signature=b&v=1",
+		"x-amz-date=c&v=1&Expires=9"} {
 		want := inMemory
 		if i == 0 {
 			want = missed

@@ -105,9 +105,11 @@ func TestTagsForTheCDN(t *testing.T) {
 		}
 		// Errors, and answers of one client alone, are nobody's to keep.
 		r.answers(func(w http.ResponseWriter) { w.WriteHeader(404) })
-		for _, resp := range []*http.Response{r.first(r.path("w:11")), r.first(p, "If-Match", `"x"`), r.first(p, "Range", "bytes=999999-")} {
+		for _, resp := range []*http.Response{r.first(r.path("w:11")), r.first(p, "If-Match", `"x"`),
+			r.first(p, "Range", "bytes=999999-")} {
 			h := resp.Header
-			if resp.StatusCode < 400 || h.Get("Cache-Control") != "no-store" || h.Get("CDN-Cache-Control")+h.Get("Surrogate-Control")+h.Get("Cache-Tag")+h.Get("Surrogate-Key") != "" {
+			if resp.StatusCode < 400 || h.Get("Cache-Control") != "no-store" ||
+				h.Get("CDN-Cache-Control")+h.Get("Surrogate-Control")+h.Get("Cache-Tag")+h.Get("Surrogate-Key") != "" {
 				t.Errorf("%s: %d with %v", name, resp.StatusCode, h)
 			}
 		}

@@ -38,7 +38,8 @@ var someSources = []string{
 	"http://a/b?w=1", "http://a/b\\c", "http://a/b%5Cc",
 	"local:///b", "local:///w:1/b", "local:///b%20c", "local:///b c", "local:///B", "http://[::1]/b", "http://[::2]/b",
 	"http://a/b\u00a0c", "http://a/b?c=%0A",
-	"http://a/cb:1/b", "http://a/f:auto/plain/b", "http://a/meta:thumbor/b", "w:1/plain/http://a/b", "w:1/http://a/b", "w:1/h:1/http://a/b", "cb:1/http://a/b", "f:auto/http://a/b",
+	"http://a/cb:1/b", "http://a/f:auto/plain/b", "http://a/meta:thumbor/b", "w:1/plain/http://a/b", "w:1/http://a/b",
+	"w:1/h:1/http://a/b", "cb:1/http://a/b", "f:auto/http://a/b",
 	"meta:thumbor/http://a/b", "max_age:1/http://a/b", "v/plain/http://a/b",
 	"f:jpg/plain/http://a/b",
 }

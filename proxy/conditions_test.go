@@ -14,7 +14,8 @@ func TestConditionsAndRanges(t *testing.T) {
 	r.header.Set("Last-Modified", modified.Format(http.TimeFormat))
 	first, body := r.must(r.path("w:100"))
 	etag, size := first.Header.Get("Etag"), len(body)
-	before, after := modified.Add(-time.Minute).Format(http.TimeFormat), modified.Add(time.Minute).Format(http.TimeFormat)
+	before, after := modified.Add(-time.Minute).Format(http.TimeFormat),
+		modified.Add(time.Minute).Format(http.TimeFormat)
 	for _, tc := range []struct {
 		section string
 		header  []string
@@ -44,7 +45,8 @@ func TestConditionsAndRanges(t *testing.T) {
 	} {
 		resp, got := r.must(r.path("w:100"), tc.header...)
 		if resp.StatusCode != tc.status || tc.body != "-" && got != tc.body {
-			t.Errorf("%s: %d with %d bytes, want %d with %d", tc.section, resp.StatusCode, len(got), tc.status, len(tc.body))
+			t.Errorf("%s: %d with %d bytes, want %d with %d", tc.section, resp.StatusCode, len(got), tc.status,
+				len(tc.body))
 		}
 		switch resp.StatusCode {
 		case 200, 206, 304:

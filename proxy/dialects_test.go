@@ -32,7 +32,8 @@ func TestThumborsPathsShareTheCache(t *testing.T) {
 	if other != body || !strings.Contains(again.Header.Get("Cache-Status"), "hit") || r.painter.jobs.Load() != 1 {
 		t.Errorf("%s, %d jobs", again.Header.Get("Cache-Status"), r.painter.jobs.Load())
 	}
-	for _, path := range []string{"/thumbor/unsafe/" + rest, "/thumbor/" + d.Sign(rest) + "x/" + rest, "/thumbor/" + d.Sign(rest) + "/" + rest + "x"} {
+	for _, path := range []string{"/thumbor/unsafe/" + rest, "/thumbor/" + d.Sign(rest) + "x/" + rest,
+		"/thumbor/" + d.Sign(rest) + "/" + rest + "x"} {
 		if resp, body := r.must(path); resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d %q", path, resp.StatusCode, body)
 		}
@@ -47,7 +48,8 @@ func TestThumborAtTheRoot(t *testing.T) {
 	d := thumborDialect(t, thumbor.Config{Keys: []string{"secret"}, Unsafe: true})
 	r := newRig(t, func(c *Config) { c.Thumbor, c.ThumborPath = d, "/" })
 	rest := "50x40/" + r.site.URL + "/a.png"
-	for path, want := range map[string]int{"/" + d.Sign(rest) + "/" + rest: 200, "/unsafe/" + rest: 200, r.path("w:10"): 200, "/wrong/" + rest: 403} {
+	for path, want := range map[string]int{"/" + d.Sign(rest) + "/" + rest: 200, "/unsafe/" + rest: 200,
+		r.path("w:10"): 200, "/wrong/" + rest: 403} {
 		if resp, body := r.must(path); resp.StatusCode != want {
 			t.Errorf("%s: %d %q", path, resp.StatusCode, body)
 		}
@@ -62,7 +64,8 @@ func TestMeta(t *testing.T) {
 		d := thumborDialect(t, thumbor.Config{Unsafe: true, Flavor: flavor})
 		r := newRig(t, func(c *Config) { c.Thumbor, c.ThumborPath = d, "/thumbor/" })
 		resp, body := r.must("/thumbor/unsafe/meta/50x40/" + r.site.URL + "/a.png")
-		if resp.Header.Get("Content-Type") != "application/json" || !json.Valid([]byte(body)) || !strings.HasPrefix(body, strings.Replace(want, "URL", r.site.URL, 1)) {
+		if resp.Header.Get("Content-Type") != "application/json" || !json.Valid([]byte(body)) ||
+			!strings.HasPrefix(body, strings.Replace(want, "URL", r.site.URL, 1)) {
 			t.Errorf("%d: %s %s", flavor, resp.Header.Get("Content-Type"), body)
 		}
 		if r.painter.jobs.Load() != 0 {
@@ -86,7 +89,8 @@ func TestDialectOfTheServer(t *testing.T) {
 	if resp.StatusCode != 200 || err != nil || m.Bounds().Dx() != 80 {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
-	if resp, body := r.must("/images" + r.path("pr:nothing")); resp.StatusCode != 404 || !strings.HasPrefix(body, "unknown-preset: ") {
+	if resp, body := r.must("/images" + r.path("pr:nothing")); resp.StatusCode != 404 ||
+		!strings.HasPrefix(body, "unknown-preset: ") {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
 	if resp, _ := r.must(r.path("pr:card")); resp.StatusCode == 200 {
@@ -118,7 +122,8 @@ func TestThereIsNoInfoEndpoint(t *testing.T) {
 			"/info/insecure/aHR0cHM6Ly9leGFtcGxlLmNvbS9hLmpwZw",
 		} {
 			resp, body := r.must(r.cfg.PathPrefix + path)
-			if resp.StatusCode != 404 || !strings.HasPrefix(body, "malformed-path: There is no info endpoint in pictor yet") {
+			if resp.StatusCode != 404 ||
+				!strings.HasPrefix(body, "malformed-path: There is no info endpoint in pictor yet") {
 				t.Errorf("%s: %s: %d %q", name, path, resp.StatusCode, body)
 			}
 		}

@@ -125,7 +125,8 @@ func TestOriginsPutNoHeaderIntoAResponse(t *testing.T) {
 			r.header = http.Header{name: {text}}
 			n++
 			path := fmt.Sprintf("/w:10/plain/%s/%d.png", r.site.URL, n)
-			response := r.exchange("GET /" + ring.Sign(path) + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			response := r.exchange("GET /" + ring.Sign(path) + path +
+				" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 			head := wellFormed(t, fmt.Sprintf("%s: %q of the origin", name, text), response)
 			if strings.Contains(head, text) && text != "*" {
 				t.Errorf("%s: %q of the origin is in %q", name, text, head)
@@ -146,7 +147,8 @@ func wellFormed(t *testing.T, what, response string) (head string) {
 	if !ok || !strings.HasPrefix(lines[0], "HTTP/1.1 ") || strings.Contains(head, "\n\n") {
 		t.Fatalf("%s: %q", what, response)
 	}
-	early := lines[0] == "HTTP/1.1 400 Bad Request" || strings.HasPrefix(lines[0], "HTTP/1.1 431 ") // of net/http itself
+	early := lines[0] == "HTTP/1.1 400 Bad Request" ||
+		strings.HasPrefix(lines[0], "HTTP/1.1 431 ") // of net/http itself
 	for _, line := range lines[1:] {
 		name, value, _ := strings.Cut(line, ": ")
 		if !slices.Contains(ofResponses, name) || strings.ContainsAny(value, "\r\n\x00") || strings.ContainsFunc(value,

@@ -27,7 +27,8 @@ func (r *rig) wantLoop(what, path string, header ...string) {
 	r.t.Helper()
 	resp, body := r.must(path, header...)
 	h := resp.Header
-	if resp.StatusCode != http.StatusLoopDetected || !strings.HasPrefix(body, "loop-detected: ") || h.Get("Cache-Control") != "no-store" {
+	if resp.StatusCode != http.StatusLoopDetected || !strings.HasPrefix(body, "loop-detected: ") ||
+		h.Get("Cache-Control") != "no-store" {
 		r.t.Errorf("%s: %d %v %.200q", what, resp.StatusCode, h, body)
 	}
 }
@@ -177,7 +178,8 @@ func TestALoopLeavesStaleResults(t *testing.T) {
 	r.redirects(r.URL + r.path("w:10"))
 	w.pass(3 * time.Hour)
 	for range 10 {
-		if resp, _ := r.must(r.path("w:10")); resp.StatusCode != 200 || !strings.Contains(resp.Header.Get("Cache-Status"), "stale-if-error") {
+		if resp, _ := r.must(r.path("w:10")); resp.StatusCode != 200 ||
+			!strings.Contains(resp.Header.Get("Cache-Status"), "stale-if-error") {
 			t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 		}
 		r.quiet()

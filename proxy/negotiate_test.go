@@ -42,7 +42,8 @@ func TestNegotiate(t *testing.T) {
 		s := &Server{cfg: Config{AutoFormats: tc.offered}}
 		varies := s.negotiateFormat(&req, tc.accept)
 		if req.Params.Format != tc.want || varies != tc.varies {
-			t.Errorf("%s with %q: %v, %v; want %v, %v", tc.path, tc.accept, req.Params.Format, varies, tc.want, tc.varies)
+			t.Errorf("%s with %q: %v, %v; want %v, %v", tc.path, tc.accept, req.Params.Format, varies, tc.want,
+				tc.varies)
 		}
 	}
 }
@@ -50,8 +51,10 @@ func TestNegotiate(t *testing.T) {
 func TestBaseFormat(t *testing.T) {
 	auto := signedurl.Request{Auto: true}
 	for info, want := range map[transform.Info]transform.Format{
-		{Format: transform.JPEG}: transform.JPEG, {Format: transform.GIF}: transform.GIF, {Format: transform.PNG, Alpha: true}: transform.PNG,
-		{Format: transform.WebP}: transform.JPEG, {Format: transform.WebP, Alpha: true}: transform.PNG, {Format: transform.AVIF}: transform.JPEG,
+		{Format: transform.JPEG}: transform.JPEG, {Format: transform.GIF}: transform.GIF,
+		{Format: transform.PNG, Alpha: true}: transform.PNG,
+		{Format: transform.WebP}:             transform.JPEG, {Format: transform.AVIF}: transform.JPEG,
+		{Format: transform.WebP, Alpha: true}: transform.PNG,
 	} {
 		if got := fallbackFormat(auto, info); got != want {
 			t.Errorf("%v: %v, want %v", info.Format, got, want)
@@ -66,19 +69,22 @@ func TestBaseFormat(t *testing.T) {
 func TestNegotiatedEntries(t *testing.T) {
 	r := newRig(t, nil)
 	path := r.path("w:100/f:auto")
-	for _, accept := range []string{chrome, "image/avif", "image/avif,image/webp", "image/webp", "image/webp,*/*;q=0.1", "*/*", "text/html", ""} {
+	for _, accept := range []string{chrome, "image/avif", "image/avif,image/webp", "image/webp", "image/webp,*/*;q=0.1",
+		"*/*", "text/html", ""} {
 		resp, _ := r.must(path, "Accept", accept)
 		if resp.StatusCode != 200 || resp.Header.Get("Vary") != "Accept" {
 			t.Errorf("%s: %d, Vary %q", accept, resp.StatusCode, resp.Header.Get("Vary"))
 		}
-		if again, _ := r.must(path, "Accept", accept, "If-None-Match", resp.Header.Get("Etag")); again.StatusCode != 304 || again.Header.Get("Vary") != "Accept" {
+		again, _ := r.must(path, "Accept", accept, "If-None-Match", resp.Header.Get("Etag"))
+		if again.StatusCode != 304 || again.Header.Get("Vary") != "Accept" {
 			t.Errorf("%s: %d, Vary %q", accept, again.StatusCode, again.Header.Get("Vary"))
 		}
 	}
 	if n := r.painter.jobs.Load(); n != 3 {
 		t.Errorf("%d jobs, want 3", n)
 	}
-	if resp, _ := r.must(r.path("w:100/f:webp")); resp.Header.Get("Vary") != "" || !strings.Contains(resp.Header.Get("Cache-Status"), "hit") {
+	if resp, _ := r.must(r.path("w:100/f:webp")); resp.Header.Get("Vary") != "" ||
+		!strings.Contains(resp.Header.Get("Cache-Status"), "hit") {
 		t.Errorf("a named format: Vary %q, %s", resp.Header.Get("Vary"), resp.Header.Get("Cache-Status"))
 	}
 }

@@ -19,7 +19,8 @@ func TestABorderIsLookedForBeforeTheWorkIsPlanned(t *testing.T) {
 	if resp.StatusCode != 200 || err != nil || m.Bounds().Dx() != 380 || m.Bounds().Dy() != 280 {
 		t.Errorf("%d %v", resp.StatusCode, err)
 	}
-	if r.painter.looks.Load() != 1 || r.painter.last.Load().Info.Content != (transform.Rect{Left: 10, Top: 10, Width: 380, Height: 280}) {
+	content := transform.Rect{Left: 10, Top: 10, Width: 380, Height: 280}
+	if r.painter.looks.Load() != 1 || r.painter.last.Load().Info.Content != content {
 		t.Errorf("%+v", r.painter.last.Load().Info)
 	}
 	r.must(r.path("w:100"))
@@ -53,10 +54,12 @@ func TestSourcesAsTheyAre(t *testing.T) {
 		}
 	}
 	r = newRig(t, nil)
-	for options, jobs := range map[string]int64{"skp:png/w:10": 0, "skp:jpg:png/w:10/f:png": 0, "skp:png/w:10/f:webp": 1, "skp:jpg/w:10": 1} {
+	for options, jobs := range map[string]int64{"skp:png/w:10": 0, "skp:jpg:png/w:10/f:png": 0,
+		"skp:png/w:10/f:webp": 1, "skp:jpg/w:10": 1} {
 		before := r.painter.jobs.Load()
 		resp, body := r.must(r.path(options))
-		if n := r.painter.jobs.Load() - before; n != jobs || resp.StatusCode != 200 || (jobs == 0) != (body == string(r.picture)) {
+		if n := r.painter.jobs.Load() - before; n != jobs || resp.StatusCode != 200 ||
+			(jobs == 0) != (body == string(r.picture)) {
 			t.Errorf("%s: %d, %d jobs, %d bytes", options, resp.StatusCode, n, len(body))
 		}
 	}
@@ -77,7 +80,8 @@ func TestAResultLargerThanItsSourceGivesWay(t *testing.T) {
 	r.picture = picturetest.WithSegment(picturetest.JPEG(picturetest.Chart(400, 300), 60), 5, []byte("SecretMaker"))
 	plain := picturetest.JPEG(picturetest.Chart(400, 300), 60)
 	r.painter.fat = 1 << 20
-	for options, want := range map[string][]byte{"": plain, "q:99": plain, "w:400/h:900": plain, "sm:0": r.picture, "w:399": nil, "f:webp": nil, "bl:1": nil} {
+	for options, want := range map[string][]byte{"": plain, "q:99": plain, "w:400/h:900": plain, "sm:0": r.picture,
+		"w:399": nil, "f:webp": nil, "bl:1": nil} {
 		_, body := r.must(r.path(options))
 		if want == nil && len(body) < 1<<20 {
 			t.Errorf("%q: the source's bytes for another picture", options)
@@ -93,10 +97,12 @@ func TestAResultLargerThanItsSourceGivesWay(t *testing.T) {
 }
 
 func TestLimitsInURLsNeedPermission(t *testing.T) {
-	options := map[string]int{"msr:0.1": 422, "msr:1": 200, "msfs:100": 422, "msfs:100000": 200, "maf:5": 200, "mafr:1": 200, "mrd:50": 200}
+	options := map[string]int{"msr:0.1": 422, "msr:1": 200, "msfs:100": 422, "msfs:100000": 200, "maf:5": 200,
+		"mafr:1": 200, "mrd:50": 200}
 	r := newRig(t, nil)
 	for o := range options {
-		if resp, body := r.must(r.path(o)); resp.StatusCode != http.StatusForbidden || !strings.HasPrefix(body, "option-not-allowed: ") {
+		if resp, body := r.must(r.path(o)); resp.StatusCode != http.StatusForbidden ||
+			!strings.HasPrefix(body, "option-not-allowed: ") {
 			t.Errorf("%s: %d %q", o, resp.StatusCode, body)
 		}
 	}
@@ -129,19 +135,22 @@ func TestLimitsInURLsNeedPermission(t *testing.T) {
 
 func TestWatermarkMustBeThere(t *testing.T) {
 	r := newRig(t, nil)
-	if resp, body := r.must(r.path("wm:1")); resp.StatusCode != http.StatusNotFound || !strings.Contains(body, "--watermark") {
+	if resp, body := r.must(r.path("wm:1")); resp.StatusCode != http.StatusNotFound ||
+		!strings.Contains(body, "--watermark") {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
 	if resp, _ := r.must(r.path("wm:0")); resp.StatusCode != 200 {
 		t.Errorf("none asked for: %d", resp.StatusCode)
 	}
-	mark := &Watermark{Info: transform.Info{Format: transform.PNG, Width: 2000, Height: 1000, Orientation: 1, Frames: 1, Bands: 4, Bits: 8, Alpha: true}}
+	mark := &Watermark{Info: transform.Info{Format: transform.PNG, Width: 2000, Height: 1000, Orientation: 1, Frames: 1,
+		Bands: 4, Bits: 8, Alpha: true}}
 	r = newRig(t, func(c *Config) { c.Watermark = mark })
 	r.must(r.path("w:100"))
 	plain := r.painter.last.Load()
 	r.must(r.path("w:100/wm:1"))
 	marked := r.painter.last.Load()
-	if plain.WatermarkInfo != (transform.Info{}) || marked.WatermarkInfo != mark.Info || marked.Memory < plain.Memory+8<<20 {
+	if plain.WatermarkInfo != (transform.Info{}) || marked.WatermarkInfo != mark.Info ||
+		marked.Memory < plain.Memory+8<<20 {
 		t.Errorf("%d MiB without, %d with", plain.Memory>>20, marked.Memory>>20)
 	}
 }

@@ -48,7 +48,9 @@ func TestAnOriginThatTurnsPrivate(t *testing.T) {
 			for i := range 3 {
 				resp, body := r.must(p)
 				r.quiet()
-				if resp.StatusCode != 200 || len(body) == 0 || resp.Header.Get("Cache-Control") != "private, no-store" || strings.Contains(resp.Header.Get("Cache-Status"), "hit;") {
+				if resp.StatusCode != 200 || len(body) == 0 ||
+					resp.Header.Get("Cache-Control") != "private, no-store" ||
+					strings.Contains(resp.Header.Get("Cache-Status"), "hit;") {
 					t.Errorf("%d: %d %v", i, resp.StatusCode, resp.Header)
 				}
 				if n := r.asked.Load(); n != int64(i)+2 {
@@ -86,7 +88,8 @@ func TestSizesAtOnceOfWhatIsNeverFresh(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range sizes {
 				wg.Go(func() {
-					if resp, body, err := r.get(context.Background(), r.path(fmt.Sprint("w:", i+1))); err != nil || resp.StatusCode != 200 {
+					if resp, body, err := r.get(context.Background(), r.path(fmt.Sprint("w:", i+1))); err != nil ||
+						resp.StatusCode != 200 {
 						t.Errorf("%v %.100q %v", resp, body, err)
 					}
 				})
@@ -122,7 +125,8 @@ func TestWhatAnOriginAnswersInsteadOfAPicture(t *testing.T) {
 		"nothing": {text(""), 200}, "a page": {text("<!DOCTYPE html><html>back soon"), 200}, "half a picture": {text("\x89PNG\r\n\x1a\n"), 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, late := range []time.Duration{90 * time.Minute, 20 * time.Hour} { // stale while it is made anew, and instead of an error
+			// Stale during a refill, and in place of an error.
+			for _, late := range []time.Duration{90 * time.Minute, 20 * time.Hour} {
 				var w watch
 				r := newRig(t, timed(t, &w, transform.PixelVersion))
 				r.wantStatus("cold", r.path("w:10"), missed)
@@ -308,7 +312,8 @@ func TestARedirectThatMoves(t *testing.T) {
 	}
 	control = ""
 	w.pass(2 * time.Minute)
-	if resp, _ := r.must(p); resp.Header.Get("Cache-Control") != "public, max-age=3600" { // our own default, and not its year
+	// The server's own default, and not the year of the origin.
+	if resp, _ := r.must(p); resp.Header.Get("Cache-Control") != "public, max-age=3600" {
 		t.Errorf("%v", resp.Header)
 	}
 }

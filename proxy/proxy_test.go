@@ -24,7 +24,8 @@ func TestMissThenHit(t *testing.T) {
 	r := newRig(t, nil)
 	first, body := r.must(r.path("w:100"))
 	again, body2 := r.must(r.path("width:100/exp:99999999999"))
-	if first.StatusCode != 200 || body != body2 || !strings.HasPrefix(again.Header.Get("Cache-Status"), "pictor; hit; ttl=3") {
+	if first.StatusCode != 200 || body != body2 ||
+		!strings.HasPrefix(again.Header.Get("Cache-Status"), "pictor; hit; ttl=3") {
 		t.Errorf("%v, %v", first.Header, again.Header)
 	}
 	if r.asked.Load() != 1 || r.painter.jobs.Load() != 1 {
@@ -95,7 +96,8 @@ func TestWorkUnderWayIsFinishedAndJoined(t *testing.T) {
 	r.until("the reload is in", func() bool { return r.cfg.Cache.Stats().Collapsed == 1 })
 	close(release)
 	wg.Wait()
-	if resp, _ := r.must(r.path("w:100")); !strings.Contains(resp.Header.Get("Cache-Status"), "hit") || r.painter.jobs.Load() != 1 {
+	if resp, _ := r.must(r.path("w:100")); !strings.Contains(resp.Header.Get("Cache-Status"), "hit") ||
+		r.painter.jobs.Load() != 1 {
 		t.Errorf("the finished work was thrown away: %v", resp.Header)
 	}
 }
@@ -138,7 +140,8 @@ func TestErrorsTellNothingOfTheInside(t *testing.T) {
 		r.painter.fail = func(context.Context) error { return tc.err }
 		resp, body := r.must(r.path(fmt.Sprint("w:10", i))) // some of them are remembered
 		r.server.quarantine = newQuarantine(time.Now, r.cfg.Clock)
-		if resp.StatusCode != tc.status || !strings.HasPrefix(body, tc.code+": ") || strings.Contains(body, "secret") || resp.Header.Get("Cache-Control") != "no-store" {
+		if resp.StatusCode != tc.status || !strings.HasPrefix(body, tc.code+": ") || strings.Contains(body, "secret") ||
+			resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v: %d %v %q", tc.err, resp.StatusCode, resp.Header, body)
 		}
 	}
@@ -159,7 +162,8 @@ func TestFullErrorsInDevelopment(t *testing.T) {
 		t.Errorf("%q", body)
 	}
 	r.answers(func(w http.ResponseWriter) { w.WriteHeader(418) })
-	if _, body := r.must(r.pathOf("", "/b.png")); !strings.HasSuffix(body, "\ncause: source denied: 418 I'm a teapot\n") {
+	const cause = "\ncause: source denied: 418 I'm a teapot\n"
+	if _, body := r.must(r.pathOf("", "/b.png")); !strings.HasSuffix(body, cause) {
 		t.Errorf("%q", body)
 	}
 	// What the sentence says already is not said again.
@@ -181,7 +185,8 @@ func documented(t *testing.T, heading string) map[string]bool {
 	_, section, _ := strings.Cut(string(b), "\n## "+heading+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	rows := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ([0-9]{3}) \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(section, -1) {
+	row := regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ([0-9]{3}) \\| [^|]+ \\| [^|]+ \\|$")
+	for _, m := range row.FindAllStringSubmatch(section, -1) {
 		rows[m[1]+" "+m[2]] = true
 	}
 	return rows
@@ -191,7 +196,8 @@ func documented(t *testing.T, heading string) map[string]bool {
 // image port has two statuses.
 func TestEveryErrorIsDocumented(t *testing.T) {
 	has, status := map[string]bool{}, map[string]int{}
-	for _, f := range append(failureTable, internalFailure, failureOf(echo.ErrMethodNotAllowed), failureOf(echo.ErrNotFound)) {
+	for _, f := range append(failureTable, internalFailure, failureOf(echo.ErrMethodNotAllowed),
+		failureOf(echo.ErrNotFound)) {
 		has[fmt.Sprint(f.code, " ", f.status)] = true
 		if before, ok := status[f.code]; ok && before != f.status {
 			t.Errorf("%s is %d and %d", f.code, before, f.status)
@@ -202,7 +208,8 @@ func TestEveryErrorIsDocumented(t *testing.T) {
 		t.Errorf("docs/errors.md has %v, the code %v", rows, has)
 	}
 	// Each of these has a test of its own.
-	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true, "purge-unavailable 503": true, "too-many-attempts 429": true}
+	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true, "purge-unavailable 503": true,
+		"too-many-attempts 429": true}
 	for _, tc := range adminErrors {
 		has[fmt.Sprint(tc.code, " ", tc.status)] = true
 	}
@@ -218,7 +225,8 @@ func TestHowLongErrorsLastIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\| (`+"`[^|]+`"+`) \| (\d+ \w+) \|$`).FindAllStringSubmatch(string(b), -1) {
+	row := regexp.MustCompile(`(?m)^\| (` + "`[^|]+`" + `) \| (\d+ \w+) \|$`)
+	for _, m := range row.FindAllStringSubmatch(string(b), -1) {
 		for code := range strings.SplitSeq(m[1], ", ") {
 			said[strings.Trim(code, "`")] = m[2]
 		}
@@ -226,7 +234,9 @@ func TestHowLongErrorsLastIsDocumented(t *testing.T) {
 	does := map[string]string{}
 	for _, f := range failureTable {
 		if f.negativeTTL > 0 {
-			does[f.code] = map[time.Duration]string{negTTLContent: "5 minutes", negTTLMissing: "1 minute", negTTLTransient: "3 seconds"}[f.negativeTTL]
+			does[f.code] = map[time.Duration]string{
+				negTTLContent: "5 minutes", negTTLMissing: "1 minute", negTTLTransient: "3 seconds",
+			}[f.negativeTTL]
 		}
 	}
 	if !maps.Equal(said, does) {
@@ -291,7 +301,8 @@ func TestConditionalRequests(t *testing.T) {
 		{"no-cache of a client makes no work", []string{"Cache-Control", "no-cache"}, 200},
 	} {
 		resp, body := r.must(r.path("w:100"), tc.header...)
-		if resp.StatusCode != tc.status || (tc.status == 304) != (body == "") || resp.Header.Get("ETag") != etag || resp.Header.Get("Cache-Control") == "" {
+		if resp.StatusCode != tc.status || (tc.status == 304) != (body == "") ||
+			resp.Header.Get("ETag") != etag || resp.Header.Get("Cache-Control") == "" {
 			t.Errorf("%s: %d %v", tc.name, resp.StatusCode, resp.Header)
 		}
 	}

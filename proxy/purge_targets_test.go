@@ -80,8 +80,10 @@ func TestPurgeOfHosts(t *testing.T) {
 			}
 		}
 	}
-	for _, host := range []string{"", "*.example.com", "https://example.com", "example.com/", "a b", "me@example.com", "example.com:0", "a..b", "127.1"} {
-		if _, err := r.server.targetsOf(PurgeRequest{Hosts: []string{host}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "example.com:8080") {
+	for _, host := range []string{"", "*.example.com", "https://example.com", "example.com/", "a b", "me@example.com",
+		"example.com:0", "a..b", "127.1"} {
+		if _, err := r.server.targetsOf(PurgeRequest{Hosts: []string{host}}); !errors.Is(err, errPurge) ||
+			!strings.Contains(err.Error(), "example.com:8080") {
 			t.Errorf("%q: %v", host, err)
 		}
 	}
@@ -92,7 +94,8 @@ func TestPurgeOfSpellings(t *testing.T) {
 	r := namesRig(t, nil)
 	for _, spellings := range []string{
 		"https://h https://h/ HTTPS://H:443 https://h#x", "https://h?x https://h/?x", "local:///a LOCAL:///a",
-		"https://h/~a/%C3%A4?~=%C3%A4 https://h/%7Ea/%c3%a4?%7e=%c3%a4 https://h/~a/ä?~=ä", "https://h/a.png https://h/x/../a.png https://h/%2e/x/%2E./a.png",
+		"https://h/~a/%C3%A4?~=%C3%A4 https://h/%7Ea/%c3%a4?%7e=%c3%a4 https://h/~a/ä?~=ä",
+		"https://h/a.png https://h/x/../a.png https://h/%2e/x/%2E./a.png",
 		"http://[::1]/ http://[0:0::1]/",
 	} {
 		all := strings.Fields(spellings)
@@ -123,7 +126,8 @@ func TestPurgeOfPrefixes(t *testing.T) {
 		"https://h/a?X-Amz-Date=1": "X-Amz-Date", "https://h/a?v=1&X-Amz-": "source-key-ignore", "https://h/a?sig=": "sig", "https://h/a?x%2Damz%2Ddate=1&v=": "source-key-ignore",
 		"https://h/a?sig&v": "sig", "https://h/#a": "must not contain a #", "local:///a/../b": "no . and .. segments",
 	} {
-		if _, err := r.server.targetsOf(PurgeRequest{Prefixes: []string{prefix}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), why) {
+		if _, err := r.server.targetsOf(PurgeRequest{Prefixes: []string{prefix}}); !errors.Is(err, errPurge) ||
+			!strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", prefix, err)
 		}
 	}
@@ -168,11 +172,13 @@ func TestPurgeOfTooMuch(t *testing.T) {
 		"their ports":   {PurgeRequest{Hosts: many(maxPurgePrefixes+1, "h%d:443")}, false},
 	} {
 		targets, err := r.server.targetsOf(tc.ask)
-		if (err == nil) != tc.fits || err != nil && !strings.Contains(err.Error(), "send several") || len(targets) > maxPurgeTargets {
+		if (err == nil) != tc.fits || err != nil && !strings.Contains(err.Error(), "send several") ||
+			len(targets) > maxPurgeTargets {
 			t.Errorf("%s: %d targets, %v", what, len(targets), err)
 		}
 	}
-	if _, err := r.server.targetsOf(PurgeRequest{All: true, Tags: []string{"x"}}); !errors.Is(err, errPurge) || !strings.Contains(err.Error(), "cannot be combined") {
+	if _, err := r.server.targetsOf(PurgeRequest{All: true, Tags: []string{"x"}}); !errors.Is(err, errPurge) ||
+		!strings.Contains(err.Error(), "cannot be combined") {
 		t.Errorf("all and a tag: %v", err)
 	}
 }

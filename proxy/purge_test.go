@@ -39,7 +39,8 @@ func TestPurgeExactlyWhatIsNamed(t *testing.T) {
 			return PurgeRequest{URLs: []string{"https://cdn.example/any-signature/w:10/plain/" + site + "/a.png?utm=1"}}
 		}, "a10"},
 		{"a URL in another spelling", func(site string) PurgeRequest {
-			return PurgeRequest{URLs: []string{"/x/width:10/exp:1/plain/" + strings.Replace(site, "http:", "HTTP:", 1) + "/a.png"}}
+			return PurgeRequest{URLs: []string{"/x/width:10/exp:1/plain/" + strings.Replace(site, "http:", "HTTP:", 1) +
+				"/a.png"}}
 		}, "a10"},
 		{"a URL in another dialect", func(site string) PurgeRequest {
 			return PurgeRequest{URLs: []string{"/thumbor/nohash/fit-in/30x30/" + site + "/a.png"}}
@@ -274,7 +275,8 @@ func TestPurgeOverHTTP(t *testing.T) {
 		{"on this machine", open, good, []string{"Host", "localhost:8081"}, 200, `"sequence":2`},
 	} {
 		w := post(tc.h, tc.body, tc.header...)
-		if w.Code != tc.status || !strings.Contains(w.Body.String(), tc.text) || w.Header().Get("Cache-Control") != "no-store" {
+		if w.Code != tc.status || !strings.Contains(w.Body.String(), tc.text) ||
+			w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %q", tc.name, w.Code, w.Body)
 		}
 	}
@@ -283,7 +285,8 @@ func TestPurgeOverHTTP(t *testing.T) {
 	}
 	var a PurgeAnswer
 	w := post(open, `{"urls": ["`+r.path("w:10")+`"], "hosts": ["Example.com"], "mode": "soft"}`)
-	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || a.Sequence != 3 || a.Mode != "soft" || len(a.CDNTags) != 2 {
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || a.Sequence != 3 || a.Mode != "soft" ||
+		len(a.CDNTags) != 2 {
 		t.Errorf("%+v, %v", a, err)
 	}
 	resp, err := http.NewRequest(http.MethodGet, "http://127.0.0.1/metrics", nil)
@@ -293,8 +296,10 @@ func TestPurgeOverHTTP(t *testing.T) {
 	m := httptest.NewRecorder()
 	open.ServeHTTP(m, resp)
 	text, _ := io.ReadAll(m.Body)
-	for _, want := range []string{"pictor_purge_sequence 3", "pictor_purges_total 3", `pictor_sources_total{how="fetched"} 1`, `pictor_cache_hits_total{tier="memory"} 0`,
-		`pictor_sent_bytes_total{outcome="miss",tier="none"} `, "pictor_sources_fetched_bytes_total " + fmt.Sprint(len(r.picture))} {
+	for _, want := range []string{"pictor_purge_sequence 3", "pictor_purges_total 3",
+		`pictor_sources_total{how="fetched"} 1`, `pictor_cache_hits_total{tier="memory"} 0`,
+		`pictor_sent_bytes_total{outcome="miss",tier="none"} `,
+		"pictor_sources_fetched_bytes_total " + fmt.Sprint(len(r.picture))} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("metrics without %s", want)
 		}
@@ -303,7 +308,8 @@ func TestPurgeOverHTTP(t *testing.T) {
 
 func FuzzPurgeURL(f *testing.F) {
 	r := newRig(f, func(c *Config) { c.AutoFormats = []transform.Format{transform.WebP} })
-	for _, s := range []string{"/x/w:10/plain/http://a/b.png", "https://h/s/rs:fit:1:1/aHR0cDovL2E", "", "/", "//", "/x/%", "/x/f:auto/plain/http://a"} {
+	for _, s := range []string{"/x/w:10/plain/http://a/b.png", "https://h/s/rs:fit:1:1/aHR0cDovL2E", "", "/", "//",
+		"/x/%", "/x/f:auto/plain/http://a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
@@ -320,7 +326,8 @@ func TestAPurgeMeetsAnAnswerThatWaits(t *testing.T) {
 	for _, mode := range []string{"hard", "soft"} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { c.Transformer = &huge{bytes: 4 << 20} }) // too large for the RAM cache
-			all, err := r.server.memory.Budgets.Responses.Acquire(t.Context(), r.server.memory.Budgets.Responses.Stats().Capacity)
+			all, err := r.server.memory.Budgets.Responses.Acquire(t.Context(),
+				r.server.memory.Budgets.Responses.Stats().Capacity)
 			if err != nil {
 				t.Fatal(err)
 			}

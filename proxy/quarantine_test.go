@@ -72,7 +72,8 @@ func TestWhatIsHeldAgainstAResult(t *testing.T) {
 		t.Errorf("after one: %v", err)
 	}
 	p.recordOutcome(heavy, 0, transform.ErrTimeout, true)
-	if err := p.checkRequest(heavy); !errors.Is(err, errQuarantined) || !strings.Contains(err.Error(), "this variant of the source") {
+	if err := p.checkRequest(heavy); !errors.Is(err, errQuarantined) ||
+		!strings.Contains(err.Error(), "this variant of the source") {
 		t.Errorf("after two: %v", err)
 	}
 	if err := p.checkRequest(thumbnail); err != nil {
@@ -108,7 +109,8 @@ func TestPoisonSourceIsRefusedWithoutAFetch(t *testing.T) {
 	}
 	r.painter.fail = nil
 	resp, body := r.must(r.path("w:2")) // other options, the same source
-	if resp.StatusCode != 422 || !strings.HasPrefix(body, "poison: ") || resp.Header.Get("Cache-Control") != "no-store" || r.asked.Load() != 1 {
+	if resp.StatusCode != 422 || !strings.HasPrefix(body, "poison: ") ||
+		resp.Header.Get("Cache-Control") != "no-store" || r.asked.Load() != 1 {
 		t.Errorf("%d %q, %d fetches", resp.StatusCode, body, r.asked.Load())
 	}
 	now = now.Add(quarantineTime)

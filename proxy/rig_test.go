@@ -148,7 +148,8 @@ const slow = 5 * time.Minute
 
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, over: make(chan struct{}), painter: &painter{}, header: http.Header{}, picture: picturetest.PNG(picturetest.Chart(400, 300))}
+	r := &rig{t: t, over: make(chan struct{}), painter: &painter{}, header: http.Header{},
+		picture: picturetest.PNG(picturetest.Chart(400, 300))}
 	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.asked.Add(1)
 		if r.gate != nil {
@@ -173,14 +174,17 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		}
 	}
 	var err error
-	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: sources.TTL{Default: time.Hour, Max: 24 * time.Hour}}
+	cfg := Config{Keyring: ring, Transformer: r.painter, Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192},
+		TTL: sources.TTL{Default: time.Hour, Max: 24 * time.Hour}}
 	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow})
 	must(err)
 	cfg.Clock, err = purge.Open(purge.Config{})
 	must(err)
-	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion, Classify: ClassifyError})
+	cfg.Cache, err = cache.New(cache.Config{MaxBytes: 16 << 20, Clock: cfg.Clock, Pixels: transform.PixelVersion,
+		Classify: ClassifyError})
 	must(err)
-	cfg.Plan = memory.Plan{Workers: 2, Fetches: 256, Clients: 1000, Sources: 16 << 20, Transforms: 256 << 20, Results: 16 << 20, Cache: 16 << 20}
+	cfg.Plan = memory.Plan{Workers: 2, Fetches: 256, Clients: 1000, Sources: 16 << 20, Transforms: 256 << 20,
+		Results: 16 << 20, Cache: 16 << 20}
 	if change != nil {
 		change(&cfg)
 	}

@@ -194,7 +194,8 @@ type speller struct {
 func spellers(t *testing.T) map[string]speller {
 	t.Helper()
 	sources := []string{"http://127.0.0.1/a%20b+c~d.jpg", "http:/127.0.0.1/a.jpg",
-		"http%3A%2F%2F127.0.0.1%2Fa%3Fb%3Dc%2526d", "http://127.0.0.1/100%25.jpg", "http://127.0.0.1/(a):b/w:5/%7Ee.jpg", "127.0.0.1//a/../b.jpg"}
+		"http%3A%2F%2F127.0.0.1%2Fa%3Fb%3Dc%2526d", "http://127.0.0.1/100%25.jpg",
+		"http://127.0.0.1/(a):b/w:5/%7Ee.jpg", "127.0.0.1//a/../b.jpg"}
 	native := []string{"w:10/", "w%3A10/", "rs:fill:30:20/", "cb:a%3Ab/", "cb:a+b%20c/", "q:7%30/", "exp:1900000000/",
 		"g:fp:0.5:0.5/", "bl:3/", "pr:card/"}
 	plain := []string{"aHR0cDovL3gvYS5qcGc", "aHR0c/DovL3gvYS5qcGc.png", "aHR0cDovL3gvYS5qcGc/name.jpg"}

@@ -22,7 +22,8 @@ func TestStaleWhileRevalidate(t *testing.T) {
 	started, release := r.hold()
 	for range 20 { // while one fetch is under way
 		resp, _ := r.must(p)
-		if got := resp.Header.Get("Cache-Status"); !strings.Contains(got, "stale-while-revalidate") || resp.Header.Get("Cache-Control") != "public, max-age=10" {
+		if got := resp.Header.Get("Cache-Status"); !strings.Contains(got, "stale-while-revalidate") ||
+			resp.Header.Get("Cache-Control") != "public, max-age=10" {
 			t.Errorf("%v", resp.Header)
 		}
 	}
@@ -99,7 +100,8 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 }
 
 func TestNeverStaleWhereTheOriginForbidsIt(t *testing.T) {
-	for _, cc := range []string{"max-age=60, must-revalidate", "max-age=60, proxy-revalidate", "s-maxage=60", "no-cache"} {
+	for _, cc := range []string{"max-age=60, must-revalidate", "max-age=60, proxy-revalidate", "s-maxage=60",
+		"no-cache"} {
 		t.Run(cc, func(t *testing.T) {
 			var w watch
 			r := newRig(t, timed(t, &w, transform.PixelVersion))
@@ -153,7 +155,8 @@ func TestErrorsAreRememberedByTheirClass(t *testing.T) {
 				t.Helper()
 				for i := range 3 { // other sizes of it, too
 					resp, body := r.must(r.path(fmt.Sprint("w:", i+1)))
-					if resp.StatusCode != tc.status || strings.Contains(resp.Header.Get("Cache-Status"), "hit") != (known || i > 0) {
+					hit := strings.Contains(resp.Header.Get("Cache-Status"), "hit")
+					if resp.StatusCode != tc.status || hit != (known || i > 0) {
 						t.Errorf("%s: %d %v %.100q", what, resp.StatusCode, resp.Header, body)
 					}
 				}
@@ -201,7 +204,8 @@ func TestOtherPixelsAreStaleAndNotMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before.Seq = r.cfg.Clock.Applied()
-	if _, _, err := r.cfg.Cache.Get(t.Context(), key, func(context.Context, func() error, *cache.Entry) (*cache.Entry, error) { return before, nil }); err != nil {
+	fill := func(context.Context, func() error, *cache.Entry) (*cache.Entry, error) { return before, nil }
+	if _, _, err := r.cfg.Cache.Get(t.Context(), key, fill); err != nil {
 		t.Fatal(err)
 	}
 	r.quiet()

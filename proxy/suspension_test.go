@@ -42,7 +42,8 @@ func TestASuspendedHost(t *testing.T) {
 	w.pass(3 * time.Hour)
 	r.answers(func(w http.ResponseWriter) { w.WriteHeader(503) })
 	for i := range 5 {
-		if resp, _ := r.must(r.pathOf("w:10", fmt.Sprintf("/%d.png", i))); resp.StatusCode != 502 || resp.Header.Get("Retry-After") != "" {
+		if resp, _ := r.must(r.pathOf("w:10", fmt.Sprintf("/%d.png", i))); resp.StatusCode != 502 ||
+			resp.Header.Get("Retry-After") != "" {
 			t.Errorf("%d %v", resp.StatusCode, resp.Header)
 		}
 	}
@@ -50,10 +51,12 @@ func TestASuspendedHost(t *testing.T) {
 	for i := range 20 {
 		resp, body := r.must(r.pathOf("w:10", fmt.Sprintf("/another%d.png", i)))
 		after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-		if resp.StatusCode != 502 || !strings.HasPrefix(body, "source-unreachable: ") || err != nil || after < 1 || after > 8 {
+		if resp.StatusCode != 502 || !strings.HasPrefix(body, "source-unreachable: ") || err != nil || after < 1 ||
+			after > 8 {
 			t.Fatalf("%d %v %q", resp.StatusCode, resp.Header, body)
 		}
-		if resp, _ := r.must(p); resp.StatusCode != 200 || !strings.Contains(resp.Header.Get("Cache-Status"), "stale-if-error") {
+		if resp, _ := r.must(p); resp.StatusCode != 200 ||
+			!strings.Contains(resp.Header.Get("Cache-Status"), "stale-if-error") {
 			t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 		}
 	}
