@@ -60,7 +60,7 @@ func (s *Server) Admin(token string) http.Handler {
 		"/":             {readMethods, s.requireToken(serveAdminIndex, token)},
 		"/metrics":      {readMethods, s.requireToken(metrics, token, s.cfg.MetricsToken)},
 		"/debug/memory": {readMethods, s.requireToken(s.serveMemory, token)},
-		"/purge":        {writeMethods, s.requireToken(s.purge, token)},
+		"/purge":        {writeMethods, s.requireToken(s.servePurge, token)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)

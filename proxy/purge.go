@@ -54,8 +54,8 @@ const (
 // errPurge: a purge asks for what cannot be.
 var errPurge = errors.New("bad purge")
 
-// purge answers POST /purge.
-func (s *Server) purge(w http.ResponseWriter, r *http.Request) error {
+// servePurge answers POST /purge.
+func (s *Server) servePurge(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	ask, err := readPurge(w, r)
 	if err != nil {
@@ -117,7 +117,7 @@ func badPurge(text string) error { return refuse(http.StatusBadRequest, "bad-arg
 // Purge purges. When it returns nothing of what is named is served any more,
 // be it in a tier or on its way there.
 func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
-	mode, err := ask.mode()
+	mode, err := ask.purgeMode()
 	if err != nil {
 		return PurgeAnswer{}, err
 	}
@@ -141,7 +141,7 @@ func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	return answer, nil
 }
 
-func (ask PurgeRequest) mode() (purge.Mode, error) {
+func (ask PurgeRequest) purgeMode() (purge.Mode, error) {
 	switch {
 	case ask.Mode == "hard", ask.Mode == "" && !ask.All:
 		return purge.Hard, nil

@@ -183,13 +183,13 @@ func (s *Server) addHost(n *targetSet, text string) error {
 func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
 	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
-	reqs, err := s.unsignedAny(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
+	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
 	if path, ok := s.thumborPath(target); ok {
-		more, failed := s.unsignedAny(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
+		more, failed := s.parseSpellings(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
 	}
 	for _, req := range reqs {
-		for _, variant := range s.variants(req) {
+		for _, variant := range s.negotiatedVariants(req) {
 			keys = append(keys, s.newCacheRequest(variant).key)
 		}
 	}
@@ -199,12 +199,12 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	return keys, nil
 }
 
-// unsignedAny is what is read of any spelling of a path: without a signature that
+// parseSpellings is what is read of any spelling of a path: without a signature that
 // holds, nothing says which of them was signed. The error is the first one's.
-func (s *Server) unsignedAny(spellings []string,
+func (s *Server) parseSpellings(spellings []string,
 	parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
 	for i, path := range spellings {
-		more, failed := s.unsigned(path, parse)
+		more, failed := s.parseWithoutSignature(path, parse)
 		if i == 0 {
 			err = failed
 		}
@@ -217,10 +217,10 @@ func (s *Server) unsignedAny(spellings []string,
 	return reqs, err
 }
 
-// unsigned reads a path behind its first segment, and also as a whole: there
+// parseWithoutSignature reads a path behind its first segment, and also as a whole: there
 // may be no signature before the options. Where there is one, it could be read
 // as the beginning of another source; that does not count.
-func (s *Server) unsigned(
+func (s *Server) parseWithoutSignature(
 	path string, parse func(string) (signedurl.Request, error),
 ) (reqs []signedurl.Request, err error) {
 	path = strings.TrimPrefix(path, "/")
@@ -229,11 +229,11 @@ func (s *Server) unsigned(
 		err = fmt.Errorf("%w: an image path looks like /SIGNATURE/OPTIONS/SOURCE", signedurl.ErrMalformed)
 	} else {
 		var signed signedurl.Request
-		if signed, err = s.permitted(parse(rest)); err == nil {
+		if signed, err = s.onlyPermitted(parse(rest)); err == nil {
 			reqs = append(reqs, signed)
 		}
 	}
-	whole, failed := s.permitted(parse(path))
+	whole, failed := s.onlyPermitted(parse(path))
 	if failed == nil {
 		failed = s.cfg.Origin.Check(whole.Source)
 	}
@@ -252,16 +252,16 @@ func couldSign(segment string) bool {
 	return strings.Trim(segment, base64) == ""
 }
 
-// permitted refuses what no URL here can have put into the cache.
-func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request, error) {
+// onlyPermitted refuses what no URL here can have put into the cache.
+func (s *Server) onlyPermitted(req signedurl.Request, err error) (signedurl.Request, error) {
 	if err == nil {
 		err = s.checkPermissions(req)
 	}
 	return req, err
 }
 
-// variants are the requests that one may become by negotiation.
-func (s *Server) variants(req signedurl.Request) []signedurl.Request {
+// negotiatedVariants are the requests that one may become by negotiation.
+func (s *Server) negotiatedVariants(req signedurl.Request) []signedurl.Request {
 	open := req
 	if !s.negotiateFormat(&open, nil) {
 		return []signedurl.Request{req}
