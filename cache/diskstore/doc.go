@@ -10,8 +10,10 @@
 //   - A process that is killed at any moment leaves nothing behind that the next
 //     one would take for a record, or not count.
 //   - A disk that is full or fails costs records, and no more.
-//   - Who calls does not wait for a disk that hangs, nor for others' clearing up.
-//     It is waited for only in reading a Record that is open.
+//   - No caller waits longer than some stall timeouts for a disk that hangs, also in
+//     reading a Record that is open, nor for evictions that others need. While the
+//     disk hangs every operation fails at once.
+//   - A record that was dropped while the disk hung is not found after it.
 //
 // It is a cache: nothing is synced, and any record may be gone at any time.
 package diskstore

@@ -2,158 +2,140 @@ package diskstore
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A disk may also hang, which is no error: a call to it returns after minutes,
-// or never. Nobody who wants a picture waits for that. A call is given a while,
-// and one more each time that anything else of the store gets done, for a disk
-// may be slow; after that the store counts as hanging, and has nothing for
-// anybody, until that call returns.
+// A disk may also hang, which is no error: an operation returns after minutes, or
+// never. No request waits for that. An operation is given the stall timeout, and one
+// more each time that any other operation of the store makes progress, because a disk
+// may be slow. After that the breaker of the store opens until the operation returns.
 //
-// A call may also hang by itself, where all else gets done. It is given up on
-// after some such whiles, and leaves the store as it is.
+// An operation may also hang by itself, while others get done. It is abandoned after
+// a number of such timeouts, and the breaker stays closed.
 //
-// So what hangs is bounded by the calls that may be under way at once, and by a
-// few others.
+// The slots are a bulkhead: they bound the operations under way, and with them the
+// threads that a hanging disk can hold. There is a goroutine for each operation, not a
+// fixed number of workers: an abandoned operation keeps its slot until it returns,
+// as it would keep its worker, and an operation that works under the store's lock
+// needs none.
 
 const (
-	// maxStallWaits is how many times the patience a call is waited for that gets
-	// nothing done itself.
+	// maxStallWaits is how many stall timeouts an operation is waited for that makes no
+	// progress itself.
 	maxStallWaits = 10
-	// maxStragglers bounds the calls that hang by themselves: each holds a thread.
-	maxStragglers = 32
-	// maxOps is how many calls are under way at once: each that hangs holds a
+	// maxOps is how many operations are under way at once: each that hangs holds a
 	// thread.
 	maxOps = 64
-	// maxBackground bounds what is done without anybody waiting for it.
-	maxBackground = 8
-	// maxPendingDrops is how many names are remembered that were dropped meanwhile.
-	// Beyond that all that the store has is dropped.
-	maxPendingDrops = 10_000
 )
 
-// breaker is what a store knows of calls that hang.
-type breaker struct {
-	mu sync.Mutex
-	// stalled are those that were given up on and have not returned, but for
-	// stragglers, which hang by themselves.
-	stalled, stragglers int
-	// doomed are records to be dropped when they have; all: there were too many
-	// to remember, so that every record is.
-	pendingDrops map[Name]struct{}
-	dropsAll     bool
-	background   int
+// operations are the operations of a store on its disk.
+type operations struct {
+	slots    chan struct{} // full with maxOps
+	progress atomic.Uint64 // steps done in the file system
+	breaker  breaker
 }
 
-// isStalled says whether the store does.
-func (s *Store) isStalled() bool {
-	s.breaker.mu.Lock()
-	defer s.breaker.mu.Unlock()
-	return s.breaker.stalled > 0
-}
+// isStalled reports whether operations fail at once.
+func (s *Store) isStalled() bool { return !s.breaker.isClosed() }
 
-// StallTimeout is for how long a call to the disk is waited for while nothing gets
-// done.
+// StallTimeout is how long an operation is waited for while the disk makes no progress.
 func (s *Store) StallTimeout() time.Duration { return s.cfg.StallTimeout }
 
-// ioOp is something that is asked of the disk.
+// ioOp is an operation on the disk.
 type ioOp struct {
 	run func()
-	// ctx is whose end ends the wait; nil is for none. The call goes on.
+	// ctx is whose end ends the wait; nil is for none. The operation goes on.
 	ctx context.Context
-	// late is called when it returns after nobody waits for it any more; nil is
+	// onLate is called when the operation returns after its caller has left; nil is
 	// for nothing to do then.
 	onLate func()
-	// steps count what a long call gets done, such as a write; nil is for short
-	// ones. That a long one takes its time says nothing of the disk: it is given
-	// up on when the store hangs, as others find, or when it gets nowhere itself.
+	// progress counts the steps of a long operation, such as a write; nil is for a short
+	// one. The time that a long one takes says nothing of the disk: it is abandoned
+	// when the breaker is open, or when it makes no progress itself.
 	progress *atomic.Uint64
-	// vital: nothing goes on without it, so it does not hang by itself. It needs
-	// no place among the others: it works under the store's lock, and such calls
-	// hold one thread together.
+	// essential: nothing goes on without this operation, so it does not hang by
+	// itself. It needs no slot: it works under the store's lock, and such operations hold
+	// one thread together.
 	essential bool
-	// patient: what was begun would be lost, so the store is only said to hang
-	// where this takes as long as none may. A store that is closed does not wait.
+	// patient: what was begun would be lost, so the operation counts as stalled only
+	// after the longest wait. A store that is closed does not wait.
 	patient bool
 }
 
-func (c ioOp) progressMade() uint64 {
-	if c.progress == nil {
+func (op ioOp) progressMade() uint64 {
+	if op.progress == nil {
 		return 0
 	}
-	return c.progress.Load()
+	return op.progress.Load()
 }
 
-// doWithTimeout calls f and reports whether it returned in time. Where it did not, late
-// is called when it does.
-func (s *Store) doWithTimeout(f, late func()) bool { return s.doIO(ioOp{run: f, onLate: late}) }
+// doWithTimeout runs f as a short operation: see doIO.
+func (s *Store) doWithTimeout(f, onLate func()) bool { return s.doIO(ioOp{run: f, onLate: onLate}) }
 
-// doIO makes a call and reports whether it returned in time. Where it did not,
-// what it gives is not the caller's.
-func (s *Store) doIO(c ioOp) bool {
-	if c.ctx == nil || c.ctx.Done() == nil {
-		return s.runWatched(c)
+// doIO runs an operation and reports whether it returned in time. Where it did not,
+// its results are not the caller's.
+func (s *Store) doIO(op ioOp) bool {
+	if op.ctx == nil || op.ctx.Done() == nil {
+		return s.runWatched(op)
 	}
-	if c.ctx.Err() != nil {
+	if op.ctx.Err() != nil {
 		return false
 	}
-	// It is watched on when the caller has left: how long it takes says something
-	// of the disk all the same.
+	// The operation is watched on when the caller has left: how long it takes says
+	// something of the disk all the same.
 	watched := make(chan bool)
 	go func() {
-		ok := s.runWatched(c)
+		ok := s.runWatched(op)
 		select {
 		case watched <- ok:
-		case <-c.ctx.Done():
-			if ok && c.onLate != nil {
-				c.onLate()
+		case <-op.ctx.Done():
+			if ok && op.onLate != nil {
+				op.onLate()
 			}
 		}
 	}()
 	select {
 	case ok := <-watched:
 		return ok
-	case <-c.ctx.Done():
+	case <-op.ctx.Done():
 		return false
 	}
 }
 
-// runWatched makes a call and waits until it returns or is given up on.
-func (s *Store) runWatched(c ioOp) bool {
-	if s.isStalled() || !c.essential && !s.acquireSlot() {
+// runWatched runs an operation and waits until it returns or is abandoned.
+func (s *Store) runWatched(op ioOp) bool {
+	if s.isStalled() || !op.essential && !s.acquireSlot() {
 		return false
 	}
 	done := make(chan struct{})
-	all, own, waits := s.progress.Load(), c.progressMade(), 0
+	waits := 0
+	all, own := s.progress.Load(), op.progressMade()
 	go func() {
 		defer close(done)
-		if !c.essential {
+		if !op.essential {
 			defer func() { <-s.slots }()
 		}
-		c.run()
+		op.run()
 	}()
 	for !closedWithin(done, s.cfg.StallTimeout) {
-		now, got := s.progress.Load(), c.progressMade()
-		if waits++; got != own {
+		allNow, ownNow := s.progress.Load(), op.progressMade()
+		if waits++; ownNow != own {
 			waits = 0
 		}
-		quiet := now == all
-		all, own = now, got
-		short := c.progress == nil && (!c.patient || s.isClosing())
-		if waits >= maxStallWaits || quiet && short || c.progress != nil && s.isStalled() {
-			s.abandonOp(done, c.onLate, !quiet && !c.essential && !s.isStalled())
+		quiet := allNow == all
+		all, own = allNow, ownNow
+		short := op.progress == nil && (!op.patient || s.isClosing())
+		if waits >= maxStallWaits || quiet && short || op.progress != nil && s.isStalled() {
+			s.abandonOp(done, op.onLate, !quiet && !op.essential && !s.isStalled())
 			return false
 		}
 	}
 	return true
 }
 
-// acquireSlot waits for a place among the calls that are under way, as long as for a
-// call, and reports whether there is one. Those who have the places find out
-// whether the store hangs.
+// acquireSlot waits for a slot as long as for an operation, and reports whether there
+// is one. The operations that have the slots find out whether the disk hangs.
 func (s *Store) acquireSlot() bool {
 	for range maxStallWaits {
 		select {
@@ -187,9 +169,9 @@ func closedWithin(done <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// runWithTimeout calls f and gives its error, or ErrStalled where it takes longer than that.
-// late is called when it has gone well after that.
-func runWithTimeout(d time.Duration, f func() error, late func()) error {
+// runWithTimeout calls f and returns its error, or ErrStalled where f takes longer
+// than d. onLate is called when f succeeds after that.
+func runWithTimeout(d time.Duration, f func() error, onLate func()) error {
 	done := make(chan struct{})
 	var result error
 	go func() {
@@ -201,69 +183,55 @@ func runWithTimeout(d time.Duration, f func() error, late func()) error {
 	}
 	go func() {
 		if <-done; result == nil {
-			late()
+			onLate()
 		}
 	}()
 	return ErrStalled
 }
 
-// abandonOp counts a call that hangs, alone or with the store, until it returns.
-func (s *Store) abandonOp(done <-chan struct{}, late func(), alone bool) {
-	s.breaker.mu.Lock()
-	if alone = alone && s.breaker.stragglers < maxStragglers; alone {
-		s.breaker.stragglers++
-	} else {
-		s.breaker.stalled++
-	}
-	first := !alone && s.breaker.stalled == 1
-	s.breaker.mu.Unlock()
-	if first {
+// abandonOp gives up the wait for an operation, which counts as stalled or, where it
+// hangs alone, as a straggler until it returns.
+func (s *Store) abandonOp(done <-chan struct{}, onLate func(), alone bool) {
+	straggler, opened := s.breaker.countAbandoned(alone)
+	if opened {
 		s.cfg.Log.Error("disk cache stopped responding: not used until the disk responds again", "store", s.name)
 	}
 	go func() {
 		<-done
-		if late != nil {
-			late()
+		if onLate != nil {
+			onLate()
 		}
-		if !alone {
+		if straggler {
+			s.breaker.countStraggler()
+		} else {
 			s.onReturn()
-			return
 		}
-		s.breaker.mu.Lock()
-		defer s.breaker.mu.Unlock()
-		s.breaker.stragglers--
 	}()
 }
 
-// onReturn counts one that has returned. Before the store has anything again for
-// anybody, what was dropped meanwhile is.
+// onReturn counts a stalled operation that has returned. The last one carries out the
+// pending drops before the breaker closes.
 func (s *Store) onReturn() {
 	for {
-		s.breaker.mu.Lock()
-		if s.breaker.stalled > 1 || len(s.breaker.pendingDrops) == 0 && !s.breaker.dropsAll {
-			s.breaker.stalled--
-			last := s.breaker.stalled == 0
-			s.breaker.mu.Unlock()
-			if last {
-				s.cfg.Log.Info("disk cache responds again", "store", s.name)
-				s.retryRemovals()
-			}
+		drops, all, closed := s.breaker.countReturned()
+		switch {
+		case closed:
+			s.cfg.Log.Info("disk cache responds again", "store", s.name)
+			s.retryRemovals()
+			return
+		case all:
+			s.dropAll()
+		case drops == nil:
 			return
 		}
-		doomed, all := s.breaker.pendingDrops, s.breaker.dropsAll
-		s.breaker.pendingDrops, s.breaker.dropsAll = nil, false
-		s.breaker.mu.Unlock()
-		if all {
-			s.dropAll()
-			continue
-		}
-		for name := range doomed {
+		for name := range drops {
 			s.dropRecord(name)
 		}
 	}
 }
 
-// retryRemovals has the files removed of records that were dropped and are still there.
+// retryRemovals removes in the background the files of dropped records that are
+// still there.
 func (s *Store) retryRemovals() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -272,40 +240,22 @@ func (s *Store) retryRemovals() {
 	}
 }
 
-// deferDrop has a record dropped when the store does not hang any more. It reports
-// whether the store hangs.
-func (s *Store) deferDrop(name Name) bool {
-	s.breaker.mu.Lock()
-	defer s.breaker.mu.Unlock()
-	if s.breaker.stalled == 0 {
-		return false
-	}
-	if s.breaker.pendingDrops == nil {
-		s.breaker.pendingDrops = map[Name]struct{}{}
-	}
-	if !s.breaker.dropsAll {
-		s.breaker.pendingDrops[name] = struct{}{}
-	}
-	if len(s.breaker.pendingDrops) > s.cfg.maxPendingDrops {
-		s.breaker.pendingDrops, s.breaker.dropsAll = nil, true
-	}
-	return true
-}
-
-// goBackground has something done that nobody waits for, or not at all.
+// goBackground runs f without a caller that waits, or not at all: the breaker is
+// open, the store is closed, or there is enough of such work.
 func (s *Store) goBackground(f func()) {
-	s.breaker.mu.Lock()
-	defer s.breaker.mu.Unlock()
-	if s.closed.Load() || s.breaker.stalled > 0 || s.breaker.background >= maxBackground {
+	b := &s.breaker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.closed.Load() || b.stalled > 0 || b.background >= maxBackground {
 		return
 	}
-	s.breaker.background++
+	b.background++
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
 		f()
-		s.breaker.mu.Lock()
-		defer s.breaker.mu.Unlock()
-		s.breaker.background--
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.background--
 	}()
 }

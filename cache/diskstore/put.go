@@ -127,7 +127,7 @@ func (s *Store) mayBegin(w *pendingWrite) error {
 		return ErrBusy
 	case w.blocks > blocksOf(s.cfg.MaxBytes)/4:
 		return ErrTooLarge
-	case s.cfg.Now().Before(s.paused):
+	case s.cfg.Now().Before(s.pausedUntil):
 		return ErrPaused
 	}
 	return nil
@@ -208,7 +208,7 @@ func (s *Store) renameInto(from, to string) error {
 // writeFailed pauses the writing. The lock is held, but for moments in between.
 func (s *Store) writeFailed(err error) {
 	s.stats.WriteErrors++
-	s.paused = s.cfg.Now().Add(pauseFor)
+	s.pausedUntil = s.cfg.Now().Add(pauseFor)
 	if !s.failing {
 		s.failing = true
 		s.cfg.Log.Error("disk cache cannot be written: will be retried", "store", s.name, "err", err)

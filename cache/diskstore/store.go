@@ -73,39 +73,60 @@ type Store struct {
 	root *os.Root
 	name string
 
-	// headers is held for writing while a header is, so that nobody reads a half.
+	lifecycle
+	operations
+
+	// headers is held for writing while a header is written, so that no reader gets
+	// half of one.
 	headers sync.RWMutex
-	scanned chan struct{}
-	closing chan struct{}
-	running sync.WaitGroup
-	closed  atomic.Bool
-	breaker breaker
-	// calls has room for those that are under way.
-	slots chan struct{}
-	// done counts what got done in the file system.
-	progress atomic.Uint64
-	// told is what Stats said last.
+	// lastStats are the latest figures that Stats could take.
 	lastStats atomic.Pointer[Stats]
 
-	mu     sync.Mutex
-	index  index
-	blocks int64 // of the records
-	// reserved is for files being written.
-	reserved   int64
-	files      uint64 // ever begun, for their names
-	generation uint32 // slots ever made
+	mu    sync.Mutex // guards all that follows
+	index index
+	space
+	scanState
+	writeHealth
+	removals
 	// verifying are the records that are being read whole.
 	verifying map[Name]*verification
-	// counted: all that was there is in the index. ready: and within the bound.
-	// void: what is not in the index yet was dropped.
+	stats     Stats
+}
+
+// lifecycle is how far a store is between its opening and its end.
+type lifecycle struct {
+	scanned chan struct{} // closed when the scan has ended
+	closing chan struct{} // closed when Close begins
+	running sync.WaitGroup
+	closed  atomic.Bool
+}
+
+// space is what the files of a store take.
+type space struct {
+	blocks     int64  // of the records
+	reserved   int64  // of the files being written
+	files      uint64 // ever begun, for their names
+	generation uint32 // slots ever made
+}
+
+// scanState is how far the records of earlier processes are known. counted: all are
+// in the index. ready: and within the bound. void: those not in the index yet were
+// dropped.
+type scanState struct {
 	counted, ready, void bool
-	paused               time.Time
-	failing              bool
-	// undone: there may be records that could not be removed when they were
-	// dropped. They are tried again, not before retry.
+}
+
+// writeHealth is whether the disk takes writes.
+type writeHealth struct {
+	pausedUntil time.Time
+	failing     bool
+}
+
+// removals are records that were dropped and whose files could not be removed. They
+// are tried again, not before retry.
+type removals struct {
 	pendingRemovals bool
 	retry           time.Time
-	stats           Stats
 }
 
 // Stats is a snapshot of a Store; counters are since Open.
@@ -153,8 +174,10 @@ func (f *Folder) Open(name string, cfg Config) (*Store, error) {
 
 func newStore(cfg Config, root *os.Root, name string) *Store {
 	return &Store{
-		cfg: cfg, root: root, name: name, scanned: make(chan struct{}), closing: make(chan struct{}),
-		slots: make(chan struct{}, maxOps), index: newIndex(), verifying: map[Name]*verification{},
+		cfg: cfg, root: root, name: name,
+		lifecycle:  lifecycle{scanned: make(chan struct{}), closing: make(chan struct{})},
+		operations: operations{slots: make(chan struct{}, maxOps)},
+		index:      newIndex(), verifying: map[Name]*verification{},
 	}
 }
 
@@ -185,8 +208,9 @@ func (s *Store) Touch(name Name) {
 // Drop removes a record. It is not found any more when Drop returns, also where
 // the disk hangs or cannot be written.
 func (s *Store) Drop(name Name) {
-	// The store may begin or end to hang between the two.
-	for !s.deferDrop(name) && !s.doIO(ioOp{run: func() { s.dropRecord(name) }, essential: true}) {
+	op := ioOp{run: func() { s.dropRecord(name) }, essential: true}
+	// The breaker may open or close between the two.
+	for !s.breaker.deferDrop(name, s.cfg.maxPendingDrops) && !s.doIO(op) {
 	}
 }
 
@@ -296,13 +320,13 @@ func (s *Store) statsNow() Stats {
 	return st
 }
 
-// Close ends the counting. After it nothing is found or kept. What hangs is not
-// waited for.
+// Close ends the scan. After it nothing is found or kept. Operations that hang are
+// not waited for.
 func (s *Store) Close() {
 	if s.closed.CompareAndSwap(false, true) {
 		close(s.closing)
 	}
-	s.breaker.mu.Lock() // from here on there are no new errands
+	s.breaker.mu.Lock() // from here on no background work begins
 	s.breaker.mu.Unlock()
 	s.doWithTimeout(func() {
 		s.running.Wait()
