@@ -69,7 +69,8 @@ func TestAStoreIsOpenWhileItBecomesSmaller(t *testing.T) {
 	if !seen() {
 		t.Error("whoever wanted something had to wait for all to be removed")
 	}
-	if st := s.Stats(); st.Records != few || st.Evicted != many-few || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
+	if st := s.Stats(); st.Records != few || st.Evicted != many-few ||
+		st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -94,7 +95,8 @@ func TestALargeRecordIsGivenRoomBitByBit(t *testing.T) {
 // pin makes a file one that even root cannot remove.
 func pin(t *testing.T, file string) (unpin func()) {
 	t.Helper()
-	return doUntil(t, "files cannot be made immutable here", []string{"chattr", "+i", file}, []string{"chattr", "-i", file})
+	return doUntil(t, "files cannot be made immutable here",
+		[]string{"chattr", "+i", file}, []string{"chattr", "-i", file})
 }
 
 // One file that cannot be removed is in nobody's way; where none can be, that
@@ -102,7 +104,10 @@ func pin(t *testing.T, file string) (unpin func()) {
 func TestFilesThatCannotBeRemoved(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
 	var log strings.Builder
-	cfg := Config{MaxBytes: 8 * block, Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	cfg := Config{
+		MaxBytes: 8 * block, Now: func() time.Time { return now },
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	}
 	s, _ := open(t, dir, cfg)
 	var unpins []func()
 	for i := range 8 {

@@ -9,19 +9,10 @@ import (
 	"time"
 )
 
-var (
-	// ErrInUse: another process has the folder.
-	ErrInUse = errors.New("cache directory is in use by another process")
-	// ErrMemory: the folder is in memory, which the memory limit is for.
-	ErrMemory = errors.New("cache directory is in memory (tmpfs)")
-	// ErrForeign: what has the folder's name is a link, or not this user's alone.
-	ErrForeign = errors.New("cache directory is not private to this user")
-)
-
 const (
-	// below is the folder that is ours, of this form of records.
+	// storeDir is the folder that is ours, of this form of records.
 	storeDir = "pictor-v1"
-	// unfinished are files being written. They have no place in a store yet.
+	// tempDir has the files being written. They have no place in a store yet.
 	tempDir  = "tmp"
 	lockFile = "lock"
 )
@@ -43,9 +34,9 @@ const openTimeout = 5 * time.Second
 // ErrMemory, ErrForeign, ErrStalled, and those of the file system.
 func OpenFolder(dir string) (*Folder, error) { return openFolder(dir, openTimeout) }
 
-func openFolder(dir string, patience time.Duration) (*Folder, error) {
-	f := &Folder{path: filepath.Join(dir, storeDir), openTimeout: patience}
-	err := runWithTimeout(patience, func() error {
+func openFolder(dir string, timeout time.Duration) (*Folder, error) {
+	f := &Folder{path: filepath.Join(dir, storeDir), openTimeout: timeout}
+	err := runWithTimeout(timeout, func() error {
 		err := f.openDir(dir)
 		if err != nil {
 			_ = f.Close() // the first error tells more

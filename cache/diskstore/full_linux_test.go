@@ -29,7 +29,9 @@ func smallDisk(t *testing.T, mib int64) string {
 	if err := os.Truncate(image, mib<<20); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"mkfs.ext4", "-q", "-F", image}, {"mount", "-o", "loop,errors=remount-ro", image, dir}} {
+	for _, args := range [][]string{
+		{"mkfs.ext4", "-q", "-F", image}, {"mount", "-o", "loop,errors=remount-ro", image, dir},
+	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Skipf("%v: %v: %s", args, err, out)
 		}
@@ -58,7 +60,8 @@ func breakDisk(t *testing.T, dir string) {
 	}
 	for line := range strings.Lines(string(mounts)) {
 		if f := strings.Fields(line); f[1] == dir {
-			err = os.WriteFile(filepath.Join("/sys/fs/ext4", filepath.Base(f[0]), "trigger_fs_error"), []byte("a test"), 0)
+			trigger := filepath.Join("/sys/fs/ext4", filepath.Base(f[0]), "trigger_fs_error")
+			err = os.WriteFile(trigger, []byte("a test"), 0)
 		}
 	}
 	if err != nil {
@@ -143,7 +146,8 @@ func TestADiskThatBecomesReadOnly(t *testing.T) {
 // freeze makes whoever changes a file of a disk wait, as one does that hangs.
 func freeze(t *testing.T, dir string) (thaw func()) {
 	t.Helper()
-	return doUntil(t, "file systems cannot be frozen here", []string{"fsfreeze", "-f", dir}, []string{"fsfreeze", "-u", dir})
+	return doUntil(t, "file systems cannot be frozen here",
+		[]string{"fsfreeze", "-f", dir}, []string{"fsfreeze", "-u", dir})
 }
 
 // doUntil runs a program that changes something, and another one that changes
@@ -263,7 +267,8 @@ func TestOpenWhileTheDiskHangs(t *testing.T) {
 	}
 	thaw()
 	f, err := OpenFolder(dir)
-	for end := time.Now().Add(time.Minute); errors.Is(err, ErrInUse) && time.Now().Before(end); f, err = OpenFolder(dir) {
+	end := time.Now().Add(time.Minute)
+	for ; errors.Is(err, ErrInUse) && time.Now().Before(end); f, err = OpenFolder(dir) {
 		runtime.Gosched() // the first one has it still
 	}
 	if err != nil {

@@ -8,15 +8,6 @@ import (
 	"time"
 )
 
-// verification is one of a record whose body is held against its checksum. Who
-// wants the record meanwhile waits for it.
-type verification struct {
-	since time.Time
-	done  chan struct{}
-	// good is said before done is closed.
-	good bool
-}
-
 // Get opens a record. The caller closes it. A body that this process has not
 // read before is read whole, once, to see that it is what was written. Where the
 // disk hangs, or ctx ends first, there is none.

@@ -29,13 +29,6 @@ const (
 	maxOps = 64
 )
 
-// operations are the operations of a store on its disk.
-type operations struct {
-	slots    chan struct{} // full with maxOps
-	progress atomic.Uint64 // steps done in the file system
-	breaker  breaker
-}
-
 // isStalled reports whether operations fail at once.
 func (s *Store) isStalled() bool { return !s.breaker.isClosed() }
 
@@ -155,38 +148,6 @@ func (s *Store) acquireSlot() bool {
 		}
 	}
 	return false
-}
-
-// closedWithin reports whether a channel is closed before so much time has passed.
-func closedWithin(done <-chan struct{}, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-done:
-		return true
-	case <-t.C:
-		return false
-	}
-}
-
-// runWithTimeout calls f and returns its error, or ErrStalled where f takes longer
-// than d. onLate is called when f succeeds after that.
-func runWithTimeout(d time.Duration, f func() error, onLate func()) error {
-	done := make(chan struct{})
-	var result error
-	go func() {
-		defer close(done)
-		result = f()
-	}()
-	if closedWithin(done, d) {
-		return result
-	}
-	go func() {
-		if <-done; result == nil {
-			onLate()
-		}
-	}()
-	return ErrStalled
 }
 
 // abandonOp gives up the wait for an operation, which counts as stalled or, where it

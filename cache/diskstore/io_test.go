@@ -256,7 +256,8 @@ func TestDropsWhileTheDiskHangs(t *testing.T) {
 				if dropped > most {
 					left = 0
 				}
-				if st, n := s.Stats(), taken(t, filepath.Join(dir, storeDir, "s")); st.Records != left || st.Bytes != n || n != int64(left*block) {
+				if st, n := s.Stats(), taken(t, filepath.Join(dir, storeDir, "s")); st.Records != left ||
+					st.Bytes != n || n != int64(left*block) {
 					t.Errorf("%+v, and %d bytes are there; want %d records", st, n, left)
 				}
 				put(t, s, "1", "new")

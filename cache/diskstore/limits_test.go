@@ -52,7 +52,8 @@ func TestTheBoundHoldsAtEveryMoment(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	st := s.Stats()
-	if st.Bytes > most || st.Bytes < most/2 || st.Evicted == 0 || st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
+	if st.Bytes > most || st.Bytes < most/2 || st.Evicted == 0 ||
+		st.Bytes != taken(t, filepath.Join(dir, storeDir, "s")) {
 		t.Errorf("%+v", st)
 	}
 	end()
@@ -89,7 +90,9 @@ func TestWhatIsUsedStays(t *testing.T) {
 	for i := 8; i < 14; i++ {
 		put(t, s, fmt.Sprint(i), body)
 	}
-	for key, there := range map[string]bool{"1": true, "0": true, "7": true, "6": true, "5": false, "4": false, "3": false, "2": false, "13": true} {
+	for key, there := range map[string]bool{
+		"1": true, "0": true, "7": true, "6": true, "5": false, "4": false, "3": false, "2": false, "13": true,
+	} {
 		if _, _, ok := get(t, s, key); ok != there {
 			t.Errorf("%s: there %v", key, ok)
 		}
@@ -143,10 +146,13 @@ func TestModel(t *testing.T) {
 		defer func() { s.Close(); f.Close() }()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			key := fmt.Sprint(rapid.IntRange(0, 30).Draw(t, "key"))
-			switch rapid.SampledFrom([]string{"put", "put", "put", "get", "header", "drop", "touch", "reopen"}).Draw(t, "op") {
+			ops := []string{"put", "put", "put", "get", "header", "drop", "touch", "reopen"}
+			switch rapid.SampledFrom(ops).Draw(t, "op") {
 			case "put":
-				r := record{rapid.StringN(0, 300, 1000).Draw(t, "header"), strings.Repeat(key, rapid.IntRange(0, 30_000).Draw(t, "size"))}
-				if err := s.Put(NameOf(key), []byte(r.header), strings.NewReader(r.body), int64(len(r.body))); err == nil {
+				r := record{header: rapid.StringN(0, 300, 1000).Draw(t, "header")}
+				r.body = strings.Repeat(key, rapid.IntRange(0, 30_000).Draw(t, "size"))
+				err := s.Put(NameOf(key), []byte(r.header), strings.NewReader(r.body), int64(len(r.body)))
+				if err == nil {
 					model[key] = r
 				} else if !errors.Is(err, ErrTooLarge) {
 					t.Fatal(err)

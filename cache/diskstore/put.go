@@ -240,7 +240,9 @@ func (s *Store) SetHeader(name Name, r *Record, header []byte) error {
 		return errCaller
 	case len(header) > r.capacity:
 		// The body is not lent: it may be closed while it is read.
-		err := s.submitWrite(&pendingWrite{name: name, head: encodeHead(header, r.size), body: r.bodyReader(), size: r.size, replaces: r})
+		err := s.submitWrite(&pendingWrite{
+			name: name, head: encodeHead(header, r.size), body: r.bodyReader(), size: r.size, replaces: r,
+		})
 		if errors.Is(err, errReplaced) {
 			return nil
 		}

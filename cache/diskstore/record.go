@@ -217,11 +217,13 @@ func readRecord(f *os.File, s *Store) (*Record, error) {
 	}
 	capacity, header := binary.LittleEndian.Uint32(p[8:]), binary.LittleEndian.Uint32(p[12:])
 	r := &Record{store: s, file: f, capacity: int(capacity), size: int64(binary.LittleEndian.Uint64(p[16:]))}
-	if header > maxHeader || int(capacity) > headerCapacity(maxHeader) || header > capacity || r.size < 0 || r.size > st.Size() || r.fileSize() != st.Size() {
+	if header > maxHeader || int(capacity) > headerCapacity(maxHeader) || header > capacity || r.size < 0 ||
+		r.size > st.Size() || r.fileSize() != st.Size() {
 		return nil, errBroken
 	}
 	r.header = make([]byte, header)
-	if _, err := f.ReadAt(r.header, preambleSize); err != nil || sumOf(p[:summed], r.header) != binary.LittleEndian.Uint64(p[summed:]) {
+	if _, err := f.ReadAt(r.header, preambleSize); err != nil ||
+		sumOf(p[:summed], r.header) != binary.LittleEndian.Uint64(p[summed:]) {
 		return nil, errBroken
 	}
 	return r, nil
@@ -238,7 +240,8 @@ func (r *Record) verifyBody(steps *atomic.Uint64) error {
 		return errBroken
 	}
 	var sum [trailerSize]byte
-	if _, err := r.file.ReadAt(sum[:], r.fileSize()-trailerSize); err != nil || binary.LittleEndian.Uint64(sum[:]) != d.Sum64() {
+	if _, err := r.file.ReadAt(sum[:], r.fileSize()-trailerSize); err != nil ||
+		binary.LittleEndian.Uint64(sum[:]) != d.Sum64() {
 		return errBroken
 	}
 	return nil

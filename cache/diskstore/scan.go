@@ -60,15 +60,6 @@ func (s *Store) scanRecords() {
 	s.ready = !s.closed.Load()
 }
 
-func (s *Store) isClosing() bool {
-	select {
-	case <-s.closing:
-		return true
-	default:
-		return false
-	}
-}
-
 // keepNewest removes all but as many as there may be, and puts those used last first.
 func (s *Store) keepNewest(found []scannedRecord) []scannedRecord {
 	slices.SortFunc(found, func(a, b scannedRecord) int { return int(b.used - a.used) })

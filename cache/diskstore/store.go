@@ -1,11 +1,7 @@
 package diskstore
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,39 +29,8 @@ type Config struct {
 	maxPendingDrops int // tests drop fewer
 }
 
-// Why Put does not keep a record, beside the file system's errors.
-var (
-	// ErrBusy: what was there at Open is not counted yet.
-	ErrBusy = errors.New("disk store is still being scanned")
-	// ErrTooLarge: it would take more than a quarter of the store.
-	ErrTooLarge = errors.New("record is too large for the disk store")
-	// ErrPaused: the disk failed a short while ago.
-	ErrPaused = errors.New("disk failed recently")
-	// ErrStalled: the disk does not answer.
-	ErrStalled = errors.New("disk does not respond")
-	// errClosed and errCaller are bugs of the caller.
-	errClosed = errors.New("disk store is closed")
-	errCaller = errors.New("not a record")
-	// errReplaced: a record is not what it was any more.
-	errReplaced = errors.New("record was replaced or dropped")
-)
-
-const (
-	block = 4 << 10
-	// pauseFor is for how long nothing is written after the disk failed.
-	pauseFor = 30 * time.Second
-)
-
-// Name is what a record is found by: the first half of the SHA-256 of its key.
-// Whoever needs to be sure of the key has it in the header.
-type Name [16]byte
-
-// NameOf is the name of a key's record.
-func NameOf(key string) (n Name) {
-	sum := sha256.Sum256([]byte(key))
-	copy(n[:], sum[:])
-	return n
-}
+// pauseFor is how long nothing is written after the disk failed.
+const pauseFor = 30 * time.Second
 
 // Store is safe for concurrent use.
 type Store struct {
@@ -86,8 +51,7 @@ type Store struct {
 	index index
 	space
 	scanState
-	writeHealth
-	removals
+	diskHealth
 	// verifying are the records that are being read whole.
 	verifying map[Name]*verification
 	stats     Stats
@@ -116,17 +80,30 @@ type scanState struct {
 	counted, ready, void bool
 }
 
-// writeHealth is whether the disk takes writes.
-type writeHealth struct {
-	pausedUntil time.Time
+// diskHealth is what a store remembers of the failures of its disk.
+type diskHealth struct {
+	pausedUntil time.Time // nothing is written until then
 	failing     bool
-}
-
-// removals are records that were dropped and whose files could not be removed. They
-// are tried again, not before retry.
-type removals struct {
+	// pendingRemovals: records were dropped whose files could not be removed. They
+	// are tried again, not before retry.
 	pendingRemovals bool
 	retry           time.Time
+}
+
+// operations are the operations of a store on its disk.
+type operations struct {
+	slots    chan struct{} // full with maxOps
+	progress atomic.Uint64 // steps done in the file system
+	breaker  breaker
+}
+
+// verification compares the body of a record with its checksum. Other callers that
+// want the record meanwhile wait for it.
+type verification struct {
+	since time.Time
+	done  chan struct{}
+	// good is said before done is closed.
+	good bool
 }
 
 // Stats is a snapshot of a Store; counters are since Open.
@@ -137,200 +114,20 @@ type Stats struct {
 	Evicted, Corrupt uint64
 	// Written were kept, Refused not even tried, WriteErrors failed.
 	Written, Refused, WriteErrors uint64
-	// Hangs: the disk does not answer, and nothing is asked of it.
+	// Stalled: the disk does not respond, and nothing is asked of it.
 	Stalled bool
 }
-
-// Open opens the store of a name, and begins to count in the background what is
-// there: see Ready.
-func (f *Folder) Open(name string, cfg Config) (*Store, error) {
-	if cfg.MaxBytes <= 0 {
-		return nil, errors.New("disk store without a maximum size")
-	}
-	if cfg.MaxRecords <= 0 {
-		cfg.MaxRecords = 100_000
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.StallTimeout <= 0 {
-		cfg.StallTimeout = time.Second
-	}
-	if cfg.maxPendingDrops <= 0 {
-		cfg.maxPendingDrops = maxPendingDrops
-	}
-	err := runWithTimeout(f.openTimeout, func() error { return f.root.Mkdir(name, 0o700) }, func() {})
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("open disk store %s: %w", name, err)
-	}
-	s := newStore(cfg, f.root, name)
-	s.running.Add(1)
-	go s.scanRecords()
-	return s, nil
-}
-
-func newStore(cfg Config, root *os.Root, name string) *Store {
-	return &Store{
-		cfg: cfg, root: root, name: name,
-		lifecycle:  lifecycle{scanned: make(chan struct{}), closing: make(chan struct{})},
-		operations: operations{slots: make(chan struct{}, maxOps)},
-		index:      newIndex(), verifying: map[Name]*verification{},
-	}
-}
-
-// Ready is closed when all that was there at Open is counted. Until then nothing
-// is kept.
-func (s *Store) Ready() <-chan struct{} { return s.scanned }
 
 func (s *Store) recordPath(n Name) string {
 	h := hex.EncodeToString(n[:])
 	return filepath.Join(s.name, h[:2], h)
 }
 
-func blocksOf(bytes int64) int64 { return (bytes + block - 1) / block }
-
-// Touch counts as a use of a record. Nobody waits for it.
-func (s *Store) Touch(name Name) {
-	now := s.cfg.Now()
-	s.goBackground(func() {
-		s.mu.Lock()
-		tell := !s.closed.Load() && s.index.markUsed(name, now)
-		s.mu.Unlock()
-		if tell {
-			_ = s.root.Chtimes(s.recordPath(name), now, now)
-		}
-	})
-}
-
-// Drop removes a record. It is not found any more when Drop returns, also where
-// the disk hangs or cannot be written.
-func (s *Store) Drop(name Name) {
-	op := ioOp{run: func() { s.dropRecord(name) }, essential: true}
-	// The breaker may open or close between the two.
-	for !s.breaker.deferDrop(name, s.cfg.maxPendingDrops) && !s.doIO(op) {
+func (s *Store) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
 	}
-}
-
-func (s *Store) dropRecord(name Name) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed.Load() {
-		s.discardRecord(name)
-	}
-}
-
-// discardRecord removes a record. Where its file cannot be removed it is still
-// counted, and not found any more until the next Open. The lock is held.
-func (s *Store) discardRecord(name Name) {
-	if s.removeFile(name) == nil {
-		return
-	}
-	s.pendingRemovals = true
-	at := s.index.find(name)
-	if at == nil && !s.counted { // the scan would find it
-		var blocks uint32
-		if st, err := s.root.Lstat(s.recordPath(name)); err == nil {
-			blocks = uint32(blocksOf(st.Size()))
-		}
-		at = s.addToIndex(slot{name: name, blocks: blocks}, true)
-	}
-	if at != nil {
-		at.dropped = true
-	}
-}
-
-// dropAll drops every record at once. The files go later: until then they are
-// still counted, as those that cannot be removed are.
-func (s *Store) dropAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() {
-		return
-	}
-	s.cfg.Log.Warn("too many records were dropped while the disk cache did not respond: all are dropped",
-		"store", s.name, "records", s.index.len())
-	s.index.dropAll()
-	s.void = !s.counted
-	s.pendingRemovals = true
-}
-
-// forgetMissing takes a record out of the index whose file is gone.
-func (s *Store) forgetMissing(name Name) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := s.root.Lstat(s.recordPath(name)); errors.Is(err, fs.ErrNotExist) {
-		s.removeFromIndex(name)
-	}
-}
-
-// addToIndex puts a record that is not there into the index: see add. The lock is held.
-func (s *Store) addToIndex(at slot, last bool) *slot {
-	s.generation++
-	at.generation = s.generation
-	s.index.add(at, last)
-	s.blocks += int64(at.blocks)
-	return s.index.find(at.name)
-}
-
-// removeFromIndex takes a record out of the index, if it is there. The lock is held.
-func (s *Store) removeFromIndex(name Name) {
-	if at, ok := s.index.remove(name); ok {
-		s.blocks -= int64(at.blocks)
-	}
-}
-
-// removeFile removes a record, file first: what is not counted must not be there.
-// The lock is held.
-func (s *Store) removeFile(name Name) error {
-	path := s.recordPath(name)
-	if err := s.root.RemoveAll(path); err != nil {
-		// A disk that is read-only says so also of what is not there.
-		if _, gone := s.root.Lstat(path); !errors.Is(gone, fs.ErrNotExist) {
-			return err
-		}
-	}
-	s.progress.Add(1)
-	s.removeFromIndex(name)
-	return nil
-}
-
-// Stats is a snapshot; where the disk hangs, or is slow, it may be an earlier one.
-func (s *Store) Stats() Stats {
-	var st Stats
-	if s.doWithTimeout(func() { st = s.statsNow() }, nil) {
-		s.lastStats.Store(&st)
-		return st
-	}
-	var earlier Stats
-	if told := s.lastStats.Load(); told != nil {
-		earlier = *told
-	}
-	earlier.Stalled = s.isStalled()
-	return earlier
-}
-
-func (s *Store) statsNow() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.stats
-	st.Records, st.Bytes, st.MaxBytes = s.index.len(), s.blocks*block, s.cfg.MaxBytes
-	return st
-}
-
-// Close ends the scan. After it nothing is found or kept. Operations that hang are
-// not waited for.
-func (s *Store) Close() {
-	if s.closed.CompareAndSwap(false, true) {
-		close(s.closing)
-	}
-	s.breaker.mu.Lock() // from here on no background work begins
-	s.breaker.mu.Unlock()
-	s.doWithTimeout(func() {
-		s.running.Wait()
-		s.mu.Lock() // whoever was about to change something has
-		defer s.mu.Unlock()
-	}, nil)
 }

@@ -49,7 +49,9 @@ func TestADropWhileALongHeaderIsWritten(t *testing.T) {
 	body := newStalling("body")
 	wait := make(chan error)
 	go func() {
-		wait <- s.submitWrite(&pendingWrite{name: NameOf("k"), head: encodeHead(make([]byte, 5000), 4), body: body, size: 4, replaces: r})
+		wait <- s.submitWrite(&pendingWrite{
+			name: NameOf("k"), head: encodeHead(make([]byte, 5000), 4), body: body, size: 4, replaces: r,
+		})
 	}()
 	<-body.reading
 	s.Drop(NameOf("k"))

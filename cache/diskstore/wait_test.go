@@ -239,7 +239,9 @@ func TestPrefetch(t *testing.T) {
 		t.Fatal("not there")
 	}
 	defer r.Close()
-	for _, part := range [][2]int64{{0, size}, {0, 1}, {5, 70_000}, {size - 1, 1}, {size - 5, 64 << 10}, {0, 2 * size}, {size, 5}} {
+	for _, part := range [][2]int64{
+		{0, size}, {0, 1}, {5, 70_000}, {size - 1, 1}, {size - 5, 64 << 10}, {0, 2 * size}, {size, 5},
+	} {
 		if err := r.Prefetch(context.Background(), part[0], part[1]); err != nil {
 			t.Errorf("%v: %v", part, err)
 		}

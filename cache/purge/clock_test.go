@@ -146,7 +146,8 @@ func TestLastTakesTheNewest(t *testing.T) {
 	c := open(t, Config{})
 	scope := Scope{URL: "u", Source: "s3://b/dir/k", Hosts: []string{"b"}, Tags: []string{"t"}}
 	for i, target := range []Target{
-		{Tag, "t"}, {URL, "u"}, {Prefix, "s3://b/"}, {Source, "s3://b/dir/k"}, {Prefix, "s3://b/dir/"}, {Host, "b"}, {Kind: All}, {Tag, "t"},
+		{Tag, "t"}, {URL, "u"}, {Prefix, "s3://b/"}, {Source, "s3://b/dir/k"}, {Prefix, "s3://b/dir/"},
+		{Host, "b"}, {Kind: All}, {Tag, "t"},
 	} {
 		for j, mode := range []Mode{Hard, Soft} {
 			before, soft := c.Last(scope)
@@ -170,7 +171,8 @@ func TestBadTargets(t *testing.T) {
 		{}, {{}}, {{Kind: site, Value: "https://h/"}}, {{Kind: slotLine, Value: "0000"}}, {{Kind: 200, Value: "x"}},
 		{{All, "x"}}, {{Host, ""}}, {{Prefix, ""}}, {{Source, ""}}, {{Tag, ""}}, {{URL, ""}},
 		{{Tag, "a\nb"}}, {{Tag, "\x00"}}, {{Tag, "a\x7f"}}, {{URL, "a\u0085"}}, {{Source, "s://h/" + long + "x"}},
-		{{Prefix, "https://host"}}, {{Prefix, "https:///x"}}, {{Prefix, "host/x"}}, {{Prefix, "://host/"}}, {{Prefix, "a b://host/"}}, {{Prefix, "/x://h/"}},
+		{{Prefix, "https://host"}}, {{Prefix, "https:///x"}}, {{Prefix, "host/x"}}, {{Prefix, "://host/"}},
+		{{Prefix, "a b://host/"}}, {{Prefix, "/x://h/"}},
 		{{Tag, "good"}, {Tag, ""}},
 	} {
 		if _, err := c.Purge(Soft, bad); !errors.Is(err, ErrBadTarget) {
@@ -186,7 +188,8 @@ func TestBadTargets(t *testing.T) {
 	if _, err := c.Purge(Hard, []Target{{Prefix, ""}}); !strings.Contains(fmt.Sprint(err), "prefix") {
 		t.Errorf("%v", err)
 	}
-	if _, err := c.Purge(Hard, []Target{{Prefix, "x"}}); !strings.Contains(fmt.Sprint(err), "scheme://host/ or local:///") {
+	_, err := c.Purge(Hard, []Target{{Prefix, "x"}})
+	if !strings.Contains(fmt.Sprint(err), "scheme://host/ or local:///") {
 		t.Errorf("%v", err)
 	}
 	do(t, c, Hard, Target{Source, "s://h/" + long}, Target{Prefix, "s://h/" + long}, Target{Tag, "\xff \"q\" \\ ü"})
@@ -197,7 +200,8 @@ func TestNames(t *testing.T) {
 	for k := All; k <= URL; k++ {
 		kinds = append(kinds, k.String())
 	}
-	if got := strings.Join(kinds, " ") + " " + Soft.String() + " " + Hard.String(); got != "all host prefix source tag url soft hard" {
+	got := strings.Join(append(kinds, Soft.String(), Hard.String()), " ")
+	if got != "all host prefix source tag url soft hard" {
 		t.Error(got)
 	}
 }

@@ -26,7 +26,9 @@ func child(dir string) {
 			os.Exit(1)
 		}
 	}
-	c, err := Open(Config{Dir: filepath.Join(dir, "log"), Checkpoint: filepath.Join(dir, "cache", "checkpoint"), growth: 50_000})
+	c, err := Open(Config{
+		Dir: filepath.Join(dir, "log"), Checkpoint: filepath.Join(dir, "cache", "checkpoint"), growth: 50_000,
+	})
 	fail(err)
 	for {
 		seq := c.Applied() + 1
@@ -119,5 +121,6 @@ func TestKill(t *testing.T) {
 			last = now
 		}
 	}
-	t.Logf("%d kills among %d purges, %d of them before the first one: %d new identities", carried+renewals, purges, silent, renewals)
+	t.Logf("%d kills among %d purges, %d of them before the first one: %d new identities",
+		carried+renewals, purges, silent, renewals)
 }

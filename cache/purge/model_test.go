@@ -48,7 +48,8 @@ var (
 			rapid.StringMatching(`([ab]/?){0,3}`).Draw(t, "path")
 	})
 	someTarget = rapid.Custom(func(t *rapid.T) Target {
-		k := rapid.SampledFrom([]Kind{All, Host, Prefix, Source, Tag, URL, Host, Prefix, Source, Tag, URL, Prefix, Tag}).Draw(t, "kind")
+		kinds := []Kind{All, Host, Prefix, Source, Tag, URL, Host, Prefix, Source, Tag, URL, Prefix, Tag}
+		k := rapid.SampledFrom(kinds).Draw(t, "kind")
 		switch k {
 		case All:
 			return Target{Kind: k}
@@ -60,7 +61,8 @@ var (
 	someScope = rapid.Custom(func(t *rapid.T) Scope {
 		return Scope{
 			URL: someWord.Draw(t, "url"), Source: someSource.Draw(t, "source"),
-			Hosts: rapid.SliceOfN(someWord, 0, 2).Draw(t, "hosts"), Tags: rapid.SliceOfN(someWord, 0, 3).Draw(t, "tags"),
+			Hosts: rapid.SliceOfN(someWord, 0, 2).Draw(t, "hosts"),
+			Tags:  rapid.SliceOfN(someWord, 0, 3).Draw(t, "tags"),
 		}
 	})
 )
@@ -219,9 +221,13 @@ func FuzzLog(f *testing.F) {
 	for _, l := range []string{
 		"", "x", logHeader("ID", 0), logHeader("ID", 1), logHeader("ID", -1), logHeader(strings.ToUpper(id), 0),
 		logHeader("ID", 0) + "\n1 0 hard tag 1 \"a\"\n1 0 soft prefix 0 \"s://h/\"\n2 0 hard all 0 \"\"",
-		logHeader("ID", 3) + "\n4 0 hard digest 0 \"" + id + "\"\n7 0 soft slot 0 \"00ff\"\n7 0 soft prefix 0 \"s://h/\"\n8 0 hard url 0 \"u\"",
-		logHeader("ID", 0) + "\n2 0 hard tag 0 \"a\"", logHeader("ID", 0) + "\n1 0 hard tag 1 \"a\"", logHeader("ID", 1) + "\n1 0 hard site 0 \"a\"",
-		logHeader("ID", 0) + "\n1 0 hard digest 0 \"" + id + "\"", logHeader("ID", 1) + "\n9223372036854775807 0 hard all 0 \"\"",
+		logHeader("ID", 3) + "\n4 0 hard digest 0 \"" + id + "\"\n7 0 soft slot 0 \"00ff\"" +
+			"\n7 0 soft prefix 0 \"s://h/\"\n8 0 hard url 0 \"u\"",
+		logHeader("ID", 0) + "\n2 0 hard tag 0 \"a\"",
+		logHeader("ID", 0) + "\n1 0 hard tag 1 \"a\"",
+		logHeader("ID", 1) + "\n1 0 hard site 0 \"a\"",
+		logHeader("ID", 0) + "\n1 0 hard digest 0 \"" + id + "\"",
+		logHeader("ID", 1) + "\n9223372036854775807 0 hard all 0 \"\"",
 	} {
 		f.Add([]byte(l), true)
 		f.Add(sealed(id, []byte(l)), false)

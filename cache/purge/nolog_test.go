@@ -102,7 +102,8 @@ func TestAClockThatCannotVoidTheOldCache(t *testing.T) {
 		if hard, _ := c.Last(Scope{Tags: []string{"a"}}); hard != c.Applied() || (hard == 0) != (tc.want != nil) {
 			t.Errorf("%s: at %d, applied %d", tc.what, c.Applied(), hard)
 		}
-		if tc.want != nil && (!bytes.Equal(get(t, cfg.logFile()), log) || !bytes.Equal(get(t, cfg.Checkpoint), checkpoint)) {
+		if tc.want != nil && (!bytes.Equal(get(t, cfg.logFile()), log) ||
+			!bytes.Equal(get(t, cfg.Checkpoint), checkpoint)) {
 			t.Errorf("%s: it changed what it refused to", tc.what)
 		}
 	}

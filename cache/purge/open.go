@@ -41,7 +41,8 @@ func Open(cfg Config) (*Clock, error) {
 	if cfg.Dir == "" {
 		c.renewID(errNoLogYet)
 		if err := c.voidOldCache(); err != nil && !cfg.RefusePurges {
-			cfg.Log.Error("disk cache of earlier runs cannot be invalidated: purges are refused until it can be", "err", err)
+			cfg.Log.Error("disk cache of earlier runs cannot be invalidated: purges are refused until it can be",
+				"err", err)
 		}
 		return c, nil
 	}

@@ -42,7 +42,8 @@ const (
 
 // String is the kind as the JSON API and the log have it.
 func (k Kind) String() string {
-	return [...]string{"none", "all", "host", "prefix", "source", "tag", "url", "site", "digest", "slot"}[min(k, slotLine)]
+	names := [...]string{"none", "all", "host", "prefix", "source", "tag", "url", "site", "digest", "slot"}
+	return names[min(k, slotLine)]
 }
 
 // Mode is what a purge leaves of an entry.

@@ -60,7 +60,8 @@ func (k *kept) put() {
 	for _, source := range []string{purgedSource, otherSource} {
 		now := time.Now()
 		e := &cache.Entry{
-			Key: cache.Key(source), Source: source, Body: []byte("picture"), ContentType: "image/png", ETag: cache.ETag([]byte("picture")),
+			Key: cache.Key(source), Source: source, Body: []byte("picture"),
+			ContentType: "image/png", ETag: cache.ETag([]byte("picture")),
 			Seq: k.clock.Applied(), Stored: now, Expires: now.Add(time.Hour),
 		}
 		if !k.tiers()[0].Put(e) {
@@ -154,8 +155,9 @@ func TestStorageOfTwoProcesses(t *testing.T) {
 	first := keep(t, state, dir)
 	first.put()
 	second := keep(t, state, dir)
-	if said := second.said.String(); second.tiers() != nil || !strings.Contains(said,
-		"purge log is in use by another process: running without it") || !strings.Contains(said, "--state-dir") {
+	if said := second.said.String(); second.tiers() != nil ||
+		!strings.Contains(said, "purge log is in use by another process: running without it") ||
+		!strings.Contains(said, "--state-dir") {
 		t.Error(said)
 	}
 	if said := second.said.String(); !strings.Contains(said, "Purges are refused") {

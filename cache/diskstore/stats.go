@@ -1,0 +1,24 @@
+package diskstore
+
+// Stats is a snapshot; where the disk hangs, or is slow, it may be an earlier one.
+func (s *Store) Stats() Stats {
+	var st Stats
+	if s.doWithTimeout(func() { st = s.statsNow() }, nil) {
+		s.lastStats.Store(&st)
+		return st
+	}
+	var earlier Stats
+	if told := s.lastStats.Load(); told != nil {
+		earlier = *told
+	}
+	earlier.Stalled = s.isStalled()
+	return earlier
+}
+
+func (s *Store) statsNow() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Records, st.Bytes, st.MaxBytes = s.index.len(), s.blocks*block, s.cfg.MaxBytes
+	return st
+}
