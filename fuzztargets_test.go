@@ -17,7 +17,7 @@ import (
 // calls each of them, so a new one needs a row here and a target there.
 var parsers = map[string][]string{
 	"cache":           {"decodeHeader"},
-	"cache/diskstore": {"get"},                  // a record
+	"cache/diskstore": {"get"},                     // a record
 	"cache/purge":     {"open", "parseCheckpoint"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},

@@ -2,9 +2,9 @@
 //
 // What it guarantees:
 //   - What Get gives is what Put was given, header and body: checksums find
-//     whatever a crash, a power cut or somebody else made of the files.
+//     what a crash, a power cut or another program changed in the files.
 //   - The files of a store never take more than its bound, those being written
-//     included, counted in blocks of 4 KiB. What was used least lately goes first.
+//     included, counted in blocks of 4 KiB. The least recently used record goes first.
 //   - Nothing outside of the folder pictor-v1 is touched, whatever lies in it or
 //     in its place.
 //   - A process that is killed at any moment leaves nothing behind that the next

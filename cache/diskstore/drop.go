@@ -5,7 +5,7 @@ import (
 	"io/fs"
 )
 
-// Touch counts as a use of a record. Nobody waits for it.
+// Touch counts as a use of a record. No caller waits for the disk.
 func (s *Store) Touch(name Name) {
 	now := s.cfg.Now()
 	s.goBackground(func() {
@@ -35,8 +35,8 @@ func (s *Store) dropRecord(name Name) {
 	}
 }
 
-// discardRecord removes a record. Where its file cannot be removed it is still
-// counted, and not found any more until the next Open. The lock is held.
+// discardRecord removes a record. Where its file cannot be removed, the file still counts,
+// but the record is not found any more until the next Open. The lock is held.
 func (s *Store) discardRecord(name Name) {
 	if s.removeFile(name) == nil {
 		return
@@ -70,7 +70,7 @@ func (s *Store) dropAll() {
 	s.pendingRemovals = true
 }
 
-// forgetMissing takes a record out of the index whose file is gone.
+// forgetMissing removes a record from the index if its file is gone.
 func (s *Store) forgetMissing(name Name) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Store) forgetMissing(name Name) {
 	}
 }
 
-// addToIndex puts a record that is not there into the index: see add. The lock is held.
+// addToIndex adds a record that the index does not have: see index.add. The lock is held.
 func (s *Store) addToIndex(at slot, last bool) *slot {
 	s.generation++
 	at.generation = s.generation
@@ -88,14 +88,14 @@ func (s *Store) addToIndex(at slot, last bool) *slot {
 	return s.index.find(at.name)
 }
 
-// removeFromIndex takes a record out of the index, if it is there. The lock is held.
+// removeFromIndex removes a record from the index, if it is there. The lock is held.
 func (s *Store) removeFromIndex(name Name) {
 	if at, ok := s.index.remove(name); ok {
 		s.blocks -= int64(at.blocks)
 	}
 }
 
-// removeFile removes a record, file first: what is not counted must not be there.
+// removeFile removes a record, its file first: a file that does not count must not exist.
 // The lock is held.
 func (s *Store) removeFile(name Name) error {
 	path := s.recordPath(name)

@@ -2,9 +2,9 @@ package diskstore
 
 import "runtime"
 
-// makeRoom removes what was used least lately until there is room. The lock is
-// held, but for moments in between: others do not wait for many removals. When
-// it returns nil the room is there, and is kept for who holds the lock.
+// makeRoom evicts the least recently used records until there is room. The lock is
+// held, but for moments in between, so that other callers do not wait for many
+// removals. Where it returns nil, the room is there for the holder of the lock.
 func (s *Store) makeRoom(blocks int64, records int) error {
 	for s.blocks+s.reserved+blocks > s.cfg.MaxBytes/block || s.index.len()+records > s.cfg.MaxRecords {
 		if err := s.evictOldest(); err != nil {
@@ -18,20 +18,20 @@ func (s *Store) makeRoom(blocks int64, records int) error {
 	return nil
 }
 
-// yieldLock lets others have the lock, which is held.
+// yieldLock releases the lock, which is held, for a moment.
 func (s *Store) yieldLock() {
 	s.mu.Unlock()
-	runtime.Gosched() // or this one would mostly be the first to have it again
+	runtime.Gosched() // else this goroutine would mostly get it again first
 	s.mu.Lock()
 }
 
 // evictTries is how many records that cannot be removed are passed over.
 const evictTries = 4
 
-// evictOldest removes what was used least lately. What cannot be removed is still a
-// record, and would be the first to be tried the next time, too: it goes to the
-// other end of the line. Without any records the error is ErrPaused: others are
-// writing all that there is. The lock is held.
+// evictOldest removes the least recently used record. A record that cannot be removed
+// goes to the other end of the order, else it would be tried first the next time, too.
+// Without any record the error is ErrPaused: all files are being written. The lock is
+// held.
 func (s *Store) evictOldest() (err error) {
 	for range evictTries {
 		name, ok := s.index.oldest()
@@ -57,10 +57,10 @@ const (
 	wayRecords = 1000
 )
 
-// yieldSpace removes what was used least lately, where the disk is full before the
-// store is: others have taken its room, and may need more. Until the next try
-// there is some for them, and for what is asked for now. The lock is held, but
-// for moments in between.
+// yieldSpace evicts the least recently used records where the disk is full before the
+// store is: other programs have taken its room, and may need more. Until the next try
+// there is some for them and for this store. The lock is held, but for moments in
+// between.
 func (s *Store) yieldSpace() {
 	enough := s.blocks - min(max(s.blocks/wayPart, 1), wayBlocks)
 	for range wayRecords {
@@ -71,7 +71,8 @@ func (s *Store) yieldSpace() {
 	}
 }
 
-// removePending removes what could not be removed when it was dropped.
+// removePending removes the files that could not be removed when their records were
+// dropped.
 func (s *Store) removePending() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -42,7 +42,7 @@ func openFolder(dir string, timeout time.Duration) (*Folder, error) {
 			_ = f.Close() // the first error tells more
 		}
 		return err
-	}, func() { _ = f.Close() }) // whoever started goes without it
+	}, func() { _ = f.Close() }) // the caller runs without it
 	if err != nil {
 		return nil, fmt.Errorf("open cache directory %s: %w", f.path, err)
 	}
@@ -62,7 +62,7 @@ func (f *Folder) openDir(dir string) (err error) {
 	if err = acquireLock(f.lock); err != nil {
 		return err
 	}
-	// What another process had begun.
+	// The files that another process had begun.
 	if err = f.root.RemoveAll(tempDir); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (f *Folder) openStoreDir(dir string) error {
 		return err
 	}
 	defer self.Close()
-	// Open follows links: it is what was seen, or somebody has put one there
+	// Open follows links: either it is the folder seen above, or a link was put there
 	// meanwhile.
 	if st, err := self.Stat(); err != nil || !os.SameFile(seen, st) {
 		return errors.Join(fmt.Errorf("%w: not a directory", ErrForeign), err)

@@ -31,8 +31,8 @@ func (s *Store) Get(ctx context.Context, name Name) (*Record, bool) {
 	}
 }
 
-// awaitVerification waits for another's verification, as for any call, and reports whether
-// the record was good.
+// awaitVerification waits for the verification by another caller, as for any operation,
+// and reports whether the record was good.
 func (s *Store) awaitVerification(ctx context.Context, v *verification) bool {
 	for !s.isStalled() && ctx.Err() == nil {
 		left := maxStallWaits*s.cfg.StallTimeout - time.Since(v.since)
@@ -52,7 +52,7 @@ func (s *Store) awaitVerification(ctx context.Context, v *verification) bool {
 	return false
 }
 
-// lookUp opens a record, or gives the verification to wait for.
+// lookUp opens a record, or returns the verification to wait for.
 func (s *Store) lookUp(name Name) (*Record, *verification) {
 	s.mu.Lock()
 	var seen slot
@@ -90,7 +90,7 @@ func (s *Store) lookUp(name Name) (*Record, *verification) {
 	return r, nil // none, where there is an error
 }
 
-// noteMiss is a record that could not be had.
+// noteMiss updates the index after a record could not be opened.
 func (s *Store) noteMiss(name Name, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -127,25 +127,25 @@ func (s *Store) openRecord(name Name, verified bool) (*Record, error) {
 }
 
 // noteFound counts a use of a record that is good, and the record itself, where the
-// scan has not come to it yet. made is of the slot that was there before it was
-// opened: with another one it may have been replaced before or after.
-func (s *Store) noteFound(name Name, r *Record, made uint32) {
+// scan has not come to it yet. generation is that of the slot before the record was
+// opened: where it differs now, the record may have been replaced before or after.
+func (s *Store) noteFound(name Name, r *Record, generation uint32) {
 	s.mu.Lock()
 	now := s.cfg.Now()
 	at := s.index.find(name)
 	if at == nil && !s.counted && !s.void {
 		at = s.addToIndex(slot{name: name, blocks: uint32(blocksOf(r.fileSize()))}, false)
-		made = at.generation
+		generation = at.generation
 	}
 	tell := false
 	if at != nil {
-		if at.generation == made {
-			at.verified, r.generation = true, made
+		if at.generation == generation {
+			at.verified, r.generation = true, generation
 		}
 		tell = s.index.markUsed(name, now)
 	}
 	s.mu.Unlock()
 	if tell {
-		_ = s.root.Chtimes(s.recordPath(name), now, now) // only its place in the line
+		_ = s.root.Chtimes(s.recordPath(name), now, now) // only its place in the order of use
 	}
 }

@@ -4,5 +4,5 @@ package diskstore
 
 import "os"
 
-// isInMemory cannot be told here.
+// isInMemory is not known on this system.
 func isInMemory(*os.File) bool { return false }

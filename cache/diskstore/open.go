@@ -63,7 +63,7 @@ func (s *Store) Close() {
 	s.breaker.mu.Unlock()
 	s.doWithTimeout(func() {
 		s.running.Wait()
-		s.mu.Lock() // whoever was about to change something has
+		s.mu.Lock() // changes that were under way are done
 		defer s.mu.Unlock()
 	}, nil)
 }

@@ -12,15 +12,15 @@ import (
 	"sync/atomic"
 )
 
-// Put keeps a record in place of what its name had. size is the body's exact
-// length. Errors are ErrBusy, ErrTooLarge, ErrPaused, ErrStalled, those of reading
-// the body, and the file system's; the name has then what it had before, or
-// nothing.
+// Put stores a record in place of the one that its name had. size is the exact length
+// of the body. Errors are ErrBusy, ErrTooLarge, ErrPaused, ErrStalled, those of reading
+// the body, and those of the file system; the name has then its earlier record, or
+// none.
 //
-// A Put that is under way when the disk begins to hang gives up with ErrStalled.
-// Its file is left to the call that hangs, and comes to nothing. Neither header
-// nor body are read after Put has returned; for that a read of the body that is
-// under way is waited for, so it comes from memory, or from what does not hang.
+// A Put that is under way when the disk begins to hang returns ErrStalled. Its file is
+// left to the operation that hangs, and becomes no record. Neither header nor body are
+// read after Put has returned. A read of the body that is under way is waited for, so
+// the body must come from memory, or from a reader that does not hang.
 func (s *Store) Put(name Name, header []byte, body io.Reader, size int64) error {
 	if len(header) > maxHeader || size < 0 {
 		return errCaller
@@ -30,7 +30,7 @@ func (s *Store) Put(name Name, header []byte, body io.Reader, size int64) error 
 	return s.submitWrite(&pendingWrite{name: name, head: encodeHead(header, size), body: b, size: size})
 }
 
-// revocableReader is a body that its owner takes back.
+// revocableReader reads a body until its owner revokes it.
 type revocableReader struct {
 	mu   sync.Mutex
 	body io.Reader
@@ -62,8 +62,8 @@ type pendingWrite struct {
 	head []byte
 	body io.Reader
 	size int64
-	// of is the record that this one is of, and takes the place of; nil is for
-	// whatever is there.
+	// replaces is the open record whose place this one takes; nil is for any record of
+	// the name.
 	replaces *Record
 	blocks   int64
 	tempPath string
@@ -71,11 +71,11 @@ type pendingWrite struct {
 	decided  atomic.Bool
 }
 
-// claimOutcome says how it ended, by who comes first: whoever waited has given up, or it
-// is in its place.
+// claimOutcome decides how the write ended, for the first of two callers: the one that
+// waited has given up, or the file is in its place.
 func (w *pendingWrite) claimOutcome() bool { return w.decided.CompareAndSwap(false, true) }
 
-// submitWrite has a record written, and waits for it as long as that makes sense.
+// submitWrite writes a record, and waits until it is written or its disk has stalled.
 func (s *Store) submitWrite(w *pendingWrite) error {
 	result := make(chan error, 1)
 	if s.doIO(ioOp{run: func() { result <- s.putRecord(w) }, progress: &w.progress}) || !w.claimOutcome() {
@@ -116,7 +116,7 @@ func (s *Store) reserveSpace(w *pendingWrite) error {
 	return nil
 }
 
-// mayBegin says why a record is not even tried. The lock is held.
+// mayBegin returns why a write is refused before it begins. The lock is held.
 func (s *Store) mayBegin(w *pendingWrite) error {
 	switch {
 	case w.decided.Load():
@@ -154,7 +154,7 @@ func (s *Store) commitOrRemove(w *pendingWrite, err error) error {
 	}
 	_ = s.root.Remove(w.tempPath) // or the next process does
 	for _, not := range []error{errCaller, errBody, errClosed, errReplaced, ErrStalled} {
-		if errors.Is(err, not) { // it is not the disk that failed
+		if errors.Is(err, not) { // the disk has not failed
 			return err
 		}
 	}
@@ -189,7 +189,7 @@ func (s *Store) moveIntoPlace(w *pendingWrite) error {
 	return nil
 }
 
-// isUnchanged says that a record has not been dropped or replaced. The lock is held.
+// isUnchanged reports whether a record was neither dropped nor replaced. The lock is held.
 func (s *Store) isUnchanged(w *pendingWrite) bool {
 	at := s.index.find(w.name)
 	return at != nil && !at.dropped && at.generation == w.replaces.generation
@@ -205,7 +205,7 @@ func (s *Store) renameInto(from, to string) error {
 	return err
 }
 
-// writeFailed pauses the writing. The lock is held, but for moments in between.
+// writeFailed pauses writes for a while. The lock is held, but for moments in between.
 func (s *Store) writeFailed(err error) {
 	s.stats.WriteErrors++
 	s.pausedUntil = s.cfg.Now().Add(pauseFor)
@@ -218,7 +218,8 @@ func (s *Store) writeFailed(err error) {
 	}
 }
 
-// writesRecovered ends that, and what could not be removed is tried again. The lock is held.
+// writesRecovered notes that the disk takes writes again, and retries the pending
+// removals. The lock is held.
 func (s *Store) writesRecovered() {
 	if s.failing {
 		s.failing = false
@@ -239,7 +240,7 @@ func (s *Store) SetHeader(name Name, r *Record, header []byte) error {
 	case len(header) > maxHeader:
 		return errCaller
 	case len(header) > r.capacity:
-		// The body is not lent: it may be closed while it is read.
+		// The body is not revocable: the record may be closed while it is read.
 		err := s.submitWrite(&pendingWrite{
 			name: name, head: encodeHead(header, r.size), body: r.bodyReader(), size: r.size, replaces: r,
 		})

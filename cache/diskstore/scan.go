@@ -32,7 +32,7 @@ func (s *Store) scanRecords() {
 		b, err := hex.DecodeString(dir)
 		st, gone := s.root.Lstat(path)
 		if err != nil || len(b) != 1 || hex.EncodeToString(b) != dir || gone != nil || !st.IsDir() {
-			_ = s.root.RemoveAll(path) // nobody else's business is in here
+			_ = s.root.RemoveAll(path) // no other program has files in here
 			continue
 		}
 		found = append(found, s.scanDir(path, dir)...)
@@ -98,7 +98,7 @@ func (s *Store) logUnreadable(path string, err error) {
 	}
 }
 
-// scanDir are those of one folder. What is no record is removed.
+// scanDir returns the records of one folder, and removes all other files.
 func (s *Store) scanDir(path, dir string) (found []scannedRecord) {
 	for _, file := range s.listDir(path) {
 		full := filepath.Join(path, file)

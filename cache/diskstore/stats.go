@@ -8,8 +8,8 @@ func (s *Store) Stats() Stats {
 		return st
 	}
 	var earlier Stats
-	if told := s.lastStats.Load(); told != nil {
-		earlier = *told
+	if last := s.lastStats.Load(); last != nil {
+		earlier = *last
 	}
 	earlier.Stalled = s.isStalled()
 	return earlier

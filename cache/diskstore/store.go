@@ -17,7 +17,7 @@ type Config struct {
 	// MaxRecords bounds how many there are, and so the memory that the index
 	// takes, at some 75 bytes each; 0 means 100,000.
 	MaxRecords int
-	// Log is told what goes wrong; nil means nobody is.
+	// Log is for failures; nil discards them.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time

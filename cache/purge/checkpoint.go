@@ -25,7 +25,7 @@ func (cp checkpoint) encodeLine() []byte {
 
 var errBadCheckpoint = errors.New("not a valid checkpoint file")
 
-// readCheckpoint gives fs.ErrNotExist where there is none, as for an empty path.
+// readCheckpoint returns fs.ErrNotExist where there is no checkpoint, as for an empty path.
 func readCheckpoint(path string) (cp checkpoint, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -39,7 +39,7 @@ func readCheckpoint(path string) (cp checkpoint, err error) {
 	return parseCheckpoint(b)
 }
 
-// parseCheckpoint takes nothing but what line makes, to the byte.
+// parseCheckpoint accepts only the bytes that encodeLine makes.
 func parseCheckpoint(b []byte) (cp checkpoint, err error) {
 	_, err = fmt.Sscanf(string(b), "pictor-purge-witness 1 %s %d", &cp.id, &cp.seq)
 	if err != nil || !isID(cp.id) || string(cp.encodeLine()) != string(b) {

@@ -23,8 +23,8 @@ var (
 
 var errClosed = errors.New("purge log is closed")
 
-// What a Clock remembers exactly unless its Config says otherwise. A purge of
-// many more than half of that at once would be folded by itself.
+// The numbers of targets that a Clock remembers exactly unless its Config says
+// otherwise. A purge of many more than half of them at once would be folded by itself.
 const (
 	DefaultMaxExact    = 16384
 	DefaultMaxPrefixes = 1000
@@ -39,9 +39,8 @@ type Config struct {
 	// memory alone: each such clock has an identity of its own.
 	Dir string
 	// Checkpoint is a small file in another folder, which must be there, that
-	// remembers how far the log had come: without it, nobody would notice that
-	// the log was put back to an older copy, or cut off after a purge. "" means
-	// none.
+	// says how far the log had come: without it, a log that was put back to an older
+	// copy, or cut off after a purge, would go unnoticed. "" means none.
 	Checkpoint string
 	// RefusePurges is for a clock without Dir and Checkpoint, where there is a disk
 	// cache or a log that a later process may use: each purge is ErrNoLog.
@@ -54,7 +53,7 @@ type Config struct {
 	// DefaultMaxPrefixes. Beyond that, the older half become purges of all
 	// sources with their scheme://host/.
 	MaxPrefixes int
-	// Log is told what went wrong; nil means nobody is.
+	// Log is for failures; nil discards them.
 	Log *slog.Logger
 	// Now dates purges, for people to read; nil means time.Now.
 	Now func() time.Time
@@ -91,9 +90,9 @@ type Clock struct {
 // something only together with it: an entry of another identity is invalid.
 func (c *Clock) ID() string { return c.id }
 
-// Applied is the sequence of the last purge applied, 0 if there was none. What
-// is read before a fetch begins is the sequence of its entry. What is read
-// before Last is a sequence up to which Last told of all purges.
+// Applied is the sequence of the last purge applied, 0 if there was none. An entry gets
+// the value that was read before its fetch began. Last knows all purges up to a value
+// that was read before it.
 func (c *Clock) Applied() uint64 { return c.applied.Load() }
 
 // Receipt is a purge that was applied.
@@ -168,7 +167,8 @@ func (c *Clock) writePurge(mode Mode, targets []Target) (Receipt, error) {
 	return r, nil
 }
 
-// applyPurge stores the sequence last: whoever reads it finds the purge in the state.
+// applyPurge stores the sequence last: a reader of the sequence finds the purge in the
+// state.
 func (c *Clock) applyPurge(seq uint64, mode Mode, targets []Target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -136,7 +136,7 @@ func (j *journal) appendPurge(seq uint64, now time.Time, mode Mode, targets []Ta
 }
 
 // rollBack takes back what was written of a purge that failed. Should that fail,
-// too, nobody knows what a next purge would be written after.
+// too, the end of the file is not known, and nothing is written after it.
 func (j *journal) rollBack() {
 	j.broken = j.f.Truncate(j.size)
 	if j.broken == nil {

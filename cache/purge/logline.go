@@ -43,8 +43,8 @@ func (l logLine) appendTo(b []byte, prev uint64, unix int64) ([]byte, uint64) {
 	return sealLine(b, start, prev)
 }
 
-// parseLogLine is the reverse of append; when it was purged matters to people
-// only. A kind that it does not know is left at 0.
+// parseLogLine is the reverse of appendTo. The time of the purge is for people only. An
+// unknown kind is left at 0.
 func parseLogLine(body []byte) (l logLine, err error) {
 	f := strings.SplitN(string(body), " ", 6)
 	if len(f) != 6 {
@@ -89,8 +89,7 @@ func sealLine(b []byte, start int, prev uint64) ([]byte, uint64) {
 	return fmt.Appendf(b, " %016x\n", sum), sum
 }
 
-// unsealLine is the reverse of seal. It takes nothing but what seal makes, to the
-// byte.
+// unsealLine is the reverse of sealLine. It accepts only the bytes that sealLine makes.
 func unsealLine(b []byte, prev uint64) (body []byte, sum uint64, err error) {
 	if len(b) < checksumBytes {
 		return nil, 0, errChecksum

@@ -68,7 +68,8 @@ type Target struct {
 	Value string
 }
 
-// Scope is what an entry may be named by. What is empty is named by All alone.
+// Scope has the names by which an entry can be purged. An empty one is purged by All
+// alone.
 type Scope struct {
 	URL, Source string
 	Hosts       []string

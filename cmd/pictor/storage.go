@@ -12,8 +12,8 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
-// storage is what outlasts the process: the purge log and the disk cache. A part
-// that cannot be used is missing, and the log says why.
+// storage is the state that outlasts the process: the purge log and the disk cache. A
+// part that cannot be used is nil, and a log line says why.
 type storage struct {
 	folder *diskstore.Folder
 	clock  *purge.Clock
@@ -21,8 +21,8 @@ type storage struct {
 	results, sources *diskstore.Store
 }
 
-// openStorage goes without a part that cannot be opened: an image is better
-// served from memory than not at all.
+// openStorage runs without a part that cannot be opened: it is better to serve an image
+// from memory than not at all.
 func openStorage(cfg *config.Serve, plan memory.Plan, log *slog.Logger) (*storage, error) {
 	st := &storage{}
 	st.openFolder(cfg, log)
@@ -116,8 +116,8 @@ func (st *storage) tiers() []cache.Tier {
 }
 
 // closeClock and closeFolder come after the cache and the server, which close
-// the stores. Their errors matter to nobody: each purge is on disk already, and
-// the locks end with the process.
+// the stores. Their errors are ignored: each purge is on disk already, and the
+// locks end with the process.
 func (st *storage) closeClock() error {
 	if st.clock != nil {
 		_ = st.clock.Close()
