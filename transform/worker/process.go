@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// nice is the CPU priority of workers: hits stay fast while encodes burn
-	// what is left.
-	nice = 10
 	// stackRoom is for the stacks of libvips' threads, mapped at 8 MiB each
 	// and hardly touched.
 	stackRoom = 64 << 20
@@ -28,9 +25,6 @@ const (
 	// 100 MiB in this time at the most.
 	watchEvery = 25 * time.Millisecond
 )
-
-// errDied: the worker ended, or spoke nonsense, and nobody here had ended it.
-var errDied = fmt.Errorf("%w: the worker process ended", transform.ErrCrashed)
 
 // process is one worker as the server sees it. It does one job at a time.
 type process struct {

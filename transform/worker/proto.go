@@ -22,6 +22,13 @@ import (
 // becomes ready, and then by one "done" or one "failed". A "look" is answered by one
 // "looked" or "failed", a "probe" by one "probed". Nothing else is ever sent.
 
+// socketFD is where a worker finds its socket: the first descriptor after the
+// standard three.
+const socketFD = 3
+
+// errDied: the worker ended, or spoke nonsense, and nobody here had ended it.
+var errDied = fmt.Errorf("%w: the worker process ended", transform.ErrCrashed)
+
 // kind says what a frame is.
 type kind string
 

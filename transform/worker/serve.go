@@ -27,10 +27,6 @@ type Engine interface {
 	Trim()
 }
 
-// socketFD is where a worker finds its socket: the first descriptor after the
-// standard three.
-const socketFD = 3
-
 // ErrNotStartedByServer: somebody ran the worker command by hand.
 var ErrNotStartedByServer = errors.New("a worker is started by `pictor serve`, not by hand")
 
