@@ -17,10 +17,10 @@ import (
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
-// Config configures a Server. The parts are the caller's to make and to close.
+// Config configures a Server. The caller makes the parts, and closes them.
 type Config struct {
 	Keyring *signedurl.Keyring
-	// Dialect is how paths are read; nil for the grammar as it is.
+	// Dialect parses paths; nil for the native grammar without changes.
 	Dialect *signedurl.Dialect
 	// PathPrefix stands before the signature in each path, "/images"; "" for none.
 	PathPrefix string
@@ -30,52 +30,48 @@ type Config struct {
 	ThumborPath string
 	Origin      *origin.Fetcher
 	Cache       *cache.Cache
-	// Clock is the Cache's.
+	// Clock is the purge clock of the Cache.
 	Clock *purge.Clock
 	// Disk is the store of the Cache's disk tier, for its figures; nil for none.
 	Disk *diskstore.Store
-	// Sources keeps the bytes of sources, and is closed by the Server; nil for
-	// keeping none.
+	// Sources keeps the bytes of sources; nil for none. The Server closes it.
 	Sources *diskstore.Store
-	// SourceKeyIgnore are parameters of a source's query that do not make it
-	// another one, such as those of a presigned URL; with a star at their end
-	// all that begin so.
+	// SourceKeyIgnore are query parameters that identities leave out, such as those of a
+	// presigned URL. With a star at its end a name stands for all that begin so.
 	SourceKeyIgnore []string
 	Transformer     transform.Transformer
 	// Plan is how the memory limit is split at first; see Resize.
 	Plan memory.Plan
-	// QueueWait is the longest that a request stands in lines; 0 means 20 s.
+	// QueueWait is the longest that a request waits for budgets; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
-	// AutoFormats are chosen by what a client accepts, the favourite first,
-	// where a URL names no format; empty where only URLs that say so (f:auto)
-	// are negotiated, and then AVIF before WebP.
+	// AutoFormats are negotiated where a URL names no format, the preferred one first.
+	// Where empty, only URLs with f:auto are negotiated, with AVIF before WebP.
 	AutoFormats []transform.Format
 	// AllowSecurityOptions lets URLs set limits of their own.
 	AllowSecurityOptions bool
-	// Watermark is what URLs may have laid over their pictures; nil for none.
+	// Watermark is the image that URLs may have drawn over results; nil for none.
 	Watermark *Watermark
 	TTL       sources.TTL
-	// CDN is what stands before the server; zero for nothing that is known.
+	// CDN is the one in front of the server; zero for none that is known.
 	CDN CDN
-	// BrowserTTL is how long browsers may keep what a CDN can be purged of; 0
-	// means 5 minutes.
+	// BrowserTTL is for how long browsers may keep a result that can be purged from a CDN;
+	// 0 means 5 minutes.
 	BrowserTTL time.Duration
 	// RequestTimeout is the longest that a client waits; 0 means 30 s.
 	RequestTimeout time.Duration
-	// Ready tells what keeps the server from serving; nil means nothing ever does.
+	// Ready gives the reason why the server is not ready; nil for always ready.
 	Ready func() error
 	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
 	Home http.Handler
-	// MetricsToken is good for the admin port's /metrics, and for nothing else; ""
-	// for none.
+	// MetricsToken gives access to /metrics on the admin port alone; "" for none.
 	MetricsToken string
 	// FullErrors shows causes to the client (--dev).
 	FullErrors bool
-	// OnIdle, unless nil, is called when work has ended for a while, beside
-	// giving back the heap.
+	// OnIdle, unless nil, is called when the server has been idle for a while and gives
+	// the heap back.
 	OnIdle func()
-	// Log gets errors and, at debug level, requests; nil means none of it.
+	// Log gets errors and, at debug level, requests; nil for no log.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time

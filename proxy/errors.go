@@ -21,8 +21,8 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// failure is how an error looks from outside. Code never changes its meaning:
-// people search for it, and metrics are labelled by it.
+// failure is how a client sees an error. A code never changes its meaning: people search
+// for it, and metrics are labelled by it.
 type failure struct {
 	target error
 	status int
@@ -77,8 +77,8 @@ var failureTable = []failure{
 	{origin.ErrRedirects, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
 	{origin.ErrTruncated, http.StatusBadGateway, "source-unreachable", textUnreachable, negTTLTransient, true},
 	{origin.ErrLoop, http.StatusLoopDetected, origin.LoopDetail, "", 0, true},
-	// Only an origin that sent a success comes this far: these texts tell nothing
-	// more of a network than an image would.
+	// Only an origin that sent a success gets to these: their texts tell no more of a
+	// network than an image would.
 	{origin.ErrPartial, http.StatusBadGateway, "source-unreachable", "", negTTLTransient, true},
 	{origin.ErrEncoding, http.StatusBadGateway, "source-unreachable", "", negTTLTransient, true},
 	{origin.ErrCoding, http.StatusUnsupportedMediaType, "unsupported-type",
@@ -163,7 +163,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return
 	}
 	if errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil {
-		return // the client has left: nobody reads an answer
+		return // the client has left
 	}
 	f := failureOf(err)
 	s.answers.WithLabelValues(f.code).Inc()
@@ -173,8 +173,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	s.writeFailure(c.Response(), c.Request(), f, err)
 }
 
-// writeFailure answers with an error, in the form that all have on both ports,
-// and logs it.
+// writeFailure responds with an error, in the one form for both ports, and logs it.
 func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure, err error) {
 	id := requestIDOf(w)
 	h := w.Header()
@@ -197,8 +196,8 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	}
 }
 
-// retryAfter is when a client may come back, in seconds; 0 where nobody knows. It
-// is spread over a few seconds, so that those who come back do not come together.
+// retryAfter is after how many seconds a client may come back; 0 where that is not known. It
+// is spread over a few seconds, so that clients do not come back at the same time.
 func retryAfter(f failure, err error) int {
 	var later interface{ RetryAfter() time.Duration }
 	switch {
@@ -210,7 +209,7 @@ func retryAfter(f failure, err error) int {
 	return 0
 }
 
-// causeLine is a line with what an error knows beyond its sentence; "" for nothing.
+// causeLine is a line with the cause of an error; "" where its sentence says it all.
 func causeLine(f failure, err error) string {
 	text, more := err.Error(), errorDetails(err)
 	known := f.status < http.StatusInternalServerError
@@ -226,7 +225,7 @@ func causeLine(f failure, err error) string {
 	return "cause: " + text + "\n"
 }
 
-// errorStatus says where an error is from (RFC 9211).
+// errorStatus is the Cache-Status of an error (RFC 9211).
 func errorStatus(f failure, err error) string {
 	var known *cache.Remembered
 	if errors.As(err, &known) {

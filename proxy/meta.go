@@ -44,8 +44,8 @@ type imagorMeta struct {
 	Bands       int    `json:"bands"`
 }
 
-// imageMeta tells what is known of a source and of the result that is planned, in
-// the form of the dialect that asked. No pixel is decoded for it.
+// imageMeta describes a source and the planned result, in the form of the request's dialect.
+// No pixel is decoded for it.
 func imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
 	out := req.Params
 	if out.Format == transform.FormatUnknown {

@@ -15,18 +15,18 @@ import (
 
 // PurgeRequest is the body of POST /purge.
 type PurgeRequest struct {
-	// URLs are those of pictures, in any spelling, with any signature or none
-	// that holds. Sources are URLs of sources: all that was made of them. Tags
-	// are those of URLs (ct:) and of origins. Prefixes are what URLs of sources
-	// begin with, Hosts what they name. All is everything, and stands alone.
+	// URLs are image URLs, in any spelling, with or without a valid signature. Sources are
+	// URLs of sources, and name all results made of them. Tags are those of URLs (ct:) and
+	// of origins. Prefixes are beginnings of the URLs of sources, Hosts their hosts. All
+	// names everything, and cannot be combined with other targets.
 	URLs     []string `json:"urls,omitempty"`
 	Sources  []string `json:"sources,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
 	Prefixes []string `json:"prefixes,omitempty"`
 	Hosts    []string `json:"hosts,omitempty"`
 	All      bool     `json:"all,omitempty"`
-	// Mode is "hard": it is not served any more; or "soft": it is stale, and
-	// made anew when it is asked for. The default is hard, but soft of all.
+	// Mode is "hard", after which entries are not served any more, or "soft", after which
+	// they are stale. The default is hard, but soft where All is set.
 	Mode string `json:"mode,omitempty"`
 }
 
@@ -114,8 +114,8 @@ func readPurge(w http.ResponseWriter, r *http.Request) (ask PurgeRequest, err er
 
 func badPurge(text string) error { return refuse(http.StatusBadRequest, "bad-argument", text) }
 
-// Purge purges. When it returns nothing of what is named is served any more,
-// be it in a tier or on its way there.
+// Purge purges. Once it has returned, no entry that the targets name is served any more,
+// whether it is in a tier or a fill is making it.
 func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	mode, err := ask.purgeMode()
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *Server) targetsOf(ask PurgeRequest) ([]purge.Target, error) {
 		return nil, fmt.Errorf("%w: all cannot be combined with other targets", errPurge)
 	case ask.All:
 		return []purge.Target{{Kind: purge.All}}, nil
-	case others > maxPurgeTargets: // before anything is made of them
+	case others > maxPurgeTargets: // before memory is spent on them
 		return nil, errManyTargets
 	case others == 0:
 		return nil, fmt.Errorf("%w: nothing to purge; give urls, sources, tags, prefixes, hosts or all", errPurge)
@@ -120,16 +120,17 @@ func (s *Server) addPrefix(n *targetSet, text string) error {
 			errPurge, transform.Quote(text), transform.Quote(name))
 	}
 	if len(s.cfg.SourceKeyIgnore) > 0 && !strings.HasPrefix(p, "local:") {
-		// What follows may be left out of an identity, and what leads to it then.
+		// The parameters after the prefix may be left out of an identity, and then the
+		// separator before them is, too.
 		p = strings.TrimRight(p, "?&")
 	}
 	n.add(purge.Prefix, p)
 	return nil
 }
 
-// ignoredParamIn finds a parameter in a prefix that identity leaves out of all that
-// begins so. The last one is not whole if it has no value yet: then only a
-// pattern says that.
+// ignoredParamIn finds a parameter in a prefix that the identities of all sources with the
+// prefix leave out. The name of the last parameter may be cut off where it has no value:
+// then only a pattern can match it.
 func (s *Server) ignoredParamIn(prefix string) (name string, ok bool) {
 	_, query, asks := strings.Cut(prefix, "?")
 	if !asks || strings.HasPrefix(prefix, "local:") {
@@ -148,8 +149,8 @@ func (s *Server) ignoredParamIn(prefix string) (name string, ok bool) {
 	return "", false
 }
 
-// addHost names a host as sources do, which leave out the port that goes
-// without saying: example.com:443 is that port of http, and all of https.
+// addHost adds a host in the spelling of identities, which leave out the default port:
+// example.com:443 is port 443 of http, and all of https.
 func (s *Server) addHost(n *targetSet, text string) error {
 	host, err := s.cfg.Origin.HostName(text)
 	if err != nil {
@@ -157,8 +158,8 @@ func (s *Server) addHost(n *targetSet, text string) error {
 			errPurge, transform.Quote(text), err)
 	}
 	spellings := []string{host}
-	// With a dot at its end it is the same host, but for that an origin may tell
-	// them apart.
+	// The name with a dot at its end is the same host, and another source: an origin may
+	// tell them apart.
 	bare, port := host, ""
 	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasSuffix(host, "]") {
 		bare, port = host[:i], host[i:]
@@ -177,9 +178,8 @@ func (s *Server) addHost(n *targetSet, text string) error {
 	return nil
 }
 
-// keysOf are all that a picture's URL may have put into the cache, whatever its
-// signature: one that holds no more, or that was cut off, names the picture
-// all the same.
+// keysOf are the keys of all entries that an image URL may have made, whatever its
+// signature: a URL whose signature is no longer valid, or was cut off, still names them.
 func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
 	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
@@ -199,8 +199,8 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	return keys, nil
 }
 
-// parseSpellings is what is read of any spelling of a path: without a signature that
-// holds, nothing says which of them was signed. The error is the first one's.
+// parseSpellings parses all spellings of a path: without a valid signature, it is not known
+// which of them was signed. The error is that of the first spelling.
 func (s *Server) parseSpellings(spellings []string,
 	parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
 	for i, path := range spellings {
@@ -217,9 +217,9 @@ func (s *Server) parseSpellings(spellings []string,
 	return reqs, err
 }
 
-// parseWithoutSignature reads a path behind its first segment, and also as a whole: there
-// may be no signature before the options. Where there is one, it could be read
-// as the beginning of another source; that does not count.
+// parseWithoutSignature parses a path after its first segment, and also as a whole, because
+// there may be no signature before the options. Where there is one, a source that begins
+// with it does not count.
 func (s *Server) parseWithoutSignature(
 	path string, parse func(string) (signedurl.Request, error),
 ) (reqs []signedurl.Request, err error) {
@@ -252,7 +252,7 @@ func couldSign(segment string) bool {
 	return strings.Trim(segment, base64) == ""
 }
 
-// onlyPermitted refuses what no URL here can have put into the cache.
+// onlyPermitted refuses a request that cannot have made an entry on this server.
 func (s *Server) onlyPermitted(req signedurl.Request, err error) (signedurl.Request, error) {
 	if err == nil {
 		err = s.checkPermissions(req)

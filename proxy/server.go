@@ -32,8 +32,8 @@ type Server struct {
 	draining    atomic.Bool
 }
 
-// Resize puts another memory plan in force. What was admitted by the old one goes
-// on to its end, so it takes a while until the new one holds.
+// Resize puts another memory plan in force. Work that the old plan has admitted goes on to
+// its end, so it takes a while until the new plan holds.
 func (s *Server) Resize(p memory.Plan) error {
 	if err := s.memory.Resize(p); err != nil {
 		return err
@@ -42,12 +42,11 @@ func (s *Server) Resize(p memory.Plan) error {
 	return nil
 }
 
-// Watch looks at the memory that is really in use until ctx ends: see
-// memory.Governor.
+// Watch samples the memory in use until ctx ends: see memory.Governor.
 func (s *Server) Watch(ctx context.Context) { s.memory.Watch(ctx) }
 
-// Memory looks where the memory is. It costs the kernel a walk over all pages
-// of all processes, some milliseconds.
+// Memory reports where the memory is. The kernel walks all pages of all processes for it,
+// which takes some milliseconds.
 func (s *Server) Memory() memory.Report { return s.memory.Report(s.sources.FetchStats().Waiting) }
 
 // LimitListener makes an http.Server admit no more clients than the memory plan allows.
@@ -59,13 +58,12 @@ func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.RequestTimeout)
 	defer cancel()
-	_ = s.Shutdown(ctx) // what is left is given up on
+	_ = s.Shutdown(ctx) // fetches that are left are abandoned
 }
 
-// Shutdown waits for what is still done about sources, until ctx ends. It comes
-// after the Cache's, whose fills want them. The error says what is left.
+// Shutdown waits until ctx ends for sources that are being written to disk. It comes after
+// the Cache is closed, whose fills use sources. The error says how many are left.
 func (s *Server) Shutdown(ctx context.Context) error { return s.sources.Close(ctx) }
 
-// Drain makes the server say on connections that are still open that it is
-// not ready any more.
+// Drain makes the health check say that the server is not ready any more.
 func (s *Server) Drain() { s.draining.Store(true) }
