@@ -74,7 +74,8 @@ func TestMakeFuzzRunsEveryTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	makefile, err := os.ReadFile("Makefile")
-	if err != nil || !strings.Contains(string(makefile), "\nfuzz: setup") || !strings.Contains(string(makefile), " .ci/fuzz\n") {
+	if err != nil || !strings.Contains(string(makefile), "\nfuzz: setup") ||
+		!strings.Contains(string(makefile), " .ci/fuzz\n") {
 		t.Fatal("make fuzz does not run .ci/fuzz: ", err)
 	}
 	cmd := exec.Command("bash", ".ci/fuzz")

@@ -281,7 +281,8 @@ func measureNames(t *testing.T, counts map[string]*nameCount) float64 {
 		oneWord += len(c.oneWord)
 		total += c.total
 		if listed() {
-			t.Logf("%s: %d of %d functions have one word: %s", dir, len(c.oneWord), c.total, strings.Join(c.oneWord, " "))
+			t.Logf("%s: %d of %d functions have one word: %s", dir, len(c.oneWord), c.total,
+				strings.Join(c.oneWord, " "))
 		}
 	}
 	return 100 * float64(oneWord) / float64(total)

@@ -83,7 +83,8 @@ func TestEveryLogLineIsBounded(t *testing.T) {
 				return true
 			}
 			method, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || !slices.Contains([]string{"Debug", "Info", "Warn", "Error", "Log"}, method.Sel.Name) || !isLogger(method.X) {
+			levels := []string{"Debug", "Info", "Warn", "Error", "Log"}
+			if !ok || !slices.Contains(levels, method.Sel.Name) || !isLogger(method.X) {
 				return true
 			}
 			at := fset.Position(call.Pos())

@@ -96,7 +96,9 @@ func (e emitter) addProcesses(list []memory.Process) {
 	count := map[string]int64{"server": 0, "worker": 0}
 	for _, p := range list {
 		k := kinds[p.Kind]
-		k.Anon, k.File, k.Shmem = k.Anon+p.Anon, k.File+p.File, k.Shmem+p.Shmem
+		k.Anon += p.Anon
+		k.File += p.File
+		k.Shmem += p.Shmem
 		kinds[p.Kind] = k
 		count[p.Kind]++
 	}

@@ -90,8 +90,8 @@ func traceID(s string) (id string, ok bool) {
 	if len(s) < traceparentLen || s[2] != '-' || s[traceIDEnd] != '-' || s[parentIDEnd] != '-' {
 		return "", false
 	}
-	version, parent, flags := s[:2], s[parentIDAt:parentIDEnd], s[flagsAt:traceparentLen]
-	id = s[traceIDAt:traceIDEnd]
+	version, flags := s[:2], s[flagsAt:traceparentLen]
+	parent, id := s[parentIDAt:parentIDEnd], s[traceIDAt:traceIDEnd]
 	for _, field := range []string{version, id, parent, flags} {
 		if !isLowerHex(field) {
 			return "", false

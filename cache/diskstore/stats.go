@@ -19,6 +19,7 @@ func (s *Store) statsNow() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Records, st.Bytes, st.MaxBytes = s.index.len(), s.blocks*block, s.cfg.MaxBytes
+	st.Records = s.index.len()
+	st.Bytes, st.MaxBytes = s.blocks*block, s.cfg.MaxBytes
 	return st
 }

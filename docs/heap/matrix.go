@@ -99,7 +99,8 @@ var shown = []string{"0s", "15s", "45s", "1m0s", "2m0s", "3m0s", "5m0s"}
 func rows(list []setting, tables []string) []string {
 	out := []string{"| RSS in MB | peak | " + strings.Join(shown, " | ") + " | released at the end |"}
 	for i, s := range list {
-		at, peak, released := map[string]string{}, "", ""
+		at := map[string]string{}
+		peak, released := "", ""
 		for line := range strings.Lines(tables[i]) {
 			// The time, then pairs of number and unit: in use, idle,
 			// released, RSS, lazy, peak.
@@ -107,7 +108,8 @@ func rows(list []setting, tables []string) []string {
 			if len(f) != 13 || f[2] != "MB" {
 				continue
 			}
-			at[f[0]], released, peak = f[7], f[5], f[11]
+			at[f[0]] = f[7]
+			released, peak = f[5], f[11]
 		}
 		cells := []string{s.name, peak}
 		for _, m := range shown {

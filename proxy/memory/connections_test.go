@@ -216,7 +216,8 @@ func TestAConnectionInUseIsNotTakenBetweenRequests(t *testing.T) {
 // A connection on which no whole request has come keeps its place for a moment
 // only, whatever it has sent; the oldest one goes first, and before idle ones.
 func TestANewcomerTakesThePlaceOfTheLongestSilent(t *testing.T) {
-	for name, sent := range map[string]string{"nothing": "", "a byte": "G", "half a header": "GET / HTTP/1.1\r\nHost: "} {
+	const half = "GET / HTTP/1.1\r\nHost: "
+	for name, sent := range map[string]string{"nothing": "", "a byte": "G", "half a header": half} {
 		t.Run(name, func(t *testing.T) {
 			r := newConnRig(t, 3)
 			used := r.dial()

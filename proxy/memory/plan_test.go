@@ -186,7 +186,8 @@ func TestPlanIsLoggedInOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "memory limit 512MiB (cgroup) = server 32MiB + connections 64MiB + workers 2 × 14MiB + slack 51.2MiB" +
-		" + cache 61MiB + its headroom 24.4MiB + disk index 0MiB + bodies 85.3MiB + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
+		" + cache 61MiB + its headroom 24.4MiB + disk index 0MiB + bodies 85.3MiB" +
+		" + transforms 166.1MiB; GOMEMLIMIT 182.7MiB"
 	if p.String() != want {
 		t.Errorf("got %s", p)
 	}

@@ -64,8 +64,10 @@ func checkedCalls() []call {
 		{unix.SYS_OPENAT, allowWithoutBits(argOffset(2), writing)},
 		// Shared memory without a file, and huge pages, are not in RssAnon, which
 		// is what the server watches.
-		{unix.SYS_MMAP, joinChecks(allowWithoutBits(argOffset(3), unix.MAP_HUGETLB), notBoth(argOffset(3), unix.MAP_ANONYMOUS, unix.MAP_SHARED))},
-		{unix.SYS_CLONE, joinChecks(allowAnyBit(argOffset(0), unix.CLONE_THREAD), allowWithoutBits(argOffset(0), ^uint32(threadFlags)))},
+		{unix.SYS_MMAP, joinChecks(allowWithoutBits(argOffset(3), unix.MAP_HUGETLB),
+			notBoth(argOffset(3), unix.MAP_ANONYMOUS, unix.MAP_SHARED))},
+		{unix.SYS_CLONE, joinChecks(allowAnyBit(argOffset(0), unix.CLONE_THREAD),
+			allowWithoutBits(argOffset(0), ^uint32(threadFlags)))},
 		// A look at limits of its own.
 		{unix.SYS_PRLIMIT64, joinChecks(allowValues(argOffset(0), 0), allowZero(argOffset(2)))},
 		// Names of threads and of mappings.
