@@ -30,8 +30,9 @@ const (
 	DefaultMaxPrefixes = 1000
 )
 
-// purgeTimeout bounds the wait of a purge for its disk and for earlier purges.
-const purgeTimeout = 10 * time.Second
+// Timeout bounds the wait of a purge for its disk and for earlier purges. It is
+// shorter than clients wait, so that they are told why a purge is not confirmed.
+const Timeout = 5 * time.Second
 
 // Config configures a Clock.
 type Config struct {

@@ -32,7 +32,7 @@ func Open(cfg Config) (*Clock, error) {
 		cfg.growth = maxGrowth
 	}
 	if cfg.timeout <= 0 {
-		cfg.timeout = purgeTimeout
+		cfg.timeout = Timeout
 	}
 	c := &Clock{
 		cfg: cfg, writing: make(chan struct{}, 1),
