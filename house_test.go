@@ -25,20 +25,24 @@ const (
 	maxCycle         = 6  // files of a package that all need each other
 	maxLeftSides     = 2  // of an assignment, unless one call returns more
 	maxDepth         = 4  // of imports within the module, from any command
-	maxOneWord       = 34 // percent of unexported functions; 25 is the aim
+	maxOneWord       = 25 // percent of unexported functions
 )
 
 // allowed says how many places may be over each limit. It only goes down: where the
 // tree has fewer, the table says so, and the number is lowered in one line.
 var allowed = map[string]int{
-	"lines over 120 columns":       128,
-	"test lines over 120 columns":  430,
-	"files over 400 lines":         0,
-	"test files over 400 lines":    2,
-	"functions over 60 lines":      0,
-	"types of over 14 fields":      10,
-	"cycles of over 6 files":       6,
-	"assignments to over 2 names":  43,
+	"lines over 120 columns":      0,
+	"test lines over 120 columns": 0,
+	"files over 400 lines":        0,
+	"test files over 400 lines":   0,
+	"functions over 60 lines":     0,
+	// Records that other code reads field by field: cache.Entry, cache.Stats,
+	// transform.Info, transform.Geometry.
+	"types of over 14 fields": 4,
+	// In transform the file of an option has its type, which Params holds, and sets it
+	// from arguments, so that these files and Params need each other.
+	"cycles of over 6 files":       1,
+	"assignments to over 2 names":  0,
 	"commands with imports over 4": 0,
 }
 
