@@ -101,7 +101,7 @@ func askProgram(ctx context.Context, path, build, arg string) (p Program, err er
 			return p, fmt.Errorf("%w: %s: %s", ErrProgram, path, clipText(said))
 		}
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			return p, fmt.Errorf("%w: %s does not respond", ErrProgram, path)
 		}
 		return p, fmt.Errorf("%w: %s: %w", ErrProgram, path, err)
 	}

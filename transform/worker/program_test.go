@@ -64,7 +64,8 @@ func TestDescribeProgram(t *testing.T) {
 	// A program that does not answer is ended.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Describe(ctx, scriptFile(t, "sleep 1000", 0o755), "b"); !errors.Is(err, ErrProgram) {
+	if _, err := Describe(ctx, scriptFile(t, "sleep 1000", 0o755), "b"); !errors.Is(err, ErrProgram) ||
+		!strings.Contains(err.Error(), "does not respond") {
 		t.Errorf("cancelled: %v", err)
 	}
 }
