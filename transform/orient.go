@@ -120,17 +120,18 @@ func (o orientation) toStored(r Rect, w, h int) Rect {
 	return r
 }
 
-// toTurned is the inverse of toStored: w by h is the image before the turn.
+// toTurned is the inverse of toStored: w by h is the image before the turn. The mirror
+// comes last and needs the width of the turned image alone.
 func (o orientation) toTurned(r Rect, w, h int) Rect {
 	switch o.angle {
 	case 90:
 		r = Rect{h - r.Top - r.Height, r.Left, r.Height, r.Width}
-		w, h = h, w
+		w = h
 	case 180:
 		r = Rect{w - r.Left - r.Width, h - r.Top - r.Height, r.Width, r.Height}
 	case 270:
 		r = Rect{r.Top, w - r.Left - r.Width, r.Height, r.Width}
-		w, h = h, w
+		w = h
 	}
 	if o.flip {
 		r.Left = w - r.Left - r.Width
