@@ -201,23 +201,23 @@ func avifWithItems(picture []byte, kind string, n, size int) []byte {
 
 func avifOf(image av1, kind string, n int, data []byte, size int) []byte {
 	meta := func(start int) []byte {
-		infos := fullBox("infe", 2, 0, be16(1, 0), []byte("av01\x00"))
+		infos := fullBox("infe", 2, be16(1, 0), []byte("av01\x00"))
 		places := slices.Concat(be16(1, 0, 1), be32(start, len(image.data)))
 		var refs []byte
 		for i := range n {
 			name := kind[:4] + "\x00" + strings.TrimPrefix(kind[4:], "\x00")
-			infos = append(infos, fullBox("infe", 2, 0, be16(i+2, 0), []byte(name))...)
+			infos = append(infos, fullBox("infe", 2, be16(i+2, 0), []byte(name))...)
 			places = slices.Concat(places, be16(i+2, 0, 1), be32(start+len(image.data), size))
 			refs = append(refs, box("cdsc", be16(i+2, 1, 1))...)
 		}
-		return fullBox("meta", 0, 0,
-			fullBox("hdlr", 0, 0, be32(0), []byte("pict"), make([]byte, 13)),
-			fullBox("pitm", 0, 0, be16(1)),
-			fullBox("iloc", 0, 0, []byte{0x44, 0}, be16(n+1), places),
-			fullBox("iinf", 0, 0, be16(n+1), infos),
-			fullBox("iref", 0, 0, refs),
+		return fullBox("meta", 0,
+			fullBox("hdlr", 0, be32(0), []byte("pict"), make([]byte, 13)),
+			fullBox("pitm", 0, be16(1)),
+			fullBox("iloc", 0, []byte{0x44, 0}, be16(n+1), places),
+			fullBox("iinf", 0, be16(n+1), infos),
+			fullBox("iref", 0, refs),
 			box("iprp", box("ipco", image.config, image.size),
-				fullBox("ipma", 0, 0, be32(1), be16(1), []byte{2, 0x81, 2})))
+				fullBox("ipma", 0, be32(1), be16(1), []byte{2, 0x81, 2})))
 	}
 	head := box("ftyp", []byte("avif\x00\x00\x00\x00avifmif1miaf"))
 	start := len(head) + len(meta(0)) + 8

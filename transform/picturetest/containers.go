@@ -82,14 +82,14 @@ func WebPWithEXIF(webp []byte, w, h, o int, copyright string) []byte {
 }
 
 // box is an ISO base media box (ISO/IEC 14496-12 §4.2); fullBox has a version
-// and flags.
+// too, and no flags.
 func box(name string, parts ...[]byte) []byte {
 	body := slices.Concat(parts...)
 	return slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(body)+8)), []byte(name), body)
 }
 
-func fullBox(name string, version byte, flags byte, parts ...[]byte) []byte {
-	return box(name, append([][]byte{{version, 0, 0, flags}}, parts...)...)
+func fullBox(name string, version byte, parts ...[]byte) []byte {
+	return box(name, append([][]byte{{version, 0, 0, 0}}, parts...)...)
 }
 
 func be16(n ...int) []byte {
@@ -166,22 +166,22 @@ func buildAVIF(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 		properties = append(properties, items[1].config, items[1].size)
 		n := byte(len(properties))
 		entries = slices.Concat(entries, be16(2), []byte{2, 0x80 | (n - 1), n})
-		refs = fullBox("iref", 0, 0, box("thmb", be16(2, 1, 1)))
+		refs = fullBox("iref", 0, box("thmb", be16(2, 1, 1)))
 	}
 	meta := func(start int) []byte {
 		var infos, places []byte
 		for i, item := range items {
-			infos = append(infos, fullBox("infe", 2, 0, be16(i+1, 0), []byte("av01\x00"))...)
+			infos = append(infos, fullBox("infe", 2, be16(i+1, 0), []byte("av01\x00"))...)
 			places = slices.Concat(places, be16(i+1, 0, 1), be32(start, len(item.data)))
 			start += len(item.data)
 		}
-		return fullBox("meta", 0, 0,
-			fullBox("hdlr", 0, 0, be32(0), []byte("pict"), make([]byte, 13)),
-			fullBox("pitm", 0, 0, be16(1)),
-			fullBox("iloc", 0, 0, []byte{0x44, 0}, be16(len(items)), places),
-			fullBox("iinf", 0, 0, be16(len(items)), infos),
+		return fullBox("meta", 0,
+			fullBox("hdlr", 0, be32(0), []byte("pict"), make([]byte, 13)),
+			fullBox("pitm", 0, be16(1)),
+			fullBox("iloc", 0, []byte{0x44, 0}, be16(len(items)), places),
+			fullBox("iinf", 0, be16(len(items)), infos),
 			refs,
-			box("iprp", box("ipco", properties...), fullBox("ipma", 0, 0, be32(len(items)), entries)))
+			box("iprp", box("ipco", properties...), fullBox("ipma", 0, be32(len(items)), entries)))
 	}
 	head := box("ftyp", []byte("avif\x00\x00\x00\x00avifmif1miaf"))
 	start := len(head) + len(meta(0)) + 8
