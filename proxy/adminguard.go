@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -68,8 +69,8 @@ const unauthorized = "unauthorized"
 
 // isUnauthorized reports whether an error has that code.
 func isUnauthorized(err error) bool {
-	e, ok := err.(*adminError)
-	return ok && e.code == unauthorized
+	var e *adminError
+	return errors.As(err, &e) && e.code == unauthorized
 }
 
 // retryLater is the error of a blocked address. It says for how long.

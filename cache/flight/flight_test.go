@@ -33,10 +33,7 @@ func (j *job) Release(*Flight[string, int]) {
 	}
 }
 
-type (
-	caller = Caller[string, int]
-	intRun = func(context.Context, *Flight[string, int]) (int, error)
-)
+type caller = Caller[string, int]
 
 func newGroup(cfg Config) *Group[string, int] {
 	if cfg.Timeout == 0 {
