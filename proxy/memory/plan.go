@@ -360,12 +360,19 @@ func formatBytes(n int64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + unit
 }
 
-// formatExact writes n in the largest unit that it has a whole number of.
+// formatExact writes n exactly, in the unit in which that takes the fewest characters: 1.5GiB. Sizes in the
+// configuration are written so, too, and a message names them as they were set.
 func formatExact(n int64) string {
-	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
-	i := 0
-	for n > 0 && n%1024 == 0 && i < len(units)-1 {
-		n, i = n/1024, i+1
+	best := strconv.FormatInt(n, 10)
+	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		size := int64(1) << (10 * (i + 1))
+		if n < size || n%size*1000%size != 0 { // it would need more than three decimals
+			continue
+		}
+		text := strconv.FormatFloat(float64(n)/float64(size), 'f', -1, 64) + unit
+		if len(text) <= len(best) {
+			best = text
+		}
 	}
-	return strconv.FormatInt(n, 10) + units[i]
+	return best
 }

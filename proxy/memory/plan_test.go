@@ -125,6 +125,7 @@ func TestPlanRefusesWithTheLimitThatWouldDo(t *testing.T) {
 		{PlanInput{Limit: -1}, []string{"at least 117MiB"}},
 		{PlanInput{Limit: 256 * mib, Workers: 16}, []string{"lower --workers (16)"}},
 		{PlanInput{Limit: 256 * mib, CacheMemory: 200 * mib}, []string{"lower --cache-memory (200MiB)"}},
+		{PlanInput{Limit: 1536 * mib, CacheMemory: 1280 * mib}, []string{"small: 1.5GiB,", "lower --cache-memory (1.25GiB)"}},
 		{PlanInput{Limit: math.MaxInt64, CacheMemory: math.MaxInt64}, []string{"lower --cache-memory"}},
 	} {
 		p, err := NewPlan(c.in)
@@ -211,6 +212,17 @@ func TestLargeSizesPrintInGiB(t *testing.T) {
 		0: "0MiB", mib / 2: "0.5MiB", 9 << 30: "9216MiB", 10 << 30: "10GiB", 1 << 40: "1024GiB",
 	} {
 		if got := formatBytes(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestSizesPrintExactly(t *testing.T) {
+	for n, want := range map[int64]string{
+		-1: "-1", 0: "0", 1000: "1000", 1024: "1KiB", 1536: "1536", 1280 << 10: "1.25MiB", 1000 * mib: "1000MiB",
+		1280 * mib: "1.25GiB", 3 << 39: "1.5TiB", 1<<40 + 1: "1099511627777", math.MaxInt64: "9223372036854775807",
+	} {
+		if got := formatExact(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
 		}
 	}
