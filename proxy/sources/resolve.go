@@ -30,9 +30,6 @@ func (w *resolution) Run(ctx context.Context, f *sourceFlight) (*Source, error) 
 	if w.request.HasIgnoredParams && errors.Is(err, origin.ErrDenied) {
 		err = &urlScopedError{err}
 	}
-	if err != nil {
-		t.updateStats(func(s *Stats) { s.Failed++ })
-	}
 	return w.source, err
 }
 
@@ -41,6 +38,9 @@ func (w *resolution) Run(ctx context.Context, f *sourceFlight) (*Source, error) 
 func (w *resolution) Complete(f *sourceFlight) {
 	src := w.source
 	f.Value = src // also after a panic
+	if f.Err != nil {
+		w.store.updateStats(func(s *Stats) { s.Failed++ })
+	}
 	w.store.recordOutcome(f)
 	if f.Err != nil || src.meta.NoStore {
 		f.Forget()

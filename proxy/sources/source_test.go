@@ -6,8 +6,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/flight"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
@@ -70,6 +73,46 @@ func TestReadingAStoredSourceEndsWithItsContext(t *testing.T) {
 	if in := sources.cfg.Bytes.Stats().InUse; in != 0 {
 		t.Errorf("%d bytes are held", in)
 	}
+}
+
+// A panic while a source is fetched fails the fills that wait for it, and gives back all that they had.
+func TestAPanicFailsTheFillsThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sources := newTestStore(t)
+		release := make(chan struct{})
+		sources.cfg.NegativeTTL = func(error) (time.Duration, bool) { return 0, false }
+		sources.cfg.Now = func() time.Time { <-release; panic("boom") }
+		w := Request{Identity: "http://127.0.0.1/a", URL: "http://127.0.0.1/a"}
+		acquire := func() error {
+			w := w
+			w.Queue = budget.NewQueueWait(slow)
+			src, err := sources.Acquire(t.Context(), w)
+			if err == nil {
+				src.Release()
+			}
+			return err
+		}
+		errs := make(chan error, 3)
+		for range cap(errs) {
+			go func() { errs <- acquire() }()
+		}
+		synctest.Wait()
+		close(release)
+		for range cap(errs) {
+			var p *flight.PanicError
+			if err := <-errs; !errors.As(err, &p) || p.Cause != "boom" {
+				t.Errorf("a fill got %v", err)
+			}
+		}
+		synctest.Wait()
+		st, slots := sources.Stats(), sources.cfg.Fetches.Stats()
+		if st.Failed != 1 || st.Shared != 2 || st.Open != 0 || slots.Granted != 1 || slots.InUse != 0 {
+			t.Errorf("%+v, slots: %+v", st, slots)
+		}
+		if n := sources.cfg.Bytes.Stats().InUse; n != 0 || sources.FetchStats().Hosts != 0 {
+			t.Errorf("%d bytes and %d hosts are left", n, sources.FetchStats().Hosts)
+		}
+	})
 }
 
 // hangingWork does not end before it is told to, whatever becomes of its context.
