@@ -25,7 +25,7 @@ const (
 )
 
 // startSweep frees the memory of what was purged, a while after: it is not found any
-// more anyhow. Several purges share a startSweep.
+// more anyhow. Several purges share a sweep.
 func (c *Cache) startSweep() {
 	if c.ram == nil || !c.sweeping.CompareAndSwap(false, true) {
 		return
