@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -93,6 +94,10 @@ func askProgram(ctx context.Context, path, build, arg string) (p Program, err er
 	cmd := exec.CommandContext(ctx, path, arg)
 	cmd.Env, cmd.Dir = DefaultEnv, "/"
 	cmd.WaitDelay = time.Second
+	endWithServer(cmd)
+	// The system ends the program with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var out, words boundedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &words
 	if err := cmd.Run(); err != nil {

@@ -3,6 +3,8 @@ package worker
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,4 +26,11 @@ func holdProgram(path string) (*os.File, error) {
 // programPaths lead to the open program: one from the process that becomes a worker, one from the server.
 func programPaths(program *os.File) (inWorker, inServer string) {
 	return fmt.Sprintf("/proc/self/fd/%d", programFD), fmt.Sprintf("/proc/self/fd/%d", program.Fd())
+}
+
+// endWithServer has a program that describes itself killed together with what it has started, once its time is
+// over, and killed where the server is: one that hangs would else be left behind.
+func endWithServer(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 }
