@@ -92,7 +92,10 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	}
 	in.RefusePurges = st.folder == nil && (cfg.CacheDisk != config.CacheOff || purge.LogExists(in.Dir))
 	lost := "The disk cache starts empty, and its entries will not survive a restart. "
-	if in.RefusePurges {
+	switch {
+	case st.folder == nil && !in.RefusePurges:
+		lost = "Purges are kept in memory. "
+	case in.RefusePurges:
 		lost = "Purges are refused, because what they name could come back from the disk cache. "
 	}
 	if errors.Is(err, purge.ErrInUse) {

@@ -217,6 +217,9 @@ func TestStorageWithoutACache(t *testing.T) {
 			k.purgeRefused()
 		} else {
 			k.purge()
+			if said := k.said.String(); strings.Contains(said, "disk cache") {
+				t.Errorf("there is no disk cache: %s", said)
+			}
 		}
 	}
 }
