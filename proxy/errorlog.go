@@ -25,7 +25,7 @@ func logRateOf(f failure) rate {
 	case http.StatusInternalServerError, http.StatusServiceUnavailable:
 		return serverErrorRate
 	case http.StatusGatewayTimeout:
-		if f.target != origin.ErrTimeout {
+		if !errors.Is(f.target, origin.ErrTimeout) {
 			return serverErrorRate
 		}
 	}
