@@ -89,7 +89,8 @@ func (l *decodableView) pngNeeds(name string, data []byte, texts *textBudget) bo
 		return len(data) <= maxPNGSmall
 	case name == "iCCP":
 		_, packed, _ := bytes.Cut(data, []byte{0})
-		return len(packed) > 0 && inflatedSize(packed[1:], maxProfileBytes) <= maxProfileBytes
+		// A decoder ignores a profile that cannot be read, but libpng 1.6.48 also those behind it.
+		return pngProfile(data) != nil && inflatedSize(packed[1:], maxProfileBytes) <= maxProfileBytes
 	case name == "eXIf":
 		return l.needed.needsEXIF(data)
 	case pngIsText(name):
