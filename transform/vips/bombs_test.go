@@ -44,6 +44,9 @@ func TestMetadataThatIsABomb(t *testing.T) {
 					t.Fatal(err)
 				}
 				pic, err := runInfo(t, b.Bytes, info, p)
+				if errors.Is(err, transform.ErrLimit) && info.Format == transform.AVIF {
+					return // libheif 1.19 and later have limits of their own
+				}
 				if took := used(t) - before; took > most {
 					t.Errorf("%+v took %v of CPU time", p, took)
 				}

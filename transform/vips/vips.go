@@ -158,6 +158,10 @@ var errInternal = errors.New("no such step in the pipeline")
 func errorOf(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
+	if strings.Contains(detail, "ecurity limit exceeded") { // libheif 1.19 calls that a memory error
+		return &Error{Err: fmt.Errorf("%w: the image has more parts than its decoder allows", transform.ErrLimit),
+			Detail: detail}
+	}
 	if outOfMemory(detail) {
 		return &Error{Err: fmt.Errorf("%w: more than estimated from the image header", transform.ErrMemory),
 			Detail: detail}
