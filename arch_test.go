@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"proxy/playground":      {"transform", "proxy/signedurl"},
 	"docs/heap":             {},
 	"proxy/memstat":         {},
-	"proxy/memory":          {"transform", "cache", "proxy/budget", "proxy/memstat"},
+	"proxy/memory":          {"transform", "transform/memfile", "cache", "proxy/budget", "proxy/memstat"},
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground", "transform/memfile", "proxy/sources"},

@@ -24,6 +24,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -219,7 +220,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		// The last word of a fill may come after its answer.
 		if runtime.GOOS == "linux" {
 			r.until("all sources are closed", func() bool {
-				f, err := memstat.ReadFiles(memory.SourceFiles)
+				f, err := memstat.ReadFiles(memfile.Name)
 				return err == nil && f.Count == 0
 			})
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
 // Report is where the memory is, all in bytes: what was planned, what was
@@ -101,9 +102,6 @@ type Process struct {
 	Real     int64 `json:"real_bytes"`
 }
 
-// SourceFiles is the name that memfile.New gives to memory files.
-const SourceFiles = "pictor-source"
-
 // Report samples where the memory is, beside so many fetches that wait in queues of
 // their own. It costs the kernel a walk over all pages of all processes, some
 // milliseconds.
@@ -115,7 +113,7 @@ func (g *Governor) Report(fetchesWaiting int) Report {
 	}
 	r.addProcesses(g.listWorkers())
 	r.Sandbox = g.sandboxLayers()
-	files, err := memstat.ReadFiles(SourceFiles)
+	files, err := memstat.ReadFiles(memfile.Name)
 	r.noteProblem(err)
 	r.Sources.Count, r.Sources.Bytes = files.Count, files.Bytes
 	if group, err := g.group.Read(); err == nil {

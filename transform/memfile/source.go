@@ -30,8 +30,11 @@ type Source struct {
 // errSealed is a bug of the caller: bytes after Seal, or a view before it.
 var errSealed = errors.New("memfile: a source is written before Seal and read after it")
 
+// Name is the name of the memory files of sources, as /proc shows it.
+const Name = "pictor-source"
+
 // New makes an empty Source. The caller must Close it.
-func New() (*Source, error) { return create("pictor-source") }
+func New() (*Source, error) { return create(Name) }
 
 // NewLasting is New for a Source that lives as long as the process, such as a
 // watermark. It has another name, by which accounts of memory tell it from the
