@@ -141,6 +141,19 @@ func (r *slowRig) reads(clients int) {
 	})
 }
 
+// stalled waits until the kernels have taken all that they take from clients who do not read.
+func (r *slowRig) stalled() {
+	r.t.Helper()
+	var sent int64
+	var since time.Time
+	r.until("nothing is sent for a while", func() bool {
+		if now := r.server.memory.Responses.Stats().Sent; now != sent || since.IsZero() {
+			sent, since = now, time.Now()
+		}
+		return time.Since(since) > time.Second/2
+	})
+}
+
 // What the RAM cache has costs nothing to send, however many do not read it.
 func TestHitsInMemoryCostNothing(t *testing.T) {
 	r := newSlowRig(t, 64, nil)
@@ -213,9 +226,9 @@ func TestAWaitingRequestCutsTheSlowest(t *testing.T) {
 		}
 		return resp
 	}
-	// The first bytes are there before the other one begins: its last progress is the older.
 	slowest := begin(r.of(6 << 10))
 	r.counted(0, 6<<10, 0)
+	r.stalled() // so its last progress is the older, whatever a busy kernel does
 	resp := begin(r.of(6<<10, "cb:2"))
 	r.counted(0, 12<<10, 0)
 	if _, err := io.CopyN(io.Discard, resp.Body, 4<<20); err != nil {
