@@ -65,7 +65,7 @@ lint: setup ## check format, vet, linters, limits of sizes and names, and that o
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet $(PURE)
 	$(GO) mod tidy -diff
 	GO=$(GO) .ci/linters
-	$(GO) test -count 1 -run '^TestHouse$$' -v .
+	$(GO) test -count 1 -run '^TestHouse$$' -v ./cmd/house
 
 setup:
 	@.ci/setup

@@ -1,22 +1,17 @@
 package pictor_test
 
 import (
-	"encoding/json"
-	"errors"
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-const module = "github.com/pictor-proxy/pictor"
+	"github.com/pictor-proxy/pictor/cmd/house"
+)
 
 // mayImport says which packages of pictor each package may import. Imports
 // point one way; a new package needs a row.
@@ -44,6 +39,7 @@ var mayImport = map[string][]string{
 	"proxy/memory":          {"transform", "transform/memfile", "cache", "proxy/budget", "proxy/memstat"},
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
+	"cmd/house":             {},
 	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/playground", "transform/memfile", "proxy/sources"},
 	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
 	"cmd/pictor/e2e":        {},
@@ -64,46 +60,24 @@ var onlyIn = map[string][]string{
 	"github.com/KimMachineGun/automemlimit/memlimit": {"proxy/memory"},
 }
 
-type goPackage struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
-}
-
-// list is go list, as a build without cgo sees the packages.
-func list(t *testing.T) map[string]goPackage {
+func packages(t *testing.T) map[string]house.Package {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", module+"/...")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	found, err := house.Packages()
 	if err != nil {
 		t.Fatal(err)
-	}
-	found := map[string]goPackage{}
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p goPackage
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if p.ImportPath != module { // the root has this test alone
-			found[strings.TrimPrefix(p.ImportPath, module+"/")] = p
-		}
 	}
 	return found
 }
 
 func TestImportsPointOneWay(t *testing.T) {
-	packages := list(t)
+	packages := packages(t)
 	for name, p := range packages {
 		allowed, ok := mayImport[name]
 		if !ok {
 			t.Errorf("%s has no row in mayImport", name)
 		}
 		for _, imp := range p.Imports {
-			if own, ok := strings.CutPrefix(imp, module+"/"); ok && !slices.Contains(allowed, own) {
+			if own, ok := strings.CutPrefix(imp, house.Module+"/"); ok && !slices.Contains(allowed, own) {
 				t.Errorf("%s may not import %s", name, own)
 			}
 			if places, ok := onlyIn[imp]; ok && !slices.Contains(places, name) {
@@ -121,9 +95,9 @@ func TestImportsPointOneWay(t *testing.T) {
 // A backend that mints URLs links the standard library and package transform: no
 // parser of images, no memory files, nothing of the server.
 func TestSignedurlStandsAlone(t *testing.T) {
-	for _, dep := range list(t)["proxy/signedurl"].Deps {
+	for _, dep := range packages(t)["proxy/signedurl"].Deps {
 		host, _, _ := strings.Cut(dep, "/") // the standard library has no dot there
-		if strings.Contains(host, ".") && dep != module+"/transform" {
+		if strings.Contains(host, ".") && dep != house.Module+"/transform" {
 			t.Errorf("signedurl reaches %s", dep)
 		}
 		if slices.Contains([]string{"runtime/cgo", "net/http", "encoding/xml", "compress/zlib"}, dep) {
@@ -137,7 +111,7 @@ func TestSignedurlStandsAlone(t *testing.T) {
 func TestOnlyTheWorkerLinksLibvips(t *testing.T) {
 	const format = "{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}"
 	for program, want := range map[string]bool{"cmd/pictor": false, "cmd/pictor-worker": true} {
-		cmd := exec.Command("go", "list", "-deps", "-f", format, module+"/"+program)
+		cmd := exec.Command("go", "list", "-deps", "-f", format, house.Module+"/"+program)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 		out, err := cmd.Output()
 		if err != nil {
@@ -149,27 +123,9 @@ func TestOnlyTheWorkerLinksLibvips(t *testing.T) {
 	}
 }
 
-// sources calls f for each Go file of the module.
 func sources(t *testing.T, f func(path string, file *ast.File, fset *token.FileSet)) {
 	t.Helper()
-	root := "."
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && path != root && strings.HasPrefix(d.Name(), "."), d.IsDir() && d.Name() == "testdata":
-			return filepath.SkipDir
-		case d.IsDir(), !strings.HasSuffix(path, ".go"):
-			return nil
-		}
-		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
-		if err == nil {
-			f(path, file, fset)
-		}
-		return err
-	})
-	if err != nil {
+	if err := house.Sources(f); err != nil {
 		t.Fatal(err)
 	}
 }

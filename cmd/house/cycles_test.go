@@ -1,4 +1,4 @@
-package pictor_test
+package house
 
 import (
 	"bytes"
@@ -23,10 +23,10 @@ import (
 // measureCycles finds files of a package that all need each other: file A uses
 // something that file B declares, and the other way round, by any number of steps.
 // Everything that has a name counts: types, functions, methods, fields, constants.
-func (h house) measureCycles(t *testing.T) {
+func (h findings) measureCycles(t *testing.T) {
 	t.Helper()
 	c := newChecker(t)
-	for dir := range mayImport {
+	for dir := range packages(t) {
 		for _, files := range components(c.fileUses(t, dir)) {
 			if len(files) > maxCycle {
 				h.add("cycles of over 6 files", "%s: %d: %s", dir, len(files), strings.Join(files, " "))
@@ -44,7 +44,7 @@ type checker struct {
 
 func newChecker(t *testing.T) *checker {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-e", "-deps", "-export", "-json=ImportPath,Export", module+"/...")
+	cmd := exec.Command("go", "list", "-e", "-deps", "-export", "-json=ImportPath,Export", Module+"/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
 	out, err := cmd.Output()
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *checker) fileUses(t *testing.T, dir string) map[string][]string {
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
 	conf := types.Config{Importer: c.compiled, FakeImportC: true, Error: func(error) {}}
-	pkg, _ := conf.Check(module+"/"+dir, c.fset, files, info)
+	pkg, _ := conf.Check(Module+"/"+dir, c.fset, files, info)
 	fileOf := func(p token.Pos) string { return filepath.Base(c.fset.Position(p).Filename) }
 	own := ownUses(files, info)
 	for ident, object := range info.Uses {

@@ -1,4 +1,4 @@
-package pictor_test
+package house
 
 import (
 	"net/url"

@@ -1,4 +1,4 @@
-package pictor_test
+package house
 
 import (
 	"fmt"
@@ -46,10 +46,10 @@ var allowed = map[string]int{
 	"commands with imports over 4": 0,
 }
 
-// house collects what is over a limit, by the kinds of allowed.
-type house map[string][]string
+// findings collects what is over a limit, by the kinds of allowed.
+type findings map[string][]string
 
-func (h house) add(kind, format string, args ...any) {
+func (h findings) add(kind, format string, args ...any) {
 	if _, ok := allowed[kind]; !ok {
 		panic(kind + " is missing in allowed")
 	}
@@ -59,7 +59,7 @@ func (h house) add(kind, format string, args ...any) {
 // TestHouse holds the tree against the limits, and prints what it found. With
 // HOUSE=all in the environment it lists each place.
 func TestHouse(t *testing.T) {
-	h := house{}
+	h := findings{}
 	names := map[string]*nameCount{}
 	sources(t, func(path string, file *ast.File, fset *token.FileSet) {
 		h.measureFile(t, path, file, fset)
@@ -84,7 +84,7 @@ func TestHouse(t *testing.T) {
 			t.Errorf("%d %s, allowed are %d:\n\t%s", n, kind, allowed[kind], strings.Join(h[kind], "\n\t"))
 			note = "TOO MANY"
 		case n < allowed[kind]:
-			note = fmt.Sprintf("lower allowed to %d in house_test.go", n)
+			note = fmt.Sprintf("lower allowed to %d in cmd/house/limits_test.go", n)
 		}
 		fmt.Fprintf(w, "%d\t%d\t%s\t%s\n", n, allowed[kind], kind, note)
 		if n > 0 && listed() {
@@ -99,7 +99,7 @@ func TestHouse(t *testing.T) {
 }
 
 // measureFile looks at lengths of a file and of its lines.
-func (h house) measureFile(t *testing.T, path string, file *ast.File, fset *token.FileSet) {
+func (h findings) measureFile(t *testing.T, path string, file *ast.File, fset *token.FileSet) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -170,7 +170,7 @@ func tableRows(file *ast.File, fset *token.FileSet, test bool) map[int]bool {
 }
 
 // measureDeclarations looks at functions, types and assignments.
-func (h house) measureDeclarations(path string, file *ast.File, fset *token.FileSet) {
+func (h findings) measureDeclarations(path string, file *ast.File, fset *token.FileSet) {
 	place := func(n ast.Node) string { return fmt.Sprintf("%s:%d", path, fset.Position(n.Pos()).Line) }
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -208,7 +208,7 @@ func isDocument(s *ast.StructType) bool {
 }
 
 // measureC looks at lines and lengths of the pipeline in C.
-func (h house) measureC(t *testing.T) {
+func (h findings) measureC(t *testing.T) {
 	t.Helper()
 	err := filepath.WalkDir("transform", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".c" && filepath.Ext(path) != ".h" {
@@ -232,13 +232,13 @@ func (h house) measureC(t *testing.T) {
 }
 
 // measureDepth finds the longest chain of imports within the module from each command.
-func (h house) measureDepth(t *testing.T) {
+func (h findings) measureDepth(t *testing.T) {
 	t.Helper()
-	packages := list(t)
+	packages := packages(t)
 	var chain func(name string) []string
 	chain = func(name string) (longest []string) {
 		for _, imp := range packages[name].Imports {
-			if own, ok := strings.CutPrefix(imp, module+"/"); ok {
+			if own, ok := strings.CutPrefix(imp, Module+"/"); ok {
 				if c := chain(own); len(c) > len(longest) || longest == nil {
 					longest = c
 				}
