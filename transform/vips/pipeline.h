@@ -30,6 +30,11 @@ typedef struct {
 	int left, top, width, height;
 } PictorRect;
 
+// An area whose sides may lie inside of pixels.
+typedef struct {
+	double left, top, width, height;
+} PictorWindow;
+
 // A file and what its header says.
 typedef struct {
 	const void *bytes;
@@ -163,6 +168,12 @@ int pictor_restore_profile(PictorChain *chain, VipsImage *before);
 int pictor_extract_area(PictorChain *chain, PictorRect area);
 // pictor_read_past_rows reads rows that are not used, a few at a time.
 int pictor_read_past_rows(PictorChain *chain, int rows);
+// pictor_reduces says whether pictor_reduce can make such a result: it takes samples
+// of 8 bits and enlarges nothing.
+gboolean pictor_reduces(PictorChain *chain, PictorWindow from, int width, int height);
+// pictor_reduce makes width by height pixels of a window of the image, by Lanczos3.
+// Pixels around the window are looked at, too.
+int pictor_reduce(PictorChain *chain, PictorWindow from, int width, int height);
 // pictor_max_sample is the largest value of a sample.
 double pictor_max_sample(PictorChain *chain);
 

@@ -3,6 +3,10 @@
 static int
 scale_to(PictorChain *chain, int width, int height)
 {
+	PictorWindow all = { 0, 0, chain->image->Xsize, chain->image->Ysize };
+
+	if (pictor_reduces(chain, all, width, height))
+		return pictor_reduce(chain, all, width, height);
 	PICTOR_APPLY(chain, vips_resize(chain->image, &out, (double) width / chain->image->Xsize,
 		"vscale", (double) height / chain->image->Ysize,
 		"kernel", VIPS_KERNEL_LANCZOS3, NULL));
