@@ -55,7 +55,10 @@ func (g Geometry) Cuts() bool { return g.Cut != Rect{0, 0, g.LoadWidth, g.LoadHe
 
 // NewGeometry plans p for an image. The arithmetic, rounding included, is
 // imgproxy's documented one, so that its users get the sizes they know.
-func NewGeometry(info Info, p Params) Geometry {
+func NewGeometry(info Info, p Params) Geometry { return newGeometry(info, p, 0) }
+
+// newGeometry is NewGeometry where scale, unless 0, is the one that the WebP decoder is told.
+func newGeometry(info Info, p Params, scale float64) Geometry {
 	info = info.Used(p)
 	p.Gravity = p.Gravity.ofSource(info)
 	p.Crop.Gravity = p.Crop.Gravity.ofSource(info)
@@ -87,7 +90,7 @@ func NewGeometry(info Info, p Params) Geometry {
 	area = all.toStored(area, srcW, srcH)
 	area.Left, area.Top = area.Left+content.Left, area.Top+content.Top
 	g.SmartCut = gravity.Anchor == Smart && (s.areaW < srcW || s.areaH < srcH)
-	g.planLoad(info, area)
+	g.planLoad(info, area, scale)
 	g.Frame = g.toLoaded(info, content)
 	g.Cut = g.toLoaded(info, area).movedInto(g.Frame)
 	g.turnLate(all, orientation{angle: p.LateRotate})
@@ -163,7 +166,7 @@ func (g *Geometry) extendCanvas(w, h int, gravity Gravity) {
 
 // planLoad picks what the decoder can do by itself: the largest power of two
 // that leaves at least the wanted pixels (JPEG), or the very factor (WebP).
-func (g *Geometry) planLoad(info Info, area Rect) {
+func (g *Geometry) planLoad(info Info, area Rect, scale float64) {
 	fw := float64(area.Width) / float64(g.ScaledWidth)
 	fh := float64(area.Height) / float64(g.ScaledHeight)
 	factor := math.Min(fw, fh)
@@ -181,6 +184,9 @@ func (g *Geometry) planLoad(info Info, area Rect) {
 		// alpha apart, so that colours of transparent pixels bleed into edges.
 		if factor > 1 && info.Frames == 1 && (info.Lossless || !info.Alpha) {
 			g.Scale = 1 / factor
+			if scale > 0 {
+				g.Scale = scale
+			}
 			g.LoadWidth = scaledSide(info.Width, g.Scale)
 			g.LoadHeight = scaledSide(info.Height, g.Scale)
 		}

@@ -171,6 +171,8 @@ convert_alpha_apart(PictorChain *chain)
 int
 pictor_convert_colour(PictorChain *chain)
 {
+	if (chain->converted)
+		return PICTOR_OK;
 	if (choose_profile(chain))
 		return PICTOR_BROKEN;
 	if (vips_image_hasalpha(chain->image) &&

@@ -13,14 +13,20 @@ import (
 	"github.com/pictor-proxy/pictor/transform/container"
 )
 
-// newJob translates a task for one output. Sources are mapped memory, not the Go heap, so C may hold
-// their addresses. free is to be called when the job is done.
-func newJob(source []byte, task transform.Job, p transform.Params) (job C.PictorJob, free func(), err error) {
+// newJob translates a task for one output, which is made of what is shared unless that is nil. Sources are
+// mapped memory, not the Go heap, so C may hold their addresses. free is to be called when the job is done.
+func newJob(
+	source []byte, task transform.Job, p transform.Params, shared *sharedDecode,
+) (job C.PictorJob, free func(), err error) {
 	info := task.Info
 	g := transform.NewGeometry(info, p)
+	if shared != nil {
+		g = shared.plan.Geometry(info, p)
+		job.shared, job.halvings = shared.images, C.int(shared.plan.HalvingsOf(g))
+	}
 	job.source = newSource(source, info, p)
 	job.source.shrink, job.source.scale = C.int(g.Shrink), C.double(g.Scale)
-	job.keep_profile, job.deep = cBool(p.KeepProfile && p.Format.HasProfile()), cBool(p.Deep(info))
+	job.keep_profile, job.deep = cBool(keepsProfile(p)), cBool(p.Deep(info))
 	setGeometry(&job, g)
 	setEffects(&job, p)
 	setCanvas(&job, g, p)

@@ -54,8 +54,21 @@ typedef struct {
 	PictorRect frame;
 } PictorSource;
 
+// Room for a decoded image and its halves.
+#define PICTOR_MAX_SHARED 4
+
+// What the outputs of a job are made of that share a decode.
+typedef struct {
+	VipsImage *images[PICTOR_MAX_SHARED]; // each of half the size of the one before
+	int count;
+	int converted; // by pictor_convert_colour
+	int in_srgb, source_bits, source_grey; // as in PictorChain
+} PictorShared;
+
 typedef struct {
 	PictorSource source;
+	const PictorShared *shared; // NULL: the source is decoded for this output alone
+	int halvings;               // of what is shared
 	int keep_profile; // leave colours in the image's own profile
 	int deep;         // more than eight bits a sample
 
@@ -127,6 +140,7 @@ typedef struct {
 	int random_access;    // rows come from memory, in any order
 	VipsImage *in_memory; // the last image that was copied to memory
 	int in_srgb;          // its own profile says nothing any more
+	int converted;        // pictor_convert_colour is done
 	int source_bits, source_grey; // of the source that was loaded last
 	int strip;            // no metadata is left
 	VipsImage *images[PICTOR_MAX_IMAGES];
@@ -197,6 +211,14 @@ int pictor_filter_metadata(PictorChain *chain);
 int pictor_encode(PictorChain *chain, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
+
+// pictor_decode_shared decodes the source of a job into memory and halves it there so
+// many times. With convert it converts colour as the job says, once for all outputs.
+int pictor_decode_shared(const PictorJob *job, int convert, int halvings, PictorShared **result);
+// pictor_release_shared drops what is shared, after the last output.
+void pictor_release_shared(PictorShared *shared);
+// pictor_take_shared begins the chain of a job with what is shared.
+int pictor_take_shared(PictorChain *chain);
 
 // pictor_find_trim finds the area inside of a border. The border has the given
 // colour, three numbers of 8 bits, or for NULL that of the pixel at the left top,

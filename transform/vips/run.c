@@ -41,7 +41,7 @@ pictor_run(const PictorJob *job, PictorResult *result)
 
 	// A job without an error may have left texts, too: libheif's loader does.
 	vips_error_clear();
-	status = pictor_load(&chain, &job->source);
+	status = job->shared ? pictor_take_shared(&chain) : pictor_load(&chain, &job->source);
 	for (size_t i = 0; !status && i < G_N_ELEMENTS(steps); i++)
 		status = steps[i](&chain);
 	if (!status)

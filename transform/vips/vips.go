@@ -58,12 +58,17 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 		return err
 	}
 	defer func() { source.close() }() // a repair may replace it
+	shared, err := e.decodeShared(source, job)
+	if err != nil {
+		return err
+	}
+	defer shared.release()
 	for i, p := range job.Outputs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := source.withRepair(func(b []byte) error {
-			return e.runOutput(b, job, p, func(p transform.Picture) error { return deliver(i, p) })
+			return e.runOutput(b, job, p, shared, func(p transform.Picture) error { return deliver(i, p) })
 		})
 		if err != nil {
 			return err
@@ -73,14 +78,14 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 }
 
 // runOutput does one result of a job.
-func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params,
+func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params, shared *sharedDecode,
 	deliver func(transform.Picture) error) error {
 	// libvips keeps state by thread; a goroutine that moved would leave it behind.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer C.vips_thread_shutdown()
 
-	job, free, err := newJob(source, task, p)
+	job, free, err := newJob(source, task, p, shared)
 	if err != nil {
 		return err
 	}

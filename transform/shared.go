@@ -1,0 +1,97 @@
+package transform
+
+// SharedDecode is the one decode of a job with several outputs. The source is decoded into memory
+// at the reduction of the output that needs most of its pixels. For the others it is halved there,
+// as often as their own decoder would have halved it beyond that, so that each is made of as many
+// pixels as if it were alone.
+type SharedDecode struct {
+	// Output is the index of the output that needs most pixels; its plan's load is the shared one.
+	Output int
+	// Shrink, Scale, Width and Height are of what is decoded: see Geometry.
+	Shrink        int
+	Scale         float64
+	Width, Height int
+	// Halvings is how often it is halved for the smallest output.
+	Halvings int
+}
+
+// smallestSharedCut is the part of the source that an output must be made of to share a decode. One of
+// less is decoded alone: most of what the others need it does not, and it may need far more pixels.
+const smallestSharedCut = 0.25
+
+// SharesDecode says whether an output can be made of the same decode as others of its source.
+func SharesDecode(info Info, p Params) bool {
+	if p.Trim.On || info.Used(p) != info {
+		return false // it has a source of its own: inside of a border, or the thumbnail
+	}
+	g := NewGeometry(info, p)
+	return float64(g.Cut.Width)*float64(g.Cut.Height) >= smallestSharedCut*loadPixels(g)
+}
+
+// ShareDecode plans the decode that the outputs of a job share. It reports false where each is decoded by
+// itself: there is one, or SharesDecode is false of one.
+func ShareDecode(info Info, outputs []Params) (d SharedDecode, ok bool) {
+	if len(outputs) < 2 {
+		return d, false
+	}
+	smallest := 0
+	for i, p := range outputs {
+		if !SharesDecode(info, p) {
+			return d, false
+		}
+		g := NewGeometry(info, p)
+		if i == 0 || loadPixels(g) > float64(d.Width)*float64(d.Height) {
+			d = SharedDecode{Output: i, Shrink: g.Shrink, Scale: g.Scale, Width: g.LoadWidth, Height: g.LoadHeight}
+		}
+		smallest = max(smallest, g.Shrink)
+	}
+	for shrink := d.Shrink; shrink < smallest; shrink *= 2 {
+		d.Halvings++
+	}
+	return d, true
+}
+
+// Geometry is the plan of an output that is made of the shared decode.
+func (d SharedDecode) Geometry(info Info, p Params) Geometry { return newGeometry(info, p, d.Scale) }
+
+// HalvingsOf is how often the shared decode is halved for an output of this plan.
+func (d SharedDecode) HalvingsOf(g Geometry) (n int) {
+	for shrink := d.Shrink; shrink < g.Shrink; shrink *= 2 {
+		n++
+	}
+	return n
+}
+
+// bytes is what the decode takes in memory, with its halves.
+func (d SharedDecode) bytes(info Info) float64 {
+	bands := bandsLoaded(info)
+	if info.Alpha || info.Partial {
+		bands = max(bands, 4)
+	}
+	b := float64(d.Width) * float64(d.Height) * bands * depthBytes(info)
+	if d.Halvings > 0 {
+		b *= 4.0 / 3
+	}
+	return b
+}
+
+// JobWorkingSet is the WorkingSet of a job. Outputs that share a decode are made one after the other beside it: the
+// largest of them counts, as if it decoded for itself, and the decode.
+func JobWorkingSet(job Job) (bytes int64) {
+	d, shared := ShareDecode(job.Info, job.Outputs)
+	for _, p := range job.Outputs {
+		g := NewGeometry(job.Info, p)
+		if shared {
+			g = d.Geometry(job.Info, p)
+		}
+		n := WorkingSet(job.Info, g, p)
+		if p.Watermark.On() && job.Watermark != nil {
+			n += WatermarkWorkingSet(job.WatermarkInfo, g, p)
+		}
+		bytes = max(bytes, n)
+	}
+	if shared {
+		bytes += wholeMebibytes(margin * d.bytes(job.Info))
+	}
+	return bytes
+}
