@@ -13,10 +13,10 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test check calibrate soak sweep build bench docs fuzz lint help setup setup-test
+.PHONY: run test check calibrate soak sweep build bench bench-http docs fuzz lint help setup setup-test
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS adds flags)
 	bin/pictor serve --dev $(ARGS)
@@ -51,6 +51,12 @@ sweep: setup-test ## send every file of DIR through a server under a memory limi
 
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+# Its variables: AGAINST (name,url-prefix,pid of a running server with imgproxy's URLs, to measure beside), PARTS (misses,
+# sparse, hits, srcset; all but for plots by default), TABLE (a file for the tables).
+bench-http: setup-test ## measure what misses, hits and srcsets cost all processes, beside programs that do nothing else (minutes)
+	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST=$(AGAINST) PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
+		$(GO) test -count 1 -timeout 60m -v -run '^TestBenchHTTP$$' $(E2E)
 
 docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs
