@@ -90,6 +90,20 @@ func (f *Flight[K, V]) Commit() error {
 	return nil
 }
 
+// Hold adds a caller to a flight that another caller has joined and not left yet.
+func (f *Flight[K, V]) Hold() {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	f.state.waiters++
+}
+
+// Callers is how many callers have joined the flight and not left.
+func (f *Flight[K, V]) Callers() int {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	return f.state.waiters
+}
+
 // Leave ends the part that one caller has in the flight. With the last one that waits, the context of a flight that
 // is neither done nor committed is canceled, and the table forgets the flight, so that no caller joins what is bound
 // to fail. Once the work is over, the last caller to leave has Release called.

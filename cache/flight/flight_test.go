@@ -232,3 +232,28 @@ func TestClose(t *testing.T) {
 		}
 	})
 }
+
+// What holds a flight is one of its callers.
+func TestHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, release := newGroup(Config{}), make(chan struct{})
+		work := untilReleased(release)
+		work.released = make(chan struct{})
+		work.complete = func(*Flight[string, int]) {}
+		f, _ := join(t, g, work, caller{})
+		f.Hold()
+		if n := f.Callers(); n != 2 {
+			t.Errorf("%d callers", n)
+		}
+		f.Leave()
+		close(release)
+		<-f.Finished()
+		if isDone(work.released) || f.Callers() != 1 {
+			t.Errorf("%d callers, and it is released: %v", f.Callers(), isDone(work.released))
+		}
+		f.Leave()
+		if !isDone(work.released) {
+			t.Error("it is not released")
+		}
+	})
+}

@@ -84,6 +84,12 @@ func (src *Source) fresh(w Request) bool {
 // Release ends the use of the source by one fill. With the last one, memory is given back.
 func (src *Source) Release() { src.flight.Leave() }
 
+// Hold is for work that may outlast the fill which has the source. It ends by a Release of its own.
+func (src *Source) Hold() { src.flight.Hold() }
+
+// Users is how many fills have the source or are about to get it, and how often it is held besides.
+func (src *Source) Users() int { return src.flight.Callers() }
+
 // close frees the memory before the grant: the other way round, another source could be
 // admitted while the pages of this one are still there.
 func (src *Source) close() {
