@@ -71,16 +71,17 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// Transform implements transform.Transformer. A job whose worker dies by
-// itself is done once more on a new worker, for the outputs still missing, if
-// ctx allows; a job whose worker was ended for the deadline is ErrTimeout.
+// Transform implements transform.Transformer. A job of one output whose worker
+// dies by itself is done once more on a new worker, if ctx allows. Of several
+// outputs one may be the cause: those still missing are the caller's to ask for
+// one by one. A job whose worker was ended for the deadline is ErrTimeout.
 func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	r := newAssignment(job, deliver)
 	return p.runWithRetry(ctx,
 		func(w *process) error {
 			return w.runRequest(ctx, r.jobRequest(), r.sourceFiles(), r.most, r.handleResponse)
 		},
-		func() bool { return len(r.missing) == 0 })
+		func() bool { return len(r.missing) == 0 }, len(job.Outputs) == 1)
 }
 
 // FindTrim implements transform.Transformer. What a worker says it saw is checked
@@ -102,13 +103,13 @@ func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transfo
 			content, seen = *resp.Content, true
 			return true, nil
 		})
-	}, func() bool { return seen })
+	}, func() bool { return seen }, true)
 	return content, err
 }
 
 // runWithRetry has f done by a worker, and once more by another where the first one
-// dies by itself before all is done.
-func (p *Pool) runWithRetry(ctx context.Context, f func(*process) error, done func() bool) error {
+// dies by itself before all is done, if that may be tried again.
+func (p *Pool) runWithRetry(ctx context.Context, f func(*process) error, done func() bool, again bool) error {
 	if err := p.acquireSlot(ctx); err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (p *Pool) runWithRetry(ctx context.Context, f func(*process) error, done fu
 	if errors.Is(err, transform.ErrCrashed) && done() {
 		return nil // it died with nothing left to do
 	}
-	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil {
+	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil && again {
 		p.updateStats(func(s *transform.PoolStats) { s.Retried++ })
 		p.log.Warn("worker crashed during a job: retrying once", "err", err)
 		err = p.runOnLiveWorker(ctx, f)
