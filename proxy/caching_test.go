@@ -110,10 +110,10 @@ func (r *rig) wantStatus(what, path, want string) {
 	}
 }
 
-func (r *rig) wantAsked(what string, fetches, jobs int64) {
+func (r *rig) wantAsked(what string, fetches, results int64) {
 	r.t.Helper()
-	if f, j := r.asked.Load(), r.painter.jobs.Load(); f != fetches || j != jobs {
-		r.t.Errorf("%s: %d fetches and %d jobs, want %d and %d", what, f, j, fetches, jobs)
+	if f, j := r.asked.Load(), r.painter.results.Load(); f != fetches || j != results {
+		r.t.Errorf("%s: %d fetches and %d results, want %d and %d", what, f, j, fetches, results)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestConditionsAndRanges(t *testing.T) {
 	if head, err = r.Client().Do(req); err != nil || head.StatusCode != 200 || head.ContentLength != int64(size) {
 		t.Errorf("14.2 a range is of a GET alone: %v, %v", head, err)
 	}
-	if n := r.painter.jobs.Load(); n != 1 {
+	if n := r.painter.results.Load(); n != 1 {
 		t.Errorf("%d jobs", n)
 	}
 }

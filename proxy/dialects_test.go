@@ -29,8 +29,8 @@ func TestThumborsPathsShareTheCache(t *testing.T) {
 		t.Fatalf("%d %q", resp.StatusCode, body)
 	}
 	again, other := r.must(r.path("rs:fit:100:80"))
-	if other != body || !strings.Contains(again.Header.Get("Cache-Status"), "hit") || r.painter.jobs.Load() != 1 {
-		t.Errorf("%s, %d jobs", again.Header.Get("Cache-Status"), r.painter.jobs.Load())
+	if other != body || !strings.Contains(again.Header.Get("Cache-Status"), "hit") || r.painter.results.Load() != 1 {
+		t.Errorf("%s, %d jobs", again.Header.Get("Cache-Status"), r.painter.results.Load())
 	}
 	for _, path := range []string{"/thumbor/unsafe/" + rest, "/thumbor/" + d.Sign(rest) + "x/" + rest,
 		"/thumbor/" + d.Sign(rest) + "/" + rest + "x"} {
@@ -68,7 +68,7 @@ func TestMeta(t *testing.T) {
 			!strings.HasPrefix(body, strings.Replace(want, "URL", r.site.URL, 1)) {
 			t.Errorf("%d: %s %s", flavor, resp.Header.Get("Content-Type"), body)
 		}
-		if r.painter.jobs.Load() != 0 {
+		if r.painter.results.Load() != 0 {
 			t.Error("a picture was made for what its header tells")
 		}
 		resp, _ = r.must("/thumbor/unsafe/filters:max_age(7)/" + r.site.URL + "/a.png")

@@ -23,6 +23,8 @@ type fill struct {
 	source    *sources.Source
 	// workingSet is the estimate that the transform was admitted with, in bytes.
 	workingSet int64
+	// settled says that other fills of the source do not wait for this one to come to their batch.
+	settled bool
 	// resultGrant reserves the bytes of the result; nil where there is none.
 	resultGrant *budget.Grant
 }
@@ -55,8 +57,8 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	if err != nil {
 		return nil, f.preferLimitError(err)
 	}
-	defer src.Release()
 	f.source = src
+	defer f.releaseSource()
 	if old != nil && old.Version == src.Meta().Version && old.Pixels == transform.PixelVersion {
 		e := old.Renew()
 		f.setFreshness(e)
@@ -95,6 +97,21 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	e := f.newEntry(picture.Body, picture.Format.MIME())
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
+}
+
+// settle tells other fills of the source that they need not wait for this one.
+func (f *fill) settle() {
+	if !f.settled {
+		f.settled = true
+		f.server.batches.settle(f.source)
+	}
+}
+
+// releaseSource ends the use of the source.
+func (f *fill) releaseSource() {
+	f.source.Release()
+	f.server.batches.forget(f.source, f.settled)
+	f.settled = false
 }
 
 // sourceRequest is the source of the fill, not older than the purges of its result allow.

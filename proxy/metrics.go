@@ -253,6 +253,11 @@ func (e emitter) addPool(s *Server) {
 	e.gauge("workers_idle", "Worker processes that are idle.", int64(st.Idle))
 	e.counter("workers_started_total", "Worker processes started.", st.Started)
 	e.counter("jobs_total", "Transforms given to worker processes; one that is retried counts once.", st.Jobs)
+	batches := s.batches.snapshot()
+	e.counter("batch_jobs_total",
+		"Transforms that made several results of one source image, decoded once for all.", batches.jobs)
+	e.counter("batch_results_total",
+		"Results made by transforms that made several results of one source image.", batches.results)
 	e.counter("jobs_retried_total",
 		"Transforms given to a second worker process after the first one crashed.", st.Retried)
 	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran,

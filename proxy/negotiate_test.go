@@ -80,7 +80,7 @@ func TestNegotiatedEntries(t *testing.T) {
 			t.Errorf("%s: %d, Vary %q", accept, again.StatusCode, again.Header.Get("Vary"))
 		}
 	}
-	if n := r.painter.jobs.Load(); n != 3 {
+	if n := r.painter.results.Load(); n != 3 {
 		t.Errorf("%d jobs, want 3", n)
 	}
 	if resp, _ := r.must(r.path("w:100/f:webp")); resp.Header.Get("Vary") != "" ||

@@ -38,6 +38,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.errorLines = newLogSampler(s.now)
 	s.quarantine = newQuarantine(s.now, cfg.Clock)
+	s.batches = newBatches(s)
 	var err error
 	if s.memory, err = s.newGovernor(); err != nil {
 		return nil, err

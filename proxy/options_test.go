@@ -46,8 +46,8 @@ func TestSourcesAsTheyAre(t *testing.T) {
 		{"skp:png/w:10", 422, 0}, // its limits hold
 	} {
 		resp, body := r.must(r.path(tc.options))
-		if resp.StatusCode != tc.status || r.painter.jobs.Load() != tc.jobs {
-			t.Errorf("%s: %d, %d jobs", tc.options, resp.StatusCode, r.painter.jobs.Load())
+		if resp.StatusCode != tc.status || r.painter.results.Load() != tc.jobs {
+			t.Errorf("%s: %d, %d jobs", tc.options, resp.StatusCode, r.painter.results.Load())
 		}
 		if tc.status == 200 && (body != string(r.picture) || resp.Header.Get("Content-Type") != "image/png") {
 			t.Errorf("%s: %d bytes of %s", tc.options, len(body), resp.Header.Get("Content-Type"))
@@ -56,9 +56,9 @@ func TestSourcesAsTheyAre(t *testing.T) {
 	r = newRig(t, nil)
 	for options, jobs := range map[string]int64{"skp:png/w:10": 0, "skp:jpg:png/w:10/f:png": 0,
 		"skp:png/w:10/f:webp": 1, "skp:jpg/w:10": 1} {
-		before := r.painter.jobs.Load()
+		before := r.painter.results.Load()
 		resp, body := r.must(r.path(options))
-		if n := r.painter.jobs.Load() - before; n != jobs || resp.StatusCode != 200 ||
+		if n := r.painter.results.Load() - before; n != jobs || resp.StatusCode != 200 ||
 			(jobs == 0) != (body == string(r.picture)) {
 			t.Errorf("%s: %d, %d jobs, %d bytes", options, resp.StatusCode, n, len(body))
 		}
@@ -179,7 +179,7 @@ func TestContentDisposition(t *testing.T) {
 		t.Errorf("a line break in a name: %d", resp.StatusCode)
 	}
 	// Names are no part of a picture: all of these were one entry.
-	if n := r.painter.jobs.Load(); n != 1 {
+	if n := r.painter.results.Load(); n != 1 {
 		t.Errorf("%d jobs", n)
 	}
 }

@@ -57,7 +57,7 @@ func TestAnOriginThatTurnsPrivate(t *testing.T) {
 					t.Errorf("%d: the origin was asked %d times", i, n)
 				}
 			}
-			if n := r.painter.jobs.Load(); n > 4 {
+			if n := r.painter.results.Load(); n > 4 {
 				t.Errorf("%d jobs", n)
 			}
 		})

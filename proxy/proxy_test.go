@@ -28,8 +28,8 @@ func TestMissThenHit(t *testing.T) {
 		!strings.HasPrefix(again.Header.Get("Cache-Status"), "pictor; hit; ttl=3") {
 		t.Errorf("%v, %v", first.Header, again.Header)
 	}
-	if r.asked.Load() != 1 || r.painter.jobs.Load() != 1 {
-		t.Errorf("%d fetches, %d jobs", r.asked.Load(), r.painter.jobs.Load())
+	if r.asked.Load() != 1 || r.painter.results.Load() != 1 {
+		t.Errorf("%d fetches, %d jobs", r.asked.Load(), r.painter.results.Load())
 	}
 }
 
@@ -55,8 +55,8 @@ func TestLeaderLeavesAndTheOthersAreServed(t *testing.T) {
 	r.until("the leader has left", func() bool { return r.handled.Load() == 1 })
 	close(release)
 	wg.Wait()
-	if r.asked.Load() != 1 || r.painter.jobs.Load() != 1 {
-		t.Errorf("%d fetches, %d jobs", r.asked.Load(), r.painter.jobs.Load())
+	if r.asked.Load() != 1 || r.painter.results.Load() != 1 {
+		t.Errorf("%d fetches, %d jobs", r.asked.Load(), r.painter.results.Load())
 	}
 }
 
@@ -71,7 +71,7 @@ func TestLastOneToLeaveEndsTheFetch(t *testing.T) {
 	cancel()
 	wg.Wait()
 	r.until("the fetch has ended", func() bool { return r.server.memory.Budgets.Fetches.Stats().InUse == 0 })
-	if r.painter.jobs.Load() != 0 {
+	if r.painter.results.Load() != 0 {
 		t.Error("a job was run for nobody")
 	}
 }
@@ -97,7 +97,7 @@ func TestWorkUnderWayIsFinishedAndJoined(t *testing.T) {
 	close(release)
 	wg.Wait()
 	if resp, _ := r.must(r.path("w:100")); !strings.Contains(resp.Header.Get("Cache-Status"), "hit") ||
-		r.painter.jobs.Load() != 1 {
+		r.painter.results.Load() != 1 {
 		t.Errorf("the finished work was thrown away: %v", resp.Header)
 	}
 }
@@ -117,7 +117,7 @@ func TestWhatNeverFits(t *testing.T) {
 			if resp.StatusCode != 422 || !strings.HasPrefix(body, "too-large: ") || !strings.Contains(body, tc.text) {
 				t.Errorf("%d %q", resp.StatusCode, body)
 			}
-			if r.painter.jobs.Load() != 0 {
+			if r.painter.results.Load() != 0 {
 				t.Error("a job was tried")
 			}
 		})

@@ -253,11 +253,11 @@ func TestAWaitingJobCutsTheSlowest(t *testing.T) {
 	r := newSlowRig(t, 0, func(c *Config) { c.Plan.Transforms = 48 << 20 })
 	c := r.client(r.of(40 << 10))
 	r.counted(0, 6<<10, 34<<10)
-	release, err := r.server.memory.Admit(t.Context(), budget.NewQueueWait(slow), &sources.Source{}, 40<<20)
+	admission, err := r.server.memory.Admit(t.Context(), budget.NewQueueWait(slow), &sources.Source{}, 40<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	release()
+	admission.Release()
 	if n, err := r.rest(c); err == nil {
 		t.Errorf("the slow one got %d bytes", n)
 	}

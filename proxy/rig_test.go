@@ -33,9 +33,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // painter is a Transformer without libvips: it gives grey pictures of the
 // planned size. One that is told to fail fails.
 type painter struct {
-	jobs  atomic.Int64
-	looks atomic.Int64
-	fail  func(ctx context.Context) error
+	// results counts those of all jobs.
+	results atomic.Int64
+	looks   atomic.Int64
+	fail    func(ctx context.Context) error
 	// fat is how many bytes too many its results have.
 	fat int
 	// last is the job that it did last.
@@ -43,7 +44,7 @@ type painter struct {
 }
 
 func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
-	p.jobs.Add(1)
+	p.results.Add(int64(len(job.Outputs)))
 	p.last.Store(&job)
 	if p.fail != nil {
 		if err := p.fail(ctx); err != nil {

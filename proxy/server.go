@@ -27,6 +27,7 @@ type Server struct {
 	answers     *prometheus.CounterVec
 	sentBytes   *prometheus.CounterVec
 	quarantine  *quarantine
+	batches     *batches
 	authLimiter *attempts
 	sources     *sources.Store
 	draining    atomic.Bool
@@ -63,7 +64,10 @@ func (s *Server) Close() {
 
 // Shutdown waits until ctx ends for sources that are being written to disk. It comes after
 // the Cache is closed, whose fills use sources. The error says how many are left.
-func (s *Server) Shutdown(ctx context.Context) error { return s.sources.Close(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.batches.wait(ctx)
+	return s.sources.Close(ctx)
+}
 
 // Drain makes the health check say that the server is not ready any more.
 func (s *Server) Drain() { s.draining.Store(true) }

@@ -59,9 +59,9 @@ func TestEscapingASignedPathChangesNothing(t *testing.T) {
 				if tc.want == 404 { // its text has an id of the request
 					same = status == honest.Header.Get("Cache-Status") && strings.HasSuffix(status, "expired")
 				}
-				if resp.StatusCode != tc.want || !same || r.painter.jobs.Load() > 1 {
+				if resp.StatusCode != tc.want || !same || r.painter.results.Load() > 1 {
 					t.Errorf("%d at %s: %s sent as %s: %d %s, %d jobs", flavor, root, tc.signed, tc.sent,
-						resp.StatusCode, status, r.painter.jobs.Load())
+						resp.StatusCode, status, r.painter.results.Load())
 				}
 			}
 		}
@@ -83,8 +83,8 @@ func TestEscapingAnyByteChangesNothing(t *testing.T) {
 			for _, format := range []string{"%%%02x", "%%%02X"} {
 				sent := spelled(rest, i, format)
 				resp, other := r.must("/thumbor/" + hash + "/" + sent)
-				if resp.StatusCode != http.StatusOK || other != body || r.painter.jobs.Load() != 1 {
-					t.Errorf("%s: %d, %d jobs", sent, resp.StatusCode, r.painter.jobs.Load())
+				if resp.StatusCode != http.StatusOK || other != body || r.painter.results.Load() != 1 {
+					t.Errorf("%s: %d, %d jobs", sent, resp.StatusCode, r.painter.results.Load())
 				}
 			}
 			// Twice escaped is another path.

@@ -91,8 +91,8 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 					r.wantStatus("back", r.path(fmt.Sprint("w:", i+1)), inMemory)
 				}
 				// Without a store each refresh fetches for itself, and changes nothing.
-				if n := r.asked.Load() - before; n > sizes || r.painter.jobs.Load() != sizes {
-					t.Errorf("%d fetches and %d jobs when it was back", n, r.painter.jobs.Load())
+				if n := r.asked.Load() - before; n > sizes || r.painter.results.Load() != sizes {
+					t.Errorf("%d fetches and %d jobs when it was back", n, r.painter.results.Load())
 				}
 			})
 		}

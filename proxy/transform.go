@@ -6,18 +6,32 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
 )
 
+// plannedTransform is the transform of one fill, ready to be admitted.
+type plannedTransform struct {
+	plan transform.Geometry
+	// job has one output.
+	job transform.Job
+	// resultBytes is what the result takes beside the job: while it is sent, both the worker and the
+	// server have it.
+	resultBytes int64
+}
+
+func (t plannedTransform) need() int64 { return t.job.Memory + t.resultBytes }
+
 // transform makes the result: find the border that trim removes, plan, admit, and have a
-// worker do the job.
+// worker do the job, which may make other results of the source as well.
 func (f *fill) transform(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
 	out := f.req.Params
 	if out.Format == transform.FormatUnknown {
 		out.Format = fallbackFormat(f.req, info)
 	}
 	if out.Trim.On {
+		f.settle()
 		if info.Content, err = f.findTrim(ctx, info, out); err != nil {
 			return pic, err
 		}
@@ -26,35 +40,61 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	if err := f.server.cfg.Limits.CheckResult(plan, out.Format); err != nil {
 		return pic, err
 	}
-	job := transform.Job{
-		Source: f.source.Data(), Info: info, Outputs: []transform.Params{out},
-		Memory: transform.WorkingSet(info, plan, out),
+	t := plannedTransform{
+		plan: plan, job: transform.Job{Source: f.source.Data(), Info: info, Outputs: []transform.Params{out}},
+		resultBytes: transform.ResultBytes(info, plan, out),
 	}
 	if mark := f.server.cfg.Watermark; out.Watermark.On() {
-		job.Watermark, job.WatermarkInfo = mark.Source, mark.Info
-		job.Memory += transform.WatermarkWorkingSet(mark.Info, plan, out)
+		t.job.Watermark, t.job.WatermarkInfo = mark.Source, mark.Info
 	}
-	job.CPU = transform.CPUTime(job)
-	f.workingSet = job.Memory
-	// While the result is sent, both the worker and the server have it.
-	done, err := f.server.memory.Admit(ctx, f.queueWait, f.source, f.workingSet+transform.ResultBytes(info, plan, out))
+	t.job.Memory, t.job.CPU = transform.JobWorkingSet(t.job), transform.CPUTime(t.job)
+	f.workingSet = t.job.Memory
+	batches := f.server.batches
+	if batches.mayTake(t) {
+		pic, err = batches.transform(ctx, f, t)
+		if !errors.Is(err, errBatchFailed) {
+			return pic, err
+		}
+		// Another result of the batch may have been the cause.
+		if err := f.server.quarantine.checkRequest(f.cacheRequest); err != nil {
+			return pic, err
+		}
+	}
+	f.settle()
+	admission, err := f.server.memory.Admit(ctx, f.queueWait, f.source, t.need())
 	if err != nil {
 		return pic, err
 	}
-	defer done()
+	return f.transformAdmitted(ctx, t, admission)
+}
+
+// transformAdmitted has a worker make the result alone.
+func (f *fill) transformAdmitted(
+	ctx context.Context, t plannedTransform, admission *memory.Admission,
+) (pic transform.Picture, err error) {
+	defer admission.Release()
 	if err := f.commit(); err != nil {
 		return pic, err
 	}
 	err = f.trackWorkerFailure(func() error {
-		return f.server.cfg.Transformer.Transform(ctx, job, func(_ int, p transform.Picture) { pic = p })
+		return f.server.cfg.Transformer.Transform(ctx, t.job, func(_ int, p transform.Picture) { pic = p })
 	})
-	if err == nil && !out.Changes(info, plan) {
-		pic, err = f.orSourceBytes(pic, info, out)
-	}
-	if err == nil { // before done is called, so that the bytes of the result are always reserved
-		f.resultGrant = f.server.memory.Budgets.Transforms.Charge(int64(cap(pic.Body)))
+	if err == nil {
+		pic, f.resultGrant, err = f.finishResult(t, pic)
 	}
 	return pic, err
+}
+
+// finishResult takes the result of a worker, and reserves its bytes while those of the job still are.
+func (f *fill) finishResult(
+	t plannedTransform, pic transform.Picture,
+) (_ transform.Picture, result *budget.Grant, err error) {
+	if out := t.job.Outputs[0]; !out.Changes(t.job.Info, t.plan) {
+		if pic, err = f.orSourceBytes(pic, t.job.Info, out); err != nil {
+			return pic, nil, err
+		}
+	}
+	return pic, f.server.memory.Budgets.Transforms.Charge(int64(cap(pic.Body))), nil
 }
 
 // findTrim has a worker find the area inside of the border that trim removes.
@@ -62,11 +102,11 @@ func (f *fill) findTrim(
 	ctx context.Context, info transform.Info, out transform.Params,
 ) (content transform.Rect, err error) {
 	need := transform.TrimWorkingSet(info, out)
-	done, err := f.server.memory.Admit(ctx, f.queueWait, f.source, need)
+	admission, err := f.server.memory.Admit(ctx, f.queueWait, f.source, need)
 	if err != nil {
 		return content, err
 	}
-	defer done()
+	defer admission.Release()
 	job := transform.Job{Source: f.source.Data(), Info: info, Outputs: []transform.Params{out}, Memory: need}
 	job.CPU = transform.CPUTime(job)
 	err = f.trackWorkerFailure(func() error {
@@ -93,6 +133,7 @@ func (f *fill) orSourceBytes(
 
 // copySource serves the source unchanged. That takes memory for the copy, and no worker.
 func (f *fill) copySource(ctx context.Context, info transform.Info) (transform.Picture, error) {
+	f.settle()
 	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height}
 	g, err := f.queueWait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
 		return f.server.memory.Budgets.Transforms.Acquire(ctx, f.source.Meta().Size)

@@ -67,7 +67,8 @@ var logLines = map[string]string{
 	"memory is no longer short: cache and transform budgets restored": onChange,
 	"job runs exclusively": atDebug,
 	"filled":               atDebug,
-	"purged":               byOperator,
+	"job of several results failed: each that is missing is made alone": atDebug,
+	"purged": byOperator,
 }
 
 // Each line that the program can write is either sampled or known to be bounded.

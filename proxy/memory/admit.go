@@ -17,6 +17,25 @@ func (g grants) release() {
 	}
 }
 
+// Admission is the memory and the worker that a job was admitted to.
+type Admission struct {
+	release func()
+	// bytes is of a job beside others; nil for an exclusive one.
+	bytes *budget.Grant
+}
+
+// Release gives both back.
+func (a *Admission) Release() { a.release() }
+
+// Grow adds bytes without a wait. It gives budget.ErrSaturated where they are not there, and for an
+// exclusive job: the room was made for what it asked.
+func (a *Admission) Grow(n int64) error {
+	if a.bytes == nil {
+		return budget.ErrSaturated
+	}
+	return a.bytes.Grow(n)
+}
+
 // Source is what a job reads, for the bytes that are reserved for it. Its values
 // are comparable: jobs of one source hold it together.
 type Source interface{ Reserved() int64 }
@@ -29,17 +48,24 @@ type Source interface{ Reserved() int64 }
 // budget.ErrSaturated where it would wait for too long.
 func (g *Governor) Admit(
 	ctx context.Context, wait *budget.QueueWait, src Source, need int64,
-) (release func(), err error) {
+) (*Admission, error) {
 	shared, err := g.admitShared(ctx, wait, need)
-	if !errors.Is(err, budget.ErrTooLarge) {
-		return shared.release, err
+	switch {
+	case err == nil:
+		return &Admission{release: shared.release, bytes: shared[0]}, nil
+	case !errors.Is(err, budget.ErrTooLarge):
+		return nil, err
 	}
 	if total := need + src.Reserved(); total > g.currentPlan().Exclusive {
 		return nil, fmt.Errorf("%w: this image needs about %s of memory; "+
 			"request a smaller result, use a smaller source, or raise --memory-limit to %s",
 			budget.ErrTooLarge, formatMebibytes(need), formatMebibytes(LimitFor(total)))
 	}
-	return g.admitExclusive(ctx, wait, need, src)
+	done, err := g.admitExclusive(ctx, wait, need, src)
+	if err != nil {
+		return nil, err
+	}
+	return &Admission{release: done}, nil
 }
 
 // admitShared admits a job beside others. It gives budget.ErrTooLarge also where

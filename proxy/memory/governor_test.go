@@ -95,9 +95,9 @@ func (s *testSource) Reserved() int64 { return int64(*s) }
 
 // runs admits a job and ends it; it reports the error of the admission.
 func (r *governorRig) runs(need int64) error {
-	release, err := r.Admit(context.Background(), budget.NewQueueWait(time.Minute), new(testSource), need)
+	admission, err := r.Admit(context.Background(), budget.NewQueueWait(time.Minute), new(testSource), need)
 	if err == nil {
-		release()
+		admission.Release()
 	}
 	return err
 }
