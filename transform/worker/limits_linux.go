@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -12,45 +11,50 @@ import (
 
 // figures are what the kernel counts of a process, in bytes.
 type figures struct {
-	// data is VmData: private writable mappings, touched or not. RLIMIT_DATA
-	// bounds it.
+	// data is private writable memory with the stack of the first thread, touched or
+	// not. RLIMIT_DATA bounds the former.
 	data int64
-	// anon is RssAnon: memory of its own that is really there. A mapped
-	// source is not in it.
+	// anon is memory of its own that is really there. A mapped source is not in it.
 	anon int64
 }
 
+// readFigures reads /proc/PID/statm, which is asked for several times a job: the status of
+// a process has the same figures and takes six times as long to read.
 func readFigures(pid int) (figures, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/statm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return figures{}, err
+		return figures{}, os.NewSyscallError("open", err)
 	}
-	return parseFigures(b)
+	defer unix.Close(fd)
+	var b [256]byte
+	n, err := unix.Read(fd, b[:])
+	if err != nil {
+		return figures{}, os.NewSyscallError("read", err)
+	}
+	return parseFigures(b[:n])
 }
 
-func parseFigures(status []byte) (figures, error) {
-	var f figures
-	for line := range bytes.Lines(status) {
-		name, value, _ := strings.Cut(string(line), ":")
-		var into *int64
-		switch name {
-		case "VmData":
-			into = &f.data
-		case "RssAnon":
-			into = &f.anon
-		default:
-			continue
-		}
-		kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-		if err != nil || kb < 0 || kb > 1<<50 {
-			return figures{}, fmt.Errorf("cannot read %q", line)
-		}
-		*into = kb << 10
+// parseFigures reads the line of /proc/PID/statm (proc(5)), in pages: size, resident,
+// shared, text, 0, data, 0.
+func parseFigures(statm []byte) (figures, error) {
+	fields := strings.Fields(string(statm))
+	if len(fields) < 6 {
+		return figures{}, fmt.Errorf("cannot read %q", statm)
 	}
-	if f.data == 0 {
-		return figures{}, fmt.Errorf("no VmData in %d bytes", len(status))
+	var pages [6]int64
+	for i := range pages {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil || n < 0 || n > 1<<40 {
+			return figures{}, fmt.Errorf("cannot read %q", statm)
+		}
+		pages[i] = n
 	}
-	return f, nil
+	resident, shared, data := pages[1], pages[2], pages[5]
+	if data == 0 {
+		return figures{}, fmt.Errorf("no memory in %q", statm) // it has ended, and is not reaped
+	}
+	page := int64(os.Getpagesize())
+	return figures{data: data * page, anon: max(resident-shared, 0) * page}, nil
 }
 
 // setDataLimit bounds what a process may map for itself. The hard limit stays
