@@ -69,7 +69,7 @@ func (b *bench) measureMisses(table *benchTable) {
 }
 
 func (b *bench) measureSparseMisses(table *benchTable) {
-	table.head(fmt.Sprintf("Misses, one every %v", sparsePause))
+	table.head(fmt.Sprintf("Misses, one every %.0f seconds", sparsePause.Seconds()))
 	for _, f := range benchForms {
 		table.add(f.name, sparsely(b, b.misses(f), sparseRounds, sparsePause))
 	}
@@ -124,7 +124,7 @@ func (b *bench) singly(p peer, ext string) work {
 type benchTable struct{ bytes.Buffer }
 
 func (b *benchTable) head(title string) {
-	fmt.Fprintf(b, "\n#### %s\n\n| what | program | CPU | pictor's is | user | system | page faults | of children "+
+	fmt.Fprintf(b, "\n### %s\n\n| what | program | CPU | pictor's is | user | system | page faults | of children "+
 		"| peak | median | p99 | bytes |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", title)
 }
 
