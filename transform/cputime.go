@@ -67,8 +67,8 @@ func cpuEncode(g Geometry, p Params) float64 {
 	case GIF:
 		each = 8
 	case PNG:
-		if p.PNG.Palette {
-			each = 8
+		if p.PNG.Palette || p.PNG.Effort > 6 {
+			each = 10
 		}
 	case WebP:
 		if p.WebP.Compression != Lossy {

@@ -125,7 +125,7 @@ func TestOptionsAndTheirTexts(t *testing.T) {
 		"jpeg_options:1":                      "jpgo:1:0",
 		"jpgo:0:1":                            "jpgo:0:1",
 		"png_options:1":                       "pngo:1:0:",
-		"pngo:0:1:256:6":                      "pngo:0:1:",
+		"pngo:0:1:256:6":                      "pngo:0:1::6",
 		"pngo:0:1:16:9":                       "pngo:0:1:16:9",
 		"pngo:0:0:16":                         "",
 		"webp_options:lossless":               "webpo:lossless:0:default",

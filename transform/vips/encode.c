@@ -20,7 +20,8 @@ save_png(PictorChain *chain, PictorResult *result)
 			"interlace", job->interlaced, "compression", job->effort,
 			"palette", TRUE, "bitdepth", job->palette_bits, NULL);
 	return vips_pngsave_buffer(chain->image, &result->body, &result->size, "strip", chain->strip,
-		"interlace", job->interlaced, "compression", job->effort, NULL);
+		"interlace", job->interlaced, "compression", job->effort,
+		"filter", job->filtered ? VIPS_FOREIGN_PNG_FILTER_ALL : VIPS_FOREIGN_PNG_FILTER_NONE, NULL);
 }
 
 static int

@@ -31,6 +31,9 @@ func newJob(
 	setEffects(&job, p)
 	setCanvas(&job, g, p)
 	setEncoder(&job, p)
+	if p.Format == transform.PNG {
+		setPNG(&job, p.PNG, info, int64(len(source)))
+	}
 	closeMark := func() {}
 	if p.Watermark.On() && task.Watermark != nil {
 		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, container.Needed{})
@@ -139,11 +142,6 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 	switch p.Format {
 	case transform.JPEG:
 		job.interlaced, job.full_chroma = cBool(p.JPEG.Progressive), cBool(p.JPEG.FullChroma)
-	case transform.PNG:
-		job.interlaced, job.effort = cBool(p.PNG.Interlaced), C.int(p.PNG.Level())
-		if p.PNG.Palette {
-			job.palette_bits = C.int(p.PNG.PaletteBits())
-		}
 	case transform.WebP:
 		job.compression, job.smart_subsample = C.int(p.WebP.Compression), cBool(p.WebP.SmartSubsample)
 		job.preset, job.effort = C.int(p.WebP.Preset), C.int(p.WebP.Method())
@@ -151,6 +149,15 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 		job.effort, job.lossless = C.int(p.AVIF.Speed()), cBool(p.AVIF.Lossless)
 		job.half_chroma, job.full_chroma = cBool(p.AVIF.Subsampling == transform.SubsampleOn),
 			cBool(p.AVIF.Subsampling == transform.SubsampleOff)
+	}
+}
+
+func setPNG(job *C.PictorJob, o transform.PNGOptions, info transform.Info, sourceBytes int64) {
+	filtered, level := o.Compression(info, sourceBytes)
+	job.filtered, job.effort = cBool(filtered), C.int(level)
+	job.interlaced = cBool(o.Interlaced)
+	if o.Palette {
+		job.palette_bits = C.int(o.PaletteBits())
 	}
 }
 

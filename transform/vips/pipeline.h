@@ -118,6 +118,7 @@ typedef struct {
 	int full_chroma, half_chroma; // neither: by the quality
 	int interlaced;
 	int palette_bits; // PNG: 0 without a palette
+	int filtered;     // PNG: rows are filtered
 	int compression;  // WebP
 	int smart_subsample, preset;
 	int effort;   // of the format's own scale
