@@ -279,7 +279,6 @@ func (o PNGOptions) Compression(info Info, sourceBytes int64) (filtered bool, le
 	return filtered, 6
 }
 
-
 // PaletteBits are those of a pixel: PNG has palettes of 2, 4, 16 and 256
 // colours (PNG §11.2.1), and the next larger one is taken.
 func (o PNGOptions) PaletteBits() int {

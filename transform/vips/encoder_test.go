@@ -50,15 +50,15 @@ func TestQuality(t *testing.T) {
 func TestMaxBytes(t *testing.T) {
 	photo := picturetest.JPEG(picturetest.Photo(600, 450, 3), 92)
 	for _, f := range []string{"jpg", "webp", "avif"} {
-		full := size(t, photo, "w:300/f:"+f)
+		full := size(t, photo, "w:500/f:"+f)
 		most := full / 2
-		got := run(t, photo, parse(t, "w:300/mb:"+itoa(most)+"/f:"+f))
+		got := run(t, photo, parse(t, "w:500/mb:"+itoa(most)+"/f:"+f))
 		if len(got.Body) > most || len(got.Body) < most/2 {
 			t.Errorf("%s: %d bytes where %d are allowed and %d are usual", f, len(got.Body), most, full)
 		}
 		better := 0
 		for q := 10; q <= 80; q++ {
-			if n := size(t, photo, "w:300/f:"+f+"/q:"+itoa(q)); n <= most {
+			if n := size(t, photo, "w:500/f:"+f+"/q:"+itoa(q)); n <= most {
 				better = max(better, n)
 			}
 			if f == "avif" {
@@ -68,14 +68,14 @@ func TestMaxBytes(t *testing.T) {
 		if len(got.Body) < better*97/100 {
 			t.Errorf("%s: %d bytes, %d would have fitted", f, len(got.Body), better)
 		}
-		if n := size(t, photo, "w:300/mb:1/f:"+f); n != size(t, photo, "w:300/q:10/f:"+f) {
+		if n := size(t, photo, "w:500/mb:1/f:"+f); n != size(t, photo, "w:500/q:10/f:"+f) {
 			t.Errorf("%s: what cannot be met gives %d bytes, not what quality 10 gives", f, n)
 		}
-		if n := size(t, photo, "w:300/mb:10000000/f:"+f); n != full {
+		if n := size(t, photo, "w:500/mb:10000000/f:"+f); n != full {
 			t.Errorf("%s: a limit that is met anyway changes the result", f)
 		}
 	}
-	if size(t, photo, "w:300/mb:100/f:png") != size(t, photo, "w:300/f:png") {
+	if size(t, photo, "w:500/mb:100/f:png") != size(t, photo, "w:500/f:png") {
 		t.Error("a PNG has no quality to lower")
 	}
 }

@@ -54,8 +54,8 @@ func TestGolden(t *testing.T) {
 		p transform.Params
 	}{
 		"fit-jpeg":   {photo, transform.Params{Width: 96, Format: transform.JPEG}},
-		"fit-webp":   {photo, transform.Params{Width: 96, Format: transform.WebP}},
-		"fit-avif":   {photo, transform.Params{Width: 96, Format: transform.AVIF}},
+		"fit-webp":   {photo, transform.Params{Width: 96, Format: transform.WebP, Quality: 79}},
+		"fit-avif":   {photo, transform.Params{Width: 96, Format: transform.AVIF, Quality: 63}},
 		"fit-gif":    {photo, transform.Params{Width: 96, Format: transform.GIF}},
 		"fill-south": {photo, transform.Params{Mode: transform.Fill, Width: 96, Height: 48, Gravity: transform.At(transform.South), Format: transform.PNG}},
 		"enlarge":    {photo[:], transform.Params{Mode: transform.Force, Width: 60, Height: 100, Format: transform.PNG}},
