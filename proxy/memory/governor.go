@@ -82,8 +82,8 @@ type Config struct {
 	Workers Workers
 	// RefusalID gives a request id for each client that there is no room for.
 	RefusalID func() string
-	// OnIdle, unless nil, is called when work has ended for a while, beside giving
-	// back the heap.
+	// OnIdle, unless nil, is called when work has ended for a while, some time after the
+	// heap was given back.
 	OnIdle func()
 	// Log gets changes of the level; nil means none of it.
 	Log *slog.Logger

@@ -11,15 +11,17 @@ const (
 	// sampleBusy and sampleIdle are how often memory is sampled, while there is work
 	// and while there is none.
 	sampleBusy, sampleIdle = 100 * time.Millisecond, time.Second
-	// idleAfter is how long there must be no work before the heap is released.
-	idleAfter = 2 * time.Second
+	// heapRest is how long there must be no work before the heap is released, and
+	// pagesRest before pages of programs are dropped. Requests that come every few
+	// seconds would else pay for a collection each, and for the way of those pages back.
+	heapRest, pagesRest = 5 * time.Second, 10 * time.Second
 )
 
 // Watch samples the memory that is really in use until ctx ends: it lowers the level
 // of the cache and of transforms where memory runs short, and releases the heap after
 // work.
 func (g *Governor) Watch(ctx context.Context) {
-	var idle idleDetector
+	heapIdle, pagesIdle := idleDetector{after: heapRest}, idleDetector{after: pagesRest}
 	for {
 		pause := sampleIdle
 		if g.hasWork() || g.pressure.state().Level < 1 {
@@ -32,8 +34,12 @@ func (g *Governor) Watch(ctx context.Context) {
 		}
 		now := time.Now()
 		g.adjustToPressure(now)
-		if idle.fired(now, g.hasWork(), g.activity.Load()) {
-			g.releaseHeap()
+		busy, activity := g.hasWork(), g.activity.Load()
+		if heapIdle.fired(now, busy, activity) {
+			releaseHeap()
+		}
+		if pagesIdle.fired(now, busy, activity) && g.cfg.OnIdle != nil {
+			g.cfg.OnIdle()
 		}
 	}
 }
@@ -45,6 +51,7 @@ func (g *Governor) hasWork() bool {
 
 // idleDetector finds the moment in which work has ended for a while.
 type idleDetector struct {
+	after     time.Duration
 	activity  int64
 	idleSince time.Time
 	firedOnce bool // since the last work
@@ -53,13 +60,15 @@ type idleDetector struct {
 // fired is true once after each time of work. activity is a count that grows with it.
 func (d *idleDetector) fired(now time.Time, busy bool, activity int64) bool {
 	if busy || activity != d.activity || d.idleSince.IsZero() {
-		*d = idleDetector{activity: activity, idleSince: now, firedOnce: d.firedOnce && activity == d.activity}
+		*d = idleDetector{
+			after: d.after, activity: activity, idleSince: now, firedOnce: d.firedOnce && activity == d.activity,
+		}
 		if busy {
 			d.firedOnce = false
 		}
 		return false
 	}
-	if d.firedOnce || now.Sub(d.idleSince) < idleAfter {
+	if d.firedOnce || now.Sub(d.idleSince) < d.after {
 		return false
 	}
 	d.firedOnce = true
@@ -68,10 +77,7 @@ func (d *idleDetector) fired(now time.Time, busy bool, activity int64) bool {
 
 // releaseHeap returns what the heap does not need. Pools empty in two rounds of
 // the collector, and stacks shrink in one.
-func (g *Governor) releaseHeap() {
-	if g.cfg.OnIdle != nil {
-		g.cfg.OnIdle()
-	}
+func releaseHeap() {
 	runtime.GC()
 	debug.FreeOSMemory()
 }

@@ -8,7 +8,8 @@ import (
 )
 
 func TestIdleIsDetectedOnceAfterWork(t *testing.T) {
-	var d idleDetector
+	const idleAfter = heapRest
+	d := idleDetector{after: idleAfter}
 	now := time.Unix(1e9, 0)
 	fires := func(after time.Duration, busy bool, activity int64, want bool) {
 		t.Helper()
@@ -43,13 +44,13 @@ func TestWatchGivesBackAfterWork(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		go r.Watch(ctx)
-		time.Sleep(10 * time.Second)
+		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if given != 1 {
 			t.Errorf("given back %d times after the start", given)
 		}
 		r.NoteActivity()
-		time.Sleep(10 * time.Second)
+		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if given != 2 {
 			t.Errorf("given back %d times after work", given)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -42,7 +41,6 @@ func Serve(build string, newEngine func() Engine) error {
 	if err := confineSelf(os.Getenv(sandboxEnv)); err != nil {
 		return err
 	}
-	var pages *os.File
 	requests := make(chan incoming)
 	go func() {
 		// This loop also is the watch on the server: its end is seen here
@@ -59,34 +57,28 @@ func Serve(build string, newEngine func() Engine) error {
 	if err := writeFrame(conn, response{Kind: kindReady, Build: build}, nil); err != nil {
 		return err
 	}
-	idle := time.NewTimer(restAfter)
+	var rest rest
+	idle := time.NewTimer(heapRest)
 	for {
 		select {
 		case in := <-requests:
 			if in.Kind == kindPages {
-				pages = in.ownPages()
-				break
+				rest.pages = in.ownPages()
+				continue
 			}
 			if err := answerRequest(conn, engine, in); err != nil {
 				// The socket is broken; the reader sees the same and exits.
 				fmt.Fprintln(os.Stderr, "pictor-worker:", err)
 				os.Exit(1)
 			}
-			idle.Reset(restAfter)
+			rest.heapReleased = false
+			idle.Reset(heapRest)
 		case <-idle.C:
-			releaseMemory(engine, pages)
+			if again := rest.releaseNext(engine); again > 0 {
+				idle.Reset(again)
+			}
 		}
 	}
-}
-
-// restAfter is how long a worker is idle before it gives back what it will
-// only need for the next job.
-const restAfter = time.Second
-
-func releaseMemory(engine Engine, pages *os.File) {
-	engine.Trim()
-	dropPagesOf(pages)
-	debug.FreeOSMemory()
 }
 
 // incoming is a request with its files: none for a probe, else the source and
