@@ -238,10 +238,14 @@ int pictor_read_first_sample(const PictorSource *source);
 // once, before anything else.
 void pictor_init(void);
 
-// pictor_release_free_heap gives free memory of the heap back to the system.
+// pictor_set_spare says how much free memory the heap may keep, in bytes, at first 0.
+// Where that is less than before, the heap gives all of it back to the system.
+void pictor_set_spare(size_t bytes);
+// pictor_release_free_heap gives free memory of the heap back to the system where it
+// is more than may be kept.
 void pictor_release_free_heap(void);
-// pictor_release_memory_after_job does so once libvips' threads have freed their
-// buffers.
+// pictor_release_memory_after_job gives all of it back, once libvips' threads have
+// freed their buffers.
 void pictor_release_memory_after_job(void);
 
 #endif

@@ -7,6 +7,12 @@
 #include <malloc.h>
 #endif
 
+// The least and the largest block that is not taken from the heap but mapped for itself, in
+// bytes. The first is what workers start with (MALLOC_MMAP_THRESHOLD_), the second
+// the most that glibc allows.
+#define MAPPED_BLOCK (256 << 10)
+#define LARGEST_HEAP_BLOCK (32 << 20)
+
 static int
 resize_to_plan(PictorChain *chain)
 {
@@ -93,12 +99,44 @@ pictor_init(void)
 	vips_operation_block_set("VipsForeignLoadHeif", FALSE);
 }
 
-void
-pictor_release_free_heap(void)
+// Free bytes that the heap may keep.
+static size_t spare;
+
+static void
+trim_heap(void)
 {
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif
+}
+
+void
+pictor_set_spare(size_t bytes)
+{
+	size_t before = spare;
+
+	if (bytes == before)
+		return;
+	spare = bytes;
+#ifdef __GLIBC__
+	// Without spare memory a large block is mapped for itself, and is the system's
+	// again when it is freed. Else free memory stays until trim_heap is called.
+	mallopt(M_MMAP_THRESHOLD, spare < LARGEST_HEAP_BLOCK ? MAX(spare / 8, MAPPED_BLOCK) : LARGEST_HEAP_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, spare ? G_MAXINT : MAPPED_BLOCK);
+#endif
+	if (bytes < before)
+		trim_heap();
+}
+
+void
+pictor_release_free_heap(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	// It counts also what was given back and lies between blocks in use.
+	if (mallinfo2().fordblks <= spare)
+		return;
+#endif
+	trim_heap();
 }
 
 void
@@ -109,5 +147,5 @@ pictor_release_memory_after_job(void)
 	// server would take the worker for one that keeps memory.
 	for (int i = 0; i < 100 && vips_tracked_get_allocs() > 0; i++)
 		g_usleep(1000);
-	pictor_release_free_heap();
+	trim_heap();
 }

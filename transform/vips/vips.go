@@ -206,7 +206,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Details is libvips' own text.
 func (e *Error) Details() string { return e.Detail }
 
-// Trim gives freed memory back to the system. Cheap when there is none.
+// SetSpare says how many bytes of freed memory may stay in the heap for the next job, at first 0. Where
+// that is less than before, all of it goes back to the system.
+func (e *Engine) SetSpare(bytes int64) { C.pictor_set_spare(C.size_t(max(bytes, 0))) }
+
+// Trim gives all freed memory back to the system. Cheap when there is none.
 func (e *Engine) Trim() { C.pictor_release_memory_after_job() }
 
 // Version is libvips' version, "8.16.1".

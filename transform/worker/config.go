@@ -35,10 +35,12 @@ type Config struct {
 // what glibc and libvips read before any code of ours runs.
 //
 // Blocks of 256 KiB and more are mapped, so that a freed frame is the
-// system's again at once; two arenas bound what fragmentation can hold.
+// system's again at once; the engine raises that for workers that may have spare memory.
+// One arena: what one thread has freed all others take, and gaps of several
+// arenas do not add up (with two, a heap that is used again grows by a sixth).
 // One thread per picture: the pool has the parallelism.
 var DefaultEnv = []string{
-	"MALLOC_ARENA_MAX=2",
+	"MALLOC_ARENA_MAX=1",
 	"MALLOC_MMAP_THRESHOLD_=262144",
 	"MALLOC_TRIM_THRESHOLD_=262144",
 	"MALLOC_TOP_PAD_=65536",

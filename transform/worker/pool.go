@@ -31,6 +31,7 @@ type Pool struct {
 	closed bool
 	stats  transform.PoolStats
 	starts starts
+	spare  int64 // see SetSpare
 }
 
 // ErrClosed: the pool was closed.
@@ -202,6 +203,7 @@ func (p *Pool) idleWorker() (*process, error) {
 	for len(p.idle) > 0 {
 		w := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
+		w.spare = p.spare
 		select {
 		case <-w.ended:
 			// It died while idle: nobody's job is harmed.
@@ -217,8 +219,7 @@ func (p *Pool) idleWorker() (*process, error) {
 
 // keepOrRetire makes a worker idle, or retires it after MaxJobs jobs or where it holds too much memory.
 func (p *Pool) keepOrRetire(w *process) {
-	f, err := readFigures(w.cmd.Process.Pid)
-	worn := err != nil || int(w.jobs.Load()) >= p.cfg.MaxJobs || f.anon > w.base.anon+p.cfg.Retain
+	worn := int(w.jobs.Load()) >= p.cfg.MaxJobs || !p.fitsWhenIdle(w)
 	p.mu.Lock()
 	if worn || p.closed {
 		delete(p.all, w)
@@ -232,6 +233,7 @@ func (p *Pool) keepOrRetire(w *process) {
 	defer p.mu.Unlock()
 	w.idleSince = time.Now()
 	p.idle = append(p.idle, w)
+	p.lowerSpareLocked(w) // it may have changed while the job ran
 	p.scheduleLocked()
 }
 
@@ -312,8 +314,8 @@ func (p *Pool) Workers() []transform.Worker {
 	p.mu.Lock()
 	out := make([]transform.Worker, 0, len(p.all))
 	for w := range p.all {
-		out = append(out, transform.Worker{PID: w.cmd.Process.Pid, Jobs: int(w.jobs.Load()), Memory: w.memory.Load(),
-			Base: w.fresh.Load()})
+		out = append(out, transform.Worker{PID: w.cmd.Process.Pid, Jobs: int(w.jobs.Load()),
+			Memory: w.shown.memory.Load(), Base: w.shown.fresh.Load()})
 	}
 	p.mu.Unlock()
 	slices.SortFunc(out, func(a, b transform.Worker) int { return a.PID - b.PID })

@@ -41,12 +41,13 @@ type process struct {
 	// did not begin.
 	killed, overran, overtime, stalled atomic.Bool
 
-	// base is what it held when it was ready, jobs how many it was given,
-	// memory what the one under way may take, in bytes.
-	base      figures
-	jobs      atomic.Int64
-	memory    atomic.Int64
-	fresh     atomic.Int64 // base.anon, for those who look on
+	// base is what it held when it was ready, jobs how many it was given.
+	base figures
+	jobs atomic.Int64
+	// shown is for those who look on, in bytes: what the job under way may take, and base.anon.
+	shown struct{ memory, fresh atomic.Int64 }
+	// spare is how many bytes of freed memory it may keep, as it was told last.
+	spare     int64
 	idleSince time.Time
 }
 
@@ -69,7 +70,7 @@ func (p *process) waitReady(ctx context.Context) error {
 		if p.base, err = readFigures(p.cmd.Process.Pid); err != nil {
 			return errDied
 		}
-		p.fresh.Store(p.base.anon)
+		p.shown.fresh.Store(p.base.anon)
 		return p.checkConfined()
 	})
 }
@@ -109,9 +110,10 @@ type bounds struct {
 // that it was the last.
 func (p *process) runRequest(ctx context.Context, req request, files []*os.File, most bounds,
 	answer func(response, []byte) (last bool, err error)) error {
+	req.Spare = p.spare
 	p.jobs.Add(1)
-	p.memory.Store(max(most.memory, 1))
-	defer p.memory.Store(0)
+	p.shown.memory.Store(max(most.memory, 1))
+	defer p.shown.memory.Store(0)
 	if most.memory > 0 {
 		now, err := readFigures(p.cmd.Process.Pid)
 		if err != nil {
@@ -119,11 +121,11 @@ func (p *process) runRequest(ctx context.Context, req request, files []*os.File,
 		}
 		// What earlier jobs left mapped is stacks and arenas, to be used again
 		// or not: no part of what this one may take.
-		limit := max(p.base.data, now.data) + stackRoom + most.memory + most.untouched
+		limit := max(p.base.data+p.spare, now.data) + stackRoom + most.memory + most.untouched
 		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
 			return errDied
 		}
-		stop := p.watchUsage(max(p.base.anon, now.anon)+most.memory+overrun, most.cpu)
+		stop := p.watchUsage(max(p.base.anon+p.spare, now.anon)+most.memory+overrun, most.cpu)
 		defer stop()
 	}
 	return p.killAtDeadline(ctx, func() error { return p.exchangeFrames(req, files, most.body, answer) })

@@ -20,7 +20,7 @@ import (
 )
 
 // protocol is raised with every change of what servers and workers say to each other.
-const protocol = 1
+const protocol = 2
 
 // BuildID names the build of this program. version is what the linker has set. Server and workers
 // are built from the same source where both have the same BuildID, but for uncommitted changes.

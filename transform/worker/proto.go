@@ -20,7 +20,8 @@ import (
 // it is read, by which the server sees that the worker runs. A job is then answered by
 // one "picture" for each output, in any order, as each
 // becomes ready, and then by one "done" or one "failed". A "look" is answered by one
-// "looked" or "failed", a "probe" by one "probed". Nothing else is ever sent.
+// "looked" or "failed", a "probe" by one "probed", a "trim" by one "trimmed". "pages" and
+// "spare" are not answered at all. Nothing else is ever sent.
 
 // socketFD is where a worker finds its socket: the first descriptor after the
 // standard three.
@@ -38,11 +39,14 @@ const (
 	kindJob     kind = "job"
 	kindLook    kind = "look"
 	kindProbe   kind = "probe"
+	kindTrim    kind = "trim"  // give all freed memory back
+	kindSpare   kind = "spare" // give it back if it may be more than Spare; sent to idle workers
 	kindPicture kind = "picture"
 	kindDone    kind = "done"
 	kindFailed  kind = "failed"
 	kindLooked  kind = "looked"
 	kindProbed  kind = "probed"
+	kindTrimmed kind = "trimmed"
 )
 
 // request is the header of what the server sends.
@@ -52,6 +56,9 @@ type request struct {
 	Outputs []transform.Params `json:",omitempty"`
 	// Watermark is of the second file.
 	Watermark transform.Info `json:",omitzero"`
+	// Spare is how many bytes of freed memory the worker may have besides what the
+	// job takes, and keep for the next one.
+	Spare int64 `json:",omitempty"`
 }
 
 // response is the header of what a worker sends.

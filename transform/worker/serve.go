@@ -22,7 +22,10 @@ type Engine interface {
 	FindTrim(ctx context.Context, job transform.Job) (transform.Rect, error)
 	// Probe tries every promised format out.
 	Probe() transform.Capabilities
-	// Trim gives freed memory back to the system.
+	// SetSpare says how many bytes of freed memory may stay for the next job from now on.
+	// Where that is less than before, all freed memory goes back to the system.
+	SetSpare(bytes int64)
+	// Trim gives all freed memory back to the system.
 	Trim()
 }
 
@@ -62,8 +65,12 @@ func Serve(build string, newEngine func() Engine) error {
 	for {
 		select {
 		case in := <-requests:
-			if in.Kind == kindPages {
+			switch in.Kind {
+			case kindPages:
 				rest.pages = in.ownPages()
+				continue
+			case kindSpare:
+				engine.SetSpare(in.Spare)
 				continue
 			}
 			if err := answerRequest(conn, engine, in); err != nil {
@@ -119,8 +126,10 @@ func readRequests(conn *net.UnixConn, out chan<- incoming) error {
 			return fmt.Errorf("%w: %v", errFrame, err)
 		}
 		// Nothing else is written meanwhile: the one job before is answered.
-		if err := writeFrame(conn, response{Kind: kindBegun}, nil); err != nil {
-			return err
+		if in.Kind != kindPages && in.Kind != kindSpare {
+			if err := writeFrame(conn, response{Kind: kindBegun}, nil); err != nil {
+				return err
+			}
 		}
 		out <- in
 	}
@@ -132,13 +141,19 @@ func answerRequest(conn net.Conn, engine Engine, in incoming) error {
 	case kindProbe:
 		c := engine.Probe()
 		return writeFrame(conn, response{Kind: kindProbed, Probe: &c}, nil)
+	case kindTrim:
+		engine.Trim()
+		return writeFrame(conn, response{Kind: kindTrimmed}, nil)
 	case kindJob, kindLook:
 	default:
 		return writeFrame(conn, response{Kind: kindFailed, Text: "unknown request"}, nil)
 	}
+	engine.SetSpare(in.Spare)
 	last, err := runJob(conn, engine, in)
-	// Before the last word, so that the server sees what is really kept.
-	engine.Trim()
+	if in.Spare == 0 {
+		// Before the last word, so that the server sees what is really kept.
+		engine.Trim()
+	}
 	if err == nil {
 		return writeFrame(conn, last, nil)
 	}

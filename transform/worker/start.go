@@ -149,6 +149,9 @@ func (p *Pool) startWorker(ctx context.Context) (*process, error) {
 		}
 		return nil, err
 	}
+	p.mu.Lock()
+	w.spare = p.spare
+	p.mu.Unlock()
 	return w, nil
 }
 

@@ -47,6 +47,7 @@ const (
 	fail
 	hog        // maps and touches far more than it may
 	retain     // keeps 64 MiB for good
+	leave      // leaves leftBytes of spare memory, as far as it may
 	pause      // takes 200 ms
 	burn       // takes CPU time for ever
 	leaveChild // starts the first word of its source, writes its number into the second, and dies
@@ -55,11 +56,28 @@ const (
 	attempt // what the source says
 )
 
-var kept []byte
+var (
+	kept []byte
+	// freed is spare memory, of which there may be as much as spare says.
+	freed []byte
+	spare int64
+)
 
 type scripted struct{}
 
-func (scripted) Trim() {}
+func (scripted) Trim() {
+	if freed != nil {
+		syscall.Munmap(freed)
+		freed = nil
+	}
+}
+
+func (s scripted) SetSpare(bytes int64) {
+	if bytes < spare {
+		s.Trim()
+	}
+	spare = bytes
+}
 
 func (scripted) Probe() transform.Capabilities {
 	return transform.Capabilities{Version: "test", Load: transform.Formats[:], Save: []transform.Format{transform.PNG}}
@@ -121,6 +139,10 @@ func (scripted) Run(_ context.Context, job transform.Job, deliver func(int, tran
 			touch(300 << 20)
 		case retain:
 			kept = touch(64 << 20)
+		case leave:
+			if freed == nil {
+				freed = mapAndTouch(leftBytes)
+			}
 		case readMark:
 			if job.Watermark == nil || job.WatermarkInfo.Width != 8 {
 				return errors.New("there is no mark")
@@ -167,6 +189,24 @@ func touch(n int) []byte {
 		time.Sleep(2 * time.Millisecond)
 	}
 	return all
+}
+
+// leftBytes is what leave leaves.
+const leftBytes = 32 << 20
+
+// mapAndTouch takes memory past Go's heap. The race detector, which has as much again for
+// each byte that is written, does not see it.
+//
+//go:norace
+func mapAndTouch(n int) []byte {
+	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < n; i += 4096 {
+		b[i] = 1
+	}
+	return b
 }
 
 func newPool(t testing.TB, size int) *Pool {
