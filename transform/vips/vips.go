@@ -2,6 +2,7 @@ package vips
 
 /*
 #cgo pkg-config: vips
+#cgo CFLAGS: -O3
 #cgo LDFLAGS: -lm
 #include "pipeline.h"
 */
