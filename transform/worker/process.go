@@ -166,36 +166,21 @@ func (p *process) killAtDeadline(ctx context.Context, f func() error) error {
 // less, and catches what the room for stacks would let through.
 func (p *process) watchUsage(most int64, cpu time.Duration) (stop func()) {
 	clock := startCPU(p.cmd.Process.Pid)
-	done := make(chan struct{})
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		tick := time.NewTicker(watchEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-			}
-			if f, err := readFigures(p.cmd.Process.Pid); err != nil {
-				return
-			} else if f.anon > most {
-				p.overran.Store(true)
-				p.kill()
-				return
-			}
-			if cpu > 0 && clock.used() > cpu {
-				p.overtime.Store(true)
-				p.kill()
-				return
-			}
+	return callEvery(watchEvery, func() (again bool) {
+		f, err := readFigures(p.cmd.Process.Pid)
+		switch {
+		case err != nil:
+			return false
+		case f.anon > most:
+			p.overran.Store(true)
+		case cpu > 0 && clock.used() > cpu:
+			p.overtime.Store(true)
+		default:
+			return true
 		}
-	}()
-	return func() {
-		close(done)
-		<-finished
-	}
+		p.kill()
+		return false
+	})
 }
 
 func (p *process) exchangeFrames(req request, files []*os.File, maxBody int64,

@@ -24,39 +24,53 @@ const (
 // after a while if none of its threads could run. A worker that only waits for a
 // processor is left alone, however busy the machine is. begun ends the watch.
 func (p *process) watchBegin() (begun func()) {
-	done, finished := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(finished)
-		tick := time.NewTicker(beginWithin)
-		defer tick.Stop()
-		for idle := time.Duration(0); ; {
-			select {
-			case <-done:
-				return
-			case <-p.ended:
-				return
-			case <-tick.C:
-			}
-			switch stateOf(p.cmd.Process.Pid) {
-			case running:
-				idle = 0
-				continue
-			case waiting:
-				idle += beginWithin
-			case stopped:
-				idle = beginAtMost
-			}
-			if idle >= beginAtMost {
-				p.stalled.Store(true)
-				p.kill()
-				return
-			}
+	idle := time.Duration(0)
+	return callEvery(beginWithin, func() (again bool) {
+		select {
+		case <-p.ended:
+			return false
+		default:
 		}
-	}()
-	return sync.OnceFunc(func() {
-		close(done)
-		<-finished
+		switch stateOf(p.cmd.Process.Pid) {
+		case running:
+			idle = 0
+			return true
+		case waiting:
+			idle += beginWithin
+		case stopped:
+			idle = beginAtMost
+		}
+		if idle < beginAtMost {
+			return true
+		}
+		p.stalled.Store(true)
+		p.kill()
+		return false
 	})
+}
+
+// callEvery calls look after each period, until look reports false or stop is called,
+// which may be more than once. It returns when no call is under way any more. There is a timer
+// and no goroutine that waits: most jobs need one look or none.
+func callEvery(period time.Duration, look func() (again bool)) (stop func()) {
+	var mu sync.Mutex // held during a look
+	var timer *time.Timer
+	stopped := false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(period, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped && look() {
+			timer.Reset(period)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
 }
 
 // state is what the kernel says of a process and its threads.
