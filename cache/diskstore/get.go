@@ -12,6 +12,9 @@ import (
 // read before is read whole, once, to see that it is what was written. Where the
 // disk hangs, or ctx ends first, there is none.
 func (s *Store) Get(ctx context.Context, name Name) (*Record, bool) {
+	if s.knowsMiss(name) {
+		return nil, false
+	}
 	for {
 		var r *Record
 		var others *verification
@@ -29,6 +32,21 @@ func (s *Store) Get(ctx context.Context, name Name) (*Record, bool) {
 			return nil, false
 		}
 	}
+}
+
+// knowsMiss reports whether the index says that there is no such record, which takes no
+// operation on the disk. It does not wait for the lock: its holder may wait for the disk.
+func (s *Store) knowsMiss(name Name) bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	return s.isMissing(s.index.find(name))
+}
+
+// isMissing reports whether there is no record to open, by its slot. The lock is held.
+func (s *Store) isMissing(at *slot) bool {
+	return s.closed.Load() || at != nil && at.dropped || at == nil && (s.counted || s.void)
 }
 
 // awaitVerification waits for the verification by another caller, as for any operation,
@@ -60,7 +78,7 @@ func (s *Store) lookUp(name Name) (*Record, *verification) {
 	if at != nil {
 		seen = *at
 	}
-	if s.closed.Load() || at != nil && at.dropped || at == nil && (s.counted || s.void) {
+	if s.isMissing(at) {
 		s.mu.Unlock()
 		return nil, nil
 	}

@@ -229,6 +229,22 @@ func TestAReadThatWasGivenUpOnWritesNothing(t *testing.T) {
 	}
 }
 
+// A miss that the index knows takes no operation, so it waits for none.
+func TestAKnownMissWaitsForNoOperation(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20, StallTimeout: time.Hour})
+	put(t, s, "k", "body")
+	for range maxOps {
+		s.slots <- struct{}{}
+	}
+	if _, ok := s.Get(context.Background(), NameOf("none")); ok {
+		t.Error("found")
+	}
+	for range maxOps {
+		<-s.slots
+	}
+	want(t, s, "k", "body")
+}
+
 // What is prefetched is any part of a body, and one that is cut short is an error.
 func TestPrefetch(t *testing.T) {
 	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
