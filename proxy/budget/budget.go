@@ -87,8 +87,12 @@ func New(cfg Config) (*Budget, error) {
 // once where the queue is full or, by how long grants were held lately, the wait
 // would outlast MaxWait or the context's deadline, and after MaxWait; and the
 // context's cause where that ends first, or had ended before. For n of 0 or less
-// the grant is empty.
+// the grant is empty. Where the context is of background work (InBackground) there
+// is no wait, and ErrYielded in place of ErrSaturated.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
+	if IsBackground(ctx) {
+		return b.acquireSpare(ctx, n)
+	}
 	g, w, place, err := b.acquireOrQueue(ctx, n)
 	if g != nil || err != nil {
 		return g, err

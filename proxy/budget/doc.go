@@ -6,5 +6,6 @@
 // but one that does not fit yet is overtaken by a bounded number of later ones that
 // do; a request that is given up leaves the queue at once and does not hold up the
 // others; no request waits for bytes that can never be granted, nor in a queue that
-// moves too slowly to be of use.
+// moves too slowly to be of use; background work is never in the way of a request that
+// waits.
 package budget

@@ -36,6 +36,10 @@ func (a *Admission) Grow(n int64) error {
 	return a.bytes.Grow(n)
 }
 
+// ErrOnlyExclusive is of a job in the background that would have to run exclusively: all
+// others would wait for it, and the cache would be emptied.
+var ErrOnlyExclusive = errors.New("not in the background")
+
 // Source is what a job reads, for the bytes that are reserved for it. Its values
 // are comparable: jobs of one source hold it together.
 type Source interface{ Reserved() int64 }
@@ -45,7 +49,9 @@ type Source interface{ Reserved() int64 }
 // that is larger than the budget of transforms runs exclusively.
 //
 // The error is budget.ErrTooLarge where the job can never fit, and
-// budget.ErrSaturated where it would wait for too long.
+// budget.ErrSaturated where it would wait for too long. A job in the background
+// (budget.InBackground) does not wait and does not run exclusively: its errors are
+// budget.ErrYielded and ErrOnlyExclusive.
 func (g *Governor) Admit(
 	ctx context.Context, wait *budget.QueueWait, src Source, need int64,
 ) (*Admission, error) {
@@ -60,6 +66,11 @@ func (g *Governor) Admit(
 		return nil, fmt.Errorf("%w: this image needs about %s of memory; "+
 			"request a smaller result, use a smaller source, or raise --memory-limit to %s",
 			budget.ErrTooLarge, formatMebibytes(need), formatMebibytes(LimitFor(total)))
+	}
+	if budget.IsBackground(ctx) {
+		return nil, fmt.Errorf("%w: this image needs about %s of memory, more than can be spared for it "+
+			"before a client requests it; request a smaller result, or raise --memory-limit",
+			ErrOnlyExclusive, formatMebibytes(need))
 	}
 	done, err := g.admitExclusive(ctx, wait, need, src)
 	if err != nil {

@@ -27,6 +27,9 @@ type Request struct {
 	MinFetched, MinValidated uint64
 	// Queue is the queue wait that the caller has left.
 	Queue *budget.QueueWait
+	// Background: no client waits for the source. A flight takes this from its leader
+	// (see budget.InBackground), and its followers fetch for themselves where it yields.
+	Background bool
 }
 
 // ID is the name that a source is stored under. A new cachebuster means that there are new
@@ -110,7 +113,9 @@ func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*So
 }
 
 // errorIsLeaderOnly says whether an error need not be one for the followers: the leader had
-// less time than they have left, or the origin refuses the leader's URL alone.
+// less time than they have left, the origin refuses the leader's URL alone, or the leader
+// was background work that yielded.
 func errorIsLeaderOnly(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || IsURLScoped(err)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || IsURLScoped(err) ||
+		errors.Is(err, budget.ErrYielded)
 }

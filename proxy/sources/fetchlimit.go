@@ -102,16 +102,25 @@ func (l *fetchLimiter) releaseHost(host string, h *hostLimiter) {
 	}
 }
 
-// waitForSlot waits for a slot, until ctx ends, whose cause is then the error.
+// waitForSlot waits for a slot, until ctx ends, whose cause is then the error. Background
+// work does not wait.
 func (l *fetchLimiter) waitForSlot(ctx context.Context, h *hostLimiter) (*budget.Grant, error) {
 	l.mu.Lock()
 	if ctx.Err() != nil {
 		l.mu.Unlock()
 		return nil, context.Cause(ctx)
 	}
-	if g := l.tryGrantLocked(h); g != nil {
+	background := budget.IsBackground(ctx)
+	yields := background && (l.queue.Len() > 0 || !l.slots.CanSpare(1))
+	if !yields {
+		if g := l.tryGrantLocked(h); g != nil {
+			l.mu.Unlock()
+			return g, nil
+		}
+	}
+	if background {
 		l.mu.Unlock()
-		return g, nil
+		return nil, budget.ErrYielded
 	}
 	w := &queuedFetch{host: h, ready: make(chan *budget.Grant, 1)}
 	place := l.queue.PushBack(w)

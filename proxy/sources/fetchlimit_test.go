@@ -109,3 +109,41 @@ func TestFetchesThatWaitForSlots(t *testing.T) {
 		t.Errorf("%d are in use, %d hosts left", n, len(limiter.hosts))
 	}
 }
+
+// A fetch in the background has a slot only where no fetch waits and half of the slots, of
+// the host and of all, are left. It never waits.
+func TestFetchesInTheBackgroundLeaveSlots(t *testing.T) {
+	all, err := budget.New(budget.Config{Capacity: 8}) // 4 for a host
+	if err != nil {
+		t.Fatal(err)
+	}
+	limiter := newFetchLimiter(all)
+	take := func(ctx context.Context, host string) (func(), error) {
+		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), host)
+	}
+	background := budget.InBackground(t.Context())
+	var held []func()
+	for i, tc := range []struct {
+		ctx  context.Context
+		host string
+		want error
+	}{
+		{background, "a", nil}, {background, "a", nil}, {background, "a", budget.ErrYielded}, // half of the host's
+		{t.Context(), "a", nil}, {background, "b", nil}, {background, "c", budget.ErrYielded}, // half of all
+		{t.Context(), "c", nil},
+	} {
+		release, err := take(tc.ctx, tc.host)
+		if !errors.Is(err, tc.want) {
+			t.Errorf("%d: %v, want %v", i, err, tc.want)
+		}
+		if err == nil {
+			held = append(held, release)
+		}
+	}
+	for _, release := range held {
+		release()
+	}
+	if n := all.Stats().InUse; n != 0 || len(limiter.hosts) != 0 || limiter.stats().Waiting != 0 {
+		t.Errorf("%d are in use, %d hosts left", n, len(limiter.hosts))
+	}
+}

@@ -25,6 +25,9 @@ func (w *resolution) Run(ctx context.Context, f *sourceFlight) (*Source, error) 
 	t := w.store
 	w.source = &Source{store: t, flight: f, request: w.request, id: w.request.ID(), loadMu: make(chan struct{}, 1)}
 	wait := budget.NewQueueWait(t.cfg.QueueWait)
+	if w.request.Background {
+		ctx = budget.InBackground(ctx)
+	}
 	err := w.source.resolve(ctx, wait)
 	w.source.waited = t.cfg.QueueWait - wait.Left()
 	if w.request.HasIgnoredParams && errors.Is(err, origin.ErrDenied) {
