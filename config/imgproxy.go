@@ -63,7 +63,7 @@ var translations = map[string]translation{
 	"BASE64_URL_INCLUDES_FILENAME": {name: "source-name", value: onOff}, "LOCAL_FILESYSTEM_ROOT": {name: "local-root"},
 	"WATERMARK_PATH": {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel},
 	"LOG_FORMAT":      {name: "log-format", value: logFormat},
-	"PROMETHEUS_BIND": {name: "admin-listen", note: "it also serves /purge and /debug/memory"},
+	"PROMETHEUS_BIND": {name: "admin-listen", note: "it also serves /purge, /warm and /debug/memory"},
 	"ALLOW_PRIVATE_SOURCE_ADDRESSES": {name: "allow-networks", value: privateNetworks,
 		note: "better name the networks that are meant than all private ones"},
 	"ALLOW_LOOPBACK_SOURCE_ADDRESSES": {name: "allow-networks", value: ifTrue("127.0.0.0/8,::1/128")},

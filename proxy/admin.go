@@ -48,12 +48,12 @@ func refuse(status int, code, text string) error {
 const readMethods, writeMethods = "GET, HEAD", "POST"
 
 // Admin returns the handler of the admin port: GET /metrics in the text format of Prometheus,
-// GET /debug/memory and POST /purge. Where token is not empty all paths need it
+// GET /debug/memory, POST /purge and POST /warm. Where token is not empty all paths need it
 // (Authorization: Bearer, RFC 6750 §2.1); for /metrics Config.MetricsToken will do as well.
 // Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s}, s.answers, s.sentBytes,
+	registry.MustRegister(collector{s}, s.answers, s.sentBytes, s.warmer.results,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := limitConcurrency(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	routes := map[string]adminRoute{
@@ -61,6 +61,7 @@ func (s *Server) Admin(token string) http.Handler {
 		"/metrics":      {readMethods, s.requireToken(metrics, token, s.cfg.MetricsToken)},
 		"/debug/memory": {readMethods, s.requireToken(s.serveMemory, token)},
 		"/purge":        {writeMethods, s.requireToken(s.servePurge, token)},
+		"/warm":         {writeMethods, s.requireToken(s.serveWarm, token)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
@@ -75,7 +76,8 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	to, ok := routes[r.URL.Path]
 	switch {
 	case !ok:
-		return refuse(http.StatusNotFound, "not-found", "The admin port has /metrics, /debug/memory and /purge.")
+		return refuse(http.StatusNotFound, "not-found",
+			"The admin port has /metrics, /debug/memory, /purge and /warm.")
 	case strings.Contains(", "+to.methods+",", ", "+r.Method+","):
 		return to.handler(w, r)
 	}
@@ -97,7 +99,8 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 // serveAdminIndex lists the paths of the admin port.
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\n") // the client may have left
+	// The client may have left.
+	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\n")
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 // adminPaths are all paths of the admin port, with what is sent to them.
 var adminPaths = []struct{ method, path, body string }{
 	{"GET", "/", ""}, {"GET", "/metrics", ""}, {"GET", "/debug/memory", ""}, {"POST", "/purge", `{"tags": ["none"]}`},
+	{"POST", "/warm", `{"urls": ["/none"]}`},
 }
 
 // adminServer is an admin port that listens.
@@ -50,15 +51,15 @@ func rawAdmin(t *testing.T, s *httptest.Server, method, target, body string, hea
 func TestWhoMayUseTheAdminPort(t *testing.T) {
 	const here, right, scraper = "Host: 127.0.0.1", "Authorization: Bearer secret", "Authorization: Bearer scrape"
 	const foreign, wrong = "Host: evil.example", "Authorization: Bearer guess"
-	all := func(n int) [4]int { return [4]int{n, n, n, n} }
+	all := func(n int) [5]int { return [5]int{n, n, n, n, n} }
 	ok, unauthorized, forbidden := all(200), all(401), all(403)
-	post := [4]int{200, 200, 200, 403} // but not from a page of another site
+	post := [5]int{200, 200, 200, 403, 403} // but not from a page of another site
 	for _, tc := range []struct {
 		name           string
 		admin, metrics string
 		absolute       string // what stands before the path
 		header         []string
-		want           [4]int // by path, as in adminPaths
+		want           [5]int // by path, as in adminPaths
 	}{
 		{"no token is set", "", "", "", []string{here}, ok},
 		{"by name", "", "", "", []string{"Host: localhost:8081"}, ok},
@@ -82,11 +83,11 @@ func TestWhoMayUseTheAdminPort(t *testing.T) {
 		{"an absolute target without a token", "secret", "", "http://127.0.0.1", []string{here}, unauthorized},
 
 		{"no token for metrics", "secret", "scrape", "", []string{here}, unauthorized},
-		{"the token for metrics", "secret", "scrape", "", []string{"Host: 10.0.0.1", scraper}, [4]int{401, 200, 401, 401}},
+		{"the token for metrics", "secret", "scrape", "", []string{"Host: 10.0.0.1", scraper}, [5]int{401, 200, 401, 401, 401}},
 		{"the admin's token for metrics", "secret", "scrape", "", []string{here, right}, ok},
-		{"only metrics have a token", "", "scrape", "", []string{here}, [4]int{200, 401, 200, 200}},
+		{"only metrics have a token", "", "scrape", "", []string{here}, [5]int{200, 401, 200, 200, 200}},
 		{"which is sent", "", "scrape", "", []string{here, scraper}, ok},
-		{"which is sent by another name", "", "scrape", "", []string{foreign, scraper}, [4]int{403, 200, 403, 403}},
+		{"which is sent by another name", "", "scrape", "", []string{foreign, scraper}, [5]int{403, 200, 403, 403, 403}},
 
 		{"from another site", "", "", "", []string{here, "Sec-Fetch-Site: cross-site"}, post},
 		{"from a site beside it", "", "", "", []string{here, "Sec-Fetch-Site: same-site"}, post},

@@ -19,6 +19,8 @@ type cacheRequest struct {
 	hasIgnoredParams bool
 	// hops are the proxies that the request has passed (Via, CDN-Loop).
 	hops origin.Hops
+	// background: no client waits (see budget.InBackground).
+	background bool
 }
 
 // purgeScope is what a purge may name the result of a request by, before the tags are

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
@@ -103,6 +104,10 @@ var failureTable = []failure{
 	{budget.ErrTooLarge, http.StatusUnprocessableEntity, "too-large", "", negTTLMissing, false},
 	{budget.ErrSaturated, http.StatusServiceUnavailable, "shed",
 		"The server is overloaded. Try again shortly.", 0, true},
+	// No client gets these two: they are of background work.
+	{budget.ErrYielded, http.StatusServiceUnavailable, "shed",
+		"Requests of clients left no room for this image.", 0, false},
+	{memory.ErrOnlyExclusive, http.StatusUnprocessableEntity, "too-large", "", 0, false},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout",
 		"The image was not ready in time. Try again shortly.", 0, true},
 }
@@ -116,6 +121,9 @@ var internalFailure = failure{
 func ClassifyError(err error) cache.ErrorClass {
 	if sources.IsURLScoped(err) {
 		return cache.ErrorClass{Stale: true, LeaderOnly: true}
+	}
+	if errors.Is(err, budget.ErrYielded) || errors.Is(err, memory.ErrOnlyExclusive) {
+		return cache.ErrorClass{LeaderOnly: true} // what stops background work does not stop a client
 	}
 	f := failureOf(err)
 	return cache.ErrorClass{For: f.negativeTTL, Stale: f.staleFallback}

@@ -42,6 +42,9 @@ func (s *Server) fill(
 		return nil, err
 	}
 	s.memory.NoteActivity()
+	if a.background {
+		ctx = budget.InBackground(ctx)
+	}
 	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
 	e, err := f.fillOnce(ctx, old)
 	if errors.Is(err, sources.ErrLost) {
@@ -118,7 +121,7 @@ func (f *fill) releaseSource() {
 func (f *fill) sourceRequest() sources.Request {
 	w := sources.Request{
 		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster,
-		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Queue: f.queueWait,
+		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Queue: f.queueWait, Background: f.background,
 	}
 	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())
 	return w

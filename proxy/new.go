@@ -49,6 +49,7 @@ func New(cfg Config) (*Server, error) {
 	if s.sources, err = s.newSourceStore(); err != nil {
 		return nil, err
 	}
+	s.warmer = newWarmer(s.memory.CanSpare, s.memory.BackgroundJobs, s.draining.Load)
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pictor_answers_total",
 		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,20 +49,24 @@ const (
 	maxPurgePrefixes = purge.DefaultMaxPrefixes / 2
 )
 
+// purgeBody is the body of POST /purge.
+var purgeBody = adminBody{most: maxPurgeBody, tooLarge: "A purge has at most 1 MiB. Send several purges.",
+	example: `{"sources": ["https://example.com/a.jpg"]}`}
+
 // errPurge: a purge asks for what cannot be.
 var errPurge = errors.New("bad purge")
 
 // servePurge answers POST /purge.
 func (s *Server) servePurge(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	ask, err := readPurge(w, r)
-	if err != nil {
+	var ask PurgeRequest
+	if err := purgeBody.decode(w, r, &ask); err != nil {
 		return err
 	}
 	answer, err := s.Purge(ask)
 	switch {
 	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
-		return badPurge(asSentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
+		return badBody(asSentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
 	case errors.Is(err, purge.ErrNoLog):
 		return &adminError{purgeUnavailable("No purge log is in use and the disk cache of earlier runs " +
 			"cannot be invalidated, so nothing was purged: it could come back. " +
@@ -87,32 +89,6 @@ func (s *Server) servePurge(w http.ResponseWriter, r *http.Request) error {
 func purgeUnavailable(text string) failure {
 	return failure{status: http.StatusServiceUnavailable, code: "purge-unavailable", text: text}
 }
-
-// readPurge reads the body of POST /purge.
-func readPurge(w http.ResponseWriter, r *http.Request) (ask PurgeRequest, err error) {
-	// A page in an operator's browser can send text without asking, JSON not.
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return ask, refuse(http.StatusUnsupportedMediaType, "bad-argument",
-			"Send JSON, with Content-Type: application/json.")
-	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPurgeBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&ask); err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
-			return ask, refuse(http.StatusRequestEntityTooLarge, "too-large",
-				"A purge has at most 1 MiB. Send several purges.")
-		}
-		const text = `The body must be JSON such as {"sources": ["https://example.com/a.jpg"]}: `
-		return ask, badPurge(text + err.Error() + ".")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return ask, badPurge("The body must be one JSON object, with nothing after it.")
-	}
-	return ask, nil
-}
-
-func badPurge(text string) error { return refuse(http.StatusBadRequest, "bad-argument", text) }
 
 // Purge purges. Once it has returned, no entry that the targets name is served any more,
 // whether it is in a tier or a fill is making it.

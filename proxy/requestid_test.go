@@ -167,6 +167,7 @@ func TestEveryResponseHasARequestID(t *testing.T) {
 		{"GET", admin.URL + "/nothing", nil, 404},
 		{"GET", admin.URL + "/purge", nil, 405},
 		{"POST", admin.URL + "/purge", nil, 415},
+		{"POST", admin.URL + "/warm", nil, 415},
 	} {
 		for _, given := range []string{"", "given-1"} {
 			req, err := http.NewRequest(tc.method, tc.url, nil)

@@ -30,6 +30,7 @@ type Server struct {
 	batches     *batches
 	authLimiter *attempts
 	sources     *sources.Store
+	warmer      *warmer
 	draining    atomic.Bool
 }
 

@@ -22,7 +22,7 @@ var parsers = map[string][]string{
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
 	"proxy": {"keysOf", "Admin", "weightsOf", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
-		"contentDisposition"},
+		"contentDisposition", "decode"},
 	"proxy/memstat": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
 	"proxy/origin": {"Check", "Identity", "Prefix", "parseFreshness", "completeRange", "appliedCodings", "tagsOf",
 		"redirectTarget", "keep", "metaOf", "wholeSize", "statusError", "matchesETag"},

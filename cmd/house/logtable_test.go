@@ -61,14 +61,15 @@ var logLines = map[string]string{
 	"worker wrote to stderr":           byBudget,
 	"shutdown cut short":               atStart,
 	"shutting down: draining requests": atStart,
-	"admin address is in use: running without /metrics, /purge and /debug/memory. ": atStart,
+	"admin address is in use: running without /metrics, /purge, /warm and /debug/memory. ": atStart,
 	"admin": atStart,
 	"memory is short: reducing the cache and transform budgets":       onChange,
 	"memory is no longer short: cache and transform budgets restored": onChange,
 	"job runs exclusively": atDebug,
 	"filled":               atDebug,
 	"job of several results failed: each that is missing is made alone": atDebug,
-	"purged": byOperator,
+	"purged":            byOperator,
+	"warming has ended": byOperator,
 }
 
 // Each line that the program can write is either sampled or known to be bounded.

@@ -15,9 +15,9 @@ func TestJobsInTheBackground(t *testing.T) {
 	r := newGovernorRig(t, nil)
 	admit := func(need int64) error {
 		ctx, wait := budget.InBackground(t.Context()), budget.NewQueueWait(time.Minute)
-		release, err := r.Admit(ctx, wait, new(testSource), need)
+		job, err := r.Admit(ctx, wait, new(testSource), need)
 		if err == nil {
-			release()
+			job.Release()
 		}
 		return err
 	}

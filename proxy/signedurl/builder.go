@@ -203,7 +203,7 @@ func (u URL) URL() (string, error) {
 func (u URL) SrcSet(widths ...int) (string, error) {
 	var b strings.Builder
 	for i, w := range widths {
-		one, err := u.withWidth(w).URL()
+		one, err := u.Width(w).URL()
 		if err != nil {
 			return "", err
 		}
@@ -215,8 +215,9 @@ func (u URL) SrcSet(widths ...int) (string, error) {
 	return b.String(), nil
 }
 
-// withWidth is u at another width. A height, if there is one, keeps the proportions.
-func (u URL) withWidth(w int) URL {
+// Width is another width, in pixels, as SrcSet has it: a height, if there is one, keeps
+// the proportions.
+func (u URL) Width(w int) URL {
 	p := &u.r.Params
 	if p.Width > 0 && p.Height > 0 {
 		p.Height = max(1, (p.Height*w+p.Width/2)/p.Width)
@@ -231,7 +232,7 @@ func (u URL) Img(alt, sizes string, widths ...int) (string, error) {
 	if len(widths) == 0 {
 		return "", fmt.Errorf("%w: a srcset needs a width", ErrBadArgument)
 	}
-	src, err := u.withWidth(widths[len(widths)-1]).URL()
+	src, err := u.Width(widths[len(widths)-1]).URL()
 	if err != nil {
 		return "", err
 	}
