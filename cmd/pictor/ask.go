@@ -30,6 +30,17 @@ var (
 // answer. Any other answer's text is the error. Other errors are errNoServer
 // and errUnsure, with their cause.
 func askAdmin(flag, listen string, timeout time.Duration, req *http.Request) ([]byte, error) {
+	resp, err := openAdmin(flag, listen, timeout, req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return readAnswer(resp)
+}
+
+// openAdmin is askAdmin that gives the response, whatever its status is, for the caller to
+// read and close. A timeout of 0 is none.
+func openAdmin(flag, listen string, timeout time.Duration, req *http.Request) (*http.Response, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return nil, config.Invalid(fmt.Errorf("%s %q is not host:port", flag, listen))
@@ -47,11 +58,15 @@ func askAdmin(flag, listen string, timeout time.Duration, req *http.Request) ([]
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errUnsure, err)
 	}
-	defer resp.Body.Close()
+	return resp, nil
+}
+
+// readAnswer reads the body of a good answer. Any other answer's text is the error.
+func readAnswer(resp *http.Response) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w from %s: %w", errUnsure, req.URL.Host, err)
+		return nil, fmt.Errorf("%w from %s: %w", errUnsure, resp.Request.URL.Host, err)
 	case len(text) > maxAnswer:
 		return nil, errLongAnswer
 	case resp.StatusCode != http.StatusOK:

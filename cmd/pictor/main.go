@@ -18,6 +18,7 @@ type cli struct {
 	Explain explainCmd `cmd:"" help:"Show what a URL means, what it costs, and what is wrong with it."`
 	Config  configCmd  `cmd:"" help:"Print the settings that serve would use, and where each comes from."`
 	Purge   purgeCmd   `cmd:"" help:"Purge images from the cache of a running server."`
+	Warm    warmCmd    `cmd:"" help:"Have a running server make images before clients request them."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
 	Health  healthCmd  `cmd:"" help:"Check whether a running server is ready. Fails if it is not."`
 	Version versionCmd `cmd:"" help:"Print versions, the formats that work here, and the sandbox."`
