@@ -160,6 +160,12 @@ func table(charges []charge) string {
 //   - the highest RssAnon seen, which has no source in it but may be missed
 //     between two looks. Exact where the peak lasts: rows that stream.
 func (s *pictures) measure(c calibration) charge {
+	s.t.Helper()
+	return s.measureOutputs(c.String(), c.source, c.params)
+}
+
+// measureOutputs is measure of a job of one or more outputs.
+func (s *pictures) measureOutputs(name string, from source, outputs ...transform.Params) charge {
 	t := s.t
 	t.Helper()
 	p, err := worker.New(worker.Config{Command: []string{workerProgram()}, Size: 1})
@@ -167,39 +173,44 @@ func (s *pictures) measure(c calibration) charge {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	body, tiny := s.file(c.source), s.file(source{c.form, 64, 64})
-	small := c.params
-	small.Enlarge = false
-	s.transform(p, tiny, small, 0)
+	body, tiny := s.file(from), s.file(source{from.form, 64, 64})
+	for _, small := range outputs {
+		small.Enlarge = false
+		s.transform(p, tiny, 0, small)
+	}
 	pid := onlyChild(t)
 	resetPeak(t, pid)
 	idle := look(t, pid)
 	watch := watchPeaks(t, pid)
-	info := s.transform(p, body, c.params, 0)
+	info := s.transform(p, body, 0, outputs...)
 	most := watch()
-	g, estimate := estimateOf(info, c.params)
+	untouched, estimate := estimateOf(info, outputs...)
 	mapped := most.data - idle.data
 	if mapped > estimate {
-		s.transform(p, body, c.params, estimate)
+		s.transform(p, body, estimate, outputs...)
 	}
 	return charge{
-		name:     c.String(),
+		name:     name,
 		codec:    info.Format,
 		estimate: estimate,
 		actual:   max(most.peak-idle.resident-int64(len(body)), most.anon-idle.anon),
 		mapped:   mapped,
-		mappable: estimate + transform.MappedOnly(info, g) + stackRoom,
+		mappable: estimate + untouched + stackRoom,
 	}
 }
 
-// estimateOf is what a job is admitted with: one with a trim here is the look
-// before it, as what follows is a job with a crop.
-func estimateOf(info transform.Info, p transform.Params) (transform.Geometry, int64) {
-	if p.Trim.On {
-		return transform.NewGeometry(info, transform.Params{Format: p.Format}), transform.TrimWorkingSet(info, p)
+// estimateOf is what a job is admitted with, and what it may map besides: one with a trim here is the look before
+// it, as what follows is a job with a crop.
+func estimateOf(info transform.Info, outputs ...transform.Params) (untouched, estimate int64) {
+	if p := outputs[0]; p.Trim.On {
+		g := transform.NewGeometry(info, transform.Params{Format: p.Format})
+		return transform.MappedOnly(info, g), transform.TrimWorkingSet(info, p)
 	}
-	g := transform.NewGeometry(info, p)
-	return g, transform.WorkingSet(info, g, p) + transform.WatermarkWorkingSet(testMark().Info, g, p)
+	for _, p := range outputs {
+		untouched = max(untouched, transform.MappedOnly(info, transform.NewGeometry(info, p)))
+	}
+	return untouched, transform.JobWorkingSet(transform.Job{Info: info, Outputs: outputs,
+		Watermark: testMark().Source, WatermarkInfo: testMark().Info})
 }
 
 // testMark is a watermark of 400x100, half transparent.
@@ -223,7 +234,9 @@ var testMark = sync.OnceValue(func() *proxy.Watermark {
 })
 
 // transform does one job and gives the source's Info.
-func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, memory int64) transform.Info {
+func (s *pictures) transform(
+	p *worker.Pool, body []byte, memory int64, outputs ...transform.Params,
+) transform.Info {
 	t := s.t
 	t.Helper()
 	source, err := memfile.New()
@@ -243,18 +256,18 @@ func (s *pictures) transform(p *worker.Pool, body []byte, out transform.Params, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	job := transform.Job{Source: source, Info: info, Outputs: []transform.Params{out}, Memory: memory}
-	if out.Watermark.On() {
+	job := transform.Job{Source: source, Info: info, Outputs: outputs, Memory: memory}
+	if slices.ContainsFunc(outputs, func(p transform.Params) bool { return p.Watermark.On() }) {
 		job.Watermark, job.WatermarkInfo = testMark().Source, testMark().Info
 	}
-	if out.Trim.On {
+	if outputs[0].Trim.On {
 		if _, err := p.FindTrim(ctx, job); err != nil {
 			t.Errorf("look at %+v in %.0f MiB: %v", info, mebi(memory), err)
 		}
 		return info
 	}
 	if err := p.Transform(ctx, job, func(int, transform.Picture) {}); err != nil {
-		t.Errorf("%v of %+v in %.0f MiB: %v", out, info, mebi(memory), err)
+		t.Errorf("%v of %+v in %.0f MiB: %v", outputs, info, mebi(memory), err)
 	}
 	return info
 }

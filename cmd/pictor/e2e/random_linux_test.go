@@ -90,7 +90,7 @@ func TestRandomJobsStayWithinTheirEstimate(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, estimate := estimateOf(info, c.params)
-		set.transform(p, body, c.params, estimate)
+		set.transform(p, body, estimate, c.params)
 		if t.Failed() {
 			t.Fatalf("job %d: %v", i, c)
 		}
