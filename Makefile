@@ -53,10 +53,11 @@ bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
 
 # Its variables: AGAINST (name,url-prefix,pid of a running server with imgproxy's URLs, to measure beside), PARTS (misses,
-# sparse, hits, srcset; all but for plots by default), TABLE (a file for the tables).
+# sparse, hits, srcset), TABLE (a file for the tables), CHARTS (a folder: draws charts there instead of the tables).
 bench-http: setup-test ## measure what misses, hits and srcsets cost all processes, beside programs that do nothing else (minutes)
 	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST=$(AGAINST) PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
-		$(GO) test -count 1 -timeout 60m -v -run '^TestBenchHTTP$$' $(E2E)
+		PICTOR_BENCH_CHARTS=$(abspath $(CHARTS)) \
+		$(GO) test -count 1 -timeout 60m -v -run '$(if $(CHARTS),^TestBenchCharts$$,^TestBenchHTTP$$)' $(E2E)
 
 docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -103,41 +104,35 @@ func (b *bench) netHTTP(like answer) (url string, pid int) {
 	return lines.Text(), cmd.Process.Pid
 }
 
-// repeater asks for one thing again and again on one connection. It does less than
-// http.Client, which would take the processors from what is measured.
-type repeater struct {
+// asker asks on one connection. It does less than http.Client, which would take the
+// processors from what is measured.
+type asker struct {
 	conn    net.Conn
 	answers *bufio.Reader
-	request string
+	// prefix is before the path of every request, rest behind it.
+	prefix, rest string
 }
 
-func newRepeater(t testing.TB, url, etag string) *repeater {
+func newAsker(t testing.TB, url, etag string) *asker {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, url, nil)
+	host, prefix, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
+	conn, err := net.Dial("tcp", host)
 	if err != nil {
 		t.Fatal(err)
 	}
+	rest := " HTTP/1.1\r\nHost: " + host + "\r\n"
 	if etag != "" {
-		req.Header.Set("If-None-Match", etag)
+		rest += "If-None-Match: " + etag + "\r\n"
 	}
-	conn, err := net.Dial("tcp", req.URL.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	var text strings.Builder
-	if err := req.Write(&text); err != nil {
-		t.Fatal(err)
-	}
-	return &repeater{conn, bufio.NewReaderSize(conn, 64<<10), text.String()}
+	return &asker{conn, bufio.NewReaderSize(conn, 64<<10), "GET /" + prefix, rest + "\r\n"}
 }
 
-// ask gives the status and how many bytes the body has.
-func (r *repeater) ask() (status, size int, err error) {
-	if _, err := io.WriteString(r.conn, r.request); err != nil {
+// get gives the status and how many bytes the body has.
+func (a *asker) get(path string) (status, size int, err error) {
+	if _, err := io.WriteString(a.conn, a.prefix+path+a.rest); err != nil {
 		return 0, 0, err
 	}
-	resp, err := http.ReadResponse(r.answers, nil)
+	resp, err := http.ReadResponse(a.answers, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -153,30 +148,40 @@ func (b *bench) askAgain(url, etag string, clients int) work {
 	if etag != "" {
 		want = http.StatusNotModified
 	}
-	var all []*repeater
+	return b.askEach(url, etag, clients, want, func(int) string { return "" })
+}
+
+// askEach is work of some clients, of which each asks for other paths behind the URL.
+func (b *bench) askEach(url, etag string, clients, want int, path func(i int) string) work {
+	b.Helper()
+	var all []*asker
 	for range clients {
-		all = append(all, newRepeater(b, url, etag))
+		all = append(all, newAsker(b, url, etag))
 	}
+	b.Cleanup(func() {
+		for _, a := range all {
+			a.conn.Close()
+		}
+	})
 	return func(times int) (took []time.Duration, size int) {
-		each := make([][]time.Duration, len(all))
+		var next atomic.Int64
+		each, sizes := make([][]time.Duration, len(all)), make([]int, len(all))
 		var running sync.WaitGroup
-		for i, r := range all {
+		for c, a := range all {
 			running.Go(func() {
-				for range (times + i) / len(all) {
+				for i := next.Add(1) - 1; i < int64(times); i = next.Add(1) - 1 {
 					began := time.Now()
-					status, n, err := r.ask()
+					status, n, err := a.get(path(int(i)))
 					if err != nil || status != want {
-						b.Errorf("%s: %d, %v; want %d", url, status, err, want)
+						b.Errorf("%s%s: %d, %v; want %d", url, path(int(i)), status, err, want)
 						return
 					}
-					if each[i] = append(each[i], time.Since(began)); i == len(all)-1 {
-						size = n
-					}
+					each[c], sizes[c] = append(each[c], time.Since(began)), n
 				}
 			})
 		}
 		running.Wait()
-		return slices.Concat(each...), size
+		return slices.Concat(each...), slices.Max(sizes)
 	}
 }
 
