@@ -25,6 +25,9 @@ func SharesDecode(info Info, p Params) bool {
 		return false // it has a source of its own: inside of a border, or the thumbnail
 	}
 	g := NewGeometry(info, p)
+	if g.SmartCut || g.SmartCrop {
+		return false // the crop follows details, which another reduction has others of
+	}
 	return float64(g.Cut.Width)*float64(g.Cut.Height) >= smallestSharedCut*loadPixels(g)
 }
 

@@ -8,6 +8,7 @@ func TestShareDecode(t *testing.T) {
 	trim.Trim.On = true
 	crop := Params{Format: JPEG, Width: 300, Crop: Crop{Width: 400, Height: 400}}
 	inside := Params{Width: 100, EnforceThumbnail: true}
+	smart := Params{Mode: Fill, Width: 90, Height: 200, Gravity: At(Smart)}
 	for name, tc := range map[string]struct {
 		info    Info
 		outputs []Params
@@ -24,10 +25,11 @@ func TestShareDecode(t *testing.T) {
 			want: SharedDecode{Output: 1, Shrink: 1, Scale: 0.5, Width: 1500, Height: 1000}},
 		"a PNG whole": {info: picture(PNG, nil), outputs: []Params{{Width: 300}, {Width: 1500}},
 			want: SharedDecode{Output: 0, Shrink: 1, Scale: 1, Width: 3000, Height: 2000}},
-		"one inside of a border":  {info: picture(JPEG, nil), outputs: []Params{{Width: 300}, trim}, not: true},
-		"one of a small part":     {info: picture(JPEG, nil), outputs: []Params{{Width: 300}, crop}, not: true},
-		"one of the thumbnail":    {info: thumbnailed, outputs: []Params{{Width: 300}, inside}, not: true},
-		"others of the thumbnail": {info: thumbnailed, outputs: []Params{inside, inside}, not: true},
+		"one inside of a border":   {info: picture(JPEG, nil), outputs: []Params{{Width: 300}, trim}, not: true},
+		"one of a small part":      {info: picture(JPEG, nil), outputs: []Params{{Width: 300}, crop}, not: true},
+		"one that follows details": {info: picture(JPEG, nil), outputs: []Params{{Width: 300}, smart}, not: true},
+		"one of the thumbnail":     {info: thumbnailed, outputs: []Params{{Width: 300}, inside}, not: true},
+		"others of the thumbnail":  {info: thumbnailed, outputs: []Params{inside, inside}, not: true},
 	} {
 		for i := range tc.outputs {
 			tc.outputs[i].Format = JPEG

@@ -58,7 +58,7 @@ func sharedSources(t testing.TB) map[string][]byte {
 func TestSharedDecodeLooksLikeItsOwn(t *testing.T) {
 	var outputs []transform.Params
 	for _, options := range []string{"w:679", "w:600", "w:340", "w:301", "w:170", "w:120", "w:100/h:100/rt:fill",
-		"w:90/h:200/rt:fill/g:sm", "c:900:700:noea/w:200", "w:150/rot:90", "w:150/bl:2/sh:1", "w:150/bg:ff0000/ex:1:ce/h:300",
+		"w:90/h:200/rt:fill/g:no", "c:900:700:noea/w:200", "w:150/rot:90", "w:150/bl:2/sh:1", "w:150/bg:ff0000/ex:1:ce/h:300",
 		"w:300/scp:0", "w:300/br:40/mc:0.5"} {
 		outputs = append(outputs, parse(t, options+"/f:png"))
 	}

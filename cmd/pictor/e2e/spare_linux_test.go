@@ -57,7 +57,7 @@ func TestAJobFindsTheMemoryOfTheOneBefore(t *testing.T) {
 	body := set.file(source{"jpeg", 3000, 2000})
 	large := set.file(source{"lossless", 3000, 2000})
 	p := spareWorker(t, 0)
-	job := func() { set.transform(p, body, toJPEG, 0) }
+	job := func() { set.transform(p, body, 0, toJPEG) }
 	without := faultsOf(t, p, job)
 	p.SetSpare(8 * mib)
 	with := faultsOf(t, p, job)
@@ -69,7 +69,7 @@ func TestAJobFindsTheMemoryOfTheOneBefore(t *testing.T) {
 	if n := held(); n < spareRetain {
 		t.Errorf("the worker keeps %d KiB", n>>10)
 	}
-	set.transform(p, large, toJPEG, 0)
+	set.transform(p, large, 0, toJPEG)
 	if n := held(); n > spareRetain+8*mib {
 		t.Errorf("after a large job the worker keeps %d KiB", n>>10)
 	}
@@ -101,7 +101,7 @@ func TestRandomJobsBesideSpareMemory(t *testing.T) {
 		spare := spares[i/5%len(spares)]
 		p.SetSpare(spare)
 		_, estimate := estimateOf(info, c.params)
-		set.transform(p, body, c.params, estimate)
+		set.transform(p, body, estimate, c.params)
 		if t.Failed() {
 			t.Fatalf("job %d with %d spare: %v", i, spare, c)
 		}
