@@ -14,6 +14,7 @@ type pooled struct{ *painter }
 
 func (pooled) Workers() []transform.Worker { return nil }
 func (pooled) ReleaseIdle()                {}
+func (pooled) SetSpare(int64)              {}
 func (pooled) Stats() transform.PoolStats  { return transform.PoolStats{} }
 func (pooled) Sandbox() []transform.Layer {
 	return []transform.Layer{{Name: "landlock", On: true, Detail: "ABI 7"}, {Name: "seccomp"}}

@@ -19,8 +19,8 @@ import (
 //  2. No new source is admitted. Jobs of the sources in flight go on, until the
 //     sources that are left fit beside the job.
 //  3. No new job is admitted, and the running ones end.
-//  4. Idle workers but one end, the cache shrinks as far as it must, and the heap
-//     gives back what that freed.
+//  4. Idle workers but one end, that one gives back its spare memory, the cache shrinks
+//     as far as it must, and the heap gives back what that freed.
 //
 // When the job ends, or is not admitted, all steps are undone.
 func (g *Governor) admitExclusive(
@@ -73,6 +73,7 @@ func (g *Governor) admitExclusive(
 	if g.cfg.Workers != nil {
 		g.cfg.Workers.ReleaseIdle()
 	}
+	undo.add(g.withholdSpare())
 	undo.add(g.shrinkCache(room - need - g.Budgets.Sources.Stats().InUse))
 	g.exclusiveBytes.Store(need)
 	undo.add(func() { g.exclusiveBytes.Store(0) })

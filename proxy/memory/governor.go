@@ -67,6 +67,8 @@ type Workers interface {
 	Workers() []transform.Worker
 	// ReleaseIdle ends those that are idle, all but one.
 	ReleaseIdle()
+	// SetSpare says how many bytes of freed memory each may keep for its next job.
+	SetSpare(bytes int64)
 	// Sandbox is what confines them.
 	Sandbox() []transform.Layer
 }
@@ -131,6 +133,10 @@ type inForce struct {
 	// what the slack has for them; externalApplied is that which the limits in
 	// force allow for.
 	external, externalApplied int64
+	// noSpare: workers may not have spare memory, for the sake of a job that runs exclusively;
+	// spare is what each may have, in bytes.
+	noSpare bool
+	spare   int64
 }
 
 // New makes a Governor and puts its plan in force.
@@ -186,9 +192,10 @@ func (g *Governor) applyLimits() {
 		g.inForce.cacheBytes = p.Cache
 	}
 	lent, keep, transforms := p.afterExternal(g.inForce.external, p.lendable(clients)-p.Transforms)
+	spare := g.setSpare(lent)
 	keep = min(keep, g.inForce.cacheBytes, int64(float64(p.Cache)*g.inForce.level))
 	g.cfg.Cache.Resize(keep)
-	g.Budgets.Transforms.Resize(max(int64(float64(transforms+lent)*g.inForce.level), 1))
+	g.Budgets.Transforms.Resize(max(int64(float64(transforms+lent-spare)*g.inForce.level), 1))
 	if p.GoLimit > 0 {
 		debug.SetMemoryLimit(p.GoLimit - lent - int64(float64(max(p.Cache-keep, 0))*gcOverhead))
 	}
@@ -222,8 +229,9 @@ func (g *Governor) clientLimit() int {
 		return int(limit)
 	}
 	// For the second or two that those jobs take clients may be too many, by
-	// what the slack (a tenth of the limit) is: few use it at the same time.
-	lent := g.Budgets.Transforms.Stats().InUse - p.Transforms - p.Limit/10
+	// what the slack (a tenth of the limit) is: few use it at the same time. Workers
+	// give their spare memory back to clients with the end of their jobs, too.
+	lent := g.Budgets.Transforms.Stats().InUse - p.Transforms - (p.Limit/10 - int64(p.Workers)*p.spareBytes())
 	if lent <= 0 || p.perClient() <= 0 {
 		return p.Clients
 	}

@@ -32,6 +32,8 @@ type Report struct {
 	Transforms struct {
 		Reserved int64 `json:"reserved_bytes"`
 		Real     int64 `json:"real_bytes"`
+		// Spare is how much freed memory each worker may keep for its next job.
+		Spare int64 `json:"spare_bytes"`
 	} `json:"transforms"`
 	Processes []Process `json:"processes"`
 	// Sandbox are the layers that workers are confined by.
@@ -123,6 +125,7 @@ func (g *Governor) Report(fetchesWaiting int) Report {
 	c := g.cfg.Cache.Stats()
 	r.Cache = CacheReport{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
 	r.Transforms.Reserved = g.Budgets.Transforms.Stats().InUse + g.exclusiveBytes.Load()
+	r.Transforms.Spare = g.spareInForce()
 	r.sumParts()
 	return r
 }

@@ -78,5 +78,6 @@ func (m Report) writeBudgets(head func(string, ...any), row func(string, ...any)
 		}
 		row(a.Name, a.InUse, a.Capacity, a.Peak, a.Waiting, a.WaitingBytes, a.Shed)
 	}
+	row("spare, for each worker", "", m.Transforms.Spare)
 	row("cache", m.Cache.Bytes, m.Cache.Max, "", "", m.Cache.Pending, "")
 }
