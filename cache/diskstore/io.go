@@ -69,67 +69,95 @@ func (s *Store) doWithTimeout(f, onLate func()) bool { return s.doIO(ioOp{run: f
 // doIO runs an operation and reports whether it returned in time. Where it did not,
 // its results are not the caller's.
 func (s *Store) doIO(op ioOp) bool {
-	if op.ctx == nil || op.ctx.Done() == nil {
-		return s.runWatched(op)
+	var left <-chan struct{} // closed when the caller has left
+	if op.ctx != nil {
+		left = op.ctx.Done()
 	}
-	if op.ctx.Err() != nil {
+	if op.ctx != nil && op.ctx.Err() != nil || s.isStalled() || !op.essential && !s.acquireSlot(left) {
 		return false
+	}
+	w := s.startWatched(op)
+	if w.wait(left) {
+		return w.returned
 	}
 	// The operation is watched on when the caller has left: how long it takes says
 	// something of the disk all the same.
-	watched := make(chan bool)
 	go func() {
-		ok := s.runWatched(op)
-		select {
-		case watched <- ok:
-		case <-op.ctx.Done():
-			if ok && op.onLate != nil {
-				op.onLate()
-			}
+		if w.wait(nil); w.returned && op.onLate != nil {
+			op.onLate()
 		}
 	}()
-	select {
-	case ok := <-watched:
-		return ok
-	case <-op.ctx.Done():
-		return false
-	}
+	return false
 }
 
-// runWatched runs an operation and waits until it returns or is abandoned.
-func (s *Store) runWatched(op ioOp) bool {
-	if s.isStalled() || !op.essential && !s.acquireSlot() {
-		return false
-	}
-	done := make(chan struct{})
-	waits := 0
-	all, own := s.progress.Load(), op.progressMade()
+// watchedOp is an operation that runs, and what is known of its progress.
+type watchedOp struct {
+	ioOp
+	store *Store
+	done  chan struct{}
+	// waits are the stall timeouts since the operation made progress itself. all and
+	// own are the progress of the store and of the operation when the last one began.
+	waits    int
+	all, own uint64
+	// returned: it has, and was not abandoned before.
+	returned bool
+}
+
+// startWatched starts an operation, which has a slot unless it is essential.
+func (s *Store) startWatched(op ioOp) *watchedOp {
+	w := &watchedOp{ioOp: op, store: s, done: make(chan struct{}), all: s.progress.Load(), own: op.progressMade()}
 	go func() {
-		defer close(done)
+		defer close(w.done)
 		if !op.essential {
 			defer func() { <-s.slots }()
 		}
 		op.run()
 	}()
-	for !closedWithin(done, s.cfg.StallTimeout) {
-		allNow, ownNow := s.progress.Load(), op.progressMade()
-		if waits++; ownNow != own {
-			waits = 0
-		}
-		quiet := allNow == all
-		all, own = allNow, ownNow
-		short := op.progress == nil && (!op.patient || s.isClosing())
-		if waits >= maxStallWaits || quiet && short || op.progress != nil && s.isStalled() {
-			s.abandonOp(done, op.onLate, !quiet && !op.essential && !s.isStalled())
+	return w
+}
+
+// wait waits until the operation returns or is abandoned, and reports false where the caller
+// leaves before that.
+func (w *watchedOp) wait(left <-chan struct{}) (ended bool) {
+	late := time.NewTimer(w.store.cfg.StallTimeout)
+	defer late.Stop()
+	for {
+		select {
+		case <-w.done:
+			w.returned = true
+			return true
+		case <-left:
 			return false
+		case <-late.C:
 		}
+		if w.isLate() {
+			return true
+		}
+		late.Reset(w.store.cfg.StallTimeout)
 	}
-	return true
+}
+
+// isLate counts a stall timeout that has passed, and abandons the operation if it is too late.
+func (w *watchedOp) isLate() bool {
+	s := w.store
+	allNow, ownNow := s.progress.Load(), w.progressMade()
+	if w.waits++; ownNow != w.own {
+		w.waits = 0
+	}
+	quiet := allNow == w.all
+	w.all, w.own = allNow, ownNow
+	short := w.progress == nil && !w.patient || w.patient && s.isClosing()
+	if w.waits >= maxStallWaits || quiet && short || w.progress != nil && s.isStalled() {
+		s.abandonOp(w.done, w.onLate, !quiet && !w.essential && !s.isStalled())
+		return true
+	}
+	return false
 }
 
 // acquireSlot waits for a slot as long as for an operation, and reports whether there
-// is one. The operations that have the slots find out whether the disk hangs.
-func (s *Store) acquireSlot() bool {
+// is one and the caller has not left. The operations that have the slots find out whether
+// the disk hangs.
+func (s *Store) acquireSlot(left <-chan struct{}) bool {
 	for range maxStallWaits {
 		select {
 		case s.slots <- struct{}{}:
@@ -141,6 +169,9 @@ func (s *Store) acquireSlot() bool {
 		case s.slots <- struct{}{}:
 			late.Stop()
 			return true
+		case <-left:
+			late.Stop()
+			return false
 		case <-late.C:
 		}
 		if s.isStalled() {

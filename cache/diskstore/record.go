@@ -154,6 +154,72 @@ func (r *Record) Prefetch(ctx context.Context, off, n int64) error {
 	return nil
 }
 
+// CopyTo writes the whole body to w, until ctx ends; the error is then its cause. Where the disk
+// hangs the error is ErrStalled. w is not used after the return, and must not hang. Unlike
+// Reader it is one operation: a reader of many blocks wakes other threads for each.
+func (r *Record) CopyTo(ctx context.Context, w io.Writer) error {
+	to := &revocableWriter{w: w}
+	defer to.revoke()
+	result := make(chan error, 1)
+	var progress atomic.Uint64
+	copying := func() { result <- r.copyBody(ctx, to, &progress) }
+	if r.store.doIO(ioOp{ctx: ctx, patient: true, progress: &progress, run: copying}) {
+		return <-result
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return ErrStalled
+}
+
+// copyBody copies the body step by step until ctx ends, and counts the steps.
+func (r *Record) copyBody(ctx context.Context, w io.Writer, steps *atomic.Uint64) error {
+	b := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(b)
+	from := ctxReader{&progressReader{&progressReader{r.bodyReader(), &r.store.progress}, steps}, ctx}
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, from, b[:])
+	if err == nil && n != r.size {
+		err = io.ErrUnexpectedEOF // the file was cut meanwhile
+	}
+	return err
+}
+
+// ctxReader reads until a context ends.
+type ctxReader struct {
+	io.Reader
+	ctx context.Context
+}
+
+// Read reads.
+func (r ctxReader) Read(b []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(b)
+}
+
+// revocableWriter writes until its owner revokes it.
+type revocableWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write writes.
+func (l *revocableWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.w == nil {
+		return 0, ErrStalled
+	}
+	return l.w.Write(b)
+}
+
+func (l *revocableWriter) revoke() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w = nil
+}
+
 // Reader reads the body from its beginning, until ctx ends; the error is then
 // its cause.
 func (r *Record) Reader(ctx context.Context) io.Reader {

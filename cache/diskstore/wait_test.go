@@ -83,6 +83,9 @@ var waits = map[string]struct {
 		_, err := io.ReadAll(r.Reader(ctx))
 		return err
 	}},
+	"CopyTo": {true, func(ctx context.Context, _ *Store, r *Record) error {
+		return r.CopyTo(ctx, &strings.Builder{})
+	}},
 	"Prefetch": {true, func(ctx context.Context, _ *Store, r *Record) error {
 		return r.Prefetch(ctx, 0, r.Size())
 	}},
@@ -226,6 +229,39 @@ func TestAReadThatWasGivenUpOnWritesNothing(t *testing.T) {
 	settle(t, s)
 	if string(p) != "\x00\x00\x00\x00" {
 		t.Errorf("it wrote %q", p)
+	}
+}
+
+// A copy that is given up on does not write any more.
+func TestACopyThatWasGivenUpOnWritesNothing(t *testing.T) {
+	s, _ := open(t, t.TempDir(), Config{MaxBytes: 1 << 20})
+	body := strings.Repeat("0123456789", 10_000)
+	put(t, s, "k", body)
+	r, ok := s.Get(context.Background(), NameOf("k"))
+	if !ok {
+		t.Fatal("not there")
+	}
+	defer r.Close()
+	var whole, none strings.Builder
+	f, offset := r.Region()
+	if err := r.CopyTo(context.Background(), &whole); err != nil || whole.String() != body {
+		t.Fatalf("%d bytes, %v", whole.Len(), err)
+	}
+	s.cfg.StallTimeout = time.Second / 50
+	free := hangs["the open file hangs"](s, r)
+	if err := r.CopyTo(context.Background(), &none); !errors.Is(err, ErrStalled) {
+		t.Errorf("of a disk that hangs: %v", err)
+	}
+	free()
+	settle(t, s)
+	if none.Len() != 0 {
+		t.Errorf("it wrote %d bytes", none.Len())
+	}
+	if err := os.Truncate(f.Name(), offset+50_000); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CopyTo(context.Background(), &none); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("of a file that was cut: %v", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package sources
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
@@ -163,7 +162,7 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 	}
 	if n := src.record.Size(); n > 0 {
 		if err = src.reserveBytes(ctx, wait)(n); err == nil {
-			_, broken := io.Copy(data, src.record.Reader(ctx))
+			broken := src.record.CopyTo(ctx, data)
 			switch cause := context.Cause(ctx); {
 			case broken == nil:
 			case cause != nil: // the record may be whole
