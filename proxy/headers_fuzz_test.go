@@ -22,9 +22,10 @@ func FuzzAccept(f *testing.F) {
 	}
 	r := newRig(f, func(c *Config) { c.AutoFormats = []transform.Format{transform.AVIF, transform.WebP} })
 	f.Fuzz(func(t *testing.T, one, two string) {
-		for _, w := range weightsOf([]string{one, two}) {
-			if !(w >= 0 && w <= 1) {
-				t.Fatalf("%q, %q: a weight of %v", one, two, w)
+		for _, format := range transform.Formats {
+			w := weightOf([]string{one, two}, format.MIME())
+			if joined := weightOf([]string{one + "," + two}, format.MIME()); !(w >= 0 && w <= 1) || w != joined {
+				t.Fatalf("%q, %q: a weight of %v for %v, in one line of %v", one, two, w, format, joined)
 			}
 		}
 		var req signedurl.Request

@@ -24,17 +24,22 @@ func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varie
 		}
 		req.Auto = true
 	}
-	weights := weightsOf(accept)
+	if f := s.acceptedFormat(accept); f != transform.FormatUnknown {
+		// From here on the request is the same as one that names the format.
+		req.Params.Format, req.Auto = f, false
+	}
+	return true
+}
+
+// acceptedFormat is the format to which negotiation comes; FormatUnknown for none.
+func (s *Server) acceptedFormat(accept []string) (chosen transform.Format) {
 	best := 0.0
 	for _, f := range s.offeredFormats() {
-		if w := weights[f.MIME()]; w > best {
-			best = w
-			req.Params.Format = f
+		if w := weightOf(accept, f.MIME()); w > best {
+			best, chosen = w, f
 		}
 	}
-	// From here on the request is the same as one that names the format.
-	req.Auto = best == 0
-	return true
+	return chosen
 }
 
 // offeredFormats are the formats to choose from.
@@ -45,26 +50,35 @@ func (s *Server) offeredFormats() []transform.Format {
 	return s.cfg.AutoFormats
 }
 
-// weightsOf reads Accept (RFC 9110 §12.5.1): the weight of each type, without parameters.
-// Media ranges with a star say nothing: browsers that know a new format name it, and those
-// that do not send a star, too.
-func weightsOf(lines []string) map[string]float64 {
-	weights := map[string]float64{}
-	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		name, params, _ := strings.Cut(part, ";")
-		weight := 1.0
-		for p := range strings.SplitSeq(params, ";") {
-			if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(p)), "q="); ok {
-				v, err := strconv.ParseFloat(q, 64)
-				if err != nil || !(v >= 0 && v <= 1) {
-					v = 0
-				}
-				weight = v
+// weightOf reads the weight of a type, without parameters, in Accept (RFC 9110 §12.5.1): 0 to
+// 1, of several the last one. Media ranges with a star say nothing: browsers that know a new
+// format name it, and those that do not send a star, too. It is on the path of hits, and
+// keeps nothing.
+func weightOf(lines []string, mime string) (weight float64) {
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			name, params, _ := strings.Cut(part, ";")
+			if strings.ToLower(strings.TrimSpace(name)) == mime {
+				weight = qualityOf(params)
 			}
 		}
-		weights[strings.ToLower(strings.TrimSpace(name))] = weight
 	}
-	return weights
+	return weight
+}
+
+// qualityOf is the weight that the parameters of a media range give it; 0 for a bad one.
+func qualityOf(params string) float64 {
+	weight := 1.0
+	for p := range strings.SplitSeq(params, ";") {
+		if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(p)), "q="); ok {
+			v, err := strconv.ParseFloat(q, 64)
+			if err != nil || !(v >= 0 && v <= 1) {
+				v = 0
+			}
+			weight = v
+		}
+	}
+	return weight
 }
 
 // fallbackFormat is the format of a result where negotiation chose none: that of the source
