@@ -49,10 +49,14 @@ type inFlightResult struct {
 //	countedInFill    transforms (the fill's) none               uncounted, by AddFilled
 //	countedInCache   none: the cache counts  none               every state, when the RAM cache takes the bytes
 //	countedInBudget  small or large results  transforms: what   countedInFill and uncounted, when there is room;
-//	                                         main leaves        countedInCache at once, when the RAM cache evicts
+//	                                         main leaves        countedInCache at once, when the RAM cache evicts;
+//	                                                            countedInFill and uncounted at once, by admitBlocked
 //
 // A result leaves every state for uncounted, and is forgotten, when it has no readers,
 // its fill is done, and no request waits for it.
+//
+// A hit whose client takes all of it at once (hitresponse.go) is in no state: nothing waits
+// for that client.
 type accounting uint8
 
 const (

@@ -198,6 +198,7 @@ func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 		_ = t.SetWriteBuffer(buffer)
 		in.sendBuffer = buffer
 		setUserTimeout(t, maxUnreadTime)
+		in.socket.bind(t)
 	}
 	cs.moveTo(in, &cs.silent)
 	return in

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -55,29 +54,12 @@ func (t *Transfer) Writer(w http.ResponseWriter, r *http.Request) (*PacedWriter,
 // Serve sends as much of an entry as a request asks for. After an error the client has not
 // received all of it.
 func (p *PacedWriter) Serve(r *http.Request, e *cache.Entry) error {
-	err := p.extendDeadline() // for the header
+	err := p.transfer.extendDeadline(p.control.SetWriteDeadline) // for the header
 	if p.recordWrite(0, err) == nil {
 		http.ServeContent(p, r, "", e.LastModified, contentOf(e))
 	}
-	if errors.Is(p.err, os.ErrDeadlineExceeded) {
-		if abort, ok := p.transfer.markCut(); ok {
-			p.transfer.responses.cuts[cutTimeout].Add(1)
-			abort()
-		}
-	}
+	p.transfer.cutAfterTimeout(p.err)
 	return p.err
-}
-
-// extendDeadline gives the client time for the next piece.
-func (p *PacedWriter) extendDeadline() error {
-	p.transfer.mu.Lock()
-	defer p.transfer.mu.Unlock()
-	if p.transfer.ended {
-		return errCut
-	}
-	// The error says that there is no connection below, as in tests.
-	_ = p.control.SetWriteDeadline(time.Now().Add(p.transfer.responses.PieceTime))
-	return nil
 }
 
 // recordWrite counts n bytes as sent, and keeps the first error.
@@ -92,7 +74,7 @@ func (p *PacedWriter) recordWrite(n int64, err error) error {
 // Write implements io.Writer.
 func (p *PacedWriter) Write(b []byte) (n int, err error) {
 	for {
-		if err = p.extendDeadline(); err != nil {
+		if err = p.transfer.extendDeadline(p.control.SetWriteDeadline); err != nil {
 			return n, p.recordWrite(0, err)
 		}
 		m, err := p.ResponseWriter.Write(b[n:min(n+pieceSize, len(b))])
@@ -136,7 +118,7 @@ func (p *PacedWriter) sendFile(kernel io.ReaderFrom, c *fileContent, size int64)
 		if err = c.file.Prefetch(p.ctx, at+n, end-n); err != nil {
 			break
 		}
-		if err = p.extendDeadline(); err != nil {
+		if err = p.transfer.extendDeadline(p.control.SetWriteDeadline); err != nil {
 			break
 		}
 		for err == nil && n < end {

@@ -14,7 +14,8 @@ import (
 // Responses counts the memory of results that clients are reading. The bytes of an entry
 // count once, however many clients read it:
 //
-//   - not at all while they are in a file, or in the RAM cache, which counts them;
+//   - not at all while they are in a file, or in the RAM cache, which counts them, or where
+//     the kernel takes all of a hit at once;
 //   - in the transform budget where a fill has just made them, until the cache has taken
 //     them, a budget of the responses has room for them, or no request needs them;
 //   - else in a budget of the responses. There is one for small results, and one for large
@@ -106,11 +107,7 @@ func (rs *Responses) addReader(t *Transfer, e *cache.Entry) (res *inFlightResult
 	if len(e.Body) == 0 { // the content is in a file
 		return nil, nil, false
 	}
-	res = rs.resultOf(e)
-	t.result = res
-	res.readers[t] = struct{}{}
-	res.wasRead, res.beingCut = true, false
-	rs.recount(res)
+	res = rs.beginReading(t, e)
 	switch {
 	case res.countedBy == countedInCache, res.countedBy == countedInBudget:
 		return res, nil, false
@@ -119,6 +116,38 @@ func (rs *Responses) addReader(t *Transfer, e *cache.Entry) (res *inFlightResult
 	}
 	res.roomFound = make(chan struct{})
 	return res, res.roomFound, true
+}
+
+// beginReading adds a client to the readers of a result. The lock is held.
+func (rs *Responses) beginReading(t *Transfer, e *cache.Entry) *inFlightResult {
+	res := rs.resultOf(e)
+	t.result = res
+	res.readers[t] = struct{}{}
+	res.wasRead, res.beingCut = true, false
+	rs.recount(res)
+	return res
+}
+
+// admitBlocked counts a client that is being sent an entry of the RAM cache and did not take
+// all of it at once: sent bytes of the body so far. An entry that the RAM cache has evicted
+// since counts like one that it evicts while clients read it. For a response without a body
+// the entry is nil.
+func (rs *Responses) admitBlocked(e *cache.Entry, sent int64, abort func()) *Transfer {
+	t := &Transfer{responses: rs, abort: abort, admittedAt: time.Now()}
+	t.sentBytes.Store(sent)
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.transfers[t] = struct{}{}
+	if e == nil {
+		return t
+	}
+	res := rs.beginReading(t, e)
+	if res.countedBy == uncounted || res.countedBy == countedInFill {
+		b, n := rs.budgetFor(res.size)
+		rs.countInBudget(res, b, n, b.Charge(n))
+		rs.cutOverCapacity()
+	}
+	return t
 }
 
 // errInCache ends the wait for room when the RAM cache has taken the bytes.

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"container/list"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -20,6 +21,12 @@ type trackedConn struct {
 	since   time.Time
 	// sendBuffer is how much of a response the kernel holds, in bytes; 0 for unknown.
 	sendBuffer int
+	// socket writes without waiting. The goroutine that serves the connection uses it, and
+	// is the only one that writes.
+	socket   socketWriter
+	deadline writeDeadline
+	// writer, unless nil, gets what net/http writes.
+	writer io.Writer
 	// closing is true for a connection that is about to be closed for another one, released
 	// for one that does not count any more.
 	closing, released bool
@@ -39,8 +46,27 @@ func (c *trackedConn) abort() {
 	c.Close()
 }
 
+// Write implements net.Conn.
+func (c *trackedConn) Write(b []byte) (n int, err error) {
+	if c.writer != nil {
+		return c.writer.Write(b)
+	}
+	if n, err = c.socket.writeNow(nil, b); err != nil || n == len(b) {
+		return n, err
+	}
+	m, err := c.writeAndWait(b[n:])
+	return n + m, err
+}
+
+// writeAndWait writes to a client that has not taken all at once.
+func (c *trackedConn) writeAndWait(b []byte) (int, error) {
+	defer c.beginWait()()
+	return c.Conn.Write(b)
+}
+
 // ReadFrom implements io.ReaderFrom, by which the kernel sends files.
 func (c *trackedConn) ReadFrom(r io.Reader) (int64, error) {
+	defer c.beginWait()()
 	if to, ok := c.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)
 	}
@@ -54,7 +80,57 @@ func (c *trackedConn) waitForBuffer() (n int64, err error) {
 	if !ok || c.sendBuffer == 0 {
 		return sendBufferSize, nil
 	}
+	defer c.beginWait()()
 	// The kernel allots twice the buffer, and says that a socket is writable when a third of
 	// that is free.
 	return int64(c.sendBuffer / 2), waitUntilWritable(t)
+}
+
+// writeDeadline is the write deadline of a connection. net/http sets one for each response
+// and takes it back, which takes a timer each time, and hardly any write has to wait. So the
+// connection below gets the deadline when a write is about to wait.
+type writeDeadline struct {
+	mu sync.Mutex
+	at time.Time
+	// waiting is true while a write waits, set while the connection below has a deadline.
+	waiting, set bool
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *trackedConn) SetWriteDeadline(t time.Time) error {
+	d := &c.deadline
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = t
+	if !d.set && !d.waiting && (t.IsZero() || time.Until(t) > 0) {
+		return nil
+	}
+	return c.applyDeadline()
+}
+
+// SetDeadline implements net.Conn.
+func (c *trackedConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// applyDeadline gives the connection below the deadline. The lock of the deadline is held.
+func (c *trackedConn) applyDeadline() error {
+	c.deadline.set = !c.deadline.at.IsZero()
+	return c.Conn.SetWriteDeadline(c.deadline.at)
+}
+
+// beginWait has the deadline end the writes until endWait is called.
+func (c *trackedConn) beginWait() (endWait func()) {
+	d := &c.deadline
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting = true
+	if !d.at.IsZero() {
+		_ = c.applyDeadline() // after an error the connection is of no use anyhow
+	}
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.waiting = false
+	}
 }

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,4 +85,27 @@ func (t *Transfer) markEnded() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
+}
+
+// extendDeadline gives the client time for the next piece.
+func (t *Transfer) extendDeadline(setDeadline func(time.Time) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return errCut
+	}
+	// The error says that there is no connection below, as in tests.
+	_ = setDeadline(time.Now().Add(t.responses.PieceTime))
+	return nil
+}
+
+// cutAfterTimeout cuts off a client that did not take a piece in time.
+func (t *Transfer) cutAfterTimeout(err error) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	if abort, ok := t.markCut(); ok {
+		t.responses.cuts[cutTimeout].Add(1)
+		abort()
+	}
 }
