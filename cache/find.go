@@ -1,13 +1,16 @@
 package cache
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // findUsable looks a key up in all tiers, and among the settled flights. The first entry that is of any use is the
 // newest.
 func (c *Cache) findUsable(ctx context.Context, key Key) (*Entry, state) {
 	if e, ok := c.ram.Get(ctx, key); ok {
 		if s := c.stateOf(e); s > gone {
-			c.markUsed(e)
+			c.markUsed(e, c.cfg.Now())
 			return e, s
 		}
 		c.ram.dropExact(e)
@@ -47,8 +50,8 @@ func (c *Cache) settledEntry(key Key) *Entry {
 const useEvery = 600
 
 // markUsed keeps the lower tiers from evicting the most popular entries first: requests for those do not reach them.
-func (c *Cache) markUsed(e *Entry) {
-	now := c.cfg.Now().Unix()
+func (c *Cache) markUsed(e *Entry, at time.Time) {
+	now := at.Unix()
 	usedAt := &e.readState.usedAt
 	if last := usedAt.Load(); now-last < useEvery || !usedAt.CompareAndSwap(last, now) || last == 0 {
 		return

@@ -23,6 +23,25 @@ func (c *Cache) Get(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, e
 	}
 }
 
+// GetFromRAM is Get where that takes nothing but a lookup: the RAM tier has a fresh entry with content, and it is not
+// time to refresh it. Where there is none the caller calls Get. The entry needs no Close.
+func (c *Cache) GetFromRAM(key Key) (*Entry, bool) {
+	e, ok := c.ram.Get(context.Background(), key)
+	if !ok || !e.Held() || len(e.Body) == 0 {
+		return nil, false
+	}
+	now := c.cfg.Now()
+	if c.stateAt(e, now) != fresh || e.isDueForRefresh(now) {
+		return nil, false
+	}
+	c.markUsed(e, now)
+	c.countHit(e)
+	return e, true
+}
+
+// isDueForRefresh says whether a hit has the entry made anew.
+func (e *Entry) isDueForRefresh(now time.Time) bool { return !e.Refresh.IsZero() && !now.Before(e.Refresh) }
+
 // tryGet is one attempt of Get.
 func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
 	a := attempt{completionsAtLookup: c.flights.Completions(key), arrivedAtSeq: c.cfg.Clock.Applied()}
@@ -32,7 +51,7 @@ func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome
 		return nil, Miss, context.Cause(ctx)
 	case s == fresh:
 		c.countHit(e)
-		if !e.Refresh.IsZero() && !c.cfg.Now().Before(e.Refresh) {
+		if e.isDueForRefresh(c.cfg.Now()) {
 			c.refreshAhead(key, fill, e)
 		}
 		return e, Hit, nil

@@ -24,9 +24,11 @@ const Skew = time.Minute
 
 // stateOf says what an entry is good for now. A soft purge, and pixels that would
 // be made otherwise today, end its freshness and nothing else.
-func (c *Cache) stateOf(e *Entry) state {
+func (c *Cache) stateOf(e *Entry) state { return c.stateAt(e, c.cfg.Now()) }
+
+// stateAt is stateOf at a time that has just been read.
+func (c *Cache) stateAt(e *Entry, now time.Time) state {
 	hard, soft := c.purgedAt(e)
-	now := c.cfg.Now()
 	over := now.Sub(e.Expires)
 	switch {
 	case e.Seq < hard || over >= max(e.StaleWhile, e.StaleError, e.Keep, 0):
