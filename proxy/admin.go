@@ -53,7 +53,7 @@ const readMethods, writeMethods = "GET, HEAD", "POST"
 // Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s}, s.answers, s.sentBytes, s.warmer.results,
+	registry.MustRegister(collector{s}, s.figures.answers, s.figures.sentBytes, s.warmer.results,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := limitConcurrency(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	routes := map[string]adminRoute{

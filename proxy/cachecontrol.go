@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
 // lifetime says how long caches may use a response, in seconds.
@@ -48,7 +47,7 @@ const staleMaxAge = 10
 
 // lifetimeOf is what is left of the freshness lifetime of an entry. It ends with the URL,
 // where that has an expiry time.
-func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, now time.Time) lifetime {
+func lifetimeOf(u urlFacts, e *cache.Entry, outcome cache.Outcome, now time.Time) lifetime {
 	l := lifetime{
 		noStore: e.NoStore, immutable: e.Immutable,
 		staleWhile: int64(e.StaleWhile / time.Second), staleError: int64(e.StaleError / time.Second),
@@ -64,9 +63,9 @@ func lifetimeOf(req signedurl.Request, e *cache.Entry, outcome cache.Outcome, no
 	default:
 		l.fresh = wholeSeconds(left)
 	}
-	if req.Expires != 0 {
+	if u.expires != 0 {
 		// In seconds, because a Duration may be too short for the time until then.
-		end := max(req.Expires-now.Unix(), 0)
+		end := max(u.expires-now.Unix(), 0)
 		if end < l.fresh {
 			l.fresh, l.immutable = end, false
 		}

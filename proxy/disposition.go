@@ -6,22 +6,18 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
 // contentDisposition is the header that tells browsers whether to show or to save an image,
 // and its file name (RFC 6266). The name comes from the URL or the source, the extension
 // from the content type.
-func contentDisposition(req signedurl.Request, contentType string) string {
+func contentDisposition(u urlFacts, contentType string) string {
 	kind := "inline"
-	if req.Attachment {
+	if u.attachment {
 		kind = "attachment"
 	}
-	name := req.Filename
-	if name == "" {
-		name = sourceName(req.Source)
-	}
+	name := u.name
 	if f, ok := transform.ParseFormat(strings.TrimPrefix(contentType, "image/")); ok {
 		name += "." + f.Ext()
 	}

@@ -174,7 +174,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return // the client has left
 	}
 	f := failureOf(err)
-	s.answers.WithLabelValues(f.code).Inc()
+	s.figures.answers.WithLabelValues(f.code).Inc()
 	h := c.Response().Header()
 	h.Set("Cache-Status", errorStatus(f, err))
 	h.Set("Access-Control-Allow-Origin", "*")

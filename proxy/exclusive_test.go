@@ -52,7 +52,7 @@ func newExclusiveRig(t *testing.T, change ...func(*Config)) *rig {
 		if n := debug.SetMemoryLimit(math.MaxInt64); n != testHeap {
 			t.Errorf("the heap is held to %d in the end", n)
 		}
-		if n := r.cfg.Cache.Stats().MaxBytes; n != 8<<20 {
+		if n := r.cacheBytes(); n != 8<<20 {
 			t.Errorf("the cache has %d bytes in the end", n)
 		}
 	})
@@ -209,13 +209,13 @@ func TestResizeWhileALargeJobRuns(t *testing.T) {
 	var during int64
 	r.painter.fail = func(context.Context) error {
 		err := r.server.Resize(plan)
-		during = r.cfg.Cache.Stats().MaxBytes
+		during = r.cacheBytes()
 		return err
 	}
 	if resp, body := r.must(r.path(large)); resp.StatusCode != 200 {
 		t.Errorf("%d %.100q", resp.StatusCode, body)
 	}
-	r.until("the new share holds", func() bool { return r.cfg.Cache.Stats().MaxBytes == 4<<20 })
+	r.until("the new share holds", func() bool { return r.cacheBytes() == 4<<20 })
 	if during >= 2<<20 {
 		t.Errorf("the cache had %d bytes back too early", during)
 	}

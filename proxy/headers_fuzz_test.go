@@ -51,7 +51,7 @@ func FuzzDisposition(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source, name string, attachment bool) {
 		req := signedurl.Request{Source: source, Filename: name, Attachment: attachment}
-		v := contentDisposition(req, "image/png")
+		v := contentDisposition(factsOf(req, false), "image/png")
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r >= 0x7f }) || strings.Count(v, `"`) != 2 {
 			t.Fatalf("%q", v)
 		}

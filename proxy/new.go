@@ -9,7 +9,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // New makes a Server.
@@ -50,14 +49,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.warmer = newWarmer(s.memory.CanSpare, s.memory.BackgroundJobs, s.draining.Load)
-	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "pictor_answers_total",
-		Help: "Responses to image requests, by result: ok, not-modified, bad-range, or an error code.",
-	}, []string{"code"})
-	s.sentBytes = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "pictor_sent_bytes_total",
-		Help: "Size of the image bytes sent to clients, in bytes, by cache outcome and tier.",
-	}, []string{"outcome", "tier"})
+	s.figures = newRequestFigures()
 	cfg.Cache.Watch(s.memory.Responses)
 	s.registerRoutes()
 	return s, nil
@@ -67,7 +59,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) newGovernor() (*memory.Governor, error) {
 	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
 	return memory.New(memory.Config{
-		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: s.cfg.Cache, Workers: workers,
+		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: cacheMemory{s.cfg.Cache, &s.targets}, Workers: workers,
 		RefusalID: s.refusalID, OnIdle: s.cfg.OnIdle, Log: s.log,
 	})
 }

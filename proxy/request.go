@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // errExpired is of a URL whose time (exp) has passed.
@@ -38,7 +40,8 @@ func (s *Server) serveImage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.negotiateFormat(&req, r.Header["Accept"]) {
+	varies := s.negotiateFormat(&req, r.Header["Accept"])
+	if varies {
 		c.Response().Header()["Vary"] = []string{"Accept"}
 	}
 	a := s.newCacheRequest(req)
@@ -54,7 +57,27 @@ func (s *Server) serveImage(c echo.Context) error {
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
-	return s.respond(c, req, t, entry, outcome)
+	u := factsOf(req, varies)
+	if err := s.respond(c, u, t, entry, outcome); err != nil {
+		return err
+	}
+	if !entry.NoStore {
+		s.rememberTarget(r, a, u)
+	}
+	return nil
+}
+
+// rememberTarget adds the target of a request that was answered to the known ones.
+func (s *Server) rememberTarget(r *http.Request, a cacheRequest, u urlFacts) {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") {
+		return // PathOf reads the absolute form, which serveHit leaves to serveImage
+	}
+	format := transform.FormatUnknown
+	if u.varies && !a.req.Auto {
+		format = a.req.Params.Format
+	}
+	s.targets.learn(path, u, format, a.key)
 }
 
 // readRequest reads a request target. Nothing of it is parsed before its signature is

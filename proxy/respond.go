@@ -23,27 +23,59 @@ var constantHeaders = map[string][]string{
 	"Content-Security-Policy": {"default-src 'none'; sandbox"},
 }
 
+// urlFacts is what a response needs of its URL.
+type urlFacts struct {
+	// expires is in Unix seconds; 0 for never.
+	expires int64
+	// name is the name of a file with the image, without extension; attachment has
+	// browsers save the image.
+	name       string
+	attachment bool
+	// varies is true where the format depends on Accept.
+	varies bool
+}
+
+// factsOf reads what a response needs of a request.
+func factsOf(req signedurl.Request, varies bool) urlFacts {
+	name := req.Filename
+	if name == "" {
+		name = sourceName(req.Source)
+	}
+	return urlFacts{expires: req.Expires, name: name, attachment: req.Attachment, varies: varies}
+}
+
+// hasExpired says whether the URL was good until before now.
+func (u urlFacts) hasExpired(now time.Time) bool { return u.expires != 0 && now.Unix() > u.expires }
+
+// setImageHeader sets the header of a response with an entry, but for what
+// http.ServeContent adds.
+func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outcome cache.Outcome, now time.Time) {
+	for name, value := range constantHeaders {
+		h[name] = value
+	}
+	if u.varies {
+		h["Vary"] = []string{"Accept"}
+	}
+	h["Etag"] = []string{e.ETag}
+	s.cfg.CDN.setCacheControl(h, lifetimeOf(u, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
+	s.cfg.CDN.setTags(h, e)
+	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
+	h["Content-Type"] = []string{e.ContentType}
+	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
+}
+
 // respond sends an entry. The standard library evaluates conditions and ranges of the
 // request (RFC 9110 §13 and §14).
 func (s *Server) respond(
-	c echo.Context, req signedurl.Request, t *memory.Transfer, e *cache.Entry, outcome cache.Outcome,
+	c echo.Context, u urlFacts, t *memory.Transfer, e *cache.Entry, outcome cache.Outcome,
 ) error {
 	p, err := t.Writer(c.Response(), c.Request())
 	if err != nil {
 		return err
 	}
-	now := s.now()
 	w := c.Response()
 	h := w.Header()
-	for name, value := range constantHeaders {
-		h[name] = value
-	}
-	h["Etag"] = []string{e.ETag}
-	s.cfg.CDN.setCacheControl(h, lifetimeOf(req, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
-	s.cfg.CDN.setTags(h, e)
-	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
-	h["Content-Type"] = []string{e.ContentType}
-	h["Content-Disposition"] = []string{contentDisposition(req, e.ContentType)}
+	s.setImageHeader(h, u, e, outcome, s.now())
 	w.Before(func() {
 		if w.Status >= http.StatusBadRequest { // an error is for this client alone
 			noStore(h)
@@ -51,14 +83,14 @@ func (s *Server) respond(
 	})
 	ignoreRange(c.Request(), e.Size())
 	err = p.Serve(c.Request(), e)
-	s.sentBytes.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
+	s.figures.sentBytes.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
 	switch w.Status {
 	case http.StatusNotModified:
-		s.answers.WithLabelValues("not-modified").Inc()
+		s.figures.answers.WithLabelValues("not-modified").Inc()
 	case http.StatusOK, http.StatusPartialContent:
-		s.answers.WithLabelValues("ok").Inc()
+		s.figures.answers.WithLabelValues("ok").Inc()
 	default:
-		s.answers.WithLabelValues("bad-range").Inc()
+		s.figures.answers.WithLabelValues("bad-range").Inc()
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection, or the stream

@@ -8,6 +8,9 @@ import (
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.serveHit(w, r) {
+		return
+	}
 	setRequestID(w, r)
 	if r.ContentLength != 0 {
 		// net/http reads an announced body before it responds on a connection that

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/sources"
@@ -24,8 +23,8 @@ type Server struct {
 	errorLines  *logSampler
 	now         func() time.Time
 	echo        *echo.Echo
-	answers     *prometheus.CounterVec
-	sentBytes   *prometheus.CounterVec
+	figures     requestFigures
+	targets     knownTargets
 	quarantine  *quarantine
 	batches     *batches
 	authLimiter *attempts

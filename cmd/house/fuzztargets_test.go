@@ -21,7 +21,7 @@ var parsers = map[string][]string{
 	"cache/purge":     {"open", "parseCheckpoint"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
-	"proxy": {"keysOf", "Admin", "weightOf", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
+	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition", "decode"},
 	"proxy/memstat": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
 	"proxy/origin": {"Check", "Identity", "Prefix", "parseFreshness", "completeRange", "appliedCodings", "tagsOf",
