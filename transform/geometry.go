@@ -5,6 +5,10 @@ import "math"
 // Rect is an area of an image in pixels, from its left top corner.
 type Rect struct{ Left, Top, Width, Height int }
 
+// Window is an area whose edges may lie inside of pixels, from the left top corner
+// of what it is an area of.
+type Window struct{ Left, Top, Width, Height float64 }
+
 // Geometry is the plan of one result's sizes, made from what is known before
 // any pixel is decoded, so that the estimate and the pipeline follow the same
 // numbers. The steps, in their order: decode (Load), cut (Cut), resize
@@ -17,8 +21,8 @@ type Geometry struct {
 	Shrink int
 	// Scale is the reduction that the WebP decoder does itself, in (0, 1].
 	Scale float64
-	// LoadWidth and LoadHeight are about what the decoder yields (its rounding
-	// may differ by one).
+	// LoadWidth and LoadHeight are what the decoder yields, rounded down as
+	// libvips does after a shrink (its loader drops blocks that are not whole).
 	LoadWidth, LoadHeight int
 	// Frame is the part of the loaded image inside of a trimmed border, all
 	// of it where nothing is trimmed. Cut is the part of the loaded image
@@ -26,7 +30,10 @@ type Geometry struct {
 	// area of Cut's size lies.
 	Frame, Cut Rect
 	SmartCut   bool
-
+	// Window is what of Cut becomes the scaled image. Decoders reduce to whole
+	// pixels, the window keeps the true edges: it may end inside of pixels, and
+	// outside of Cut by less than one.
+	Window                    Window
 	ScaledWidth, ScaledHeight int
 	// Crop is inside the scaled image; all of it when nothing is cut.
 	// SmartCrop leaves its place to what is seen.
@@ -93,6 +100,7 @@ func newGeometry(info Info, p Params, scale float64) Geometry {
 	g.planLoad(info, area, scale)
 	g.Frame = g.toLoaded(info, content)
 	g.Cut = g.toLoaded(info, area).movedInto(g.Frame)
+	g.Window = g.windowOf(info, area)
 	g.turnLate(all, orientation{angle: p.LateRotate})
 	return g
 }
@@ -176,8 +184,7 @@ func (g *Geometry) planLoad(info Info, area Rect, scale float64) {
 		for g.Shrink < 8 && float64(g.Shrink*2) <= factor {
 			g.Shrink *= 2
 		}
-		g.LoadWidth = (info.Width + g.Shrink - 1) / g.Shrink
-		g.LoadHeight = (info.Height + g.Shrink - 1) / g.Shrink
+		g.LoadWidth, g.LoadHeight = max(1, info.Width/g.Shrink), max(1, info.Height/g.Shrink)
 	case WebP:
 		// Frames of an animation may be smaller than the canvas, and then
 		// the decoder refuses to scale. Of a lossy image it scales colours and
@@ -193,6 +200,27 @@ func (g *Geometry) planLoad(info Info, area Rect, scale float64) {
 	}
 }
 
+// loadedPixel is how much of a loaded pixel's width and height one of the stored
+// image takes.
+func (g *Geometry) loadedPixel(info Info) (x, y float64) {
+	if g.Shrink > 1 {
+		return 1 / float64(g.Shrink), 1 / float64(g.Shrink)
+	}
+	return float64(g.LoadWidth) / float64(info.Width), float64(g.LoadHeight) / float64(info.Height)
+}
+
+// windowOf is an area of the stored image as it lies in Cut. A smart cut is found
+// among whole pixels, and the window lies around its middle.
+func (g *Geometry) windowOf(info Info, r Rect) Window {
+	x, y := g.loadedPixel(info)
+	w := Window{Left: float64(r.Left)*x - float64(g.Cut.Left), Top: float64(r.Top)*y - float64(g.Cut.Top),
+		Width: float64(r.Width) * x, Height: float64(r.Height) * y}
+	if g.SmartCut {
+		w.Left, w.Top = (float64(g.Cut.Width)-w.Width)/2, (float64(g.Cut.Height)-w.Height)/2
+	}
+	return w
+}
+
 // toLoaded is an area of the stored image as it lies in the loaded one. Where
 // it falls between pixels it is rounded inwards, so that nothing of a trimmed
 // border shines in.
@@ -200,16 +228,16 @@ func (g *Geometry) toLoaded(info Info, r Rect) Rect {
 	if (r == Rect{0, 0, info.Width, info.Height}) {
 		return Rect{0, 0, g.LoadWidth, g.LoadHeight}
 	}
-	left, width := roundInwards(r.Left, r.Width, info.Width, g.LoadWidth)
-	top, height := roundInwards(r.Top, r.Height, info.Height, g.LoadHeight)
+	x, y := g.loadedPixel(info)
+	left, width := roundInwards(r.Left, r.Width, x, g.LoadWidth)
+	top, height := roundInwards(r.Top, r.Height, y, g.LoadHeight)
 	return Rect{left, top, width, height}
 }
 
-func roundInwards(start, length, side, to int) (int, int) {
-	by := float64(to) / float64(side)
+func roundInwards(start, length int, by float64, side int) (int, int) {
 	const within = 1e-9 // of a pixel is on it
 	from := int(math.Ceil(float64(start)*by - within))
 	end := int(math.Floor(float64(start+length)*by + within))
-	from = min(from, to-1)
-	return from, max(1, min(end, to)-from)
+	from = min(from, side-1)
+	return from, max(1, min(end, side)-from)
 }

@@ -89,6 +89,8 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 func setGeometry(job *C.PictorJob, g transform.Geometry) {
 	job.cuts, job.smart_cut = cBool(g.Cuts()), cBool(g.SmartCut)
 	job.frame, job.cut = cRect(g.Frame), cRect(g.Cut)
+	job.window = C.PictorWindow{C.double(g.Window.Left), C.double(g.Window.Top), C.double(g.Window.Width),
+		C.double(g.Window.Height)}
 	job.scaled_width, job.scaled_height = C.int(g.ScaledWidth), C.int(g.ScaledHeight)
 	job.smart_crop, job.crop = cBool(g.SmartCrop), cRect(g.Crop)
 	job.angle, job.flip = C.int(g.Angle), cBool(g.Flip)

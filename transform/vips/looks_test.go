@@ -103,22 +103,3 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
-
-// What the decoder reduces by itself is coarser than a resize from the full
-// size, and cheaper: it must not show. The reference is decoded whole.
-func TestTheLargestShrinkDoesNotShow(t *testing.T) {
-	jpg := picturetest.JPEG(picturetest.Photo(1200, 900, 5), 92)
-	whole := run(t, jpg, transform.Params{Format: transform.PNG}).Body
-	webp := run(t, jpg, transform.Params{Format: transform.WebP, Quality: 95}).Body
-	wholeWebP := run(t, webp, transform.Params{Format: transform.PNG}).Body
-	for _, width := range []int{599, 400, 301, 299, 160, 150, 100} {
-		p := transform.Params{Width: width, Format: transform.PNG}
-		for name, pair := range map[string][2][]byte{"JPEG": {jpg, whole}, "WebP": {webp, wholeWebP}} {
-			d := picturetest.Perceived(pixels(t, run(t, pair[0], p)), pixels(t, run(t, pair[1], p)))
-			if d > 2 {
-				t.Errorf("%s to %d: it looks %.2f away from one decoded whole", name, width, d)
-			}
-			t.Logf("%s to %d: %.2f", name, width, d)
-		}
-	}
-}

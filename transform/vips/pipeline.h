@@ -76,6 +76,7 @@ typedef struct {
 	// seen, if smart_cut.
 	int cuts, smart_cut;
 	PictorRect frame, cut;
+	PictorWindow window; // of what is cut out: it becomes the scaled image
 	int scaled_width, scaled_height;
 	int smart_crop;
 	PictorRect crop;
@@ -184,11 +185,13 @@ int pictor_extract_area(PictorChain *chain, PictorRect area);
 // pictor_read_past_rows reads rows that are not used, a few at a time.
 int pictor_read_past_rows(PictorChain *chain, int rows);
 // pictor_reduces says whether pictor_reduce can make such a result: it takes samples
-// of 8 bits and enlarges nothing.
+// of 8 bits and enlarges nothing, but for a hair that a decoder has rounded.
 gboolean pictor_reduces(PictorChain *chain, PictorWindow from, int width, int height);
 // pictor_reduce makes width by height pixels of a window of the image, by Lanczos3.
 // Pixels around the window are looked at, too.
 int pictor_reduce(PictorChain *chain, PictorWindow from, int width, int height);
+// pictor_resize makes width by height pixels of a window of the image.
+int pictor_resize(PictorChain *chain, PictorWindow window, int width, int height);
 // pictor_max_sample is the largest value of a sample.
 double pictor_max_sample(PictorChain *chain);
 
@@ -196,7 +199,7 @@ double pictor_max_sample(PictorChain *chain);
 int pictor_load(PictorChain *chain, const PictorSource *source);
 int pictor_convert_colour(PictorChain *chain);
 int pictor_cut_source(PictorChain *chain);
-int pictor_resize(PictorChain *chain, int width, int height);
+int pictor_resize_to_plan(PictorChain *chain);
 int pictor_crop_result(PictorChain *chain);
 int pictor_turn_and_flip(PictorChain *chain);
 int pictor_adjust_tone(PictorChain *chain);

@@ -60,10 +60,10 @@ lanczos(double x)
 	return s * s * (3 - 4 * s * s) / (LOBES * third * third);
 }
 
-// weigh gives the weights of the pixels from first on. Their sum is one, so that a
-// plain area keeps its colour.
+// weigh gives the weights of the pixels from first on, with lobes so many pixels
+// wide. Their sum is one, so that a plain area keeps its colour.
 static void
-weigh(gint16 *weights, int taps, double first, double centre, double factor)
+weigh(gint16 *weights, int taps, double first, double centre, double wide)
 {
 	double exact[MAX_TAPS];
 	double sum = 0;
@@ -71,7 +71,7 @@ weigh(gint16 *weights, int taps, double first, double centre, double factor)
 	int largest = 0;
 
 	for (int k = 0; k < taps; k++)
-		sum += exact[k] = lanczos((first + k - centre) / factor);
+		sum += exact[k] = lanczos((first + k - centre) / wide);
 	for (int k = 0; k < taps; k++) {
 		weights[k] = lrint(exact[k] / sum * WEIGHT_ONE);
 		rest -= weights[k];
@@ -87,7 +87,8 @@ static int
 plan_axis(Axis *axis, VipsImage *owner, double start, double length, int size)
 {
 	double factor = length / size;
-	double reach = LOBES * factor;
+	double wide = VIPS_MAX(1, factor);
+	double reach = LOBES * wide;
 
 	axis->taps = 2 * ceil(reach);
 	g_assert(axis->taps <= MAX_TAPS);
@@ -99,7 +100,7 @@ plan_axis(Axis *axis, VipsImage *owner, double start, double length, int size)
 		double centre = start + (i + 0.5) * factor - 0.5;
 
 		axis->first[i] = (int) floor(centre - reach) + 1;
-		weigh(axis->weights + (size_t) i * axis->taps, axis->taps, axis->first[i], centre, factor);
+		weigh(axis->weights + (size_t) i * axis->taps, axis->taps, axis->first[i], centre, wide);
 	}
 	return 0;
 }
@@ -346,8 +347,9 @@ pictor_reduce(PictorChain *chain, PictorWindow from, int width, int height)
 gboolean
 pictor_reduces(PictorChain *chain, PictorWindow from, int width, int height)
 {
+	const double hair = 0.99;
 	VipsImage *image = chain->image;
 
 	return vips_image_get_format(image) == VIPS_FORMAT_UCHAR && vips_image_get_coding(image) == VIPS_CODING_NONE &&
-		vips_image_get_bands(image) <= MAX_BANDS && from.width >= width && from.height >= height;
+		vips_image_get_bands(image) <= MAX_BANDS && from.width >= hair * width && from.height >= hair * height;
 }

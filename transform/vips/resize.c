@@ -1,35 +1,39 @@
 #include "pipeline.h"
 
 static int
-scale_to(PictorChain *chain, int width, int height)
+scale_to(PictorChain *chain, PictorWindow window, int width, int height)
 {
-	PictorWindow all = { 0, 0, chain->image->Xsize, chain->image->Ysize };
-
-	if (pictor_reduces(chain, all, width, height))
-		return pictor_reduce(chain, all, width, height);
+	if (pictor_reduces(chain, window, width, height))
+		return pictor_reduce(chain, window, width, height);
+	// Only decoders that give bytes without alpha shrink: windows are whole here.
 	PICTOR_APPLY(chain, vips_resize(chain->image, &out, (double) width / chain->image->Xsize,
 		"vscale", (double) height / chain->image->Ysize,
 		"kernel", VIPS_KERNEL_LANCZOS3, NULL));
 	return PICTOR_OK;
 }
 
-// pictor_resize reaches the planned size exactly: the factors come from what
-// the decoder really gave.
 int
-pictor_resize(PictorChain *chain, int width, int height)
+pictor_resize(PictorChain *chain, PictorWindow window, int width, int height)
 {
 	VipsBandFormat format = vips_image_get_format(chain->image);
 
-	if (chain->image->Xsize == width && chain->image->Ysize == height)
+	if (chain->image->Xsize == width && chain->image->Ysize == height && window.width == width &&
+			window.height == height)
 		return PICTOR_OK;
 	if (!vips_image_hasalpha(chain->image))
-		return scale_to(chain, width, height);
+		return scale_to(chain, window, width, height);
 	// Colours under transparent pixels must not bleed into their neighbours,
 	// so alpha is multiplied in before the resize and divided out after it.
 	PICTOR_APPLY(chain, vips_premultiply(chain->image, &out, NULL));
-	if (scale_to(chain, width, height))
+	if (scale_to(chain, window, width, height))
 		return PICTOR_BROKEN;
 	PICTOR_APPLY(chain, vips_unpremultiply(chain->image, &out, NULL));
 	PICTOR_APPLY(chain, vips_cast(chain->image, &out, format, NULL));
 	return PICTOR_OK;
+}
+
+int
+pictor_resize_to_plan(PictorChain *chain)
+{
+	return pictor_resize(chain, chain->job->window, chain->job->scaled_width, chain->job->scaled_height);
 }

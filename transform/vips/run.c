@@ -13,18 +13,12 @@
 #define MAPPED_BLOCK (256 << 10)
 #define LARGEST_HEAP_BLOCK (32 << 20)
 
-static int
-resize_to_plan(PictorChain *chain)
-{
-	return pictor_resize(chain, chain->job->scaled_width, chain->job->scaled_height);
-}
-
 // The steps between decoder and encoder, in their order. The order is imgproxy's,
 // with tone and colour before the effects that read neighbours, and the mask last.
 static int (*const steps[])(PictorChain *) = {
 	pictor_convert_colour,
 	pictor_cut_source,
-	resize_to_plan,
+	pictor_resize_to_plan,
 	pictor_crop_result,
 	pictor_turn_and_flip,
 	pictor_adjust_tone,

@@ -35,6 +35,14 @@ replicate_mark(PictorChain *mark, const PictorJob *job)
 	return pictor_extract_area(mark, middle);
 }
 
+static int
+resize_mark(PictorChain *mark, int width, int height)
+{
+	PictorWindow whole = { 0, 0, mark->image->Xsize, mark->image->Ysize };
+
+	return pictor_resize(mark, whole, width, height);
+}
+
 // prepare_mark gives the mark in its size, with alpha, in memory.
 static int
 prepare_mark(PictorChain *mark)
@@ -49,7 +57,7 @@ prepare_mark(PictorChain *mark)
 	if (!status)
 		status = pictor_ensure_alpha(mark);
 	if (!status)
-		status = pictor_resize(mark, job->mark_width, job->mark_height);
+		status = resize_mark(mark, job->mark_width, job->mark_height);
 	if (!status)
 		status = fade_mark(mark, job->mark_opacity);
 	if (!status)
