@@ -172,12 +172,22 @@ func (g *Geometry) extendCanvas(w, h int, gravity Gravity) {
 	g.Width, g.Height = w, h
 }
 
+// headroom is how many loaded pixels there are at least for one of the result, along
+// a side, where a decoder shrinks: what it does is a plain mean, and the rest of the
+// factor is left to the kernel. With less the mean shows, with more decoding costs
+// up to twice the CPU time. docs/performance.md has the measured table.
+const headroom = 1.6
+
+// largestWebPScale is the largest scale that the WebP decoder is told: to scale costs it
+// more than what the pixels between cost the kernel.
+const largestWebPScale = 0.8
+
 // planLoad picks what the decoder can do by itself: the largest power of two
-// that leaves at least the wanted pixels (JPEG), or the very factor (WebP).
+// that leaves headroom (JPEG), or the factor that leaves it (WebP).
 func (g *Geometry) planLoad(info Info, area Rect, scale float64) {
 	fw := float64(area.Width) / float64(g.ScaledWidth)
 	fh := float64(area.Height) / float64(g.ScaledHeight)
-	factor := math.Min(fw, fh)
+	factor := math.Min(fw, fh) / headroom
 	g.LoadWidth, g.LoadHeight = info.Width, info.Height
 	switch info.Format {
 	case JPEG:
@@ -187,9 +197,9 @@ func (g *Geometry) planLoad(info Info, area Rect, scale float64) {
 		g.LoadWidth, g.LoadHeight = max(1, info.Width/g.Shrink), max(1, info.Height/g.Shrink)
 	case WebP:
 		// Frames of an animation may be smaller than the canvas, and then
-		// the decoder refuses to scale. Of a lossy image it scales colours and
-		// alpha apart, so that colours of transparent pixels bleed into edges.
-		if factor > 1 && info.Frames == 1 && (info.Lossless || !info.Alpha) {
+		// the decoder refuses to scale. With alpha it scales colours of transparent
+		// pixels into edges.
+		if factor*largestWebPScale >= 1 && info.Frames == 1 && !info.Alpha {
 			g.Scale = 1 / factor
 			if scale > 0 {
 				g.Scale = scale

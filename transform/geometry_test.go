@@ -24,24 +24,24 @@ func TestGeometrySizes(t *testing.T) {
 	}{
 		{"nothing asked", 1000, 500, Params{}, 1000, 500, 1},
 		{"fit by width", 2725, 2225, Params{Width: 720}, 720, 588, 2},
-		{"fit by height", 1000, 500, Params{Height: 100}, 200, 100, 4},
-		{"fit in a box, width binds", 1000, 500, Params{Width: 100, Height: 100}, 100, 50, 8},
-		{"fit in a box, height binds", 500, 1000, Params{Width: 100, Height: 100}, 50, 100, 8},
+		{"fit by height", 1000, 500, Params{Height: 100}, 200, 100, 2},
+		{"fit in a box, width binds", 1000, 500, Params{Width: 100, Height: 100}, 100, 50, 4},
+		{"fit in a box, height binds", 500, 1000, Params{Width: 100, Height: 100}, 50, 100, 4},
 		{"fit never enlarges", 100, 50, Params{Width: 400}, 100, 50, 1},
 		{"fit enlarges when asked", 100, 50, Params{Width: 400, Enlarge: true}, 400, 200, 1},
-		{"fill", 1000, 500, Params{Mode: Fill, Width: 100, Height: 100}, 100, 100, 4},
+		{"fill", 1000, 500, Params{Mode: Fill, Width: 100, Height: 100}, 100, 100, 2},
 		{"fill of a smaller source cuts to the box", 100, 300, Params{Mode: Fill, Width: 200, Height: 200}, 100, 200, 1},
 		{"fill-down keeps the box's proportions", 100, 100, Params{Mode: FillDown, Width: 300, Height: 200}, 100, 67, 1},
 		{"fill-down of a bigger source is fill", 1000, 1000, Params{Mode: FillDown, Width: 300, Height: 200}, 300, 200, 2},
-		{"force", 1000, 500, Params{Mode: Force, Width: 100, Height: 100}, 100, 100, 4},
+		{"force", 1000, 500, Params{Mode: Force, Width: 100, Height: 100}, 100, 100, 2},
 		{"force keeps a side that is not given", 1000, 500, Params{Mode: Force, Width: 100}, 100, 500, 1},
 		{"auto fills within one orientation", 1000, 500, Params{Mode: Auto, Width: 200, Height: 150}, 200, 150, 2},
 		{"auto fits across orientations", 1000, 500, Params{Mode: Auto, Width: 150, Height: 200}, 150, 75, 4},
-		{"dpr multiplies", 1000, 500, Params{Width: 100, DPR: 2}, 200, 100, 4},
+		{"dpr multiplies", 1000, 500, Params{Width: 100, DPR: 2}, 200, 100, 2},
 		{"dpr stops at the source", 1000, 500, Params{Width: 600, DPR: 2}, 1000, 500, 1},
-		{"dpr below one", 1000, 500, Params{Width: 400, DPR: 0.5}, 200, 100, 4},
-		{"no side vanishes", 10000, 10, Params{Width: 100}, 100, 1, 8},
-		{"rotation swaps what is asked", 1000, 500, Params{Width: 100, Rotate: 90}, 100, 200, 4},
+		{"dpr below one", 1000, 500, Params{Width: 400, DPR: 0.5}, 200, 100, 2},
+		{"no side vanishes", 10000, 10, Params{Width: 100}, 100, 1, 4},
+		{"rotation swaps what is asked", 1000, 500, Params{Width: 100, Rotate: 90}, 100, 200, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := NewGeometry(jpegInfo(tc.w, tc.h, 1), tc.p)
@@ -66,6 +66,57 @@ func TestGeometryOfAnOrientedPictureIsThatOfTheUprightOne(t *testing.T) {
 				t.Errorf("orientation %d, %v: got %dx%d/%d, upright %dx%d/%d", o, p, g.Width, g.Height, g.Shrink,
 					up.Width, up.Height, up.Shrink)
 			}
+		}
+	}
+}
+
+// The rest of the factor is the resampler's: at least 1.6 loaded pixels for one of the
+// result.
+func TestShrinkLeavesHeadroom(t *testing.T) {
+	for _, tc := range []struct{ width, shrink int }{
+		{1000, 1}, {500, 1}, {320, 1}, {312, 2}, {250, 2}, {157, 2}, {156, 4}, {79, 4}, {78, 8}, {1, 8},
+	} {
+		if g := NewGeometry(jpegInfo(1000, 1000, 1), Params{Width: tc.width}); g.Shrink != tc.shrink {
+			t.Errorf("1000 pixels to %d: shrink %d, want %d", tc.width, g.Shrink, tc.shrink)
+		}
+	}
+}
+
+func TestWebPIsScaledWithHeadroom(t *testing.T) {
+	for _, tc := range []struct {
+		width int
+		info  Info
+		scale float64
+	}{
+		{1000, Info{}, 1}, {600, Info{}, 1}, {400, Info{}, 0.64}, {100, Info{}, 0.16},
+		{400, Info{Lossless: true}, 0.64},
+		{100, Info{Alpha: true}, 1}, {100, Info{Alpha: true, Lossless: true}, 1}, {100, Info{Frames: 2}, 1},
+	} {
+		tc.info.Format, tc.info.Width, tc.info.Height = WebP, 1000, 500
+		tc.info.Frames = max(1, tc.info.Frames)
+		if g := NewGeometry(tc.info, Params{Width: tc.width}); math.Abs(g.Scale-tc.scale) > 1e-9 {
+			t.Errorf("%+v to %d: scale %v, want %v", tc.info, tc.width, g.Scale, tc.scale)
+		}
+	}
+}
+
+// A shrink that does not divide the sides leaves the window where it is in the source.
+func TestWindowKeepsTheTrueEdges(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		p    Params
+		cut  Rect
+		want Window
+	}{
+		{"whole", Params{Width: 100}, Rect{0, 0, 250, 150}, Window{0, 0, 250.75, 150.75}},
+		{"crop", Params{Width: 100, Crop: Crop{Width: 801, Height: 401, Own: true, Gravity: At(SouthEast)}},
+			Rect{51, 51, 199, 99}, Window{-0.5, -0.5, 200.25, 100.25}},
+		{"smart crop", Params{Width: 100, Crop: Crop{Width: 801, Height: 401, Own: true, Gravity: At(Smart)}},
+			Rect{26, 26, 199, 99}, Window{-0.625, -0.625, 200.25, 100.25}},
+	} {
+		g := NewGeometry(jpegInfo(1003, 603, 1), tc.p)
+		if g.Shrink != 4 || g.Cut != tc.cut || g.Window != tc.want {
+			t.Errorf("%s: shrink %d, %+v of %+v, want %+v of %+v", tc.name, g.Shrink, g.Window, g.Cut, tc.want, tc.cut)
 		}
 	}
 }
@@ -202,6 +253,11 @@ func TestGeometryIsSound(t *testing.T) {
 		if g.Cut.Width+2 < g.ScaledWidth && g.LoadWidth < info.Width ||
 			g.Cut.Height+2 < g.ScaledHeight && g.LoadHeight < info.Height {
 			t.Fatalf("the decoder gives %+v, less than the %dx%d wanted", g.Cut, g.ScaledWidth, g.ScaledHeight)
+		}
+		w0 := g.Window
+		if w0.Left <= -1 || w0.Top <= -1 || w0.Left+w0.Width >= float64(g.Cut.Width)+1+1e-6 ||
+			w0.Top+w0.Height >= float64(g.Cut.Height)+1+1e-6 {
+			t.Fatalf("%+v leaves %+v by a pixel or more", w0, g.Cut)
 		}
 		if longer := max(g.Width, g.Height); longer > p.Format.sideLimit() || p.MaxSide > 0 && longer > p.MaxSide {
 			t.Fatalf("%dx%d is over what %v holds or %d", g.Width, g.Height, p.Format, p.MaxSide)

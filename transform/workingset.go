@@ -220,7 +220,7 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 	case WebP:
 		// Two frames of four bytes at the size that libwebp scales to. Before
 		// that, VP8L and the alpha plane's own VP8L are whole at full size, and
-		// VP8 keeps some rows of it. (A lossy one with alpha is not scaled.)
+		// VP8 keeps some rows of it. (One with alpha is not scaled.)
 		held = 8*load + 64*float64(info.Width)
 		switch {
 		case info.Lossless:

@@ -40,7 +40,7 @@ func TestWorkingSetKnowsWhatCostsMore(t *testing.T) {
 		"a PNG of two passes and more":  {need(png, thumbnail), need(picture(PNG, func(i *Info) { i.Interlaced = true }), thumbnail), 17},
 		"sixteen bits":                  {need(png, thumbnail), need(picture(PNG, func(i *Info) { i.Bits = 16 }), thumbnail), 4},
 		"alpha":                         {need(png, thumbnail), need(picture(PNG, alpha), thumbnail), 30},
-		"a lossless WebP":               {need(webp, thumbnail), need(picture(WebP, func(i *Info) { i.Lossless = true }), thumbnail), 20},
+		"a lossless WebP":               {need(webp, thumbnail), need(picture(WebP, func(i *Info) { i.Lossless = true }), thumbnail), 19},
 		"a WebP with an alpha plane":    {need(webp, thumbnail), need(picture(WebP, alpha), thumbnail), 25},
 		"an animation, which is whole":  {need(webp, thumbnail), need(picture(WebP, func(i *Info) { i.Frames = 2 }), thumbnail), 40},
 		"a GIF":                         {need(png, thumbnail), need(picture(GIF, nil), thumbnail), 40},
@@ -81,12 +81,12 @@ func TestWorkingSetOfWhatPeopleSend(t *testing.T) {
 		most int64 // MiB
 	}{
 		"a small picture":                   {sized(picture(JPEG, nil), 400, 250), 4},
-		"a camera's picture":                {sized(picture(JPEG, nil), 6600, 4400), 8},
-		"a progressive one of 6 megapixels": {picture(JPEG, multiScan), 28},
+		"a camera's picture":                {sized(picture(JPEG, nil), 6600, 4400), 10},
+		"a progressive one of 6 megapixels": {picture(JPEG, multiScan), 29},
 		"a progressive one of 24":           {sized(picture(JPEG, multiScan), 6000, 4000), 90},
 		"a screenshot":                      {sized(picture(PNG, nil), 2560, 1440), 20},
-		"a WebP":                            {picture(WebP, nil), 10},
-		"a lossless WebP":                   {picture(WebP, func(i *Info) { i.Lossless = true }), 34},
+		"a WebP":                            {picture(WebP, nil), 16},
+		"a lossless WebP":                   {picture(WebP, func(i *Info) { i.Lossless = true }), 35},
 		"an AVIF of 12 megapixels":          {sized(picture(AVIF, nil), 4240, 2830), 120},
 	} {
 		if got := need(tc.info, thumbnail); got > tc.most*mib || got < mib {

