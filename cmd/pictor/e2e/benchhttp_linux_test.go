@@ -90,7 +90,7 @@ func (b *bench) measureSrcset(table *benchTable) {
 }
 
 func (b *bench) width(p peer, width int, source, ext string) int {
-	return b.fetch(p, fmt.Sprintf("rs:fit:%d:0", width), source, ext)
+	return b.fetch(p, fmt.Sprintf("rs:fit:%d:0/q:80", width), source, ext)
 }
 
 // together asks for all widths of one new source at the same time.

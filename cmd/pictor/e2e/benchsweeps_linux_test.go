@@ -51,8 +51,7 @@ func costByPixels(t testing.TB) *chart {
 	b := newBench(t)
 	for _, mp := range []float64{0.1, 0.3, 1, 3, 6, 12, 25, 50} {
 		size := megapixels("jpeg", mp)
-		f := benchForm{file: "one.jpg", options: "rs:fit:300:0",
-			params: transform.Params{Width: 300, Format: transform.JPEG}}
+		f := benchForm{file: "one.jpg", options: "rs:fit:300:0/q:80", params: narrowed(300, transform.JPEG, 80)}
 		b.origin.put("/"+f.file, picturetest.JPEG(picturetest.Photo(size.width, size.height, 1), 85))
 		c.addMillis(mp, inTurns(t, b.misses(f), 5, 4))
 	}
@@ -70,8 +69,7 @@ func costByClients(t testing.TB) *chart {
 	b.putPictures()
 	b.origin.put("/1mp.jpg", picturetest.JPEG(picturetest.Photo(1224, 816, 1), 85))
 	of := b.compareHits(b.hit())
-	f := benchForm{file: "1mp.jpg", options: "rs:fit:300:0",
-		params: transform.Params{Width: 300, Format: transform.JPEG}}
+	f := benchForm{file: "1mp.jpg", options: "rs:fit:300:0/q:80", params: narrowed(300, transform.JPEG, 80)}
 	for _, clients := range chartClients {
 		var misses []contender
 		for _, p := range b.servers {
