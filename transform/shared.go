@@ -65,36 +65,54 @@ func (d SharedDecode) HalvingsOf(g Geometry) (n int) {
 	return n
 }
 
-// bytes is what the decode takes in memory, with its halves.
-func (d SharedDecode) bytes(info Info) float64 {
+// frameBytes is what the decode takes in memory, and what it takes with its halves.
+func (d SharedDecode) frameBytes(info Info) (whole, halved float64) {
 	bands := bandsLoaded(info)
 	if info.Alpha || info.Partial {
 		bands = max(bands, 4)
 	}
-	b := float64(d.Width) * float64(d.Height) * bands * depthBytes(info)
+	whole = float64(d.Width) * float64(d.Height) * bands * depthBytes(info)
 	if d.Halvings > 0 {
-		b *= 4.0 / 3
+		return whole, whole * 4 / 3
 	}
-	return b
+	return whole, whole
 }
 
-// JobWorkingSet is the WorkingSet of a job. Outputs that share a decode are made one after the other beside it: the
-// largest of them counts, as if it decoded for itself, and the decode.
+// JobWorkingSet is the WorkingSet of a job of one output, or of several that share a decode. The largest counts
+// of what these take one after the other: the decoder beside the frame that it decodes, and each output beside that frame
+// and its halves.
 func JobWorkingSet(job Job) (bytes int64) {
 	d, shared := ShareDecode(job.Info, job.Outputs)
 	for _, p := range job.Outputs {
 		g := NewGeometry(job.Info, p)
+		n := WorkingSet(job.Info, g, p)
 		if shared {
 			g = d.Geometry(job.Info, p)
+			n = d.outputBytes(job.Info, g, p)
 		}
-		n := WorkingSet(job.Info, g, p)
 		if p.Watermark.On() && job.Watermark != nil {
 			n += WatermarkWorkingSet(job.WatermarkInfo, g, p)
 		}
 		bytes = max(bytes, n)
 	}
 	if shared {
-		bytes += wholeMebibytes(margin * d.bytes(job.Info))
+		bytes = max(bytes, d.decodingBytes(job))
 	}
 	return bytes
+}
+
+// decodingBytes is the working set while the source is decoded.
+func (d SharedDecode) decodingBytes(job Job) int64 {
+	info, p := job.Info, job.Outputs[d.Output]
+	w := CostInput{info, d.Geometry(info, p), p}
+	opening, held := decodeBytes(info, w.Plan)
+	whole, _ := d.frameBytes(info)
+	b := max(opening, held+loadedRowBytes(info, w.Plan)*w.sampleBytes()) + whole
+	return wholeMebibytes(jobStart + margin*(b+metadataBytes(info)+frameBytes(info)))
+}
+
+// outputBytes is the working set while an output is made.
+func (d SharedDecode) outputBytes(info Info, g Geometry, p Params) int64 {
+	_, halved := d.frameBytes(info)
+	return wholeMebibytes(jobStart + margin*(CostInput{info, g, p}.pipelineBytes()+halved+metadataBytes(info)))
 }

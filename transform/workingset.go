@@ -36,16 +36,22 @@ const (
 func WorkingSet(info Info, g Geometry, out Params) int64 {
 	w := CostInput{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
-	streaming := held + rowBytes(w.Info, g)*w.sampleBytes() + w.heldBytes() + encodeBytes(w)
-	if g.SmartCut || g.SmartCrop {
-		streaming += attention
+	streaming := held + loadedRowBytes(w.Info, g)*w.sampleBytes() + w.pipelineBytes()
+	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
+}
+
+// pipelineBytes is what the operations behind the decoder take, and the encoder.
+func (w CostInput) pipelineBytes() float64 {
+	b := rowBytes(w.Info, w.Plan)*w.sampleBytes() + w.heldBytes() + encodeBytes(w)
+	if w.Plan.SmartCut || w.Plan.SmartCrop {
+		b += attention
 	}
 	for i := range options {
 		if extra := options[i].ExtraBytes; extra != nil {
-			streaming += extra(w)
+			b += extra(w)
 		}
 	}
-	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
+	return b
 }
 
 // ResultBytes estimates, from above for photographs, the bytes of an encoded
@@ -275,16 +281,22 @@ const (
 	rowsOut = 256
 )
 
-// rowBytes is the strips of rows that stream through the operations: behind
-// the decoder, behind the box shrink and behind the reduction, each with the
-// rows that it can have at most.
-func rowBytes(info Info, g Geometry) float64 {
+// loadedRowBytes is the strip of rows behind the decoder.
+func loadedRowBytes(info Info, g Geometry) float64 {
 	bands := bandsLoaded(info)
-	b := float64(g.LoadWidth)*bands*depthBytes(info)*math.Min(rowsLoaded, float64(g.LoadHeight)) +
-		float64(rowsOut)*float64(g.ScaledWidth)*bands
+	b := float64(g.LoadWidth) * bands * depthBytes(info) * math.Min(rowsLoaded, float64(g.LoadHeight))
 	if info.NarrowGrey || info.Premultiplied { // goes through samples of four bytes
 		b += 4 * bands * float64(g.LoadWidth) * math.Min(rowsOut, float64(g.LoadHeight))
 	}
+	return b
+}
+
+// rowBytes is the strips of rows that stream through the operations: behind
+// the box shrink and behind the reduction, each with the rows that it can have
+// at most.
+func rowBytes(info Info, g Geometry) float64 {
+	bands := bandsLoaded(info)
+	b := float64(rowsOut) * float64(g.ScaledWidth) * bands
 	if g.ScaledWidth == g.Cut.Width && g.ScaledHeight == g.Cut.Height {
 		return b
 	}
