@@ -49,12 +49,12 @@ func parseFigures(statm []byte) (figures, error) {
 		}
 		pages[i] = n
 	}
-	resident, shared, data := pages[1], pages[2], pages[5]
-	if data == 0 {
+	const resident, shared, data = 1, 2, 5
+	if pages[data] == 0 {
 		return figures{}, fmt.Errorf("no memory in %q", statm) // it has ended, and is not reaped
 	}
 	page := int64(os.Getpagesize())
-	return figures{data: data * page, anon: max(resident-shared, 0) * page}, nil
+	return figures{data: pages[data] * page, anon: max(pages[resident]-pages[shared], 0) * page}, nil
 }
 
 // setDataLimit bounds what a process may map for itself. The hard limit stays
