@@ -50,7 +50,9 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	t.job.Memory, t.job.CPU = transform.JobWorkingSet(t.job), transform.CPUTime(t.job)
 	f.workingSet = t.job.Memory
 	batches := f.server.batches
-	if batches.mayTake(t) {
+	// A job for clients makes nothing beside their results, and none is begun with what background work
+	// was admitted to.
+	if !f.background && batches.mayTake(t) {
 		pic, err = batches.transform(ctx, f, t)
 		if !errors.Is(err, errBatchFailed) {
 			return pic, err
