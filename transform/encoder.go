@@ -56,8 +56,8 @@ var pngOption = Option{
 			"- `interlaced`: 1 writes an interlaced PNG (Adam7).\n" +
 			"- `quantize`: 1 reduces the image to a palette.\n" +
 			"- `colors`: size of the palette, 2 to 256, rounded up to 2, 4, 16 or 256.\n" +
-			"- `effort`: compression level, 1 to 9. Higher is slower and smaller. Without it the level is 3 for photographs " +
-			"and 6 for flat graphics.",
+			"- `effort`: compression level, 1 to 9. Higher is slower and smaller. Without it the level " +
+			"is 3 for photographs and 6 for flat graphics.",
 		Example: "w:160/f:png/pngo:0:1:8",
 	},
 	Set: func(p *Params, args []string) error {

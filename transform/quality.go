@@ -6,7 +6,8 @@ import (
 )
 
 var qualityOption = wholeOption(Usage{Names: []string{"quality", "q"}, Args: "percent",
-	Text:    "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 83 for WebP and 72 for AVIF, which look alike.",
+	Text: "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 83 for WebP and 72 for AVIF, " +
+		"which look alike.",
 	Example: "w:160/q:10"},
 	100, func(p *Params) *int { return &p.Quality })
 

@@ -78,9 +78,9 @@ func (d SharedDecode) frameBytes(info Info) (whole, halved float64) {
 	return whole, whole
 }
 
-// JobWorkingSet is the WorkingSet of a job of one output, or of several that share a decode. The largest counts
-// of what these take one after the other: the decoder beside the frame that it decodes, and each output beside that frame
-// and its halves.
+// JobWorkingSet is the WorkingSet of a job of one output, or of several that share a decode. The largest counts of
+// what these take one after the other: the decoder beside the frame that it decodes, and each output beside that
+// frame and its halves.
 func JobWorkingSet(job Job) (bytes int64) {
 	d, shared := ShareDecode(job.Info, job.Outputs)
 	for _, p := range job.Outputs {

@@ -314,7 +314,8 @@ func testsThereAre(t testing.TB) map[string]bool {
 func flagsThereAre(t testing.TB) []string {
 	t.Helper()
 	known := []string{"memory", "stop-timeout", "name", "env-file", "distribution-id", "paths"} // of docker and aws
-	for _, command := range []string{"serve", "sign", "explain", "config", "purge", "warm", "keys", "health", "version"} {
+	for _, command := range []string{"serve", "sign", "explain", "config", "purge", "warm",
+		"keys", "health", "version"} {
 		help, stderr, code := pictor(t, nil, command, "--help")
 		if code != 0 {
 			t.Fatalf("%s --help: %d %s", command, code, stderr)
