@@ -108,7 +108,8 @@ type Plan struct {
 	// what a job takes over its estimate before it is stopped.
 	Slack int64
 	// Cache is what the entries of the memory tier may cost, their overhead
-	// included (ristretto's MaxCost); 0 is a tier switched off. Beside it there is
+	// included, and for a 32nd the table of targets that were answered before; 0
+	// is a tier switched off. Beside it there is
 	// headroom for garbage that Go's collector has not found yet.
 	Cache int64
 	// Index is for the index of the cache on disk.
