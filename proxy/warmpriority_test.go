@@ -3,9 +3,11 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -171,6 +173,53 @@ func TestWarmingHoldsNothingWhileItWaits(t *testing.T) {
 		t.Errorf("%+v", lines)
 	}
 	jobs.wantOrder(t, 100, 1)
+}
+
+// Clients that share a decode are not kept waiting by an image of the same source that is
+// warmed: it is none of their job's.
+func TestAJobForClientsWarmsNothing(t *testing.T) {
+	r := newRig(t, nil)
+	asked, send, busy := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.gate = func(req *http.Request) {
+		if req.URL.Path == "/a.png" {
+			once.Do(func() { close(asked); <-send })
+		}
+	}
+	var running, together atomic.Int64
+	r.painter.fail = func(context.Context) error {
+		outputs := r.painter.last.Load().Outputs
+		if len(outputs) == 1 && outputs[0].Width >= 100 {
+			running.Add(1)
+			<-busy
+		}
+		for _, out := range outputs {
+			if len(outputs) > 1 && out.Width == 1 {
+				together.Add(1)
+			}
+		}
+		return nil
+	}
+	warmed := r.startWarm(t.Context(), WarmRequest{URLs: []string{r.path("w:1")}})
+	<-asked
+	var clients []<-chan struct{}
+	for i, source := range []string{"/b.png", "/c.png"} { // they take both workers
+		clients = append(clients, r.askFor(r.pathOf(fmt.Sprint("w:", 100+i), source)))
+		r.until("a client's job runs", func() bool { return running.Load() == int64(i+1) })
+	}
+	for width := 2; width < 6; width++ {
+		clients = append(clients, r.askFor(r.path(fmt.Sprint("w:", width))))
+	}
+	r.until("all have asked", func() bool { return r.server.sources.Stats().Shared == 4 })
+	close(send)
+	r.until("clients wait", func() bool { return r.server.memory.Budgets.Workers.Stats().Waiting > 0 })
+	close(busy)
+	for _, client := range clients {
+		<-client
+	}
+	if lines := <-warmed; lines[0].Status != StatusWarmed || together.Load() != 0 {
+		t.Errorf("%+v, %d jobs with others", lines, together.Load())
+	}
 }
 
 // An image that would have to be made alone is left to clients: the cache stays, and the
