@@ -11,11 +11,11 @@ import (
 // same in the same run. They are far enough from what docs/performance.md says for noise.
 const (
 	// mostOfMiss is over the loop of libvips calls, for 6 MP to 720 pixels as JPEG.
-	mostOfMiss = 1.25
+	mostOfMiss = 1.4
 	// mostFaults are page faults of the worker in such a miss.
-	mostFaults = 200
+	mostFaults = 300
 	// mostOfHit and mostOf304 are over a net/http handler.
-	mostOfHit, mostOf304 = 1.4, 1.2
+	mostOfHit, mostOf304 = 1.7, 1.6
 )
 
 // boundTries is how often a cost is measured that is over its bound: a machine that is quiet
