@@ -110,7 +110,7 @@ type bounds struct {
 // that it was the last.
 func (p *process) runRequest(ctx context.Context, req request, files []*os.File, most bounds,
 	answer func(response, []byte) (last bool, err error)) error {
-	req.Spare = p.spare
+	req.Spare = p.spareDuring(most.memory)
 	p.jobs.Add(1)
 	p.shown.memory.Store(max(most.memory, 1))
 	defer p.shown.memory.Store(0)

@@ -34,6 +34,17 @@ func (p *Pool) lowerSpareLocked(w *process) {
 	}
 }
 
+// spareDuring is how much spare memory the worker may use for a job of so many bytes: none for one that
+// is far larger. It would leave more than may stay, and take more than its estimate, because large
+// blocks fit badly into the gaps of a heap; without spare memory each is mapped for itself.
+func (p *process) spareDuring(memory int64) int64 {
+	const farLarger = 4
+	if memory > farLarger*p.spare {
+		return 0
+	}
+	return p.spare
+}
+
 // trimTime is how long a worker may take to give its spare memory back.
 const trimTime = 5 * time.Second
 
