@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,14 +120,8 @@ func (b *batches) join(ctx context.Context, f *fill, t plannedTransform) *batchM
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	q := b.queues[f.source]
-	first := true
-	for _, other := range q.waiting {
-		first = first && !(other.isCalled && other.planned.need() <= t.need())
-	}
 	q.waiting = append(q.waiting, m)
-	if first {
-		m.call()
-	}
+	q.callNext()
 	return m
 }
 
@@ -156,16 +151,18 @@ func (q *batchQueue) remove(m *batchMember) {
 	}
 }
 
-// callNext calls the member that has waited longest, unless one is called.
+// callNext calls the members for whom none is called that needs as little, the one that has waited longest first.
 func (q *batchQueue) callNext() {
 	for _, m := range q.waiting {
-		if m.isCalled {
-			return
+		if !m.isCalled && !q.hasCalled(m.planned.need()) {
+			m.call()
 		}
 	}
-	if len(q.waiting) > 0 {
-		q.waiting[0].call()
-	}
+}
+
+// hasCalled says whether a member is called that needs at most so many bytes.
+func (q *batchQueue) hasCalled(need int64) bool {
+	return slices.ContainsFunc(q.waiting, func(m *batchMember) bool { return m.isCalled && m.planned.need() <= need })
 }
 
 func (b *batches) isTaken(m *batchMember) bool {
