@@ -67,7 +67,7 @@ func (b *batches) chooseMembers(m *batchMember, q *batchQueue, admission *memory
 		}
 		with := append(slices.Clone(members), other)
 		need := needOf(with)
-		if need > most || need > admitted && admission.Grow(need-admitted) != nil {
+		if need > most || need > admitted && admission.TryGrow(need-admitted) != nil {
 			continue
 		}
 		admitted = max(admitted, need)

@@ -257,6 +257,14 @@ func TestGrowAndRelease(t *testing.T) {
 	if err := g.Grow(1); !errors.Is(err, ErrSaturated) {
 		t.Errorf("got %v", err)
 	}
+	for n, want := range map[int64]error{0: nil, 1: ErrSaturated, 5: ErrTooLarge} {
+		if err := g.TryGrow(n); !errors.Is(err, want) || g.Bytes() != 6 {
+			t.Errorf("TryGrow(%d): %v, %d bytes", n, err, g.Bytes())
+		}
+	}
+	if s := b.Stats(); s.Shed != 1 || s.TooLarge != 0 {
+		t.Errorf("TryGrow counts: %+v", s)
+	}
 	other.Release()
 	g.Release()
 	g.Release()

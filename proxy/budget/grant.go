@@ -21,18 +21,36 @@ func newGrant(b *Budget, n int64) *Grant { return &Grant{b: b, n: n, since: time
 // bytes would wait for ever. The error is ErrTooLarge where the grant could never
 // be that large, else ErrSaturated. A released grant does not grow.
 func (g *Grant) Grow(n int64) error {
-	n = max(n, 0)
 	b := g.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	err := g.growLocked(n)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		b.stats.TooLarge++
+	case errors.Is(err, ErrSaturated):
+		b.stats.Shed++
+	}
+	return err
+}
+
+// TryGrow is Grow for a holder that can do without the bytes: what it does not get counts
+// as nothing that was refused.
+func (g *Grant) TryGrow(n int64) error {
+	g.b.mu.Lock()
+	defer g.b.mu.Unlock()
+	return g.growLocked(n)
+}
+
+func (g *Grant) growLocked(n int64) error {
+	n = max(n, 0)
+	b := g.b
 	switch {
 	case g.n < 0:
 		return errors.New("budget: a released grant cannot grow")
 	case n > b.cfg.Capacity-g.n:
-		b.stats.TooLarge++
 		return ErrTooLarge
 	case !b.fits(n):
-		b.stats.Shed++
 		return ErrSaturated
 	}
 	b.addInUse(n)

@@ -27,13 +27,13 @@ type Admission struct {
 // Release gives both back.
 func (a *Admission) Release() { a.release() }
 
-// Grow adds bytes without a wait. It gives budget.ErrSaturated where they are not there, and for an
-// exclusive job: the room was made for what it asked.
-func (a *Admission) Grow(n int64) error {
+// TryGrow adds bytes without a wait. It gives budget.ErrSaturated where they are not there, and for an
+// exclusive job: the room was made for what it asked. That counts as nothing that was shed.
+func (a *Admission) TryGrow(n int64) error {
 	if a.bytes == nil {
 		return budget.ErrSaturated
 	}
-	return a.bytes.Grow(n)
+	return a.bytes.TryGrow(n)
 }
 
 // ErrOnlyExclusive is of a job in the background that would have to run exclusively: all

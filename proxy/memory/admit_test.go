@@ -16,19 +16,22 @@ func TestAdmissionsGrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = shared.Grow(testTransforms - smallJob)
+	err = shared.TryGrow(testTransforms - smallJob)
 	if s := r.Budgets.Transforms.Stats(); err != nil || s.InUse != testTransforms {
 		t.Errorf("%v, %+v", err, s)
 	}
-	if err := shared.Grow(1); !errors.Is(err, budget.ErrTooLarge) {
+	if err := shared.TryGrow(1); !errors.Is(err, budget.ErrTooLarge) {
 		t.Errorf("more than there is: %v", err)
+	}
+	if s := r.Budgets.Transforms.Stats(); s.Shed != 0 || s.TooLarge != 0 {
+		t.Errorf("what was tried in vain counts as refused: %+v", s)
 	}
 	shared.Release()
 	exclusive, err := r.Admit(t.Context(), wait, new(testSource), largeJob)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := exclusive.Grow(1); !errors.Is(err, budget.ErrSaturated) {
+	if err := exclusive.TryGrow(1); !errors.Is(err, budget.ErrSaturated) {
 		t.Errorf("an exclusive one: %v", err)
 	}
 	exclusive.Release()
