@@ -40,7 +40,9 @@ func (c *Cache) GetFromRAM(key Key) (*Entry, bool) {
 }
 
 // isDueForRefresh says whether a hit has the entry made anew.
-func (e *Entry) isDueForRefresh(now time.Time) bool { return !e.Refresh.IsZero() && !now.Before(e.Refresh) }
+func (e *Entry) isDueForRefresh(now time.Time) bool {
+	return !e.Refresh.IsZero() && !now.Before(e.Refresh)
+}
 
 // tryGet is one attempt of Get.
 func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome, error) {
