@@ -277,6 +277,7 @@ func TestBadRequestsToWarm(t *testing.T) {
 		{"an option that URLs may not have", `{"sources": ["http://a/b"], "options": "msr:1"}`, 400, "msr"},
 		{"too many", `{"urls": [` + many + `"/a"]}`, 400, "more than 1000"},
 		{"too many widths", `{"sources": [` + many + `"a"], "widths": [1, 2]}`, 400, "more than 1000"},
+		{"a long accept", `{"urls": ["/a"], "accept": ["` + strings.Repeat("a", 1025) + `"]}`, 400, "more than 1024 bytes"},
 		{"too large", `{"urls": ["` + strings.Repeat("a", maxWarmBody) + `"]}`, 413, "at most 256 KiB"},
 	} {
 		resp, err := r.postWarm(t.Context(), tc.body)

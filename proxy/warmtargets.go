@@ -33,6 +33,8 @@ const (
 	// maxWarmURLs is how many URLs a request may name, those signed for sources included.
 	maxWarmURLs   = 1000
 	maxWarmAccept = 10
+	// maxAcceptBytes is the length of an Accept header, which each line of the response repeats.
+	maxAcceptBytes = 1 << 10
 )
 
 // errWarm: a request to warm cannot be done.
@@ -55,6 +57,11 @@ func (ask WarmRequest) checkBounds() error {
 		return fmt.Errorf("%w: more than %d values of accept", errWarm, maxWarmAccept)
 	case len(ask.Sources) == 0 && (len(ask.Widths)+len(ask.Formats) > 0 || ask.Options != ""):
 		return fmt.Errorf("%w: widths, formats and options are for sources; a URL has its own", errWarm)
+	}
+	for _, accept := range ask.Accept {
+		if len(accept) > maxAcceptBytes {
+			return fmt.Errorf("%w: a value of accept has more than %d bytes", errWarm, maxAcceptBytes)
+		}
 	}
 	for _, width := range ask.Widths {
 		if width < 1 {
