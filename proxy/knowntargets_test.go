@@ -104,7 +104,6 @@ func TestKeptHeadersKeepNoEntries(t *testing.T) {
 	if later := r.server.hitHeaderFor(target, result, e, now.Add(time.Second)); later == first {
 		t.Error("the header is older than a second")
 	}
-	e = nil
 	r.until("the entry is gone", func() bool {
 		runtime.GC()
 		select {
