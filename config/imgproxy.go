@@ -72,7 +72,8 @@ var translations = map[string]translation{
 	"AUTO_ROTATE": {preset: "ar"}, "STRIP_METADATA": {preset: "sm"}, "KEEP_COPYRIGHT": {preset: "kcr"},
 	"STRIP_COLOR_PROFILE": {preset: "scp"},
 	"ENFORCE_THUMBNAIL":   {preset: "eth"}, "RETURN_ATTACHMENT": {preset: "att"}, "PRESERVE_HDR": {preset: "ph"},
-	"JPEG_PROGRESSIVE": {preset: "jpgo"}, "PNG_INTERLACED": {preset: "pngo"},
+	"USE_LINEAR_COLORSPACE": {preset: "linear"},
+	"JPEG_PROGRESSIVE":      {preset: "jpgo"}, "PNG_INTERLACED": {preset: "pngo"},
 	"AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
 
 	"SECRET":       {note: "pictor has no second secret: signatures keep strangers out"},

@@ -97,7 +97,10 @@ func newGeometry(info Info, p Params, scale float64) Geometry {
 	area = all.toStored(area, srcW, srcH)
 	area.Left, area.Top = area.Left+content.Left, area.Top+content.Top
 	g.SmartCut = gravity.Anchor == Smart && (s.areaW < srcW || s.areaH < srcH)
-	g.planLoad(info, area, scale)
+	g.LoadWidth, g.LoadHeight = info.Width, info.Height
+	if !p.Linear { // decoders shrink in the light of the file
+		g.planLoad(info, area, scale)
+	}
 	g.Frame = g.toLoaded(info, content)
 	g.Cut = g.toLoaded(info, area).movedInto(g.Frame)
 	g.Window = g.windowOf(info, area)
@@ -188,7 +191,6 @@ func (g *Geometry) planLoad(info Info, area Rect, scale float64) {
 	fw := float64(area.Width) / float64(g.ScaledWidth)
 	fh := float64(area.Height) / float64(g.ScaledHeight)
 	factor := math.Min(fw, fh) / headroom
-	g.LoadWidth, g.LoadHeight = info.Width, info.Height
 	switch info.Format {
 	case JPEG:
 		for g.Shrink < 8 && float64(g.Shrink*2) <= factor {

@@ -8,7 +8,7 @@ func Options() []Option {
 	return []Option{
 		resizeOption, sizeOption,
 		modeOption, widthOption, heightOption, minWidthOption, minHeightOption,
-		zoomOption, dprOption, adaptiveOption, enlargeOption,
+		zoomOption, dprOption, adaptiveOption, enlargeOption, linearOption,
 		extendOption, extendRatioOption,
 		gravityOption, cropOption, cropRatioOption, trimOption, paddingOption,
 		autoRotateOption, rotateOption, flipOption, lateRotateOption,

@@ -78,6 +78,8 @@ type Params struct {
 	PreserveHDR bool `json:",omitzero"`
 	// EnforceThumbnail works on the embedded thumbnail of an AVIF, if it has one.
 	EnforceThumbnail bool `json:",omitzero"`
+	// Linear resizes in linear light.
+	Linear bool `json:",omitzero"`
 	// Quality is 1 to 100; 0 means FormatQuality or the format's default.
 	Quality       int       `json:",omitzero"`
 	FormatQuality Qualities `json:",omitzero"`

@@ -83,7 +83,7 @@ type group struct {
 var groups = []group{
 	{"Size", []string{
 		"resize", "size", "resizing_type", "width", "height", "min-width", "min-height", "zoom", "dpr", "adaptive",
-		"enlarge",
+		"enlarge", "linear",
 	}},
 	{"Crop and canvas", []string{"extend", "extend_aspect_ratio", "gravity", "crop", "crop_aspect_ratio", "trim",
 		"padding"}},

@@ -47,7 +47,7 @@ func asks(t testing.TB) map[string][2]string {
 	for variable, options := range map[string][2]string{
 		"QUALITY": {"70", "q:70"}, "FORMAT_QUALITY": {"jpeg=70, avif=40", "fq:jpeg:70/fq:avif:40"}, "AUTO_ROTATE": {"true", "ar:true"},
 		"STRIP_METADATA": {"0", "sm:0"}, "KEEP_COPYRIGHT": {"1", "kcr:1"}, "STRIP_COLOR_PROFILE": {"false", "scp:false"},
-		"ENFORCE_THUMBNAIL": {"1", "eth:1"}, "RETURN_ATTACHMENT": {"1", "att:1"}, "PRESERVE_HDR": {"1", "ph:1"},
+		"ENFORCE_THUMBNAIL": {"1", "eth:1"}, "USE_LINEAR_COLORSPACE": {"1", "linear:1"}, "RETURN_ATTACHMENT": {"1", "att:1"}, "PRESERVE_HDR": {"1", "ph:1"},
 		"JPEG_PROGRESSIVE": {"1", "jpgo:1"}, "PNG_INTERLACED": {"1", "pngo:1"}, "AVIF_SPEED": {"8", "avifo::1"}, "WEBP_EFFORT": {"4", "webpo::::4"},
 	} {
 		all[variable] = [2]string{options[0], line("presets", "default="+options[1])}

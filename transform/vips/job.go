@@ -29,6 +29,7 @@ func newJob(
 	job.keep_profile, job.deep = cBool(keepsProfile(p)), cBool(p.Deep(info))
 	setGeometry(&job, g)
 	setEffects(&job, p)
+	job.linear = cBool(p.Linear)
 	setCanvas(&job, g, p)
 	setEncoder(&job, p)
 	if p.Format == transform.PNG {

@@ -76,6 +76,7 @@ typedef struct {
 	// seen, if smart_cut.
 	int cuts, smart_cut;
 	PictorRect frame, cut;
+	int linear; // it is resized in linear light
 	PictorWindow window; // of what is cut out: it becomes the scaled image
 	int scaled_width, scaled_height;
 	int smart_crop;
@@ -200,6 +201,7 @@ int pictor_load(PictorChain *chain, const PictorSource *source);
 int pictor_convert_colour(PictorChain *chain);
 int pictor_cut_source(PictorChain *chain);
 int pictor_resize_to_plan(PictorChain *chain);
+int pictor_resize_in_linear_light(PictorChain *chain);
 int pictor_crop_result(PictorChain *chain);
 int pictor_turn_and_flip(PictorChain *chain);
 int pictor_adjust_tone(PictorChain *chain);

@@ -35,5 +35,9 @@ pictor_resize(PictorChain *chain, PictorWindow window, int width, int height)
 int
 pictor_resize_to_plan(PictorChain *chain)
 {
+	const PictorJob *job = chain->job;
+
+	if (job->linear && (chain->image->Xsize != job->scaled_width || chain->image->Ysize != job->scaled_height))
+		return pictor_resize_in_linear_light(chain);
 	return pictor_resize(chain, chain->job->window, chain->job->scaled_width, chain->job->scaled_height);
 }

@@ -41,6 +41,7 @@ var chances = []struct {
 	{0.1, []string{"dpr:0.5", "dpr:2"}},
 	{0.05, []string{"scp:0"}},
 	{0.05, []string{"ph:1"}},
+	{0.05, []string{"linear:1"}},
 	{0.05, []string{"sm:0"}},
 	{1, []string{"f:jpg", "f:jpg/jpgo:1", "f:jpg/jpgo:0:1", "f:png", "f:png/pngo:1", "f:png/pngo:0:1", "f:gif",
 		"f:avif", "f:avif/avifo:off:1", "f:avif/avifo:::1",
