@@ -111,8 +111,10 @@ func (d SharedDecode) decodingBytes(job Job) int64 {
 	return wholeMebibytes(jobStart + margin*(b+metadataBytes(info)+frameBytes(info)))
 }
 
-// outputBytes is the working set while an output is made.
+// outputBytes is the working set while an output is made. Where outputs do not agree on a profile each
+// converts colour for itself.
 func (d SharedDecode) outputBytes(info Info, g Geometry, p Params) int64 {
 	_, halved := d.frameBytes(info)
-	return wholeMebibytes(jobStart + margin*(CostInput{info, g, p}.pipelineBytes()+halved+metadataBytes(info)))
+	b := CostInput{info, g, p}.pipelineBytes() + halved + inkTableBytes(info) + metadataBytes(info)
+	return wholeMebibytes(jobStart + margin*b)
 }

@@ -54,6 +54,18 @@ func TestShareDecode(t *testing.T) {
 	}
 }
 
+// Outputs that do not agree on a profile each have lcms' tables of the way out of CMYK.
+func TestSharedCMYKCountsItsTables(t *testing.T) {
+	p := Params{Width: 2000, Format: WebP}
+	of := func(f Format) int64 {
+		info := picture(f, func(i *Info) { i.Bands = 4 })
+		return SharedDecode{Shrink: 1, Scale: 1, Width: 3000, Height: 2000}.outputBytes(info, NewGeometry(info, p), p)
+	}
+	if inks, others := of(JPEG), of(PNG); inks-others < 5*mib {
+		t.Errorf("%d MiB, %d without inks", inks/mib, others/mib)
+	}
+}
+
 // What is shared counts once, and the outputs one after the other.
 func TestWorkingSetOfASharedDecode(t *testing.T) {
 	info := picture(JPEG, nil)

@@ -213,10 +213,7 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 	case JPEG:
 		// An image of several scans is kept as coefficients, at full size
 		// whatever the shrink (jdcoefct.c).
-		held = float64(info.CoefficientBytes)
-		if info.Bands == 4 {
-			held += 6 * mib // lcms' tables of the way out of CMYK; 5 measured
-		}
+		held = float64(info.CoefficientBytes) + inkTableBytes(info)
 		return held, held
 	case PNG:
 		if info.Interlaced {
@@ -280,6 +277,14 @@ const (
 	// rowsOut are in the two buffers before the encoder.
 	rowsOut = 256
 )
+
+// inkTableBytes are lcms' tables of the way out of CMYK; 5 MiB were measured.
+func inkTableBytes(info Info) float64 {
+	if info.Format == JPEG && info.Bands == 4 {
+		return 6 * mib
+	}
+	return 0
+}
 
 // loadedRowBytes is the strip of rows behind the decoder.
 func loadedRowBytes(info Info, g Geometry) float64 {
