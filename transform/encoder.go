@@ -268,7 +268,8 @@ const flatBytes = 0.5
 // which repeat. Behind a filter levels above 3 take twice the time for 2 % of the bytes.
 func (o PNGOptions) Compression(info Info, sourceBytes int64) (filtered bool, level int) {
 	lossless := info.Format == PNG || info.Format == GIF || info.Format == WebP && info.Lossless
-	perPixel := float64(sourceBytes-info.AncillaryBytes) / (float64(info.Width) * float64(info.Height))
+	pixels := float64(info.Width) * float64(info.Height) * float64(max(1, info.Frames))
+	perPixel := float64(sourceBytes-info.AncillaryBytes) / pixels
 	filtered = !o.Palette && !(lossless && perPixel < flatBytes)
 	switch {
 	case o.Effort > 0:
