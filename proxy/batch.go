@@ -143,11 +143,8 @@ func (b *batches) leave(m *batchMember) {
 }
 
 func (q *batchQueue) remove(m *batchMember) {
-	for i, other := range q.waiting {
-		if other == m {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			return
-		}
+	if i := slices.Index(q.waiting, m); i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
 	}
 }
 

@@ -112,23 +112,31 @@ func TestClientsComeBeforeWarming(t *testing.T) {
 	}
 }
 
-// An image whose source was fetched when clients came gives its bytes back, and is made
-// later. A client that waits for the same image does not wait for that.
-func TestWarmingYieldsToClientsThatComeMeanwhile(t *testing.T) {
-	r := newRig(t, nil)
+// warmBesideAJob warms w:1, and has a client's job of w:100 begin while the source of the image
+// is fetched, which goes on when send is closed.
+func warmBesideAJob(r *rig) (jobs *pacedJobs, warmed <-chan []WarmLine, other <-chan struct{}, send chan struct{}) {
+	r.t.Helper()
 	r.apart = true
-	jobs := paceJobs(r, 100)
-	asked, send := make(chan struct{}), make(chan struct{})
+	jobs, send = paceJobs(r, 100), make(chan struct{})
+	asked := make(chan struct{})
 	var once sync.Once
 	r.gate = func(req *http.Request) {
 		if strings.Contains(req.URL.Path, "w:1/") {
 			once.Do(func() { close(asked); <-send })
 		}
 	}
-	warmed := r.startWarm(t.Context(), WarmRequest{URLs: []string{r.path("w:1")}})
+	warmed = r.startWarm(r.t.Context(), WarmRequest{URLs: []string{r.path("w:1")}})
 	<-asked
-	other := r.askFor(r.path("w:100"))
+	other = r.askFor(r.path("w:100"))
 	r.until("a client's job runs", func() bool { return jobs.began() == 1 })
+	return jobs, warmed, other, send
+}
+
+// An image whose source was fetched when clients came gives its bytes back, and is made
+// later. A client that waits for the same image does not wait for that.
+func TestWarmingYieldsToClientsThatComeMeanwhile(t *testing.T) {
+	r := newRig(t, nil)
+	jobs, warmed, other, send := warmBesideAJob(r)
 	same := r.askFor(r.path("w:1"))
 	r.until("a client waits for the image", func() bool { return r.cfg.Cache.Stats().Collapsed == 1 })
 	close(send)
@@ -146,19 +154,7 @@ func TestWarmingYieldsToClientsThatComeMeanwhile(t *testing.T) {
 // Without a client that waits for it, what yielded holds nothing until it is begun again.
 func TestWarmingHoldsNothingWhileItWaits(t *testing.T) {
 	r := newRig(t, nil)
-	r.apart = true
-	jobs := paceJobs(r, 100)
-	asked, send := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	r.gate = func(req *http.Request) {
-		if strings.Contains(req.URL.Path, "w:1/") {
-			once.Do(func() { close(asked); <-send })
-		}
-	}
-	warmed := r.startWarm(t.Context(), WarmRequest{URLs: []string{r.path("w:1")}})
-	<-asked
-	other := r.askFor(r.path("w:100"))
-	r.until("a client's job runs", func() bool { return jobs.began() == 1 })
+	jobs, warmed, other, send := warmBesideAJob(r)
 	one := r.server.memory.Budgets.Sources.Stats().InUse
 	close(send)
 	r.until("it yields", func() bool {
