@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -16,10 +15,7 @@ import (
 // purgeCmd asks a running server to purge.
 type purgeCmd struct {
 	config.File `embed:""`
-
-	AdminListen    string        `help:"Address of the admin port of the server." default:"127.0.0.1:8081" placeholder:"127.0.0.1:8081"`
-	AdminToken     config.Secret `help:"Admin token of the server." placeholder:"TEXT"`
-	AdminTokenFile string        `help:"File with the token, instead of --admin-token." placeholder:"FILE"`
+	adminFlags  `embed:""`
 
 	URL     []string      `arg:"" optional:"" name:"url" help:"URLs or paths of images, in any spelling and with any signature."`
 	Source  []string      `sep:"none" help:"URL of a source image: purges all results made of it. Can be repeated, like the next four." placeholder:"URL"`
@@ -55,17 +51,9 @@ func (cmd *purgeCmd) Run() error {
 }
 
 func (cmd *purgeCmd) sendPurge(named proxy.PurgeRequest) (answer proxy.PurgeAnswer, err error) {
-	body, err := json.Marshal(named)
+	req, err := cmd.newPost(context.Background(), "/purge", named)
 	if err != nil {
 		return answer, err
-	}
-	req, err := http.NewRequest(http.MethodPost, "/purge", bytes.NewReader(body))
-	if err != nil {
-		return answer, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if cmd.AdminToken != "" {
-		req.Header.Set("Authorization", "Bearer "+string(cmd.AdminToken))
 	}
 	text, err := askAdmin("--admin-listen", cmd.AdminListen, cmd.Timeout, req)
 	if err == nil {

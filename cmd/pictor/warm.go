@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,10 +19,7 @@ import (
 // warmCmd has a running server make images before clients request them.
 type warmCmd struct {
 	config.File `embed:""`
-
-	AdminListen    string        `help:"Address of the admin port of the server." default:"127.0.0.1:8081" placeholder:"127.0.0.1:8081"`
-	AdminToken     config.Secret `help:"Admin token of the server." placeholder:"TEXT"`
-	AdminTokenFile string        `help:"File with the token, instead of --admin-token." placeholder:"FILE"`
+	adminFlags  `embed:""`
 
 	URL     []string      `arg:"" optional:"" name:"url" help:"URLs or paths of images, signed, as clients request them, or - to read one per line from standard input."`
 	List    string        `help:"File of such URLs, one per line, or - for standard input." placeholder:"FILE"`
@@ -133,19 +129,9 @@ func (cmd *warmCmd) warmBatch(ctx context.Context, ask proxy.WarmRequest, out *w
 }
 
 func (cmd *warmCmd) sendBatch(ctx context.Context, ask proxy.WarmRequest) (*http.Response, error) {
-	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(ask); err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "/warm", &body)
+	req, err := cmd.newPost(ctx, "/warm", ask)
 	if err != nil {
 		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if cmd.AdminToken != "" {
-		req.Header.Set("Authorization", "Bearer "+string(cmd.AdminToken))
 	}
 	return openAdmin("--admin-listen", cmd.AdminListen, 0, req)
 }
