@@ -86,6 +86,8 @@ type Serve struct {
 	MaxFrames       int    `help:"Most frames of an animation that are used. No effect: results have one frame. Sources with more are not refused." default:"300" group:"Sources"`
 	MaxOutputSide   int    `help:"Longest side of a result in pixels, 1 to 65535." default:"8192" group:"Sources"`
 
+	// Formats is a comma list; FormatNames splits it.
+	Formats string `help:"Formats to read and to write, such as jpg,png,webp,gif:in. A name with :in is only read, one with :out only written. Default: all that the libvips here can." placeholder:"FORMAT,..." group:"Images"`
 	// AutoFormats is a comma list; AutoFormatNames splits it.
 	AutoFormats          string `help:"Formats to negotiate by the Accept header if a URL names none, best first, such as avif,webp. Default: negotiate only for f:auto." placeholder:"FORMAT,..." group:"Images"`
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
@@ -139,6 +141,9 @@ func (s *Serve) FirstByteTimeout() time.Duration {
 	}
 	return s.FetchFirstByteTimeout
 }
+
+// FormatNames are the entries of Formats, nil for all formats.
+func (s *Serve) FormatNames() []string { return splitList(s.Formats) }
 
 // AutoFormatNames are the formats to choose from, nil for none.
 func (s *Serve) AutoFormatNames() []string { return splitList(s.AutoFormats) }

@@ -45,6 +45,8 @@ type Config struct {
 	// QueueWait is the longest that a request waits for budgets; 0 means 20 s.
 	QueueWait time.Duration
 	Limits    transform.Limits
+	// Formats gives what may be read and written at the moment; nil for all formats.
+	Formats func() transform.FormatAccess
 	// AutoFormats are negotiated where a URL names no format, the preferred one first.
 	// Where empty, only URLs with f:auto are negotiated, with AVIF before WebP.
 	AutoFormats []transform.Format

@@ -69,6 +69,9 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	}
 	info, err := src.Load(ctx, f.queueWait)
 	if err == nil {
+		err = s.checkReadable(info)
+	}
+	if err == nil {
 		err = s.limitsOf(f.req).CheckSource(info)
 	}
 	if err != nil {
@@ -83,7 +86,7 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 			origin.ErrTooLarge, most)
 	}
 	if f.req.Meta != "" {
-		b, err := imageMeta(f.req, info)
+		b, err := s.imageMeta(f.req, info)
 		return f.newEntry(b, "application/json"), err
 	}
 	work := f.transform

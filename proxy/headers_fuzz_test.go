@@ -22,7 +22,7 @@ func FuzzAccept(f *testing.F) {
 	}
 	r := newRig(f, func(c *Config) { c.AutoFormats = []transform.Format{transform.AVIF, transform.WebP} })
 	f.Fuzz(func(t *testing.T, one, two string) {
-		for _, format := range transform.Formats {
+		for _, format := range transform.Outputs {
 			w := weightOf([]string{one, two}, format.MIME())
 			if joined := weightOf([]string{one + "," + two}, format.MIME()); !(w >= 0 && w <= 1) || w != joined {
 				t.Fatalf("%q, %q: a weight of %v for %v, in one line of %v", one, two, w, format, joined)

@@ -46,10 +46,10 @@ type imagorMeta struct {
 
 // imageMeta describes a source and the planned result, in the form of the request's dialect.
 // No pixel is decoded for it.
-func imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
+func (s *Server) imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
 	out := req.Params
 	if out.Format == transform.FormatUnknown {
-		out.Format = fallbackFormat(req, info)
+		out.Format = s.fallbackFormat(req, info)
 	}
 	out.Trim = transform.Trim{}
 	g := transform.NewGeometry(info, out)

@@ -34,7 +34,11 @@ func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varie
 // acceptedFormat is the format to which negotiation comes; FormatUnknown for none.
 func (s *Server) acceptedFormat(accept []string) (chosen transform.Format) {
 	best := 0.0
+	writes := s.formatAccess().Write
 	for _, f := range s.offeredFormats() {
+		if !writes.Has(f) {
+			continue
+		}
 		if w := weightOf(accept, f.MIME()); w > best {
 			best, chosen = w, f
 		}
@@ -79,16 +83,4 @@ func qualityOf(params string) float64 {
 		}
 	}
 	return weight
-}
-
-// fallbackFormat is the format of a result where negotiation chose none: that of the source
-// if every client can read it, else JPEG, or PNG for transparency.
-func fallbackFormat(req signedurl.Request, info transform.Info) transform.Format {
-	switch {
-	case !req.Auto, info.Format == transform.JPEG, info.Format == transform.PNG, info.Format == transform.GIF:
-		return info.Format
-	case info.Alpha:
-		return transform.PNG
-	}
-	return transform.JPEG
 }

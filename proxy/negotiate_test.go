@@ -49,17 +49,17 @@ func TestNegotiate(t *testing.T) {
 }
 
 func TestBaseFormat(t *testing.T) {
-	auto := signedurl.Request{Auto: true}
+	s, auto := &Server{}, signedurl.Request{Auto: true}
 	for info, want := range map[transform.Info]transform.Format{
 		{Format: transform.JPEG}: transform.JPEG, {Format: transform.GIF}: transform.GIF,
 		{Format: transform.PNG, Alpha: true}: transform.PNG,
 		{Format: transform.WebP}:             transform.JPEG, {Format: transform.AVIF}: transform.JPEG,
 		{Format: transform.WebP, Alpha: true}: transform.PNG,
 	} {
-		if got := fallbackFormat(auto, info); got != want {
+		if got := s.fallbackFormat(auto, info); got != want {
 			t.Errorf("%v: %v, want %v", info.Format, got, want)
 		}
-		if got := fallbackFormat(signedurl.Request{}, info); got != info.Format {
+		if got := s.fallbackFormat(signedurl.Request{}, info); got != info.Format {
 			t.Errorf("%v is not its own", info.Format)
 		}
 	}

@@ -28,7 +28,10 @@ func (t plannedTransform) need() int64 { return t.job.Memory + t.resultBytes }
 func (f *fill) transform(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
 	out := f.req.Params
 	if out.Format == transform.FormatUnknown {
-		out.Format = fallbackFormat(f.req, info)
+		out.Format = f.server.fallbackFormat(f.req, info)
+	}
+	if err := f.server.checkWritable(out.Format); err != nil {
+		return pic, err
 	}
 	if out.Trim.On {
 		f.settle()

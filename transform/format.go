@@ -2,7 +2,7 @@ package transform
 
 import "strings"
 
-// Format is an image format that pictor reads and writes.
+// Format is an image format that pictor reads or writes.
 type Format uint8
 
 // The formats, in the order in which they are listed to people. The zero
@@ -14,21 +14,58 @@ const (
 	WebP
 	GIF
 	AVIF
+	JXL
+	HEIC
+	SVG
+	TIFF
+	BMP
+	ICO
 )
 
-// Formats lists every format that pictor promises to read and to write.
-var Formats = [...]Format{JPEG, PNG, WebP, GIF, AVIF}
-
-var formatTable = [...]struct {
+// formatRow describes a format.
+type formatRow struct {
 	name, ext, mime string
-	alpha           bool
-}{
-	FormatUnknown: {name: "", ext: "", mime: "application/octet-stream"},
-	JPEG:          {name: "jpeg", ext: "jpg", mime: "image/jpeg"},
-	PNG:           {name: "png", ext: "png", mime: "image/png", alpha: true},
-	WebP:          {name: "webp", ext: "webp", mime: "image/webp", alpha: true},
-	GIF:           {name: "gif", ext: "gif", mime: "image/gif", alpha: true},
-	AVIF:          {name: "avif", ext: "avif", mime: "image/avif", alpha: true},
+	// title is the name in sentences.
+	title string
+	alpha bool
+	// read and written say whether pictor reads and writes it, and everywhere that every
+	// installation must be able to: a libvips without it is not complete.
+	read, written, everywhere bool
+}
+
+var formatTable = [...]formatRow{
+	FormatUnknown: {mime: "application/octet-stream"},
+	JPEG: {name: "jpeg", ext: "jpg", mime: "image/jpeg", title: "JPEG",
+		read: true, written: true, everywhere: true},
+	PNG: {name: "png", ext: "png", mime: "image/png", title: "PNG", alpha: true,
+		read: true, written: true, everywhere: true},
+	WebP: {name: "webp", ext: "webp", mime: "image/webp", title: "WebP", alpha: true,
+		read: true, written: true, everywhere: true},
+	GIF: {name: "gif", ext: "gif", mime: "image/gif", title: "GIF", alpha: true,
+		read: true, written: true, everywhere: true},
+	AVIF: {name: "avif", ext: "avif", mime: "image/avif", title: "AVIF", alpha: true,
+		read: true, written: true, everywhere: true},
+	JXL:  {name: "jxl", ext: "jxl", mime: "image/jxl", title: "JPEG XL", alpha: true},
+	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true},
+	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true},
+	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true},
+	BMP:  {name: "bmp", ext: "bmp", mime: "image/bmp", title: "BMP", alpha: true},
+	ICO:  {name: "ico", ext: "ico", mime: "image/vnd.microsoft.icon", title: "ICO", alpha: true},
+}
+
+// The formats of sources and of results, in the order in which they are listed to people.
+var (
+	Inputs  = formatsWhere(func(r formatRow) bool { return r.read })
+	Outputs = formatsWhere(func(r formatRow) bool { return r.written })
+)
+
+func formatsWhere(is func(formatRow) bool) (list []Format) {
+	for i, row := range formatTable {
+		if is(row) {
+			list = append(list, Format(i))
+		}
+	}
+	return list
 }
 
 // tableRow is total: a Format that is none of the constants reads as FormatUnknown.
@@ -42,6 +79,9 @@ func (f Format) tableRow() int {
 // String is the format's name, "jpeg" for JPEG; empty for FormatUnknown.
 func (f Format) String() string { return formatTable[f.tableRow()].name }
 
+// Title is the format's name in sentences, "JPEG XL" for JXL.
+func (f Format) Title() string { return formatTable[f.tableRow()].title }
+
 // Ext is the file extension without a dot, "jpg" for JPEG.
 func (f Format) Ext() string { return formatTable[f.tableRow()].ext }
 
@@ -52,12 +92,13 @@ func (f Format) MIME() string { return formatTable[f.tableRow()].mime }
 func (f Format) HasAlpha() bool { return formatTable[f.tableRow()].alpha }
 
 // ParseFormat reads an extension or a format name, in either case: "jpg" and
-// "jpeg" are the same. It reports false for anything else, "" included.
+// "jpeg" are the same. It reports false for anything else, "" included, and for formats
+// that pictor neither reads nor writes.
 func ParseFormat(s string) (Format, bool) {
 	s = strings.ToLower(s)
-	for _, f := range Formats {
-		if s == f.Ext() || s == f.String() {
-			return f, true
+	for i, row := range formatTable {
+		if (row.read || row.written) && (s == row.ext || s == row.name) {
+			return Format(i), true
 		}
 	}
 	return FormatUnknown, false

@@ -182,7 +182,7 @@ func TestGravityNamesTheCornerOfTheUprightPicture(t *testing.T) {
 
 func drawInfo(t *rapid.T) Info {
 	return Info{
-		Format: rapid.SampledFrom(Formats[:]).Draw(t, "format"),
+		Format: rapid.SampledFrom(Inputs).Draw(t, "format"),
 		Width:  rapid.IntRange(1, 70000).Draw(t, "w"), Height: rapid.IntRange(1, 70000).Draw(t, "h"),
 		Orientation: rapid.IntRange(1, 8).Draw(t, "orientation"), Frames: 1,
 		Bands: rapid.IntRange(1, 4).Draw(t, "bands"),
@@ -224,7 +224,7 @@ func drawParams(t *rapid.T) Params {
 		Padding:        Padding{pad.Draw(t, "top"), pad.Draw(t, "right"), pad.Draw(t, "bottom"), pad.Draw(t, "left")},
 		Rotate:         rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rot"),
 		FlipHorizontal: rapid.Bool().Draw(t, "flh"), FlipVertical: rapid.Bool().Draw(t, "flv"),
-		Format:  rapid.SampledFrom(Formats[:]).Draw(t, "to"),
+		Format:  rapid.SampledFrom(Outputs).Draw(t, "to"),
 		MaxSide: rapid.SampledFrom([]int{0, 0, 100, 5000}).Draw(t, "mrd"),
 	}
 }

@@ -16,7 +16,7 @@ type Qualities [len(formatTable)]uint8
 
 var formatQualityOption = Option{
 	Usage: Usage{
-		Names: []string{"format_quality", "fq"}, Args: "format:percent:…", Most: 2 * len(Formats), Default: "",
+		Names: []string{"format_quality", "fq"}, Args: "format:percent:…", Most: 2 * len(Outputs), Default: "",
 		Text: "Quality for each format, 0 to 100, used if `quality` is 0.",
 	},
 	Set: func(p *Params, args []string) error {
@@ -24,7 +24,7 @@ var formatQualityOption = Option{
 			return errors.New("the arguments must be pairs of a format and a quality")
 		}
 		for i := 0; i < len(args); i += 2 {
-			f, err := parseFormat(args[i])
+			f, err := parseFormat(args[i], Outputs)
 			if err != nil {
 				return err
 			}
@@ -38,7 +38,7 @@ var formatQualityOption = Option{
 	},
 	Text: func(p Params) string {
 		var pairs []string
-		for _, f := range Formats {
+		for _, f := range Outputs {
 			if q := p.FormatQuality[f]; q > 0 {
 				pairs = append(pairs, f.Ext(), formatNumber(float64(q)))
 			}

@@ -2,31 +2,26 @@ package transform
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// FormatSet is a set of formats, a bit for each.
-type FormatSet uint8
+// parseFormat is ParseFormat with a sentence, for one of a list.
+func parseFormat(s string, list []Format) (Format, error) {
+	f, ok := ParseFormat(s)
+	if !ok || !slices.Contains(list, f) {
+		return f, fmt.Errorf("format %s is not one of %s", Quote(s), FormatNames(list))
+	}
+	return f, nil
+}
 
-// Has says whether f is in the set.
-func (s FormatSet) Has(f Format) bool { return s&(1<<f) != 0 }
-
-// ofFormats are the names of the formats, for errors.
-func ofFormats() string {
+// FormatNames are the names of formats as URLs have them, for errors.
+func FormatNames(list []Format) string {
 	var names []string
-	for _, f := range Formats {
+	for _, f := range list {
 		names = append(names, f.Ext())
 	}
 	return strings.Join(names, ", ")
-}
-
-// parseFormat is ParseFormat with a sentence.
-func parseFormat(s string) (Format, error) {
-	f, ok := ParseFormat(s)
-	if !ok {
-		return f, fmt.Errorf("format %s is not one of %s", Quote(s), ofFormats())
-	}
-	return f, nil
 }
 
 var formatOption = Option{
@@ -38,7 +33,7 @@ var formatOption = Option{
 			"this option.",
 	},
 	Set: func(p *Params, args []string) (err error) {
-		p.Format, err = parseFormat(args[0])
+		p.Format, err = parseFormat(args[0], Outputs)
 		return err
 	},
 	Text: func(p Params) string { return p.Format.Ext() },
@@ -46,13 +41,13 @@ var formatOption = Option{
 
 var skipOption = Option{
 	Usage: Usage{
-		Names: []string{"skip_processing", "skp", "sp"}, Args: "format:…", Most: len(Formats), Default: "none",
+		Names: []string{"skip_processing", "skp", "sp"}, Args: "format:…", Most: len(Inputs), Default: "none",
 		Text: "Sources in these formats are served unchanged, unless the URL asks for another format. Several of " +
 			"these options add up.",
 	},
 	Set: func(p *Params, args []string) error {
 		for _, arg := range args {
-			f, err := parseFormat(arg)
+			f, err := parseFormat(arg, Inputs)
 			if err != nil {
 				return err
 			}
@@ -62,7 +57,7 @@ var skipOption = Option{
 	},
 	Text: func(p Params) string {
 		var names []string
-		for _, f := range Formats {
+		for _, f := range Inputs {
 			if p.Skip.Has(f) {
 				names = append(names, f.Ext())
 			}

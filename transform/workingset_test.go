@@ -98,9 +98,9 @@ func TestWorkingSetOfWhatPeopleSend(t *testing.T) {
 func TestWorkingSetGrowsWithThePicture(t *testing.T) {
 	changes := map[string]func(*Info){"plain": nil, "alpha": alpha, "deep": func(i *Info) { i.Bits = 16 },
 		"whole": func(i *Info) { i.Interlaced, i.Lossless, i.FullChroma = true, true, true }}
-	for _, f := range Formats {
+	for _, f := range Inputs {
 		for name, change := range changes {
-			for _, out := range Formats {
+			for _, out := range Outputs {
 				last := int64(0)
 				for side := 100; side < 1<<22; side *= 2 {
 					info := picture(f, change)
@@ -122,10 +122,10 @@ func TestWorkingSetSaturates(t *testing.T) {
 	const side = 1 << 31
 	g := Geometry{Shrink: 1, Scale: 1, LoadWidth: side, LoadHeight: side, ScaledWidth: side / 2, ScaledHeight: side / 2,
 		Crop: Rect{Width: side, Height: side}, Angle: 90, Width: side, Height: side}
-	for _, f := range Formats {
+	for _, f := range Inputs {
 		info := Info{Format: f, Width: side, Height: side, Frames: 1, Bands: 4, Bits: 16, Alpha: true,
 			CoefficientBytes: math.MaxInt64, AncillaryBytes: math.MaxInt64}
-		for _, out := range Formats {
+		for _, out := range Outputs {
 			set, untouched := WorkingSet(info, g, Params{Format: out}), MappedOnly(info, g)
 			if set < math.MaxInt64/8 || set%mib != 0 || untouched < 0 || untouched > math.MaxInt64/4 ||
 				set+untouched < set {
@@ -137,7 +137,7 @@ func TestWorkingSetSaturates(t *testing.T) {
 
 // The data limit of a worker must let these through.
 func TestUntouchedIsOfDecodersThatMapAhead(t *testing.T) {
-	for _, f := range Formats {
+	for _, f := range Inputs {
 		info := picture(f, nil)
 		whole, small := MappedOnly(info, NewGeometry(info, Params{})), MappedOnly(info, NewGeometry(info, thumbnail))
 		if maps := f == WebP || f == AVIF; (whole > 15*mib) != maps || small > whole {

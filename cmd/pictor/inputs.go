@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
@@ -22,9 +23,11 @@ type inputs struct {
 	ring    *signedurl.Keyring
 	dialect *signedurl.Dialect
 	thumbor *thumbor.Dialect
-	formats []transform.Format
-	cdn     proxy.CDN
-	local   fs.StatFS
+	// autoFormats are negotiated, the preferred one first; access is what may be read and written.
+	autoFormats []transform.Format
+	access      transform.FormatAccess
+	cdn         proxy.CDN
+	local       fs.StatFS
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
 }
@@ -52,7 +55,10 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
 		return nil, err
 	}
-	if in.formats, err = autoFormats(cfg.AutoFormatNames()); err != nil {
+	if in.access, err = formatAccess(cfg.FormatNames()); err != nil {
+		return nil, err
+	}
+	if in.autoFormats, err = autoFormats(cfg.AutoFormatNames()); err != nil {
 		return nil, err
 	}
 	if cfg.CDN != "" {
@@ -139,13 +145,51 @@ func serveKeyring(cfg *config.Serve) (*signedurl.Keyring, error) {
 	return newKeyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
 }
 
+// formatAccess reads --formats.
+func formatAccess(entries []string) (access transform.FormatAccess, err error) {
+	if len(entries) == 0 {
+		return transform.AllFormats(), nil
+	}
+	for _, entry := range entries {
+		name, way, limited := strings.Cut(entry, ":")
+		f, ok := transform.ParseFormat(name)
+		if !ok || limited && way != "in" && way != "out" {
+			return access, fmt.Errorf("--formats has %q: write names such as jpg, or heic:in and avif:out for "+
+				"one that is only read or only written", entry)
+		}
+		can := transform.AllFormats()
+		reads, writes := can.Read.Has(f), can.Write.Has(f)
+		switch {
+		case way == "in" && !reads:
+			return access, fmt.Errorf("--formats has %q: pictor does not read %s", entry, f.Title())
+		case way == "out" && !writes:
+			return access, fmt.Errorf("--formats has %q: pictor does not write %s", entry, f.Title())
+		}
+		if reads && way != "out" {
+			access.Read |= 1 << f
+		}
+		if writes && way != "in" {
+			access.Write |= 1 << f
+		}
+	}
+	switch {
+	case access.Read == 0:
+		return access, errors.New("--formats has nothing to read: add a format, such as jpg")
+	case !access.Write.Has(transform.JPEG) || !access.Write.Has(transform.PNG):
+		return access, errors.New("--formats must have jpg and png to write: they are given where a client accepts " +
+			"nothing else")
+	}
+	return access, nil
+}
+
 // autoFormats reads --auto-formats.
 func autoFormats(names []string) ([]transform.Format, error) {
 	var out []transform.Format
 	for _, name := range names {
 		f, ok := transform.ParseFormat(name)
-		if !ok {
-			return nil, fmt.Errorf("--auto-formats: %q is not a format: use some of jpg, png, webp, gif, avif", name)
+		if !ok || !transform.AllFormats().Write.Has(f) {
+			return nil, fmt.Errorf("--auto-formats: %q is not a format of results: use some of %s", name,
+				transform.FormatNames(transform.Outputs))
 		}
 		out = append(out, f)
 	}

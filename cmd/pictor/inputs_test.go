@@ -6,12 +6,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // Through whatever layers a local source is looked up, nothing is opened that
@@ -55,5 +57,30 @@ func TestLocalLayersOpenRegularFilesAlone(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFormatAccess(t *testing.T) {
+	set := func(list ...transform.Format) transform.FormatSet { return transform.FormatSetOf(list) }
+	jpgPNG := set(transform.JPEG, transform.PNG)
+	for entries, want := range map[string]transform.FormatAccess{
+		"":                         transform.AllFormats(),
+		"jpg png":                  {Read: jpgPNG, Write: jpgPNG},
+		"JPEG png gif:in avif:out": {Read: jpgPNG | set(transform.GIF), Write: jpgPNG | set(transform.AVIF)},
+	} {
+		if got, err := formatAccess(strings.Fields(entries)); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", entries, got, err)
+		}
+	}
+	for entries, want := range map[string]string{
+		"jpg png psd":        `--formats has "psd": write names`,
+		"jpg png gif:both":   `--formats has "gif:both": write names`,
+		"jpg:out png:out":    "--formats has nothing to read",
+		"jpg png:in":         "--formats must have jpg and png to write",
+		"jpg png gif: webp:": `--formats has "gif:": write names`,
+	} {
+		if _, err := formatAccess(strings.Fields(entries)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", entries, err, want)
+		}
 	}
 }

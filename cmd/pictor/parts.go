@@ -28,6 +28,9 @@ type parts struct {
 	cache   *cache.Cache
 	pool    *worker.Pool
 	server  *proxy.Server
+	// formats is what may be read and written: what the settings allow, and once a worker was
+	// probed what its libvips can.
+	formats atomic.Pointer[transform.FormatAccess]
 	// closing is what is being closed; nil before.
 	closing atomic.Pointer[string]
 	// notReady is why the server cannot serve; nil when it can.
@@ -45,6 +48,7 @@ func newParts(
 ) (p *parts, err error) {
 	p = &parts{log: log}
 	p.notReady.Store(&errStarting)
+	p.formats.Store(&in.access)
 	if p.origin, err = origin.New(origin.Config{
 		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
 		AllowNetworks: allowedNetworks(cfg), Local: in.local, UserAgent: "pictor/" + version,
@@ -88,7 +92,8 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 			MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,
 		},
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
-		AutoFormats:          in.formats,
+		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
+		AutoFormats:          in.autoFormats,
 		Watermark:            in.watermark,
 		CDN:                  in.cdn,
 
@@ -132,6 +137,8 @@ func (p *parts) probeUntilReady() {
 			p.notReady.Store(&err)
 			return
 		case err == nil:
+			both := p.formats.Load().And(c.Access())
+			p.formats.Store(&both)
 			p.notReady.Store(nil)
 			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(formatNames(c.Save), " ", ","))
 			return

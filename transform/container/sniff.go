@@ -17,7 +17,7 @@ import (
 // b is only read, in time linear to its length whatever it holds. Apart from
 // the tables of an AVIF, which are bounded, nothing is allocated by its size.
 //
-// The error wraps ErrUnsupported (not one of Formats, or a kind of it that
+// The error wraps ErrUnsupported (not one of Inputs, or a kind of it that
 // pictor does not read), ErrMalformed (it contradicts its format) or
 // ErrTruncated. Its text is one plain clause that clients may see.
 //

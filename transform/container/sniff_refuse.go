@@ -2,7 +2,10 @@ package container
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // magics are the types that are known only to be refused by their name. An
@@ -38,7 +41,16 @@ var magics = [...]struct {
 }
 
 // readable says what a source can be.
-const readable = "; supported are JPEG, PNG, WebP, GIF and AVIF"
+var readable = "; supported are " + readableNames()
+
+func readableNames() string {
+	var names []string
+	for _, f := range transform.Inputs {
+		names = append(names, f.Title())
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
 
 // refusalOf says by name what b is not.
 func refusalOf(b []byte) error {

@@ -32,11 +32,11 @@ func TestColourThatAnAV1StreamDeclares(t *testing.T) {
 			name = "2020"
 		}
 		want := shownAs(plainRGB, matrix, 0)
-		checkDeclared(t, name, b, transform.Formats[:], want, plainRGB)
+		checkDeclared(t, name, b, transform.Outputs, want, plainRGB)
 		if file == av1P3 { // the colr box counts where there is one
-			checkDeclared(t, name+" and a box of sRGB", picturetest.WithAVIFCode(b, 1, 13, 6), transform.Formats[:],
+			checkDeclared(t, name+" and a box of sRGB", picturetest.WithAVIFCode(b, 1, 13, 6), transform.Outputs,
 				plainRGB, plainRGB)
-			checkDeclared(t, name+" and a box of nothing", picturetest.WithAVIFCode(b, 2, 2, 6), transform.Formats[:],
+			checkDeclared(t, name+" and a box of nothing", picturetest.WithAVIFCode(b, 2, 2, 6), transform.Outputs,
 				plainRGB, plainRGB)
 		}
 	}

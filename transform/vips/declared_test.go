@@ -129,7 +129,7 @@ func TestColourThatAPNGDeclares(t *testing.T) {
 			if grey {
 				matrix = fromSRGB // grey has no primaries
 			}
-			formats := transform.Formats[:]
+			formats := transform.Outputs
 			if name != "RGB" {
 				formats = []transform.Format{transform.PNG}
 			}
@@ -150,9 +150,9 @@ func TestColourThatAnAVIFDeclares(t *testing.T) {
 		{9, 14}: {from2020, 0}, {9, 4}: {from2020, 2.2}, {1, 8}: {fromSRGB, 1}, {1, 5}: {fromSRGB, 2.8}, {9, 16}: {fromSRGB, 0}, {200, 13}: {fromSRGB, 0},
 	} {
 		name := fmt.Sprint("AVIF ", code)
-		checkDeclared(t, name, picturetest.WithAVIFCode(rgb, code[0], code[1], 6), transform.Formats[:],
+		checkDeclared(t, name, picturetest.WithAVIFCode(rgb, code[0], code[1], 6), transform.Outputs,
 			shownAs(plainRGB, as.matrix, as.gamma), plainRGB)
-		checkDeclared(t, name+" grey", picturetest.WithAVIFCode(grey, code[0], code[1], 6), transform.Formats[:],
+		checkDeclared(t, name+" grey", picturetest.WithAVIFCode(grey, code[0], code[1], 6), transform.Outputs,
 			shownAs(plainGrey, fromSRGB, as.gamma), plainGrey)
 	}
 }

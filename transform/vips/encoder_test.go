@@ -157,7 +157,7 @@ func TestPalette(t *testing.T) {
 
 // Tiny images are no smaller than their formats allow.
 func TestTinyResults(t *testing.T) {
-	for _, f := range transform.Formats {
+	for _, f := range transform.Outputs {
 		for _, options := range []string{"rt:force/w:1/h:1", "rt:force/w:7/h:3", "rt:force/w:300/h:1"} {
 			run(t, chartPNG(), parse(t, options+"/f:"+f.Ext()))
 		}
@@ -234,7 +234,7 @@ func TestWideGamut(t *testing.T) {
 	// An sRGB red is a duller number in P3.
 	b := wide(t, color.RGBA{220, 20, 20, 255})
 	inside := color.RGBA{203, 51, 39, 255}
-	for _, f := range transform.Formats {
+	for _, f := range transform.Outputs {
 		plain := run(t, b, transform.Params{Format: f, Quality: 95, Width: 32})
 		if sniffed(t, plain.Body).Profile {
 			t.Errorf("%v: the profile was not dropped", f)

@@ -50,7 +50,7 @@ func TestGreyOfAnAVIFHasItsFullRange(t *testing.T) {
 			if where == "box against stream" {
 				continue
 			}
-			for _, f := range transform.Formats {
+			for _, f := range transform.Outputs {
 				for _, options := range []string{"", "/ph:1", "/w:12", "/scp:0", "/rot:90"} {
 					got := decoded(t, run(t, run(t, b, parse(t, "q:100/f:"+f.Ext()+options)).Body, parse(t, "f:png")))
 					if apart(got, color.NRGBA{100, 100, 100, 255}) > 4 {

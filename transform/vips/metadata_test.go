@@ -74,7 +74,7 @@ func TestCopyrightIsKept(t *testing.T) {
 	}
 	// Nothing is made up where nothing was.
 	plain := picturetest.JPEG(picturetest.Chart(320, 240), 90)
-	for _, f := range transform.Formats {
+	for _, f := range transform.Outputs {
 		if pic := run(t, plain, transform.Params{Width: 100, Format: f}); bytes.Contains(pic.Body, []byte("Exif")) ||
 			bytes.Contains(pic.Body, []byte("EXIF")) {
 			t.Errorf("%v: an EXIF out of nothing", f)

@@ -12,7 +12,10 @@
 #include <vips/vips.h>
 
 // The numbers are those of transform.Format.
-enum { PICTOR_JPEG = 1, PICTOR_PNG, PICTOR_WEBP, PICTOR_GIF, PICTOR_AVIF };
+enum {
+	PICTOR_JPEG = 1, PICTOR_PNG, PICTOR_WEBP, PICTOR_GIF, PICTOR_AVIF, PICTOR_JXL, PICTOR_HEIC, PICTOR_SVG,
+	PICTOR_TIFF, PICTOR_BMP, PICTOR_ICO
+};
 
 // The numbers are those of transform.Mask and transform.Compression.
 enum { PICTOR_NO_MASK, PICTOR_CIRCLE, PICTOR_ELLIPSE };

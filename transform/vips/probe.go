@@ -15,7 +15,7 @@ import (
 // probeSide is the side of the image that Probe tries formats with.
 const probeSide = 16
 
-// Probe tries each promised format: a small image is saved and loaded
+// Probe tries each format: a small image is saved and loaded
 // again. bimg's matrix says what libvips was built with, which for AVIF is
 // not enough: its codecs are plug-ins that may not be installed.
 func (e *Engine) Probe() transform.Capabilities {
@@ -24,7 +24,7 @@ func (e *Engine) Probe() transform.Capabilities {
 	if err := png.Encode(&first, image.NewGray(image.Rect(0, 0, probeSide, probeSide))); err != nil {
 		return c // writing to memory does not fail
 	}
-	for _, f := range transform.Formats {
+	for _, f := range transform.Outputs {
 		body, ok := e.convertsFormat(first.Bytes(), transform.PNG, f)
 		if !ok {
 			continue

@@ -175,7 +175,7 @@ func TestProfileCountsWhereItFits(t *testing.T) {
 			case c.name == "grey AVIF" && space == "RGB ":
 				p.keeps = true // as Chromium does; of equal bands it makes equal ones
 			}
-			for _, f := range transform.Formats {
+			for _, f := range transform.Outputs {
 				t.Run(fmt.Sprintf("%s, %s, %v", c.name, space, f), func(t *testing.T) { p.check(t, f) })
 			}
 		}

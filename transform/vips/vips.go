@@ -28,7 +28,7 @@ import (
 type Engine struct{}
 
 // New prepares libvips: its operation cache off, since no image is ever
-// worked on twice, and all loaders blocked but those of transform.Formats.
+// worked on twice, and all loaders blocked but those of transform.Inputs.
 func New() *Engine {
 	bimg.VipsCacheSetMax(0)
 	bimg.VipsCacheSetMaxMem(0)

@@ -126,9 +126,9 @@ func bimgAs(t testing.TB, b []byte, o bimg.Options) []byte {
 func chartPNG() []byte { return picturetest.PNG(picturetest.Chart(320, 240)) }
 
 func TestEveryFormatToEveryFormat(t *testing.T) {
-	for _, from := range transform.Formats {
+	for _, from := range transform.Outputs {
 		in := run(t, chartPNG(), transform.Params{Format: from})
-		for _, to := range transform.Formats {
+		for _, to := range transform.Outputs {
 			t.Run(fmt.Sprintf("%v to %v", from, to), func(t *testing.T) {
 				pic := run(t, in.Body, transform.Params{Width: 160, Format: to})
 				if pic.Width != 160 || pic.Height != 120 {
@@ -216,7 +216,7 @@ func TestColourModels(t *testing.T) {
 		"CMYK JPEG":  {cmykJPEG(t, cmyk), color.White},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, f := range transform.Formats {
+			for _, f := range transform.Outputs {
 				near(t, pixels(t, run(t, tc.b, transform.Params{Width: 32, Format: f})), 0.5, 0.5, tc.want)
 			}
 		})

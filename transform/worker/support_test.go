@@ -80,7 +80,7 @@ func (s scripted) SetSpare(bytes int64) {
 }
 
 func (scripted) Probe() transform.Capabilities {
-	return transform.Capabilities{Version: "test", Load: transform.Formats[:], Save: []transform.Format{transform.PNG}}
+	return transform.Capabilities{Version: "test", Load: transform.Inputs, Save: []transform.Format{transform.PNG}}
 }
 
 // FindTrim looks by the trim's threshold.

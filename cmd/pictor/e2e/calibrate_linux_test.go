@@ -87,7 +87,7 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 			t.Errorf("%s maps %.1f MiB, it may %.1f", c.name, mebi(c.mapped), mebi(c.mappable))
 		}
 	}
-	for _, codec := range transform.Formats {
+	for _, codec := range transform.Outputs {
 		ratios := ratiosOf(charges, codec)
 		if len(ratios) == 0 && os.Getenv(calibrateAll) == "effects" {
 			continue

@@ -38,7 +38,7 @@ func someCases() []calibration {
 	for _, form := range []string{"jpeg", "progressive", "png", "webp", "gif", "avif"} {
 		out = append(out, calibration{source{form, 400, 250}, transform.Params{Width: 100, Format: transform.JPEG}})
 	}
-	for _, f := range transform.Formats {
+	for _, f := range transform.Outputs {
 		out = append(out,
 			calibration{source{"png-alpha", 1500, 1000}, transform.Params{Width: 720, Format: f}},
 			calibration{source{"jpeg", 1500, 1000}, transform.Params{Format: f}})
@@ -85,7 +85,7 @@ func allCases() []calibration {
 func encoders(mp float64, quality int, widths ...int) []calibration {
 	var out []calibration
 	for _, form := range []string{"jpeg", "jpeg-grey", "png-alpha", "png-grain"} {
-		for _, f := range transform.Formats {
+		for _, f := range transform.Outputs {
 			for _, w := range widths {
 				out = append(out, calibration{megapixels(form, mp),
 					transform.Params{Width: w, Quality: quality, Format: f}})

@@ -82,7 +82,7 @@ func TestVersionAndHealth(t *testing.T) {
 	if code != 0 || !regexp.MustCompile(`libvips 8\.\d+`).MatchString(out) {
 		t.Errorf("%d: %q", code, out)
 	}
-	for _, f := range transform.Formats {
+	for _, f := range transform.Outputs {
 		if !strings.Contains(out, f.String()) {
 			t.Errorf("no %v in %q", f, out)
 		}
