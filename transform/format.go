@@ -28,6 +28,8 @@ type formatRow struct {
 	// title is the name in sentences.
 	title string
 	alpha bool
+	// animated says that pictor reads and writes its animations.
+	animated bool
 	// read and written say whether pictor reads and writes it, and everywhere that every
 	// installation must be able to: a libvips without it is not complete.
 	read, written, everywhere bool
@@ -39,9 +41,9 @@ var formatTable = [...]formatRow{
 		read: true, written: true, everywhere: true},
 	PNG: {name: "png", ext: "png", mime: "image/png", title: "PNG", alpha: true,
 		read: true, written: true, everywhere: true},
-	WebP: {name: "webp", ext: "webp", mime: "image/webp", title: "WebP", alpha: true,
+	WebP: {name: "webp", ext: "webp", mime: "image/webp", title: "WebP", alpha: true, animated: true,
 		read: true, written: true, everywhere: true},
-	GIF: {name: "gif", ext: "gif", mime: "image/gif", title: "GIF", alpha: true,
+	GIF: {name: "gif", ext: "gif", mime: "image/gif", title: "GIF", alpha: true, animated: true,
 		read: true, written: true, everywhere: true},
 	AVIF: {name: "avif", ext: "avif", mime: "image/avif", title: "AVIF", alpha: true,
 		read: true, written: true, everywhere: true},
@@ -90,6 +92,9 @@ func (f Format) MIME() string { return formatTable[f.tableRow()].mime }
 
 // HasAlpha says whether the format can hold transparency.
 func (f Format) HasAlpha() bool { return formatTable[f.tableRow()].alpha }
+
+// Animates says whether pictor reads and writes animations of the format.
+func (f Format) Animates() bool { return formatTable[f.tableRow()].animated }
 
 // ParseFormat reads an extension or a format name, in either case: "jpg" and
 // "jpeg" are the same. It reports false for anything else, "" included, and for formats

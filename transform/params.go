@@ -95,6 +95,12 @@ type Params struct {
 	Skip FormatSet `json:",omitzero"`
 	// Raw gives the source's bytes, whatever else is asked.
 	Raw bool `json:",omitzero"`
+	// Still gives one frame of an animation (disable_animation).
+	Still bool `json:",omitzero"`
+	// Page is the frame or page that a still image is made of, from 0 on.
+	Page int `json:",omitzero"`
+	// MaxFrames is the most frames of an animated result; those behind it are left out. 0 is any number.
+	MaxFrames int `json:",omitzero"`
 	// MaxSide bounds the result's sides by making it smaller; 0 means it is not.
 	MaxSide int `json:",omitzero"`
 }
