@@ -32,6 +32,10 @@ type Config struct {
 	// source is served. Its Stat must open nothing. RegularFiles lets no link
 	// lead out of its root, and opens regular files alone.
 	Local fs.StatFS
+	// Rewrites leads from the sources that URLs name to those that are fetched.
+	Rewrites Rewrites
+	// Allow are the sources that may be fetched, as ParseSourceRule reads them; nil for all.
+	Allow []SourceRule
 	// MaxRedirects is how many are followed; default 5, negative means none.
 	MaxRedirects int
 	// ID is the pseudonym of this instance in the Via and CDN-Loop of its

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +15,7 @@ type Fetcher struct {
 	transport *http.Transport
 	breakers  *breakers
 	local     localIO
+	rewriter  rewriter
 }
 
 // New makes a Fetcher. The caller must Close it.
@@ -29,7 +32,11 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b, local: newLocalIO()}, nil
+	f := &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b, local: newLocalIO()}
+	if f.rewriter, err = newRewriter(cfg.Rewrites, f.parseResolved); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // Close lets idle connections go. Fetches that still run are not ended by it.
@@ -40,6 +47,24 @@ func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
 func (f *Fetcher) Check(source string) error {
 	_, _, err := f.parseSource(source)
 	return err
+}
+
+// Permits says whether a source is one that may be fetched: ErrSourceNotAllowed for one that Config.Allow
+// does not name, and else what Check says.
+func (f *Fetcher) Permits(source string) error {
+	u, file, err := f.parseSource(source)
+	if err != nil {
+		return err
+	}
+	return f.permits(u, file)
+}
+
+// permits is Permits of a source that was read.
+func (f *Fetcher) permits(u *url.URL, file string) error {
+	if f.cfg.Allow == nil || slices.ContainsFunc(f.cfg.Allow, func(r SourceRule) bool { return r.matches(u, file) }) {
+		return nil
+	}
+	return errNotListed
 }
 
 // Host is the host and port that a source is fetched from, for counting by;
@@ -89,6 +114,9 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have
 	}
 	if reserve == nil {
 		reserve = func(int64) error { return nil }
+	}
+	if err = f.permits(u, file); err != nil {
+		return Meta{}, false, err
 	}
 	if u == nil {
 		meta, err = f.fetchLocal(ctx, file, w, reserve)

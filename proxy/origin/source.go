@@ -12,8 +12,23 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// parseSource reads a source: a URL of http or https, else the name of a local file.
+// parseSource reads a source, rewritten: a URL of http or https, else the name of a local file.
 func (f *Fetcher) parseSource(source string) (u *url.URL, file string, err error) {
+	resolved, folder := f.rewriter.resolve(source)
+	if u, file, err = f.parseResolved(resolved); err != nil || folder == "" {
+		return u, file, err
+	}
+	// Both were read in the same way, so that the same folder has the same spelling.
+	in, inFile, _ := f.parseResolved(folder + "x")
+	if u != nil && strings.HasPrefix(canonicalURL(u), strings.TrimSuffix(canonicalURL(in), "x")) ||
+		u == nil && strings.HasPrefix(file, strings.TrimSuffix(inFile, "x")) {
+		return u, file, nil
+	}
+	return nil, "", errOutside
+}
+
+// parseResolved is parseSource of a source that needs no rewrite.
+func (f *Fetcher) parseResolved(source string) (u *url.URL, file string, err error) {
 	switch schemeOf(source) {
 	case "http", "https":
 		u, err = parseURL(source, url.Parse)
@@ -33,7 +48,7 @@ const served = "sources are http://, https:// and, with --local-root, local:///"
 
 var (
 	errNoScheme = fmt.Errorf("%w: the source has no scheme: it must be a full URL such as https://example.com/a.jpg, "+
-		"as pictor has no base URL setting yet", ErrBadSource)
+		"unless --base-url is set", ErrBadSource)
 	errBucket = fmt.Errorf("%w: S3, GCS, Azure and Swift buckets are not supported yet; %s, "+
 		"and a presigned https:// URL of the object works",
 		ErrSourceNotAllowed, served)

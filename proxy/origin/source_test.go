@@ -57,7 +57,7 @@ func TestSourcesThatAreNotServedSayWhatIs(t *testing.T) {
 		want    string
 	}{
 		{[]string{"/dunes.jpg", "dunes.jpg", "//example.com/dunes.jpg", "a/dunes.jpg", "example.com:80/dunes.jpg", ""},
-			"a full URL such as https://example.com/a.jpg, as pictor has no base URL setting yet"},
+			"a full URL such as https://example.com/a.jpg, unless --base-url is set"},
 		{[]string{"s3://bucket/dunes.jpg", "gs://b/d", "abs://b/d", "swift://b/d", "S3://b/d"},
 			"buckets are not supported yet; sources are http://, https:// and, with --local-root, local:///"},
 		{[]string{"ftp://example.com/dunes.jpg", "data:image/png;base64,xx", "s4://b/d"},
