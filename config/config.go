@@ -76,6 +76,7 @@ type Serve struct {
 	CDN                  string        `name:"cdn" help:"CDN or cache in front of pictor, which decides on headers: cloudflare, fastly, cloudfront, nginx or varnish." placeholder:"NAME" group:"Freshness"`
 	BrowserTTL           time.Duration `name:"browser-ttl" help:"With --cdn, how long browsers may cache a result. A purge does not reach them." default:"5m" group:"Freshness"`
 
+	SourceSettings
 	AllowNetworks Prefixes `help:"Private networks (CIDR) or addresses that source images may be fetched from." placeholder:"CIDR,..." group:"Sources"`
 	LocalRoot     string   `help:"Directory of local source images (local:///)." placeholder:"DIR" group:"Sources"`
 	// SourceKeyIgnore is a comma list; IgnoredParameters splits it.

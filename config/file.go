@@ -98,7 +98,7 @@ func readFile(path string, table settings) (map[string]fileValue, error) {
 }
 
 // parseFile reads one YAML mapping from setting to scalar or list of scalars,
-// of presets also to a mapping. A scalar is its text as written, whatever type
+// of some also to a mapping. A scalar is its text as written, whatever type
 // YAML sees in it; a list is joined by commas; an empty value is left out. The
 // error joins everything that is wrong with the keys.
 func parseFile(data []byte, table settings) (map[string]fileValue, error) {
@@ -176,35 +176,35 @@ var errValue = errors.New("a value must be a text, a number or a list of these")
 
 // settingText is the value of a setting. An error is in that line.
 func settingText(name string, value *yaml.Node) (text string, line int, err error) {
-	if mapping := behindAlias(value); name == presetsName && mapping.Kind == yaml.MappingNode {
-		return presetsText(mapping)
+	if mapping := behindAlias(value); mappings[name] && mapping.Kind == yaml.MappingNode {
+		return mappingText(mapping)
 	}
 	text, err = textOf(value)
 	return text, value.Line, err
 }
 
-// presetsText is a mapping from name to options as --presets has it,
-// name=options with commas between them. A comma in the options would begin
-// another preset there, and an equals sign in the name would end it.
-func presetsText(mapping *yaml.Node) (text string, line int, err error) {
+// mappingText is a mapping from name to text as flags such as --presets have it,
+// name=text with commas between them. A comma in the text would begin
+// another entry there, and an equals sign in the name would end it.
+func mappingText(mapping *yaml.Node) (text string, line int, err error) {
 	var entries []string
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key, options := mapping.Content[i], behindAlias(mapping.Content[i+1])
-		name, segments := strings.TrimSpace(key.Value), strings.TrimSpace(options.Value)
+		key, value := mapping.Content[i], behindAlias(mapping.Content[i+1])
+		name, written := strings.TrimSpace(key.Value), strings.TrimSpace(value.Value)
 		switch {
-		case key.Kind != yaml.ScalarNode || options.Kind != yaml.ScalarNode:
-			err = errors.New(`a preset is a name and a text, like card: "rs:fill:300:200/q:80"`)
-		case name == "" || isNull(options) || segments == "":
-			err = fmt.Errorf("preset %q has no name or no options", name)
+		case key.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode:
+			err = errors.New(`an entry is a name and a text, like card: "rs:fill:300:200/q:80"`)
+		case name == "" || isNull(value) || written == "":
+			err = fmt.Errorf("entry %q has no name or no text", name)
 		case strings.ContainsAny(name, ",="):
-			err = fmt.Errorf("the name of preset %q cannot hold a comma or an equals sign", name)
-		case strings.Contains(segments, ","):
-			err = fmt.Errorf("the options of preset %q cannot hold a comma: put it into --presets-file", name)
+			err = fmt.Errorf("the name %q cannot hold a comma or an equals sign", name)
+		case strings.Contains(written, ","):
+			err = fmt.Errorf("the text of %q cannot hold a comma (a preset with one can be in --presets-file)", name)
 		}
 		if err != nil {
 			return "", key.Line, err
 		}
-		entries = append(entries, name+"="+segments)
+		entries = append(entries, name+"="+written)
 	}
 	return strings.Join(entries, ","), mapping.Line, nil
 }

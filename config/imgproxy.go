@@ -61,6 +61,11 @@ var translations = map[string]translation{
 	"ONLY_PRESETS":               {name: "only-presets", value: onOff},
 	"ALLOWED_PROCESSING_OPTIONS": {name: "allow-options"}, "ARGUMENTS_SEPARATOR": {name: "arguments-separator"},
 	"BASE64_URL_INCLUDES_FILENAME": {name: "source-name", value: onOff}, "LOCAL_FILESYSTEM_ROOT": {name: "local-root"},
+	"BASE_URL": {name: "base-url", value: withSlash,
+		note: "it stands before sources without a scheme; imgproxy puts it before all"},
+	"ALLOWED_SOURCES": {name: "allow-sources", note: "rules are compared by scheme, host and folder, not by text"},
+	"URL_REPLACEMENTS": {name: "rewrite-sources", value: replacements,
+		note: "from and to end with a slash, and have no *"},
 	"WATERMARK_PATH": {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel},
 	"LOG_FORMAT":      {name: "log-format", value: logFormat},
 	"PROMETHEUS_BIND": {name: "admin-listen", note: "it also serves /purge, /warm and /debug/memory"},
@@ -278,4 +283,15 @@ func avifSpeed(s string) (string, error) {
 		return "", fmt.Errorf("%q is not a speed from 0 to 9", s)
 	}
 	return strconv.Itoa(9 - n), nil
+}
+
+// withSlash ends a folder with a slash.
+func withSlash(v string) (string, error) { return strings.TrimSuffix(v, "/") + "/", nil }
+
+// replacements are imgproxy's from=to;from=to with commas between them.
+func replacements(v string) (string, error) {
+	if strings.ContainsAny(v, "*,") {
+		return "", errors.New("rewrites have no * and no comma")
+	}
+	return strings.ReplaceAll(v, ";", ","), nil
 }

@@ -20,14 +20,16 @@ type setting struct {
 }
 
 const (
-	envPrefix  = "PICTOR_"
-	fileSuffix = "-file"
-	configName = "config"
-	// presetsName is the setting that may be a mapping in the file.
+	envPrefix   = "PICTOR_"
+	fileSuffix  = "-file"
+	configName  = "config"
 	presetsName = "presets"
 	// maxName is longer than any name of a setting, with a typing error.
 	maxName = 40
 )
+
+// mappings are the settings that may be a mapping in the file.
+var mappings = map[string]bool{presetsName: true, "source-aliases": true, "rewrite-sources": true}
 
 // envName is the environment variable of a setting.
 func envName(name string) string {

@@ -110,3 +110,23 @@ func TestFromImgproxy(t *testing.T) {
 		}
 	}
 }
+
+func TestSourceSettings(t *testing.T) {
+	s := SourceSettings{SourceAliases: "photos=https://a.test/p/, disk = local:///x/",
+		RewriteSources: "https://old/=https://new/"}
+	aliases, err := s.Aliases()
+	rewrites, err2 := s.Rewrites()
+	if err != nil || err2 != nil || len(aliases) != 2 || aliases["disk"] != "local:///x/" ||
+		rewrites["https://old/"] != "https://new/" {
+		t.Errorf("%v, %v, %v, %v", aliases, err, rewrites, err2)
+	}
+	for _, bad := range []string{"photos", "=https://a/", "photos=", "a=https://a/,a=https://b/"} {
+		if _, err := (&SourceSettings{SourceAliases: bad}).Aliases(); err == nil {
+			t.Errorf("%q passed", bad)
+		}
+	}
+	values, err := parseFile([]byte("source-aliases:\n  photos: https://a.test/p/\n"), tableOf(t))
+	if err != nil || values["source-aliases"].text != "photos=https://a.test/p/" {
+		t.Errorf("%v, %v", values, err)
+	}
+}

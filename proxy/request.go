@@ -93,6 +93,10 @@ func (s *Server) readRequest(target string) (signedurl.Request, error) {
 	if err := s.checkPermissions(req); err != nil {
 		return signedurl.Request{}, err
 	}
+	// Also what is cached already: an operator who takes a source off the list means it to be gone.
+	if err := s.cfg.Origin.Permits(req.Source); err != nil {
+		return signedurl.Request{}, err
+	}
 	return req, nil
 }
 

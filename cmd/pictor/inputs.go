@@ -26,8 +26,11 @@ type inputs struct {
 	// autoFormats are negotiated, the preferred one first; access is what may be read and written.
 	autoFormats []transform.Format
 	access      transform.FormatAccess
-	cdn         proxy.CDN
-	local       fs.StatFS
+	// rewrites and rules are of sources.
+	rewrites origin.Rewrites
+	rules    []origin.SourceRule
+	cdn      proxy.CDN
+	local    fs.StatFS
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
 }
@@ -53,6 +56,9 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 		return nil, err
 	}
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
+		return nil, err
+	}
+	if in.rewrites, in.rules, err = readSources(&cfg.SourceSettings); err != nil {
 		return nil, err
 	}
 	if in.access, err = formatAccess(cfg.FormatNames()); err != nil {
@@ -143,6 +149,25 @@ func serveKeyring(cfg *config.Serve) (*signedurl.Keyring, error) {
 		})
 	}
 	return newKeyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
+}
+
+// readSources reads where sources are, and which may be fetched.
+func readSources(cfg *config.SourceSettings) (r origin.Rewrites, rules []origin.SourceRule, err error) {
+	r.Base = cfg.BaseURL
+	if r.Aliases, err = cfg.Aliases(); err != nil {
+		return r, nil, err
+	}
+	if r.Prefixes, err = cfg.Rewrites(); err != nil {
+		return r, nil, err
+	}
+	for _, text := range cfg.AllowedSources() {
+		rule, err := origin.ParseSourceRule(text)
+		if err != nil {
+			return r, nil, fmt.Errorf("--allow-sources: %w", err)
+		}
+		rules = append(rules, rule)
+	}
+	return r, rules, nil
 }
 
 // formatAccess reads --formats.

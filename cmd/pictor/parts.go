@@ -51,7 +51,8 @@ func newParts(
 	p.formats.Store(&in.access)
 	if p.origin, err = origin.New(origin.Config{
 		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
-		AllowNetworks: allowedNetworks(cfg), Local: in.local, UserAgent: "pictor/" + version,
+		AllowNetworks: allowedNetworks(cfg), Local: in.local, Rewrites: in.rewrites, Allow: in.rules,
+		UserAgent: "pictor/" + version,
 	}); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,44 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SourceSettings are the settings that say which sources there are and where they are.
+type SourceSettings struct {
+	BaseURL        string `name:"base-url" help:"Folder that sources without a scheme are in, such as https://photos.example.com/, with a slash at its end." placeholder:"URL/" group:"Sources"`
+	SourceAliases  string `help:"Schemes of your own, as in photos=https://photos.example.com/p/: then photos://cat.jpg is a source. In the YAML file also a mapping." placeholder:"NAME=URL/,..." group:"Sources"`
+	RewriteSources string `help:"Beginnings of sources and what stands in their place, as in https://old.example.com/=https://new.example.com/. The longest one counts. In the YAML file also a mapping." placeholder:"FROM/=TO/,..." group:"Sources"`
+	AllowSources   string `help:"Sources that may be fetched, redirects included: HOST, *.DOMAIN or https://HOST:PORT/FOLDER/, and local:///FOLDER/. Default: all." placeholder:"RULE,..." group:"Sources"`
+}
+
+// AllowedSources are the rules of AllowSources, nil for all sources.
+func (s *SourceSettings) AllowedSources() []string { return splitList(s.AllowSources) }
+
+// Aliases are those of SourceAliases, by their names.
+func (s *SourceSettings) Aliases() (map[string]string, error) {
+	return namedTexts("--source-aliases", s.SourceAliases)
+}
+
+// Rewrites are those of RewriteSources, by what stands at the beginning of a source.
+func (s *SourceSettings) Rewrites() (map[string]string, error) {
+	return namedTexts("--rewrite-sources", s.RewriteSources)
+}
+
+// namedTexts reads a list of name=text.
+func namedTexts(flag, list string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, entry := range splitList(list) {
+		name, text, ok := strings.Cut(entry, "=")
+		name, text = strings.TrimSpace(name), strings.TrimSpace(text)
+		switch {
+		case !ok || name == "" || text == "":
+			return nil, fmt.Errorf("%s has %q: write it like name=URL", flag, entry)
+		case all[name] != "":
+			return nil, fmt.Errorf("%s has %q twice", flag, name)
+		}
+		all[name] = text
+	}
+	return all, nil
+}
