@@ -87,9 +87,10 @@ func (r *SourceRule) readHost(text string) error {
 }
 
 // matches says whether a source, as parseSource has read it, is one of the rule's.
-func (r SourceRule) matches(u *url.URL, file string) bool {
+func (r SourceRule) matches(at location) bool {
+	u := at.url
 	if u == nil {
-		return r.scheme == "local" && r.matchesPath("/"+file)
+		return r.scheme == "local" && r.matchesPath("/"+at.file)
 	}
 	if r.scheme == "local" || r.scheme != "" && r.scheme != u.Scheme {
 		return false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -45,23 +44,23 @@ func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
 // Check looks at a source's URL without any network: ErrBadSource or
 // ErrSourceNotAllowed.
 func (f *Fetcher) Check(source string) error {
-	_, _, err := f.parseSource(source)
+	_, err := f.parseSource(source)
 	return err
 }
 
 // Permits says whether a source is one that may be fetched: ErrSourceNotAllowed for one that Config.Allow
 // does not name, and else what Check says.
 func (f *Fetcher) Permits(source string) error {
-	u, file, err := f.parseSource(source)
+	at, err := f.parseSource(source)
 	if err != nil {
 		return err
 	}
-	return f.permits(u, file)
+	return f.permits(at)
 }
 
 // permits is Permits of a source that was read.
-func (f *Fetcher) permits(u *url.URL, file string) error {
-	if f.cfg.Allow == nil || slices.ContainsFunc(f.cfg.Allow, func(r SourceRule) bool { return r.matches(u, file) }) {
+func (f *Fetcher) permits(at location) error {
+	if f.cfg.Allow == nil || slices.ContainsFunc(f.cfg.Allow, func(r SourceRule) bool { return r.matches(at) }) {
 		return nil
 	}
 	return errNotListed
@@ -70,22 +69,22 @@ func (f *Fetcher) permits(u *url.URL, file string) error {
 // Host is the host and port that a source is fetched from, for counting by;
 // "" for a local source and for one that Check refuses.
 func (f *Fetcher) Host(source string) string {
-	u, _, err := f.parseSource(source)
-	if err != nil || u == nil {
+	at, err := f.parseSource(source)
+	if err != nil || at.url == nil {
 		return ""
 	}
-	return strings.ToLower(u.Host)
+	return strings.ToLower(at.url.Host)
 }
 
 // Suspended is the error of a source whose host is suspended, because it failed
 // too often lately; nil for others. A fetch gives it by itself: this is for not
 // waiting in order to make one.
 func (f *Fetcher) Suspended(source string) error {
-	u, _, err := f.parseSource(source)
-	if err != nil || u == nil {
+	at, err := f.parseSource(source)
+	if err != nil || at.url == nil {
 		return nil
 	}
-	return f.breakers.suspensionOf(u)
+	return f.breakers.suspensionOf(at.url)
 }
 
 // BreakerStats is how many hosts are suspended, and were.
@@ -108,19 +107,19 @@ func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve
 // that the fetch is for.
 func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have Validators, w io.Writer,
 	reserve func(n int64) error) (meta Meta, changed bool, err error) {
-	u, file, err := f.parseSource(source)
+	at, err := f.parseSource(source)
+	if err == nil {
+		err = f.permits(at)
+	}
 	if err != nil {
 		return Meta{}, false, err
 	}
 	if reserve == nil {
 		reserve = func(int64) error { return nil }
 	}
-	if err = f.permits(u, file); err != nil {
-		return Meta{}, false, err
-	}
-	if u == nil {
-		meta, err = f.fetchLocal(ctx, file, w, reserve)
+	if at.url == nil {
+		meta, err = f.fetchLocal(ctx, at.file, w, reserve)
 		return meta, true, err
 	}
-	return f.fetchHTTP(ctx, u, hops, have, w, reserve)
+	return f.fetchHTTP(ctx, at.url, hops, have, w, reserve)
 }

@@ -39,7 +39,8 @@ func FuzzRedirect(f *testing.F) {
 	}
 	fetcher := newFetcher(f, Config{})
 	f.Fuzz(func(t *testing.T, from, location string) {
-		base, _, err := fetcher.parseSource(from)
+		at, err := fetcher.parseSource(from)
+		base := at.url
 		if err != nil || base == nil {
 			return
 		}
@@ -52,7 +53,8 @@ func FuzzRedirect(f *testing.F) {
 			t.Fatalf("%q from %q leads to %q", location, from, to)
 		}
 		// The address that is dialled is the one that was judged.
-		again, _, err := fetcher.parseSource(to.String())
+		read, err := fetcher.parseSource(to.String())
+		again := read.url
 		if err != nil || again == nil || again.Host != to.Host || again.Scheme != to.Scheme {
 			t.Fatalf("%q from %q leads to %q, which is read as %v, %v", location, from, to, again, err)
 		}

@@ -146,7 +146,7 @@ func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops 
 		if u, err = redirectTarget(u, resp.Header.Get("Location")); err != nil {
 			return nil, Meta{}, nil, err
 		}
-		if f.permits(u, "") != nil {
+		if f.permits(location{url: u}) != nil {
 			return nil, Meta{}, nil, newFailure(ErrRedirects, "to "+u.Host+", which --allow-sources does not allow")
 		}
 		trail.addRedirect(resp.StatusCode, f.metaOf(resp.Header), u)

@@ -13,14 +13,11 @@ import (
 // comparing; what is fetched is the source as it was given. One that Check
 // refuses stays as it is.
 func (f *Fetcher) Identity(source string) string {
-	u, file, err := f.parseSource(source)
-	switch {
-	case err != nil:
+	at, err := f.parseSource(source)
+	if err != nil {
 		return source
-	case u == nil:
-		return "local:///" + file
 	}
-	return canonicalURL(u)
+	return at.identity()
 }
 
 // canonicalURL is the identity of a URL that parseURL has read.
@@ -50,7 +47,7 @@ func (f *Fetcher) Prefix(text string) (string, error) {
 	case "local":
 		return f.prefixLocal(text[len("local:"):])
 	}
-	_, _, err := f.parseSource(text)
+	_, err := f.parseSource(text)
 	return "", err
 }
 

@@ -157,7 +157,8 @@ func FuzzIdentity(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, source string, how uint, cut int) {
-		u, _, err := fetcher.parseSource(source)
+		at, err := fetcher.parseSource(source)
+		u := at.url
 		id := fetcher.Identity(source)
 		if err != nil {
 			if id != source {

@@ -2,7 +2,6 @@ package origin
 
 import (
 	"fmt"
-	"net/url"
 	"sort"
 	"strings"
 )
@@ -33,7 +32,7 @@ type rewriter struct {
 }
 
 // newRewriter checks each target by parse, which is parseSource without rewrites.
-func newRewriter(r Rewrites, parse func(string) (*url.URL, string, error)) (w rewriter, err error) {
+func newRewriter(r Rewrites, parse func(string) (location, error)) (w rewriter, err error) {
 	w.aliases = map[string]string{}
 	check := func(what, target string) error {
 		if !strings.HasSuffix(target, "/") {
@@ -43,7 +42,7 @@ func newRewriter(r Rewrites, parse func(string) (*url.URL, string, error)) (w re
 			return fmt.Errorf("%s is %q: it must not contain a ? or #", what, target)
 		}
 		// A file in the folder, as local:/// alone is no source.
-		if _, _, err := parse(target + "x"); err != nil {
+		if _, err := parse(target + "x"); err != nil {
 			return fmt.Errorf("%s is %q: %w", what, target, err)
 		}
 		return nil

@@ -12,36 +12,51 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// parseSource reads a source, rewritten: a URL of http or https, else the name of a local file.
-func (f *Fetcher) parseSource(source string) (u *url.URL, file string, err error) {
+// location is where a source is: at a URL of http or https, or where that is nil in a file of the
+// folder of local sources.
+type location struct {
+	url  *url.URL
+	file string
+}
+
+// identity is the one spelling of all sources that are there.
+func (l location) identity() string {
+	if l.url == nil {
+		return "local:///" + l.file
+	}
+	return canonicalURL(l.url)
+}
+
+// parseSource reads a source, after it was rewritten.
+func (f *Fetcher) parseSource(source string) (location, error) {
 	resolved, folder := f.rewriter.resolve(source)
-	if u, file, err = f.parseResolved(resolved); err != nil || folder == "" {
-		return u, file, err
+	at, err := f.parseResolved(resolved)
+	if err != nil || folder == "" {
+		return at, err
 	}
 	// Both were read in the same way, so that the same folder has the same spelling.
-	in, inFile, _ := f.parseResolved(folder + "x")
-	if u != nil && strings.HasPrefix(canonicalURL(u), strings.TrimSuffix(canonicalURL(in), "x")) ||
-		u == nil && strings.HasPrefix(file, strings.TrimSuffix(inFile, "x")) {
-		return u, file, nil
+	in, err := f.parseResolved(folder + "x")
+	if err == nil && !strings.HasPrefix(at.identity(), strings.TrimSuffix(in.identity(), "x")) {
+		err = errOutside
 	}
-	return nil, "", errOutside
+	return at, err
 }
 
 // parseResolved is parseSource of a source that needs no rewrite.
-func (f *Fetcher) parseResolved(source string) (u *url.URL, file string, err error) {
+func (f *Fetcher) parseResolved(source string) (at location, err error) {
 	switch schemeOf(source) {
 	case "http", "https":
-		u, err = parseURL(source, url.Parse)
-		return u, "", err
+		at.url, err = parseURL(source, url.Parse)
 	case "local":
-		file, err = f.localName(source[len("local:"):])
-		return nil, file, err
+		at.file, err = f.localName(source[len("local:"):])
 	case "":
-		return nil, "", errNoScheme
+		err = errNoScheme
 	case "s3", "gs", "abs", "swift": // imgproxy's buckets
-		return nil, "", errBucket
+		err = errBucket
+	default:
+		err = errScheme
 	}
-	return nil, "", errScheme
+	return at, err
 }
 
 const served = "sources are http://, https:// and, with --local-root, local:///"

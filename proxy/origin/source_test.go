@@ -106,8 +106,8 @@ func TestHostsHaveOneForm(t *testing.T) {
 		"http://ｅxample.com/": "example.com", "http://[2606:2800::A]/": "[2606:2800::a]", "http://[2606:2800::A]:81/": "[2606:2800::a]:81",
 		"http://１.２.３.４/": "1.2.3.4",
 	} {
-		if u, _, err := new(Fetcher).parseSource(source); err != nil || u.Host != want {
-			t.Errorf("%s: %v, %v", source, u, err)
+		if at, err := new(Fetcher).parseSource(source); err != nil || at.url.Host != want {
+			t.Errorf("%s: %v, %v", source, at.url, err)
 		}
 	}
 }
@@ -131,7 +131,8 @@ func FuzzCheck(f *testing.F) {
 			}
 			return
 		}
-		u, file, err := fetcher.parseSource(source)
+		at, err := fetcher.parseSource(source)
+		u, file := at.url, at.file
 		if err != nil {
 			t.Fatalf("%q: %v", source, err)
 		}
@@ -149,7 +150,8 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("%q has a zone", source)
 		}
 		// What was made of it is read as the same again, and fits a request line.
-		again, _, err := fetcher.parseSource(u.String())
+		read, err := fetcher.parseSource(u.String())
+		again := read.url
 		if err != nil || again.String() != u.String() {
 			t.Fatalf("%q: %v, then %v, %v", source, u, again, err)
 		}
