@@ -52,6 +52,8 @@ type Config struct {
 	AutoFormats []transform.Format
 	// AllowSecurityOptions lets URLs set limits of their own.
 	AllowSecurityOptions bool
+	// Fallback are the images that are served in place of errors.
+	Fallback Fallback
 	// Watermark is the image that URLs may have drawn over results; nil for none.
 	Watermark *Watermark
 	TTL       sources.TTL

@@ -53,7 +53,7 @@ func (s *Server) serveImage(c echo.Context) error {
 	defer cancel()
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
-		return err
+		return s.serveFallback(c, req, varies, err)
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)

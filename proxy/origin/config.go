@@ -32,6 +32,9 @@ type Config struct {
 	// source is served. Its Stat must open nothing. RegularFiles lets no link
 	// lead out of its root, and opens regular files alone.
 	Local fs.StatFS
+	// Images are sources that the operator brings along, by their names: fallback://NAME. A name that
+	// stands for its bytes gives each image a place of its own in caches.
+	Images map[string][]byte
 	// Rewrites leads from the sources that URLs name to those that are fetched.
 	Rewrites Rewrites
 	// Allow are the sources that may be fetched, as ParseSourceRule reads them; nil for all.

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -60,7 +61,10 @@ func (f *Fetcher) Permits(source string) error {
 
 // permits is Permits of a source that was read.
 func (f *Fetcher) permits(at location) error {
-	if f.cfg.Allow == nil || slices.ContainsFunc(f.cfg.Allow, func(r SourceRule) bool { return r.matches(at) }) {
+	if f.cfg.Allow == nil || at.image != "" {
+		return nil
+	}
+	if slices.ContainsFunc(f.cfg.Allow, func(r SourceRule) bool { return r.matches(at) }) {
 		return nil
 	}
 	return errNotListed
@@ -116,6 +120,11 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have
 	}
 	if reserve == nil {
 		reserve = func(int64) error { return nil }
+	}
+	if at.image != "" {
+		b := f.cfg.Images[at.image]
+		_, err = f.copyBody(w, bytes.NewReader(b), int64(len(b)), reserve)
+		return Meta{Size: int64(len(b))}, true, err
 	}
 	if at.url == nil {
 		meta, err = f.fetchLocal(ctx, at.file, w, reserve)

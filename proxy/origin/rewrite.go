@@ -21,7 +21,7 @@ type Rewrites struct {
 
 // knownSchemes are those that an alias must not take.
 var knownSchemes = map[string]bool{"http": true, "https": true, "local": true, "file": true, "data": true, "s3": true,
-	"gs": true, "abs": true, "swift": true}
+	"gs": true, imageScheme: true, "abs": true, "swift": true}
 
 // rewriter is Rewrites, checked.
 type rewriter struct {
@@ -56,7 +56,7 @@ func newRewriter(r Rewrites, parse func(string) (location, error)) (w rewriter, 
 	for name, target := range r.Aliases {
 		if name == "" || schemeOf(name+":") != name || knownSchemes[name] {
 			return w, fmt.Errorf("alias %q: a name begins with a letter, consists of lower-case letters, digits, + "+
-				"and -, and is none of http, https, local, file, data, s3, gs, abs and swift", name)
+				"and -, and is none of http, https, local, file, data, fallback, s3, gs, abs and swift", name)
 		}
 		if err := check(fmt.Sprintf("alias %q", name), target); err != nil {
 			return w, err

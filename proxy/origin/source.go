@@ -12,19 +12,25 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// location is where a source is: at a URL of http or https, or where that is nil in a file of the
-// folder of local sources.
+// location is where a source is: at a URL of http or https, or in a file of the folder of local sources,
+// or among Config.Images. One of these is set.
 type location struct {
-	url  *url.URL
-	file string
+	url         *url.URL
+	file, image string
 }
+
+// imageScheme is that of Config.Images.
+const imageScheme = "fallback"
 
 // identity is the one spelling of all sources that are there.
 func (l location) identity() string {
-	if l.url == nil {
-		return "local:///" + l.file
+	switch {
+	case l.url != nil:
+		return canonicalURL(l.url)
+	case l.image != "":
+		return imageScheme + "://" + l.image
 	}
-	return canonicalURL(l.url)
+	return "local:///" + l.file
 }
 
 // parseSource reads a source, after it was rewritten.
@@ -49,6 +55,11 @@ func (f *Fetcher) parseResolved(source string) (at location, err error) {
 		at.url, err = parseURL(source, url.Parse)
 	case "local":
 		at.file, err = f.localName(source[len("local:"):])
+	case imageScheme:
+		at.image = strings.TrimPrefix(source[len(imageScheme):], "://")
+		if _, ok := f.cfg.Images[at.image]; !ok {
+			err = errScheme
+		}
 	case "":
 		err = errNoScheme
 	case "s3", "gs", "abs", "swift": // imgproxy's buckets

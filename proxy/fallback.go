@@ -1,0 +1,79 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// serveFallback answers a request that failed with the image for its error, transformed like the image
+// that it asked for. The result is cached by its own source. Where there is none, or it fails itself,
+// the error stays.
+func (s *Server) serveFallback(c echo.Context, req signedurl.Request, varies bool, cause error) error {
+	f := failureOf(cause)
+	source := s.cfg.Fallback.sourceFor(f.code)
+	if source == "" || req.Meta != "" || req.Source == source {
+		return cause
+	}
+	name := factsOf(req, varies).name
+	req.Source, req.CacheBuster = source, ""
+	req.Params.Raw, req.Params.Skip = false, 0
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.RequestTimeout)
+	defer cancel()
+	a := s.newCacheRequest(req)
+	entry, outcome, t, err := s.getAndAdmit(ctx, a)
+	if err != nil {
+		s.logSampled("fallback failed", "fallback", failureOf(err), requestIDOf(c.Response()), func() []any {
+			return []any{"source", clipText(source), "err", clipText(err.Error())}
+		})
+		return cause
+	}
+	defer entry.Close()
+	defer s.memory.Responses.Release(t)
+	s.logError(c.Request(), f, requestIDOf(c.Response()), cause)
+	s.figures.answers.WithLabelValues(f.code).Inc()
+	p, err := t.Writer(c.Response(), c.Request())
+	if err != nil {
+		return err
+	}
+	w := c.Response()
+	s.setImageHeader(w.Header(), urlFacts{name: name, varies: varies}, entry, outcome, s.now())
+	s.setFallbackHeader(w.Header(), f, cause)
+	w.Before(func() {
+		if w.Status == http.StatusOK {
+			w.Status = s.cfg.Fallback.statusOf(f.status)
+		}
+	})
+	// The status says that this is not the image, so that no part of it and no validator counts.
+	plain := c.Request().Clone(ctx)
+	for _, name := range []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match",
+		"If-Unmodified-Since"} {
+		plain.Header.Del(name)
+	}
+	if err := p.Serve(plain, entry); err != nil {
+		panic(http.ErrAbortHandler) // has net/http end the connection, or the stream
+	}
+	return nil
+}
+
+// setFallbackHeader makes the header of an image that of a fallback: caches behind pictor must not take it
+// for the image of the URL for longer than told, and a CDN, which serves many, not at all.
+func (s *Server) setFallbackHeader(h http.Header, f failure, cause error) {
+	noStore(h)
+	if age := wholeSeconds(s.cfg.Fallback.TTL); age > 0 {
+		h["Cache-Control"] = []string{"public, max-age=" + strconv.FormatInt(age, 10)}
+		if s.cfg.CDN.shared {
+			h["Cache-Control"][0] = "max-age=" + strconv.FormatInt(age, 10) + ", s-maxage=0"
+		}
+	}
+	if s.cfg.CDN.control != "" {
+		h[s.cfg.CDN.control] = []string{"no-store"}
+	}
+	delete(h, "Etag")
+	h["Pictor-Fallback"] = []string{f.code}
+	h["Cache-Status"] = []string{errorStatus(f, cause)}
+}
