@@ -94,6 +94,8 @@ type Serve struct {
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Images"`
 
+	Fallback
+
 	FetchTimeout time.Duration `help:"Longest time to fetch one source image." default:"10s" group:"Timeouts"`
 	// FetchFirstByteTimeout is 0 where it was not set; FirstByteTimeout has the default.
 	FetchFirstByteTimeout time.Duration `help:"Longest time until an origin begins its response. Default: half of --fetch-timeout." placeholder:"5s" group:"Timeouts"`

@@ -66,7 +66,12 @@ var translations = map[string]translation{
 	"ALLOWED_SOURCES": {name: "allow-sources", note: "rules are compared by scheme, host and folder, not by text"},
 	"URL_REPLACEMENTS": {name: "rewrite-sources", value: replacements,
 		note: "from and to end with a slash, and have no *"},
-	"WATERMARK_PATH": {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel},
+	"FALLBACK_IMAGE_PATH": {name: "fallback-image"}, "FALLBACK_IMAGE_URL": {name: "fallback-image"},
+	"FALLBACK_IMAGE_DATA": {name: "fallback-image", value: asDataURL},
+	"FALLBACK_IMAGE_HTTP_CODE": {name: "fallback-status",
+		note: "without it imgproxy answers 200, and pictor with the status of the error"},
+	"FALLBACK_IMAGE_TTL": {name: "fallback-ttl", value: withSeconds},
+	"WATERMARK_PATH":     {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel},
 	"LOG_FORMAT":      {name: "log-format", value: logFormat},
 	"PROMETHEUS_BIND": {name: "admin-listen", note: "it also serves /purge, /warm and /debug/memory"},
 	"ALLOW_PRIVATE_SOURCE_ADDRESSES": {name: "allow-networks", value: privateNetworks,
@@ -295,3 +300,6 @@ func replacements(v string) (string, error) {
 	}
 	return strings.ReplaceAll(v, ";", ","), nil
 }
+
+// asDataURL is base64 as a data: URL.
+func asDataURL(v string) (string, error) { return "data:;base64," + v, nil }

@@ -174,7 +174,7 @@ func (s *Serve) checkWorkers() []error {
 }
 
 func (s *Serve) checkFreshness() []error {
-	var problems []error
+	problems := s.Fallback.findProblems()
 	if s.TTL < 0 {
 		problems = append(problems, fmt.Errorf("--ttl is %s: set it to 0 or more", s.TTL))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ func asks(t testing.TB) map[string][2]string {
 	if err := os.WriteFile(watermark, picturetest.JPEG(picturetest.Photo(60, 40, 1), 80), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	base64PNG := base64.StdEncoding.EncodeToString(picturetest.PNG(picturetest.Chart(4, 4)))
 	line := func(name, value string) string { return fmt.Sprintf("%s: %q", name, value) }
 	all := map[string][2]string{
 		"KEY": {"aabb", "# key: set PICTOR_KEY to the same text"}, "SALT": {"ccdd", "# salt: set PICTOR_SALT to the same text"},
@@ -36,7 +38,12 @@ func asks(t testing.TB) map[string][2]string {
 		"ALLOWED_SOURCES": {"https://a.test/,local:///", line("allow-sources", "https://a.test/,local:///")},
 		"URL_REPLACEMENTS": {"https://a.test/=https://b.test/;https://c.test/=https://d.test/",
 			line("rewrite-sources", "https://a.test/=https://b.test/,https://c.test/=https://d.test/")},
-		"TTL": {"3600", line("ttl", "3600s")}, "WORKERS": {"1", line("workers", "1")}, "CONCURRENCY": {"1", line("workers", "1")},
+		"FALLBACK_IMAGE_PATH":      {watermark, line("fallback-image", watermark)},
+		"FALLBACK_IMAGE_URL":       {"https://a.test/x.png", line("fallback-image", "https://a.test/x.png")},
+		"FALLBACK_IMAGE_DATA":      {base64PNG, line("fallback-image", "data:;base64,"+base64PNG)},
+		"FALLBACK_IMAGE_HTTP_CODE": {"404", line("fallback-status", "404")},
+		"FALLBACK_IMAGE_TTL":       {"60", line("fallback-ttl", "60s")},
+		"TTL":                      {"3600", line("ttl", "3600s")}, "WORKERS": {"1", line("workers", "1")}, "CONCURRENCY": {"1", line("workers", "1")},
 		"MAX_SRC_RESOLUTION": {"16.8", line("max-source-pixels", "16.8MP")}, "MAX_SRC_FILE_SIZE": {"10485760", line("max-source-size", "10485760B")},
 		"MAX_ANIMATION_FRAMES": {"64", line("max-frames", "64")}, "MAX_RESULT_DIMENSION": {"4000", line("max-output-side", "4000")},
 		"ALLOW_SECURITY_OPTIONS": {"T", line("allow-security-options", "true")}, "PRESETS": {"card=w:5", line("presets", "card=w:5")},

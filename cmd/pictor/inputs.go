@@ -31,6 +31,9 @@ type inputs struct {
 	rules    []origin.SourceRule
 	cdn      proxy.CDN
 	local    fs.StatFS
+	// fallback are images in place of errors, of which images has those that are no source elsewhere.
+	fallback proxy.Fallback
+	images   map[string][]byte
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
 }
@@ -43,6 +46,9 @@ func readInputs(cfg *config.Serve) (*inputs, error) {
 	}
 	if err == nil {
 		in.watermark, err = loadWatermark(cfg.Watermark)
+	}
+	if err == nil {
+		in.fallback, in.images, err = loadFallback(&cfg.Fallback)
 	}
 	return in, config.Invalid(err)
 }

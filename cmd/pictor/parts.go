@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -52,9 +53,13 @@ func newParts(
 	if p.origin, err = origin.New(origin.Config{
 		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
 		AllowNetworks: allowedNetworks(cfg), Local: in.local, Rewrites: in.rewrites, Allow: in.rules,
+		Images:    in.images,
 		UserAgent: "pictor/" + version,
 	}); err != nil {
 		return nil, err
+	}
+	if err = p.checkFallback(in.fallback); err != nil {
+		return nil, config.Invalid(err)
 	}
 	if p.storage, err = openStorage(cfg, plan, log); err != nil {
 		return nil, err
@@ -81,6 +86,19 @@ func newParts(
 	return p, err
 }
 
+// checkFallback refuses fallback images that no request could get.
+func (p *parts) checkFallback(f proxy.Fallback) error {
+	for _, source := range []string{f.Missing, f.Failed, f.Undecodable} {
+		if source == "" {
+			continue
+		}
+		if err := p.origin.Permits(source); err != nil {
+			return fmt.Errorf("the fallback image %s: %w", source, err)
+		}
+	}
+	return nil
+}
+
 // serverConfig are the server's, over the other parts.
 func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (settings proxy.Config, err error) {
 	settings = proxy.Config{
@@ -96,6 +114,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
 		AutoFormats:          in.autoFormats,
 		Watermark:            in.watermark,
+		Fallback:             in.fallback,
 		CDN:                  in.cdn,
 
 		TTL: sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax,

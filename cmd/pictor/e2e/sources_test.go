@@ -1,7 +1,12 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/base64"
+	"image/png"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,5 +55,33 @@ func TestSourcesOffTheList(t *testing.T) {
 	}
 	if n := other.count("/open/a.jpg") + origin.count("/secret/a.jpg") - before; n != 0 {
 		t.Errorf("%d fetches of sources that are not on the list", n)
+	}
+}
+
+// A file, a data: URL and a source can be the image in place of an error.
+func TestFallbackImageOfAFile(t *testing.T) {
+	origin := newSite(t)
+	file := filepath.Join(t.TempDir(), "grey.png")
+	if err := os.WriteFile(file, picturetest.PNG(picturetest.Chart(60, 30)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	data := "data:image/png;base64," + base64.StdEncoding.EncodeToString(picturetest.PNG(picturetest.Chart(30, 60)))
+	s := serveLocal(t, "--insecure", "--fallback-image", file, "--fallback-undecodable", data,
+		"--fallback-failed", origin.put("/down.png", picturetest.PNG(picturetest.Chart(80, 20))))
+	origin.put("/text.jpg", []byte("no image"))
+	gone := newSite(t)
+	gone.Close()
+	for source, want := range map[string][3]int{ // status and size
+		origin.URL + "/missing.jpg": {404, 20, 10}, origin.URL + "/text.jpg": {415, 10, 20}, gone.URL + "/a.jpg": {502, 20, 5},
+	} {
+		a := s.get("/insecure/rs:fit:20:20/f:png/plain/" + source)
+		m, err := png.DecodeConfig(bytes.NewReader(a.body))
+		if err != nil || [3]int{a.status, m.Width, m.Height} != want || a.header.Get("Pictor-Fallback") == "" {
+			t.Errorf("%s: %v, %d×%d", source, a, m.Width, m.Height)
+		}
+	}
+	_, stderr, code := pictor(t, nil, "serve", "--insecure", "--fallback-image", os.Args[0])
+	if code == 0 || !strings.Contains(stderr, "--fallback-missing") && !strings.Contains(stderr, "--fallback-image") {
+		t.Errorf("a fallback that is no image: %d %s", code, stderr)
 	}
 }
