@@ -233,13 +233,13 @@ func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 	}
 	if ext != "" && !r.Params.Raw && !r.setAutoFormat(ext) { // the extension speaks last
 		f, ok := transform.ParseFormat(ext)
-		if !ok {
+		if !ok || !slices.Contains(transform.Outputs, f) {
 			hint := ""
 			if strings.Contains(ext, "/") { // plain/https://me@example.com/a.jpg
 				hint = "; write %40 for an @ in the source URL"
 			}
-			return Request{}, fmt.Errorf("%w: the extension %s is not one of jpg, png, webp, gif, avif%s",
-				ErrBadArgument, transform.Quote(ext), hint)
+			return Request{}, fmt.Errorf("%w: the extension %s is not one of %s%s",
+				ErrBadArgument, transform.Quote(ext), transform.FormatNames(transform.Outputs), hint)
 		}
 		r.Params.Format = f
 	}
