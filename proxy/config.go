@@ -52,6 +52,8 @@ type Config struct {
 	AutoFormats []transform.Format
 	// AllowSecurityOptions lets URLs set limits of their own.
 	AllowSecurityOptions bool
+	// Unsigned is what paths without a signature may ask for; nil for nothing.
+	Unsigned *UnsignedAccess
 	// Fallback are the images that are served in place of errors.
 	Fallback Fallback
 	// Watermark is the image that URLs may have drawn over results; nil for none.

@@ -131,6 +131,9 @@ func (s *Server) thumborPath(target string) (string, bool) {
 }
 
 func (s *Server) parseNative(target string) (signedurl.Request, error) {
+	if path, ok := signedurl.CutUnsigned(target); ok && s.cfg.Unsigned != nil {
+		return s.parseUnsigned(path)
+	}
 	verified, err := s.cfg.Keyring.Verify(target)
 	if err != nil {
 		return signedurl.Request{}, err

@@ -26,7 +26,7 @@ var parsers = map[string][]string{
 	"proxy/memstat": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
 	"proxy/origin": {"resolve", "Check", "Identity", "Prefix", "parseFreshness", "completeRange", "appliedCodings",
 		"tagsOf", "redirectTarget", "keep", "metaOf", "wholeSize", "statusError", "matchesETag"},
-	"proxy/signedurl": {"Parse", "Verify", "Diagnose", "decryptSource", "Repair"},
+	"proxy/signedurl": {"Parse", "ParseUnderRules", "Verify", "Diagnose", "decryptSource", "Repair"},
 	"proxy/sources":   {"decodeMeta"},
 	"proxy/thumbor":   {"Verify", "Parse"},
 	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",

@@ -59,6 +59,12 @@ func (f *Fetcher) Permits(source string) error {
 	return f.permits(at)
 }
 
+// IsAmong says whether a source is one of the rules'; false for one that Check refuses.
+func (f *Fetcher) IsAmong(source string, rules []SourceRule) bool {
+	at, err := f.parseSource(source)
+	return err == nil && slices.ContainsFunc(rules, func(r SourceRule) bool { return r.matches(at) })
+}
+
 // permits is Permits of a source that was read.
 func (f *Fetcher) permits(at location) error {
 	if f.cfg.Allow == nil || at.image != "" {
