@@ -88,3 +88,6 @@ func formatQuantity(n int64, units []unit, parts int64) string {
 	}
 	return best
 }
+
+// maxSide is the longest side of an image that JPEG can hold, in pixels.
+const maxSide = 65535

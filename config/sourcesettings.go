@@ -1,10 +1,5 @@
 package config
 
-import (
-	"fmt"
-	"strings"
-)
-
 // SourceSettings are the settings that say which sources there are and where they are.
 type SourceSettings struct {
 	BaseURL        string `name:"base-url" help:"Folder that sources without a scheme are in, such as https://photos.example.com/, with a slash at its end." placeholder:"URL/" group:"Sources"`
@@ -24,21 +19,4 @@ func (s *SourceSettings) Aliases() (map[string]string, error) {
 // Rewrites are those of RewriteSources, by what stands at the beginning of a source.
 func (s *SourceSettings) Rewrites() (map[string]string, error) {
 	return namedTexts("--rewrite-sources", s.RewriteSources)
-}
-
-// namedTexts reads a list of name=text.
-func namedTexts(flag, list string) (map[string]string, error) {
-	all := map[string]string{}
-	for _, entry := range splitList(list) {
-		name, text, ok := strings.Cut(entry, "=")
-		name, text = strings.TrimSpace(name), strings.TrimSpace(text)
-		switch {
-		case !ok || name == "" || text == "":
-			return nil, fmt.Errorf("%s has %q: write it like name=URL", flag, entry)
-		case all[name] != "":
-			return nil, fmt.Errorf("%s has %q twice", flag, name)
-		}
-		all[name] = text
-	}
-	return all, nil
 }

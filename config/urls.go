@@ -24,6 +24,7 @@ type URLs struct {
 	SourceKey     Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs"`
 	SourceKeyFile string `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
 	Thumbor
+	Unsigned
 	TrustedSignatures Secret `help:"Signatures that are accepted with any path. Treat them like passwords." placeholder:"TEXT,..." group:"Signing"`
 	// TrustedSignaturesFile is as Keys.KeyFile.
 	TrustedSignaturesFile string `help:"File with the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
@@ -137,16 +138,5 @@ func (u *URLs) Validate() error {
 	if strings.ContainsAny(u.PathPrefix, "?#% ") {
 		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
 	}
-	return Invalid(errors.Join(presets, key, prefix))
-}
-
-// splitList splits a list at commas, without empty entries; nil for an empty list.
-func splitList(s string) []string {
-	var out []string
-	for entry := range strings.SplitSeq(s, ",") {
-		if entry = strings.TrimSpace(entry); entry != "" {
-			out = append(out, entry)
-		}
-	}
-	return out
+	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate()))
 }

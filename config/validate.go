@@ -16,7 +16,6 @@ import (
 const MaxWorkers = 256
 
 const (
-	maxSide = 65535
 
 	// Below these a size or a number of pixels is a forgotten unit: caches that
 	// hold next to nothing, and sources smaller than any photograph.

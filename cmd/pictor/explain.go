@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
@@ -57,10 +58,12 @@ type explainer struct {
 	dialect     *signedurl.Dialect
 	thumbor     *thumbor.Dialect
 	thumborRoot string
-	prefix      string
-	insecure    bool
-	info        transform.Info
-	assumed     bool
+	// unsigned is nil where each path needs a signature.
+	unsigned *proxy.UnsignedAccess
+	prefix   string
+	insecure bool
+	info     transform.Info
+	assumed  bool
 }
 
 func (cmd *explainCmd) newExplainer() (*explainer, error) {
@@ -70,6 +73,9 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 			Bits: 8, Scans: 1}}
 	var err error
 	if e.thumbor, err = thumborDialect(&cmd.Thumbor); err != nil {
+		return nil, config.Invalid(err)
+	}
+	if e.unsigned, err = unsignedAccess(&cmd.Unsigned); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Key != "" || cmd.Insecure {
@@ -128,6 +134,12 @@ func (e *explainer) verdictOn(target string) verdict {
 		}
 	}
 	v := verdict{code: "ok", unchecked: e.ring == nil}
+	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
+		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
+		v.unchecked = false
+		v.judgeRest(e.dialect.ParseUnderRules(rest, e.unsigned.Rules))
+		return v
+	}
 	if v.unchecked {
 		v.diag = signedurl.DiagnoseForm(strings.TrimSpace(target), e.prefix, e.size)
 	} else {
@@ -168,8 +180,8 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 
 func codeOf(err error) string {
 	for code, is := range map[string]error{"unknown-option": signedurl.ErrUnknownOption,
-		"unknown-preset": signedurl.ErrUnknownPreset,
-		"bad-argument":   signedurl.ErrBadArgument, "malformed-path": signedurl.ErrMalformed} {
+		"unknown-preset": signedurl.ErrUnknownPreset, "unsigned": signedurl.ErrUnsigned,
+		"bad-argument": signedurl.ErrBadArgument, "malformed-path": signedurl.ErrMalformed} {
 		if errors.Is(err, is) {
 			return code
 		}

@@ -26,6 +26,8 @@ type inputs struct {
 	// autoFormats are negotiated, the preferred one first; access is what may be read and written.
 	autoFormats []transform.Format
 	access      transform.FormatAccess
+	// unsigned is nil where each path needs a signature.
+	unsigned *proxy.UnsignedAccess
 	// rewrites and rules are of sources.
 	rewrites origin.Rewrites
 	rules    []origin.SourceRule
@@ -62,6 +64,9 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 		return nil, err
 	}
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
+		return nil, err
+	}
+	if in.unsigned, err = unsignedAccess(&cfg.Unsigned); err != nil {
 		return nil, err
 	}
 	if in.rewrites, in.rules, err = readSources(&cfg.SourceSettings); err != nil {
@@ -166,14 +171,20 @@ func readSources(cfg *config.SourceSettings) (r origin.Rewrites, rules []origin.
 	if r.Prefixes, err = cfg.Rewrites(); err != nil {
 		return r, nil, err
 	}
-	for _, text := range cfg.AllowedSources() {
+	rules, err = sourceRules("--allow-sources", cfg.AllowedSources())
+	return r, rules, err
+}
+
+// sourceRules reads the rules of a setting.
+func sourceRules(flag string, texts []string) (rules []origin.SourceRule, err error) {
+	for _, text := range texts {
 		rule, err := origin.ParseSourceRule(text)
 		if err != nil {
-			return r, nil, fmt.Errorf("--allow-sources: %w", err)
+			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
 		rules = append(rules, rule)
 	}
-	return r, rules, nil
+	return rules, nil
 }
 
 // formatAccess reads --formats.

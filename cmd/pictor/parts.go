@@ -115,6 +115,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		AutoFormats:          in.autoFormats,
 		Watermark:            in.watermark,
 		Fallback:             in.fallback,
+		Unsigned:             in.unsigned,
 		CDN:                  in.cdn,
 
 		TTL: sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax,

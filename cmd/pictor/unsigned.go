@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// unsignedAccess reads what paths without a signature may ask for; nil where there are none.
+func unsignedAccess(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
+	if !cfg.Unsigned {
+		return nil, nil
+	}
+	access := &proxy.UnsignedAccess{Rules: signedurl.UnsignedRules{Presets: cfg.Presets(), Snap: cfg.UnsignedSnap}}
+	rules := &access.Rules
+	var err error
+	if rules.Widths, rules.Heights, rules.Qualities, err = cfg.Sizes(); err != nil {
+		return nil, err
+	}
+	if rules.DPRs, err = cfg.DPRs(); err != nil {
+		return nil, err
+	}
+	for _, name := range cfg.Formats() {
+		f, ok := transform.ParseFormat(name)
+		switch {
+		case name == "auto":
+			rules.Auto = true
+		case ok && transform.AllFormats().Write.Has(f):
+			rules.Formats = append(rules.Formats, f)
+		default:
+			return nil, fmt.Errorf("--unsigned-formats has %q: use some of %s and auto", name,
+				transform.FormatNames(transform.Outputs))
+		}
+	}
+	access.Sources, err = sourceRules("--unsigned-sources", cfg.SourceRules())
+	return access, err
+}
