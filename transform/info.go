@@ -57,6 +57,10 @@ type Info struct {
 	// what it covers, which may be nothing; the rest is transparent.
 	Partial bool `json:",omitzero"`
 	Frame   Rect `json:",omitzero"`
+	// BrokenOff is an animation that ends inside of a frame, or before one that it announces:
+	// Frames counts the whole frames before that. A still image of one of them is complete, all
+	// of them together are not.
+	BrokenOff bool `json:",omitzero"`
 	// End is how many bytes hold the whole image, if its end mark is missing, wrong
 	// or behind junk; else 0. container.NewRepair makes these bytes decodable.
 	End int64 `json:",omitzero"`

@@ -20,6 +20,9 @@ func FuzzRepair(f *testing.F) {
 		f.Add(s.b[:len(s.b)-2])
 		f.Add(append(slices.Clip(s.b[:len(s.b)-1]), "\r\njunk"...))
 	}
+	for _, b := range oddAnimations() {
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		info, err := Sniff(b)
 		if err != nil {

@@ -2,6 +2,7 @@ package container
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -22,15 +23,23 @@ type gifWalk struct {
 	frames int
 	// whole is how much was left behind the last whole frame.
 	whole int
-	// first is the data of the first frame, from the size of its codes, and
-	// pixels what it should give.
-	first  []byte
+	// data is that of the frame that is read, from the size of its codes; nil between
+	// frames. pixels is what it should give.
+	data   []byte
 	pixels int64
-	// empty are extensions without data before the first frame: how much was left
-	// at the label of each.
+	// empty are extensions without data: how much was left at the label of each.
 	empty []int
-	// transparent is what the graphic control of the next frame says.
-	transparent bool
+	// control is the flags of the graphic control of the next frame, if there is one.
+	control   byte
+	announced bool
+	// alpha says that the frame that is read has transparent pixels, or leaves some.
+	alpha bool
+	// hole says that the frame before leaves transparent pixels when its time is over.
+	hole bool
+	// between says that the file ends between two blocks.
+	between bool
+	// most is the number of frames behind which the walk ends; 0 for all.
+	most int
 }
 
 func sniffGIF(b []byte, info *transform.Info) error {
@@ -43,13 +52,29 @@ func sniffGIF(b []byte, info *transform.Info) error {
 	if err == nil && len(w.empty) == 0 {
 		return nil
 	}
-	// Only the first frame is used: it is shown where it is whole.
-	if stop := w.wholeFramesEnd(b); stop.end > 0 {
-		info.End = int64(stop.end)
+	stop := w.wholeFramesEnd(b)
+	if stop.end == 0 {
+		return err
+	}
+	info.End = int64(stop.end)
+	if stop.block != 0 {
+		w.endFrame() // it lacks but its end
 		return nil
 	}
-	return err
+	// What follows may be left out where browsers leave it out, too. What was cut would be shown.
+	info.BrokenOff = w.brokenOff(err)
+	return nil
 }
+
+// brokenOff says whether frames are missing behind the whole ones, if the walk ended with
+// this error. Browsers take a block that they do not know for the end of the animation.
+func (w *gifWalk) brokenOff(err error) bool {
+	return errors.Is(err, errEmptyExtension) ||
+		errors.Is(err, transform.ErrTruncated) && (!w.between || w.announced)
+}
+
+// errEmptyExtension is of an extension that no repair makes decodable.
+var errEmptyExtension = malformedError("the GIF has an empty extension")
 
 // readScreen reads the logical screen (GIF89a §18), and begins the walk behind it.
 func (w *gifWalk) readScreen(b []byte) error {
@@ -69,18 +94,17 @@ func (w *gifWalk) readScreen(b []byte) error {
 // wholeFramesEnd is where the whole frames of a GIF end that breaks off or goes on with
 // something else. Its end is 0 where there is none.
 func (w *gifWalk) wholeFramesEnd(b []byte) gifStop {
+	if w.data != nil && mayWalk(w.data) {
+		if stop := gifDataEnd(w.data, w.pixels); stop.end > 0 {
+			from := len(b) - len(w.data)
+			stop.end, stop.block = from+stop.end, from+stop.block
+			return stop
+		}
+	}
 	if w.frames > 0 {
 		return gifStop{end: len(b) - w.whole}
 	}
-	if !mayWalk(w.first) {
-		return gifStop{}
-	}
-	stop := gifDataEnd(w.first, w.pixels)
-	if stop.end > 0 {
-		from := len(b) - len(w.first)
-		stop.end, stop.block = from+stop.end, from+stop.block
-	}
-	return stop
+	return gifStop{}
 }
 
 func (w *gifWalk) truncatedError() error {
@@ -108,9 +132,9 @@ func (w *gifWalk) walkBlocks() error {
 			if err := w.readImage(); err != nil {
 				return err
 			}
-			w.frames++
-			w.whole = len(w.rest)
-			w.info.Frames = w.frames
+			if w.endFrame(); w.frames == w.most {
+				return nil
+			}
 		case 0:
 			// Old encoders end the last frame twice.
 			if len(w.rest) > 0 && w.rest[0] != 0 && w.rest[0] != gifTrailer {
@@ -120,7 +144,24 @@ func (w *gifWalk) walkBlocks() error {
 			return malformedError("the GIF has an unknown block")
 		}
 	}
+	w.between = true
 	return w.truncatedError()
+}
+
+// endFrame counts a whole frame.
+func (w *gifWalk) endFrame() {
+	w.frames++
+	w.whole, w.data = len(w.rest), nil
+	w.info.Frames = w.frames
+	if w.alpha {
+		w.info.Alpha, w.info.Bands = true, 4
+	}
+	// To browsers the background is transparent, and so is what was before the first frame
+	// (GIF89a §23: methods 2, and 3 or 4).
+	const background = 2
+	disposal := w.control >> 2 & 7
+	w.hole = disposal == background || disposal > background && w.frames == 1
+	w.control, w.announced = 0, false
 }
 
 // maxEmptyExtensions bounds what a repair of a GIF has to change.
@@ -129,8 +170,8 @@ const maxEmptyExtensions = 64
 // readExtension reads a label and its sub-blocks (GIF89a §23 to §26). libnsgif takes
 // only a comment that is empty: after the first block of the others it reads on
 // whatever its size, and would from there see other blocks than this walk. The
-// repair makes comments of those before the first frame. Behind it the walk
-// ends, and so it does at a graphic control, which browsers refuse, too.
+// repair makes comments of them. At an empty graphic control, which browsers refuse,
+// too, the walk ends.
 func (w *gifWalk) readExtension() error {
 	if len(w.rest) < 2 {
 		return w.truncatedError()
@@ -139,16 +180,14 @@ func (w *gifWalk) readExtension() error {
 	label, first := w.rest[0], w.rest[1]
 	w.rest = w.rest[1:]
 	if first == 0 && label != gifComment {
-		if label == gifGraphicControl || w.frames > 0 || len(w.empty) == maxEmptyExtensions {
-			return malformedError("the GIF has an empty extension")
+		if label == gifGraphicControl || len(w.empty) == maxEmptyExtensions {
+			return errEmptyExtension
 		}
 		w.empty = append(w.empty, before)
 	}
 	if label == gifGraphicControl && len(w.rest) >= 2 {
-		const transparent = 1
-		if w.rest[1]&transparent != 0 {
-			w.transparent = true
-		}
+		const transparent = 1 // of several controls each may say so
+		w.control, w.announced = w.rest[1]|w.control&transparent, true
 	}
 	if !w.skipSubBlocks() {
 		return w.truncatedError()
@@ -167,24 +206,21 @@ func (w *gifWalk) readImage() error {
 	}
 	d := w.rest[:descriptor]
 	w.rest = w.rest[descriptor:]
-	if w.transparent {
-		w.info.Alpha, w.info.Bands = true, 4
-		w.transparent = false
-	}
+	at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
+	frame := transform.Rect{Left: at(0), Top: at(2), Width: at(4), Height: at(6)}
+	w.pixels = int64(frame.Width) * int64(frame.Height)
 	if w.frames == 0 {
-		at := func(i int) int { return int(binary.LittleEndian.Uint16(d[i:])) }
-		frame := transform.Rect{Left: at(0), Top: at(2), Width: at(4), Height: at(6)}
-		w.pixels = int64(frame.Width) * int64(frame.Height)
 		if err := w.placeFrame(frame); err != nil {
 			return err
 		}
 	}
+	const transparent = 1
+	covers := frame.Left == 0 && frame.Top == 0 && frame.Width >= w.info.Width && frame.Height >= w.info.Height
+	w.alpha = w.control&transparent != 0 || w.hole && !covers
 	if !w.skipColours(d[8]) || len(w.rest) == 0 {
 		return w.truncatedError()
 	}
-	if w.frames == 0 {
-		w.first = w.rest
-	}
+	w.data = w.rest
 	w.rest = w.rest[1:] // the size of the first LZW code
 	if !w.skipSubBlocks() {
 		return w.truncatedError()

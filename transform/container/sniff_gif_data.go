@@ -102,9 +102,11 @@ func repairGIF(b []byte, end int64) (Repair, bool) {
 	if stop.block != 0 {
 		r = stop.endData(b)
 	}
-	labels := make([]Patch, len(w.empty))
-	for i, left := range w.empty {
-		labels[i] = Patch{int64(len(b) - left), []byte{gifComment}}
+	var labels []Patch
+	for _, left := range w.empty {
+		if at := int64(len(b) - left); at < end {
+			labels = append(labels, Patch{at, []byte{gifComment}})
+		}
 	}
 	r.Patches = append(labels, r.Patches...)
 	return r, true

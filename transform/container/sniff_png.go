@@ -177,6 +177,7 @@ func pngAncillary(name, data []byte, hasData bool, info *transform.Info) error {
 			return malformedError("the PNG has an impossible number of frames")
 		}
 		info.Frames = max(1, int(frames))
+		info.AncillaryBytes += int64(len(data)) + 12 // by itself it would make a still image move
 		return nil
 	case "fcTL", "fdAT":
 		return nil

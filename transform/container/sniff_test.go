@@ -337,6 +337,9 @@ func FuzzSniff(f *testing.F) {
 		f.Add(s.b)
 		f.Add(s.b[:len(s.b)/2])
 	}
+	for _, b := range oddAnimations() {
+		f.Add(b)
+	}
 	f.Add([]byte("<!doctype html>"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)

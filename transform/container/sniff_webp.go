@@ -56,10 +56,26 @@ func sniffWebP(b []byte, info *transform.Info) error {
 	w := webpWalk{info: &again}
 	if end, ok := w.wholeChunks(b); ok {
 		again.End = int64(end)
+		again.BrokenOff = w.animated && missesFrames(b, int64(end))
 		*info = again
 		return nil
 	}
 	return err
+}
+
+// missesFrames says whether a frame may be missing behind the whole chunks of an
+// animation, which end at a place. A size of the container that is a few bytes off
+// leaves room for none.
+func missesFrames(b []byte, end int64) bool {
+	const smallest = riffHeader + 16 + riffHeader + 5 // a frame of one pixel, lossless
+	missing := riffHeader + int64(binary.LittleEndian.Uint32(b[4:])) - end
+	if c, ok := nextRIFFChunk(b[end:]); ok {
+		if string(c.id) == "ANMF" {
+			return true
+		}
+		missing -= riffHeader + int64(binary.LittleEndian.Uint32(b[end+4:]))
+	}
+	return missing >= smallest
 }
 
 // wholeChunks walks the chunks that are all there, whatever the container's

@@ -179,7 +179,10 @@ func TestSniffTakesTheWholeChunksOfAWebP(t *testing.T) {
 		}
 		r, ok := NewRepair(tc.b, got)
 		whole, err := Sniff(r.Apply(tc.b))
-		if got.End = 0; !ok || err != nil || whole != got {
+		if got.BrokenOff != (name == "second frame cut") {
+			t.Errorf("%s: broken off %v", name, got.BrokenOff)
+		}
+		if got.End, got.BrokenOff = 0, false; !ok || err != nil || whole != got {
 			t.Errorf("%s repaired: %+v, %v", name, whole, err)
 		}
 	}
