@@ -10,3 +10,12 @@ func ResultFrames(info Info, out Params) int {
 	}
 	return info.Frames
 }
+
+// LastFrame is how many frames of an animation are read for a result, from the first on; 0 for
+// all of them. p.Format must be set.
+func (p Params) LastFrame() int {
+	if p.Still || p.Page > 0 || !p.Format.Animates() {
+		return p.Page + 1
+	}
+	return p.MaxFrames
+}

@@ -280,8 +280,7 @@ func TestLimits(t *testing.T) {
 		{jpegInfo(1, 15_000_000, 1), false},
 		{Info{Format: GIF, Width: 1, Height: 1, Frames: 5_000_000}, true},
 		{Info{Format: PNG, Width: 1, Height: 1, Frames: math.MaxInt32}, true},
-		{Info{Format: WebP, Width: 1, Height: 1, Frames: maxWebPFrames}, true},
-		{Info{Format: WebP, Width: 1, Height: 1, Frames: maxWebPFrames + 1}, false},
+		{Info{Format: WebP, Width: 1, Height: 1, Frames: 5_000_000}, true},
 	} {
 		if err := l.CheckSource(tc.info); errors.Is(err, ErrLimit) == tc.ok {
 			t.Errorf("%dx%d, %d frames: %v", tc.info.Width, tc.info.Height, tc.info.Frames, err)

@@ -32,12 +32,6 @@ const maxCoordinate = 10_000_000
 // ask for (libjpeg-turbo's own advice is that applications limit it).
 const maxScans = 500
 
-// maxWebPFrames is the most frames of a WebP. Only the first is decoded, but
-// libvips asks libwebp for the duration of each, and each question is a search
-// from the first on: 10,000 take half a second, ten times as many a minute. Of a
-// GIF libnsgif lists no more than 4096, and frames of a PNG are not read.
-const maxWebPFrames = 10_000
-
 // CheckSource refuses a source by its header; the error wraps ErrLimit.
 func (l Limits) CheckSource(info Info) error {
 	if max(info.Width, info.Height) > maxCoordinate {
@@ -53,10 +47,6 @@ func (l Limits) CheckSource(info Info) error {
 		return fmt.Errorf("%w: a frame of the source has %.1f megapixels; "+
 			"max_animation_frame_resolution in the URL allows %.1f",
 			ErrLimit, float64(info.Pixels())/1e6, float64(l.MaxFramePixels)/1e6)
-	}
-	if info.Format == WebP && info.Frames > maxWebPFrames {
-		return fmt.Errorf("%w: the source is a WebP of %d frames; at most %d are supported",
-			ErrLimit, info.Frames, maxWebPFrames)
 	}
 	if info.Scans > maxScans {
 		return fmt.Errorf("%w: the source has %d JPEG scans; at most %d are allowed", ErrLimit, info.Scans, maxScans)

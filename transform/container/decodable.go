@@ -13,13 +13,23 @@ type Needed struct {
 	// Metadata is EXIF, XMP, IPTC and texts. Rights are the parts of these that
 	// say whose the image is.
 	Metadata, Rights bool
+	// Frames is how many frames of an animation are used, from the first on; 0 for all.
+	// Decoders list all frames of a file, libwebp in a time that grows with their square.
+	Frames int
 }
 
 // NeededBy says what outputs need.
 func NeededBy(outputs ...transform.Params) (n Needed) {
+	all := false
 	for _, p := range outputs {
 		n.Metadata = n.Metadata || p.KeepMetadata
 		n.Rights = n.Rights || !p.KeepMetadata && !p.DropCopyright
+		last := p.LastFrame()
+		all = all || last == 0
+		n.Frames = max(n.Frames, last)
+	}
+	if all {
+		n.Frames = 0
 	}
 	return n
 }
@@ -71,6 +81,9 @@ func DecodablePNG(b []byte, info transform.Info, needed Needed) (Repair, bool) {
 // withoutUnneeded is r, extended by patches that leave metadata out.
 func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (Repair, bool) {
 	l := decodableView{in: b, needed: needed, hiddenProfile: info.HiddenProfile, Repair: r}
+	if l.needed.Frames >= info.Frames {
+		l.needed.Frames = 0
+	}
 	l.Patches = slices.Clone(r.Patches)
 	changed := false
 	switch info.Format {
@@ -82,6 +95,8 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 		changed = l.reduceWebP()
 	case transform.AVIF:
 		changed = l.reduceAVIF()
+	case transform.GIF:
+		changed = l.reduceGIF()
 	}
 	if !changed {
 		return r, len(r.Patches) > 0

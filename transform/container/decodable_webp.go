@@ -16,6 +16,7 @@ type webpView struct {
 	announced   byte // the flags of the source
 	seen        byte
 	first, last int
+	frames      int
 	// behind are chunks that are needed and follow the beginning of the image.
 	behind []Patch
 }
@@ -71,10 +72,16 @@ func (w *webpView) addChunk(c riffChunk, at, next int) {
 	bit, needed := byte(0), false
 	switch string(c.id) {
 	case "VP8 ", "VP8L", "ALPH", "ANIM", "ANMF":
+		if w.needed.Frames > 0 && w.frames == w.needed.Frames {
+			return
+		}
 		if w.first == 0 {
 			w.first = at
 		}
 		w.last = next
+		if string(c.id) == "ANMF" {
+			w.frames++
+		}
 	case "ICCP":
 		bit, needed = webpICC, len(c.data) <= maxProfileBytes
 	case "EXIF":

@@ -57,10 +57,10 @@ func webpFrames(t *testing.T, n int) []byte {
 	return chunk("RIFF", b)
 }
 
-// A result has one frame, so that those behind it are no reason to refuse a
-// source.
+// A still image is of one frame, so that those behind it are no reason to refuse a
+// source. Listing 100,000 frames takes libwebp a minute: they are left out before.
 func TestFirstOfAnyNumberOfFrames(t *testing.T) {
-	for _, n := range []int{2, 301, 380, 10_000} {
+	for _, n := range []int{2, 301, 380, 100_000} {
 		for format, b := range map[string][]byte{"GIF": gifFrames(t, n), "WebP": webpFrames(t, n)} {
 			t.Run(fmt.Sprint(format, n), func(t *testing.T) {
 				info, err := container.Sniff(b)
