@@ -84,8 +84,8 @@ type Serve struct {
 	MaxSourceSize   Bytes  `help:"Largest source image in bytes, as downloaded, like 64MiB." default:"64MiB" group:"Sources"`
 	// MaxSourcePixels counts one frame: width × height.
 	MaxSourcePixels Pixels `help:"Largest source image in pixels of one frame, like 100MP (millions)." default:"100MP" group:"Sources"`
-	MaxFrames       int    `help:"Most frames of an animation that are used. No effect: results have one frame. Sources with more are not refused." default:"300" group:"Sources"`
 	MaxOutputSide   int    `help:"Longest side of a result in pixels, 1 to 65535." default:"8192" group:"Sources"`
+	Animations
 
 	// Formats is a comma list; FormatNames splits it.
 	Formats string `help:"Formats to read and to write, such as jpg,png,webp,gif:in. A name with :in is only read, one with :out only written. Default: all that the libvips here can." placeholder:"FORMAT,..." group:"Images"`

@@ -214,24 +214,12 @@ func (s *Serve) checkSourceLimits() []error {
 			fmt.Errorf("--max-source-pixels is %d pixels, too few for an image: set it to %d or more, like 100MP",
 				int64(n), int64(leastSourcePixels)))
 	}
-	for _, limit := range []struct {
-		flag       string
-		value, max int64
-	}{
+	problems = append(problems, checkLimits([]limit{
 		{"--max-source-size", int64(s.MaxSourceSize), 0},
 		{"--max-source-pixels", int64(s.MaxSourcePixels), 0},
-		{"--max-frames", int64(s.MaxFrames), 0},
 		{"--max-output-side", int64(s.MaxOutputSide), maxSide},
-	} {
-		switch {
-		case limit.value < 1:
-			problems = append(problems, fmt.Errorf("%s is %d: set it to 1 or more", limit.flag, limit.value))
-		case limit.max > 0 && limit.value > limit.max:
-			problems = append(problems,
-				fmt.Errorf("%s is %d: set it to %d or less", limit.flag, limit.value, limit.max))
-		}
-	}
-	return problems
+	})...)
+	return append(problems, s.Animations.findProblems()...)
 }
 
 // checkFolder: path is unset or a directory that is there.

@@ -95,6 +95,8 @@ var failureTable = []failure{
 		"This image needs more memory to decode than estimated from its header.", 0, true},
 	{transform.ErrCPU, http.StatusUnprocessableEntity, "overtime",
 		"This image needs more processor time than images of its size.", 0, true},
+	{transform.ErrNoPage, http.StatusUnprocessableEntity, "no-such-page", "", negTTLContent, false},
+	{errAnimationTimeout, http.StatusGatewayTimeout, "transform-timeout", "", negTTLTransient, true},
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout",
 		"The image took too long to process.", negTTLTransient, true},
 	{transform.ErrNoWorker, http.StatusServiceUnavailable, "no-worker",

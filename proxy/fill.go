@@ -9,7 +9,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -128,20 +127,6 @@ func (f *fill) sourceRequest() sources.Request {
 	}
 	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())
 	return w
-}
-
-// limitsOf are the limits of the server, with those that the URL may set itself. A source
-// that is served unchanged (raw) needs none, because it is not decoded.
-func (s *Server) limitsOf(req signedurl.Request) transform.Limits {
-	if req.Params.Raw {
-		return transform.Limits{}
-	}
-	l := s.cfg.Limits
-	if n := req.Limits.SourcePixels; n > 0 {
-		l.MaxPixels = n
-	}
-	l.MaxFramePixels = req.Limits.FramePixels
-	return l
 }
 
 // preferLimitError gives, for a source that is both truncated and over a limit, the error

@@ -47,9 +47,9 @@ type imagorMeta struct {
 // imageMeta describes a source and the planned result, in the form of the request's dialect.
 // No pixel is decoded for it.
 func (s *Server) imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
-	out := req.Params
-	if out.Format == transform.FormatUnknown {
-		out.Format = s.fallbackFormat(req, info)
+	out, err := s.planOutput(req, info)
+	if err != nil {
+		return nil, err
 	}
 	out.Trim = transform.Trim{}
 	g := transform.NewGeometry(info, out)

@@ -26,13 +26,11 @@ func (t plannedTransform) need() int64 { return t.job.Memory + t.resultBytes }
 // transform makes the result: find the border that trim removes, plan, admit, and have a
 // worker do the job, which may make other results of the source as well.
 func (f *fill) transform(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
-	out := f.req.Params
-	if out.Format == transform.FormatUnknown {
-		out.Format = f.server.fallbackFormat(f.req, info)
-	}
-	if err := f.server.checkWritable(out.Format); err != nil {
+	out, err := f.server.planOutput(f.req, info)
+	if err != nil {
 		return pic, err
 	}
+	defer func() { err = slowAnimation(err, transform.ResultFrames(info, out)) }()
 	if out.Trim.On {
 		f.settle()
 		if info.Content, err = f.findTrim(ctx, info, out); err != nil {

@@ -1,5 +1,7 @@
 package transform
 
+import "fmt"
+
 // ResultFrames is how many frames the result has: 1 for a still image. out.Format must be set.
 func ResultFrames(info Info, out Params) int {
 	if out.Still || out.Page > 0 || info.Frames < 2 || !info.Format.Animates() || !out.Format.Animates() {
@@ -18,4 +20,101 @@ func (p Params) LastFrame() int {
 		return p.Page + 1
 	}
 	return p.MaxFrames
+}
+
+// LongAnimation is what becomes of an animation of more frames or pixels than Limits allow.
+type LongAnimation uint8
+
+const (
+	// ShortenAnimation keeps its first frames, as many as are allowed.
+	ShortenAnimation LongAnimation = iota
+	// StillOfAnimation makes a still image of it.
+	StillOfAnimation
+	// RefuseAnimation is an error.
+	RefuseAnimation
+)
+
+// LongAnimationNames are the names of these, in their order.
+var LongAnimationNames = []string{"shorten", "first-frame", "error"}
+
+// ParseLongAnimation reads one of LongAnimationNames.
+func ParseLongAnimation(s string) (LongAnimation, bool) {
+	i, ok := indexOf(LongAnimationNames, s)
+	return LongAnimation(i), ok
+}
+
+// MaxFrames is the most frames of a result, and of those that a page can be: libnsgif lists no more.
+const MaxFrames = 4096
+
+// PlanFrames settles which frames of a source a result is made of: Still, Page and MaxFrames of the
+// Params that it returns. out.Format must be set. A page is of still images only, as with
+// imgproxy. Errors wrap ErrLimit, ErrNoPage or ErrTruncated.
+func (l Limits) PlanFrames(info Info, out Params) (Params, error) {
+	page := out.Page
+	out.Page = 0
+	n := ResultFrames(info, out)
+	most, wrong := l.frameLimit(info, n)
+	wantsAll := info.Format.Animates() && out.Format.Animates() && !out.Still &&
+		(out.MaxFrames == 0 || out.MaxFrames > info.Frames)
+	switch {
+	case info.BrokenOff && wantsAll && n <= most:
+		return out, fmt.Errorf("%w: the animation breaks off (whole frames: %d); "+
+			"request a still image (disable_animation), or only whole frames (max_frames)", ErrTruncated, info.Frames)
+	case n == 1:
+	case l.MaxFramePixels > 0 && info.Pixels() > l.MaxFramePixels:
+		return out, fmt.Errorf("%w: a frame of the animation has %.1f megapixels; "+
+			"max_animation_frame_resolution in the URL allows %.1f; request a still image (disable_animation)",
+			ErrLimit, float64(info.Pixels())/1e6, float64(l.MaxFramePixels)/1e6)
+	case n > most && l.LongAnimation == RefuseAnimation:
+		return out, wrong
+	case n > most && l.LongAnimation == StillOfAnimation:
+		n = 1
+	case n > most:
+		n = most
+	}
+	out.MaxFrames = 0
+	if n > 1 {
+		if n < info.Frames {
+			out.MaxFrames = n
+		}
+		return out, nil
+	}
+	pages := info.pages()
+	out.Still = pages > 1 && info.Format.Animates() && out.Format.Animates()
+	if pages > 1 {
+		out.Page = page
+	}
+	if out.Page >= pages {
+		return out, fmt.Errorf("%w: page %d is requested; the source has %d, and the first one is 0",
+			ErrNoPage, page, pages)
+	}
+	return out, nil
+}
+
+// pages is how many still images can be made of a source. Of a PNG only its default image is
+// read, of an AVIF its primary one.
+func (i Info) pages() int {
+	if i.Format.Animates() || i.Format == TIFF {
+		return max(1, i.Frames)
+	}
+	return 1
+}
+
+// frameLimit is how many frames a result may have, and the error for n frames.
+func (l Limits) frameLimit(info Info, n int) (most int, err error) {
+	const instead = "request a still image (disable_animation), or the first frames of it (max_frames)"
+	most = MaxFrames
+	if l.MaxFrames > 0 {
+		most = min(most, l.MaxFrames)
+	}
+	if l.MaxAnimationPixels > 0 && info.Pixels() > 0 {
+		byPixels := max(1, l.MaxAnimationPixels/info.Pixels())
+		if byPixels < int64(most) {
+			return int(byPixels), fmt.Errorf("%w: the animation has %d frames of %dx%d, %.1f megapixels together; "+
+				"at most %.1f are allowed (--max-animation-pixels); %s", ErrLimit, n, info.Width, info.Height,
+				float64(n)*float64(info.Pixels())/1e6, float64(l.MaxAnimationPixels)/1e6, instead)
+		}
+	}
+	return most, fmt.Errorf("%w: the animation has %d frames; at most %d are allowed (--max-frames, or "+
+		"max_animation_frames in the URL); %s", ErrLimit, n, most, instead)
 }

@@ -14,6 +14,8 @@ var (
 	ErrMalformed = errors.New("broken image")
 	// ErrLimit: the image, or what was asked of it, is over a configured limit.
 	ErrLimit = errors.New("over a limit")
+	// ErrNoPage: the image has fewer frames or pages than was asked for.
+	ErrNoPage = errors.New("no such page")
 	// ErrMemory: the work took more memory than was admitted for it.
 	ErrMemory = errors.New("too much memory")
 	// ErrCPU: the work took more CPU time than its pixels allow.

@@ -17,8 +17,13 @@ func (f Format) sideLimit() int {
 type Limits struct {
 	// MaxPixels bounds width times height of a source's frame.
 	MaxPixels int64
-	// MaxFramePixels bounds those of a source with several frames.
+	// MaxFramePixels bounds those of a frame, where the result is an animation.
 	MaxFramePixels int64
+	// MaxFrames bounds the frames of a result, MaxAnimationPixels their pixels together, at
+	// the size of the source. LongAnimation is what becomes of an animation with more.
+	MaxFrames          int
+	MaxAnimationPixels int64
+	LongAnimation      LongAnimation
 	// MaxOutputSide bounds both sides of a result, in pixels.
 	MaxOutputSide int
 }
@@ -42,11 +47,6 @@ func (l Limits) CheckSource(info Info) error {
 		return fmt.Errorf("%w: the source is %dx%d, which is %.1f megapixels; "+
 			"at most %.1f are allowed (--max-source-pixels)",
 			ErrLimit, info.Width, info.Height, float64(info.Pixels())/1e6, float64(l.MaxPixels)/1e6)
-	}
-	if l.MaxFramePixels > 0 && info.Frames > 1 && info.Pixels() > l.MaxFramePixels {
-		return fmt.Errorf("%w: a frame of the source has %.1f megapixels; "+
-			"max_animation_frame_resolution in the URL allows %.1f",
-			ErrLimit, float64(info.Pixels())/1e6, float64(l.MaxFramePixels)/1e6)
 	}
 	if info.Scans > maxScans {
 		return fmt.Errorf("%w: the source has %d JPEG scans; at most %d are allowed", ErrLimit, info.Scans, maxScans)

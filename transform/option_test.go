@@ -138,6 +138,11 @@ func TestOptionsAndTheirTexts(t *testing.T) {
 		"skip_processing:png:jpg/skp:avif":    "skp:jpg:png:avif",
 		"raw:1":                               "raw:1",
 		"max_result_dimension:100":            "mrd:100",
+		"disable_animation:1/page:2":          "da:1/pg:2",
+		"da:t/max_frames:5":                   "da:1",
+		"max_frames:5/pg:0":                   "mf:5",
+		"f:gif/mf:5/da:0":                     "f:gif/mf:5",
+		"f:png/mf:5/da:1/pg:3":                "f:png/pg:3",
 		"w:1/w:2":                             "w:2",
 		"s:10:20/rs:fill::30":                 "rt:fill/w:10/h:30",
 		"el:1/enlarge:0":                      "",
@@ -174,7 +179,8 @@ func TestOptionsNameWhatIsWrong(t *testing.T) {
 		"sm:x": "1 or 0", "kcr:x": "1 or 0", "scp:x": "1 or 0", "ph:x": "1 or 0", "eth:x": "1 or 0", "q:101": "0 to 100", "fq:jpg": "pairs",
 		"fq:tiff:1": "is not one of", "fq:jpg:101": "0 to 100", "mb:-1": "whole number", "f:tiff": "is not one of jpg, png", "jpgo:x": "1 or 0",
 		"pngo:0:1:1": "2 to 256", "pngo:0:1:257": "0 to 256", "pngo:0:0::10": "0 to 9", "webpo:lossy:x": "1 or 0", "webpo:x": "near_lossless",
-		"webpo:::x": "drawing", "webpo::::7": "0 to 6", "avifo:x": "auto, on, off", "avifo::10": "0 to 9", "skp:x": "is not one of", "raw:x": "1 or 0", "mrd:x": "whole number",
+		"webpo:::x": "drawing", "webpo::::7": "0 to 6", "avifo:x": "auto, on, off", "avifo::10": "0 to 9", "skp:x": "is not one of", "raw:x": "1 or 0", "mrd:x": "whole number", "da:x": "1 or 0",
+		"pg:-1": "0 to 4095", "pg:4096": "0 to 4095", "mf:4097": "0 to 4096",
 	} {
 		if p, err := set(options); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %+v, %v; want %q", options, p, err, want)

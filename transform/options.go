@@ -20,6 +20,7 @@ func Options() []Option {
 		enforceThumbnailOption,
 		qualityOption, formatQualityOption, maxBytesOption, formatOption,
 		jpegOption, pngOption, webpOption, avifOption,
+		disableAnimationOption, pageOption, maxFramesOption,
 		skipOption, rawOption, maxSideOption,
 	}
 }

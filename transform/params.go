@@ -147,6 +147,12 @@ func (p Params) Normalize() (Params, error) {
 	if p.MaxSide == MaxDimension {
 		p.MaxSide = 0
 	}
+	if p.Format != FormatUnknown && !p.Format.Animates() {
+		p.Still = false // it is still anyway
+	}
+	if p.Still || p.Format != FormatUnknown && !p.Format.Animates() {
+		p.MaxFrames = 0
+	}
 	p.Extend = p.Extend.normalize()
 	p.ExtendRatio = p.ExtendRatio.normalize()
 	p.Gravity = p.Gravity.normalize()

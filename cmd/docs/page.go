@@ -99,6 +99,7 @@ var groups = []group{
 		"quality", "format_quality", "max_bytes", "format", "jpeg_options", "png_options", "webp_options",
 		"avif_options",
 	}},
+	{"Animation", []string{"disable_animation", "page", "max_frames"}},
 	{"Source unchanged", []string{"skip_processing", "raw"}},
 	{"Request", []string{"preset", "cachebuster", "cache_tags", "expires", "filename", "return_attachment"}},
 	{"Limit", []string{

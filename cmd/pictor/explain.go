@@ -21,9 +21,10 @@ import (
 
 // explainCmd tells what a URL is to the server, and what is wrong with it.
 type explainCmd struct {
-	config.File `embed:""`
-	config.Keys `embed:""`
-	config.URLs `embed:""`
+	config.File       `embed:""`
+	config.Keys       `embed:""`
+	config.URLs       `embed:""`
+	config.Animations `embed:""`
 
 	URL      string `arg:"" optional:"" help:"URL or path of an image."`
 	Batch    string `help:"File of URLs, paths or access log lines, or - for standard input. Counts them by result, each with an example." placeholder:"FILE"`
@@ -36,7 +37,7 @@ func (cmd *explainCmd) Validate() error {
 	if (cmd.URL == "") == (cmd.Batch == "") {
 		return errors.New("takes a URL, or --batch with a file of them, and not both")
 	}
-	return errors.Join(cmd.Keys.Validate(), cmd.URLs.Validate())
+	return errors.Join(cmd.Keys.Validate(), cmd.URLs.Validate(), cmd.Animations.Validate())
 }
 
 func (cmd *explainCmd) Run() error {
@@ -64,11 +65,12 @@ type explainer struct {
 	insecure bool
 	info     transform.Info
 	assumed  bool
+	limits   transform.Limits
 }
 
 func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
-		insecure: cmd.Insecure, assumed: cmd.Source == "",
+		insecure: cmd.Insecure, assumed: cmd.Source == "", limits: limitAnimations(transform.Limits{}, cmd.Animations),
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
 			Bits: 8, Scans: 1}}
 	var err error
@@ -258,7 +260,22 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"
 	}
+	if req.Auto {
+		why += "; clients that accept another one by Accept get that"
+	}
 	say("format", fmt.Sprintf("%s, %s", out.Format, why))
+	limits := e.limits
+	if n := req.Limits.Frames; n > 0 {
+		limits.MaxFrames = int(min(n, transform.MaxFrames))
+	}
+	if !out.AsItIs(e.info) {
+		var err error
+		if out, err = limits.PlanFrames(e.info, out); err != nil {
+			say("refused", err.Error())
+			return
+		}
+		say("frames", framesOf(e.info, out))
+	}
 	g := transform.NewGeometry(e.info, out)
 	what := "of a JPEG of 4000x3000"
 	if !e.assumed {

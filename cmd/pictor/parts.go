@@ -107,9 +107,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources,
 		SourceKeyIgnore: cfg.IgnoredParameters(),
 		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
-		Limits: transform.Limits{
-			MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,
-		},
+		Limits:               limitsOf(cfg),
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
 		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
 		AutoFormats:          in.autoFormats,

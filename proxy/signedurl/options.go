@@ -182,8 +182,8 @@ var maxBytesOption = requestOption{
 var maxFramesOption = requestOption{
 	Usage: transform.Usage{Names: []string{"max_animation_frames", "maf"}, Args: "frames", Most: 1,
 		Default: "`--max-frames`",
-		Text: "Most frames of an animation that are used. It has no effect: results have one frame, and sources " +
-			"with more are not refused." + needsPermission},
+		Text: "Most frames of an animated result, instead of `--max-frames`. What becomes of a longer animation says " +
+			"`--on-long-animation`. `max_frames` asks for fewer frames and needs no permission." + needsPermission},
 	set:  func(r *Request, args []string) error { return parseCount(&r.Limits.Frames, args[0]) },
 	text: func(r Request) string { return formatInteger(r.Limits.Frames) },
 }
@@ -191,7 +191,7 @@ var maxFramesOption = requestOption{
 var maxFramePixelsOption = requestOption{
 	Usage: transform.Usage{Names: []string{"max_animation_frame_resolution", "mafr"}, Args: "megapixels", Most: 1,
 		Default: "`--max-source-pixels`",
-		Text:    "Most megapixels of a frame, if the source has several frames." + needsPermission},
+		Text:    "Most megapixels of a frame, if the result is an animation. With more it is a 422." + needsPermission},
 	set:  func(r *Request, args []string) error { return parseMegapixels(&r.Limits.FramePixels, args[0]) },
 	text: func(r Request) string { return formatMegapixels(r.Limits.FramePixels) },
 }

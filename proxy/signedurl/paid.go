@@ -17,7 +17,7 @@ var ignorableOptions = map[string][]string{
 	"bypass_cache":       {"bypass_cache", "bc"},
 	"cache_tags":         {"cache_tags", "ct"},
 	"hashsum":            {"hashsum", "hs"},
-	"disable_animation":  {"disable_animation", "da"},
+	"disable_animation":  nil, // pictor has it since it has animations, and settings may still name it
 	"fallback_image_url": {"fallback_image_url", "fiu"},
 	"style":              {"style", "st"},
 }
@@ -31,7 +31,7 @@ var refusedOptions = [][]string{
 	{"gradient", "gr"},
 	{"watermark_url", "wmu"}, {"watermark_text", "wmt"}, {"watermark_size", "wms"},
 	{"watermark_rotate", "wm_rot", "wmr"},
-	{"watermark_shadow", "wmsh"}, {"color_profile", "cp", "icc"}, {"page", "pg"}, {"pages", "pgs"},
+	{"watermark_shadow", "wmsh"}, {"color_profile", "cp", "icc"}, {"pages", "pgs"},
 	{"video_thumbnail_second", "vts"}, {"video_thumbnail_keyframes", "vtk"}, {"video_thumbnail_tile", "vtt"},
 	{"video_thumbnail_animation", "vta"},
 }

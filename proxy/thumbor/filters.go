@@ -169,6 +169,7 @@ var sharedFilters = map[string]func(*parser, filterCall){
 	"no_upscale":       func(p *parser, _ filterCall) { p.noUpscale = true },
 	"strip_exif":       func(p *parser, _ filterCall) { p.r.Params.DropCopyright = true },
 	"strip_icc":        func(*parser, filterCall) {}, // colours are in sRGB anyway
+	"cover":            (*parser).setStill,
 }
 
 // imagorFilters are filters that only imagor has.
@@ -182,6 +183,8 @@ var imagorFilters = map[string]func(*parser, filterCall){
 	"lossless": func(p *parser, _ filterCall) {
 		p.r.Params.WebP.Compression, p.r.Params.AVIF.Lossless = transform.Lossless, true
 	},
+	"max_frames": (*parser).setMaxFrames,
+	"page":       (*parser).setPage,
 	"orient": func(p *parser, c filterCall) {
 		if v, ok := c.wholeAt(0, 0, 270); ok && v%90 == 0 {
 			p.r.Params.Rotate = (360 - v) % 360 // theirs are anti-clockwise

@@ -131,6 +131,10 @@ func TestParse(t *testing.T) {
 		{"0.1x0.2:0.6x0.7/example.com/a.jpg", "c:0.5:0.49999999999999994:nowe:0.1:0.2", ""},
 		{"filters:pixelate():lossless()/example.com/a.jpg", "", "pix:10/webpo:lossless/avifo:auto::1"},
 		{"filters:orient(90)/example.com/a.jpg", "", "rot:270"},
+		{"filters:cover()/example.com/a.gif", "da:1", "-"},
+		{"filters:page(3):max_frames(0)/example.com/a.gif", "", "da:1/pg:2"},
+		{"filters:max_frames(8)/example.com/a.gif", "", "mf:8"},
+		{"filters:max_frames(9000):page(0)/example.com/a.gif", "", "mf:4096"},
 	} {
 		for flavor, want := range []string{Thumbor: tc.thumbor, Imagor: tc.imagor} {
 			if want == "-" {

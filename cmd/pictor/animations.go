@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// limitsOf are the limits of sources and results that the settings have.
+func limitsOf(cfg *config.Serve) transform.Limits {
+	l := transform.Limits{MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide}
+	return limitAnimations(l, cfg.Animations)
+}
+
+// limitAnimations is l with the limits of animations.
+func limitAnimations(l transform.Limits, a config.Animations) transform.Limits {
+	l.MaxFrames, l.MaxAnimationPixels = a.MaxFrames, int64(a.MaxAnimationPixels)
+	l.LongAnimation, _ = transform.ParseLongAnimation(strings.ToLower(a.OnLongAnimation)) // the settings are checked
+	return l
+}
+
+// framesOf says what becomes of the frames of a source, of which out was made by planning; "" where
+// it has only one.
+func framesOf(info transform.Info, out transform.Params) string {
+	if info.Frames < 2 && !info.BrokenOff {
+		return ""
+	}
+	text := fmt.Sprintf("%d in this %s", info.Frames, info.Format.Title())
+	if info.BrokenOff {
+		text += ", which breaks off behind them"
+	}
+	n := transform.ResultFrames(info, out)
+	switch {
+	case n == info.Frames && n > 1:
+		return text + "; the result has all of them"
+	case n > 1:
+		return fmt.Sprintf("%s; the result has the first %d", text, n)
+	case !info.Format.Animates():
+		return text + "; the result is its still image"
+	}
+	return fmt.Sprintf("%s; the result is a still image, of frame %d", text, out.Page)
+}
