@@ -90,7 +90,7 @@ type Serve struct {
 	// Formats is a comma list; FormatNames splits it.
 	Formats string `help:"Formats to read and to write, such as jpg,png,webp,gif:in. A name with :in is only read, one with :out only written. Default: all that the libvips here can." placeholder:"FORMAT,..." group:"Images"`
 	// AutoFormats is a comma list; AutoFormatNames splits it.
-	AutoFormats          string `help:"Formats to negotiate by the Accept header if a URL names none, best first, such as avif,webp. Default: negotiate only for f:auto." placeholder:"FORMAT,..." group:"Images"`
+	AutoFormats          string `help:"Formats to negotiate by the Accept header if a URL names none, best first, such as avif,webp. An animation becomes none that is still, as AVIF is, but WebP or GIF. Default: negotiate only for f:auto." placeholder:"FORMAT,..." group:"Images"`
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Images"`
 

@@ -11,6 +11,14 @@ import (
 // planOutput settles the format and the frames of a result, once the source is known.
 func (s *Server) planOutput(req signedurl.Request, info transform.Info) (transform.Params, error) {
 	limits, out := s.limitsOf(req), req.Params
+	if f := s.animatedFormat(req, info); f != transform.FormatUnknown {
+		moving := out
+		moving.Format = f
+		moving, err := limits.PlanFrames(info, moving)
+		if err != nil || transform.ResultFrames(info, moving) > 1 {
+			return moving, err
+		}
+	}
 	if out.Format == transform.FormatUnknown {
 		out.Format = s.fallbackFormat(req, info)
 	}
@@ -18,6 +26,20 @@ func (s *Server) planOutput(req signedurl.Request, info transform.Info) (transfo
 		return out, err
 	}
 	return limits.PlanFrames(info, out)
+}
+
+// animatedFormat is the format of the result of a negotiation where the source is an
+// animation, if it can be kept; FormatUnknown where that is the format in any case.
+func (s *Server) animatedFormat(req signedurl.Request, info transform.Info) transform.Format {
+	f := req.AnimatedFormat
+	if req.Auto {
+		f = transform.GIF
+	}
+	animated := info.Format.Animates() && (info.Frames > 1 || info.BrokenOff)
+	if !animated || req.Params.Still || !s.formatAccess().Write.Has(f) {
+		return transform.FormatUnknown
+	}
+	return f
 }
 
 // limitsOf are the limits of the server, with those that the URL may set itself. A source

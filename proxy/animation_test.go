@@ -67,7 +67,7 @@ func TestAnimationThatBreaksOff(t *testing.T) {
 	whole := gifOf(5)
 	r.picture = whole[:len(whole)-20]
 	for path, says := range map[string]string{
-		"": "truncated: The animation breaks off (whole frames: 4)", "f:webp": "truncated: ",
+		"": "truncated: The animation breaks off (whole frames: 4)", "f:webp": "truncated: ", "f:auto": "truncated: ",
 		"mf:5": "truncated: ", "f:png": "", "da:1/pg:3": "", "mf:4": "",
 	} {
 		resp, body := r.must(r.path(path), "Accept", chrome)

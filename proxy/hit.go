@@ -10,7 +10,6 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/memory"
-	"github.com/pictor-proxy/pictor/transform"
 )
 
 // serveHit answers a request for an image that was asked for before, and that the RAM cache
@@ -23,7 +22,7 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	target, result := s.targets.find(path, func() transform.Format { return s.acceptedFormat(r.Header["Accept"]) })
+	target, result := s.targets.find(path, func() negotiated { return s.acceptedFormats(r.Header["Accept"]) })
 	if target == nil {
 		return false
 	}

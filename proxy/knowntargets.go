@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/transform"
 )
 
 // knownTargets is a table of request targets that were verified, parsed and answered before:
@@ -32,9 +31,9 @@ type targetGeneration struct {
 // knownTarget is what a path means.
 type knownTarget struct {
 	urlFacts
-	// results has the results by the format that was negotiated; where there is no
-	// negotiation, one of FormatUnknown. The lock of the table guards the map.
-	results map[transform.Format]*knownResult
+	// results has the results by the formats that were negotiated; where there is no
+	// negotiation, one of the zero value. The lock of the table guards the map.
+	results map[negotiated]*knownResult
 	bytes   int64
 }
 
@@ -100,9 +99,9 @@ func (k *knownTargets) size() (used, most int64) {
 	return k.newer.bytes + k.older.bytes, k.maxBytes
 }
 
-// find returns what a path means, and its result in a format; nil where the table does not
-// have it. formatOf gives the format, where it is negotiated.
-func (k *knownTargets) find(path string, formatOf func() transform.Format) (*knownTarget, *knownResult) {
+// find returns what a path means, and its result in these formats; nil where the table does not
+// have it. formatsOf gives the formats, where they are negotiated.
+func (k *knownTargets) find(path string, formatsOf func() negotiated) (*knownTarget, *knownResult) {
 	k.mu.RLock()
 	t := k.newer.targets[path]
 	inOlder := false
@@ -112,11 +111,11 @@ func (k *knownTargets) find(path string, formatOf func() transform.Format) (*kno
 	}
 	var r *knownResult
 	if t != nil {
-		format := transform.FormatUnknown
+		formats := negotiated{}
 		if t.varies {
-			format = formatOf()
+			formats = formatsOf()
 		}
-		r = t.results[format]
+		r = t.results[formats]
 	}
 	k.mu.RUnlock()
 	if inOlder {
@@ -138,14 +137,14 @@ func (k *knownTargets) keep(path string) {
 }
 
 // learn adds a result. The caller has answered a request for the path with it.
-func (k *knownTargets) learn(path string, u urlFacts, format transform.Format, key cache.Key) {
+func (k *knownTargets) learn(path string, u urlFacts, formats negotiated, key cache.Key) {
 	if len(path) > maxKnownText || len(key) > maxKnownText {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.newer.targets[path]
-	if t != nil && t.results[format] != nil {
+	if t != nil && t.results[formats] != nil {
 		return
 	}
 	k.newer.remove(path)
@@ -155,13 +154,13 @@ func (k *knownTargets) learn(path string, u urlFacts, format transform.Format, k
 	if t == nil {
 		u.name = strings.Clone(u.name)
 		t = &knownTarget{
-			urlFacts: u, results: map[transform.Format]*knownResult{},
+			urlFacts: u, results: map[negotiated]*knownResult{},
 			bytes: knownTargetBytes + int64(len(path)+len(u.name)),
 		}
 		path = strings.Clone(path) // which else would keep the whole request header
 	}
-	if t.results[format] == nil {
-		t.results[format] = &knownResult{key: key}
+	if t.results[formats] == nil {
+		t.results[formats] = &knownResult{key: key}
 		t.bytes += knownResultBytes + int64(len(key))
 	}
 	k.put(path, t)

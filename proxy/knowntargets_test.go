@@ -14,7 +14,7 @@ import (
 // cacheBytes is how much the RAM cache may take, with the table of known targets.
 func (r *rig) cacheBytes() int64 { return cacheMemory{r.cfg.Cache, &r.server.targets}.Stats().MaxBytes }
 
-func noFormat() transform.Format { return transform.FormatUnknown }
+func noFormat() negotiated { return negotiated{} }
 
 // The table stays within its bound, keeps what is asked for, and gives way when it has to.
 func TestKnownTargetsAreBounded(t *testing.T) {
@@ -27,7 +27,7 @@ func TestKnownTargetsAreBounded(t *testing.T) {
 	k.resize(most)
 	for i := range 1000 {
 		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, noFormat(), cache.Key(fmt.Sprint("key", i)))
-		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, transform.WebP, "another")
+		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, negotiated{format: transform.WebP}, "another")
 		if used, _ := k.size(); used > most {
 			t.Fatalf("%d bytes after %d targets", used, i)
 		}
@@ -51,9 +51,9 @@ func TestKnownTargetsAreBounded(t *testing.T) {
 
 // The heap that the table takes is what it counts, or less.
 func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
-	open := transform.FormatUnknown
-	for name, formats := range map[string][]transform.Format{
-		"one format": {open}, "three formats": {open, transform.WebP, transform.AVIF},
+	open, avif := negotiated{}, negotiated{transform.AVIF, transform.WebP}
+	for name, formats := range map[string][]negotiated{
+		"one format": {open}, "three formats": {open, {format: transform.WebP}, avif},
 	} {
 		var k knownTargets
 		k.resize(1 << 30)
@@ -62,8 +62,8 @@ func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
 			for i := range 2000 {
 				path, key := fmt.Sprintf("/%0150d", i), cache.Key(fmt.Sprintf("%0200d", i))
 				for _, f := range formats {
-					k.learn(path, urlFacts{varies: len(formats) > 1}, f, key+cache.Key(f.String()))
-					_, result := k.find(path, func() transform.Format { return f })
+					k.learn(path, urlFacts{varies: len(formats) > 1}, f, key+cache.Key(f.format.String()))
+					_, result := k.find(path, func() negotiated { return f })
 					result.header.Store(&hitHeader{
 						entry: weak.Make(e), fields: make([]byte, maxHitHeader), length: []string{fmt.Sprint(1e6 + i)},
 					})

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,38 +13,106 @@ import (
 // one first.
 var defaultAutoFormats = []transform.Format{transform.AVIF, transform.WebP}
 
+// negotiated is what negotiation comes to. The source is not known then, and need not be for a
+// hit, so that it has two parts: the format of the result, and the one where the source is an
+// animation, if the format holds none. The zero value is for a client that accepts no
+// offered format; see fallbackFormat.
+type negotiated struct{ format, animated transform.Format }
+
 // negotiateFormat chooses the format of a request that leaves it open: of the offered
-// formats the one with the largest weight in Accept, of equal ones the first. Where the
-// client accepts none of them the format stays open until the source is known; see
-// fallbackFormat. It reports whether the response depends on Accept, and so needs Vary.
+// formats the one with the largest weight in Accept, of equal ones the first. It reports
+// whether the response depends on Accept, and so needs Vary.
 func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varies bool) {
-	if !req.Auto {
-		hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != ""
-		if len(s.cfg.AutoFormats) == 0 || hasFormat {
-			return false
-		}
-		req.Auto = true
+	if !s.leavesFormatOpen(req) {
+		return false
 	}
-	if f := s.acceptedFormat(accept); f != transform.FormatUnknown {
-		// From here on the request is the same as one that names the format.
-		req.Params.Format, req.Auto = f, false
-	}
+	s.acceptedFormats(accept).applyTo(req)
 	return true
 }
 
-// acceptedFormat is the format to which negotiation comes; FormatUnknown for none.
-func (s *Server) acceptedFormat(accept []string) (chosen transform.Format) {
-	best := 0.0
+// leavesFormatOpen says whether the format of a request is negotiated, and marks it so.
+func (s *Server) leavesFormatOpen(req *signedurl.Request) bool {
+	hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != ""
+	if !req.Auto && (len(s.cfg.AutoFormats) == 0 || hasFormat) {
+		return false
+	}
+	req.Auto = true
+	return true
+}
+
+// applyTo settles the format of a request. One of a format that holds animations is from then on
+// the same as one that names the format, and so is one of a still image.
+func (n negotiated) applyTo(req *signedurl.Request) {
+	if n.format == transform.FormatUnknown {
+		return
+	}
+	req.Params.Format, req.Auto = n.format, false
+	if !req.Params.Still {
+		req.AnimatedFormat = n.animated
+	}
+}
+
+// acceptedFormats is what negotiation comes to. It is on the path of hits.
+func (s *Server) acceptedFormats(accept []string) (chosen negotiated) {
+	best, bestAnimated := 0.0, 0.0
 	writes := s.formatAccess().Write
 	for _, f := range s.offeredFormats() {
 		if !writes.Has(f) {
 			continue
 		}
-		if w := weightOf(accept, f.MIME()); w > best {
-			best, chosen = w, f
+		w := weightOf(accept, f.MIME())
+		if w > best {
+			best, chosen.format = w, f
+		}
+		if w > bestAnimated && f.Animates() {
+			bestAnimated, chosen.animated = w, f
 		}
 	}
+	switch {
+	case chosen.format == transform.FormatUnknown || chosen.format.Animates():
+		chosen.animated = transform.FormatUnknown
+	case chosen.animated != transform.FormatUnknown:
+	case writes.Has(transform.WebP) && weightOf(accept, transform.WebP.MIME()) > 0:
+		chosen.animated = transform.WebP
+	default:
+		chosen.animated = transform.GIF // every client reads it
+	}
 	return chosen
+}
+
+// allNegotiated is all that negotiation may come to, or may have come to with other formats
+// that may be written.
+func (s *Server) allNegotiated() []negotiated {
+	animated := []transform.Format{transform.WebP, transform.GIF}
+	for _, f := range s.offeredFormats() {
+		if f.Animates() && !slices.Contains(animated, f) {
+			animated = append(animated, f)
+		}
+	}
+	all := []negotiated{{}}
+	for _, f := range s.offeredFormats() {
+		if f.Animates() {
+			all = append(all, negotiated{format: f})
+			continue
+		}
+		for _, other := range animated {
+			all = append(all, negotiated{f, other})
+		}
+	}
+	return all
+}
+
+// acceptOfBrowsers are Accept headers as clients send them, one for each offered format and one
+// without any: a client that accepts a newer format accepts WebP, too.
+func (s *Server) acceptOfBrowsers() (headers []string) {
+	for _, f := range s.offeredFormats() {
+		header := f.MIME()
+		if !f.Animates() {
+			header += "," + transform.WebP.MIME() + ";q=0.9"
+		}
+		headers = append(headers, header)
+	}
+	return append(headers, "*/*")
 }
 
 // offeredFormats are the formats to choose from.

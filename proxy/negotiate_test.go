@@ -65,7 +65,8 @@ func TestBaseFormat(t *testing.T) {
 	}
 }
 
-// However many ways there are of writing Accept, there are three entries.
+// However many ways there are of writing Accept, there are four entries: AVIF for clients that
+// take WebP of an animation, and for those that do not; WebP; none of these.
 func TestNegotiatedEntries(t *testing.T) {
 	r := newRig(t, nil)
 	path := r.path("w:100/f:auto")
@@ -80,8 +81,8 @@ func TestNegotiatedEntries(t *testing.T) {
 			t.Errorf("%s: %d, Vary %q", accept, again.StatusCode, again.Header.Get("Vary"))
 		}
 	}
-	if n := r.painter.results.Load(); n != 3 {
-		t.Errorf("%d jobs, want 3", n)
+	if n := r.painter.results.Load(); n != 4 {
+		t.Errorf("%d jobs, want 4", n)
 	}
 	if resp, _ := r.must(r.path("w:100/f:webp")); resp.Header.Get("Vary") != "" ||
 		!strings.Contains(resp.Header.Get("Cache-Status"), "hit") {

@@ -262,14 +262,13 @@ func (s *Server) onlyPermitted(req signedurl.Request, err error) (signedurl.Requ
 
 // negotiatedVariants are the requests that one may become by negotiation.
 func (s *Server) negotiatedVariants(req signedurl.Request) []signedurl.Request {
-	open := req
-	if !s.negotiateFormat(&open, nil) {
+	if !s.leavesFormatOpen(&req) {
 		return []signedurl.Request{req}
 	}
-	all := []signedurl.Request{open}
-	for _, f := range s.offeredFormats() {
+	var all []signedurl.Request
+	for _, formats := range s.allNegotiated() {
 		one := req
-		s.negotiateFormat(&one, []string{f.MIME()})
+		formats.applyTo(&one)
 		all = append(all, one)
 	}
 	return all

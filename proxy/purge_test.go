@@ -30,6 +30,7 @@ func TestPurgeExactlyWhatIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const everything = "a10 a20 auto avif both dir sale tagged thumbor webp"
 	for _, tc := range []struct {
 		name string
 		ask  func(site string) PurgeRequest
@@ -47,17 +48,17 @@ func TestPurgeExactlyWhatIsNamed(t *testing.T) {
 		}, "thumbor"},
 		{"a URL that is negotiated", func(site string) PurgeRequest {
 			return PurgeRequest{URLs: []string{"/x/w:30/f:auto/plain/" + site + "/b.png"}}
-		}, "auto webp"},
+		}, "auto avif both webp"},
 		{"a source", func(site string) PurgeRequest { return PurgeRequest{Sources: []string{site + "/a.png"}} }, "a10 a20 thumbor"},
 		{"a tag of a URL", func(string) PurgeRequest { return PurgeRequest{Tags: []string{"Sale"}} }, "sale"},
 		{"a tag of the origin", func(string) PurgeRequest { return PurgeRequest{Tags: []string{"node:5"}} }, "tagged"},
 		{"a prefix", func(site string) PurgeRequest { return PurgeRequest{Prefixes: []string{site + "/dir/"}} }, "dir tagged"},
-		{"a host", func(site string) PurgeRequest { return PurgeRequest{Hosts: []string{"127.0.0.1"}} }, "a10 a20 auto dir sale tagged thumbor webp"},
+		{"a host", func(site string) PurgeRequest { return PurgeRequest{Hosts: []string{"127.0.0.1"}} }, everything},
 		{"a host with its port", func(site string) PurgeRequest {
 			return PurgeRequest{Hosts: []string{strings.TrimPrefix(site, "http://")}}
-		}, "a10 a20 auto dir sale tagged thumbor webp"},
+		}, everything},
 		{"another port", func(site string) PurgeRequest { return PurgeRequest{Hosts: []string{"127.0.0.1:1"}} }, ""},
-		{"all", func(string) PurgeRequest { return PurgeRequest{All: true, Mode: "hard"} }, "a10 a20 auto dir sale tagged thumbor webp"},
+		{"all", func(string) PurgeRequest { return PurgeRequest{All: true, Mode: "hard"} }, everything},
 		{"several", func(site string) PurgeRequest {
 			return PurgeRequest{Tags: []string{"sale"}, Sources: []string{site + "/dir/c.png"}}
 		}, "dir sale"},
@@ -74,9 +75,11 @@ func TestPurgeExactlyWhatIsNamed(t *testing.T) {
 					r.header.Set("Surrogate-Key", "node:5 page")
 				}
 			}
+			auto := r.pathOf("w:30/f:auto", "/b.png")
 			pictures := map[string][]string{
 				"a10": {r.path("w:10")}, "a20": {r.path("w:20")},
-				"auto": {r.pathOf("w:30/f:auto", "/b.png")}, "webp": {r.pathOf("w:30/f:auto", "/b.png"), "Accept", "image/webp"},
+				"auto": {auto}, "webp": {auto, "Accept", "image/webp"}, "avif": {auto, "Accept", "image/avif"},
+				"both": {auto, "Accept", chrome},
 				"sale": {r.pathOf("w:10/ct:sale:new", "/s.png")}, "dir": {r.pathOf("w:10", "/dir/c.png")}, "tagged": {r.pathOf("w:10", "/dir/tagged.png")},
 				"thumbor": {"/thumbor/unsafe/fit-in/30x30/" + r.site.URL + "/a.png"},
 			}

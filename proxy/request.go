@@ -14,7 +14,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/transform"
 )
 
 // errExpired is of a URL whose time (exp) has passed.
@@ -73,11 +72,11 @@ func (s *Server) rememberTarget(r *http.Request, a cacheRequest, u urlFacts) {
 	if !strings.HasPrefix(path, "/") {
 		return // PathOf reads the absolute form, which serveHit leaves to serveImage
 	}
-	format := transform.FormatUnknown
-	if u.varies && !a.req.Auto {
-		format = a.req.Params.Format
+	formats := negotiated{}
+	if u.varies {
+		formats = s.acceptedFormats(r.Header["Accept"])
 	}
-	s.targets.learn(path, u, format, a.key)
+	s.targets.learn(path, u, formats, a.key)
 }
 
 // readRequest reads a request target. Nothing of it is parsed before its signature is

@@ -113,7 +113,7 @@ func TestWhatIsWarmedIsAHit(t *testing.T) {
 			return WarmRequest{URLs: []string{r.path("w:10")}}
 		}, 3, func(r *rig) []ask {
 			p := r.path("w:10")
-			return []ask{{p, avif}, {p, webp}, {p, none}, {r.path("w:10/f:avif"), none}}
+			return []ask{{p, avif}, {p, webp}, {p, none}, {r.path("w:10/f:webp"), none}}
 		}},
 		{"what some clients negotiate", negotiates, func(r *rig) WarmRequest {
 			return WarmRequest{URLs: []string{r.path("w:10")}, Accept: []string{webp, "image/webp;q=0.5"}}

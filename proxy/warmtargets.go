@@ -159,10 +159,7 @@ type warmVariant struct {
 // once. Without headers they are all that negotiation may choose.
 func (s *Server) warmVariants(req signedurl.Request, accept []string) (variants []warmVariant) {
 	if len(accept) == 0 {
-		for _, f := range s.offeredFormats() {
-			accept = append(accept, f.MIME())
-		}
-		accept = append(accept, "*/*")
+		accept = s.acceptOfBrowsers()
 	}
 	seen := map[cache.Key]bool{}
 	for _, header := range accept {

@@ -261,7 +261,7 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 		out.Format, why = e.info.Format, "the source's"
 	}
 	if req.Auto {
-		why += "; clients that accept another one by Accept get that"
+		why += "; clients that accept another one by Accept get that, of an animation only one that moves"
 	}
 	say("format", fmt.Sprintf("%s, %s", out.Format, why))
 	limits := e.limits

@@ -17,6 +17,9 @@ type Request struct {
 	// Auto leaves the format to what the client accepts (f:auto); Params.Format
 	// is FormatUnknown then.
 	Auto bool
+	// AnimatedFormat is the format of the result, instead of Params.Format, where the source is
+	// an animation; FormatUnknown for none. Negotiation sets it: no URL has it.
+	AnimatedFormat transform.Format
 	// CacheBuster has no effect on the picture; another value is another
 	// cache entry.
 	CacheBuster string
@@ -74,6 +77,9 @@ func (r Request) Canonical() string {
 	identity.writeOptions(&b)
 	if r.Auto {
 		b.WriteString("f:" + autoFormat + "/")
+	}
+	if r.AnimatedFormat != transform.FormatUnknown {
+		b.WriteString("animated:" + r.AnimatedFormat.Ext() + "/")
 	}
 	// Only other dialects have these, and no dialect parses a canonical text.
 	if r.Meta != "" {
