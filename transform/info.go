@@ -46,6 +46,9 @@ type Info struct {
 	// profile that does not fit and is ignored, and of a declared colour space.
 	// Such a source is never served as it is in place of a result.
 	Normalized bool `json:",omitzero"`
+	// GainMap says that a second image in the source makes HDR of the first, which is
+	// SDR: no result has it.
+	GainMap bool `json:",omitzero"`
 	// Declared is the colour space that the source declares by numbers, if it has
 	// no profile or if the numbers go before the profile.
 	Declared ColourSpace `json:",omitzero"`
@@ -95,5 +98,10 @@ type ColourSpace struct {
 	Primaries [8]float64
 	// Curve leads to linear light, as parametricCurveType 3 has it (ICC.1:2022
 	// §10.18): (a*v+b)^g from d on, and c*v before, in the order g, a, b, c, d.
+	// All zero where Transfer counts.
 	Curve [5]float64
+	// Transfer is set where no such curve leads to linear light.
+	Transfer Transfer `json:",omitzero"`
+	// Peak is the brightest light of an HDR image in cd/m², 0 where nothing is said.
+	Peak float64 `json:",omitzero"`
 }

@@ -15,7 +15,9 @@ var stripProfileOption = switchOption(Usage{Names: []string{"strip_color_profile
 	true, func(p *Params) *bool { return &p.KeepProfile })
 
 var preserveHDROption = switchOption(Usage{Names: []string{"preserve_hdr", "ph"}, Args: "switch",
-	Text: "1 keeps more than 8 bits per channel, if the source has them: 16 bits in a PNG, 12 bits in an AVIF."},
+	Text: "1 keeps more than 8 bits per channel, if the source has them: 16 bits in a PNG, 12 bits in an AVIF. " +
+		"Such a result stays in PQ or HLG if its source is, and says so, unless an option changes or adds colours. " +
+		"All other results are SDR."},
 	false, func(p *Params) *bool { return &p.PreserveHDR })
 
 var enforceThumbnailOption = switchOption(Usage{Names: []string{"enforce_thumbnail", "eth"}, Args: "switch",

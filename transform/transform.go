@@ -10,7 +10,7 @@ import (
 // PixelVersion is raised by hand whenever the same job would give pixels or
 // bytes that are better, or right where they were wrong. Results of another
 // version are still served while they are made anew.
-const PixelVersion = 3
+const PixelVersion = 4
 
 // Picture is a finished result: encoded bytes and what they are.
 type Picture struct {

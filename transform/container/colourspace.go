@@ -19,6 +19,7 @@ var cicpPrimaries = map[int][8]float64{
 	7:  {0.630, 0.340, 0.310, 0.595, 0.155, 0.070, d65X, d65Y},
 	8:  {0.681, 0.319, 0.243, 0.692, 0.145, 0.049, 0.310, 0.316},
 	9:  {0.708, 0.292, 0.170, 0.797, 0.131, 0.046, d65X, d65Y},
+	10: {1, 0, 0, 1, 0, 0, 1 / 3.0, 1 / 3.0}, // CIE XYZ
 	11: {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351},
 	12: {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, d65X, d65Y},
 	22: {0.630, 0.340, 0.295, 0.605, 0.155, 0.077, d65X, d65Y},
@@ -29,14 +30,20 @@ var srgbCurve = [5]float64{2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045}
 func powerCurve(g float64) [5]float64 { return [5]float64{g, 1, 0, 0, 0} }
 
 // cicpCurves are those of ITU-T H.273 table 3. The curves of BT.709 and its
-// kin are a camera's; browsers show them as sRGB. PQ (16), HLG (18) and the
-// logarithmic ones are not read: they need tone mapping.
+// kin are a camera's; browsers show them as sRGB.
 var cicpCurves = map[int][5]float64{
 	1: srgbCurve, 6: srgbCurve, 11: srgbCurve, 12: srgbCurve, 13: srgbCurve, 14: srgbCurve, 15: srgbCurve,
 	4: powerCurve(2.2),
 	5: powerCurve(2.8),
 	7: {1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 0.25, 0.0912},
 	8: powerCurve(1),
+	// SMPTE ST 428-1: 48 cd/m² are white, of 52.37 at most.
+	17: {2.6, 1.0340805, 0, 0, 0},
+}
+
+// cicpTransfers are those of the same table that are no such curve.
+var cicpTransfers = map[int]transform.Transfer{
+	9: transform.Log100, 10: transform.Log316, 16: transform.PQ, 18: transform.HLG,
 }
 
 // Code points of ITU-T H.273: unspecified says nothing, in either table.
@@ -51,10 +58,11 @@ func spaceOfCICP(primaries, transfer int) (s transform.ColourSpace, ok bool) {
 	if transfer == unspecified {
 		transfer = srgbTransfer
 	}
-	var known bool
+	var isCurve, isTransfer bool
 	s.Primaries, ok = cicpPrimaries[primaries]
-	s.Curve, known = cicpCurves[transfer]
-	return s, ok && known
+	s.Curve, isCurve = cicpCurves[transfer]
+	s.Transfer, isTransfer = cicpTransfers[transfer]
+	return s, ok && (isCurve || isTransfer)
 }
 
 // declareSpace puts into info a colour space, which the pipeline leads to sRGB or keeps
@@ -116,7 +124,7 @@ var (
 func colorantsOf(s transform.ColourSpace) (columns [3][3]float64, ok bool) {
 	xyz := func(i int) [3]float64 {
 		x, y := s.Primaries[i], s.Primaries[i+1]
-		return [3]float64{x / y, 1, (1 - x - y) / y}
+		return [3]float64{x, y, 1 - x - y}
 	}
 	var m matrix3
 	for i := range 3 {
@@ -125,6 +133,9 @@ func colorantsOf(s transform.ColourSpace) (columns [3][3]float64, ok bool) {
 		}
 	}
 	white := xyz(6)
+	for i := range white {
+		white[i] /= s.Primaries[7]
+	}
 	share := m.inverse().times(white)
 	from, to := bradford.times(white), bradford.times(d50)
 	for i := range 3 {
@@ -144,19 +155,16 @@ func colorantsOf(s transform.ColourSpace) (columns [3][3]float64, ok bool) {
 }
 
 // DeclaredProfile is an ICC profile of a colour space that numbers declare, for samples of colour or of grey. It
-// is nil for the zero value.
+// is nil for the zero value, and for HDR, which no profile of this kind can tell.
 func DeclaredProfile(s transform.ColourSpace, colour bool) []byte {
-	if s == (transform.ColourSpace{}) {
+	if s == (transform.ColourSpace{}) || s.HDR() {
 		return nil
 	}
 	columns, ok := colorantsOf(s)
 	if !ok {
 		return nil
 	}
-	curve := []byte("para\x00\x00\x00\x00\x00\x03\x00\x00")
-	for _, v := range s.Curve {
-		curve = appendFixed(curve, v)
-	}
+	curve := curveTag(s)
 	// One record of 12 bytes, 28 bytes from the start: "decl. " in UTF-16.
 	text := []byte("mluc\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0cenUS\x00\x00\x00\x0c\x00\x00\x00\x1c" +
 		"\x00d\x00e\x00c\x00l\x00.\x00 ")
@@ -168,6 +176,34 @@ func DeclaredProfile(s transform.ColourSpace, colour bool) []byte {
 		tags = append(tags, iccTag{name + "XYZ", iccXYZ(columns[i])}, iccTag{name + "TRC", curve})
 	}
 	return iccProfile("RGB ", tags)
+}
+
+// curveTag is the curve of a space to linear light (ICC.1:2022 §10.6 and §10.18).
+func curveTag(s transform.ColourSpace) []byte {
+	if s.Transfer != 0 {
+		return logarithmicTag(s.Transfer)
+	}
+	curve := []byte("para\x00\x00\x00\x00\x00\x03\x00\x00")
+	for _, v := range s.Curve {
+		curve = appendFixed(curve, v)
+	}
+	return curve
+}
+
+// logarithmicTag is a table of a logarithmic transfer, in whose steps it is as good as straight.
+func logarithmicTag(t transform.Transfer) []byte {
+	const steps = 64
+	decades := 2.0
+	if t == transform.Log316 {
+		decades = 2.5
+	}
+	curve := binary.BigEndian.AppendUint32([]byte("curv\x00\x00\x00\x00"), steps+1)
+	curve = append(curve, 0, 0) // black is black
+	for i := 1; i <= steps; i++ {
+		v := math.Pow(10, decades*(float64(i)/steps-1))
+		curve = binary.BigEndian.AppendUint16(curve, uint16(math.Round(65535*v)))
+	}
+	return curve
 }
 
 type iccTag struct {

@@ -33,20 +33,25 @@ func TestColorants(t *testing.T) {
 // Whatever chunks say, a profile is made that its place in a job has room for,
 // or none.
 func FuzzPNGColour(f *testing.F) {
+	f.Add([]byte{9, 16, 0, 1}, []byte{0, 0, 0, 1, 0, 0, 0, 1}, []byte(nil), true, true)
+	f.Add([]byte{10, 9, 0, 1}, []byte(nil), []byte(nil), true, true)
 	f.Add([]byte{12, 13, 0, 1}, binary.BigEndian.AppendUint32(nil, 45455), make([]byte, 32), true, false)
 	f.Fuzz(func(t *testing.T, code, gamma, primaries []byte, colour, profile bool) {
 		var c pngColour
 		c.readChunk("cICP", code)
 		c.readChunk("gAMA", gamma)
 		c.readChunk("cHRM", primaries)
+		c.readChunk("cLLI", gamma)
+		c.readChunk("mDCV", primaries)
 		s := c.declaredSpace(profile, colour)
-		for _, v := range slices.Concat(s.Primaries[:], s.Curve[:]) {
+		m, isHDR := ToneMapOf(s)
+		for _, v := range slices.Concat(s.Primaries[:], s.Curve[:], m.ToWide[:], m.ToSRGB[:], []float64{m.Peak}) {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%+v", s)
 			}
 		}
 		b := DeclaredProfile(s, colour)
-		if b == nil != (s == transform.ColourSpace{}) {
+		if b == nil != (s == transform.ColourSpace{} || isHDR) || isHDR != s.HDR() {
 			t.Fatalf("%+v has a profile of %d bytes", s, len(b))
 		}
 		if b != nil && (len(b) > 1024 || int(binary.BigEndian.Uint32(b)) != len(b) || !profileFits(b, "RGB ", "GRAY")) {

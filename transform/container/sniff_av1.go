@@ -161,6 +161,7 @@ func (s *av1Sequence) readColour(r *bitReader, profile uint64) {
 	const identity = 0
 	matrix := uint64(unspecified)
 	if r.readFlag() { // color_description_present_flag
+		r.codeAt = r.at
 		s.code = avifCode{primaries: int(r.readUint(8)), transfer: int(r.readUint(8)), given: true}
 		matrix = r.readUint(8)
 	}
@@ -229,6 +230,8 @@ type bitReader struct {
 	b     []byte
 	at    int // in bits
 	short bool
+	// codeAt is where the code points of a sequence header are, in bits; 0 where there are none.
+	codeAt int
 }
 
 func (r *bitReader) readUint(bits int) uint64 {

@@ -147,7 +147,9 @@ func (a *avif) declareColour(info *transform.Info) {
 	if code.given {
 		narrow = code.narrow
 	} else {
+		peak := code.peak
 		code = a.coded
+		code.peak = peak
 	}
 	info.NarrowGrey = narrow && !info.Colour()
 	info.Premultiplied = a.premultiplied && info.Alpha

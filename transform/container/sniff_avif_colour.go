@@ -7,7 +7,8 @@ import "github.com/pictor-proxy/pictor/transform"
 type avifCode struct {
 	primaries, transfer int
 	given               bool
-	narrow              bool // of a colr box: samples do not use their full range
+	narrow              bool    // of a colr box: samples do not use their full range
+	peak                float64 // of a clli box: the brightest light in cd/m², 0 where nothing is said
 }
 
 // readColr takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
@@ -22,8 +23,15 @@ func (c *avifCode) readColr(body []byte) {
 	const fullRange = 0x80
 	narrow := f.uint(1)&fullRange == 0
 	if !f.short {
-		*c = avifCode{primaries, transfer, true, narrow}
+		*c = avifCode{primaries, transfer, true, narrow, c.peak}
 	}
+}
+
+// readLight takes the body of a clli box (ISO/IEC 14496-12 §12.1.6): the brightest pixel, and
+// the mean of the brightest image.
+func (c *avifCode) readLight(f *bmffFields) {
+	c.peak = float64(f.uint(2))
+	f.uint(2)
 }
 
 // space is the zero value for sRGB and for code points that are not read. The
@@ -35,6 +43,9 @@ func (c avifCode) space() (s transform.ColourSpace, unread bool) {
 	s, ok := spaceOfCICP(c.primaries, c.transfer)
 	if !ok {
 		return transform.ColourSpace{}, true
+	}
+	if s.HDR() {
+		s.Peak = c.peak
 	}
 	return unlessSRGB(s), false
 }

@@ -280,6 +280,8 @@ func (i *avifItem) setProperty(p avifProperty) error {
 			hasMagic(f.b, 0, "urn:mpeg:hevc:2015:auxid:1\x00")
 	case "colr":
 		i.code.readColr(p.body)
+	case "clli":
+		i.code.readLight(&f)
 	case "clap":
 		return i.takeCrop(&f)
 	case "lsel": // ISO/IEC 23008-12 §6.5.11

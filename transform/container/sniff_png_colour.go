@@ -14,6 +14,8 @@ type pngColour struct {
 	gamma      float64               // the power of gAMA; 0 without one
 	primaries  [8]float64            // of cHRM
 	chrm       bool
+	peak       float64 // of cLLI, or of mDCV without one, in cd/m²
+	measured   bool    // it is of cLLI
 }
 
 // readChunk takes a chunk (PNG 3rd edition §11.3.2). One that is broken, or that is
@@ -29,6 +31,8 @@ func (c *pngColour) readChunk(name string, data []byte) {
 		c.unread = !c.cicp
 	case name == "sRGB":
 		c.srgb = true
+	case name == "cLLI" && len(data) == 8, name == "mDCV" && len(data) == 24 && !c.measured:
+		c.readPeak(name, data)
 	case name == "gAMA" && len(data) == 4:
 		// No display has more than these powers: beyond is a mistake.
 		if v := binary.BigEndian.Uint32(data); v >= unit/10 && v <= unit*10 {
@@ -43,10 +47,25 @@ func (c *pngColour) readChunk(name string, data []byte) {
 	}
 }
 
+// readPeak takes the brightest light of an image, or of the screen that it was made on (PNG 3rd
+// edition §11.3.2.7 and §11.3.2.8).
+func (c *pngColour) readPeak(name string, data []byte) {
+	const perUnit, ofScreen = 10000, 16
+	if name == "mDCV" {
+		data = data[ofScreen:]
+	}
+	if v := binary.BigEndian.Uint32(data); v > 0 {
+		c.peak, c.measured = float64(v)/perUnit, name == "cLLI"
+	}
+}
+
 // declaredSpace is the space that counts, by the order of precedence of PNG 3rd
 // edition §4.3: cICP, iCCP, sRGB, gAMA and cHRM.
 func (c *pngColour) declaredSpace(profile, colour bool) transform.ColourSpace {
 	s, _ := spaceOfCICP(1, 13)
+	if c.space.HDR() {
+		c.space.Peak = c.peak
+	}
 	switch {
 	case c.cicp && profile:
 		return c.space // even sRGB, as it goes before the profile

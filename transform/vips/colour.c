@@ -173,6 +173,10 @@ pictor_convert_colour(PictorChain *chain)
 {
 	if (chain->converted)
 		return PICTOR_OK;
+	if (chain->hdr && drop_profile(chain))
+		return PICTOR_BROKEN;
+	if (chain->hdr && !chain->job->keep_hdr)
+		return pictor_map_tones(chain);
 	if (choose_profile(chain))
 		return PICTOR_BROKEN;
 	if (vips_image_hasalpha(chain->image) &&

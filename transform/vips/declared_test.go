@@ -14,27 +14,41 @@ import (
 )
 
 // Matrices between linear RGB of other primaries and sRGB's, as published: CSS
-// Color 4 §18 for Display P3, ITU-R BT.2407 §2 for BT.2020.
+// Color 4 §18 for Display P3, ITU-R BT.2407 §2 for BT.2020; for XYZ that of CSS, adapted
+// by Bradford from the white of equal energy.
 var (
 	fromSRGB = [3][3]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}
 	fromP3   = [3][3]float64{{1.2249, -0.2247, 0}, {-0.0420, 1.0419, 0}, {-0.0197, -0.0786, 1.0979}}
+	fromXYZ  = [3][3]float64{{3.1467, -1.6665, -0.4802}, {-0.9955, 1.9558, 0.0398}, {0.0636, -0.2146, 1.1510}}
 	from2020 = [3][3]float64{{1.6605, -0.5876, -0.0728}, {-0.1246, 1.1329, -0.0083}, {-0.0182, -0.1006, 1.1187}}
 )
+
+// Transfers of ITU-T H.273 table 3 in the place of a power.
+const st428, log100, log316 = -17, -9, -10
+
+// toLight leads to linear light.
+func toLight(v, gamma float64) float64 {
+	switch {
+	case gamma == st428:
+		return math.Pow(v, 2.6) * 52.37 / 48
+	case gamma == log100:
+		return math.Pow(10, 2*(v-1))
+	case gamma == log316:
+		return math.Pow(10, 2.5*(v-1))
+	case gamma > 0:
+		return math.Pow(v, gamma)
+	case v <= 0.04045:
+		return v / 12.92
+	}
+	return math.Pow((v+0.055)/1.055, 2.4)
+}
 
 // shownAs is c in sRGB, where its numbers are of other primaries and of a power
 // gamma; 0 is sRGB's own curve.
 func shownAs(c color.NRGBA, matrix [3][3]float64, gamma float64) color.NRGBA {
 	var linear [3]float64
 	for i, v := range []uint8{c.R, c.G, c.B} {
-		f := float64(v) / 255
-		switch {
-		case gamma > 0:
-			linear[i] = math.Pow(f, gamma)
-		case f <= 0.04045:
-			linear[i] = f / 12.92
-		default:
-			linear[i] = math.Pow((f+0.055)/1.055, 2.4)
-		}
+		linear[i] = toLight(float64(v)/255, gamma)
 	}
 	var out [3]uint8
 	for i, row := range matrix {
@@ -55,7 +69,11 @@ var pngSays = map[string][]byte{
 	"cICP 2020":    {9, 14, 0, 1},
 	"cICP sRGB":    {1, 13, 0, 1},
 	"cICP linear":  {1, 8, 0, 1},
-	"cICP PQ":      {9, 16, 0, 1},
+	"cICP ST 428":  {1, 17, 0, 1},
+	"cICP log":     {1, 9, 0, 1},
+	"cICP log316":  {1, 10, 0, 1},
+	"cICP XYZ":     {10, 13, 0, 1},
+	"cICP none":    {200, 13, 0, 1},
 	"cICP narrow":  {12, 13, 0, 0},
 	"cICP YCbCr":   {12, 13, 1, 1},
 	"cICP short":   {12, 13, 0},
@@ -104,15 +122,15 @@ func TestColourThatAPNGDeclares(t *testing.T) {
 		gamma  float64
 	}{
 		"cICP P3": {fromP3, 0}, "cICP 2020": {from2020, 0}, "cICP sRGB": {fromSRGB, 0}, "cICP linear": {fromSRGB, 1},
-		"cICP PQ": {fromSRGB, 0}, "cICP narrow": {fromSRGB, 0}, "cICP YCbCr": {fromSRGB, 0}, "cICP short": {fromSRGB, 0},
+		"cICP ST 428": {fromSRGB, st428}, "cICP log": {fromSRGB, log100}, "cICP log316": {fromSRGB, log316}, "cICP XYZ": {fromXYZ, 0}, "cICP none": {fromSRGB, 0}, "cICP narrow": {fromSRGB, 0}, "cICP YCbCr": {fromSRGB, 0}, "cICP short": {fromSRGB, 0},
 		"gAMA 1": {fromSRGB, 1}, "gAMA 1.8": {fromSRGB, 1.8}, "gAMA sRGB": {fromSRGB, 0}, "gAMA 0": {fromSRGB, 0}, "gAMA absurd": {fromSRGB, 0},
 		"cHRM P3": {fromP3, 0}, "cHRM 2020, gAMA 1": {from2020, 1}, "cHRM sRGB, gAMA sRGB": {fromSRGB, 0}, "gAMA 1, cHRM sRGB": {fromSRGB, 1},
 		"cHRM zero": {fromSRGB, 0}, "cHRM on line, gAMA 1": {fromSRGB, 1},
 		"sRGB": {fromSRGB, 0}, "sRGB, gAMA 1, cHRM P3": {fromSRGB, 0},
-		"gAMA 1, cHRM P3, cICP sRGB": {fromSRGB, 0}, "sRGB, cICP P3": {fromP3, 0}, "cICP PQ, gAMA 1": {fromSRGB, 1}, "cICP PQ, sRGB, gAMA 1": {fromSRGB, 0},
+		"gAMA 1, cHRM P3, cICP sRGB": {fromSRGB, 0}, "sRGB, cICP P3": {fromP3, 0}, "cICP none, gAMA 1": {fromSRGB, 1}, "cICP none, sRGB, gAMA 1": {fromSRGB, 0},
 		"iCCP, cICP P3": {fromP3, 0}, "iCCP, cICP sRGB": {fromSRGB, 0},
 		"iCCP, sRGB": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0}, "iCCP, sRGB, gAMA 1": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0},
-		"gAMA 1, sRGB, iCCP": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0}, "iCCP, cICP PQ": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0},
+		"gAMA 1, sRGB, iCCP": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0}, "iCCP, cICP none": {[3][3]float64{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}, 0},
 	} {
 		for name, m := range map[string]image.Image{
 			"RGB": flat(image.NewNRGBA, plainRGB), "RGBA": flat(image.NewNRGBA, plainRGBA),
@@ -147,7 +165,7 @@ func TestColourThatAnAVIFDeclares(t *testing.T) {
 		gamma  float64
 	}{
 		{1, 13}: {fromSRGB, 0}, {2, 2}: {fromSRGB, 0}, {1, 1}: {fromSRGB, 0}, {1, 6}: {fromSRGB, 0}, {12, 13}: {fromP3, 0}, {12, 2}: {fromP3, 0},
-		{9, 14}: {from2020, 0}, {9, 4}: {from2020, 2.2}, {1, 8}: {fromSRGB, 1}, {1, 5}: {fromSRGB, 2.8}, {9, 16}: {fromSRGB, 0}, {200, 13}: {fromSRGB, 0},
+		{9, 14}: {from2020, 0}, {9, 4}: {from2020, 2.2}, {1, 8}: {fromSRGB, 1}, {1, 5}: {fromSRGB, 2.8}, {1, 17}: {fromSRGB, st428}, {1, 9}: {fromSRGB, log100}, {12, 10}: {fromP3, log316}, {200, 13}: {fromSRGB, 0},
 	} {
 		name := fmt.Sprint("AVIF ", code)
 		checkDeclared(t, name, picturetest.WithAVIFCode(rgb, code[0], code[1], 6), transform.Outputs,

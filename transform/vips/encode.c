@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "pipeline.h"
 
 static VipsForeignSubsample
@@ -125,4 +127,15 @@ pictor_encode(PictorChain *chain, PictorResult *result)
 	result->height = chain->image->Ysize;
 	result->stripped = chain->strip;
 	return job->max_bytes > 0 ? search_quality(chain, result) : save_at_quality(chain, job->quality, result);
+}
+
+void
+pictor_insert_bytes(PictorResult *result, size_t at, const void *bytes, size_t size)
+{
+	char *body = g_realloc(result->body, result->size + size);
+
+	memmove(body + at + size, body + at, result->size - at);
+	memcpy(body + at, bytes, size);
+	result->body = body;
+	result->size += size;
 }

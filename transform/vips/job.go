@@ -27,6 +27,7 @@ func newJob(
 	job.source = newSource(source, info, p)
 	job.source.shrink, job.source.scale = C.int(g.Shrink), C.double(g.Scale)
 	job.keep_profile, job.deep = cBool(keepsProfile(p)), cBool(p.Deep(info))
+	job.keep_hdr = cBool(keepsHDR(info, p))
 	setGeometry(&job, g)
 	setEffects(&job, p)
 	job.linear = cBool(p.Linear)
@@ -78,7 +79,7 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 		thumbnail: cBool(used != info),
 		bits:      C.int(max(info.Bits, 8)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
 		narrow: cBool(info.NarrowGrey && !widensGrey()), premultiplied: cBool(info.Premultiplied),
-		partial: cBool(info.Partial), frame: cRect(info.Frame),
+		partial: cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
 	}
 	// Decoders of AVIF give colour, even of grey.
 	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)

@@ -141,6 +141,7 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	}
 	chain->source_bits = source->bits;
 	chain->source_grey = source->grey;
+	chain->hdr = source->hdr.transfer ? &source->hdr : NULL;
 	if (source->narrow && widen_grey_range(chain))
 		return PICTOR_BROKEN;
 	if (source->premultiplied && unpremultiply(chain))

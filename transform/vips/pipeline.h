@@ -38,6 +38,20 @@ typedef struct {
 	double left, top, width, height;
 } PictorWindow;
 
+// The numbers are those of ITU-T H.273.
+enum { PICTOR_PQ = 16, PICTOR_HLG = 18 };
+
+// The light of SDR's white in an HDR image, in cd/m² (ITU-R BT.2408 §2.1).
+#define PICTOR_REFERENCE_WHITE 203.0
+
+// How an image in HDR is shown in sRGB. Matrices are of linear light, by rows: to the primaries of
+// ITU-R BT.2020, and from there to sRGB's.
+typedef struct {
+	int transfer; // 0: it is not in HDR
+	double to_wide[9], to_srgb[9];
+	double peak; // the brightest light, as a multiple of the reference white
+} PictorHDR;
+
 // A file and what its header says.
 typedef struct {
 	const void *bytes;
@@ -53,6 +67,7 @@ typedef struct {
 	int grey;          // AVIF: without colour, though it is decoded to RGB
 	int narrow;        // AVIF: grey of 16 to 235, which the decoder leaves so
 	int premultiplied; // AVIF: colours were multiplied by alpha
+	PictorHDR hdr;
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
 } PictorSource;
@@ -74,6 +89,7 @@ typedef struct {
 	int halvings;               // of what is shared
 	int keep_profile; // leave colours in the image's own profile
 	int deep;         // more than eight bits a sample
+	int keep_hdr;     // the source stays in PQ or HLG
 
 	// Cut out of the loaded image, if cuts; where in frame is up to what is
 	// seen, if smart_cut.
@@ -148,6 +164,7 @@ typedef struct {
 	int in_srgb;          // its own profile says nothing any more
 	int converted;        // pictor_convert_colour is done
 	int source_bits, source_grey; // of the source that was loaded last
+	const PictorHDR *hdr;         // of it, NULL where it is not in HDR
 	int strip;            // no metadata is left
 	VipsImage *images[PICTOR_MAX_IMAGES];
 	int count;
@@ -177,6 +194,8 @@ int pictor_materialize_here(PictorChain *chain);
 int pictor_copy_to_memory(PictorChain *chain);
 // pictor_convert_to_srgb converts by the profile of the image, in which it still is.
 int pictor_convert_to_srgb(PictorChain *chain);
+// pictor_map_tones brings an image in PQ or HLG to sRGB or grey, in the depth of the job.
+int pictor_map_tones(PictorChain *chain);
 // pictor_ensure_rgb makes grey into colour, by its profile if it still is in one.
 int pictor_ensure_rgb(PictorChain *chain);
 // pictor_ensure_alpha adds an opaque alpha where there is none.
@@ -220,6 +239,9 @@ int pictor_filter_metadata(PictorChain *chain);
 int pictor_encode(PictorChain *chain, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
+
+// pictor_insert_bytes makes room in a result and copies bytes there.
+void pictor_insert_bytes(PictorResult *result, size_t at, const void *bytes, size_t size);
 
 // pictor_decode_shared decodes the source of a job into memory and halves it there so
 // many times. With convert it converts colour as the job says, once for all outputs.

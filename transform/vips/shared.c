@@ -119,5 +119,6 @@ pictor_take_shared(PictorChain *chain)
 	chain->in_srgb = shared->in_srgb;
 	chain->source_bits = shared->source_bits;
 	chain->source_grey = shared->source_grey;
+	chain->hdr = job->source.hdr.transfer ? &job->source.hdr : NULL;
 	return PICTOR_OK;
 }

@@ -56,7 +56,8 @@ func (s *sharedDecode) release() {
 // convertAlike says whether the colour of all outputs is converted in the same way.
 func convertAlike(info transform.Info, outputs []transform.Params) bool {
 	for _, p := range outputs {
-		if keepsProfile(p) != keepsProfile(outputs[0]) || p.Deep(info) != outputs[0].Deep(info) {
+		if keepsProfile(p) != keepsProfile(outputs[0]) || p.Deep(info) != outputs[0].Deep(info) ||
+			keepsHDR(info, p) != keepsHDR(info, outputs[0]) {
 			return false
 		}
 	}

@@ -97,7 +97,10 @@ func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params
 	if status != C.PICTOR_OK {
 		return errorOf(status)
 	}
-	defer C.g_free(C.gpointer(result.body))
+	defer func() { C.g_free(C.gpointer(result.body)) }()
+	if job.keep_hdr != 0 && !declareHDR(&result, task.Info.Declared, p.Format) {
+		return errUndeclared
+	}
 	body := unsafe.Slice((*byte)(result.body), int(result.size))
 	if result.stripped != 0 && p.Format == transform.WebP {
 		body = container.StripWebP(body)

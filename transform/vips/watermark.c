@@ -97,6 +97,7 @@ int
 pictor_overlay_watermark(PictorChain *chain)
 {
 	int random_access, in_srgb, status;
+	const PictorHDR *hdr;
 
 	if (!chain->job->mark.bytes)
 		return PICTOR_OK;
@@ -104,8 +105,10 @@ pictor_overlay_watermark(PictorChain *chain)
 		return PICTOR_BROKEN;
 	random_access = chain->random_access;
 	in_srgb = chain->in_srgb;
+	hdr = chain->hdr;
 	status = blend_mark(chain);
 	chain->random_access = random_access; // these are of the image
 	chain->in_srgb = in_srgb;
+	chain->hdr = hdr;
 	return status;
 }

@@ -29,10 +29,11 @@ func someCases() []calibration {
 	var out []calibration
 	for _, form := range []string{"jpeg", "jpeg-turned", "jpeg-cmyk", "progressive", "progressive-444", "png",
 		"png-alpha",
-		"png-16", "interlaced", "webp", "lossless", "gif", "avif", "avif-444"} {
+		"png-16", "interlaced", "webp", "lossless", "gif", "avif", "avif-444", "png-16-hdr"} {
 		out = append(out, calibration{source{form, 3000, 2000}, toJPEG})
 	}
-	for _, form := range []string{"webp-alpha", "webp-animated", "gif-restoring", "avif-alpha", "avif-12"} {
+	for _, form := range []string{"webp-alpha", "webp-animated", "gif-restoring", "avif-alpha", "avif-12",
+		"png-16-alpha-hdr", "avif-12-hdr"} {
 		out = append(out, calibration{source{form, 1500, 1000}, toJPEG})
 	}
 	for _, form := range []string{"jpeg", "progressive", "png", "webp", "gif", "avif"} {
@@ -43,7 +44,8 @@ func someCases() []calibration {
 			calibration{source{"png-alpha", 1500, 1000}, transform.Params{Width: 720, Format: f}},
 			calibration{source{"jpeg", 1500, 1000}, transform.Params{Format: f}})
 	}
-	out = append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}})
+	out = append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}},
+		calibration{source{"png-16-hdr", 1500, 1000}, transform.Params{Format: transform.PNG, PreserveHDR: true}})
 	return append(out, someEffects()...)
 }
 

@@ -55,6 +55,8 @@ var forms = map[string]struct{ ext, command string }{
 	"png-grey":         {"png", "colourspace IN OUT[compression=1] b-w"},
 	"png-16":           {"png", "colourspace IN OUT[compression=1] rgb16"},
 	"png-16-alpha":     {"png", "colourspace ALPHA OUT[compression=1] rgb16"},
+	"png-16-hdr":       {"png", "colourspace IN OUT[compression=1] rgb16"},
+	"png-16-alpha-hdr": {"png", "colourspace ALPHA OUT[compression=1] rgb16"},
 	"interlaced":       {"png", "pngsave IN OUT --compression 1 --interlace"},
 	"interlaced-alpha": {"png", "pngsave ALPHA OUT --compression 1 --interlace"},
 	"interlaced-16":    {"png", "colourspace IN OUT[compression=1,interlace] rgb16"},
@@ -73,6 +75,7 @@ var forms = map[string]struct{ ext, command string }{
 	"avif-12":          {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12"},
 	"avif-12-444":      {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12 --subsample-mode off"},
 	"avif-12-alpha":    {"avif", "heifsave ALPHA OUT --compression av1 --effort 0 --bitdepth 12"},
+	"avif-12-hdr":      {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12"},
 }
 
 // pictures makes the sources of the calibration, all of one photo-like
@@ -103,10 +106,24 @@ func (s *pictures) file(of source) []byte {
 		s.t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
+	if err == nil && strings.HasSuffix(of.form, "-hdr") {
+		b = inHDR(b)
+		err = os.WriteFile(path, b, 0o600)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return b
+}
+
+// inHDR is a PNG or an AVIF of which it says that it is in HLG, which takes more than PQ to show.
+func inHDR(b []byte) []byte {
+	const bt2020, hlg = 9, 18
+	box := []byte("colrnclx\x00\x02\x00\x02")
+	if i := bytes.Index(b, box); i >= 0 {
+		return slices.Replace(b, i+len(box)-4, i+len(box), 0, bt2020, 0, hlg)
+	}
+	return picturetest.WithPNGChunk(b, "cICP", []byte{bt2020, hlg, 0, 1})
 }
 
 // forget removes the files of a source and those it was made from.
