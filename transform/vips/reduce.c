@@ -4,20 +4,10 @@
 
 #include <math.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-#include "pipeline.h"
+#include "reduce.h"
 
-#define MAX_BANDS 4
 #define LOBES 3
-
-// Weights are 14-bit fractions, and rows between the two directions have six bits
-// after the point: a sum of an axis fits into 32 bits, and a row into 16.
-#define WEIGHT_BITS 14
-#define ROW_BITS 6
-#define WEIGHT_ONE (1 << WEIGHT_BITS)
 
 // Rows are cached in groups as high as the strips that encoders ask for.
 #define STRIP_HEIGHT 16
@@ -27,15 +17,8 @@
 #define AVERAGED_BELOW 2
 #define MAX_TAPS (4 * AVERAGED_BELOW * LOBES)
 
-// Axis says what each pixel of the result is made of in one direction.
 typedef struct {
-	int taps;        // pixels of the input for one of the result, even
-	int *first;      // the first of them, which may lie outside of the input
-	gint16 *weights; // of the taps of each pixel, one after the other
-} Axis;
-
-typedef struct {
-	Axis across, down;
+	PictorAxis across, down;
 	int bands;
 } Reduction;
 
@@ -84,7 +67,7 @@ weigh(gint16 *weights, int taps, double first, double centre, double wide)
 // plan_axis plans a result of so many pixels, made of the input from start on for
 // length. The memory belongs to owner.
 static int
-plan_axis(Axis *axis, VipsImage *owner, double start, double length, int size)
+plan_axis(PictorAxis *axis, VipsImage *owner, double start, double length, int size)
 {
 	double factor = length / size;
 	double wide = VIPS_MAX(1, factor);
@@ -107,117 +90,10 @@ plan_axis(Axis *axis, VipsImage *owner, double start, double length, int size)
 
 // span is the range of input pixels for some pixels of the result.
 static void
-span(const Axis *axis, int start, int length, int *from, int *to)
+span(const PictorAxis *axis, int start, int length, int *from, int *to)
 {
 	*from = axis->first[start];
 	*to = axis->first[start + length - 1] + axis->taps;
-}
-
-// reduce_down makes one row of n samples from as many as there are taps.
-static void
-reduce_down(gint16 *out, const VipsPel *const *in, const gint16 *weights, int taps, int n)
-{
-	const int shift = WEIGHT_BITS - ROW_BITS;
-	const int half = 1 << (shift - 1);
-	int x = 0;
-
-#ifdef __SSE2__
-	const __m128i zero = _mm_setzero_si128();
-
-	for (; x + 16 <= n; x += 16) {
-		__m128i a = _mm_set1_epi32(half), b = a, c = a, d = a;
-
-		for (int k = 0; k < taps; k += 2) {
-			__m128i upper = _mm_loadu_si128((const __m128i *) (in[k] + x));
-			__m128i lower = _mm_loadu_si128((const __m128i *) (in[k + 1] + x));
-			__m128i left = _mm_unpacklo_epi8(upper, lower);
-			__m128i right = _mm_unpackhi_epi8(upper, lower);
-			gint32 pair;
-			__m128i by;
-
-			memcpy(&pair, weights + k, sizeof pair);
-			by = _mm_set1_epi32(pair);
-			a = _mm_add_epi32(a, _mm_madd_epi16(_mm_unpacklo_epi8(left, zero), by));
-			b = _mm_add_epi32(b, _mm_madd_epi16(_mm_unpackhi_epi8(left, zero), by));
-			c = _mm_add_epi32(c, _mm_madd_epi16(_mm_unpacklo_epi8(right, zero), by));
-			d = _mm_add_epi32(d, _mm_madd_epi16(_mm_unpackhi_epi8(right, zero), by));
-		}
-		a = _mm_packs_epi32(_mm_srai_epi32(a, shift), _mm_srai_epi32(b, shift));
-		c = _mm_packs_epi32(_mm_srai_epi32(c, shift), _mm_srai_epi32(d, shift));
-		_mm_storeu_si128((__m128i *) (out + x), a);
-		_mm_storeu_si128((__m128i *) (out + x + 8), c);
-	}
-#endif
-	for (; x < n; x++) {
-		int sum = half;
-
-		for (int k = 0; k < taps; k++)
-			sum += in[k][x] * weights[k];
-		out[x] = VIPS_CLIP(G_MININT16, sum >> shift, G_MAXINT16);
-	}
-}
-
-// reduce_across makes n pixels of a row. in is the pixel at which the taps of the
-// first one begin, and has three samples to spare at its end.
-static inline void
-reduce_across(VipsPel *out, const gint16 *in, const Axis *axis, int start, int n, const int bands)
-{
-	const int shift = WEIGHT_BITS + ROW_BITS;
-	const int half = 1 << (shift - 1);
-	const int *first = axis->first + start;
-	const gint16 *weights = axis->weights + (size_t) start * axis->taps;
-
-	for (int x = 0; x < n; x++, weights += axis->taps, out += bands) {
-		const gint16 *p = in + (first[x] - first[0]) * bands;
-#ifdef __SSE2__
-		__m128i sum = _mm_set1_epi32(half);
-		guint32 pixel;
-
-		// Two taps at a time, with as many bands beside each other as there may be.
-		for (int k = 0; k < axis->taps; k += 2, p += 2 * bands) {
-			__m128i even = _mm_loadl_epi64((const __m128i *) p);
-			__m128i odd = _mm_loadl_epi64((const __m128i *) (p + bands));
-			gint32 pair;
-
-			memcpy(&pair, weights + k, sizeof pair);
-			sum = _mm_add_epi32(sum, _mm_madd_epi16(_mm_unpacklo_epi16(even, odd), _mm_set1_epi32(pair)));
-		}
-		sum = _mm_srai_epi32(sum, shift);
-		sum = _mm_packs_epi32(sum, sum);
-		pixel = _mm_cvtsi128_si32(_mm_packus_epi16(sum, sum));
-		for (int z = 0; z < bands; z++)
-			out[z] = pixel >> (8 * z);
-#else
-		for (int z = 0; z < bands; z++) {
-			int sum = half;
-
-			for (int k = 0; k < axis->taps; k++)
-				sum += p[k * bands + z] * weights[k];
-			out[z] = VIPS_CLIP(0, sum >> shift, 255);
-		}
-#endif
-	}
-}
-
-static void
-reduce_bands_across(VipsPel *out, const gint16 *in, const Reduction *reduction, int start, int n)
-{
-	const Axis *axis = &reduction->across;
-
-	switch (reduction->bands) { // a constant number makes a fast loop
-	case 1:
-		reduce_across(out, in, axis, start, n, 1);
-		break;
-	case 2:
-		reduce_across(out, in, axis, start, n, 2);
-		break;
-	case 3:
-		reduce_across(out, in, axis, start, n, 3);
-		break;
-	case 4:
-		reduce_across(out, in, axis, start, n, 4);
-		break;
-	}
 }
 
 // repeat_edges fills in what lies outside of the input, by the outermost pixels of a
@@ -237,7 +113,7 @@ generate_rows(VipsRegion *out, void *sequence, void *image, void *data, gboolean
 	Sequence *of = sequence;
 	VipsImage *in = image;
 	const Reduction *reduction = data;
-	const Axis *down = &reduction->down;
+	const PictorAxis *down = &reduction->down;
 	const VipsRect *r = &out->valid;
 	int bands = reduction->bands;
 	VipsRect all = { 0, 0, in->Xsize, in->Ysize };
@@ -257,10 +133,10 @@ generate_rows(VipsRegion *out, void *sequence, void *image, void *data, gboolean
 			int row = VIPS_CLIP(0, down->first[y] + k, in->Ysize - 1);
 			of->sources[k] = VIPS_REGION_ADDR(of->input, need.left, row);
 		}
-		reduce_down(of->row + from * bands, of->sources, down->weights + (size_t) y * down->taps, down->taps,
+		pictor_reduce_down(of->row + from * bands, of->sources, down->weights + (size_t) y * down->taps, down->taps,
 			need.width * bands);
 		repeat_edges(of->row, bands, from, from + need.width, right - left);
-		reduce_bands_across(VIPS_REGION_ADDR(out, r->left, y), of->row, reduction, r->left, r->width);
+		pictor_reduce_across(VIPS_REGION_ADDR(out, r->left, y), of->row, &reduction->across, r->left, r->width, bands);
 	}
 	return 0;
 }
@@ -286,7 +162,7 @@ start_sequence(VipsImage *out, void *image, void *data)
 	int left, right;
 
 	span(&reduction->across, 0, out->Xsize, &left, &right);
-	samples = (size_t) (right - left) * reduction->bands + MAX_BANDS;
+	samples = (size_t) (right - left) * reduction->bands + PICTOR_MAX_BANDS;
 	of->input = vips_region_new(image);
 	of->row = vips_malloc(NULL, samples * sizeof *of->row);
 	of->sources = vips_malloc(NULL, reduction->down.taps * sizeof *of->sources);
@@ -351,5 +227,5 @@ pictor_reduces(PictorChain *chain, PictorWindow from, int width, int height)
 	VipsImage *image = chain->image;
 
 	return vips_image_get_format(image) == VIPS_FORMAT_UCHAR && vips_image_get_coding(image) == VIPS_CODING_NONE &&
-		vips_image_get_bands(image) <= MAX_BANDS && from.width >= hair * width && from.height >= hair * height;
+		vips_image_get_bands(image) <= PICTOR_MAX_BANDS && from.width >= hair * width && from.height >= hair * height;
 }
