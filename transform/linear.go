@@ -16,9 +16,9 @@ func newLinearOption() Option {
 		case !w.Out.Linear:
 			return 0
 		case w.Info.Alpha:
-			return rowBytes(w.Info, w.Plan) + 4*mib
+			return rowBytes(w.Info, w.Plan, w.Out) + 4*mib
 		}
-		return 2*rowBytes(w.Info, w.Plan) + 4*mib
+		return 2*rowBytes(w.Info, w.Plan, w.Out) + 4*mib
 	}
 	return o
 }

@@ -104,6 +104,6 @@ func TrimWorkingSet(info Info, p Params) int64 {
 	g := NewGeometry(info, Params{Format: JPEG})
 	opening, held := decodeBytes(info, g)
 	// Strips on their way through the comparison.
-	streaming := held + loadedRowBytes(info, g) + rowBytes(info, g) + rowsOut*float64(g.LoadWidth)*bandsLoaded(info)
+	streaming := held + loadedRowBytes(info, g) + rowBytes(info, g, p) + rowsOut*float64(g.LoadWidth)*bandsLoaded(info)
 	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }

@@ -91,7 +91,7 @@ func WatermarkWorkingSet(mark Info, g Geometry, p Params) int64 {
 	w, h := MarkSize(mark, g, p)
 	mg := NewGeometry(mark, Params{Format: PNG})
 	opening, held := decodeBytes(mark, mg)
-	most := max(opening, held+loadedRowBytes(mark, mg)+rowBytes(mark, mg))
+	most := max(opening, held+loadedRowBytes(mark, mg)+rowBytes(mark, mg, p))
 	// Premultiplied floats on the way to its size, then four bytes a pixel.
 	return wholeMebibytes(margin * (most + 4*float64(w)*float64(h) + 16*rowsOut*float64(max(w, mark.Width))))
 }

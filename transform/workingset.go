@@ -42,7 +42,7 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 
 // pipelineBytes is what the operations behind the decoder take, and the encoder.
 func (w CostInput) pipelineBytes() float64 {
-	b := rowBytes(w.Info, w.Plan)*w.sampleBytes() + w.heldBytes() + encodeBytes(w)
+	b := rowBytes(w.Info, w.Plan, w.Out)*w.sampleBytes() + w.heldBytes() + encodeBytes(w)
 	if w.Plan.SmartCut || w.Plan.SmartCrop {
 		b += attention
 	}
@@ -271,8 +271,8 @@ const (
 	rowsLoaded  = 560
 	rowsBetween = 110
 	rowsShrunk  = 640
-	// rowsShrunkAlpha is fewer, as rows of premultiplied alpha are of floats
-	// and too large for the heap, where blocks leave gaps.
+	// rowsShrunkAlpha is fewer, as rows that are multiplied by alpha have samples of
+	// two or four bytes and are too large for the heap, where blocks leave gaps.
 	rowsShrunkAlpha = 560
 	// rowsOut are in the two buffers before the encoder.
 	rowsOut = 256
@@ -300,7 +300,7 @@ func loadedRowBytes(info Info, g Geometry) float64 {
 // rowBytes is the strips of rows that stream through the operations: behind
 // the box shrink and behind the reduction, each with the rows that it can have
 // at most.
-func rowBytes(info Info, g Geometry) float64 {
+func rowBytes(info Info, g Geometry, out Params) float64 {
 	bands := bandsLoaded(info)
 	b := float64(rowsOut) * float64(g.ScaledWidth) * bands
 	if g.ScaledWidth == g.Cut.Width && g.ScaledHeight == g.Cut.Height {
@@ -308,7 +308,10 @@ func rowBytes(info Info, g Geometry) float64 {
 	}
 	most, sample := float64(rowsShrunk), 1.0
 	if info.Alpha {
-		most, sample = rowsShrunkAlpha, 4
+		most, sample = rowsShrunkAlpha, 2
+		if resizedInFloats(info, g, out) {
+			sample = 4
+		}
 	}
 	rows := math.Min(rowsBetween, float64(g.Cut.Height))
 	if g.ScaledHeight < g.Cut.Height {
@@ -319,6 +322,12 @@ func rowBytes(info Info, g Geometry) float64 {
 		rows += math.Min(most, float64(g.Cut.Height)/float64(shrink))
 	}
 	return b + float64(g.Cut.Width)*bands*sample*rows
+}
+
+// resizedInFloats says whether libvips resizes an image with alpha. What has samples of 8 bits and becomes
+// smaller in both directions is reduced by transform/vips, in samples of 16 bits.
+func resizedInFloats(info Info, g Geometry, out Params) bool {
+	return out.Linear || out.Deep(info) || g.ScaledWidth > g.Cut.Width || g.ScaledHeight > g.Cut.Height
 }
 
 // fineQuality is where both JPEG and AVIF are written with full colour, which

@@ -211,7 +211,8 @@ int pictor_read_past_rows(PictorChain *chain, int rows);
 // of 8 bits and enlarges nothing, but for a hair that a decoder has rounded.
 gboolean pictor_reduces(PictorChain *chain, PictorWindow from, int width, int height);
 // pictor_reduce makes width by height pixels of a window of the image, by Lanczos3.
-// Pixels around the window are looked at, too.
+// Pixels around the window are looked at, too. Alpha is multiplied in before and
+// divided out after.
 int pictor_reduce(PictorChain *chain, PictorWindow from, int width, int height);
 // pictor_resize makes width by height pixels of a window of the image.
 int pictor_resize(PictorChain *chain, PictorWindow window, int width, int height);

@@ -24,5 +24,13 @@ void pictor_reduce_down(gint16 *out, const VipsPel *const *in, const gint16 *wei
 // pictor_reduce_across makes n pixels of a row. in is the pixel at which the taps of
 // the first one begin, and has three samples to spare at its end.
 void pictor_reduce_across(VipsPel *out, const gint16 *in, const PictorAxis *axis, int start, int n, int bands);
+// pictor_multiply_alpha gives n pixels of two or four bands the samples of 16 bits that the two
+// functions below take: each multiplied by alpha, which is the last and is multiplied by 255.
+void pictor_multiply_alpha(guint16 *out, const VipsPel *in, int n, int bands);
+// pictor_reduce_multiplied_down is pictor_reduce_down for such samples.
+void pictor_reduce_multiplied_down(gint16 *out, const guint16 *const *in, const gint16 *weights, int taps, int n);
+// pictor_reduce_multiplied_across is pictor_reduce_across for their rows. It divides by alpha.
+void pictor_reduce_multiplied_across(VipsPel *out, const gint16 *in, const PictorAxis *axis, int start, int n,
+	int bands);
 
 #endif
