@@ -94,6 +94,37 @@ func FuzzDeflateWalk(f *testing.F) {
 }
 
 // Go's compress/lzw decodes what the walk counts.
+// What ListGIF lists lies in the file, and it lists the frames that Sniff counts.
+func FuzzListGIF(f *testing.F) {
+	for _, s := range samples(f) {
+		f.Add(s.b, 0)
+		f.Add(s.b, 1)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, most int) {
+		info, err := Sniff(b)
+		if err != nil || info.Format != transform.GIF || most < 0 {
+			return
+		}
+		if r, ok := NewRepair(b, info); ok {
+			b = r.Apply(b)
+		}
+		l, err := ListGIF(b, info, most)
+		if want := info.Frames; err != nil || len(l.Frames) > want || most == 0 && len(l.Frames) != want {
+			t.Fatalf("%d frames of %d, %v", len(l.Frames), want, err)
+		}
+		for _, frame := range l.Frames {
+			for _, s := range []Span{frame.Colours, frame.Data} {
+				if s.From < 0 || s.To < s.From || s.To > len(b) {
+					t.Fatalf("%+v of %d bytes", frame, len(b))
+				}
+			}
+			if n := frame.Colours.To - frame.Colours.From; n > 768 || n%3 != 0 || frame.Data.From == frame.Data.To {
+				t.Fatalf("%+v", frame)
+			}
+		}
+	})
+}
+
 func FuzzGIFData(f *testing.F) {
 	var b bytes.Buffer
 	w := lzw.NewWriter(&b, lzw.LSB, 4)

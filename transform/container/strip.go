@@ -219,7 +219,8 @@ func (s *stripper) stripGIF() bool {
 			if w.readExtension() != nil {
 				return false
 			}
-			keep = block[1] == gifGraphicControl || hasMagic(block, 3, "NETSCAPE2.0")
+			keep = block[1] == gifGraphicControl || hasMagic(block, 3, "NETSCAPE2.0") ||
+				hasMagic(block, 3, "ANIMEXTS1.0")
 			if hasMagic(block, 3, "XMP DataXMP") && s.keepRights {
 				return false // its packet is not in sub-blocks as others are
 			}
