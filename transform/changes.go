@@ -7,15 +7,13 @@ package transform
 func (p Params) Changes(info Info, g Geometry) bool {
 	whole := Rect{0, 0, info.Width, info.Height}
 	same := g.Cut == whole && g.Crop == whole && g.ScaledWidth == info.Width && g.ScaledHeight == info.Height &&
-		!g.Turns() && !p.TurnsUpright(info) && !g.Extends() && info.Frames == 1 && p.Format == info.Format
+		!g.Turns() && !p.TurnsUpright(info) && !g.Extends() &&
+		ResultFrames(info, p) == info.Frames && p.Format == info.Format
 	_, opaque := p.Background.Under(p.Format)
 	covered := info.Alpha && (opaque || p.Background.On)
 	recoloured := info.Normalized || info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)
 	p.Format, p.Quality = FormatUnknown, 0
 	p.FormatQuality, p.MaxBytes = Qualities{}, 0
 	encoded := p.JPEG != JPEGOptions{} || p.PNG != PNGOptions{} || p.WebP != WebPOptions{} || p.AVIF != AVIFOptions{}
-	painted := p.Brightness != 0 || p.Shift != [3]int{} || p.Contrast.On || p.Saturation.On ||
-		p.Monochrome.Intensity > 0 ||
-		p.readsNeighbours() || p.Watermark.On() || p.hasMask() || p.EnforceThumbnail
-	return !same || covered || recoloured || encoded || painted
+	return !same || covered || recoloured || encoded || p.paints() || p.EnforceThumbnail
 }

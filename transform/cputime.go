@@ -15,6 +15,7 @@ const (
 	cpuAround  = 4.0  // of sharpening and pixelating
 	cpuSigma   = 0.2  // of each pixel of a blur's sigma
 	cpuSqueeze = 9    // as many encodes, to fit into a number of bytes
+	cpuFrame   = 0.01 // of each frame, however small
 )
 
 // cpuAVIF is by the effort of the encoder, 0 to 9.
@@ -29,9 +30,17 @@ func CPUTime(job Job) time.Duration {
 	}
 	for _, p := range job.Outputs {
 		g := NewGeometry(job.Info, p)
-		seconds += cpuSource(job.Info) + cpuPipeline(g, p) + cpuEncode(g, p)
+		frames, read := float64(ResultFrames(job.Info, p)), float64(p.Page+1)
+		each := cpuFrame + cpuSource(job.Info) + cpuPipeline(g, p)
 		if p.Watermark.On() {
-			seconds += cpuSource(job.WatermarkInfo) + cpuPixel*megapixels(g.Width, g.Height)
+			each += cpuPixel * megapixels(g.Width, g.Height)
+		}
+		if frames > 1 && p.Squeezes() {
+			each *= cpuSqueeze // frames are made anew for each
+		}
+		seconds += frames*(each+cpuEncode(g, p)) + (read-1)*(cpuFrame+cpuSource(job.Info))
+		if p.Watermark.On() {
+			seconds += cpuSource(job.WatermarkInfo)
 		}
 	}
 	const most = 1 << 30 // longer than any request waits, and no overflow

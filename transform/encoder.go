@@ -165,7 +165,7 @@ var webpOption = Option{
 	},
 	ExtraBytes: func(w CostInput) float64 {
 		if w.Out.Format == WebP && w.Out.WebP.Compression == Lossy && w.Out.WebP.SmartSubsample {
-			return 8 * float64(w.Plan.Width) * float64(w.Plan.Height)
+			return sharpChroma * float64(w.Plan.Width) * float64(w.Plan.Height)
 		}
 		return 0
 	},

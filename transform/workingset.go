@@ -36,7 +36,7 @@ const (
 func WorkingSet(info Info, g Geometry, out Params) int64 {
 	w := CostInput{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
-	streaming := held + loadedRowBytes(w.Info, g)*w.sampleBytes() + w.pipelineBytes()
+	streaming := held + loadedRowBytes(w.Info, g)*w.sampleBytes() + w.pipelineBytes() + w.animationBytes()
 	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
 }
 
@@ -62,7 +62,10 @@ func ResultBytes(info Info, g Geometry, out Params) int64 {
 	if out.Format == PNG {
 		perPixel = 1.05 * w.resultBands()
 	}
-	return wholeMebibytes(perPixel*float64(g.Width)*float64(g.Height) + metadataBytes(info)/3)
+	if ResultFrames(info, out) > 1 {
+		perPixel = out.encodedPerPixel()
+	}
+	return wholeMebibytes(perPixel*framePixels(info, g, out) + metadataBytes(info)/3)
 }
 
 // sampleBytes is how many bytes a sample has on its way through the pipeline.

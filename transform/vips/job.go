@@ -26,6 +26,10 @@ func newJob(
 	}
 	job.source = newSource(source, info, p)
 	job.source.shrink, job.source.scale = C.int(g.Shrink), C.double(g.Scale)
+	freeFrames, err := setFrames(&job, source, info, g, p)
+	if err != nil {
+		return job, nil, err
+	}
 	job.keep_profile, job.deep = cBool(keepsProfile(p)), cBool(p.Deep(info))
 	job.keep_hdr = cBool(keepsHDR(info, p))
 	setGeometry(&job, g)
@@ -40,6 +44,7 @@ func newJob(
 	if p.Watermark.On() && task.Watermark != nil {
 		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, container.Needed{})
 		if err != nil {
+			freeFrames()
 			return job, nil, err
 		}
 		closeMark = mark.close
@@ -56,7 +61,7 @@ func newJob(
 	case !p.KeepMetadata && !p.DropCopyright:
 		unneeded = rewriteMetadata(&job, container.CopyrightXMP, container.CopyrightIPTC)
 	}
-	return job, func() { unneeded(); closeMark() }, nil
+	return job, func() { unneeded(); closeMark(); freeFrames() }, nil
 }
 
 func cBool(b bool) C.int {

@@ -106,6 +106,12 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	VipsImage *image = NULL;
 	int failed;
 
+	if (source->frames) {
+		int status = pictor_load_frame(chain, source);
+
+		chain->source_bits = source->bits;
+		return status;
+	}
 #define READ "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR
 	switch (source->format) {
 	case PICTOR_JPEG:
@@ -115,7 +121,7 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 		failed = vips_pngload_buffer(bytes, size, &image, READ, NULL);
 		break;
 	case PICTOR_WEBP:
-		failed = vips_webpload_buffer(bytes, size, &image, READ, "scale", source->scale, NULL);
+		failed = vips_webpload_buffer(bytes, size, &image, READ, "scale", source->scale, "page", source->page, NULL);
 		break;
 	case PICTOR_GIF:
 		failed = vips_gifload_buffer(bytes, size, &image, READ, NULL);

@@ -51,6 +51,19 @@ typedef struct {
 	double to_wide[9], to_srgb[9];
 	double peak; // the brightest light, as a multiple of the reference white
 } PictorHDR;
+// The numbers are those of container.GIFDisposal.
+enum { PICTOR_KEEP, PICTOR_CLEAR, PICTOR_RESTORE };
+
+// A frame of a GIF.
+typedef struct {
+	PictorRect place; // on the canvas, which it may exceed
+	int delay;        // in milliseconds
+	int disposal;
+	int interlaced;
+	int transparent; // index, less than 0 without one
+	size_t colours, colours_size; // its table in the file, 0 without one
+	size_t data, data_size;       // of LZW, from the size of its codes on
+} PictorFrame;
 
 // A file and what its header says.
 typedef struct {
@@ -70,6 +83,11 @@ typedef struct {
 	PictorHDR hdr;
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
+	int page;          // of an animation, from 0 on
+	const PictorFrame *frames; // GIF: NULL where the first one is all that is needed
+	int frame_count;
+	int opaque;        // GIF: nothing of the canvas shows through any frame
+	int plays;         // GIF: how often all frames are shown, 0 without end
 } PictorSource;
 
 // Room for a decoded image and its halves.
@@ -87,6 +105,8 @@ typedef struct {
 	PictorSource source;
 	const PictorShared *shared; // NULL: the source is decoded for this output alone
 	int halvings;               // of what is shared
+	int frames;       // of the result
+	int same_palette; // GIF: its colours are those of the source
 	int keep_profile; // leave colours in the image's own profile
 	int deep;         // more than eight bits a sample
 	int keep_hdr;     // the source stays in PQ or HLG
@@ -153,6 +173,21 @@ typedef struct {
 	int stripped; // no metadata is meant to be in it
 } PictorResult;
 
+// Frames of an animation, one after the other.
+typedef struct {
+	const PictorSource *source;
+	VipsImage *image; // the frame as it is shown, in memory
+	VipsImage *kept;  // GIF: what comes back behind a frame
+	VipsImage *loaded; // WebP: all frames
+	int next;
+} PictorCanvas;
+
+// What the first frame of an animation decides for all of them.
+typedef struct {
+	VipsImage *mark; // ready to be laid on
+	PictorRect cut, crop; // by attention, of no size before that
+} PictorKept;
+
 // Room for the images of one run: no chain of steps makes more.
 #define PICTOR_MAX_IMAGES 96
 
@@ -166,6 +201,7 @@ typedef struct {
 	int source_bits, source_grey; // of the source that was loaded last
 	const PictorHDR *hdr;         // of it, NULL where it is not in HDR
 	int strip;            // no metadata is left
+	PictorKept *kept;     // NULL for a still image
 	VipsImage *images[PICTOR_MAX_IMAGES];
 	int count;
 } PictorChain;
@@ -240,6 +276,19 @@ int pictor_filter_metadata(PictorChain *chain);
 int pictor_encode(PictorChain *chain, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
+// pictor_run_steps does all that is between the decoder and the encoder.
+int pictor_run_steps(PictorChain *chain);
+
+// pictor_open_canvas makes ready for so many frames, from the first one on. pictor_close_canvas is
+// to be called in any case.
+int pictor_open_canvas(PictorCanvas *canvas, const PictorSource *source, int count);
+// pictor_next_frame puts the next frame into canvas->image.
+int pictor_next_frame(PictorCanvas *canvas);
+void pictor_close_canvas(PictorCanvas *canvas);
+// pictor_load_frame begins a chain with the source's page, in memory.
+int pictor_load_frame(PictorChain *chain, const PictorSource *source);
+// pictor_animate begins a chain with all frames of the result, below each other.
+int pictor_animate(PictorChain *chain);
 
 // pictor_insert_bytes makes room in a result and copies bytes there.
 void pictor_insert_bytes(PictorResult *result, size_t at, const void *bytes, size_t size);

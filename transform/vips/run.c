@@ -34,6 +34,16 @@ static int (*const steps[])(PictorChain *) = {
 };
 
 int
+pictor_run_steps(PictorChain *chain)
+{
+	int status = PICTOR_OK;
+
+	for (size_t i = 0; !status && i < G_N_ELEMENTS(steps); i++)
+		status = steps[i](chain);
+	return status;
+}
+
+int
 pictor_run(const PictorJob *job, PictorResult *result)
 {
 	PictorChain chain = { .job = job };
@@ -41,9 +51,13 @@ pictor_run(const PictorJob *job, PictorResult *result)
 
 	// A job without an error may have left texts, too: libheif's loader does.
 	vips_error_clear();
-	status = job->shared ? pictor_take_shared(&chain) : pictor_load(&chain, &job->source);
-	for (size_t i = 0; !status && i < G_N_ELEMENTS(steps); i++)
-		status = steps[i](&chain);
+	if (job->frames > 1)
+		status = pictor_animate(&chain);
+	else {
+		status = job->shared ? pictor_take_shared(&chain) : pictor_load(&chain, &job->source);
+		if (!status)
+			status = pictor_run_steps(&chain);
+	}
 	if (!status)
 		status = pictor_encode(&chain, result);
 	pictor_release_images(&chain);

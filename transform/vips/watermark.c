@@ -67,6 +67,25 @@ prepare_mark(PictorChain *mark)
 	return status;
 }
 
+// take_mark appends the mark, which is made once for all frames of an animation.
+static int
+take_mark(PictorChain *chain)
+{
+	PictorKept *kept = chain->kept;
+	int status;
+
+	if (kept && kept->mark) {
+		pictor_append(chain, g_object_ref(kept->mark));
+		return PICTOR_OK;
+	}
+	status = prepare_mark(chain);
+	if (!status && kept)
+		status = pictor_copy_to_memory(chain);
+	if (!status && kept)
+		kept->mark = g_object_ref(chain->image);
+	return status;
+}
+
 static int
 blend_mark(PictorChain *chain)
 {
@@ -80,7 +99,7 @@ blend_mark(PictorChain *chain)
 	alpha = vips_image_hasalpha(picture);
 	format = vips_image_get_format(picture);
 	space = vips_image_guess_interpretation(picture);
-	if (prepare_mark(chain))
+	if (take_mark(chain))
 		return PICTOR_BROKEN;
 	mark = chain->image;
 	PICTOR_APPLY(chain, vips_composite2(picture, mark, &out, VIPS_BLEND_MODE_OVER,

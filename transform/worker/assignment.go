@@ -26,8 +26,9 @@ func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *ass
 	for i, p := range job.Outputs {
 		g := transform.NewGeometry(job.Info, p)
 		// No encoder gives more than this: eight bytes a pixel, and a
-		// mebibyte for headers and metadata.
-		r.most.body = max(r.most.body, int64(g.Width)*int64(g.Height)*8+1<<20+job.Info.AncillaryBytes)
+		// mebibyte for headers and metadata; for each frame a kibibyte.
+		frames := int64(transform.ResultFrames(job.Info, p))
+		r.most.body = max(r.most.body, (int64(g.Width)*int64(g.Height)*8+1<<10)*frames+1<<20+job.Info.AncillaryBytes)
 		if job.Memory > 0 {
 			r.most.body = min(r.most.body, job.Memory) // it had its result in there
 		}
@@ -98,6 +99,10 @@ func (r *assignment) deliverPicture(resp response, body []byte) error {
 	case info.Format != p.Format || info.Width != g.Width || info.Height != g.Height:
 		return fmt.Errorf("%w: the result is a %v of %dx%d instead of a %v of %dx%d", errDied,
 			info.Format, info.Width, info.Height, p.Format, g.Width, g.Height)
+	case info.Format.Animates() && info.Frames > transform.ResultFrames(r.job.Info, p):
+		// Fewer may be right: encoders join frames that are equal.
+		return fmt.Errorf("%w: the result has %d frames instead of %d", errDied, info.Frames,
+			transform.ResultFrames(r.job.Info, p))
 	}
 	r.missing = append(r.missing[:at], r.missing[at+1:]...)
 	r.deliver(i, transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height, Body: body})
