@@ -64,6 +64,8 @@ type Info struct {
 	// Frames counts the whole frames before that. A still image of one of them is complete, all
 	// of them together are not.
 	BrokenOff bool `json:",omitzero"`
+	// Vector is what an SVG says of itself.
+	Vector VectorInfo `json:",omitzero"`
 	// End is how many bytes hold the whole image, if its end mark is missing, wrong
 	// or behind junk; else 0. container.NewRepair makes these bytes decodable.
 	End int64 `json:",omitzero"`

@@ -30,7 +30,8 @@ var parsers = map[string][]string{
 	"proxy/sources":   {"decodeMeta"},
 	"proxy/thumbor":   {"Verify", "Parse"},
 	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
-		"UprightXMP", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair", "av1Sequences", "ListGIF"},
+		"UprightXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair",
+		"av1Sequences", "ListGIF"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }
 

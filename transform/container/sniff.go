@@ -39,6 +39,8 @@ func Sniff(b []byte) (transform.Info, error) {
 		info.Format, read = transform.WebP, sniffWebP
 	case isAVIF(b):
 		info.Format, read = transform.AVIF, sniffAVIF
+	case isSVG(b):
+		info.Format, read = transform.SVG, sniffSVG
 	default:
 		return transform.Info{}, refusalOf(b)
 	}
