@@ -13,9 +13,11 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -
  && CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/pictor-worker
 
 FROM debian:trixie-slim
-# Debian 13 packages the AVIF codecs apart from libheif: aomenc writes, dav1d reads.
+# Debian 13 packages the AVIF codecs apart from libheif: aomenc writes, dav1d reads. Text in an SVG needs a font, and
+# fontconfig's list of fonts, which it makes when it is installed.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libvips42t64 libheif-plugin-aomenc libheif-plugin-dav1d \
+    fontconfig fonts-dejavu-core \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /usr/local/bin/
 # The cache on disk and the log of purges; a volume there outlasts the container.

@@ -50,6 +50,8 @@ type Config struct {
 	// AutoFormats are negotiated where a URL names no format, the preferred one first.
 	// Where empty, only URLs with f:auto are negotiated, with AVIF before WebP.
 	AutoFormats []transform.Format
+	// AllowSVGPassthrough has raw and skip_processing serve an SVG unchanged, which is else an error.
+	AllowSVGPassthrough bool
 	// AllowSecurityOptions lets URLs set limits of their own.
 	AllowSecurityOptions bool
 	// Unsigned is what paths without a signature may ask for; nil for nothing.

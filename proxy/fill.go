@@ -90,6 +90,9 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	}
 	work := f.transform
 	if f.req.Params.AsItIs(info) {
+		if err := s.checkPassthrough(info); err != nil {
+			return nil, err
+		}
 		work = f.copySource
 	}
 	picture, err := work(ctx, info)

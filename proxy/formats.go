@@ -31,6 +31,15 @@ func (s *Server) checkWritable(f transform.Format) error {
 	return fmt.Errorf("%w: this server does not write %s; request another format", transform.ErrUnsupported, f.Title())
 }
 
+// checkPassthrough refuses to serve a source unchanged that is a document with scripts and links rather than an image.
+func (s *Server) checkPassthrough(info transform.Info) error {
+	if info.Format != transform.SVG || s.cfg.AllowSVGPassthrough {
+		return nil
+	}
+	return fmt.Errorf("%w: this server does not serve an SVG unchanged (--allow-svg-passthrough); request it without "+
+		"raw and skip_processing", transform.ErrUnsupported)
+}
+
 // fallbackFormat is the format of a result where the URL names none and negotiation chose
 // none: that of the source if it may be written and, in a negotiation, every client can read it.
 // Else it is JPEG, or PNG for transparency.

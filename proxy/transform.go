@@ -31,6 +31,10 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 		return pic, err
 	}
 	defer func() { err = slowAnimation(err, transform.ResultFrames(info, out)) }()
+	limits := f.server.limitsOf(f.req)
+	if err := limits.CheckDrawing(info, transform.NewGeometry(info, out), out); err != nil {
+		return pic, err
+	}
 	if out.Trim.On {
 		f.settle()
 		if info.Content, err = f.findTrim(ctx, info, out); err != nil {
@@ -38,6 +42,9 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 		}
 	}
 	plan := transform.NewGeometry(info, out)
+	if err := limits.CheckDrawing(info, plan, out); err != nil {
+		return pic, err
+	}
 	if err := f.server.cfg.Limits.CheckResult(plan, out.Format); err != nil {
 		return pic, err
 	}

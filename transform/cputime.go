@@ -32,6 +32,9 @@ func CPUTime(job Job) time.Duration {
 		g := NewGeometry(job.Info, p)
 		frames, read := float64(ResultFrames(job.Info, p)), float64(p.Page+1)
 		each := cpuFrame + cpuSource(job.Info) + cpuPipeline(g, p)
+		if job.Info.Format == SVG {
+			seconds += cpuDrawing(job, g)
+		}
 		if p.Watermark.On() {
 			each += cpuPixel * megapixels(g.Width, g.Height)
 		}
@@ -51,6 +54,9 @@ func megapixels(width, height int) float64 { return float64(width) * float64(hei
 
 // cpuSource is for reading a source once, turned into its own size or less.
 func cpuSource(info Info) float64 {
+	if info.Format == SVG {
+		return 0
+	}
 	return megapixels(info.Width, info.Height) * (cpuDecode + cpuScan*float64(info.Scans))
 }
 

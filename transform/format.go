@@ -49,7 +49,7 @@ var formatTable = [...]formatRow{
 		read: true, written: true, everywhere: true},
 	JXL:  {name: "jxl", ext: "jxl", mime: "image/jxl", title: "JPEG XL", alpha: true},
 	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true},
-	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true},
+	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true, read: true},
 	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true},
 	BMP:  {name: "bmp", ext: "bmp", mime: "image/bmp", title: "BMP", alpha: true},
 	ICO:  {name: "ico", ext: "ico", mime: "image/vnd.microsoft.icon", title: "ICO", alpha: true},

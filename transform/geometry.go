@@ -79,7 +79,14 @@ func newGeometry(info Info, p Params, scale float64) Geometry {
 	if all.swapsSides() {
 		srcW, srcH = srcH, srcW
 	}
-	s := newSizes(srcW, srcH, p)
+	exact := sideLengths{}
+	if info.Format == SVG {
+		p.Enlarge = true // it has no pixels that would be enlarged
+		if content == (Rect{0, 0, info.Width, info.Height}) {
+			exact = info.drawnSize(all)
+		}
+	}
+	s := newSizes(srcW, srcH, exact, p)
 	g := Geometry{Shrink: 1, Scale: 1, Angle: all.angle, Flip: all.flip, DPR: s.dpr,
 		ScaledWidth: s.scaledW, ScaledHeight: s.scaledH}
 	if all.swapsSides() {
@@ -98,7 +105,10 @@ func newGeometry(info Info, p Params, scale float64) Geometry {
 	area.Left, area.Top = area.Left+content.Left, area.Top+content.Top
 	g.SmartCut = gravity.Anchor == Smart && (s.areaW < srcW || s.areaH < srcH)
 	g.LoadWidth, g.LoadHeight = info.Width, info.Height
-	if !p.Linear { // decoders shrink in the light of the file
+	switch {
+	case info.Format == SVG:
+		g.planDrawing(info, max(s.sx, s.sy))
+	case !p.Linear: // decoders shrink in the light of the file
 		g.planLoad(info, area, scale)
 	}
 	g.Frame = g.toLoaded(info, content)

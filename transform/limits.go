@@ -43,6 +43,9 @@ func (l Limits) CheckSource(info Info) error {
 		return fmt.Errorf("%w: the source is %dx%d; at most %d pixels per side are supported",
 			ErrLimit, info.Width, info.Height, maxCoordinate)
 	}
+	if info.Format == SVG {
+		return l.checkEmbedded(info) // its own size costs nothing, see CheckDrawing
+	}
 	if l.MaxPixels > 0 && info.Pixels() > l.MaxPixels {
 		return fmt.Errorf("%w: the source is %dx%d, which is %.1f megapixels; "+
 			"at most %.1f are allowed (--max-source-pixels)",
@@ -70,6 +73,33 @@ func (l Limits) CheckResult(g Geometry, f Format) error {
 	if side > f.sideLimit() {
 		return fmt.Errorf("%w: the result would be %dx%d; %s allows at most %d pixels per side",
 			ErrLimit, g.Width, g.Height, f, f.sideLimit())
+	}
+	return nil
+}
+
+// checkEmbedded refuses an SVG by the images inside of it.
+func (l Limits) checkEmbedded(info Info) error {
+	if n := info.Vector.ImagePixels; l.MaxPixels > 0 && n > l.MaxPixels {
+		return fmt.Errorf("%w: the SVG has images of %.1f megapixels inside; at most %.1f are allowed "+
+			"(--max-source-pixels)", ErrLimit, float64(n)/1e6, float64(l.MaxPixels)/1e6)
+	}
+	return nil
+}
+
+// CheckDrawing refuses an SVG by the size in which it is to be drawn for p; the error wraps ErrLimit. Other
+// sources pass.
+func (l Limits) CheckDrawing(info Info, g Geometry, p Params) error {
+	if info.Format != SVG {
+		return nil
+	}
+	width, height := g.LoadWidth, g.LoadHeight
+	if p.Trim.On && info.Width > width { // the border is looked for at the natural size
+		width, height = info.Width, info.Height
+	}
+	if n := int64(width) * int64(height); l.MaxPixels > 0 && n > l.MaxPixels || max(width, height) > maxCoordinate {
+		return fmt.Errorf("%w: the SVG would be drawn in %dx%d, which is %.1f megapixels; "+
+			"at most %.1f are allowed (--max-source-pixels); request a smaller width or height",
+			ErrLimit, width, height, float64(n)/1e6, float64(l.MaxPixels)/1e6)
 	}
 	return nil
 }

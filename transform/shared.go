@@ -27,6 +27,9 @@ func SharesDecode(info Info, p Params) bool {
 	if p.Trim.On || info.Used(p) != info {
 		return false // it has a source of its own: inside of a border, or the thumbnail
 	}
+	if info.Format == SVG {
+		return false // it is drawn for each size
+	}
 	g := NewGeometry(info, p)
 	if g.SmartCut || g.SmartCrop {
 		return false // the crop follows details, which another reduction has others of

@@ -9,6 +9,8 @@ type sizes struct {
 	dpr    float64 // the one that is really applied [DprScale]
 	// area is what is cut out of the source [CropWidth, CropHeight].
 	areaW, areaH int
+	// exact is its size where that need not be whole: that of all of an SVG.
+	exact sideLengths
 	// scaled is the resized area [ScaledWidth, ScaledHeight].
 	scaledW, scaledH int
 	// target is what is asked for, 0 where nothing is [TargetWidth, TargetHeight].
@@ -20,9 +22,13 @@ type sizes struct {
 	ratioW, ratioH int
 }
 
-func newSizes(srcW, srcH int, p Params) sizes {
+func newSizes(srcW, srcH int, exact sideLengths, p Params) sizes {
 	var s sizes
 	s.areaW, s.areaH = p.Crop.pixelSize(srcW, srcH)
+	s.exact = sideLengths{float64(s.areaW), float64(s.areaH)}
+	if exact.w > 0 && s.areaW == srcW && s.areaH == srcH {
+		s.exact = exact
+	}
 	if p.Adaptive && (s.areaW > s.areaH) != (p.Width > p.Height) {
 		p.Width, p.Height = p.Height, p.Width
 	}
@@ -35,7 +41,7 @@ func newSizes(srcW, srcH int, p Params) sizes {
 // scaleFactors gives the factors for both axes and the DPR that is really applied:
 // without Enlarge it is lowered until the result fits the source.
 func (s *sizes) scaleFactors(p Params) {
-	srcW, srcH := float64(s.areaW), float64(s.areaH)
+	srcW, srcH := s.exact.w, s.exact.h
 	w, h := shrinkFactors(srcW, srcH, p)
 	w /= orOne(p.ZoomX)
 	h /= orOne(p.ZoomY)
@@ -99,7 +105,7 @@ func shrinkFactors(srcW, srcH float64, p Params) (w, h float64) {
 // applyFactors turns factors into pixels.
 func (s *sizes) applyFactors(p Params) {
 	s.targetW, s.targetH = scaled0(p.Width, s.dpr*orOne(p.ZoomX)), scaled0(p.Height, s.dpr*orOne(p.ZoomY))
-	s.scaledW, s.scaledH = scaledSide(s.areaW, s.sx), scaledSide(s.areaH, s.sy)
+	s.scaledW, s.scaledH = scaledSide(s.exact.w, s.sx), scaledSide(s.exact.h, s.sy)
 	s.cropW, s.cropH = s.targetW, s.targetH
 	if p.Mode == Cover {
 		s.cropW, s.cropH = 0, 0
@@ -162,7 +168,7 @@ func (s *sizes) limitSide(p Params) {
 		if longer-most < 4 {
 			by = float64(most-1) / float64(longer)
 		}
-		s.sx, s.sy = math.Max(s.sx*by, 1/float64(s.areaW)), math.Max(s.sy*by, 1/float64(s.areaH))
+		s.sx, s.sy = math.Max(s.sx*by, 1/s.exact.w), math.Max(s.sy*by, 1/s.exact.h)
 		s.dpr *= by
 		s.applyFactors(p)
 	}
@@ -189,6 +195,8 @@ func (s *sizes) longerSide(p Params) int {
 }
 
 // scaledSide is at least a pixel.
-func scaledSide(side int, factor float64) int { return max(1, scaled0(side, factor)) }
+func scaledSide[T int | float64](side T, factor float64) int { return max(1, scaled0(side, factor)) }
 
-func scaled0(side int, factor float64) int { return int(math.Round(float64(side) * factor)) }
+func scaled0[T int | float64](side T, factor float64) int {
+	return int(math.Round(float64(side) * factor))
+}

@@ -239,6 +239,9 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 		// The canvas, and once more for frames that ask for what was before
 		// them (nsgif's prev_frame).
 		return 8 * px, 8 * px
+	case SVG:
+		held = drawingBytes(info, g)
+		return held, held
 	default: // AVIF, and whatever we know nothing better of
 		return avifBytes(info)
 	}

@@ -39,3 +39,13 @@ func sandboxLine(layers []transform.Layer) string {
 	}
 	return line
 }
+
+// confinesDrawing says whether a decoder that was taken over by an SVG could read no file and reach no network.
+func confinesDrawing(sandbox *worker.Sandbox) bool {
+	for _, l := range sandbox.Layers() {
+		if !l.On {
+			return false
+		}
+	}
+	return true
+}

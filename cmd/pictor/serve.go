@@ -9,6 +9,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
@@ -57,6 +58,13 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	workers := worker.Config{
 		Command: []string{command}, Build: program.Build, Libraries: program.Libraries,
 		MaxJobs: cmd.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log,
+	}
+	if in.access.Read.Has(transform.SVG) && len(cmd.FormatNames()) == 0 && !confinesDrawing(sandbox) {
+		in.access.Read &^= 1 << transform.SVG
+		log.Warn("SVG is not read because the sandbox is incomplete: --formats turns it on")
+	}
+	if in.access.Read.Has(transform.SVG) {
+		workers.Readable = worker.FontDirs
 	}
 	log.Info("memory plan", "split", plan)
 	parts, err := newParts(&cmd.Serve, plan, in, workers, log)

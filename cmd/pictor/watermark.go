@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/pictor-proxy/pictor/config"
@@ -35,6 +36,9 @@ func newWatermark(b []byte) (*proxy.Watermark, error) {
 	info, err := container.Sniff(b)
 	if err != nil {
 		return nil, fmt.Errorf("--watermark: %w", err)
+	}
+	if info.Format == transform.SVG {
+		return nil, errors.New("--watermark: an SVG cannot be laid over images: convert it to PNG")
 	}
 	const mostPixels = 10e6
 	if err := (transform.Limits{MaxPixels: mostPixels}).CheckSource(info); err != nil {

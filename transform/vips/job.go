@@ -26,6 +26,7 @@ func newJob(
 	}
 	job.source = newSource(source, info, p)
 	job.source.shrink, job.source.scale = C.int(g.Shrink), C.double(g.Scale)
+	job.source.load_width, job.source.load_height = C.int(g.LoadWidth), C.int(g.LoadHeight)
 	freeFrames, err := setFrames(&job, source, info, g, p)
 	if err != nil {
 		return job, nil, err
@@ -85,6 +86,7 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 		bits:      C.int(max(info.Bits, 8)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
 		narrow: cBool(info.NarrowGrey && !widensGrey()), premultiplied: cBool(info.Premultiplied),
 		partial: cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
+		load_width: C.int(used.Width), load_height: C.int(used.Height),
 	}
 	// Decoders of AVIF give colour, even of grey.
 	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)

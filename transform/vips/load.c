@@ -15,6 +15,10 @@ check_size(const PictorSource *source, VipsImage *image)
 	int w = vips_image_get_width(image);
 	int h = vips_image_get_height(image);
 
+	// An SVG is drawn in the planned size, of which its own may be a fraction.
+	if (source->format == PICTOR_SVG)
+		return w > 0 && h > 0 && abs(w - source->load_width) <= 1 && abs(h - source->load_height) <= 1
+			? PICTOR_OK : PICTOR_MISMATCH;
 	if (by == 1 ? w == source->width && h == source->height
 				: is_size_near(w, source->width * by) && is_size_near(h, source->height * by))
 		return PICTOR_OK;
@@ -128,6 +132,9 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 		break;
 	case PICTOR_AVIF:
 		failed = vips_heifload_buffer(bytes, size, &image, READ, "thumbnail", source->thumbnail, NULL);
+		break;
+	case PICTOR_SVG:
+		failed = vips_svgload_buffer(bytes, size, &image, READ, "scale", source->scale, NULL);
 		break;
 	default:
 		return PICTOR_INTERNAL;

@@ -72,7 +72,8 @@ typedef struct {
 	int format;
 	int width, height; // as sniffed
 	int shrink;        // JPEG: 1, 2, 4 or 8
-	double scale;      // WebP: 0 to 1
+	double scale;      // WebP: 0 to 1; SVG: any
+	int load_width, load_height; // SVG: as planned
 	int thumbnail;     // AVIF: the one inside
 	char profile[1024]; // instead of its own, if profile_size is not 0
 	size_t profile_size;

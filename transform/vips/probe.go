@@ -34,6 +34,9 @@ func (e *Engine) Probe() transform.Capabilities {
 			c.Load = append(c.Load, f)
 		}
 	}
+	if e.drawsSVG() {
+		c.Load = append(c.Load, transform.SVG)
+	}
 	return c
 }
 
@@ -47,18 +50,20 @@ func (e *Engine) convertsFormat(body []byte, from, to transform.Format) ([]byte,
 	if !bimg.IsImageTypeSupportedByVips(bimgTypes[from]).Load || !bimg.IsImageTypeSupportedByVips(bimgTypes[to]).Save {
 		return nil, false
 	}
+	info := transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1,
+		Bits: 8}
+	return e.convertsSource(body, info, to)
+}
+
+// convertsSource turns an image of which info is known into another format.
+func (e *Engine) convertsSource(body []byte, info transform.Info, to transform.Format) ([]byte, bool) {
 	// A worker may make no memory files.
 	src, err := memfile.NewPrivate(body)
 	if err != nil {
 		return nil, false
 	}
 	defer src.Close()
-	job := transform.Job{
-		Source: src,
-		Info: transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1,
-			Bits: 8},
-		Outputs: []transform.Params{{Format: to}},
-	}
+	job := transform.Job{Source: src, Info: info, Outputs: []transform.Params{{Format: to}}}
 	var out []byte
 	err = e.Transform(context.Background(), job, func(_ int, p transform.Picture) { out = p.Body })
 	return out, err == nil

@@ -24,6 +24,9 @@ func openDecodable(s transform.Source, info transform.Info, needed container.Nee
 	if d.b, err = s.Bytes(); err != nil {
 		return d, err
 	}
+	if info.Format == transform.SVG {
+		return d, d.openDrawable()
+	}
 	r, ok := container.Decodable(d.b, info, needed)
 	if !ok && info.End == 0 {
 		return d, nil

@@ -105,6 +105,10 @@ pictor_init(void)
 	vips_operation_block_set("VipsForeignLoadWebp", FALSE);
 	vips_operation_block_set("VipsForeignLoadNsgif", FALSE);
 	vips_operation_block_set("VipsForeignLoadHeif", FALSE);
+	vips_operation_block_set("VipsForeignLoadSvg", FALSE);
+	// librsvg has images inside of an SVG decoded by gdk-pixbuf: by what is built into it, PNG
+	// and JPEG, and not by the modules of this list.
+	g_setenv("GDK_PIXBUF_MODULE_FILE", "/dev/null", TRUE);
 }
 
 // Free bytes that the heap may keep.

@@ -172,7 +172,7 @@ var errInternal = errors.New("no such step in the pipeline")
 func errorOf(status C.int) error {
 	detail := C.GoString(C.vips_error_buffer())
 	C.vips_error_clear()
-	if strings.Contains(detail, "ecurity limit exceeded") { // libheif 1.19 calls that a memory error
+	if beyondDecoder(detail) {
 		return &Error{Err: fmt.Errorf("%w: the image has more parts than its decoder allows", transform.ErrLimit),
 			Detail: detail}
 	}
@@ -188,6 +188,18 @@ func errorOf(status C.int) error {
 		return &Error{Err: errBroken, Detail: detail}
 	}
 	return &Error{Err: errInternal, Detail: detail}
+}
+
+// beyondDecoder knows the texts of limits that decoders have themselves: of libheif 1.19, which calls it a memory
+// error, of librsvg and of libxml2.
+func beyondDecoder(detail string) bool {
+	for _, words := range []string{"ecurity limit exceeded", "exceeded more than", "cannot load more than",
+		"Excessive depth in document"} {
+		if strings.Contains(detail, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // outOfMemory knows the texts of failed allocations: of libvips and libspng,

@@ -13,6 +13,8 @@ type Config struct {
 	Build string
 	// Libraries are directories that workers load libraries from, beside those of the system (Program.Libraries).
 	Libraries []string
+	// Readable are directories that workers may read besides, such as FontDirs.
+	Readable []string
 	// Env is the whole environment of a worker. Nil means DefaultEnv.
 	Env []string
 	// Size is the most workers at once; 0 means 1.

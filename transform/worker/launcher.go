@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 )
 
@@ -23,8 +24,9 @@ func newLauncher(cfg Config, stderr *stderrLog) (*launcher, error) {
 		return nil, fmt.Errorf("%w: %w", ErrProgram, err)
 	}
 	return &launcher{
-		command: cfg.Command, env: cfg.Sandbox.withLayers(cfg.Env), libraries: cfg.Libraries, build: cfg.Build,
-		sandbox: cfg.Sandbox, stderr: stderr, program: program,
+		command: cfg.Command, env: cfg.Sandbox.withLayers(cfg.Env), build: cfg.Build,
+		libraries: slices.Concat(cfg.Libraries, cfg.Readable),
+		sandbox:   cfg.Sandbox, stderr: stderr, program: program,
 	}, nil
 }
 
