@@ -92,6 +92,7 @@ type Serve struct {
 	// AutoFormats is a comma list; AutoFormatNames splits it.
 	AutoFormats          string `help:"Formats to negotiate by the Accept header if a URL names none, best first, such as avif,webp. An animation becomes none that is still, as AVIF is, but WebP or GIF. Default: negotiate only for f:auto." placeholder:"FORMAT,..." group:"Images"`
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
+	AllowSVGPassthrough  bool   `name:"allow-svg-passthrough" help:"Let raw and skip_processing serve an SVG unchanged, as a download in a sandbox. It may hold scripts of strangers." group:"Images"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Images"`
 
 	Fallback

@@ -18,6 +18,10 @@ func contentDisposition(u urlFacts, contentType string) string {
 		kind = "attachment"
 	}
 	name := u.name
+	if contentType == transform.SVG.MIME() {
+		kind = "attachment" // a browser that opened it would run what it holds
+		name += "." + transform.SVG.Ext()
+	}
 	if f, ok := transform.ParseFormat(strings.TrimPrefix(contentType, "image/")); ok {
 		name += "." + f.Ext()
 	}

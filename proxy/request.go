@@ -14,6 +14,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // errExpired is of a URL whose time (exp) has passed.
@@ -160,6 +161,9 @@ func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
 	key := known.Canonical()
 	if req.Params.Watermark.On() {
 		key = s.cfg.Watermark.Version + "/" + key // another watermark file makes another result
+	}
+	if s.cfg.AllowSVGPassthrough && (req.Params.Raw || req.Params.Skip.Has(transform.SVG)) {
+		key = "svg/" + key // a server without the permission does not find the entry
 	}
 	a.key = cache.Key(key)
 	return a

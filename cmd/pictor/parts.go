@@ -108,6 +108,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		SourceKeyIgnore: cfg.IgnoredParameters(),
 		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
 		Limits:               limitsOf(cfg),
+		AllowSVGPassthrough:  cfg.AllowSVGPassthrough,
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
 		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
 		AutoFormats:          in.autoFormats,
