@@ -9,6 +9,7 @@ import (
 	"github.com/h2non/bimg"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
@@ -67,4 +68,20 @@ func (e *Engine) convertsSource(body []byte, info transform.Info, to transform.F
 	var out []byte
 	err = e.Transform(context.Background(), job, func(_ int, p transform.Picture) { out = p.Body })
 	return out, err == nil
+}
+
+// probeSVG is an SVG of probeSide.
+const probeSVG = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><path d="M0 0L9 9"/></svg>`
+
+// drawsSVG says whether libvips has librsvg.
+func (e *Engine) drawsSVG() bool {
+	if !bimg.IsImageTypeSupportedByVips(bimg.SVG).Load {
+		return false
+	}
+	info, err := container.Sniff([]byte(probeSVG))
+	if err != nil {
+		return false
+	}
+	_, ok := e.convertsSource([]byte(probeSVG), info, transform.PNG)
+	return ok
 }

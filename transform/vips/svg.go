@@ -1,9 +1,6 @@
 package vips
 
 import (
-	"github.com/h2non/bimg"
-
-	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
@@ -24,20 +21,4 @@ func (d *decodable) openDrawable() error {
 	d.b, err = drawable.Bytes()
 	d.close = func() { drawable.Close() }
 	return err
-}
-
-// probeSVG is an SVG of probeSide.
-const probeSVG = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><path d="M0 0L9 9"/></svg>`
-
-// drawsSVG says whether libvips has librsvg.
-func (e *Engine) drawsSVG() bool {
-	if !bimg.IsImageTypeSupportedByVips(bimg.SVG).Load {
-		return false
-	}
-	info, err := container.Sniff([]byte(probeSVG))
-	if err != nil {
-		return false
-	}
-	_, ok := e.convertsSource([]byte(probeSVG), info, transform.PNG)
-	return ok
 }
