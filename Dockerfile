@@ -1,7 +1,7 @@
 # docker build -t pictor . && docker run -p 8080:8080 -e PICTOR_KEY=… -e PICTOR_SALT=… pictor
 FROM golang:1.26-trixie AS build
 RUN apt-get update \
- && apt-get install -y --no-install-recommends pkg-config libvips-dev \
+ && apt-get install -y --no-install-recommends pkg-config libvips-dev libjpeg-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -143,6 +143,11 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	if (failed)
 		return PICTOR_BROKEN;
 	pictor_append(chain, image);
+	if (source->format == PICTOR_JPEG) {
+		int status = pictor_read_jpeg(chain, source);
+		if (status)
+			return status;
+	}
 	if (source->partial) {
 		int status = lay_frame(chain, source);
 		if (status)

@@ -258,6 +258,9 @@ double pictor_max_sample(PictorChain *chain);
 
 // The steps, in their order. Each returns PICTOR_OK or what went wrong.
 int pictor_load(PictorChain *chain, const PictorSource *source);
+// pictor_read_jpeg puts pixels by libjpeg in the place of those of the chain's image, of
+// which libvips has read the header.
+int pictor_read_jpeg(PictorChain *chain, const PictorSource *file);
 int pictor_convert_colour(PictorChain *chain);
 int pictor_cut_source(PictorChain *chain);
 int pictor_resize_to_plan(PictorChain *chain);

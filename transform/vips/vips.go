@@ -1,7 +1,7 @@
 package vips
 
 /*
-#cgo pkg-config: vips
+#cgo pkg-config: vips libjpeg
 #cgo CFLAGS: -O3
 #cgo LDFLAGS: -lm
 #include "pipeline.h"
