@@ -13,7 +13,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test check calibrate soak sweep build bench bench-http docs fuzz lint help setup setup-test
+.PHONY: run test check calibrate soak sweep build bench bench-http docs formats fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ bench-http: setup-test ## measure what misses, hits and srcsets cost all process
 
 docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs
+
+formats: setup-test ## try every format as every other, and write docs/formats.md's table
+	CGO_ENABLED=1 PICTOR_FORMAT_MATRIX=write $(GO) test -count 1 -timeout 10m -run '^TestFormatMatrix$$' $(E2E)
 
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
 	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz
