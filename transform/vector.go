@@ -11,6 +11,8 @@ type VectorInfo struct {
 	Elements int `json:",omitzero"`
 	// Primitives is how many steps its longest filter has.
 	Primitives int `json:",omitzero"`
+	// Layers says that something is drawn apart before it is laid on the rest: by opacity, a mask or a filter.
+	Layers bool `json:",omitzero"`
 	// TextBytes is what text elements hold, in bytes.
 	TextBytes int64 `json:",omitzero"`
 	// ImagePixels are those of all images inside, PNG or JPEG.

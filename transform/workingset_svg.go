@@ -2,11 +2,13 @@ package transform
 
 // Bytes and CPU time of drawing an SVG, as measured with librsvg 2.54 (make calibrate).
 const (
-	svgElementBytes = 2000 // of an element, with its attributes and styles
-	svgTextBytes    = 600  // of a byte of text: each glyph is laid out
-	svgByteBytes    = 12   // of a byte of the file: paths become numbers, and there is a copy
-	svgImageBytes   = 9    // of a pixel of an image inside: it is decoded, and converted
-	svgLayers       = 4    // surfaces of a tile's size: groups, masks and clips one inside of the other
+	svgElementBytes = 1800 // of an element, with its attributes and styles
+	svgTextBytes    = 800  // of a byte of text: each glyph is laid out
+	svgLineBytes    = 6000 // of a byte of the first text, which shapes it as one line
+	svgLine         = 16 << 10
+	svgByteBytes    = 8 // of a byte of the file: paths become numbers, and there is a copy
+	svgImageBytes   = 8 // of a pixel of an image inside: it is decoded, and converted
+	svgLayers       = 6 // surfaces of a tile's size: groups, masks and clips one inside of the other
 
 	cpuSVGByte  = 1e-6 // of a byte of the file, for each tile
 	cpuSVGPixel = 2.0  // of a megapixel
@@ -16,11 +18,14 @@ const (
 // and surfaces of the size of a tile.
 func drawingBytes(info Info, g Geometry) float64 {
 	v := info.Vector
-	across, _ := drawingTiles(g.LoadWidth, g.LoadHeight)
-	width, height := min(g.LoadWidth, drawingTile), min(g.LoadHeight, drawingTile)
-	tile := 4 * float64(width) * float64(height)
-	b := 2*across*tile + svgLayers*tile + float64(v.Elements)*svgElementBytes + float64(v.TextBytes)*svgTextBytes +
-		float64(v.ImagePixels)*svgImageBytes
+	tile := 4 * float64(min(g.LoadWidth, drawingTile)) * float64(min(g.LoadHeight, drawingTile))
+	line := min(v.TextBytes, svgLine)
+	b := 4*float64(g.LoadWidth)*float64(min(g.LoadHeight, 2*drawingTile)) + tile +
+		float64(v.Elements)*svgElementBytes + float64(v.ImagePixels)*svgImageBytes +
+		float64(line)*svgLineBytes + float64(v.TextBytes-line)*svgTextBytes
+	if v.Layers {
+		b += svgLayers * tile
+	}
 	if v.Primitives > 0 {
 		b += float64(v.Primitives+2) * tile
 	}

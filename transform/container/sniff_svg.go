@@ -43,7 +43,8 @@ func sniffSVG(b []byte, info *transform.Info) error {
 	if err != nil {
 		return err
 	}
-	info.Vector = transform.VectorInfo{Width: size.width, Height: size.height, Bytes: int64(len(b))}
+	info.Vector = transform.VectorInfo{Width: size.width, Height: size.height, Bytes: int64(len(b)),
+		Layers: hasLayers(b)}
 	info.Width, info.Height = roundSide(size.width), roundSide(size.height)
 	s := svgScan{vector: &info.Vector}
 	if root.empty {
@@ -69,6 +70,28 @@ func sniffSVG(b []byte, info *transform.Info) error {
 		if !tag.empty {
 			depth++
 		}
+	}
+}
+
+// layerWords are what in attributes and styles has librsvg draw a part of the image apart.
+var layerWords = [...][]byte{[]byte("mask"), []byte("filter"), []byte("clip-path"), []byte("blend"), []byte("isolat")}
+
+// hasLayers says whether there are such words, wherever they stand.
+func hasLayers(b []byte) bool {
+	for _, word := range layerWords {
+		if bytes.Contains(b, word) {
+			return true
+		}
+	}
+	for word := []byte("opacity"); ; {
+		at := bytes.Index(b, word)
+		if at < 0 {
+			return false
+		}
+		if at > 0 && b[at-1] != '-' { // fill-opacity and the like are of one shape
+			return true
+		}
+		b = b[at+len(word):]
 	}
 }
 

@@ -119,7 +119,7 @@ func TestSniffSVGCountsWhatItTakes(t *testing.T) {
 		base64.StdEncoding.EncodeToString(picture.b) + `"/></svg>`
 	info, err := Sniff([]byte(b))
 	want := transform.VectorInfo{Width: 300, Height: 150, Bytes: int64(len(b)), Elements: 9, Primitives: 3,
-		TextBytes: 5, ImagePixels: picture.want.Pixels()}
+		Layers: true, TextBytes: 5, ImagePixels: picture.want.Pixels()}
 	if err != nil || info.Vector != want {
 		t.Errorf("%+v, %v; want %+v", info.Vector, err, want)
 	}

@@ -166,14 +166,19 @@ func (s *pictures) measure(c calibration) charge {
 
 // measureOutputs is measure of a job of one or more outputs.
 func (s *pictures) measureOutputs(name string, from source, outputs ...transform.Params) charge {
+	s.t.Helper()
+	return s.measureFile(name, s.file(from), s.file(source{from.form, 64, 64}), outputs...)
+}
+
+// measureFile is measureOutputs of a source of these bytes, behind a tiny one of its format.
+func (s *pictures) measureFile(name string, body, tiny []byte, outputs ...transform.Params) charge {
 	t := s.t
 	t.Helper()
-	p, err := worker.New(worker.Config{Command: []string{workerProgram()}, Size: 1})
+	p, err := worker.New(worker.Config{Command: []string{workerProgram()}, Size: 1, Readable: worker.FontDirs})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	body, tiny := s.file(from), s.file(source{from.form, 64, 64})
 	for _, small := range outputs {
 		small.Enlarge = false
 		s.transform(p, tiny, 0, small)
