@@ -5,7 +5,7 @@ package transform
 type Info struct {
 	Format Format
 	// Width and Height are pixels as stored, before Orientation is applied.
-	// (AVIF: after the irot and imir boxes, which its decoder applies itself.)
+	// (AVIF and JPEG XL: after the container's or codestream's own, which decoders apply.)
 	Width, Height int
 	// Orientation is the EXIF orientation, 1 to 8; 1 where nothing is said.
 	Orientation int
@@ -17,15 +17,19 @@ type Info struct {
 	Bits int
 	// Alpha says that some pixel may be transparent.
 	Alpha bool
-	// Lossless is a WebP of the VP8L kind.
+	// Lossless is a WebP of the VP8L kind, or a JPEG XL of the modular kind, which may be lossy.
 	Lossless bool
 	// FullChroma is an AVIF whose colour is not at half size both ways, as 4:2:0
 	// is: its decoder takes twice as much.
 	FullChroma bool
+	// HeldPixels are those of frames that the decoder of a JPEG XL keeps or makes besides
+	// the picture itself.
+	HeldPixels int64 `json:",omitzero"`
 	// Interlaced is an Adam7 PNG: its decoder holds the whole frame.
 	Interlaced bool
 	// Scans counts the scans of a JPEG; with more than one (progressive, or
-	// planes apart) the decoder holds every coefficient of the image.
+	// planes apart) the decoder holds every coefficient of the image. Of a JPEG XL it
+	// counts passes and layers.
 	Scans int
 	// CoefficientBytes is what those coefficients take; 0 for one scan.
 	CoefficientBytes int64
@@ -36,7 +40,7 @@ type Info struct {
 	// NarrowGrey is an AVIF of grey samples that do not use their full range: 16
 	// to 235 of 8 bits.
 	NarrowGrey bool `json:",omitzero"`
-	// Premultiplied is an AVIF whose colours were multiplied by its alpha.
+	// Premultiplied is an AVIF or JPEG XL whose colours were multiplied by its alpha.
 	Premultiplied bool `json:",omitzero"`
 	// HiddenProfile is a PNG whose profile stands behind an sRGB chunk, so that
 	// its decoder might not see it: Decodable leaves the sRGB chunk out.
@@ -92,6 +96,9 @@ func (i Info) Used(p Params) Info {
 	}
 	return i
 }
+
+// IsLinear says whether samples are proportional to light.
+func (s ColourSpace) IsLinear() bool { return s.Curve == [5]float64{1, 1, 0, 0, 0} }
 
 // ColourSpace is a colour space that a source declares by numbers, without a
 // profile. The zero value is for a source that declares none, or sRGB.

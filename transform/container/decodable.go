@@ -97,6 +97,8 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 		changed = l.reduceAVIF()
 	case transform.GIF:
 		changed = l.reduceGIF()
+	case transform.JXL:
+		changed = l.reduceJXL()
 	}
 	if !changed {
 		return r, len(r.Patches) > 0

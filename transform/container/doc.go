@@ -1,5 +1,5 @@
 // Package container reads and rewrites the containers of images: JPEG, PNG, WebP,
-// GIF and AVIF, and the EXIF, XMP, IPTC and colour profiles in them. It never
+// GIF, AVIF and JPEG XL, and the EXIF, XMP, IPTC and colour profiles in them. It never
 // decodes a pixel.
 //
 // It guarantees that what Sniff takes is whole: a source that was cut anywhere is

@@ -29,6 +29,8 @@ func Strip(b []byte, info transform.Info, p transform.Params) (out []byte, ok bo
 		ok = s.stripWebP()
 	case transform.GIF:
 		ok = s.stripGIF()
+	case transform.JXL:
+		ok = s.stripJXL()
 	}
 	return s.out, ok
 }
