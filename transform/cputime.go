@@ -21,6 +21,9 @@ const (
 // cpuAVIF is by the effort of the encoder, 0 to 9.
 var cpuAVIF = [10]float64{5, 6, 8, 12, 40, 50, 120, 200, 250, 600}
 
+// cpuJXL is by the effort of the encoder, 1 to 9.
+var cpuJXL = [9]float64{6, 6, 6, 6, 10, 15, 20, 60, 250}
+
 // CPUTime is the most CPU time that a job may take, of all threads of its
 // worker together: by the pixels of source and results, and what is done to them.
 func CPUTime(job Job) time.Duration {
@@ -89,6 +92,8 @@ func cpuEncode(g Geometry, p Params) float64 {
 		if p.WebP.Compression != Lossy {
 			each = 15
 		}
+	case JXL:
+		each = cpuJXL[min(max(p.JXL.LevelOfEffort(), 1), len(cpuJXL))-1]
 	case AVIF:
 		each = cpuAVIF[min(max(p.AVIF.Speed(), 0), len(cpuAVIF)-1)]
 	}

@@ -47,7 +47,7 @@ var formatTable = [...]formatRow{
 		read: true, written: true, everywhere: true},
 	AVIF: {name: "avif", ext: "avif", mime: "image/avif", title: "AVIF", alpha: true,
 		read: true, written: true, everywhere: true},
-	JXL:  {name: "jxl", ext: "jxl", mime: "image/jxl", title: "JPEG XL", alpha: true},
+	JXL:  {name: "jxl", ext: "jxl", mime: "image/jxl", title: "JPEG XL", alpha: true, read: true, written: true},
 	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true},
 	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true, read: true},
 	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true},

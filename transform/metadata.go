@@ -15,7 +15,8 @@ var stripProfileOption = switchOption(Usage{Names: []string{"strip_color_profile
 	true, func(p *Params) *bool { return &p.KeepProfile })
 
 var preserveHDROption = switchOption(Usage{Names: []string{"preserve_hdr", "ph"}, Args: "switch",
-	Text: "1 keeps more than 8 bits per channel, if the source has them: 16 bits in a PNG, 12 bits in an AVIF. " +
+	Text: "1 keeps more than 8 bits per channel, if the source has them: 16 bits in a PNG or JPEG XL, 12 in an " +
+		"AVIF. " +
 		"Such a result stays in PQ or HLG if its source is, and says so, unless an option changes or adds colours. " +
 		"All other results are SDR."},
 	false, func(p *Params) *bool { return &p.PreserveHDR })
@@ -26,7 +27,7 @@ var enforceThumbnailOption = switchOption(Usage{Names: []string{"enforce_thumbna
 
 // Deep says whether a result has more than eight bits a channel.
 func (p Params) Deep(info Info) bool {
-	return p.PreserveHDR && info.Bits > 8 && (p.Format == PNG || p.Format == AVIF)
+	return p.PreserveHDR && info.Bits > 8 && (p.Format == PNG || p.Format == AVIF || p.Format == JXL)
 }
 
 // HasProfile says whether results in a format can hold a colour profile.

@@ -19,7 +19,7 @@ func Options() []Option {
 		stripMetadataOption, keepCopyrightOption, stripProfileOption, preserveHDROption,
 		enforceThumbnailOption,
 		qualityOption, formatQualityOption, maxBytesOption, formatOption,
-		jpegOption, pngOption, webpOption, avifOption,
+		jpegOption, pngOption, webpOption, avifOption, jxlOption,
 		disableAnimationOption, pageOption, maxFramesOption,
 		skipOption, rawOption, maxSideOption,
 	}

@@ -91,6 +91,7 @@ type Params struct {
 	PNG    PNGOptions  `json:",omitzero"`
 	WebP   WebPOptions `json:",omitzero"`
 	AVIF   AVIFOptions `json:",omitzero"`
+	JXL    JXLOptions  `json:",omitzero"`
 	// Skip are the source formats that are left as they are.
 	Skip FormatSet `json:",omitzero"`
 	// Raw gives the source's bytes, whatever else is asked.

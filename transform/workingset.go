@@ -242,6 +242,8 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 	case SVG:
 		held = drawingBytes(info, g)
 		return held, held
+	case JXL:
+		return jxlBytes(info)
 	default: // AVIF, and whatever we know nothing better of
 		return avifBytes(info)
 	}
@@ -357,6 +359,8 @@ func encodeBytes(w CostInput) float64 {
 		// The quantiser: 14 B/px in its last step, and before it a histogram
 		// of every colour, up to a number. White noise takes half as much again.
 		return max(14*px, math.Min(46*px, 86*mib))
+	case JXL:
+		return jxlEncoderBytes(w)
 	default: // AVIF, and whatever we know nothing better of
 		b := 25.0
 		if fine {

@@ -18,8 +18,8 @@ func sameImage(a, b transform.Info) bool {
 		i.AncillaryBytes, i.Orientation, i.Profile, i.Normalized, i.Declared, i.End = 0, 0, false, false,
 			transform.ColourSpace{}, 0
 		i.BrokenOff = false // the view ends behind whole frames
-		if i.Format == transform.PNG {
-			i.Frames = 0 // acTL is left out: the frames of an animation are not read
+		if i.Format == transform.PNG || i.Format == transform.JXL {
+			i.Frames = 0 // acTL is left out, or all but the first picture: no more is read
 		}
 	}
 	return a == b

@@ -41,6 +41,8 @@ func Sniff(b []byte) (transform.Info, error) {
 		info.Format, read = transform.AVIF, sniffAVIF
 	case isSVG(b):
 		info.Format, read = transform.SVG, sniffSVG
+	case isJXL(b):
+		info.Format, read = transform.JXL, sniffJXL
 	default:
 		return transform.Info{}, refusalOf(b)
 	}

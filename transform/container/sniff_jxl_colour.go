@@ -141,6 +141,9 @@ func (h *jxlHeader) declareColour(info *transform.Info) {
 		declareSpace(info, transform.ColourSpace{Primaries: cicpPrimaries[bt709], Curve: powerCurve(1)}, false)
 	default:
 		space, unread := h.colour.space()
+		if told := h.peak != 255 && h.peak < 10000; space.HDR() && told {
+			space.Peak = h.peak
+		}
 		declareSpace(info, space, unread)
 	}
 	if math.IsNaN(h.peak) || h.peak <= 0 {

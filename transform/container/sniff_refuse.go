@@ -21,8 +21,6 @@ var magics = [...]struct {
 	{0, "MM\x00+", "a TIFF image"},
 	{0, "\x00\x00\x01\x00", "an ICO icon"},
 	{0, "\x00\x00\x02\x00", "a CUR cursor"},
-	{0, "\xff\x0a", "a JPEG XL image"},
-	{4, "JXL \r\n\x87\n", "a JPEG XL image"},
 	{0, "\xff\x4f\xff\x51", "a JPEG 2000 image"},
 	{4, "jP  \r\n\x87\n", "a JPEG 2000 image"},
 	{0, "8BPS", "a Photoshop image"},

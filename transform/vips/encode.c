@@ -86,6 +86,9 @@ save_at_quality(PictorChain *chain, int q, PictorResult *result)
 			"compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "bitdepth", job->deep ? 12 : 8,
 			"subsample_mode", subsample_mode(job), "effort", job->effort, NULL);
 		break;
+	case PICTOR_JXL:
+		failed = pictor_save_jxl(chain, q, result);
+		break;
 	default:
 		return PICTOR_INTERNAL;
 	}

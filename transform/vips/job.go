@@ -31,7 +31,7 @@ func newJob(
 	if err != nil {
 		return job, nil, err
 	}
-	job.keep_profile, job.deep = cBool(keepsProfile(p)), cBool(p.Deep(info))
+	job.keep_profile, job.deep = cBool(keepsProfile(info, p)), cBool(p.Deep(info))
 	job.keep_hdr = cBool(keepsHDR(info, p))
 	setGeometry(&job, g)
 	setEffects(&job, p)
@@ -83,16 +83,26 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
 		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: cBool(used != info),
-		bits:      C.int(max(info.Bits, 8)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
+		bits:      C.int(sampleBits(info)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
 		narrow: cBool(info.NarrowGrey && !widensGrey()), premultiplied: cBool(info.Premultiplied),
 		partial: cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
 		load_width: C.int(used.Width), load_height: C.int(used.Height),
+		alpha: cBool(info.Alpha), profiled: cBool(info.Profile),
 	}
 	// Decoders of AVIF give colour, even of grey.
 	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
 	to := unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile))
 	source.profile_size = C.size_t(copy(to, profile))
 	return source
+}
+
+// sampleBits are those that a loader fills: libvips brings ten and twelve of an AVIF to the
+// upper end of sixteen, and libjxl widens any number of them to sixteen.
+func sampleBits(info transform.Info) int {
+	if info.Format == transform.JXL && info.Bits > 8 {
+		return 16
+	}
+	return max(info.Bits, 8)
 }
 
 func setGeometry(job *C.PictorJob, g transform.Geometry) {
@@ -160,6 +170,8 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 		job.effort, job.lossless = C.int(p.AVIF.Speed()), cBool(p.AVIF.Lossless)
 		job.half_chroma, job.full_chroma = cBool(p.AVIF.Subsampling == transform.SubsampleOn),
 			cBool(p.AVIF.Subsampling == transform.SubsampleOff)
+	case transform.JXL:
+		job.effort, job.lossless = C.int(p.JXL.LevelOfEffort()), cBool(p.JXL.Lossless)
 	}
 }
 

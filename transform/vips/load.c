@@ -136,6 +136,9 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	case PICTOR_SVG:
 		failed = vips_svgload_buffer(bytes, size, &image, READ, "scale", source->scale, NULL);
 		break;
+	case PICTOR_JXL:
+		failed = vips_jxlload_buffer(bytes, size, &image, READ, NULL);
+		break;
 	default:
 		return PICTOR_INTERNAL;
 	}
@@ -148,6 +151,8 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 		if (status)
 			return status;
 	}
+	if (source->format == PICTOR_JXL && pictor_prepare_jxl(chain, source))
+		return PICTOR_BROKEN;
 	if (source->partial) {
 		int status = lay_frame(chain, source);
 		if (status)

@@ -80,7 +80,8 @@ typedef struct {
 	int bits;          // of a sample: 8, 10, 12 or 16
 	int grey;          // AVIF: without colour, though it is decoded to RGB
 	int narrow;        // AVIF: grey of 16 to 235, which the decoder leaves so
-	int premultiplied; // AVIF: colours were multiplied by alpha
+	int premultiplied; // AVIF, JPEG XL: colours were multiplied by alpha
+	int alpha, profiled; // JPEG XL: it has alpha; the profile that the loader gives counts
 	PictorHDR hdr;
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
@@ -164,7 +165,7 @@ typedef struct {
 	int compression;  // WebP
 	int smart_subsample, preset;
 	int effort;   // of the format's own scale
-	int lossless; // AVIF
+	int lossless; // AVIF, JPEG XL
 } PictorJob;
 
 typedef struct {
@@ -253,6 +254,10 @@ gboolean pictor_reduces(PictorChain *chain, PictorWindow from, int width, int he
 int pictor_reduce(PictorChain *chain, PictorWindow from, int width, int height);
 // pictor_resize makes width by height pixels of a window of the image.
 int pictor_resize(PictorChain *chain, PictorWindow window, int width, int height);
+// pictor_prepare_jxl brings what libvips makes of a JPEG XL to what the header says.
+int pictor_prepare_jxl(PictorChain *chain, const PictorSource *source);
+// pictor_save_jxl writes a JPEG XL of a quality of 1 to 100. It gives 0, or -1 on errors.
+int pictor_save_jxl(PictorChain *chain, int quality, PictorResult *result);
 // pictor_max_sample is the largest value of a sample.
 double pictor_max_sample(PictorChain *chain);
 

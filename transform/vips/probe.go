@@ -41,6 +41,7 @@ func (e *Engine) Probe() transform.Capabilities {
 	return c
 }
 
+// bimgTypes are those that bimg knows of. The others are tried all the same.
 var bimgTypes = map[transform.Format]bimg.ImageType{
 	transform.JPEG: bimg.JPEG, transform.PNG: bimg.PNG, transform.WebP: bimg.WEBP,
 	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF,
@@ -48,7 +49,10 @@ var bimgTypes = map[transform.Format]bimg.ImageType{
 
 // convertsFormat turns an image of probeSide from one format into another.
 func (e *Engine) convertsFormat(body []byte, from, to transform.Format) ([]byte, bool) {
-	if !bimg.IsImageTypeSupportedByVips(bimgTypes[from]).Load || !bimg.IsImageTypeSupportedByVips(bimgTypes[to]).Save {
+	if t, ok := bimgTypes[from]; ok && !bimg.IsImageTypeSupportedByVips(t).Load {
+		return nil, false
+	}
+	if t, ok := bimgTypes[to]; ok && !bimg.IsImageTypeSupportedByVips(t).Save {
 		return nil, false
 	}
 	info := transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1,

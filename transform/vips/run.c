@@ -109,6 +109,7 @@ pictor_init(void)
 	// librsvg has images inside of an SVG decoded by gdk-pixbuf: by what is built into it, PNG
 	// and JPEG, and not by the modules of this list.
 	g_setenv("GDK_PIXBUF_MODULE_FILE", "/dev/null", TRUE);
+	vips_operation_block_set("VipsForeignLoadJxl", FALSE);
 }
 
 // Free bytes that the heap may keep.

@@ -56,7 +56,7 @@ func (s *sharedDecode) release() {
 // convertAlike says whether the colour of all outputs is converted in the same way.
 func convertAlike(info transform.Info, outputs []transform.Params) bool {
 	for _, p := range outputs {
-		if keepsProfile(p) != keepsProfile(outputs[0]) || p.Deep(info) != outputs[0].Deep(info) ||
+		if keepsProfile(info, p) != keepsProfile(info, outputs[0]) || p.Deep(info) != outputs[0].Deep(info) ||
 			keepsHDR(info, p) != keepsHDR(info, outputs[0]) {
 			return false
 		}
@@ -64,5 +64,8 @@ func convertAlike(info transform.Info, outputs []transform.Params) bool {
 	return true
 }
 
-// keepsProfile says whether the result is left in the profile of its source.
-func keepsProfile(p transform.Params) bool { return p.KeepProfile && p.Format.HasProfile() }
+// keepsProfile says whether the result is left in the profile of its source. Linear light that a decoder
+// makes is none of the source, and needs more bits than results have.
+func keepsProfile(info transform.Info, p transform.Params) bool {
+	return p.KeepProfile && p.Format.HasProfile() && !(info.Format == transform.JXL && info.Declared.IsLinear())
+}

@@ -76,6 +76,14 @@ var forms = map[string]struct{ ext, command string }{
 	"avif-12-444":      {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12 --subsample-mode off"},
 	"avif-12-alpha":    {"avif", "heifsave ALPHA OUT --compression av1 --effort 0 --bitdepth 12"},
 	"avif-12-hdr":      {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12"},
+	"jxl":              {"jxl", "jxlsave IN OUT --effort 3"},
+	"jxl-coarse":       {"jxl", "jxlsave IN OUT --effort 3 --Q 30"}, // in two frames
+	"jxl-grey":         {"jxl", "jxlsave GREY OUT --effort 3"},
+	"jxl-alpha":        {"jxl", "jxlsave ALPHA OUT --effort 3"},
+	"jxl-16":           {"jxl", "colourspace IN OUT[effort=3] rgb16"},
+	"jxl-exact":        {"jxl", "jxlsave IN OUT --effort 3 --lossless"},
+	"jxl-exact-alpha":  {"jxl", "jxlsave ALPHA OUT --effort 3 --lossless"},
+	"jxl-exact-16":     {"jxl", "colourspace IN OUT[effort=3,lossless] rgb16"},
 }
 
 // pictures makes the sources of the calibration, all of one photo-like
