@@ -12,11 +12,26 @@ typedef struct {
 	VipsImage *frame; // the result's frame that was made last, in memory
 	int made;
 	int strip; // as in PictorChain
+
+	GThread *maker; // makes frames while the encoder waits for them
+	GMutex lock;    // of what follows, and of made
+	GCond changed;
+	int wanted; // the number of the frame that is asked for
+	int stop, failed;
 } Animation;
 
 static void
 free_animation(VipsImage *image, Animation *a)
 {
+	if (a->maker) {
+		g_mutex_lock(&a->lock);
+		a->stop = TRUE;
+		g_cond_broadcast(&a->changed);
+		g_mutex_unlock(&a->lock);
+		g_thread_join(a->maker);
+	}
+	g_mutex_clear(&a->lock);
+	g_cond_clear(&a->changed);
 	pictor_close_canvas(&a->canvas);
 	VIPS_UNREF(a->kept.mark);
 	VIPS_UNREF(a->frame);
@@ -78,8 +93,50 @@ make_frame(Animation *a)
 	if (!status)
 		status = keep_frame(a, &chain);
 	pictor_release_images(&chain);
-	a->made++;
 	return status;
+}
+
+// make_frames makes those that are asked for. In a thread of libvips' own, buffers of images that are long
+// gone would stay until the thread ends: all frames would be in memory.
+static void *
+make_frames(void *data)
+{
+	Animation *a = data;
+
+	g_mutex_lock(&a->lock);
+	while (!a->stop) {
+		int status;
+
+		if (a->failed || a->made > a->wanted) {
+			g_cond_wait(&a->changed, &a->lock);
+			continue;
+		}
+		g_mutex_unlock(&a->lock);
+		status = make_frame(a);
+		g_mutex_lock(&a->lock);
+		a->made++;
+		a->failed = status != PICTOR_OK;
+		g_cond_broadcast(&a->changed);
+	}
+	g_mutex_unlock(&a->lock);
+	vips_thread_shutdown();
+	return NULL;
+}
+
+// wait_for_frame waits until a frame is the one that was made last.
+static int
+wait_for_frame(Animation *a, int wanted)
+{
+	int made;
+
+	g_mutex_lock(&a->lock);
+	a->wanted = wanted;
+	g_cond_broadcast(&a->changed);
+	while (!a->failed && a->made <= wanted)
+		g_cond_wait(&a->changed, &a->lock);
+	made = a->failed ? 0 : a->made;
+	g_mutex_unlock(&a->lock);
+	return made == wanted + 1 ? PICTOR_OK : PICTOR_BROKEN;
 }
 
 // generate_rows is asked for rows by one thread, in their order.
@@ -94,13 +151,8 @@ generate_rows(VipsRegion *region, void *seq, void *data, void *b, gboolean *stop
 	for (int y = r->top; y < r->top + r->height; y++) {
 		int wanted = y / height;
 
-		while (a->made <= wanted)
-			if (make_frame(a))
-				return -1;
-		if (a->made - 1 != wanted) {
-			vips_error("pictor", "frame %d is asked for behind %d", wanted, a->made - 1);
+		if (wait_for_frame(a, wanted))
 			return -1;
-		}
 		memcpy(VIPS_REGION_ADDR(region, r->left, y), VIPS_IMAGE_ADDR(a->frame, r->left, y % height), r->width * pixel);
 	}
 	return 0;
@@ -184,6 +236,7 @@ describe_frames(const Animation *a, VipsImage *image)
 	if (vips_image_pipelinev(image, VIPS_DEMAND_STYLE_THINSTRIP, a->frame, NULL))
 		return PICTOR_BROKEN;
 	image->Ysize = a->frame->Ysize * job->frames;
+	image->dhint = VIPS_DEMAND_STYLE_THINSTRIP; // and not that of the steps: rows are read once
 	vips_image_set_int(image, VIPS_META_PAGE_HEIGHT, a->frame->Ysize);
 	vips_image_set_int(image, VIPS_META_N_PAGES, job->frames);
 	vips_image_set_int(image, VIPS_META_CONCURRENCY, 1); // frames are made in their order
@@ -201,6 +254,8 @@ pictor_animate(PictorChain *chain)
 	int status;
 
 	a->job = job;
+	g_mutex_init(&a->lock);
+	g_cond_init(&a->changed);
 	pictor_append(chain, image);
 	g_signal_connect(image, "close", G_CALLBACK(free_animation), a);
 	status = pictor_open_canvas(&a->canvas, &job->source, job->frames);
@@ -208,8 +263,14 @@ pictor_animate(PictorChain *chain)
 		status = make_frame(a);
 	if (status)
 		return status;
+	a->made = 1;
 	chain->strip = a->strip;
 	status = describe_frames(a, image);
+	a->maker = g_thread_try_new("frames", make_frames, a, NULL);
+	if (!a->maker) {
+		vips_error("pictor", "out of memory for a thread");
+		return PICTOR_BROKEN;
+	}
 	if (!status && vips_image_generate(image, NULL, generate_rows, NULL, a, NULL))
 		status = PICTOR_BROKEN;
 	return status;

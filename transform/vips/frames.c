@@ -256,6 +256,7 @@ pictor_next_frame(PictorCanvas *canvas)
 		PictorRect whole = { 0, 0, canvas->source->width, height };
 
 		status = lay_image(canvas, canvas->loaded, canvas->next * height, whole, TRUE);
+		vips_image_minimise_all(canvas->loaded); // libvips would keep the rows of all frames
 	}
 	canvas->next++;
 	return status;

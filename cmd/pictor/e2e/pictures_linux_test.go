@@ -68,6 +68,11 @@ var forms = map[string]struct{ ext, command string }{
 	"gif":              {"gif", ""},
 	"gif-animated":     {"gif", ""},
 	"gif-restoring":    {"gif", ""},
+	"movie":            {"gif", ""},
+	"movie-long":       {"gif", ""},
+	"movie-noise":      {"gif", ""},
+	"movie-restoring":  {"gif", ""},
+	"webp-movie":       {"webp", "webpsave MOVIE[n=-1] OUT --effort 0"},
 	"avif":             {"avif", "heifsave IN OUT --compression av1 --effort 0"},
 	"avif-444":         {"avif", "heifsave IN OUT --compression av1 --effort 0 --subsample-mode off"},
 	"avif-grey":        {"avif", "heifsave GREY OUT --compression av1 --effort 0"},
@@ -155,6 +160,9 @@ func (s *pictures) photo(of source) *image.YCbCr {
 
 // encode writes what Go's encoders can.
 func (s *pictures) encode(of source) []byte {
+	if movie, ok := movieOf(of); ok {
+		return movie.Encode()
+	}
 	m := s.photo(of)
 	switch of.form {
 	case "jpeg":
@@ -234,7 +242,8 @@ func (s *pictures) operand(of source, a, out string) string {
 	if options != "" {
 		options = "[" + options
 	}
-	by := map[string]func(source) string{"IN": s.colour, "ALPHA": s.withAlpha, "GREY": s.grey, "FRAMES": s.frames}[word]
+	by := map[string]func(source) string{"IN": s.colour, "ALPHA": s.withAlpha, "GREY": s.grey, "FRAMES": s.frames,
+		"MOVIE": s.movie}[word]
 	switch {
 	case by != nil:
 		return by(of) + options
@@ -248,6 +257,12 @@ func (s *pictures) colour(of source) string {
 	of.form = "jpeg"
 	s.file(of)
 	return s.path(of, "jpg")
+}
+
+func (s *pictures) movie(of source) string {
+	of.form = "movie"
+	s.file(of)
+	return s.path(of, "gif")
 }
 
 func (s *pictures) frames(of source) string {
