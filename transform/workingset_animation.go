@@ -16,6 +16,8 @@ const (
 	webpCopies = 4
 	// sharpChroma is what libwebp's sharp subsampling takes.
 	sharpChroma = 8
+	// eachRow is what libvips keeps besides the pixels of a row of a WebP. It keeps the rows of all frames.
+	eachRow = 512
 	// eachFrame is what is listed of a frame: where it lies in the file, its delay.
 	eachFrame = 512
 )
@@ -50,6 +52,9 @@ func (w CostInput) animationBytes() float64 {
 	}
 	px := float64(w.Plan.Width) * float64(w.Plan.Height)
 	b := canvasHeld*float64(w.Info.Pixels()) + eachFrame*float64(n) + px*w.resultBands()
+	if w.Info.Format == WebP {
+		b += float64(n) * (bandsLoaded(w.Info)*float64(w.Info.Pixels()) + eachRow*float64(w.Info.Height))
+	}
 	encoded := framePixels(w.Info, w.Plan, w.Out) * w.Out.encodedPerPixel()
 	if w.Out.Format == GIF {
 		return b + gifHeld*px + encoded

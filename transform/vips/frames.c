@@ -208,7 +208,7 @@ next_gif_frame(PictorCanvas *canvas)
 	return seen.width > 0 ? lay_gif_frame(canvas, frame, seen) : PICTOR_OK;
 }
 
-// open_webp opens all frames as one high image, of which only a few rows are in memory. Frames
+// open_webp opens all frames as one high image. libvips 8.14 keeps the rows of all of it (vips_sequential). Frames
 // are laid on their canvas by libvips.
 static int
 open_webp(PictorCanvas *canvas, int count)
@@ -256,7 +256,6 @@ pictor_next_frame(PictorCanvas *canvas)
 		PictorRect whole = { 0, 0, canvas->source->width, height };
 
 		status = lay_image(canvas, canvas->loaded, canvas->next * height, whole, TRUE);
-		vips_image_minimise_all(canvas->loaded); // libvips would keep the rows of all frames
 	}
 	canvas->next++;
 	return status;
