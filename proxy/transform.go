@@ -104,6 +104,9 @@ func (f *fill) finishResult(
 			return pic, nil, err
 		}
 	}
+	if t.job.Info.GainMap && int64(len(pic.Body)) != f.source.Meta().Size { // else it may be the source
+		f.server.log.Debug("gain map dropped: the result is in SDR", "source", f.req.Source)
+	}
 	return pic, f.server.memory.Budgets.Transforms.Charge(int64(cap(pic.Body))), nil
 }
 

@@ -30,7 +30,7 @@ var parsers = map[string][]string{
 	"proxy/sources":   {"decodeMeta"},
 	"proxy/thumbor":   {"Verify", "Parse"},
 	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
-		"UprightXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair",
+		"UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair",
 		"av1Sequences", "ListGIF"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }

@@ -69,8 +69,9 @@ var logLines = map[string]string{
 	"job runs exclusively": atDebug,
 	"filled":               atDebug,
 	"job of several results failed: each that is missing is made alone": atDebug,
-	"purged":            byOperator,
-	"warming has ended": byOperator,
+	"gain map dropped: the result is in SDR":                            atDebug,
+	"purged":                                                            byOperator,
+	"warming has ended":                                                 byOperator,
 }
 
 // Each line that the program can write is either sampled or known to be bounded.

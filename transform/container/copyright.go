@@ -19,6 +19,9 @@ var rightsProperties = map[string][]string{
 
 const rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
+// xmpPrefix stands before XMP in a JPEG (XMP specification part 3, §1.1.3).
+const xmpPrefix = "http://ns.adobe.com/xap/1.0/\x00"
+
 func isRights(n xml.Name) bool {
 	names, ok := rightsProperties[n.Space]
 	return ok && (names == nil || slices.Contains(names, n.Local))
@@ -109,7 +112,7 @@ func (f *xmpFilter) writeDescription(property *xml.Attr, element []byte) {
 	var order []string
 	for _, declared := range f.scope {
 		for _, a := range declared {
-			if a.Name.Space != "xmlns" {
+			if a.Name.Space != "xmlns" || slices.Contains(gainMapSpaces, a.Value) {
 				continue
 			}
 			if _, ok := prefixes[a.Name.Local]; !ok {

@@ -117,6 +117,7 @@ func (a *avif) fillInfo(info *transform.Info) error {
 		case roleThumbnail:
 			a.setThumbnail(item, info)
 		}
+		info.GainMap = info.GainMap || item.kind == "tmap" // ISO/IEC 23008-12 §6.6.2.4
 		if item.kind == "Exif" || item.kind == "mime" || item.kind == "uri " {
 			ancillary += item.size()
 		}

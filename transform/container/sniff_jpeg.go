@@ -180,6 +180,7 @@ func (w *jpegWalk) visitSegment(marker byte, segment []byte) error {
 		}
 		if w.info.Scans == 0 {
 			w.colour.readSegment(marker, segment)
+			w.info.GainMap = w.info.GainMap || isGainMapSegment(segment)
 		}
 		return nil
 	case marker == jpegDNL:

@@ -92,8 +92,6 @@ func (s *stripper) stripJPEG() bool {
 	}
 }
 
-const xmpPrefix = "http://ns.adobe.com/xap/1.0/\x00"
-
 func (s *stripper) jpegSegment(marker byte, segment []byte) (keep, ok bool) {
 	switch {
 	case marker == jpegAPP0, marker == jpegAPP14: // JFIF, Adobe

@@ -57,8 +57,9 @@ func newJob(
 	unneeded := func() {}
 	switch {
 	case info.AncillaryBytes == 0:
-	case p.KeepMetadata && job.turned != 0:
-		unneeded = rewriteMetadata(&job, container.UprightXMP, func([]byte) []byte { return nil })
+	case p.KeepMetadata && (job.turned != 0 || info.GainMap):
+		kept := func(packet []byte) []byte { return container.KeptXMP(packet, info, job.turned != 0) }
+		unneeded = rewriteMetadata(&job, kept, func([]byte) []byte { return nil })
 	case !p.KeepMetadata && !p.DropCopyright:
 		unneeded = rewriteMetadata(&job, container.CopyrightXMP, container.CopyrightIPTC)
 	}
