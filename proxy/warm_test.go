@@ -273,7 +273,7 @@ func TestBadRequestsToWarm(t *testing.T) {
 		{"widths of a URL", `{"urls": ["/a"], "widths": [1]}`, 400, "for sources"},
 		{"no width", `{"sources": ["http://a/b"], "widths": [0]}`, 400, "width 0"},
 		{"a wrong option", `{"sources": ["http://a/b"], "options": "wat:1"}`, 400, "wat"},
-		{"a wrong format", `{"sources": ["http://a/b"], "formats": ["jxl"]}`, 400, "jxl"},
+		{"a wrong format", `{"sources": ["http://a/b"], "formats": ["heic"]}`, 400, "heic"},
 		{"an option that URLs may not have", `{"sources": ["http://a/b"], "options": "msr:1"}`, 400, "msr"},
 		{"too many", `{"urls": [` + many + `"/a"]}`, 400, "more than 1000"},
 		{"too many widths", `{"sources": [` + many + `"a"], "widths": [1, 2]}`, 400, "more than 1000"},

@@ -6,8 +6,8 @@ import (
 )
 
 var qualityOption = wholeOption(Usage{Names: []string{"quality", "q"}, Args: "percent",
-	Text: "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 83 for WebP, 72 for AVIF and 81 for JPEG " +
-		"XL, which look alike.",
+	Text: "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 83 for WebP, 72 for AVIF and 81 " +
+		"for JPEG XL, which look alike.",
 	Example: "w:160/q:10"},
 	100, func(p *Params) *int { return &p.Quality })
 
@@ -74,9 +74,9 @@ const LeastQuality = 10
 var maxBytesOption = Option{
 	Usage: Usage{
 		Names: []string{"max_bytes", "mb"}, Args: "bytes", Most: 1, Default: "0",
-		Text: "Lowers the quality of a JPEG, WebP, AVIF or JPEG XL until the result is no larger than this. Takes the highest " +
-			"quality that fits, but none below 10. If no quality fits, the smallest result is served. Does not apply " +
-			"to lossless results. 0 means no limit.",
+		Text: "Lowers the quality of a JPEG, WebP, AVIF or JPEG XL until the result is no larger than this. " +
+			"Takes the highest quality that fits, but none below 10. If no quality fits, the smallest result is " +
+			"served. Does not apply to lossless results. 0 means no limit.",
 		Example: "w:160/mb:900",
 	},
 	Set:  func(p *Params, args []string) error { return wholeTo(&p.MaxBytes, maxMaxBytes)(args[0]) },

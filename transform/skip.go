@@ -27,10 +27,10 @@ func FormatNames(list []Format) string {
 var formatOption = Option{
 	Usage: Usage{
 		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1, Default: "format of the source",
-		Text: "Format of the result: `jpg`, `png`, `webp`, `gif`, `avif`, `jxl` or `auto`. `auto` takes AVIF or WebP if " +
-			"the client accepts it (`Accept`), else a format that all clients read, and for an animation WebP or GIF. " +
-			"The format can also be written after the source: `@webp` after a plain source, `.webp` after a base64 " +
-			"source. That takes precedence over this option.",
+		Text: "Format of the result: `jpg`, `png`, `webp`, `gif`, `avif`, `jxl` or `auto`. `auto` takes AVIF or " +
+			"WebP if the client accepts it (`Accept`), else a format that all clients read, and for an animation " +
+			"WebP or GIF. The format can also be written after the source: `@webp` after a plain source, `.webp` " +
+			"after a base64 source. That takes precedence over this option.",
 	},
 	Set: func(p *Params, args []string) (err error) {
 		p.Format, err = parseFormat(args[0], Outputs)

@@ -97,7 +97,7 @@ var groups = []group{
 	}},
 	{"Encoding", []string{
 		"quality", "format_quality", "max_bytes", "format", "jpeg_options", "png_options", "webp_options",
-		"avif_options",
+		"avif_options", "jxl_options",
 	}},
 	{"Animation", []string{"disable_animation", "page", "max_frames"}},
 	{"Source unchanged", []string{"skip_processing", "raw"}},

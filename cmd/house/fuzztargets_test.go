@@ -31,7 +31,7 @@ var parsers = map[string][]string{
 	"proxy/thumbor":   {"Verify", "Parse"},
 	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
 		"UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair",
-		"av1Sequences", "ListGIF"},
+		"av1Sequences", "ListGIF", "readJXLImage"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }
 

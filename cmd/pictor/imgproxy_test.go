@@ -126,7 +126,7 @@ func TestWhatIsLeftOutSaysWhy(t *testing.T) {
 		"MAX_SRC_FILE_SIZE=0":          "# left out: --max-source-size is 0",
 		"WATERMARK_PATH=/not/there":    "# left out: --watermark cannot be read",
 		"PRESETS=card=blurr:1":         `# left out: preset "card": unknown option`,
-		"FORMAT_QUALITY=jxl=77":        "; without fq:jxl:77: ",
+		"FORMAT_QUALITY=heic=77":       "; without fq:heic:77: ",
 		"SOURCE_URL_ENCRYPTION_KEY=ab": "# source-key is left out: --source-key is not 32",
 		"NOTHING=secret":               "# IMGPROXY_NOTHING: pictor has nothing like it",
 		"TIMEOUT=soon":                 `IMGPROXY_TIMEOUT=soon: "soon" is not a number of seconds`,

@@ -29,11 +29,12 @@ func (c *jxlCode) readANS(r *jxlBits, histogram uint8) uint32 {
 	slot := c.state & (1<<jxlStateBits - 1)
 	i, pos := slot>>slots, slot&(1<<slots-1)
 	entry := &c.ans[histogram][i]
-	symbol, frequency, offset := i, entry.own, pos
+	symbol, frequency := i, entry.own
 	if pos >= entry.cutoff {
-		symbol, frequency, offset = entry.other, entry.others, entry.offset+pos
+		symbol, frequency = entry.other, entry.others
+		pos += entry.offset
 	}
-	c.state = frequency*(c.state>>jxlStateBits) + offset
+	c.state = frequency*(c.state>>jxlStateBits) + pos
 	if c.state < 1<<16 {
 		c.state = c.state<<16 | r.bits(16)
 	}
@@ -226,7 +227,7 @@ func fillJXLAlias(table []jxlAlias, counts []uint32, slots uint32) bool {
 	for i := range table {
 		e := &table[i]
 		if e.cutoff == slots {
-			e.other, e.offset, e.cutoff = uint32(i), 0, 0
+			*e = jxlAlias{other: uint32(i), own: e.own}
 		} else {
 			e.offset -= e.cutoff
 		}

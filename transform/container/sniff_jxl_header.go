@@ -108,7 +108,8 @@ func (h *jxlHeader) readPreview(r *jxlBits) {
 
 // readMetadata reads the bundle of that name (§D.3).
 func (h *jxlHeader) readMetadata(r *jxlBits) error {
-	h.orientation, h.depth.bits, h.xyb = 1, 8, true
+	h.orientation, h.xyb = 1, true
+	h.depth.bits = 8
 	h.colour = jxlSRGB
 	h.peak = 255
 	if r.bool() {

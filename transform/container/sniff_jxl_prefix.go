@@ -35,7 +35,7 @@ func (p *jxlPrefix) readSymbol(r *jxlBits) uint32 {
 		}
 		return 0
 	}
-	code, first, at := 0, 0, 0
+	var code, first, at int
 	for _, n := range p.count[1:] {
 		code |= int(r.bits(1))
 		if i := code - first; i < int(n) {
@@ -190,7 +190,7 @@ func readJXLSimple(r *jxlBits, size int) (p jxlPrefix, ok bool) {
 	case 4:
 		p.count[2] = 4
 		if r.bool() {
-			p.count[1], p.count[2], p.count[3] = 1, 1, 2
+			p.count = [jxlMaxPrefix + 1]uint16{1: 1, 2: 1, 3: 2}
 			sorted = 2
 		}
 	}

@@ -173,7 +173,8 @@ func FuzzJXL(f *testing.F) {
 	}
 	f.Add(inBoxes(readJXLFile(f, "animated"), 9, 300))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, pieces := range [][]span{{{0, uint64(len(b))}}, {{0, uint64(len(b) / 2)}, {uint64(len(b) / 2), uint64(len(b) - len(b)/2)}}} {
+		size, half := uint64(len(b)), uint64(len(b)/2)
+		for _, pieces := range [][]span{{{0, size}}, {{0, half}, {half, size - half}}} {
 			r := newJXLBits(b, pieces)
 			if m, err := readJXLImage(r); err == nil && !r.short && m.heldPixels() < 0 {
 				t.Fatalf("%+v", m)

@@ -40,7 +40,8 @@ remove_field(VipsImage *image, const char *name, GValue *value, void *data)
 static gboolean
 writes_grey(const PictorJob *job)
 {
-	return job->format == PICTOR_JPEG || job->format == PICTOR_JXL || (job->format == PICTOR_PNG && job->palette_bits == 0);
+	return job->format == PICTOR_JPEG || job->format == PICTOR_JXL ||
+		(job->format == PICTOR_PNG && job->palette_bits == 0);
 }
 
 // pictor_filter_metadata drops what is not asked for, and what is no longer true:

@@ -55,7 +55,7 @@ func TestAServerStartsWithWhatImgproxyHad(t *testing.T) {
 	}
 	out, errs, code := pictor(t, []string{
 		"IMGPROXY_KEY=" + keyHex, "IMGPROXY_SALT=" + saltHex, "IMGPROXY_PROMETHEUS_BIND=:9090", "IMGPROXY_TTL=60",
-		"IMGPROXY_PRESETS=card=rs:fill:30:20", "IMGPROXY_FORMAT_QUALITY=webp=70,jxl=60", "IMGPROXY_LOCAL_FILESYSTEM_ROOT=" + root,
+		"IMGPROXY_PRESETS=card=rs:fill:30:20", "IMGPROXY_FORMAT_QUALITY=webp=70,heic=60", "IMGPROXY_LOCAL_FILESYSTEM_ROOT=" + root,
 		"IMGPROXY_MAX_SRC_FILE_SIZE=0", "IMGPROXY_LOG_LEVEL=warn",
 	}, "config", "--from-imgproxy")
 	if code != 0 {
