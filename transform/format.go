@@ -50,7 +50,7 @@ var formatTable = [...]formatRow{
 	JXL:  {name: "jxl", ext: "jxl", mime: "image/jxl", title: "JPEG XL", alpha: true, read: true, written: true},
 	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true},
 	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true, read: true},
-	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true},
+	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true, read: true},
 	BMP:  {name: "bmp", ext: "bmp", mime: "image/bmp", title: "BMP", alpha: true},
 	ICO:  {name: "ico", ext: "ico", mime: "image/vnd.microsoft.icon", title: "ICO", alpha: true},
 }

@@ -11,7 +11,10 @@ type Info struct {
 	Orientation int
 	// Frames is the number of frames or pages, at least 1.
 	Frames int
-	// Bands is the number of channels as stored, 1 to 4, alpha included.
+	// Page is the page of a TIFF that the rest is about, from 0 on.
+	Page int `json:",omitzero"`
+	// Bands is the number of channels as stored, 1 to 4, alpha included; of a TIFF as
+	// libvips gives them, up to 5.
 	Bands int
 	// Bits is the depth of one sample: 8, 10, 12 or 16 (less counts as 8).
 	Bits int
@@ -33,6 +36,11 @@ type Info struct {
 	Scans int
 	// CoefficientBytes is what those coefficients take; 0 for one scan.
 	CoefficientBytes int64
+	// PartBytes is what the decoder of a TIFF makes at once: a strip, a row of tiles or a line.
+	PartBytes int64 `json:",omitzero"`
+	// PackedBytes is the size of a TIFF's largest strip or tile in the file, and what libtiff's list of all of
+	// them takes.
+	PackedBytes int64 `json:",omitzero"`
 	// AncillaryBytes is what metadata takes in the file: profiles, EXIF, text.
 	AncillaryBytes int64
 	// Profile says that there is a colour profile inside.
@@ -40,7 +48,7 @@ type Info struct {
 	// NarrowGrey is an AVIF of grey samples that do not use their full range: 16
 	// to 235 of 8 bits.
 	NarrowGrey bool `json:",omitzero"`
-	// Premultiplied is an AVIF or JPEG XL whose colours were multiplied by its alpha.
+	// Premultiplied is an AVIF, JPEG XL or TIFF whose colours were multiplied by its alpha.
 	Premultiplied bool `json:",omitzero"`
 	// HiddenProfile is a PNG whose profile stands behind an sRGB chunk, so that
 	// its decoder might not see it: Decodable leaves the sRGB chunk out.

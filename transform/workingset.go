@@ -185,7 +185,7 @@ func depthBytes(info Info) float64 {
 // bandsLoaded is how many bands the decoder gives: those of most formats make
 // grey into colour.
 func bandsLoaded(info Info) float64 {
-	if info.Format == JPEG || info.Format == PNG {
+	if info.Format == JPEG || info.Format == PNG || info.Format == TIFF {
 		return float64(max(info.Bands, 1))
 	}
 	return float64(max(info.Bands, 3))
@@ -244,6 +244,9 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 		return held, held
 	case JXL:
 		return jxlBytes(info)
+	case TIFF:
+		held = tiffBytes(info)
+		return held, held
 	default: // AVIF, and whatever we know nothing better of
 		return avifBytes(info)
 	}
@@ -288,7 +291,7 @@ const (
 
 // inkTableBytes are lcms' tables of the way out of CMYK; 5 MiB were measured.
 func inkTableBytes(info Info) float64 {
-	if info.Format == JPEG && info.Bands == 4 {
+	if info.Format == JPEG && info.Bands == 4 || info.Format == TIFF && info.hasInks() {
 		return 6 * mib
 	}
 	return 0

@@ -29,9 +29,9 @@ var parsers = map[string][]string{
 	"proxy/signedurl": {"Parse", "ParseUnderRules", "Verify", "Diagnose", "decryptSource", "Repair"},
 	"proxy/sources":   {"decodeMeta"},
 	"proxy/thumbor":   {"Verify", "Parse"},
-	"transform/container": {"Sniff", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP", "CopyrightIPTC",
-		"UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "NewPNGRepair",
-		"av1Sequences", "ListGIF", "readJXLImage"},
+	"transform/container": {"Sniff", "SniffPage", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
+		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair",
+		"NewPNGRepair", "av1Sequences", "ListGIF", "readJXLImage"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }
 

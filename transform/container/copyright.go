@@ -155,13 +155,17 @@ func writeAttribute(b *bytes.Buffer, name, value string) {
 
 const photoshop = "Photoshop 3.0\x00"
 
+// iptcMark begins a dataset of IPTC.
+const iptcMark = 0x1c
+
 // iptcResource is the IPTC record among Photoshop's image resources.
 const iptcResource = 0x0404
 
 // CopyrightIPTC is a Photoshop block (JPEG's APP13) with those IPTC datasets
 // that say who made the image and whose it is: by-line (2:80), credit
 // (2:110) and copyright notice (2:116), with their coded character set (1:90).
-// It is nil where there are none.
+// The datasets of block lie in such a block, or stand alone. It is nil where there
+// are none.
 func CopyrightIPTC(block []byte) []byte {
 	var kept []byte
 	rights := false
@@ -192,6 +196,9 @@ func CopyrightIPTC(block []byte) []byte {
 // iptcOf finds the IPTC record in a block of image resources (Adobe Photoshop
 // File Formats Specification, "Image Resource Blocks").
 func iptcOf(block []byte) []byte {
+	if len(block) > 0 && block[0] == iptcMark {
+		return block // as a TIFF has it
+	}
 	b, ok := bytes.CutPrefix(block, []byte(photoshop))
 	for ok && len(b) >= 12 && string(b[:4]) == "8BIM" {
 		id := binary.BigEndian.Uint16(b[4:])
@@ -216,7 +223,7 @@ func iptcOf(block []byte) []byte {
 // first that is broken or longer than a standard one.
 func iptcDatasets(b []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
-		for len(b) >= 5 && b[0] == 0x1c {
+		for len(b) >= 5 && b[0] == iptcMark {
 			size := int(binary.BigEndian.Uint16(b[3:]))
 			if size >= 0x8000 || len(b) < 5+size || !yield(b[:5+size]) {
 				return

@@ -99,6 +99,8 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 		changed = l.reduceGIF()
 	case transform.JXL:
 		changed = l.reduceJXL()
+	case transform.TIFF:
+		changed = l.reduceTIFF(info)
 	}
 	if !changed {
 		return r, len(r.Patches) > 0

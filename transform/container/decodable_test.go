@@ -21,6 +21,9 @@ func sameImage(a, b transform.Info) bool {
 		if i.Format == transform.PNG || i.Format == transform.JXL {
 			i.Frames = 0 // acTL is left out, or all but the first picture: no more is read
 		}
+		if i.Format == transform.TIFF {
+			i.Frames, i.Page = 0, 0 // the page is the only one
+		}
 	}
 	return a == b
 }

@@ -21,7 +21,7 @@ type Patch struct {
 }
 
 // repairSlack bounds what a repair adds to a source.
-const repairSlack = 64
+const repairSlack = 1024
 
 // cutAndEnd cuts at end and appends a mark.
 func cutAndEnd(end int64, mark ...byte) Repair {

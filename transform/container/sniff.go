@@ -43,6 +43,8 @@ func Sniff(b []byte) (transform.Info, error) {
 		info.Format, read = transform.SVG, sniffSVG
 	case isJXL(b):
 		info.Format, read = transform.JXL, sniffJXL
+	case isTIFF(b):
+		info.Format, read = transform.TIFF, sniffTIFF
 	default:
 		return transform.Info{}, refusalOf(b)
 	}

@@ -15,10 +15,6 @@ var magics = [...]struct {
 	magic, name string
 }{
 	{0, "%PDF-", "a PDF document"},
-	{0, "II*\x00", "a TIFF image"},
-	{0, "MM\x00*", "a TIFF image"},
-	{0, "II+\x00", "a TIFF image"},
-	{0, "MM\x00+", "a TIFF image"},
 	{0, "\x00\x00\x01\x00", "an ICO icon"},
 	{0, "\x00\x00\x02\x00", "a CUR cursor"},
 	{0, "\xff\x4f\xff\x51", "a JPEG 2000 image"},

@@ -68,6 +68,7 @@ func samples(t testing.TB) []sample {
 	all = append(all, jpegSamples()...)
 	all = append(all, webpSamples()...)
 	all = append(all, jxlSamples(t)...)
+	all = append(all, samplesOfTIFF()...)
 	return append(all, avifSamples()...)
 }
 
@@ -212,8 +213,8 @@ func TestSniffReadsASealedSource(t *testing.T) {
 func TestSniffAllocatesLittle(t *testing.T) {
 	for _, s := range samples(t) {
 		limit := 8.0
-		if s.want.Format == transform.AVIF {
-			limit = 100 // its tables
+		if s.want.Format == transform.AVIF || s.want.Format == transform.TIFF {
+			limit = 100 // tables and directories
 		}
 		if s.want.Format == transform.JXL {
 			limit = 40 // those of the code of a profile
@@ -272,19 +273,18 @@ func TestSniffNamesWhatItRefuses(t *testing.T) {
 		"BM is no bitmap but text":             "this is plain text",
 		strings.Repeat("é", 2000):              "this is plain text",
 		"x" + strings.Repeat("é", 2000):        "this is plain text",
-		"%PDF-1.7":                             "this is a PDF document",
-		"II*\x00\x08\x00":                      "this is a TIFF image",
-		"MM\x00*\x00\x00":                      "this is a TIFF image",
-		"BM\x46\x00\x00\x00\x00\x00\x00\x00":   "this is a BMP image",
-		"\x00\x00\x01\x00\x01\x00":             "this is an ICO icon",
-		"\x00\x00\x00\x0cjP  \r\n\x87\n":       "this is a JPEG 2000 image",
-		"\xff\x4f\xff\x51":                     "this is a JPEG 2000 image",
-		"8BPS\x00\x01":                         "this is a Photoshop image",
-		"PK\x03\x04":                           "this is a ZIP archive",
-		"\x1f\x8b\x08":                         "this is gzip-compressed data",
-		"RIFF\x00\x00\x00\x00AVI LIST":         "this is an AVI video",
-		"MATLAB 5.0 MAT-file, made by":         "this is a MATLAB file",
-		"GIF88a":                               "this is a GIF of an unknown version",
+		"II*\x00\x10\x00\x00\x00CR\x02\x00\x00\x00\x00\x00": "this is a Canon raw image",
+		"%PDF-1.7":                                     "this is a PDF document",
+		"BM\x46\x00\x00\x00\x00\x00\x00\x00":           "this is a BMP image",
+		"\x00\x00\x01\x00\x01\x00":                     "this is an ICO icon",
+		"\x00\x00\x00\x0cjP  \r\n\x87\n":               "this is a JPEG 2000 image",
+		"\xff\x4f\xff\x51":                             "this is a JPEG 2000 image",
+		"8BPS\x00\x01":                                 "this is a Photoshop image",
+		"PK\x03\x04":                                   "this is a ZIP archive",
+		"\x1f\x8b\x08":                                 "this is gzip-compressed data",
+		"RIFF\x00\x00\x00\x00AVI LIST":                 "this is an AVI video",
+		"MATLAB 5.0 MAT-file, made by":                 "this is a MATLAB file",
+		"GIF88a":                                       "this is a GIF of an unknown version",
 		"\x00\x00\x00\x14ftypheic\x00\x00\x00\x00mif1": "this is a HEIC image",
 		"\x00\x00\x00\x14ftypmif1\x00\x00\x00\x00miaf": "this is a HEIF image",
 		"\x00\x00\x00\x14ftypavis\x00\x00\x00\x00msf1": "this is an AVIF image sequence",
@@ -364,9 +364,13 @@ func FuzzSniff(f *testing.F) {
 			}
 			return
 		}
+		if other, err := SniffPage(b, info, 1); err == nil && (info.Frames < 2 || other.Width < 1 || other.Height < 1) {
+			t.Fatalf("the second page of %+v is %+v", info, other)
+		}
 		if !slices.Contains(transform.Inputs, info.Format) || info.Width < 1 || info.Height < 1 ||
 			info.Orientation < 1 || info.Orientation > 8 || info.Frames < 1 ||
-			info.Bands < 1 || info.Bands > 4 || !slices.Contains([]int{8, 10, 12, 16}, info.Bits) ||
+			info.Bands < 1 || info.Bands > 5 || info.PartBytes < 0 || info.PackedBytes < 0 ||
+			!slices.Contains([]int{8, 10, 12, 16}, info.Bits) ||
 			info.AncillaryBytes > int64(len(b)) {
 			t.Fatalf("%+v", info)
 		}

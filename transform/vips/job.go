@@ -85,8 +85,9 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: cBool(used != info),
 		bits:      C.int(sampleBits(info)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
-		narrow: cBool(info.NarrowGrey && !widensGrey()), premultiplied: cBool(info.Premultiplied),
-		partial: cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
+		narrow: cBool(info.NarrowGrey && !widensGrey()), bands: C.int(info.Bands),
+		premultiplied: cBool(info.Premultiplied && info.Format != transform.TIFF),
+		partial:       cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
 		load_width: C.int(used.Width), load_height: C.int(used.Height),
 		alpha: cBool(info.Alpha), profiled: cBool(info.Profile),
 	}

@@ -17,7 +17,7 @@ import (
 const probeSide = 16
 
 // Probe tries each format: a small image is saved and loaded
-// again. bimg's matrix says what libvips was built with, which for AVIF is
+// again, or a sample of what is only read. bimg's matrix says what libvips was built with, which for AVIF is
 // not enough: its codecs are plug-ins that may not be installed.
 func (e *Engine) Probe() transform.Capabilities {
 	c := transform.Capabilities{Version: Version()}
@@ -25,13 +25,18 @@ func (e *Engine) Probe() transform.Capabilities {
 	if err := png.Encode(&first, image.NewGray(image.Rect(0, 0, probeSide, probeSide))); err != nil {
 		return c // writing to memory does not fail
 	}
+	samples := map[transform.Format][]byte{transform.TIFF: tinyTIFF()}
 	for _, f := range transform.Outputs {
-		body, ok := e.convertsFormat(first.Bytes(), transform.PNG, f)
-		if !ok {
+		if body, ok := e.convertsFormat(first.Bytes(), transform.PNG, f); ok {
+			c.Save = append(c.Save, f)
+			samples[f] = body
+		}
+	}
+	for _, f := range transform.Inputs {
+		if body := samples[f]; body == nil {
 			continue
 		}
-		c.Save = append(c.Save, f)
-		if _, ok = e.convertsFormat(body, f, transform.PNG); ok {
+		if _, ok := e.convertsFormat(samples[f], f, transform.PNG); ok {
 			c.Load = append(c.Load, f)
 		}
 	}
@@ -45,6 +50,7 @@ func (e *Engine) Probe() transform.Capabilities {
 var bimgTypes = map[transform.Format]bimg.ImageType{
 	transform.JPEG: bimg.JPEG, transform.PNG: bimg.PNG, transform.WebP: bimg.WEBP,
 	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF,
+	transform.TIFF: bimg.TIFF,
 }
 
 // convertsFormat turns an image of probeSide from one format into another.

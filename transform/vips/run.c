@@ -110,6 +110,7 @@ pictor_init(void)
 	// and JPEG, and not by the modules of this list.
 	g_setenv("GDK_PIXBUF_MODULE_FILE", "/dev/null", TRUE);
 	vips_operation_block_set("VipsForeignLoadJxl", FALSE);
+	vips_operation_block_set("VipsForeignLoadTiff", FALSE);
 }
 
 // Free bytes that the heap may keep.

@@ -46,6 +46,7 @@ func someCases() []calibration {
 	}
 	out = append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}},
 		calibration{source{"png-16-hdr", 1500, 1000}, transform.Params{Format: transform.PNG, PreserveHDR: true}})
+	out = append(out, tiffCases(1.5)...)
 	return append(out, someEffects()...)
 }
 
@@ -73,6 +74,7 @@ func allCases() []calibration {
 			out = append(out, encoders(mp, 0, 0, 1600)...)
 			out = append(out, encoders(mp, 95, 1600)...)
 			out = append(out, shapes(mp)...)
+			out = append(out, tiffCases(mp)...)
 			out = append(out, effects(mp, effectOptions)...)
 		}
 	}

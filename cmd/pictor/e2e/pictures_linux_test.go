@@ -89,6 +89,20 @@ var forms = map[string]struct{ ext, command string }{
 	"jxl-exact":        {"jxl", "jxlsave IN OUT --effort 3 --lossless"},
 	"jxl-exact-alpha":  {"jxl", "jxlsave ALPHA OUT --effort 3 --lossless"},
 	"jxl-exact-16":     {"jxl", "colourspace IN OUT[effort=3,lossless] rgb16"},
+	"tiff":             {"tif", "tiffsave IN OUT --compression lzw"},
+	"tiff-tiles":       {"tif", "tiffsave IN OUT --compression deflate --tile --tile-width 512 --tile-height 512"},
+	"tiff-jpeg":        {"tif", "tiffsave IN OUT --compression jpeg --tile"},
+	"tiff-alpha":       {"tif", "tiffsave ALPHA OUT --compression deflate"},
+	"tiff-16":          {"tif", "colourspace IN OUT[compression=lzw] rgb16"},
+	"tiff-cmyk":        {"tif", "icc_export IN OUT[compression=lzw] --output-profile cmyk"},
+	"tiff-strip":       {"tif", ""},
+	"tiff-planes":      {"tif", ""},
+	"tiff-planes-16":   {"tif", ""},
+	"tiff-planes-rows": {"tif", ""},
+	"tiff-tiles-1024":  {"tif", ""},
+	"tiff-multiplied":  {"tif", ""},
+	"tiff-bilevel":     {"tif", ""},
+	"tiff-jpeg-strip":  {"tif", ""},
 }
 
 // pictures makes the sources of the calibration, all of one photo-like
@@ -164,6 +178,9 @@ func (s *pictures) encode(of source) []byte {
 		return movie.Encode()
 	}
 	m := s.photo(of)
+	if forms[of.form].ext == "tif" {
+		return tiffOf(of.form, m)
+	}
 	switch of.form {
 	case "jpeg":
 		return picturetest.JPEG(m, 85)
