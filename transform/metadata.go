@@ -16,9 +16,8 @@ var stripProfileOption = switchOption(Usage{Names: []string{"strip_color_profile
 
 var preserveHDROption = switchOption(Usage{Names: []string{"preserve_hdr", "ph"}, Args: "switch",
 	Text: "1 keeps more than 8 bits per channel, if the source has them: 16 bits in a PNG or JPEG XL, 12 in an " +
-		"AVIF. " +
-		"Such a result stays in PQ or HLG if its source is, and says so, unless an option changes or adds colours. " +
-		"All other results are SDR."},
+		"AVIF. Such a PNG or AVIF stays in PQ or HLG if its source is, and says so, unless an option changes or adds " +
+		"colours. All other results are SDR."},
 	false, func(p *Params) *bool { return &p.PreserveHDR })
 
 var enforceThumbnailOption = switchOption(Usage{Names: []string{"enforce_thumbnail", "eth"}, Args: "switch",
