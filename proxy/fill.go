@@ -71,6 +71,9 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 		err = s.checkReadable(info)
 	}
 	if err == nil {
+		info, err = f.choosePage(info)
+	}
+	if err == nil {
 		err = s.limitsOf(f.req).CheckSource(info)
 	}
 	if err != nil {

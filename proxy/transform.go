@@ -172,6 +172,20 @@ func (f *fill) copySource(ctx context.Context, info transform.Info) (transform.P
 	return pic, err
 }
 
+// choosePage describes the page that the URL asks for, where a source of this format has pages.
+func (f *fill) choosePage(info transform.Info) (transform.Info, error) {
+	page := f.req.Params.Page
+	if page == 0 || info.Format != transform.TIFF || f.req.Params.AsItIs(info) {
+		return info, nil
+	}
+	b, err := f.source.Data().Bytes()
+	if err != nil {
+		return info, err
+	}
+	defer f.source.Data().Release()
+	return container.SniffPage(b, info, page)
+}
+
 // withSourceBytes calls convert with the bytes of the source, which are mapped only during the
 // call, and gives its result; nil where convert reports false.
 func (f *fill) withSourceBytes(convert func([]byte) ([]byte, bool)) ([]byte, error) {

@@ -269,7 +269,7 @@ func (d *tiffDirectory) describeMetadata(info *transform.Info) {
 }
 
 // SniffPage is Sniff of another page than the first, of a format with pages. info is what Sniff said of
-// the first. The error of a page that is not there wraps transform.ErrLimit.
+// the first. The error of a page that is not there wraps transform.ErrNoPage.
 func SniffPage(b []byte, info transform.Info, page int) (transform.Info, error) {
 	if page >= info.Frames {
 		return info, noPage(&info, page)
@@ -282,6 +282,6 @@ func SniffPage(b []byte, info transform.Info, page int) (transform.Info, error) 
 }
 
 func noPage(info *transform.Info, page int) error {
-	return fmt.Errorf("%w: page %d was asked for, and the source has %d, counted from 0", transform.ErrLimit, page,
-		info.Frames)
+	return fmt.Errorf("%w: page %d is requested; the source has %d, and the first one is 0", transform.ErrNoPage,
+		page, info.Frames)
 }

@@ -167,7 +167,7 @@ func TestSniffPage(t *testing.T) {
 		t.Errorf("the third: %v", err)
 	}
 	_, err = SniffPage(b, first, 3)
-	if !errors.Is(err, transform.ErrLimit) || !strings.Contains(err.Error(), "the source has 3") {
+	if !errors.Is(err, transform.ErrNoPage) || !strings.Contains(err.Error(), "the source has 3") {
 		t.Errorf("the fourth: %v", err)
 	}
 	r, ok := Decodable(b, second, Needed{})
