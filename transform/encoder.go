@@ -267,7 +267,8 @@ const flatBytes = 0.5
 // Filters take a quarter off photographs, and add a tenth to a palette or to flat areas,
 // which repeat. Behind a filter levels above 3 take twice the time for 2 % of the bytes.
 func (o PNGOptions) Compression(info Info, sourceBytes int64) (filtered bool, level int) {
-	lossless := info.Format == PNG || info.Format == GIF || info.Format == WebP && info.Lossless
+	coding := info.Coding()
+	lossless := coding == PNG || coding == GIF || coding == WebP && info.Lossless
 	pixels := float64(info.Width) * float64(info.Height) * float64(max(1, info.Frames))
 	perPixel := float64(sourceBytes-info.AncillaryBytes) / pixels
 	filtered = !o.Palette && !(lossless && perPixel < flatBytes)

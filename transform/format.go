@@ -51,8 +51,9 @@ var formatTable = [...]formatRow{
 	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true},
 	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true, read: true},
 	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true, read: true},
-	BMP:  {name: "bmp", ext: "bmp", mime: "image/bmp", title: "BMP", alpha: true},
-	ICO:  {name: "ico", ext: "ico", mime: "image/vnd.microsoft.icon", title: "ICO", alpha: true},
+	BMP:  {name: "bmp", ext: "bmp", mime: "image/bmp", title: "BMP", alpha: true, read: true},
+	ICO: {name: "ico", ext: "ico", mime: "image/vnd.microsoft.icon", title: "ICO", alpha: true,
+		read: true, written: true},
 }
 
 // The formats of sources and of results, in the order in which they are listed to people.

@@ -4,6 +4,8 @@ package transform
 // pixel is decoded. container.Sniff makes it; Geometry and WorkingSet live off it.
 type Info struct {
 	Format Format
+	// Inside is what the image in an ICO is: PNG, or BMP for a bitmap.
+	Inside Format `json:",omitzero"`
 	// Width and Height are pixels as stored, before Orientation is applied.
 	// (AVIF and JPEG XL: after the container's or codestream's own, which decoders apply.)
 	Width, Height int
@@ -88,6 +90,14 @@ type Info struct {
 
 // Pixels is Width times Height, of one frame.
 func (i Info) Pixels() int64 { return int64(i.Width) * int64(i.Height) }
+
+// Coding is the format that the decoder sees: that of the image in an ICO.
+func (i Info) Coding() Format {
+	if i.Format == ICO {
+		return i.Inside
+	}
+	return i.Format
+}
 
 // Colour says whether there are samples of colour, and not of grey alone.
 func (i Info) Colour() bool {

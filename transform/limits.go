@@ -9,6 +9,8 @@ func (f Format) sideLimit() int {
 		return 16383 // RFC 9649 §2.5: 14 bits
 	case AVIF:
 		return 16384 // the encoder's own limit
+	case ICO:
+		return 256 // a byte, of which 0 is 256
 	}
 	return MaxDimension
 }

@@ -30,4 +30,4 @@ func (p Params) Deep(info Info) bool {
 }
 
 // HasProfile says whether results in a format can hold a colour profile.
-func (f Format) HasProfile() bool { return f != GIF }
+func (f Format) HasProfile() bool { return f != GIF && f != ICO }

@@ -59,7 +59,7 @@ func (w CostInput) pipelineBytes() float64 {
 func ResultBytes(info Info, g Geometry, out Params) int64 {
 	w := CostInput{info.Used(out), g, out}
 	perPixel := 1.0
-	if out.Format == PNG {
+	if out.Format == PNG || out.Format == ICO {
 		perPixel = 1.05 * w.resultBands()
 	}
 	if ResultFrames(info, out) > 1 {
@@ -185,7 +185,8 @@ func depthBytes(info Info) float64 {
 // bandsLoaded is how many bands the decoder gives: those of most formats make
 // grey into colour.
 func bandsLoaded(info Info) float64 {
-	if info.Format == JPEG || info.Format == PNG || info.Format == TIFF {
+	switch info.Coding() {
+	case JPEG, PNG, TIFF, BMP:
 		return float64(max(info.Bands, 1))
 	}
 	return float64(max(info.Bands, 3))
@@ -212,7 +213,7 @@ func frameBytes(info Info) float64 {
 func decodeBytes(info Info, g Geometry) (opening, held float64) {
 	px, load := float64(info.Pixels()), loadPixels(g)
 	depth := depthBytes(info)
-	switch info.Format {
+	switch info.Coding() {
 	case JPEG:
 		// An image of several scans is kept as coefficients, at full size
 		// whatever the shrink (jdcoefct.c).
@@ -246,6 +247,9 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 		return jxlBytes(info)
 	case TIFF:
 		held = tiffBytes(info)
+		return held, held
+	case BMP:
+		held = px * float64(info.Bands) // package bitmap has it whole
 		return held, held
 	default: // AVIF, and whatever we know nothing better of
 		return avifBytes(info)
@@ -354,7 +358,7 @@ func encodeBytes(w CostInput) float64 {
 	switch w.Out.Format {
 	case JPEG:
 		return px * jpegPerPixel(bands >= 3, fine)
-	case PNG:
+	case PNG, ICO:
 		return 1.05 * px * bands // what does not compress
 	case WebP:
 		return webpBytes(w, alpha)

@@ -44,6 +44,9 @@ const (
 	maxTexts        = 256
 )
 
+// KeepsProfile says whether a profile is small enough for a decoder.
+func KeepsProfile(profile []byte) bool { return len(profile) <= maxProfileBytes }
+
 // needsEXIF says whether a block is needed.
 func (n Needed) needsEXIF(block []byte) bool {
 	return len(block) <= maxEXIFBytes && (n.Metadata || n.Rights && exifRights(block)) && exifBounded(block)
@@ -59,6 +62,9 @@ func (n Needed) needsXMP(size int) bool { return size <= maxXMPBytes && (n.Metad
 // b is only read, in time linear to its length and to what may be inflated. The
 // patches refer to it.
 func Decodable(b []byte, info transform.Info, needed Needed) (r Repair, ok bool) {
+	if info.Format == transform.ICO {
+		return reduceIcon(b, info, needed)
+	}
 	r, ok = NewRepair(b, info)
 	if !ok {
 		if info.End > 0 {

@@ -17,7 +17,8 @@ func sameImage(a, b transform.Info) bool {
 		// nothing of this kind counts.
 		i.AncillaryBytes, i.Orientation, i.Profile, i.Normalized, i.Declared, i.End = 0, 0, false, false,
 			transform.ColourSpace{}, 0
-		i.BrokenOff = false // the view ends behind whole frames
+		i.BrokenOff = false                // the view ends behind whole frames
+		i.Format, i.Inside = i.Coding(), 0 // of an ICO
 		if i.Format == transform.PNG || i.Format == transform.JXL {
 			i.Frames = 0 // acTL is left out, or all but the first picture: no more is read
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/bitmap"
 )
 
 // Sniff tells what image b is, from its bytes alone: neither a name nor a
@@ -43,6 +44,10 @@ func Sniff(b []byte) (transform.Info, error) {
 		info.Format, read = transform.SVG, sniffSVG
 	case isJXL(b):
 		info.Format, read = transform.JXL, sniffJXL
+	case bitmap.IsFile(b):
+		info.Format, read = transform.BMP, sniffBMP
+	case hasMagic(b, 0, icoMagic):
+		info.Format, read = transform.ICO, sniffICO
 	case isTIFF(b):
 		info.Format, read = transform.TIFF, sniffTIFF
 	default:

@@ -15,7 +15,6 @@ var magics = [...]struct {
 	magic, name string
 }{
 	{0, "%PDF-", "a PDF document"},
-	{0, "\x00\x00\x01\x00", "an ICO icon"},
 	{0, "\x00\x00\x02\x00", "a CUR cursor"},
 	{0, "\xff\x4f\xff\x51", "a JPEG 2000 image"},
 	{4, "jP  \r\n\x87\n", "a JPEG 2000 image"},
@@ -58,10 +57,6 @@ func refusalOf(b []byte) error {
 	}
 	if hasMagic(b, 4, "ftyp") {
 		return notRead("this is " + mediaName(b) + readable)
-	}
-	// "BM" alone would take text for an image: the reserved bytes are zero.
-	if hasMagic(b, 0, "BM") && hasMagic(b, 6, "\x00\x00\x00\x00") {
-		return notRead("this is a BMP image" + readable)
 	}
 	if name := textName(b); name != "" {
 		return notRead("this is " + name + readable)

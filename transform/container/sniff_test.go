@@ -69,6 +69,7 @@ func samples(t testing.TB) []sample {
 	all = append(all, webpSamples()...)
 	all = append(all, jxlSamples(t)...)
 	all = append(all, samplesOfTIFF()...)
+	all = append(all, bitmapSamples()...)
 	return append(all, avifSamples()...)
 }
 
@@ -142,6 +143,9 @@ func TestSniffRefusesEveryCut(t *testing.T) {
 				if err == nil && got.End > 0 && got.End <= int64(n) {
 					continue // only marks are missing: see TestACutImage
 				}
+				if got.Format == transform.BMP && n >= len(s.b)-4 {
+					continue // without what fills its last row up, or its end mark
+				}
 				if !isRefusal(err) {
 					t.Fatalf("cut to %d of %d bytes: %+v, %v", n, len(s.b), got, err)
 				}
@@ -159,7 +163,7 @@ func TestSniffRefusesEveryCut(t *testing.T) {
 func TestSniffKeepsWhatItReadOfACutPicture(t *testing.T) {
 	for _, s := range samples(t) {
 		got, err := Sniff(s.b[:len(s.b)-1])
-		if got.End == 0 && !errors.Is(err, transform.ErrTruncated) {
+		if got.End == 0 && got.Format != transform.BMP && !errors.Is(err, transform.ErrTruncated) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 		if got.Format != s.want.Format || got.Width != s.want.Width || got.Height != s.want.Height {
@@ -274,17 +278,15 @@ func TestSniffNamesWhatItRefuses(t *testing.T) {
 		strings.Repeat("é", 2000):              "this is plain text",
 		"x" + strings.Repeat("é", 2000):        "this is plain text",
 		"II*\x00\x10\x00\x00\x00CR\x02\x00\x00\x00\x00\x00": "this is a Canon raw image",
-		"%PDF-1.7":                                     "this is a PDF document",
-		"BM\x46\x00\x00\x00\x00\x00\x00\x00":           "this is a BMP image",
-		"\x00\x00\x01\x00\x01\x00":                     "this is an ICO icon",
-		"\x00\x00\x00\x0cjP  \r\n\x87\n":               "this is a JPEG 2000 image",
-		"\xff\x4f\xff\x51":                             "this is a JPEG 2000 image",
-		"8BPS\x00\x01":                                 "this is a Photoshop image",
-		"PK\x03\x04":                                   "this is a ZIP archive",
-		"\x1f\x8b\x08":                                 "this is gzip-compressed data",
-		"RIFF\x00\x00\x00\x00AVI LIST":                 "this is an AVI video",
-		"MATLAB 5.0 MAT-file, made by":                 "this is a MATLAB file",
-		"GIF88a":                                       "this is a GIF of an unknown version",
+		"%PDF-1.7":                       "this is a PDF document",
+		"\x00\x00\x00\x0cjP  \r\n\x87\n": "this is a JPEG 2000 image",
+		"\xff\x4f\xff\x51":               "this is a JPEG 2000 image",
+		"8BPS\x00\x01":                   "this is a Photoshop image",
+		"PK\x03\x04":                     "this is a ZIP archive",
+		"\x1f\x8b\x08":                   "this is gzip-compressed data",
+		"RIFF\x00\x00\x00\x00AVI LIST":   "this is an AVI video",
+		"MATLAB 5.0 MAT-file, made by":   "this is a MATLAB file",
+		"GIF88a":                         "this is a GIF of an unknown version",
 		"\x00\x00\x00\x14ftypheic\x00\x00\x00\x00mif1": "this is a HEIC image",
 		"\x00\x00\x00\x14ftypmif1\x00\x00\x00\x00miaf": "this is a HEIF image",
 		"\x00\x00\x00\x14ftypavis\x00\x00\x00\x00msf1": "this is an AVIF image sequence",

@@ -38,7 +38,8 @@ func newJob(
 	job.linear = cBool(p.Linear)
 	setCanvas(&job, g, p)
 	setEncoder(&job, p)
-	if p.Format == transform.PNG {
+	if p.Format == transform.PNG || p.Format == transform.ICO {
+		job.format = C.PICTOR_PNG // Run puts it into an ICO
 		setPNG(&job, p.PNG, info, int64(len(source)))
 	}
 	closeMark := func() {}
@@ -82,7 +83,7 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 	used := info.Used(p)
 	source := C.PictorSource{
 		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
-		format: C.int(info.Format), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
+		format: C.int(info.Coding()), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: cBool(used != info),
 		bits:      C.int(sampleBits(info)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
 		narrow: cBool(info.NarrowGrey && !widensGrey()), bands: C.int(info.Bands),

@@ -141,6 +141,9 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	case PICTOR_TIFF:
 		failed = pictor_load_tiff(source, &image);
 		break;
+	case PICTOR_BMP:
+		failed = pictor_load_bitmap(source, &image);
+		break;
 	default:
 		return PICTOR_INTERNAL;
 	}

@@ -83,7 +83,7 @@ typedef struct {
 	int premultiplied; // AVIF, JPEG XL: colours were multiplied by alpha
 	int alpha, profiled; // JPEG XL: it has alpha; the profile that the loader gives counts
 	PictorHDR hdr;
-	int bands;         // TIFF: of what is loaded; those beyond are dropped
+	int bands;         // BMP: of what is decoded. TIFF: of what is loaded; those beyond are dropped
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
 	int page;          // of an animation, from 0 on
@@ -267,6 +267,8 @@ int pictor_load(PictorChain *chain, const PictorSource *source);
 // pictor_read_jpeg puts pixels by libjpeg in the place of those of the chain's image, of
 // which libvips has read the header.
 int pictor_read_jpeg(PictorChain *chain, const PictorSource *file);
+// pictor_load_bitmap takes pixels of so many bytes for bands, and a profile behind them.
+int pictor_load_bitmap(const PictorSource *source, VipsImage **image);
 // pictor_load_tiff opens a TIFF of one page.
 int pictor_load_tiff(const PictorSource *source, VipsImage **image);
 int pictor_convert_colour(PictorChain *chain);

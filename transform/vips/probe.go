@@ -25,7 +25,7 @@ func (e *Engine) Probe() transform.Capabilities {
 	if err := png.Encode(&first, image.NewGray(image.Rect(0, 0, probeSide, probeSide))); err != nil {
 		return c // writing to memory does not fail
 	}
-	samples := map[transform.Format][]byte{transform.TIFF: tinyTIFF()}
+	samples := map[transform.Format][]byte{transform.TIFF: tinyTIFF(), transform.BMP: tinyBMP()}
 	for _, f := range transform.Outputs {
 		if body, ok := e.convertsFormat(first.Bytes(), transform.PNG, f); ok {
 			c.Save = append(c.Save, f)
@@ -55,14 +55,16 @@ var bimgTypes = map[transform.Format]bimg.ImageType{
 
 // convertsFormat turns an image of probeSide from one format into another.
 func (e *Engine) convertsFormat(body []byte, from, to transform.Format) ([]byte, bool) {
-	if t, ok := bimgTypes[from]; ok && !bimg.IsImageTypeSupportedByVips(t).Load {
+	if t, known := bimgTypes[from]; known && !bimg.IsImageTypeSupportedByVips(t).Load {
 		return nil, false
 	}
-	if t, ok := bimgTypes[to]; ok && !bimg.IsImageTypeSupportedByVips(t).Save {
+	if t, known := bimgTypes[to]; known && !bimg.IsImageTypeSupportedByVips(t).Save {
 		return nil, false
 	}
-	info := transform.Info{Format: from, Width: probeSide, Height: probeSide, Orientation: 1, Frames: 1, Bands: 1,
-		Bits: 8}
+	info, err := container.Sniff(body)
+	if err != nil {
+		return nil, false
+	}
 	return e.convertsSource(body, info, to)
 }
 

@@ -19,6 +19,9 @@ type decodable struct {
 }
 
 func openDecodable(s transform.Source, info transform.Info, needed container.Needed) (*decodable, error) {
+	if info.Coding() == transform.BMP {
+		return openBitmap(s, info)
+	}
 	d := &decodable{source: s, info: info, needed: needed, close: func() {}}
 	var err error
 	if d.b, err = s.Bytes(); err != nil {
@@ -29,6 +32,10 @@ func openDecodable(s transform.Source, info transform.Info, needed container.Nee
 	}
 	r, ok := container.Decodable(d.b, info, needed)
 	if !ok && info.End == 0 {
+		return d, nil
+	}
+	if ok && len(r.Patches) == 0 {
+		d.b = d.b[r.From:r.Size]
 		return d, nil
 	}
 	defer s.Release() // the patches may lie in it

@@ -105,6 +105,9 @@ func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params
 	if result.stripped != 0 && p.Format == transform.WebP {
 		body = container.StripWebP(body)
 	}
+	if p.Format == transform.ICO {
+		body = container.Icon(body, int(result.width), int(result.height))
+	}
 	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height),
 		Body: body})
 }
