@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"config":                {},
 	"proxy/budget":          {},
 	"proxy/origin":          {},
-	"transform/bitmap":      {"transform"},
+	"transform/bitmap":      {},
 	"transform/container":   {"transform", "transform/bitmap"},
 	"transform/memfile":     {},
 	"transform/picturetest": {},

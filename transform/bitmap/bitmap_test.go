@@ -7,7 +7,6 @@ import (
 	"image/color"
 	"testing"
 
-	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -150,7 +149,7 @@ func TestBitmapsOfIcons(t *testing.T) {
 	if m, err = ReadIcon(b[:40+24*20*4]); err != nil || decoded(t, m).NRGBAAt(12, 10).A != 0 {
 		t.Errorf("no mask: %v", err)
 	}
-	if _, err = ReadIcon(masked[:40+24*20*4]); !errors.Is(err, transform.ErrTruncated) {
+	if _, err = ReadIcon(masked[:40+24*20*4]); !errors.Is(err, ErrTruncated) {
 		t.Errorf("neither: %v", err)
 	}
 }
@@ -167,7 +166,7 @@ func FuzzRead(f *testing.F) {
 		}
 		m, err := read(b)
 		if err != nil {
-			for _, kind := range []error{transform.ErrTruncated, transform.ErrMalformed, transform.ErrUnsupported} {
+			for _, kind := range []error{ErrTruncated, ErrMalformed, ErrUnsupported} {
 				if errors.Is(err, kind) {
 					return
 				}

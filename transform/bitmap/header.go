@@ -2,11 +2,17 @@ package bitmap
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+)
 
-	"github.com/pictor-proxy/pictor/transform"
+// The errors of this package. Each is wrapped once, by a clause that clients may see.
+var (
+	ErrTruncated   = errors.New("truncated bitmap")
+	ErrMalformed   = errors.New("broken bitmap")
+	ErrUnsupported = errors.New("unsupported bitmap")
 )
 
 // The kinds of compression (BITMAPINFOHEADER). OS/2 has others by the numbers of the next two.
@@ -70,7 +76,7 @@ func IsFile(b []byte) bool {
 // Read reads a BMP file. All rows must be there.
 func Read(b []byte) (*Bitmap, error) {
 	if len(b) < fileHeader {
-		return nil, fmt.Errorf("%w: the BMP ends in its header", transform.ErrTruncated)
+		return nil, fmt.Errorf("%w: the BMP ends in its header", ErrTruncated)
 	}
 	m := &Bitmap{b: b[fileHeader:]}
 	return m, m.read(int64(le.Uint32(b[10:])) - fileHeader)
@@ -85,14 +91,14 @@ func ReadIcon(b []byte) (*Bitmap, error) {
 // read reads the header; 0 means that pixels follow it.
 func (m *Bitmap) read(pixelsAt int64) error {
 	if len(m.b) < coreHeader {
-		return fmt.Errorf("%w: the BMP ends in its header", transform.ErrTruncated)
+		return fmt.Errorf("%w: the BMP ends in its header", ErrTruncated)
 	}
 	size := int64(le.Uint32(m.b))
 	if size < coreHeader || size > maxHeader || size > coreHeader && size < 16 {
-		return fmt.Errorf("%w: the BMP has a header of an impossible size", transform.ErrMalformed)
+		return fmt.Errorf("%w: the BMP has a header of an impossible size", ErrMalformed)
 	}
 	if int64(len(m.b)) < size {
-		return fmt.Errorf("%w: the BMP ends in its header", transform.ErrTruncated)
+		return fmt.Errorf("%w: the BMP ends in its header", ErrTruncated)
 	}
 	if err := m.readSize(m.b[:size]); err != nil {
 		return err
@@ -113,7 +119,7 @@ func (m *Bitmap) read(pixelsAt int64) error {
 		pixelsAt = at
 	}
 	if pixelsAt > int64(len(m.b)) {
-		return fmt.Errorf("%w: the BMP ends before the image data", transform.ErrTruncated)
+		return fmt.Errorf("%w: the BMP ends before the image data", ErrTruncated)
 	}
 	m.pixels = m.b[pixelsAt:]
 	m.readProfile(size)
@@ -137,7 +143,7 @@ func (m *Bitmap) readSize(h []byte) error {
 		height /= 2
 	}
 	if width <= 0 || height == 0 || height > math.MaxInt32 {
-		return fmt.Errorf("%w: the BMP has an impossible width or height", transform.ErrMalformed)
+		return fmt.Errorf("%w: the BMP has an impossible width or height", ErrMalformed)
 	}
 	m.Width, m.Height = int(width), int(height)
 	if len(h) >= 20 {
@@ -173,12 +179,12 @@ func (m *Bitmap) checkKind() error {
 	case bitFields, alphaBitFields:
 		bits = []int{16, 32}
 	default:
-		return fmt.Errorf("%w: BMPs of this compression are not supported", transform.ErrUnsupported)
+		return fmt.Errorf("%w: BMPs of this compression are not supported", ErrUnsupported)
 	}
 	if slices.Contains(bits, m.bits) {
 		return nil
 	}
-	return fmt.Errorf("%w: BMPs of %d bits with this compression are not supported", transform.ErrUnsupported, m.bits)
+	return fmt.Errorf("%w: BMPs of %d bits with this compression are not supported", ErrUnsupported, m.bits)
 }
 
 // readMasks reads where the samples of a pixel are, and gives what follows.
@@ -205,7 +211,7 @@ func (m *Bitmap) readMasks(size int64) (at int64, err error) {
 		at += 4 * count // behind the header
 	}
 	if int64(len(m.b)) < max(at, infoHeader+4*count) {
-		return at, fmt.Errorf("%w: the BMP ends in its header", transform.ErrTruncated)
+		return at, fmt.Errorf("%w: the BMP ends in its header", ErrTruncated)
 	}
 	var masks [4]uint32
 	for i := range count {
@@ -234,7 +240,7 @@ func (m *Bitmap) readPalette(at, size, pixelsAt int64) (int64, error) {
 		end = min(end, pixelsAt)
 	}
 	if end > int64(len(m.b)) {
-		return at, fmt.Errorf("%w: the BMP ends in its palette", transform.ErrTruncated)
+		return at, fmt.Errorf("%w: the BMP ends in its palette", ErrTruncated)
 	}
 	for i, p := 0, m.b[at:end]; int64(len(p)) >= each && i < 1<<m.bits; i++ {
 		m.palette[i] = [3]byte{p[2], p[1], p[0]}

@@ -3,8 +3,6 @@ package bitmap
 import (
 	"fmt"
 	"math/bits"
-
-	"github.com/pictor-proxy/pictor/transform"
 )
 
 // channel is where a sample lies in a pixel of 16 or 32 bits.
@@ -21,7 +19,7 @@ func (m *Bitmap) setMasks(masks [4]uint32) error {
 		shift := bits.TrailingZeros32(mask)
 		most := mask >> shift
 		if most&(most+1) != 0 {
-			return fmt.Errorf("%w: the BMP has samples in pieces", transform.ErrMalformed)
+			return fmt.Errorf("%w: the BMP has samples in pieces", ErrMalformed)
 		}
 		m.masks[i] = channel{shift, most}
 	}
@@ -46,14 +44,14 @@ func (m *Bitmap) isRunLength() bool {
 }
 
 func cutShort() error {
-	return fmt.Errorf("%w: the BMP ends in the middle of the image data", transform.ErrTruncated)
+	return fmt.Errorf("%w: the BMP ends in the middle of the image data", ErrTruncated)
 }
 
 // checkPixels looks whether all of the image is there, and what of it is transparent.
 func (m *Bitmap) checkPixels() error {
 	if m.isRunLength() {
 		if m.topDown {
-			return fmt.Errorf("%w: the BMP is compressed from the top down", transform.ErrMalformed)
+			return fmt.Errorf("%w: the BMP is compressed from the top down", ErrMalformed)
 		}
 		set, whole := m.walkRuns(func(x, y, n int, data []byte, fill bool) {})
 		if !whole {

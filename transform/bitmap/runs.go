@@ -5,7 +5,8 @@ package bitmap
 // is false where the data ends before its end mark and before the last row is full.
 func (m *Bitmap) walkRuns(draw func(x, y, n int, data []byte, fill bool)) (set int64, whole bool) {
 	const endOfLine, endOfBitmap, delta = 0, 1, 2
-	in, x, y := m.pixels, 0, m.Height-1
+	in := m.pixels
+	x, y := 0, m.Height-1
 	run := func(n int, data []byte, fill bool) {
 		if n = min(n, m.Width-x); n > 0 {
 			draw(x, y, n, data, fill)

@@ -106,7 +106,11 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 	case transform.JXL:
 		changed = l.reduceJXL()
 	case transform.TIFF:
-		changed = l.reduceTIFF(info)
+		rights := needed.Rights && !needed.Metadata
+		if patches, size, ok := reduceTIFF(b, info, needed.needsXMP(0), rights); ok {
+			l.Patches, l.Size = patches, size
+			changed = true
+		}
 	}
 	if !changed {
 		return r, len(r.Patches) > 0
@@ -176,4 +180,24 @@ func (l *decodableView) patchedUpTo() int {
 	}
 	last := l.Patches[len(l.Patches)-1]
 	return int(last.At) + len(last.Bytes)
+}
+
+// reduceIcon is the view of the chosen image of an ICO alone, a PNG.
+func reduceIcon(b []byte, info transform.Info, needed Needed) (r Repair, ok bool) {
+	one, err := chooseIcon(b)
+	if err != nil || !one.png {
+		return r, false
+	}
+	info.Format = transform.PNG
+	r, ok = Decodable(one.data, info, needed)
+	if !ok {
+		r = Repair{Size: int64(len(one.data))}
+	}
+	at := int64(one.at)
+	r.From += at
+	r.Size += at
+	for i := range r.Patches {
+		r.Patches[i].At += at
+	}
+	return r, true
 }

@@ -7,50 +7,54 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// reduceTIFF gives the decoder a file of one page: a directory of the tags that it needs, behind the end. libvips
-// would else read all directories, and libtiff all values.
-func (l *decodableView) reduceTIFF(info transform.Info) bool {
-	f, at, err := openTIFF(l.in)
+// reduceTIFF makes of a file one of one page for its decoder, with XMP and IPTC where they are needed: its
+// directory lies behind the end, with the tags that a decoder needs. libvips would else read all directories, and
+// libtiff all values.
+func reduceTIFF(b []byte, info transform.Info, xmp, iptc bool) (patches []Patch, size int64, ok bool) {
+	f, at, err := openTIFF(b)
 	if err != nil {
-		return false
+		return nil, 0, false
 	}
 	for range info.Page {
 		d, err := f.directory(at)
 		if err != nil {
-			return false
+			return nil, 0, false
 		}
 		at = d.next
 	}
 	d, err := f.directory(at)
 	if err != nil {
-		return false
+		return nil, 0, false
 	}
-	kept := slices.DeleteFunc(slices.Clone(d.fields), func(f tiffField) bool { return !l.tiffNeeds(f, info) })
+	kept := slices.DeleteFunc(slices.Clone(d.fields), func(f tiffField) bool { return !tiffNeeds(f, info, xmp, iptc) })
 	if d.plain && len(kept) == len(d.fields) && info.Frames == 1 && d.next == 0 {
-		return false
+		return nil, 0, false
 	}
 	slices.SortStableFunc(kept, func(a, b tiffField) int { return cmp.Compare(a.tag, b.tag) })
-	l.appendDirectory(f, kept)
-	return true
+	patches, size = f.appendDirectory(kept)
+	return patches, size, true
 }
 
 // maxTIFFField is the most bytes of values of one tag but those of tiffLists. Tables of JPEG have some hundred.
 const maxTIFFField = 64 << 10
 
+// The limits of metadata, as those of other formats.
+const maxTIFFText, maxTIFFProfile = 1 << 20, 8 << 20
+
 var tiffLists = []uint16{tiffStripOffsets, tiffStripCounts, tiffTileOffsets, tiffTileCounts}
 
 // tiffNeeds says whether a decoder needs a field. Its values are in the file.
-func (l *decodableView) tiffNeeds(f tiffField, info transform.Info) bool {
+func tiffNeeds(f tiffField, info transform.Info, xmp, iptc bool) bool {
 	switch {
 	case f.values == nil:
 		return false
 	case f.tag == tiffICC:
-		return len(f.values) <= maxProfileBytes
+		return len(f.values) <= maxTIFFProfile
 	case f.tag == tiffXMP:
-		return l.needed.needsXMP(len(f.values))
+		return xmp && len(f.values) <= maxTIFFText
 	case f.tag == tiffIPTC:
 		// As it is it would stand in a JPEG without what has to be around it.
-		return l.needed.Rights && !l.needed.Metadata && len(f.values) <= maxXMPBytes
+		return iptc && len(f.values) <= maxTIFFText
 	case len(f.values) > maxTIFFField && !slices.Contains(tiffLists, f.tag):
 		return false
 	case f.tag == exifTagOrientation:
@@ -60,12 +64,12 @@ func (l *decodableView) tiffNeeds(f tiffField, info transform.Info) bool {
 }
 
 // appendDirectory writes a directory behind the end, and its place into the header.
-func (l *decodableView) appendDirectory(f *tiffFile, fields []tiffField) {
-	at := len(l.in) + len(l.in)&1
-	dir := make([]byte, at-len(l.in))
-	head := slices.Clone(l.in[:8])
+func (f *tiffFile) appendDirectory(fields []tiffField) (patches []Patch, size int64) {
+	at := len(f.b) + len(f.b)&1
+	dir := make([]byte, at-len(f.b))
+	head := slices.Clone(f.b[:8])
 	if f.big {
-		head = slices.Clone(l.in[:16])
+		head = slices.Clone(f.b[:16])
 		f.order.PutUint64(head[8:], uint64(at))
 		dir = append(dir, make([]byte, 8)...)
 		f.order.PutUint64(dir[len(dir)-8:], uint64(len(fields)))
@@ -78,6 +82,5 @@ func (l *decodableView) appendDirectory(f *tiffFile, fields []tiffField) {
 		dir = append(dir, field.entry...)
 	}
 	dir = append(dir, make([]byte, 8)...) // there is no next one
-	l.Patches = []Patch{{0, head}, {int64(len(l.in)), dir}}
-	l.Size = int64(len(l.in) + len(dir))
+	return []Patch{{0, head}, {int64(len(f.b)), dir}}, int64(len(f.b) + len(dir))
 }

@@ -1,6 +1,10 @@
 package container
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/bitmap"
 )
@@ -8,6 +12,17 @@ import (
 func sniffBMP(b []byte, info *transform.Info) error {
 	m, err := bitmap.Read(b)
 	describeBitmap(m, info)
+	return bitmapError(err)
+}
+
+// bitmapError is the error of Sniff for one of package bitmap, with the same clause.
+func bitmapError(err error) error {
+	for _, kind := range [][2]error{{bitmap.ErrTruncated, transform.ErrTruncated},
+		{bitmap.ErrMalformed, transform.ErrMalformed}, {bitmap.ErrUnsupported, transform.ErrUnsupported}} {
+		if errors.Is(err, kind[0]) {
+			return fmt.Errorf("%w: %s", kind[1], strings.TrimPrefix(err.Error(), kind[0].Error()+": "))
+		}
+	}
 	return err
 }
 
@@ -24,11 +39,13 @@ func describeBitmap(m *bitmap.Bitmap, info *transform.Info) {
 // Bitmap is the bitmap of a BMP or in an ICO.
 func Bitmap(b []byte, info transform.Info) (*bitmap.Bitmap, error) {
 	if info.Format != transform.ICO {
-		return bitmap.Read(b)
+		m, err := bitmap.Read(b)
+		return m, bitmapError(err)
 	}
 	icon, err := chooseIcon(b)
 	if err != nil {
 		return nil, err
 	}
-	return bitmap.ReadIcon(icon.data)
+	m, err := bitmap.ReadIcon(icon.data)
+	return m, bitmapError(err)
 }

@@ -69,7 +69,8 @@ func chooseIcon(b []byte) (best icon, err error) {
 		size, at := int64(le.Uint32(entry[8:])), int64(le.Uint32(entry[12:]))
 		end := int64(len(b))
 		if at+size > end {
-			at, size, err = min(at, end), end-min(at, end), cutShort("the ICO ends in the middle of an image")
+			at = min(at, end)
+			size, err = end-at, cutShort("the ICO ends in the middle of an image")
 		}
 		if one, ok := readIcon(b[at : at+size]); ok && (best.data == nil || one.isBetter(best)) {
 			best, best.at = one, int(at)
@@ -92,7 +93,8 @@ func sniffICO(b []byte, info *transform.Info) error {
 	}
 	if one.png {
 		err = sniffPNG(one.data, info)
-		info.Format, info.Inside, info.Frames = transform.ICO, transform.PNG, 1
+		info.Format, info.Inside = transform.ICO, transform.PNG
+		info.Frames = 1
 		if err == nil && info.End > 0 {
 			return malformedError("the PNG in the ICO has no end")
 		}
@@ -101,27 +103,7 @@ func sniffICO(b []byte, info *transform.Info) error {
 	info.Inside = transform.BMP
 	m, err := bitmap.ReadIcon(one.data)
 	describeBitmap(m, info)
-	return err
-}
-
-// reduceIcon is the view of the chosen image of an ICO alone, a PNG.
-func reduceIcon(b []byte, info transform.Info, needed Needed) (r Repair, ok bool) {
-	one, err := chooseIcon(b)
-	if err != nil || !one.png {
-		return r, false
-	}
-	info.Format = transform.PNG
-	r, ok = Decodable(one.data, info, needed)
-	if !ok {
-		r = Repair{Size: int64(len(one.data))}
-	}
-	at := int64(one.at)
-	r.From += at
-	r.Size += at
-	for i := range r.Patches {
-		r.Patches[i].At += at
-	}
-	return r, true
+	return bitmapError(err)
 }
 
 // Icon is an ICO of one PNG, of at most 256 pixels a side.

@@ -124,7 +124,8 @@ func (f BMPForm) row(m image.Image, y int) (b []byte) {
 		case f.Bits <= 8:
 			acc = acc<<f.Bits | f.Colours().Index(c)
 			if n += f.Bits; n == 8 {
-				b, acc, n = append(b, byte(acc)), 0, 0
+				b = append(b, byte(acc))
+				acc, n = 0, 0
 			}
 		case f.Bits == 24, f.Bits == 32 && f.Masks == [4]uint32{}:
 			b = append(b, []byte{c.B, c.G, c.R, c.A}[:f.Bits/8]...)

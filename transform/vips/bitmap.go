@@ -13,20 +13,20 @@ import (
 	"github.com/pictor-proxy/pictor/transform/container"
 )
 
-// openBitmap decodes a bitmap, which libvips cannot, into memory outside of the Go heap: its pixels, and behind them
+// decodeBitmap decodes a bitmap, which libvips cannot, into memory outside of the Go heap: its pixels, and behind them
 // its profile.
-func openBitmap(s transform.Source, info transform.Info) (*decodable, error) {
+func decodeBitmap(s transform.Source, info transform.Info) (pixelsAndProfile []byte, free func(), err error) {
 	b, err := s.Bytes()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer s.Release()
 	m, err := container.Bitmap(b, info)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if m.Width != info.Width || m.Height != info.Height || m.Bands() != info.Bands {
-		return nil, fmt.Errorf("%w: the bitmap is not what was said of it", transform.ErrMalformed)
+		return nil, nil, fmt.Errorf("%w: the bitmap is not what was said of it", transform.ErrMalformed)
 	}
 	profile := m.Profile
 	if !container.KeepsProfile(profile) {
@@ -35,11 +35,10 @@ func openBitmap(s transform.Source, info transform.Info) (*decodable, error) {
 	pixels := m.Width * m.Height * m.Bands()
 	memory := C.malloc(C.size_t(pixels + len(profile)))
 	if memory == nil {
-		return nil, fmt.Errorf("%w: for a bitmap of %d bytes", transform.ErrMemory, pixels)
+		return nil, nil, fmt.Errorf("%w: for a bitmap of %d bytes", transform.ErrMemory, pixels)
 	}
-	d := &decodable{source: s, info: info, b: unsafe.Slice((*byte)(memory), pixels+len(profile))}
-	d.close = func() { C.free(memory) }
-	m.Decode(d.b[:pixels])
-	copy(d.b[pixels:], profile)
-	return d, nil
+	out := unsafe.Slice((*byte)(memory), pixels+len(profile))
+	m.Decode(out[:pixels])
+	copy(out[pixels:], profile)
+	return out, func() { C.free(memory) }, nil
 }

@@ -19,11 +19,14 @@ type decodable struct {
 }
 
 func openDecodable(s transform.Source, info transform.Info, needed container.Needed) (*decodable, error) {
-	if info.Coding() == transform.BMP {
-		return openBitmap(s, info)
-	}
 	d := &decodable{source: s, info: info, needed: needed, close: func() {}}
 	var err error
+	if info.Coding() == transform.BMP {
+		if d.b, d.close, err = decodeBitmap(s, info); err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
 	if d.b, err = s.Bytes(); err != nil {
 		return d, err
 	}
