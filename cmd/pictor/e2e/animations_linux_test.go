@@ -62,6 +62,7 @@ func TestHostileAnimations(t *testing.T) {
 		{"no-trailer.gif", good[:len(good)-1], ok, ok},
 		{"cut.gif", good[:len(good)-20], "truncated", ok},
 		{"one-pixel-frames.gif", hostileGIF(1000, 1000, 5000, 1, image.Rect(0, 0, 1, 1)), ok, ok},
+		// libvips decodes the frames of a WebP to memory, all of them.
 		{"one-pixel-frames.webp", hostileWebP(1000, 1000, 50_000, 0, 1), large, ok},
 		{"largest-canvas.webp", hostileWebP(16383, 16383, 3, 0, 1), limit, limit},
 		{"outside.webp", hostileWebP(40, 30, 3, 40, 1), "broken-picture", "broken-picture"},
