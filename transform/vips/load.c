@@ -138,6 +138,7 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 		break;
 	case PICTOR_JXL:
 		failed = vips_jxlload_buffer(bytes, size, &image, READ, NULL);
+		break;
 	case PICTOR_TIFF:
 		failed = pictor_load_tiff(source, &image);
 		break;
