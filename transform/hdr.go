@@ -15,7 +15,8 @@ const (
 func (s ColourSpace) HDR() bool { return s.Transfer == PQ || s.Transfer == HLG }
 
 // KeepsHDR says whether a result stays in PQ or HLG: preserve_hdr asks for it, the result has the
-// depth and a place to declare it (which libvips gives a JPEG XL none), and nothing is mixed into the picture whose colours are those of SDR.
+// depth and a place to declare it (libvips gives a JPEG XL none), and nothing is mixed into the picture
+// whose colours are those of SDR.
 func (p Params) KeepsHDR(info Info) bool {
 	return info.Declared.HDR() && p.Deep(info) && p.Format != JXL && !p.PNG.Palette && !p.mixesColours()
 }

@@ -33,7 +33,8 @@ func drawings() map[string][]byte {
 	}
 	const shape = `<rect x="20" y="20" width="160" height="160" fill="#f80"/>`
 	filter := func(steps string) string {
-		return `<filter id="f" x="-1" y="-1" width="3" height="3">` + steps + `</filter><g filter="url(#f)">` + shape + `</g>`
+		return `<filter id="f" x="-1" y="-1" width="3" height="3">` + steps +
+			`</filter><g filter="url(#f)">` + shape + `</g>`
 	}
 	jpeg := base64.StdEncoding.EncodeToString(photo(3000, 2000))
 	all := map[string][]byte{}
