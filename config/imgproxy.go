@@ -85,7 +85,7 @@ var translations = map[string]translation{
 	"ENFORCE_THUMBNAIL":   {preset: "eth"}, "RETURN_ATTACHMENT": {preset: "att"}, "PRESERVE_HDR": {preset: "ph"},
 	"USE_LINEAR_COLORSPACE": {preset: "linear"},
 	"JPEG_PROGRESSIVE":      {preset: "jpgo"}, "PNG_INTERLACED": {preset: "pngo"},
-	"AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
+	"JXL_EFFORT": {preset: "jxlo"}, "AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
 
 	"SECRET":       {note: "pictor has no second secret: signatures keep strangers out"},
 	"MAX_CLIENTS":  {note: "the memory plan limits connections"},
@@ -93,6 +93,7 @@ var translations = map[string]translation{
 	"USE_ETAG":     {note: "every response has a strong ETag"},
 	"AUTO_WEBP":    {note: "set auto-formats to the formats that are meant, such as avif,webp"},
 	"AUTO_AVIF":    {note: "set auto-formats to the formats that are meant, such as avif,webp"},
+	"AUTO_JXL":     {note: "set auto-formats to the formats that are meant, such as jxl,avif,webp"},
 	"ENFORCE_WEBP": {note: "a format in a URL beats negotiation"},
 	"ENFORCE_AVIF": {note: "a format in a URL beats negotiation"},
 	"USE_S3":       {note: noBuckets}, "USE_GCS": {note: noBuckets}, "USE_ABS": {note: noBuckets},

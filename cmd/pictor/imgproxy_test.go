@@ -60,11 +60,13 @@ func asks(t testing.TB) map[string][2]string {
 		"STRIP_METADATA": {"0", "sm:0"}, "KEEP_COPYRIGHT": {"1", "kcr:1"}, "STRIP_COLOR_PROFILE": {"false", "scp:false"},
 		"ENFORCE_THUMBNAIL": {"1", "eth:1"}, "USE_LINEAR_COLORSPACE": {"1", "linear:1"}, "RETURN_ATTACHMENT": {"1", "att:1"}, "PRESERVE_HDR": {"1", "ph:1"},
 		"JPEG_PROGRESSIVE": {"1", "jpgo:1"}, "PNG_INTERLACED": {"1", "pngo:1"}, "AVIF_SPEED": {"8", "avifo::1"}, "WEBP_EFFORT": {"4", "webpo::::4"},
+		"JXL_EFFORT": {"6", "jxlo:6"},
 	} {
 		all[variable] = [2]string{options[0], line("presets", "default="+options[1])}
 	}
 	for _, known := range []string{
-		"SECRET", "MAX_CLIENTS", "USE_ETAG", "AUTO_WEBP", "AUTO_AVIF", "ENFORCE_WEBP", "ENFORCE_AVIF", "USE_S3", "USE_GCS", "USE_ABS",
+		"SECRET", "MAX_CLIENTS", "USE_ETAG", "AUTO_WEBP", "AUTO_AVIF", "AUTO_JXL", "ENFORCE_WEBP", "ENFORCE_AVIF", "USE_S3", "USE_GCS",
+		"USE_ABS",
 		"FREE_MEMORY_INTERVAL", "DOWNLOAD_BUFFER_SIZE",
 	} {
 		all[known] = [2]string{"1", ""}
