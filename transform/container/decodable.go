@@ -100,7 +100,7 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 	case transform.WebP:
 		changed = l.reduceWebP()
 	case transform.AVIF:
-		changed = l.reduceAVIF()
+		changed = l.reduceHEIF()
 	case transform.GIF:
 		changed = l.reduceGIF()
 	case transform.JXL:

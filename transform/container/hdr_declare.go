@@ -41,7 +41,7 @@ func appendPNGChunk(b []byte, name string, data []byte) []byte {
 // neither has a place for it, or where there is no code point for the space.
 func DeclareAVIF(b []byte, s transform.ColourSpace) bool {
 	primaries, transfer, ok := CodeOf(s)
-	a, meta, err := openAVIF(b)
+	a, meta, err := openHEIF(b)
 	if !ok || err != nil || meta == nil || a.readMeta(meta) != nil {
 		return false
 	}
@@ -58,7 +58,7 @@ func DeclareAVIF(b []byte, s transform.ColourSpace) bool {
 }
 
 // declareInStream writes code points into the AV1 data of all images but alpha.
-func (a *avif) declareInStream(primaries, transfer byte) bool {
+func (a *heif) declareInStream(primaries, transfer byte) bool {
 	declared := false
 	for _, item := range a.items {
 		if item.kind != "av01" || item.alpha {

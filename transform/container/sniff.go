@@ -39,7 +39,7 @@ func Sniff(b []byte) (transform.Info, error) {
 	case hasMagic(b, 0, "RIFF") && hasMagic(b, 8, "WEBP"):
 		info.Format, read = transform.WebP, sniffWebP
 	case isAVIF(b):
-		info.Format, read = transform.AVIF, sniffAVIF
+		info.Format, read = transform.AVIF, sniffHEIF
 	case isSVG(b):
 		info.Format, read = transform.SVG, sniffSVG
 	case isJXL(b):

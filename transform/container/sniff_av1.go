@@ -7,7 +7,7 @@ type av1Sequence struct {
 	mono          bool
 	// full says that colour is not at half size both ways.
 	full bool
-	code avifCode
+	code codePoints
 	// narrow says that grey samples do not use their full range.
 	narrow bool
 }
@@ -162,7 +162,7 @@ func (s *av1Sequence) readColour(r *bitReader, profile uint64) {
 	matrix := uint64(unspecified)
 	if r.readFlag() { // color_description_present_flag
 		r.codeAt = r.at
-		s.code = avifCode{primaries: int(r.readUint(8)), transfer: int(r.readUint(8)), given: true}
+		s.code = codePoints{primaries: int(r.readUint(8)), transfer: int(r.readUint(8)), given: true}
 		matrix = r.readUint(8)
 	}
 	switch {

@@ -152,7 +152,7 @@ func TestAV1SequenceHeadersAreReadWhateverTheyHold(t *testing.T) {
 		c.put(7, 3)
 		c.colour(12, true)
 		r := bitReader{b: c.b}
-		want := av1Sequence{4000, 3000, 12, true, false, avifCode{}, true}
+		want := av1Sequence{4000, 3000, 12, true, false, codePoints{}, true}
 		if got := readAV1Sequence(&r); got != want || r.short {
 			t.Fatalf("choice %08b: %+v, short %v", bits, got, r.short)
 		}
@@ -171,25 +171,25 @@ func TestAV1SizeOfColourIsRead(t *testing.T) {
 		colour         uint64
 		colourSize     int
 		full           bool
-		code           avifCode
+		code           codePoints
 	}{
-		"4:2:0":                      {0, 0, 1, 0b0<<2 | noDescription, 3, false, avifCode{}},
-		"4:2:0 of 10 bits":           {0, 1, 1, 0b0<<2 | noDescription, 3, false, avifCode{}},
-		"grey":                       {0, 0, 1, 0b1<<2 | noDescription, 3, false, avifCode{}},
-		"4:4:4":                      {1, 0, 1, noDescription, 2, true, avifCode{}},
-		"4:4:4 of 10 bits":           {1, 1, 1, noDescription, 2, true, avifCode{}},
-		"4:2:2 of 8 bits":            {2, 0, 1, noDescription, 3, true, avifCode{}},
-		"4:2:2 of 10 bits":           {2, 0b10, 2, noDescription, 3, true, avifCode{}},
-		"4:2:0 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b11, 5, false, avifCode{}},
-		"4:2:2 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b10, 5, true, avifCode{}},
-		"4:4:4 of 12 bits":           {2, 0b11, 2, noDescription<<1 | 0, 4, true, avifCode{}},
-		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true, avifCode{primaries: 1, transfer: 13, given: true}},
-		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false, avifCode{primaries: 9, transfer: 16, given: true}},
-		"4:2:0 by words":             {0, 0, 1, otherRGB<<1 | 0, 27, false, avifCode{primaries: 9, transfer: 16, given: true}},
-		"4:4:4 by words":             {1, 0, 1, otherRGB<<1 | 0, 26, true, avifCode{primaries: 9, transfer: 16, given: true}},
-		"4:4:4 as RGB":               {1, 0, 1, sRGB, 25, true, avifCode{primaries: 1, transfer: 13, given: true}},
-		"grey by words":              {0, 0, 1, 1<<26 | otherRGB<<1 | 0, 27, false, avifCode{primaries: 9, transfer: 16, given: true}},
-		"grey of 12 bits":            {2, 0b11, 2, 1<<2 | noDescription, 3, false, avifCode{}},
+		"4:2:0":                      {0, 0, 1, 0b0<<2 | noDescription, 3, false, codePoints{}},
+		"4:2:0 of 10 bits":           {0, 1, 1, 0b0<<2 | noDescription, 3, false, codePoints{}},
+		"grey":                       {0, 0, 1, 0b1<<2 | noDescription, 3, false, codePoints{}},
+		"4:4:4":                      {1, 0, 1, noDescription, 2, true, codePoints{}},
+		"4:4:4 of 10 bits":           {1, 1, 1, noDescription, 2, true, codePoints{}},
+		"4:2:2 of 8 bits":            {2, 0, 1, noDescription, 3, true, codePoints{}},
+		"4:2:2 of 10 bits":           {2, 0b10, 2, noDescription, 3, true, codePoints{}},
+		"4:2:0 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b11, 5, false, codePoints{}},
+		"4:2:2 of 12 bits":           {2, 0b11, 2, noDescription<<2 | 0b10, 5, true, codePoints{}},
+		"4:4:4 of 12 bits":           {2, 0b11, 2, noDescription<<1 | 0, 4, true, codePoints{}},
+		"4:4:4 of 12 bits, as RGB":   {2, 0b11, 2, sRGB, 26, true, codePoints{primaries: 1, transfer: 13, given: true}},
+		"4:2:0 of 12 bits, by words": {2, 0b11, 2, otherRGB<<3 | 0b011, 29, false, codePoints{primaries: 9, transfer: 16, given: true}},
+		"4:2:0 by words":             {0, 0, 1, otherRGB<<1 | 0, 27, false, codePoints{primaries: 9, transfer: 16, given: true}},
+		"4:4:4 by words":             {1, 0, 1, otherRGB<<1 | 0, 26, true, codePoints{primaries: 9, transfer: 16, given: true}},
+		"4:4:4 as RGB":               {1, 0, 1, sRGB, 25, true, codePoints{primaries: 1, transfer: 13, given: true}},
+		"grey by words":              {0, 0, 1, 1<<26 | otherRGB<<1 | 0, 27, false, codePoints{primaries: 9, transfer: 16, given: true}},
+		"grey of 12 bits":            {2, 0b11, 2, 1<<2 | noDescription, 3, false, codePoints{}},
 	} {
 		var w bitWriter
 		w.put(tc.profile, 3)
@@ -229,7 +229,7 @@ func TestAV1UnitsAreSplitByTheirSizes(t *testing.T) {
 	} {
 		seen := 0
 		err := av1Sequences(pieces{list: [][]byte{tc.b}}, func(s av1Sequence) error {
-			if s != (av1Sequence{5, 4, 8, false, false, avifCode{}, false}) {
+			if s != (av1Sequence{5, 4, 8, false, false, codePoints{}, false}) {
 				return fmt.Errorf("%+v", s)
 			}
 			seen++

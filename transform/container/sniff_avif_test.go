@@ -12,23 +12,23 @@ import (
 )
 
 func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
-	one := []avifPart{av1Part(40, 30)}
+	one := []heifPart{av1Part(40, 30)}
 	ftyp := bmffBox("ftyp", []byte("avif"), be(4, 0))
 	kind := func(kind string) []byte {
 		p := av1Part(40, 30)
 		p.kind = kind
-		return avifBuild{parts: []avifPart{p}}.bytes()
+		return heifBuild{parts: []heifPart{p}}.bytes()
 	}
 	size := func(width, height uint64) []byte {
-		return avifBuild{parts: []avifPart{{kind: "av01", props: [][]byte{ispe(width, height)}}}}.bytes()
+		return heifBuild{parts: []heifPart{{kind: "av01", props: [][]byte{ispe(width, height)}}}}.bytes()
 	}
 	without := func(table string) []byte {
-		return avifBuild{parts: one, instead: map[string][]byte{table: nil}}.bytes()
+		return heifBuild{parts: one, instead: map[string][]byte{table: nil}}.bytes()
 	}
 	twice := func(table string) []byte {
-		return avifBuild{parts: one, extra: bmffBox(table, be(4, 0, 4, 0))}.bytes()
+		return heifBuild{parts: one, extra: bmffBox(table, be(4, 0, 4, 0))}.bytes()
 	}
-	whole := avifBuild{parts: one}.bytes()
+	whole := heifBuild{parts: one}.bytes()
 	layer := av1Part(32, 32, bmffBox("lsel", be(2, 0)))
 	all := []refusal{
 		{"type box alone", ftyp, transform.ErrTruncated, "before the image is described"},
@@ -42,18 +42,18 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 		{"no items", without("iinf"), transform.ErrUnsupported, "not AV1"},
 		{"no properties", without("iprp"), transform.ErrMalformed, "no width"},
 		{"no places", without("iloc"), transform.ErrMalformed, "without a header"},
-		{"main item is not there", avifBuild{parts: one, primary: 9}.bytes(), transform.ErrMalformed, "primary image"},
+		{"main item is not there", heifBuild{parts: one, primary: 9}.bytes(), transform.ErrMalformed, "primary image"},
 		{"HEVC", kind("hvc1"), transform.ErrUnsupported, "HEIC"},
 		{"overlay", kind("iovl"), transform.ErrUnsupported, "not AV1"},
 		{"no width", size(0, 30), transform.ErrMalformed, "no width"},
 		{"no height", size(40, 0), transform.ErrMalformed, "no width or no height"},
 		{"width of 32 bits", size(1<<31, 30), transform.ErrMalformed, "no width"},
-		{"layer", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(2, 1)))}}.bytes(), transform.ErrUnsupported, "lsel"},
-		{"layer of a tile", avifBuild{wide: true,
-			parts: []avifPart{gridPart(1, 2, 40, 30, 2, 3), layer, layer}}.bytes(),
+		{"layer", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("lsel", be(2, 1)))}}.bytes(), transform.ErrUnsupported, "lsel"},
+		{"layer of a tile", heifBuild{wide: true,
+			parts: []heifPart{gridPart(1, 2, 40, 30, 2, 3), layer, layer}}.bytes(),
 			transform.ErrUnsupported, "lsel"},
-		{"layer cut off", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(1, 1)))}}.bytes(), transform.ErrMalformed, "table"},
-		{"cropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(39, 30))}}.bytes(), transform.ErrUnsupported, "cropped"},
+		{"layer cut off", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("lsel", be(1, 1)))}}.bytes(), transform.ErrMalformed, "table"},
+		{"cropped", heifBuild{parts: []heifPart{av1Part(40, 30, clap(39, 30))}}.bytes(), transform.ErrUnsupported, "cropped"},
 	}
 	for _, table := range []string{"pitm", "iloc", "iinf", "iprp", "iref", "idat"} {
 		all = append(all, refusal{"two of " + table, twice(table), transform.ErrMalformed, "twice"})
@@ -62,22 +62,22 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 }
 
 func TestSniffRefusesAVIFsWithBrokenTables(t *testing.T) {
-	one := []avifPart{av1Part(40, 30)}
+	one := []heifPart{av1Part(40, 30)}
 	instead := func(table string, body ...[]byte) []byte {
-		return avifBuild{parts: one, instead: map[string][]byte{table: bmffBox(table, body...)}}.bytes()
+		return heifBuild{parts: one, instead: map[string][]byte{table: bmffBox(table, body...)}}.bytes()
 	}
-	manyProps := make([][]byte, avifMaxProperties+1)
+	manyProps := make([][]byte, heifMaxProperties+1)
 	for i := range manyProps {
 		manyProps[i] = bmffBox("skip")
 	}
-	manyIDs := be(4, 0, 4, avifMaxItems+1)
-	for i := range uint64(avifMaxItems + 1) {
+	manyIDs := be(4, 0, 4, heifMaxItems+1)
+	for i := range uint64(heifMaxItems + 1) {
 		manyIDs = append(manyIDs, be(2, i, 1, 0)...)
 	}
 	manyGiven := bytes.Repeat(append(be(2, 1, 1, 255), bytes.Repeat([]byte{1}, 255)...), 300)
 	manyRefs := be(4, 0)
-	refs := be(2, 1, 2, avifMaxRefs/2)
-	for range avifMaxRefs / 2 {
+	refs := be(2, 1, 2, heifMaxRefs/2)
+	for range heifMaxRefs / 2 {
 		refs = append(refs, 0, 1)
 	}
 	for range 3 {
@@ -107,32 +107,32 @@ func TestSniffRefusesAVIFsWithBrokenTables(t *testing.T) {
 		{"two lists of properties", instead("iprp", bmffBox("ipco", ispe(1, 1)), bmffBox("ipco")), transform.ErrMalformed, "twice"},
 		{"many associations", instead("iprp", bmffBox("ipco", bmffBox("skip")), bmffBox("ipma", be(4, 0, 4, 300), manyGiven)), transform.ErrMalformed, "too many properties"},
 		{"short ipma", instead("iprp", bmffBox("ipma", be(4, 0, 4, 1, 2, 1, 1, 3, 1, 0))), transform.ErrMalformed, "is cut off"},
-		{"short ispe", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("pixi", be(4, 0, 1, 3)))}}.bytes(), transform.ErrMalformed, "is cut off"},
-		{"two sizes", avifBuild{parts: []avifPart{av1Part(40, 30, ispe(41, 30))}}.bytes(), transform.ErrMalformed, "two sizes"},
-		{"two configurations", avifBuild{parts: []avifPart{av1Part(40, 30, av1C(0))}}.bytes(), transform.ErrMalformed, "two AV1"},
+		{"short ispe", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("pixi", be(4, 0, 1, 3)))}}.bytes(), transform.ErrMalformed, "is cut off"},
+		{"two sizes", heifBuild{parts: []heifPart{av1Part(40, 30, ispe(41, 30))}}.bytes(), transform.ErrMalformed, "two sizes"},
+		{"two configurations", heifBuild{parts: []heifPart{av1Part(40, 30, av1C(0))}}.bytes(), transform.ErrMalformed, "two AV1"},
 	})
 }
 
 // What is declared decides about memory, and what is in the data is decoded.
 func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
-	sized := func(declared, real avifPart) avifPart {
+	sized := func(declared, real heifPart) heifPart {
 		declared.data = real.data
 		return declared
 	}
-	alpha := func(p avifPart) []avifPart {
+	alpha := func(p heifPart) []heifPart {
 		p.props = append(p.props, auxAlpha)
 		p.refs = []testRef{{"auxl", []uint64{1}}}
-		return []avifPart{av1Part(40, 30), p}
+		return []heifPart{av1Part(40, 30), p}
 	}
 	tile, huge := av1Part(32, 32), av1Part(4000, 32)
-	grid := func(data []byte, tiles ...avifPart) []byte {
+	grid := func(data []byte, tiles ...heifPart) []byte {
 		g := gridPart(1, 2, 40, 30, 2, 3)
 		if data != nil {
 			g.data = data
 		}
-		return avifBuild{wide: true, parts: append([]avifPart{g}, tiles...)}.bytes()
+		return heifBuild{wide: true, parts: append([]heifPart{g}, tiles...)}.bytes()
 	}
-	file := func(parts ...avifPart) []byte { return avifBuild{wide: true, parts: parts}.bytes() }
+	file := func(parts ...heifPart) []byte { return heifBuild{wide: true, parts: parts}.bytes() }
 	inConfig := av1Part(40, 30)
 	inConfig.props[1] = av1C(0, av1Data(av1Still(4000, 30, 8, false))...)
 	second := av1Part(40, 30)
@@ -154,7 +154,7 @@ func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
 		{"no header", file(headless), transform.ErrMalformed, "without a header"},
 		{"data breaks off", file(breaks), transform.ErrMalformed, "is cut off"},
 		{"alpha", file(alpha(av1Part(40, 3000))...), transform.ErrMalformed, "larger than the image"},
-		{"alpha without a size", file(alpha(avifPart{kind: "av01", props: [][]byte{}})...), transform.ErrMalformed, "larger than the image"},
+		{"alpha without a size", file(alpha(heifPart{kind: "av01", props: [][]byte{}})...), transform.ErrMalformed, "larger than the image"},
 		{"alpha data", file(alpha(sized(av1Part(40, 30), av1Part(40, 3000)))...), transform.ErrMalformed, "larger than declared"},
 		{"tile", grid(nil, tile, huge), transform.ErrMalformed, "larger than the image"},
 		{"tile data", grid(nil, tile, sized(tile, huge)), transform.ErrMalformed, "larger than declared"},
@@ -165,14 +165,14 @@ func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
 		{"more tiles than the grid", file(extraTiles, tile, tile), transform.ErrMalformed, "does not match"},
 		{"grid in a grid", file(gridPart(1, 1, 40, 30, 2), inner, tile), transform.ErrUnsupported, "not AV1"},
 		{"grid in itself", file(gridPart(1, 1, 40, 30, 1)), transform.ErrUnsupported, "not AV1"},
-		{"grid without a layout", avifBuild{parts: []avifPart{noSpan, tile, tile}, instead: map[string][]byte{"iloc": nil}}.bytes(), transform.ErrMalformed, "does not match its size"},
+		{"grid without a layout", heifBuild{parts: []heifPart{noSpan, tile, tile}, instead: map[string][]byte{"iloc": nil}}.bytes(), transform.ErrMalformed, "does not match its size"},
 	})
 }
 
 // A thumbnail that does not hold what it says is none: it is not decoded, and
 // the image itself is whole.
 func TestSniffTakesNoThumbnailThatIsBroken(t *testing.T) {
-	part := func(change func(*avifPart)) avifPart {
+	part := func(change func(*heifPart)) heifPart {
 		p := av1Part(10, 8)
 		change(&p)
 		p.refs = append(p.refs, testRef{"thmb", []uint64{1}})
@@ -181,32 +181,32 @@ func TestSniffTakesNoThumbnailThatIsBroken(t *testing.T) {
 	tile := av1Part(32, 32)
 	hugeTile := tile
 	hugeTile.data = av1Part(4000, 32).data
-	grid := part(func(p *avifPart) { *p = gridPart(1, 2, 40, 30, 3, 4) })
+	grid := part(func(p *heifPart) { *p = gridPart(1, 2, 40, 30, 3, 4) })
 	for name, tc := range map[string]struct {
-		parts []avifPart
+		parts []heifPart
 		want  int // its width
 	}{
-		"whole":                    {[]avifPart{part(func(*avifPart) {})}, 10},
-		"whole grid":               {[]avifPart{grid, tile, tile}, 40},
-		"larger than the image":    {[]avifPart{part(func(p *avifPart) { *p = av1Part(40, 3000) })}, 0},
-		"larger data":              {[]avifPart{part(func(p *avifPart) { p.data = av1Part(4000, 8).data })}, 0},
-		"larger in configuration":  {[]avifPart{part(func(p *avifPart) { p.props[1] = av1C(0, av1Data(av1Still(4000, 8, 8, false))...) })}, 0},
-		"configuration breaks off": {[]avifPart{part(func(p *avifPart) { p.props[1] = bmffBox("av1C", []byte{0x81}) })}, 0},
-		"OBU there breaks off":     {[]avifPart{part(func(p *avifPart) { p.props[1] = av1C(0, 1<<3|2, 100) })}, 0},
-		"two configurations":       {[]avifPart{part(func(p *avifPart) { p.props = append(p.props, av1C(0)) })}, 0},
-		"no header":                {[]avifPart{part(func(p *avifPart) { p.data = []byte{6 << 3, 1, 2} })}, 0},
-		"not AV1":                  {[]avifPart{part(func(p *avifPart) { p.kind = "jpeg" })}, 0},
-		"grid of a larger tile":    {[]avifPart{grid, tile, hugeTile}, 0},
-		"grid without a tile":      {[]avifPart{grid, tile}, 0},
+		"whole":                    {[]heifPart{part(func(*heifPart) {})}, 10},
+		"whole grid":               {[]heifPart{grid, tile, tile}, 40},
+		"larger than the image":    {[]heifPart{part(func(p *heifPart) { *p = av1Part(40, 3000) })}, 0},
+		"larger data":              {[]heifPart{part(func(p *heifPart) { p.data = av1Part(4000, 8).data })}, 0},
+		"larger in configuration":  {[]heifPart{part(func(p *heifPart) { p.props[1] = av1C(0, av1Data(av1Still(4000, 8, 8, false))...) })}, 0},
+		"configuration breaks off": {[]heifPart{part(func(p *heifPart) { p.props[1] = bmffBox("av1C", []byte{0x81}) })}, 0},
+		"OBU there breaks off":     {[]heifPart{part(func(p *heifPart) { p.props[1] = av1C(0, 1<<3|2, 100) })}, 0},
+		"two configurations":       {[]heifPart{part(func(p *heifPart) { p.props = append(p.props, av1C(0)) })}, 0},
+		"no header":                {[]heifPart{part(func(p *heifPart) { p.data = []byte{6 << 3, 1, 2} })}, 0},
+		"not AV1":                  {[]heifPart{part(func(p *heifPart) { p.kind = "jpeg" })}, 0},
+		"grid of a larger tile":    {[]heifPart{grid, tile, hugeTile}, 0},
+		"grid without a tile":      {[]heifPart{grid, tile}, 0},
 	} {
-		got, err := Sniff(avifBuild{wide: true, parts: append([]avifPart{av1Part(40, 30)}, tc.parts...)}.bytes())
+		got, err := Sniff(heifBuild{wide: true, parts: append([]heifPart{av1Part(40, 30)}, tc.parts...)}.bytes())
 		if err != nil || got.Width != 40 || got.Height != 30 || got.ThumbWidth != tc.want ||
 			(got.ThumbHeight == 0) != (tc.want == 0) {
 			t.Errorf("%s: %+v, %v, want a thumbnail %d wide", name, got, err, tc.want)
 		}
 	}
 	// A tile that the image itself has too counts as the image's.
-	shared := avifBuild{wide: true, parts: []avifPart{gridPart(1, 2, 40, 30, 3, 4), grid, tile, hugeTile}}.bytes()
+	shared := heifBuild{wide: true, parts: []heifPart{gridPart(1, 2, 40, 30, 3, 4), grid, tile, hugeTile}}.bytes()
 	wantRefusals(t, []refusal{{"shared tile", shared, transform.ErrMalformed, "larger than declared"}})
 }
 
@@ -218,7 +218,7 @@ func TestSniffReadsTheBytesOfAnAVIFAFewTimesAtMost(t *testing.T) {
 	first.data = append(slices.Clip(head), bytes.Repeat([]byte{15<<3 | 2, 0}, 1<<19)...)
 	alpha := av1Part(40, 30, auxAlpha)
 	alpha.data, alpha.refs = nil, []testRef{{"auxl", []uint64{1}}}
-	build := avifBuild{parts: []avifPart{first, alpha, alpha, alpha, alpha, alpha}}
+	build := heifBuild{parts: []heifPart{first, alpha, alpha, alpha, alpha, alpha}}
 	at := uint64(bytes.Index(build.bytes(), first.data))
 	places := be(4, 0, 2, 0x4400, 2, 6)
 	for id := range uint64(6) {
@@ -242,7 +242,7 @@ func TestSniffFollowsAnAVIFItemInPieces(t *testing.T) {
 	const lastUnit = 3
 	file := func(at, first, second uint64) []byte {
 		pieces := be(4, 0, 2, 0x4400, 2, 1, 2, 1, 2, 0, 2, 2, 4, at, 4, first, 4, at+first, 4, second)
-		return avifBuild{parts: []avifPart{av1Part(40, 30)},
+		return heifBuild{parts: []heifPart{av1Part(40, 30)},
 			instead: map[string][]byte{"iloc": bmffBox("iloc", pieces)}}.bytes()
 	}
 	at := uint64(bytes.Index(file(0, 0, 0), data))
@@ -265,22 +265,22 @@ func TestSniffReadsAnAVIFItemAcrossItsSeams(t *testing.T) {
 	large := tile
 	large.data = av1Part(4000, 32).data
 	for name, tc := range map[string]struct {
-		parts []avifPart
+		parts []heifPart
 		says  string
 	}{
-		"item":          {[]avifPart{av1Part(40, 30)}, ""},
-		"item in meta":  {[]avifPart{withData(av1Part(40, 30), true)}, ""},
-		"alpha":         {[]avifPart{av1Part(40, 30), alpha}, ""},
-		"grid":          {[]avifPart{gridPart(1, 2, 40, 30, 2, 3), tile, tile}, ""},
-		"grid in file":  {[]avifPart{withData(gridPart(1, 2, 40, 30, 2, 3), false), withData(tile, true), tile}, ""},
-		"tile too wide": {[]avifPart{gridPart(1, 2, 40, 30, 2, 3), tile, large}, "larger than declared"},
+		"item":          {[]heifPart{av1Part(40, 30)}, ""},
+		"item in meta":  {[]heifPart{withData(av1Part(40, 30), true)}, ""},
+		"alpha":         {[]heifPart{av1Part(40, 30), alpha}, ""},
+		"grid":          {[]heifPart{gridPart(1, 2, 40, 30, 2, 3), tile, tile}, ""},
+		"grid in file":  {[]heifPart{withData(gridPart(1, 2, 40, 30, 2, 3), false), withData(tile, true), tile}, ""},
+		"tile too wide": {[]heifPart{gridPart(1, 2, 40, 30, 2, 3), tile, large}, "larger than declared"},
 	} {
-		whole, _ := Sniff(avifBuild{wide: true, parts: tc.parts}.bytes())
+		whole, _ := Sniff(heifBuild{wide: true, parts: tc.parts}.bytes())
 		for piece := 1; piece < 40; piece++ {
 			for i := range tc.parts {
 				tc.parts[i].piece = piece
 			}
-			b := avifBuild{wide: true, parts: tc.parts}.bytes()
+			b := heifBuild{wide: true, parts: tc.parts}.bytes()
 			if tc.says != "" {
 				wantRefusals(t, []refusal{{name, b, transform.ErrMalformed, tc.says}})
 				continue
@@ -293,7 +293,7 @@ func TestSniffReadsAnAVIFItemAcrossItsSeams(t *testing.T) {
 }
 
 func TestSniffReadsAVIFBoxesOfEveryLength(t *testing.T) {
-	b := avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes()
+	b := heifBuild{parts: []heifPart{av1Part(40, 30)}}.bytes()
 	data := bytes.Index(b, []byte("mdat")) - 4
 	toEnd := slices.Clone(b)
 	copy(toEnd[data:], be(4, 0))
@@ -313,7 +313,7 @@ func TestSniffReadsAVIFBoxesOfEveryLength(t *testing.T) {
 }
 
 func TestSniffTakesEveryBrandOfAVIF(t *testing.T) {
-	whole := avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes()
+	whole := heifBuild{parts: []heifPart{av1Part(40, 30)}}.bytes()
 	rest := whole[binary.BigEndian.Uint32(whole):]
 	for brands, want := range map[string]bool{
 		"avif\x00\x00\x00\x00":         true,

@@ -344,7 +344,7 @@ func (h *jxlHeader) fillInfo(info *transform.Info) {
 	case deepest.bits > 8:
 		info.Bits = 16
 		if deepest.bits <= 12 {
-			info.Bits = avifBits(int(deepest.bits))
+			info.Bits = heifBits(int(deepest.bits))
 		}
 	}
 	h.declareColour(info)

@@ -6,23 +6,23 @@ import (
 	"slices"
 )
 
-// avifIgnored is the type of an item that no reader knows.
-const avifIgnored = "skip"
+// heifIgnored is the type of an item that no reader knows.
+const heifIgnored = "skip"
 
-// reduceAVIF gives items that are not needed an unknown type and the length of one
+// reduceHEIF gives items that are not needed an unknown type and the length of one
 // byte. Nothing can be taken out of an AVIF, because its tables count places from
 // its start.
-func (l *decodableView) reduceAVIF() bool {
-	a, meta, err := openAVIF(l.in)
+func (l *decodableView) reduceHEIF() bool {
+	a, meta, err := openHEIF(l.in)
 	if err != nil || meta == nil || a.readMeta(meta) != nil {
 		return false
 	}
 	var exif, xmp bool
 	for _, item := range a.items {
 		switch {
-		case item.kind == "" || avifIsImage(item.kind):
+		case item.kind == "" || heifIsImage(item.kind):
 			continue
-		case item.kind == "Exif" && !exif && l.avifNeedsEXIF(a, item):
+		case item.kind == "Exif" && !exif && l.heifNeedsEXIF(a, item):
 			exif = true
 			continue
 		case item.isXMP && !xmp && l.needed.needsXMP(int(min(item.size(), maxXMPBytes+1))):
@@ -35,12 +35,12 @@ func (l *decodableView) reduceAVIF() bool {
 	return len(l.Patches) > 0
 }
 
-// avifIsImage tells items that are decoded, or needed to decode others.
-func avifIsImage(kind string) bool {
+// heifIsImage tells items that are decoded, or needed to decode others.
+func heifIsImage(kind string) bool {
 	return slices.Contains([]string{"av01", "grid", "iovl", "iden", "tmap", "hvc1"}, kind)
 }
 
-func (l *decodableView) avifNeedsEXIF(a *avif, item *avifItem) bool {
+func (l *decodableView) heifNeedsEXIF(a *heif, item *heifItem) bool {
 	const offset = 4 // of the TIFF header
 	n := item.size()
 	if n > maxEXIFBytes+offset || n < offset {
@@ -51,8 +51,8 @@ func (l *decodableView) avifNeedsEXIF(a *avif, item *avifItem) bool {
 	return len(block) > offset && l.needed.needsEXIF(bytes.TrimPrefix(block[offset:], []byte(exifPrefix)))
 }
 
-func (l *decodableView) ignoreItem(a *avif, item *avifItem) {
-	l.Patches = append(l.Patches, Patch{int64(item.kindAt), []byte(avifIgnored)})
+func (l *decodableView) ignoreItem(a *heif, item *heifItem) {
+	l.Patches = append(l.Patches, Patch{int64(item.kindAt), []byte(heifIgnored)})
 	for i, s := range item.spans {
 		if s.size > 1 && a.lengthSize > 0 {
 			one := binary.BigEndian.AppendUint64(nil, 1)[8-a.lengthSize:]

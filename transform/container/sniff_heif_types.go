@@ -1,27 +1,27 @@
 package container
 
 // avif is the image part of an AVIF: its meta box (ISO/IEC 23008-12 §6).
-type avif struct {
+type heif struct {
 	file    []byte
 	idat    []byte
 	primary uint32
-	items   []*avifItem
-	byID    map[uint32]*avifItem
-	refs    []avifRef
+	items   []*heifItem
+	byID    map[uint32]*heifItem
+	refs    []heifRef
 	// properties are those of ipco; associations count from 1.
-	properties   []avifProperty
+	properties   []heifProperty
 	profileBytes uint64
 	profiles     [][]byte
-	coded        avifCode // of the AV1 data of the primary image or of a tile
+	coded        codePoints // of the AV1 data of the primary image or of a tile
 	narrow       bool
 	// premultiplied says that the primary image refers to its alpha so.
 	premultiplied bool
 	lengthSize    int // of a length of iloc, in bytes
-	avifCounts
+	heifCounts
 }
 
-// avifCounts bound what a file makes a reader do.
-type avifCounts struct {
+// heifCounts bound what a file makes a reader do.
+type heifCounts struct {
 	spans int
 	given int    // associations of a property with an item
 	read  uint64 // bytes of items
@@ -29,17 +29,17 @@ type avifCounts struct {
 
 // The tables of an image are small; one that is not is made to do harm.
 const (
-	avifMaxItems      = 4096
-	avifMaxSpans      = 2 * avifMaxItems
-	avifMaxRefs       = 4 * avifMaxItems
-	avifMaxProperties = 1<<15 - 1 // what an association can count to
-	avifMaxGiven      = 16 * avifMaxItems
+	heifMaxItems      = 4096
+	heifMaxSpans      = 2 * heifMaxItems
+	heifMaxRefs       = 4 * heifMaxItems
+	heifMaxProperties = 1<<15 - 1 // what an association can count to
+	heifMaxGiven      = 16 * heifMaxItems
 )
 
-type avifRole uint8
+type heifRole uint8
 
 const (
-	roleNone avifRole = iota
+	roleNone heifRole = iota
 	rolePrimary
 	roleAlpha
 	roleThumbnail
@@ -47,22 +47,22 @@ const (
 	roleThumbnailTile
 )
 
-// avifItem is an image, a part of one, or a piece of metadata, with those of
+// heifItem is an image, a part of one, or a piece of metadata, with those of
 // its properties that matter.
-type avifItem struct {
+type heifItem struct {
 	kind   string
 	isXMP  bool // without a coding
 	kindAt int  // the place of kind in the file
-	avifLocation
-	avifProperties
+	heifLocation
+	heifProperties
 
-	role   avifRole
+	role   heifRole
 	isTile bool
 	tiles  uint64 // of a grid
 }
 
-// avifLocation is where the bytes of an item are, by iloc.
-type avifLocation struct {
+// heifLocation is where the bytes of an item are, by iloc.
+type heifLocation struct {
 	spans []span
 	// sizesAt are the places of the spans' lengths.
 	sizesAt []int
@@ -70,8 +70,8 @@ type avifLocation struct {
 	placed  bool // its spans were read
 }
 
-// avifProperties are those of an item, by ipco and ipma.
-type avifProperties struct {
+// heifProperties are those of an item, by ipco and ipma.
+type heifProperties struct {
 	width, height uint64 // ispe; 0 where there is none
 	config        []byte // OBUs of av1C
 	hasConfig     bool
@@ -81,7 +81,7 @@ type avifProperties struct {
 	channels      int // by pixi
 	channelBits   int
 	turns         int // quarter turns of irot
-	code          avifCode
+	code          codePoints
 	alpha         bool
 	cropped       bool
 	layered       bool // a layer of it is to be shown, by lsel

@@ -31,10 +31,10 @@ func hasBrand(b []byte, name string) bool {
 	return false
 }
 
-// sniffAVIF reads the tables of the meta box and checks that all they point at
+// sniffHEIF reads the tables of the meta box and checks that all they point at
 // is there. A sequence counts as its still image: one frame.
-func sniffAVIF(b []byte, info *transform.Info) error {
-	a, meta, err := openAVIF(b)
+func sniffHEIF(b []byte, info *transform.Info) error {
+	a, meta, err := openHEIF(b)
 	short := errors.Is(err, transform.ErrTruncated)
 	if err != nil && !short {
 		return err
@@ -54,10 +54,10 @@ func sniffAVIF(b []byte, info *transform.Info) error {
 	return a.verifyDeclared(info)
 }
 
-// openAVIF finds the meta box of a file. Where the file is cut, that may be
+// openHEIF finds the meta box of a file. Where the file is cut, that may be
 // nil, or whole.
-func openAVIF(b []byte) (a *avif, meta []byte, err error) {
-	a = &avif{file: b, byID: map[uint32]*avifItem{}}
+func openHEIF(b []byte) (a *heif, meta []byte, err error) {
+	a = &heif{file: b, byID: map[uint32]*heifItem{}}
 	var moving bool
 	for rest := b; len(rest) > 0; {
 		bx, next, ok := nextBox(rest)
@@ -85,7 +85,7 @@ func openAVIF(b []byte) (a *avif, meta []byte, err error) {
 }
 
 // fillInfo fills info from the primary item and what belongs to it.
-func (a *avif) fillInfo(info *transform.Info) error {
+func (a *heif) fillInfo(info *transform.Info) error {
 	p := a.byID[a.primary]
 	switch {
 	case a.primary == 0 || p == nil:
@@ -124,7 +124,7 @@ func (a *avif) fillInfo(info *transform.Info) error {
 	}
 	// Items may share bytes, but no more than there are can be metadata.
 	info.AncillaryBytes = int64(min(ancillary, uint64(len(a.file))))
-	info.Bits = avifBits(bits)
+	info.Bits = heifBits(bits)
 	if p.channels == 1 || (p.channels == 0 && p.mono) {
 		info.Bands = 1
 	}
@@ -143,7 +143,7 @@ func (a *avif) fillInfo(info *transform.Info) error {
 
 // declareColour takes the colour space: that of a colr box, or without one that of the
 // AV1 data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
-func (a *avif) declareColour(info *transform.Info) {
+func (a *heif) declareColour(info *transform.Info) {
 	code, narrow := a.byID[a.primary].code, a.narrow
 	if code.given {
 		narrow = code.narrow
@@ -161,7 +161,7 @@ func (a *avif) declareColour(info *transform.Info) {
 }
 
 // setThumbnail takes the size of the first one, which is the one that is decoded.
-func (a *avif) setThumbnail(item *avifItem, info *transform.Info) {
+func (a *heif) setThumbnail(item *heifItem, info *transform.Info) {
 	if info.ThumbWidth > 0 || item.width > math.MaxInt32 || item.height > math.MaxInt32 {
 		return
 	}
@@ -171,8 +171,8 @@ func (a *avif) setThumbnail(item *avifItem, info *transform.Info) {
 	}
 }
 
-// avifBits rounds up to a depth that AV1 has.
-func avifBits(bits int) int {
+// heifBits rounds up to a depth that AV1 has.
+func heifBits(bits int) int {
 	switch {
 	case bits <= 8:
 		return 8
@@ -184,7 +184,7 @@ func avifBits(bits int) int {
 
 // assignRoles gives roles to the items that decoding the primary one may decode
 // too: alpha and thumbnail, and then the tiles of a grid.
-func (a *avif) assignRoles() {
+func (a *heif) assignRoles() {
 	a.byID[a.primary].role = rolePrimary
 	for _, r := range a.refs {
 		from := a.byID[r.from]
@@ -218,7 +218,7 @@ func (a *avif) assignRoles() {
 }
 
 // allBytesPresent says whether every byte that an item points at is there.
-func (a *avif) allBytesPresent() bool {
+func (a *heif) allBytesPresent() bool {
 	for _, item := range a.items {
 		for _, s := range item.spans {
 			if _, ok := s.bytesIn(a.holderOf(item)); !ok {
@@ -230,7 +230,7 @@ func (a *avif) allBytesPresent() bool {
 }
 
 // holderOf is what the spans of an item count in.
-func (a *avif) holderOf(item *avifItem) []byte {
+func (a *heif) holderOf(item *heifItem) []byte {
 	if item.inMeta {
 		return a.idat
 	}
@@ -239,7 +239,7 @@ func (a *avif) holderOf(item *avifItem) []byte {
 
 // itemData is what the spans of an item, one behind the other, make of bytes that
 // are all there (ISO/IEC 14496-12 §8.11.3).
-func (a *avif) itemData(item *avifItem) (p pieces) {
+func (a *heif) itemData(item *heifItem) (p pieces) {
 	for _, s := range item.spans {
 		b, _ := s.bytesIn(a.holderOf(item))
 		p.add(b)
@@ -253,7 +253,7 @@ func (a *avif) itemData(item *avifItem) (p pieces) {
 // alpha far larger than the image are refused: libheif decodes them first. A
 // thumbnail is decoded only if it is asked for, and one that does not hold is
 // none.
-func (a *avif) verifyDeclared(info *transform.Info) error {
+func (a *heif) verifyDeclared(info *transform.Info) error {
 	for _, item := range a.items {
 		if item.role == roleNone {
 			if err := a.countReads(item.size()); err != nil {
@@ -274,7 +274,7 @@ func (a *avif) verifyDeclared(info *transform.Info) error {
 	return nil
 }
 
-func (a *avif) verifyItem(item *avifItem, info *transform.Info) error {
+func (a *heif) verifyItem(item *heifItem, info *transform.Info) error {
 	const small = 512 // a tile may be this large beside a smaller image
 	p := a.byID[a.primary]
 	maxWidth, maxHeight := max(p.width, small), max(p.height, small)
@@ -295,7 +295,7 @@ func (a *avif) verifyItem(item *avifItem, info *transform.Info) error {
 // countReads counts what is read. Items may share bytes, and libheif reads those of
 // every item that is no image, so that what is read in all is bounded: more
 // than a few times the file is malice.
-func (a *avif) countReads(bytes uint64) error {
+func (a *heif) countReads(bytes uint64) error {
 	const slack = 1 << 20
 	a.read += bytes
 	if a.read > 4*uint64(len(a.file))+slack {
@@ -305,7 +305,7 @@ func (a *avif) countReads(bytes uint64) error {
 }
 
 // verifyAV1 visits every sequence header of an item.
-func (a *avif) verifyAV1(item *avifItem, info *transform.Info) error {
+func (a *heif) verifyAV1(item *heifItem, info *transform.Info) error {
 	if item.badConfig != nil {
 		return item.badConfig
 	}
@@ -344,7 +344,7 @@ func (a *avif) verifyAV1(item *avifItem, info *transform.Info) error {
 }
 
 // verifyGrid reads the item data of a grid (ISO/IEC 23008-12 §6.6.2.3).
-func (a *avif) verifyGrid(item *avifItem) error {
+func (a *heif) verifyGrid(item *heifItem) error {
 	var space [4 + 2*4]byte
 	data := a.itemData(item)
 	f := bmffFields{b: data.peek(space[:])}

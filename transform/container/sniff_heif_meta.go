@@ -5,29 +5,29 @@ import (
 	"slices"
 )
 
-func (i *avifItem) size() (n uint64) {
+func (i *heifItem) size() (n uint64) {
 	for _, s := range i.spans {
 		n += min(s.size, 1<<40) // no sum of so many passes an uint64
 	}
 	return n
 }
 
-type avifRef struct {
+type heifRef struct {
 	kind     []byte
 	from, to uint32
 }
 
-type avifProperty struct{ kind, body []byte }
+type heifProperty struct{ kind, body []byte }
 
 // itemByID finds or makes one: the tables may come in any order.
-func (a *avif) itemByID(id uint32) (*avifItem, error) {
+func (a *heif) itemByID(id uint32) (*heifItem, error) {
 	if it := a.byID[id]; it != nil {
 		return it, nil
 	}
-	if len(a.items) == avifMaxItems {
+	if len(a.items) == heifMaxItems {
 		return nil, malformedError("the AVIF has too many items")
 	}
-	it := &avifItem{}
+	it := &heifItem{}
 	a.items = append(a.items, it)
 	a.byID[id] = it
 	return it, nil
@@ -35,7 +35,7 @@ func (a *avif) itemByID(id uint32) (*avifItem, error) {
 
 // readMeta reads the tables. Each may be there once: of two, a decoder might
 // believe the other one.
-func (a *avif) readMeta(meta []byte) error {
+func (a *heif) readMeta(meta []byte) error {
 	f := bmffFields{b: meta}
 	f.versionAndFlags()
 	readers := map[string]func([]byte) error{
@@ -55,7 +55,7 @@ func (a *avif) readMeta(meta []byte) error {
 	})
 }
 
-func (a *avif) readData(b []byte) error {
+func (a *heif) readData(b []byte) error {
 	a.idat = b
 	return nil
 }
@@ -68,7 +68,7 @@ func tooShort(f *bmffFields) error {
 }
 
 // readPrimary reads pitm (ISO/IEC 14496-12 §8.11.4).
-func (a *avif) readPrimary(b []byte) error {
+func (a *heif) readPrimary(b []byte) error {
 	f := bmffFields{b: b}
 	version, _ := f.versionAndFlags()
 	a.primary = f.id(version > 0)
@@ -76,7 +76,7 @@ func (a *avif) readPrimary(b []byte) error {
 }
 
 // readItems reads iinf and its infe boxes (ISO/IEC 14496-12 §8.11.6).
-func (a *avif) readItems(b []byte) error {
+func (a *heif) readItems(b []byte) error {
 	f := bmffFields{b: b}
 	if version, _ := f.versionAndFlags(); version == 0 {
 		f.uint(2)
@@ -118,10 +118,10 @@ func (a *avif) readItems(b []byte) error {
 var xmpTypes = []string{"application/rdf+xml", "application/rdf+xml\x00", "application/rdf+xml\x00\x00"}
 
 // offsetOf is where b, a part of the file, starts.
-func (a *avif) offsetOf(b []byte) int { return cap(a.file) - cap(b) }
+func (a *heif) offsetOf(b []byte) int { return cap(a.file) - cap(b) }
 
 // readPlaces reads iloc (ISO/IEC 14496-12 §8.11.3).
-func (a *avif) readPlaces(b []byte) error {
+func (a *heif) readPlaces(b []byte) error {
 	f := bmffFields{b: b}
 	version, _ := f.versionAndFlags()
 	sizes := int(f.uint(2))
@@ -153,7 +153,7 @@ func (a *avif) readPlaces(b []byte) error {
 // placeSizes are the widths of the fields of iloc, in bytes.
 type placeSizes struct{ offset, length, base, index int }
 
-func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem) error {
+func (a *heif) readPlace(f *bmffFields, version byte, p placeSizes, it *heifItem) error {
 	method := uint64(0)
 	if version > 0 {
 		method = f.uint(2) & 15
@@ -172,7 +172,7 @@ func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem
 		if s.size == 0 && s.off < uint64(len(a.file)) && !it.inMeta {
 			s.size = uint64(len(a.file)) - s.off // no length means the rest
 		}
-		if a.spans++; a.spans > avifMaxSpans {
+		if a.spans++; a.spans > heifMaxSpans {
 			return malformedError("the AVIF has items in too many pieces")
 		}
 		it.spans = append(it.spans, s)
@@ -181,7 +181,7 @@ func (a *avif) readPlace(f *bmffFields, version byte, p placeSizes, it *avifItem
 }
 
 // readRefs reads iref (ISO/IEC 14496-12 §8.11.12).
-func (a *avif) readRefs(b []byte) error {
+func (a *heif) readRefs(b []byte) error {
 	f := bmffFields{b: b}
 	version, _ := f.versionAndFlags()
 	wide := version > 0
@@ -189,10 +189,10 @@ func (a *avif) readRefs(b []byte) error {
 		r := bmffFields{b: body}
 		from := r.id(wide)
 		for count := r.uint(2); count > 0 && !r.short; count-- {
-			if len(a.refs) == avifMaxRefs {
+			if len(a.refs) == heifMaxRefs {
 				return malformedError("the AVIF has too many references")
 			}
-			a.refs = append(a.refs, avifRef{kind: kind, from: from, to: r.id(wide)})
+			a.refs = append(a.refs, heifRef{kind: kind, from: from, to: r.id(wide)})
 		}
 		return tooShort(&r)
 	})
@@ -200,7 +200,7 @@ func (a *avif) readRefs(b []byte) error {
 
 // readProperties reads iprp: the properties in ipco, and which item has which
 // in ipma (ISO/IEC 23008-12 §9.3). ipma may be there more than once.
-func (a *avif) readProperties(b []byte) error {
+func (a *heif) readProperties(b []byte) error {
 	return eachBox(b, func(kind, body []byte) error {
 		switch string(kind) {
 		case "ipco":
@@ -208,10 +208,10 @@ func (a *avif) readProperties(b []byte) error {
 				return malformedError("the AVIF lists its properties twice")
 			}
 			return eachBox(body, func(kind, body []byte) error {
-				if len(a.properties) == avifMaxProperties {
+				if len(a.properties) == heifMaxProperties {
 					return malformedError("the AVIF has too many properties")
 				}
-				a.properties = append(a.properties, avifProperty{kind: kind, body: body})
+				a.properties = append(a.properties, heifProperty{kind: kind, body: body})
 				if string(kind) == "colr" && (hasMagic(body, 0, "prof") || hasMagic(body, 0, "rICC")) {
 					a.profileBytes += uint64(len(body))
 					a.profiles = append(a.profiles, body[4:])
@@ -225,7 +225,7 @@ func (a *avif) readProperties(b []byte) error {
 	})
 }
 
-func (a *avif) readAssociations(b []byte) error {
+func (a *heif) readAssociations(b []byte) error {
 	f := bmffFields{b: b}
 	version, flags := f.versionAndFlags()
 	size, mask := 1, uint64(1<<7-1)
@@ -242,7 +242,7 @@ func (a *avif) readAssociations(b []byte) error {
 			if index == 0 || index > len(a.properties) {
 				continue // 0 means none
 			}
-			if a.given++; a.given > avifMaxGiven {
+			if a.given++; a.given > heifMaxGiven {
 				return malformedError("the AVIF has too many properties")
 			}
 			if err := it.setProperty(a.properties[index-1]); err != nil {
@@ -254,7 +254,7 @@ func (a *avif) readAssociations(b []byte) error {
 }
 
 // setProperty gives the item a property.
-func (i *avifItem) setProperty(p avifProperty) error {
+func (i *heifItem) setProperty(p heifProperty) error {
 	f := bmffFields{b: p.body}
 	switch string(p.kind) {
 	case "ispe":
@@ -293,7 +293,7 @@ func (i *avifItem) setProperty(p avifProperty) error {
 
 // takeConfig reads av1C (AV1-ISOBMFF §2.3.3): marker and version, profile and
 // level, flags.
-func (i *avifItem) takeConfig(f *bmffFields) {
+func (i *heifItem) takeConfig(f *bmffFields) {
 	const high, twelve, mono = 1 << 6, 1 << 5, 1 << 4
 	if i.hasConfig {
 		i.badConfig = malformedError("the AVIF has an item with two AV1 configurations")
@@ -315,7 +315,7 @@ func (i *avifItem) takeConfig(f *bmffFields) {
 
 // takeCrop tells a clean aperture (ISO/IEC 14496-12 §12.1.4) that keeps the
 // whole image from one that crops. It is read after ispe, which it follows.
-func (i *avifItem) takeCrop(f *bmffFields) error {
+func (i *heifItem) takeCrop(f *bmffFields) error {
 	wn, wd := f.uint(4), f.uint(4)
 	hn, hd := f.uint(4), f.uint(4)
 	i.cropped = wn != i.width*wd || hn != i.height*hd

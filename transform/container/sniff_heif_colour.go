@@ -2,9 +2,9 @@ package container
 
 import "github.com/pictor-proxy/pictor/transform"
 
-// avifCode are code points (ISO/IEC 23091-2) of a colr box of kind nclx or of an
+// codePoints are code points (ISO/IEC 23091-2) of a colr box of kind nclx or of an
 // AV1 sequence header.
-type avifCode struct {
+type codePoints struct {
 	primaries, transfer int
 	given               bool
 	narrow              bool    // of a colr box: samples do not use their full range
@@ -12,7 +12,7 @@ type avifCode struct {
 }
 
 // readColr takes the body of a colr box (ISO/IEC 14496-12 §12.1.5).
-func (c *avifCode) readColr(body []byte) {
+func (c *codePoints) readColr(body []byte) {
 	f := bmffFields{b: body}
 	if !hasMagic(body, 0, "nclx") {
 		return
@@ -23,20 +23,20 @@ func (c *avifCode) readColr(body []byte) {
 	const fullRange = 0x80
 	narrow := f.uint(1)&fullRange == 0
 	if !f.short {
-		*c = avifCode{primaries, transfer, true, narrow, c.peak}
+		*c = codePoints{primaries, transfer, true, narrow, c.peak}
 	}
 }
 
 // readLight takes the body of a clli box (ISO/IEC 14496-12 §12.1.6): the brightest pixel, and
 // the mean of the brightest image.
-func (c *avifCode) readLight(f *bmffFields) {
+func (c *codePoints) readLight(f *bmffFields) {
 	c.peak = float64(f.uint(2))
 	f.uint(2)
 }
 
 // space is the zero value for sRGB and for code points that are not read. The
 // matrix and the range are the decoder's business.
-func (c avifCode) space() (s transform.ColourSpace, unread bool) {
+func (c codePoints) space() (s transform.ColourSpace, unread bool) {
 	if !c.given {
 		return transform.ColourSpace{}, false
 	}

@@ -38,9 +38,9 @@ func clap(width, height uint64) []byte {
 
 var auxAlpha = bmffBox("auxC", be(4, 0), []byte("urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\x00"))
 
-// avifPart is an item of a file under construction; its number is its place
+// heifPart is an item of a file under construction; its number is its place
 // in the list, from 1.
-type avifPart struct {
+type heifPart struct {
 	kind   string
 	data   []byte
 	inMeta bool
@@ -53,7 +53,7 @@ type avifPart struct {
 
 // stored is the data as the file has it, and the extents, from its start, in
 // their order.
-func (p avifPart) stored() (b []byte, extents [][2]uint64) {
+func (p heifPart) stored() (b []byte, extents [][2]uint64) {
 	if p.piece == 0 {
 		return p.data, [][2]uint64{{0, uint64(len(p.data))}}
 	}
@@ -70,12 +70,12 @@ type testRef struct {
 	to   []uint64
 }
 
-// avifBuild makes an AVIF. The zero values are what libheif writes; wide uses
+// heifBuild makes an AVIF. The zero values are what libheif writes; wide uses
 // the other versions of all tables.
-type avifBuild struct {
+type heifBuild struct {
 	brand   string
 	primary uint64
-	parts   []avifPart
+	parts   []heifPart
 	wide    bool
 	// instead replaces tables of meta, by kind; extra is added to meta.
 	instead map[string][]byte
@@ -84,7 +84,7 @@ type avifBuild struct {
 	tail []byte
 }
 
-func (a avifBuild) bytes() []byte {
+func (a heifBuild) bytes() []byte {
 	brand := a.brand
 	if brand == "" {
 		brand = "avif"
@@ -103,7 +103,7 @@ func (a avifBuild) bytes() []byte {
 	return slices.Concat(b, bmffBox("mdat", data), a.tail)
 }
 
-func (a avifBuild) tables(mdat uint64) []byte {
+func (a heifBuild) tables(mdat uint64) []byte {
 	v, idSize := uint64(0), uint64(2)
 	ilocHead := be(1, 0, 3, 0, 2, 0x4400, 2, uint64(len(a.parts)))
 	if a.wide {
@@ -153,7 +153,7 @@ func (a avifBuild) tables(mdat uint64) []byte {
 }
 
 // places are the entries of iloc, and what idat holds.
-func (a avifBuild) places(mdat uint64) (iloc, idat []byte) {
+func (a heifBuild) places(mdat uint64) (iloc, idat []byte) {
 	for i, p := range a.parts {
 		id, size := uint64(i+1), uint64(len(p.data))
 		at, method := mdat, uint64(0)
@@ -183,9 +183,9 @@ func (a avifBuild) places(mdat uint64) (iloc, idat []byte) {
 }
 
 // av1Part is an AV1 item of a size, with a sequence header that says the same.
-func av1Part(width, height int, props ...[]byte) avifPart {
+func av1Part(width, height int, props ...[]byte) heifPart {
 	p := append([][]byte{ispe(uint64(width), uint64(height)), av1C(0)}, props...)
-	return avifPart{kind: "av01", data: av1Data(av1Still(width, height, 8, false)), props: p}
+	return heifPart{kind: "av01", data: av1Data(av1Still(width, height, 8, false)), props: p}
 }
 
 // av1Data is a temporal delimiter, a sequence header and a frame without a size.
@@ -194,25 +194,25 @@ func av1Data(sequence []byte) []byte {
 	return append(b, 6<<3, 0xAA, 0xBB)
 }
 
-func gridPart(rows, cols byte, width, height uint64, tiles ...uint64) avifPart {
-	return avifPart{kind: "grid", data: append([]byte{0, 0, rows - 1, cols - 1}, be(2, width, 2, height)...),
+func gridPart(rows, cols byte, width, height uint64, tiles ...uint64) heifPart {
+	return heifPart{kind: "grid", data: append([]byte{0, 0, rows - 1, cols - 1}, be(2, width, 2, height)...),
 		inMeta: true,
 		props:  [][]byte{ispe(width, height)}, refs: []testRef{{"dimg", tiles}}}
 }
 
 func avifSamples() []sample {
 	base := transform.Info{Format: transform.AVIF, Width: 40, Height: 30, Orientation: 1, Frames: 1, Bands: 3, Bits: 8}
-	alphaOf := func(to uint64) avifPart {
+	alphaOf := func(to uint64) heifPart {
 		p := av1Part(40, 30, auxAlpha)
 		p.refs = []testRef{{"auxl", []uint64{to}}}
 		return p
 	}
-	exif := avifPart{kind: "Exif", data: append([]byte{0, 0, 0, 0}, exifBlock(binary.BigEndian, 6)...),
+	exif := heifPart{kind: "Exif", data: append([]byte{0, 0, 0, 0}, exifBlock(binary.BigEndian, 6)...),
 		refs: []testRef{{"cdsc", []uint64{1}}}}
 	profile := bmffBox("colr", []byte("prof"), make([]byte, 100))
-	mono := avifPart{kind: "av01", data: av1Data(av1Still(40, 30, 8, true)), props: [][]byte{ispe(40, 30), av1C(0x10)}}
-	deep := func(flags byte, bits int) avifPart {
-		return avifPart{kind: "av01", data: av1Data(av1Still(40, 30, bits, false)),
+	mono := heifPart{kind: "av01", data: av1Data(av1Still(40, 30, 8, true)), props: [][]byte{ispe(40, 30), av1C(0x10)}}
+	deep := func(flags byte, bits int) heifPart {
+		return heifPart{kind: "av01", data: av1Data(av1Still(40, 30, bits, false)),
 			props: [][]byte{ispe(40, 30), av1C(flags)}}
 	}
 	config := av1Part(40, 30)
@@ -224,42 +224,42 @@ func avifSamples() []sample {
 	multiplied := av1Part(40, 30)
 	multiplied.refs = []testRef{{"prem", []uint64{2}}}
 	return []sample{
-		{"avif/plain", avifBuild{parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
-		{"avif/sequenceWithStill", avifBuild{brand: "avis", parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
-		{"avif/wideTables", avifBuild{wide: true, parts: []avifPart{av1Part(40, 30)}}.bytes(), base},
-		{"avif/dataInMeta", avifBuild{wide: true, primary: 2,
-			parts: []avifPart{{kind: "mime", data: []byte("x")}, withData(av1Part(40, 30), true)}}.bytes(),
+		{"avif/plain", heifBuild{parts: []heifPart{av1Part(40, 30)}}.bytes(), base},
+		{"avif/sequenceWithStill", heifBuild{brand: "avis", parts: []heifPart{av1Part(40, 30)}}.bytes(), base},
+		{"avif/wideTables", heifBuild{wide: true, parts: []heifPart{av1Part(40, 30)}}.bytes(), base},
+		{"avif/dataInMeta", heifBuild{wide: true, primary: 2,
+			parts: []heifPart{{kind: "mime", data: []byte("x")}, withData(av1Part(40, 30), true)}}.bytes(),
 			with(base, func(i *transform.Info) { i.AncillaryBytes = 1 })},
-		{"avif/turned", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{1}))}}.bytes(), with(base, swapSides)},
-		{"avif/turnedBack", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{3}), bmffBox("imir", []byte{1}))}}.bytes(), with(base, swapSides)},
-		{"avif/upsideDown", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("irot", []byte{2}))}}.bytes(), base},
-		{"avif/allLayers", avifBuild{parts: []avifPart{av1Part(40, 30, bmffBox("lsel", be(2, 0xFFFF)))}}.bytes(), base},
-		{"avif/notCropped", avifBuild{parts: []avifPart{av1Part(40, 30, clap(40, 30))}}.bytes(), base},
-		{"avif/exifIsNotOrientation", avifBuild{parts: []avifPart{av1Part(40, 30, profile), exif}}.bytes(),
+		{"avif/turned", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("irot", []byte{1}))}}.bytes(), with(base, swapSides)},
+		{"avif/turnedBack", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("irot", []byte{3}), bmffBox("imir", []byte{1}))}}.bytes(), with(base, swapSides)},
+		{"avif/upsideDown", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("irot", []byte{2}))}}.bytes(), base},
+		{"avif/allLayers", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("lsel", be(2, 0xFFFF)))}}.bytes(), base},
+		{"avif/notCropped", heifBuild{parts: []heifPart{av1Part(40, 30, clap(40, 30))}}.bytes(), base},
+		{"avif/exifIsNotOrientation", heifBuild{parts: []heifPart{av1Part(40, 30, profile), exif}}.bytes(),
 			with(base, func(i *transform.Info) {
 				i.AncillaryBytes, i.Profile, i.Normalized = 104+int64(len(exif.data)), true, true
 			})},
-		{"avif/alpha", avifBuild{parts: []avifPart{av1Part(40, 30), alphaOf(1)}}.bytes(), with(base, withAlpha)},
-		{"avif/premultiplied", avifBuild{parts: []avifPart{multiplied, alphaOf(1)}}.bytes(),
+		{"avif/alpha", heifBuild{parts: []heifPart{av1Part(40, 30), alphaOf(1)}}.bytes(), with(base, withAlpha)},
+		{"avif/premultiplied", heifBuild{parts: []heifPart{multiplied, alphaOf(1)}}.bytes(),
 			with(base, func(i *transform.Info) { i.Bands, i.Alpha, i.Premultiplied = 4, true, true })},
-		{"avif/premultipliedByNoAlpha", avifBuild{parts: []avifPart{multiplied, av1Part(40, 30)}}.bytes(), base},
-		{"avif/alphaOfAnother", avifBuild{parts: []avifPart{av1Part(40, 30), alphaOf(3), av1Part(40, 30)}}.bytes(), base},
-		{"avif/mono", avifBuild{parts: []avifPart{mono}}.bytes(), with(base, func(i *transform.Info) { i.Bands, i.NarrowGrey = 1, true })},
-		{"avif/monoAlpha", avifBuild{parts: []avifPart{mono, alphaOf(1)}}.bytes(), with(base, func(i *transform.Info) { i.Bands, i.Alpha, i.NarrowGrey = 2, true, true })},
-		{"avif/pixi", avifBuild{parts: []avifPart{av1Part(40, 30, pixi(10, 10, 10))}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 10 })},
-		{"avif/pixiOfOne", avifBuild{parts: []avifPart{av1Part(40, 30, pixi(8))}}.bytes(), with(base, func(i *transform.Info) { i.Bands = 1 })},
-		{"avif/ten", avifBuild{parts: []avifPart{deep(0x40, 10)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 10 })},
-		{"avif/twelve", avifBuild{parts: []avifPart{deep(0x60, 12)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 12 })},
-		{"avif/deeperThanDeclared", avifBuild{parts: []avifPart{deep(0, 12)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 12 })},
-		{"avif/fullColour", avifBuild{parts: []avifPart{{kind: "av01", data: av1Data(av1FullColour(40, 30)),
+		{"avif/premultipliedByNoAlpha", heifBuild{parts: []heifPart{multiplied, av1Part(40, 30)}}.bytes(), base},
+		{"avif/alphaOfAnother", heifBuild{parts: []heifPart{av1Part(40, 30), alphaOf(3), av1Part(40, 30)}}.bytes(), base},
+		{"avif/mono", heifBuild{parts: []heifPart{mono}}.bytes(), with(base, func(i *transform.Info) { i.Bands, i.NarrowGrey = 1, true })},
+		{"avif/monoAlpha", heifBuild{parts: []heifPart{mono, alphaOf(1)}}.bytes(), with(base, func(i *transform.Info) { i.Bands, i.Alpha, i.NarrowGrey = 2, true, true })},
+		{"avif/pixi", heifBuild{parts: []heifPart{av1Part(40, 30, pixi(10, 10, 10))}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 10 })},
+		{"avif/pixiOfOne", heifBuild{parts: []heifPart{av1Part(40, 30, pixi(8))}}.bytes(), with(base, func(i *transform.Info) { i.Bands = 1 })},
+		{"avif/ten", heifBuild{parts: []heifPart{deep(0x40, 10)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 10 })},
+		{"avif/twelve", heifBuild{parts: []heifPart{deep(0x60, 12)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 12 })},
+		{"avif/deeperThanDeclared", heifBuild{parts: []heifPart{deep(0, 12)}}.bytes(), with(base, func(i *transform.Info) { i.Bits = 12 })},
+		{"avif/fullColour", heifBuild{parts: []heifPart{{kind: "av01", data: av1Data(av1FullColour(40, 30)),
 			props: [][]byte{ispe(40, 30), av1C(0)}}}}.bytes(),
 			with(base, func(i *transform.Info) { i.FullChroma = true })},
-		{"avif/headerInConfig", avifBuild{parts: []avifPart{config}}.bytes(), base},
-		{"avif/thumbnail", avifBuild{parts: []avifPart{av1Part(40, 30), thumbnail}}.bytes(),
+		{"avif/headerInConfig", heifBuild{parts: []heifPart{config}}.bytes(), base},
+		{"avif/thumbnail", heifBuild{parts: []heifPart{av1Part(40, 30), thumbnail}}.bytes(),
 			with(base, func(i *transform.Info) { i.ThumbWidth, i.ThumbHeight = 10, 8 })},
-		{"avif/largerPictureBeside", avifBuild{parts: []avifPart{av1Part(40, 30), av1Part(4000, 3000)}}.bytes(), base},
-		{"avif/grid", avifBuild{wide: true, parts: []avifPart{gridPart(1, 2, 40, 30, 2, 3), tile, tile}}.bytes(), base},
-		{"avif/gridTurned", avifBuild{wide: true, parts: []avifPart{tile,
+		{"avif/largerPictureBeside", heifBuild{parts: []heifPart{av1Part(40, 30), av1Part(4000, 3000)}}.bytes(), base},
+		{"avif/grid", heifBuild{wide: true, parts: []heifPart{gridPart(1, 2, 40, 30, 2, 3), tile, tile}}.bytes(), base},
+		{"avif/gridTurned", heifBuild{wide: true, parts: []heifPart{tile,
 			withProp(gridPart(1, 2, 40, 30, 1, 3), bmffBox("irot", []byte{1})), tile}, primary: 2}.bytes(),
 			with(base, swapSides)},
 	}
@@ -274,12 +274,12 @@ func swapSides(i *transform.Info) { i.Width, i.Height = i.Height, i.Width }
 
 func withAlpha(i *transform.Info) { i.Alpha, i.Bands = true, 4 }
 
-func withData(p avifPart, inMeta bool) avifPart {
+func withData(p heifPart, inMeta bool) heifPart {
 	p.inMeta = inMeta
 	return p
 }
 
-func withProp(p avifPart, prop []byte) avifPart {
+func withProp(p heifPart, prop []byte) heifPart {
 	p.props = append(slices.Clip(p.props), prop)
 	return p
 }
