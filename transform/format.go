@@ -48,7 +48,7 @@ var formatTable = [...]formatRow{
 	AVIF: {name: "avif", ext: "avif", mime: "image/avif", title: "AVIF", alpha: true,
 		read: true, written: true, everywhere: true},
 	JXL:  {name: "jxl", ext: "jxl", mime: "image/jxl", title: "JPEG XL", alpha: true, read: true, written: true},
-	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true},
+	HEIC: {name: "heic", ext: "heic", mime: "image/heic", title: "HEIC", alpha: true, read: true},
 	SVG:  {name: "svg", ext: "svg", mime: "image/svg+xml", title: "SVG", alpha: true, read: true},
 	TIFF: {name: "tiff", ext: "tiff", mime: "image/tiff", title: "TIFF", alpha: true, read: true},
 	BMP:  {name: "bmp", ext: "bmp", mime: "image/bmp", title: "BMP", alpha: true, read: true},
@@ -90,6 +90,10 @@ func (f Format) Ext() string { return formatTable[f.tableRow()].ext }
 
 // MIME is the media type of the IANA registry, "image/jpeg" for JPEG.
 func (f Format) MIME() string { return formatTable[f.tableRow()].mime }
+
+// IsHEIF says whether the format's container is HEIF, whose decoder turns and crops an
+// image by what the container says, and makes colour of grey.
+func (f Format) IsHEIF() bool { return f == AVIF || f == HEIC }
 
 // HasAlpha says whether the format can hold transparency.
 func (f Format) HasAlpha() bool { return formatTable[f.tableRow()].alpha }

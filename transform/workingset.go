@@ -159,7 +159,7 @@ func MappedOnly(info Info, g Geometry) int64 {
 			b += 3 * px
 		}
 		return wholeMebibytes(b)
-	case AVIF:
+	case AVIF, HEIC:
 		return wholeMebibytes(3 * px * depthBytes(info)) // 2.6 B/px were seen
 	}
 	return 0
@@ -251,6 +251,8 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 	case BMP:
 		held = px * float64(info.Bands) // package bitmap has it whole
 		return held, held
+	case HEIC:
+		return heicBytes(info)
 	default: // AVIF, and whatever we know nothing better of
 		return avifBytes(info)
 	}

@@ -141,7 +141,7 @@ func TestUntouchedIsOfDecodersThatMapAhead(t *testing.T) {
 	for _, f := range Inputs {
 		info := picture(f, nil)
 		whole, small := MappedOnly(info, NewGeometry(info, Params{})), MappedOnly(info, NewGeometry(info, thumbnail))
-		if maps := f == WebP || f == AVIF; (whole > 15*mib) != maps || small > whole {
+		if maps := f == WebP || f.IsHEIF(); (whole > 15*mib) != maps || small > whole {
 			t.Errorf("%v: %d, and %d for a thumbnail", f, whole, small)
 		}
 	}

@@ -99,7 +99,7 @@ func (r Repair) withoutUnneeded(b []byte, info transform.Info, needed Needed) (R
 		changed = l.reducePNG()
 	case transform.WebP:
 		changed = l.reduceWebP()
-	case transform.AVIF:
+	case transform.AVIF, transform.HEIC:
 		changed = l.reduceHEIF()
 	case transform.GIF:
 		changed = l.reduceGIF()

@@ -16,7 +16,7 @@ import (
 // Info.End is set, and Repair makes of it what decoders take.
 //
 // b is only read, in time linear to its length whatever it holds. Apart from
-// the tables of an AVIF, which are bounded, nothing is allocated by its size.
+// the tables of an AVIF or HEIC, which are bounded, nothing is allocated by its size.
 //
 // The error wraps ErrUnsupported (not one of Inputs, or a kind of it that
 // pictor does not read), ErrMalformed (it contradicts its format) or
@@ -50,6 +50,8 @@ func Sniff(b []byte) (transform.Info, error) {
 		info.Format, read = transform.ICO, sniffICO
 	case isTIFF(b):
 		info.Format, read = transform.TIFF, sniffTIFF
+	case isHEIC(b):
+		info.Format, read = transform.HEIC, sniffHEIF
 	default:
 		return transform.Info{}, refusalOf(b)
 	}

@@ -43,7 +43,8 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 		{"no properties", without("iprp"), transform.ErrMalformed, "no width"},
 		{"no places", without("iloc"), transform.ErrMalformed, "without a header"},
 		{"main item is not there", heifBuild{parts: one, primary: 9}.bytes(), transform.ErrMalformed, "primary image"},
-		{"HEVC", kind("hvc1"), transform.ErrUnsupported, "HEIC"},
+		{"HEVC without its configuration", kind("hvc1"), transform.ErrMalformed, "HEIC"},
+		{"HEVC of another type", kind("hev1"), transform.ErrUnsupported, "type hev1"},
 		{"overlay", kind("iovl"), transform.ErrUnsupported, "not AV1"},
 		{"no width", size(0, 30), transform.ErrMalformed, "no width"},
 		{"no height", size(40, 0), transform.ErrMalformed, "no width or no height"},
@@ -53,7 +54,8 @@ func TestSniffRefusesAVIFsWithoutAPicture(t *testing.T) {
 			parts: []heifPart{gridPart(1, 2, 40, 30, 2, 3), layer, layer}}.bytes(),
 			transform.ErrUnsupported, "lsel"},
 		{"layer cut off", heifBuild{parts: []heifPart{av1Part(40, 30, bmffBox("lsel", be(1, 1)))}}.bytes(), transform.ErrMalformed, "table"},
-		{"cropped", heifBuild{parts: []heifPart{av1Part(40, 30, clap(39, 30))}}.bytes(), transform.ErrUnsupported, "cropped"},
+		{"cropped", heifBuild{parts: []heifPart{av1Part(140, 30, clap(70, 30))}}.bytes(), transform.ErrUnsupported, "cropped"},
+		{"cropped twice", heifBuild{parts: []heifPart{av1Part(40, 30, clap(39, 30), clap(38, 30))}}.bytes(), transform.ErrUnsupported, "cropped"},
 	}
 	for _, table := range []string{"pitm", "iloc", "iinf", "iprp", "iref", "idat"} {
 		all = append(all, refusal{"two of " + table, twice(table), transform.ErrMalformed, "twice"})
@@ -156,7 +158,8 @@ func TestSniffRefusesAVIFsThatHideALargerPicture(t *testing.T) {
 		{"alpha", file(alpha(av1Part(40, 3000))...), transform.ErrMalformed, "larger than the image"},
 		{"alpha without a size", file(alpha(heifPart{kind: "av01", props: [][]byte{}})...), transform.ErrMalformed, "larger than the image"},
 		{"alpha data", file(alpha(sized(av1Part(40, 30), av1Part(40, 3000)))...), transform.ErrMalformed, "larger than declared"},
-		{"tile", grid(nil, tile, huge), transform.ErrMalformed, "larger than the image"},
+		{"tile", grid(nil, tile, huge), transform.ErrMalformed, "does not match"},
+		{"tiles that leave a gap", grid(be(4, 1, 2, 70, 2, 30), tile, tile), transform.ErrMalformed, "does not match"},
 		{"tile data", grid(nil, tile, sized(tile, huge)), transform.ErrMalformed, "larger than declared"},
 		{"tile of another kind", grid(nil, tile, notAV1), transform.ErrUnsupported, "not AV1"},
 		{"grid of another size", grid([]byte{0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF}, tile, tile), transform.ErrMalformed, "does not match"},

@@ -35,9 +35,15 @@ func hasBrand(b []byte, name string) bool {
 // is there. A sequence counts as its still image: one frame.
 func sniffHEIF(b []byte, info *transform.Info) error {
 	a, meta, err := openHEIF(b)
-	short := errors.Is(err, transform.ErrTruncated)
-	if err != nil && !short {
-		return err
+	a.hevc = info.Format == transform.HEIC
+	return a.named(a.sniffOpened(meta, err, info))
+}
+
+// sniffOpened goes on where openHEIF ended.
+func (a *heif) sniffOpened(meta []byte, opened error, info *transform.Info) error {
+	short := errors.Is(opened, transform.ErrTruncated)
+	if opened != nil && !short {
+		return opened
 	}
 	if meta == nil {
 		return cutShort("the AVIF ends before the image is described")
@@ -87,23 +93,21 @@ func openHEIF(b []byte) (a *heif, meta []byte, err error) {
 // fillInfo fills info from the primary item and what belongs to it.
 func (a *heif) fillInfo(info *transform.Info) error {
 	p := a.byID[a.primary]
-	switch {
-	case a.primary == 0 || p == nil:
+	if a.primary == 0 || p == nil {
 		return malformedError("the AVIF does not name a primary image")
-	case p.kind == "hvc1", p.kind == "hev1":
-		return notRead("HEIC images are not supported")
-	case p.kind != "av01" && p.kind != "grid":
-		return notRead("AVIFs whose primary image is not AV1 are not supported")
+	}
+	if err := a.chooseFormat(p, info); err != nil {
+		return err
+	}
+	switch {
 	case p.width == 0 || p.height == 0 || p.width > math.MaxInt32 || p.height > math.MaxInt32:
 		return malformedError("the AVIF has no width or no height")
-	case p.cropped:
+	case p.croppedDeep:
 		return notRead("AVIFs that are cropped by the container (clap) are not supported")
 	}
 	a.assignRoles()
-	info.Width, info.Height = int(p.width), int(p.height)
-	if p.turns%2 == 1 {
-		info.Width, info.Height = info.Height, info.Width
-	}
+	width, height := p.shownSize()
+	info.Width, info.Height = int(width), int(height)
 	info.Profile = a.profileBytes > 0
 	info.Bands = 3
 	bits, ancillary := p.channelBits, a.profileBytes
@@ -125,7 +129,7 @@ func (a *heif) fillInfo(info *transform.Info) error {
 	// Items may share bytes, but no more than there are can be metadata.
 	info.AncillaryBytes = int64(min(ancillary, uint64(len(a.file))))
 	info.Bits = heifBits(bits)
-	if p.channels == 1 || (p.channels == 0 && p.mono) {
+	if a.isGrey(p) {
 		info.Bands = 1
 	}
 	spaces := []string{"RGB ", "GRAY"} // grey is decoded to RGB, and may be either
@@ -142,7 +146,7 @@ func (a *heif) fillInfo(info *transform.Info) error {
 }
 
 // declareColour takes the colour space: that of a colr box, or without one that of the
-// AV1 data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
+// coded data, as MIAF has it (ISO/IEC 23000-22 §7.3.6.4).
 func (a *heif) declareColour(info *transform.Info) {
 	code, narrow := a.byID[a.primary].code, a.narrow
 	if code.given {
@@ -165,10 +169,8 @@ func (a *heif) setThumbnail(item *heifItem, info *transform.Info) {
 	if info.ThumbWidth > 0 || item.width > math.MaxInt32 || item.height > math.MaxInt32 {
 		return
 	}
-	info.ThumbWidth, info.ThumbHeight = int(item.width), int(item.height)
-	if item.turns%2 == 1 {
-		info.ThumbWidth, info.ThumbHeight = info.ThumbHeight, info.ThumbWidth
-	}
+	width, height := item.shownSize()
+	info.ThumbWidth, info.ThumbHeight = int(width), int(height)
 }
 
 // heifBits rounds up to a depth that AV1 has.
@@ -206,8 +208,7 @@ func (a *heif) assignRoles() {
 		if string(r.kind) != "dimg" || from == nil || to == nil || from.kind != "grid" || from.role == roleNone {
 			continue
 		}
-		from.tiles++
-		to.isTile = true
+		from.countTile(to)
 		switch {
 		case from.role == roleThumbnail && to.role == roleNone:
 			to.role = roleThumbnailTile
@@ -270,6 +271,9 @@ func (a *heif) verifyDeclared(info *transform.Info) error {
 			return err
 		}
 	}
+	if a.hevc && a.colour && !info.Colour() {
+		info.Bands += 2
+	}
 	a.declareColour(info)
 	return nil
 }
@@ -281,10 +285,16 @@ func (a *heif) verifyItem(item *heifItem, info *transform.Info) error {
 	switch {
 	case item.width == 0 || item.height == 0 || item.width > maxWidth || item.height > maxHeight:
 		return malformedError("the AVIF has a part without a size or larger than the image")
+	case item.croppedDeep:
+		return notRead("AVIFs that are cropped by the container (clap) are not supported")
+	case item.role == roleAlpha && !item.sameSize(p):
+		return notRead("AVIFs whose alpha has another size are not supported")
 	case item.layered:
 		// libheif shows another one.
 		return notRead("AVIFs of which one layer is selected (lsel) are not supported")
-	case item.kind == "av01":
+	case a.hevc && item.kind == "hvc1":
+		return a.verifyHEVC(item, info)
+	case !a.hevc && item.kind == "av01":
 		return a.verifyAV1(item, info)
 	case item.kind == "grid" && !item.isTile:
 		return a.verifyGrid(item)
@@ -353,9 +363,10 @@ func (a *heif) verifyGrid(item *heifItem) error {
 	if f.uint(1)&1 != 0 {
 		size = 4
 	}
-	tiles := (f.uint(1) + 1) * (f.uint(1) + 1)
+	rows, columns := f.uint(1)+1, f.uint(1)+1
 	width, height := f.uint(size), f.uint(size)
-	if f.short || width != item.width || height != item.height || tiles != item.tiles {
+	if f.short || width != item.width || height != item.height || rows*columns != item.tiles ||
+		!item.isCovered(rows, columns) {
 		return malformedError("the AVIF has a grid that does not match its size or tiles")
 	}
 	return nil

@@ -272,6 +272,9 @@ func (i *heifItem) setProperty(p heifProperty) error {
 	case "av1C":
 		i.takeConfig(&f)
 		return nil
+	case "hvcC":
+		i.takeHEVCConfig(&f)
+		return nil
 	case "irot":
 		i.turns += int(f.uint(1) & 3)
 	case "auxC":
@@ -311,13 +314,4 @@ func (i *heifItem) takeConfig(f *bmffFields) {
 		i.bits = 10
 	}
 	i.badConfig = tooShort(f)
-}
-
-// takeCrop tells a clean aperture (ISO/IEC 14496-12 §12.1.4) that keeps the
-// whole image from one that crops. It is read after ispe, which it follows.
-func (i *heifItem) takeCrop(f *bmffFields) error {
-	wn, wd := f.uint(4), f.uint(4)
-	hn, hd := f.uint(4), f.uint(4)
-	i.cropped = wn != i.width*wd || hn != i.height*hd
-	return tooShort(f)
 }

@@ -12,12 +12,19 @@ type heif struct {
 	properties   []heifProperty
 	profileBytes uint64
 	profiles     [][]byte
-	coded        codePoints // of the AV1 data of the primary image or of a tile
-	narrow       bool
+	heifStream
 	// premultiplied says that the primary image refers to its alpha so.
 	premultiplied bool
 	lengthSize    int // of a length of iloc, in bytes
 	heifCounts
+}
+
+// heifStream is what the coded data of the primary image or of its tiles tells.
+type heifStream struct {
+	hevc   bool // it is HEVC and not AV1: the file is a HEIC
+	coded  codePoints
+	narrow bool // samples of grey do not use their full range
+	colour bool // HEVC that is not of grey alone
 }
 
 // heifCounts bound what a file makes a reader do.
@@ -58,7 +65,7 @@ type heifItem struct {
 
 	role   heifRole
 	isTile bool
-	tiles  uint64 // of a grid
+	heifGrid
 }
 
 // heifLocation is where the bytes of an item are, by iloc.
@@ -73,16 +80,22 @@ type heifLocation struct {
 // heifProperties are those of an item, by ipco and ipma.
 type heifProperties struct {
 	width, height uint64 // ispe; 0 where there is none
-	config        []byte // OBUs of av1C
-	hasConfig     bool
-	badConfig     error // matters only where the item is decoded
-	bits          int   // by av1C
-	mono          bool
-	channels      int // by pixi
-	channelBits   int
-	turns         int // quarter turns of irot
-	code          codePoints
-	alpha         bool
-	cropped       bool
-	layered       bool // a layer of it is to be shown, by lsel
+	heifConfig
+	channels    int // by pixi
+	channelBits int
+	turns       int // quarter turns of irot, behind a clap
+	code        codePoints
+	alpha       bool
+	heifCrop
+	layered bool // a layer of it is to be shown, by lsel
+}
+
+// heifConfig is of av1C or hvcC.
+type heifConfig struct {
+	config       []byte // the OBUs, or the arrays of NAL units
+	hasConfig    bool
+	otherLengths bool  // of NAL units: not hevcLengthSize
+	badConfig    error // matters only where the item is decoded
+	bits         int
+	mono         bool
 }

@@ -74,9 +74,7 @@ func mediaName(b []byte) string {
 		return "an AVIF image sequence"
 	}
 	switch string(b[8:12]) {
-	case "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs":
-		return "a HEIC image"
-	case "mif1", "msf1", "mif2":
+	case "mif2":
 		return "a HEIF image"
 	case "jxl ":
 		return "a JPEG XL image"

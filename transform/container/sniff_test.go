@@ -70,7 +70,7 @@ func samples(t testing.TB) []sample {
 	all = append(all, jxlSamples(t)...)
 	all = append(all, samplesOfTIFF()...)
 	all = append(all, bitmapSamples()...)
-	return append(all, avifSamples()...)
+	return append(append(all, avifSamples()...), heicSamples()...)
 }
 
 // encodedSamples are images of the standard library's encoders.
@@ -179,7 +179,7 @@ func TestSniffIgnoresWhatFollowsThePicture(t *testing.T) {
 	all := samples(t)
 	second := all[0].b
 	for _, s := range all {
-		if s.want.Format == transform.AVIF {
+		if s.want.Format.IsHEIF() {
 			continue // a file of boxes has no end before the file's
 		}
 		for _, tail := range [][]byte{{0}, []byte("junk behind the picture"), second, bytes.Repeat([]byte{0xFF}, 100)} {
@@ -217,7 +217,7 @@ func TestSniffReadsASealedSource(t *testing.T) {
 func TestSniffAllocatesLittle(t *testing.T) {
 	for _, s := range samples(t) {
 		limit := 8.0
-		if s.want.Format == transform.AVIF || s.want.Format == transform.TIFF {
+		if s.want.Format.IsHEIF() || s.want.Format == transform.TIFF {
 			limit = 100 // tables and directories
 		}
 		if s.want.Format == transform.JXL {
@@ -287,8 +287,7 @@ func TestSniffNamesWhatItRefuses(t *testing.T) {
 		"RIFF\x00\x00\x00\x00AVI LIST":   "this is an AVI video",
 		"MATLAB 5.0 MAT-file, made by":   "this is a MATLAB file",
 		"GIF88a":                         "this is a GIF of an unknown version",
-		"\x00\x00\x00\x14ftypheic\x00\x00\x00\x00mif1": "this is a HEIC image",
-		"\x00\x00\x00\x14ftypmif1\x00\x00\x00\x00miaf": "this is a HEIF image",
+		"\x00\x00\x00\x14ftypmif2\x00\x00\x00\x00miaf": "this is a HEIF image",
 		"\x00\x00\x00\x14ftypavis\x00\x00\x00\x00msf1": "this is an AVIF image sequence",
 		"\x00\x00\x00\x14ftypiso8\x00\x00\x00\x00avis": "this is an AVIF image sequence",
 		"\x00\x00\x00\x14ftypisom\x00\x00\x00\x00mp42": "this is an MP4 video",

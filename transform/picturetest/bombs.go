@@ -190,16 +190,16 @@ func avifBombs(picture []byte) []Bomb {
 
 // avifWithItem gives the image an item that describes it.
 func avifWithItem(picture []byte, kind string, data []byte) []byte {
-	return avifOf(av1Of(picture), kind, 1, data, len(data))
+	return avifOf(codedOf(picture), kind, 1, data, len(data))
 }
 
 // avifWithItems gives the image n items that describe it, all of them the
 // same so many bytes.
 func avifWithItems(picture []byte, kind string, n, size int) []byte {
-	return avifOf(av1Of(picture), kind, n, make([]byte, size), size)
+	return avifOf(codedOf(picture), kind, n, make([]byte, size), size)
 }
 
-func avifOf(image av1, kind string, n int, data []byte, size int) []byte {
+func avifOf(image coded, kind string, n int, data []byte, size int) []byte {
 	meta := func(start int) []byte {
 		infos := fullBox("infe", 2, be16(1, 0), []byte("av01\x00"))
 		places := slices.Concat(be16(1, 0, 1), be32(start, len(image.data)))

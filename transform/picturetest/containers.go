@@ -108,22 +108,37 @@ func be32(n ...int) []byte {
 	return b
 }
 
-// av1 is the coded image of an AVIF with one item, and the boxes that say
+// coded is the coded image of an AVIF or HEIC with one item, and the boxes that say
 // what it is.
-type av1 struct{ config, size, data []byte }
+type coded struct {
+	kind               string
+	config, size, data []byte
+}
 
-func av1Of(avif []byte) av1 {
+func codedOf(heif []byte) coded {
 	find := func(name string) []byte {
-		i := bytes.Index(avif, []byte(name))
-		return avif[i-4 : i-4+int(binary.BigEndian.Uint32(avif[i-4:]))]
+		i := bytes.Index(heif, []byte(name))
+		return heif[i-4 : i-4+int(binary.BigEndian.Uint32(heif[i-4:]))]
 	}
-	return av1{find("av1C"), find("ispe"), find("mdat")[8:]}
+	kind, config := "av01", "av1C"
+	if bytes.Contains(heif, []byte("hvcC")) {
+		kind, config = "hvc1", "hvcC"
+	}
+	return coded{kind, find(config), find("ispe"), find("mdat")[8:]}
+}
+
+// typeBox is the ftyp of a file of such images.
+func (c coded) typeBox() []byte {
+	if c.kind == "hvc1" {
+		return box("ftyp", []byte("heic\x00\x00\x00\x00heicmif1miaf"))
+	}
+	return box("ftyp", []byte("avif\x00\x00\x00\x00avifmif1miaf"))
 }
 
 // AVIF lays an image out anew: turned and mirrored by its container so that
 // it comes out upright that is stored as Stored does for orientation o (irot
 // and imir, ISO/IEC 23008-12 §6.5.10 and §6.5.12), and with a thumbnail, if
-// there is one. Both are AVIFs of one item without alpha.
+// there is one. Both are AVIFs, or both HEICs, of one item without alpha.
 func AVIF(picture []byte, o int, thumbnail []byte) []byte {
 	return buildAVIF(picture, o, thumbnail)
 }
@@ -141,9 +156,9 @@ func WithAVIFCode(picture []byte, primaries, transfer, matrix int) []byte {
 
 // buildAVIF gives the image more properties.
 func buildAVIF(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
-	items := []av1{av1Of(picture)}
+	items := []coded{codedOf(picture)}
 	if thumbnail != nil {
-		items = append(items, av1Of(thumbnail))
+		items = append(items, codedOf(thumbnail))
 	}
 	properties := [][]byte{items[0].config, items[0].size}
 	turn := map[int]byte{3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}[o] // quarters anti-clockwise
@@ -171,7 +186,7 @@ func buildAVIF(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 	meta := func(start int) []byte {
 		var infos, places []byte
 		for i, item := range items {
-			infos = append(infos, fullBox("infe", 2, be16(i+1, 0), []byte("av01\x00"))...)
+			infos = append(infos, fullBox("infe", 2, be16(i+1, 0), []byte(item.kind+"\x00"))...)
 			places = slices.Concat(places, be16(i+1, 0, 1), be32(start, len(item.data)))
 			start += len(item.data)
 		}
@@ -183,7 +198,7 @@ func buildAVIF(picture []byte, o int, thumbnail []byte, more ...[]byte) []byte {
 			refs,
 			box("iprp", box("ipco", properties...), fullBox("ipma", 0, be32(len(items)), entries)))
 	}
-	head := box("ftyp", []byte("avif\x00\x00\x00\x00avifmif1miaf"))
+	head := items[0].typeBox()
 	start := len(head) + len(meta(0)) + 8
 	var data []byte
 	for _, item := range items {

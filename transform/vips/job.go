@@ -53,8 +53,8 @@ func newJob(
 		setWatermark(&job, mark.b, task.WatermarkInfo, g, p)
 	}
 	job.keep_metadata, job.keep_copyright = cBool(p.KeepMetadata), cBool(!p.DropCopyright)
-	// An AVIF is turned by its container: its EXIF and XMP are no longer true once it is decoded.
-	job.turned = cBool(g.Turns() || p.TurnsUpright(info) || info.Format == transform.AVIF)
+	// A HEIF is turned by its container: its EXIF and XMP are no longer true once it is decoded.
+	job.turned = cBool(g.Turns() || p.TurnsUpright(info) || info.Format.IsHEIF())
 	unneeded := func() {}
 	switch {
 	case info.AncillaryBytes == 0:
@@ -85,15 +85,15 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 		bytes: unsafe.Pointer(unsafe.SliceData(b)), size: C.size_t(len(b)),
 		format: C.int(info.Coding()), width: C.int(used.Width), height: C.int(used.Height), shrink: 1, scale: 1,
 		thumbnail: cBool(used != info),
-		bits:      C.int(sampleBits(info)), grey: cBool(info.Format == transform.AVIF && !info.Colour()),
+		bits:      C.int(sampleBits(info)), grey: cBool(info.Format.IsHEIF() && !info.Colour()),
 		narrow: cBool(info.NarrowGrey && !widensGrey()), bands: C.int(info.Bands),
 		premultiplied: cBool(info.Premultiplied && info.Format != transform.TIFF),
 		partial:       cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
 		load_width: C.int(used.Width), load_height: C.int(used.Height),
 		alpha: cBool(info.Alpha), profiled: cBool(info.Profile),
 	}
-	// Decoders of AVIF give colour, even of grey.
-	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format == transform.AVIF)
+	// Decoders of HEIF give colour, even of grey.
+	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format.IsHEIF())
 	to := unsafe.Slice((*byte)(unsafe.Pointer(&source.profile)), len(source.profile))
 	source.profile_size = C.size_t(copy(to, profile))
 	return source

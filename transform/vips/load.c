@@ -131,6 +131,7 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 		failed = vips_gifload_buffer(bytes, size, &image, READ, NULL);
 		break;
 	case PICTOR_AVIF:
+	case PICTOR_HEIC:
 		failed = vips_heifload_buffer(bytes, size, &image, READ, "thumbnail", source->thumbnail, NULL);
 		break;
 	case PICTOR_SVG:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"image"
 	"image/png"
+	"slices"
 
 	"github.com/h2non/bimg"
 
@@ -17,8 +18,9 @@ import (
 const probeSide = 16
 
 // Probe tries each format: a small image is saved and loaded
-// again, or a sample of what is only read. bimg's matrix says what libvips was built with, which for AVIF is
-// not enough: its codecs are plug-ins that may not be installed.
+// again, or a sample is loaded where the format is only read. bimg's matrix says
+// what libvips was built with, which for HEIF is not enough: its codecs are
+// plug-ins that may not be installed.
 func (e *Engine) Probe() transform.Capabilities {
 	c := transform.Capabilities{Version: Version()}
 	var first bytes.Buffer
@@ -43,13 +45,17 @@ func (e *Engine) Probe() transform.Capabilities {
 	if e.drawsSVG() {
 		c.Load = append(c.Load, transform.SVG)
 	}
+	if e.readsSample(transform.HEIC) {
+		c.Load = append(c.Load, transform.HEIC)
+	}
+	slices.Sort(c.Load)
 	return c
 }
 
 // bimgTypes are those that bimg knows of. The others are tried all the same.
 var bimgTypes = map[transform.Format]bimg.ImageType{
 	transform.JPEG: bimg.JPEG, transform.PNG: bimg.PNG, transform.WebP: bimg.WEBP,
-	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF,
+	transform.GIF: bimg.GIF, transform.AVIF: bimg.AVIF, transform.HEIC: bimg.HEIF,
 	transform.TIFF: bimg.TIFF,
 }
 

@@ -66,6 +66,8 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 		}
 	case "effects":
 		cases = effects(6, effectOptions)
+	case "heic":
+		cases = heicCases(0.1, 1, 6, 12)
 	default:
 		cases = allCases()
 	}
@@ -87,9 +89,9 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 			t.Errorf("%s maps %.1f MiB, it may %.1f", c.name, mebi(c.mapped), mebi(c.mappable))
 		}
 	}
-	for _, codec := range transform.Outputs {
+	for _, codec := range transform.Inputs {
 		ratios := ratiosOf(charges, codec)
-		if len(ratios) == 0 && os.Getenv(calibrateAll) == "effects" {
+		if only := os.Getenv(calibrateAll); len(ratios) == 0 && (only == "effects" || only == "heic") {
 			continue
 		}
 		if len(ratios) == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -47,7 +48,22 @@ func someCases() []calibration {
 	out = append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}},
 		calibration{source{"png-16-hdr", 1500, 1000}, transform.Params{Format: transform.PNG, PreserveHDR: true}})
 	out = append(out, tiffCases(1.5)...)
+	out = append(out, heicCases(0.1, 1.5, 6)...)
 	return append(out, someEffects()...)
+}
+
+// heicCases are every form of HEIC in some sizes: as small results, and as large as the
+// source, from a worker of its own.
+func heicCases(sizes ...float64) []calibration {
+	var out []calibration
+	for _, mp := range sizes {
+		for _, form := range slices.Sorted(maps.Keys(forms)) {
+			if strings.HasPrefix(form, "heic") {
+				out = append(out, calibration{megapixels(form, mp), toJPEG})
+			}
+		}
+	}
+	return out
 }
 
 // someEffects are the last of someCases: options that take something of their own.

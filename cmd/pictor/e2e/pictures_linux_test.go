@@ -79,6 +79,15 @@ var forms = map[string]struct{ ext, command string }{
 	"avif-alpha":       {"avif", "heifsave ALPHA OUT --compression av1 --effort 0"},
 	"avif-12":          {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12"},
 	"avif-12-444":      {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12 --subsample-mode off"},
+	"heic":             {"heic", "heifsave IN OUT --compression hevc --effort 0 --strip"},
+	"heic-444":         {"heic", "heifsave IN OUT --compression hevc --effort 0 --strip --subsample-mode off"},
+	"heic-grey":        {"heic", "heifsave GREY OUT --compression hevc --effort 0 --strip"},
+	"heic-alpha":       {"heic", "heifsave ALPHA OUT --compression hevc --effort 0 --strip"},
+	"heic-10":          {"heic", "heifsave IN OUT --compression hevc --effort 0 --strip --bitdepth 10"},
+	"heic-10-alpha":    {"heic", "heifsave ALPHA OUT --compression hevc --effort 0 --strip --bitdepth 10"},
+	"heic-turned":      {"heic", ""},
+	"heic-grid":        {"heic", ""},
+	"heic-grid-turned": {"heic", ""},
 	"avif-12-alpha":    {"avif", "heifsave ALPHA OUT --compression av1 --effort 0 --bitdepth 12"},
 	"avif-12-hdr":      {"avif", "heifsave IN OUT --compression av1 --effort 0 --bitdepth 12"},
 	"jxl":              {"jxl", "jxlsave IN OUT --effort 3"},
@@ -177,6 +186,9 @@ func (s *pictures) encode(of source) []byte {
 	if movie, ok := movieOf(of); ok {
 		return movie.Encode()
 	}
+	if strings.HasPrefix(of.form, "heic") {
+		return s.encodeHEIC(of)
+	}
 	m := s.photo(of)
 	if forms[of.form].ext == "tif" {
 		return tiffOf(of.form, m)
@@ -211,6 +223,19 @@ func (s *pictures) encode(of source) []byte {
 		s.t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// encodeHEIC lays out anew what libvips writes: turned, or of tiles as phones write it.
+func (s *pictures) encodeHEIC(of source) []byte {
+	const side = 512 // of tiles
+	turned := box("irot", []byte{1})
+	switch of.form {
+	case "heic-grid":
+		return picturetest.Grid(s.file(source{"heic", side, side}), of.width, of.height)
+	case "heic-grid-turned":
+		return picturetest.Grid(s.file(source{"heic", side, side}), of.width, of.height, turned)
+	}
+	return picturetest.AVIF(s.file(source{"heic", of.width, of.height}), 6, nil)
 }
 
 // grainy is a photo as a camera at its limit takes it.
