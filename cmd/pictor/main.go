@@ -21,6 +21,7 @@ type cli struct {
 	Warm    warmCmd    `cmd:"" help:"Have a running server make images before clients request them."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
 	Health  healthCmd  `cmd:"" help:"Check whether a running server is ready. Fails if it is not."`
+	Doctor  doctorCmd  `cmd:"" help:"Check what serve needs of this machine, with the settings that serve would have."`
 	Version versionCmd `cmd:"" help:"Print versions, the formats that work here, and the sandbox."`
 
 	ShowVersion versionFlag `name:"version" short:"v" help:"Print the version and exit."`

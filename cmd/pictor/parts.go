@@ -161,6 +161,9 @@ func (p *parts) probeUntilReady() {
 			p.formats.Store(&both)
 			p.notReady.Store(nil)
 			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(formatNames(c.Save), " ", ","))
+			if line := optionalLine(c.Without()); line != "" {
+				p.log.Info("formats are missing that need not be there", "missing", line)
+			}
 			return
 		}
 		p.log.Error("not ready, trying again", "err", err, "in", pause)

@@ -53,6 +53,9 @@ func (cmd *versionCmd) Run() error {
 		return err
 	}
 	fmt.Println(sandboxLine(sandbox.Layers()))
+	if line := optionalLine(c.Without()); line != "" {
+		fmt.Println(line)
+	}
 	if missing := c.Missing(); len(missing) > 0 {
 		return missingFormats(missing)
 	}
