@@ -85,7 +85,8 @@ var translations = map[string]translation{
 	"ENFORCE_THUMBNAIL":   {preset: "eth"}, "RETURN_ATTACHMENT": {preset: "att"}, "PRESERVE_HDR": {preset: "ph"},
 	"USE_LINEAR_COLORSPACE": {preset: "linear"},
 	"JPEG_PROGRESSIVE":      {preset: "jpgo"}, "PNG_INTERLACED": {preset: "pngo"},
-	"JXL_EFFORT": {preset: "jxlo"}, "AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
+	"JXL_EFFORT": {preset: "jxlo"},
+	"AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
 
 	"SECRET":       {note: "pictor has no second secret: signatures keep strangers out"},
 	"MAX_CLIENTS":  {note: "the memory plan limits connections"},

@@ -28,7 +28,7 @@ func heicFile(t testing.TB, name string) []byte {
 	return b
 }
 
-func asPNG(t *testing.T, b []byte, options string) image.Image {
+func pngWith(t *testing.T, b []byte, options string) image.Image {
 	t.Helper()
 	p := parse(t, options)
 	p.Format = transform.PNG
@@ -45,7 +45,7 @@ func TestHEICOfEveryKind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := heicFile(t, name)
 			for _, options := range []string{"", "w:50", "ph:1"} {
-				m := asPNG(t, b, options)
+				m := pngWith(t, b, options)
 				if options == "" && m.Bounds().Size() != size {
 					t.Errorf("%v, want %v", m.Bounds().Size(), size)
 				}
@@ -55,10 +55,10 @@ func TestHEICOfEveryKind(t *testing.T) {
 			}
 		})
 	}
-	alpha := asPNG(t, heicFile(t, "chart-alpha"), "")
+	alpha := pngWith(t, heicFile(t, "chart-alpha"), "")
 	near(t, alpha, 0.1, 0.1, picturetest.Red)
 	near(t, alpha, 0.9, 0.9, color.NRGBA{230, 220, 20, 128})
-	near(t, asPNG(t, heicFile(t, "grey"), ""), 0.5, 0.5, color.Gray{127})
+	near(t, pngWith(t, heicFile(t, "grey"), ""), 0.5, 0.5, color.Gray{127})
 }
 
 func TestDeepHEICKeepsItsDepth(t *testing.T) {
@@ -73,8 +73,8 @@ func TestHEICIsTurnedByItsContainer(t *testing.T) {
 	heic := heicFile(t, "chart")
 	avif := run(t, heic, transform.Params{Format: transform.AVIF, Quality: 90}).Body
 	for o := 1; o <= 8; o++ {
-		got := asPNG(t, picturetest.AVIF(heic, o, nil), "")
-		want := asPNG(t, picturetest.AVIF(avif, o, nil), "")
+		got := pngWith(t, picturetest.AVIF(heic, o, nil), "")
+		want := pngWith(t, picturetest.AVIF(avif, o, nil), "")
 		if got.Bounds() != want.Bounds() {
 			t.Errorf("orientation %d: %v, want %v", o, got.Bounds(), want.Bounds())
 		}
@@ -87,10 +87,10 @@ func TestHEICIsTurnedByItsContainer(t *testing.T) {
 
 func TestHEICOfTiles(t *testing.T) {
 	tile := heicFile(t, "tile")
-	one := asPNG(t, tile, "")
+	one := pngWith(t, tile, "")
 	turned := append([]byte{0, 0, 0, 9}, "irot\x01"...)
 	for _, size := range []image.Point{{128, 128}, {150, 100}, {64, 70}, {300, 260}} {
-		m := asPNG(t, picturetest.Grid(tile, size.X, size.Y), "")
+		m := pngWith(t, picturetest.Grid(tile, size.X, size.Y), "")
 		if m.Bounds().Size() != size {
 			t.Fatalf("%v, want %v", m.Bounds().Size(), size)
 		}
@@ -101,7 +101,7 @@ func TestHEICOfTiles(t *testing.T) {
 				}
 			}
 		}
-		on := asPNG(t, picturetest.Grid(tile, size.X, size.Y, turned), "")
+		on := pngWith(t, picturetest.Grid(tile, size.X, size.Y, turned), "")
 		if want := image.Pt(size.Y, size.X); on.Bounds().Size() != want {
 			t.Errorf("turned: %v, want %v", on.Bounds().Size(), want)
 		}
@@ -110,8 +110,8 @@ func TestHEICOfTiles(t *testing.T) {
 
 func TestHEICIsReadAsItsThumbnail(t *testing.T) {
 	b := picturetest.AVIF(heicFile(t, "chart"), 1, heicFile(t, "thumbnail"))
-	near(t, asPNG(t, b, ""), 0.5, 0.5, picturetest.Grey)
-	small := asPNG(t, b, "eth:1")
+	near(t, pngWith(t, b, ""), 0.5, 0.5, picturetest.Grey)
+	small := pngWith(t, b, "eth:1")
 	near(t, small, 0.5, 0.5, picturetest.Yellow)
 	if want := image.Pt(80, 64); small.Bounds().Size() != want {
 		t.Errorf("%v, want the thumbnail's %v", small.Bounds().Size(), want)
