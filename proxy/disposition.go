@@ -20,9 +20,8 @@ func contentDisposition(u urlFacts, contentType string) string {
 	name := u.name
 	if contentType == transform.SVG.MIME() {
 		kind = "attachment" // a browser that opened it would run what it holds
-		name += "." + transform.SVG.Ext()
 	}
-	if f, ok := transform.ParseFormat(strings.TrimPrefix(contentType, "image/")); ok {
+	if f, ok := transform.FormatOfMIME(contentType); ok {
 		name += "." + f.Ext()
 	}
 	plain := strings.Map(func(r rune) rune {

@@ -101,6 +101,16 @@ func (f Format) HasAlpha() bool { return formatTable[f.tableRow()].alpha }
 // Animates says whether pictor reads and writes animations of the format.
 func (f Format) Animates() bool { return formatTable[f.tableRow()].animated }
 
+// FormatOfMIME is the format with a media type, as MIME has it.
+func FormatOfMIME(mime string) (Format, bool) {
+	for i, row := range formatTable {
+		if Format(i) != FormatUnknown && row.mime == mime {
+			return Format(i), true
+		}
+	}
+	return FormatUnknown, false
+}
+
 // ParseFormat reads an extension or a format name, in either case: "jpg" and
 // "jpeg" are the same. It reports false for anything else, "" included, and for formats
 // that pictor neither reads nor writes.
