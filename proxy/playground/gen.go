@@ -6,6 +6,9 @@ package main
 import (
 	"image"
 	"image/color"
+	"image/color/palette"
+	"image/draw"
+	"image/gif"
 	"image/jpeg"
 	"log"
 	"math"
@@ -16,7 +19,7 @@ import (
 func main() {
 	for name, m := range map[string]image.Image{
 		"dunes":   drawImage(1600, 1067, dunesScene),
-		"harbour": drawImage(1600, 1067, harbourScene()),
+		"harbour": drawImage(1600, 1067, harbourScene(0)),
 		"lights":  drawImage(1067, 1600, lightsScene()),
 	} {
 		f, err := os.Create("samples/" + name + ".jpg")
@@ -30,6 +33,29 @@ func main() {
 			log.Fatal(err)
 		}
 	}
+	if err := drawWaves("samples/waves.gif"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// drawWaves draws the harbour with water that moves.
+func drawWaves(name string) error {
+	const frames, hundredths = 10, 12
+	var g gif.GIF
+	for i := range frames {
+		m := drawImage(240, 160, harbourScene(2*math.Pi*float64(i)/frames))
+		p := image.NewPaletted(m.Bounds(), palette.Plan9)
+		draw.FloydSteinberg.Draw(p, p.Bounds(), m, image.Point{})
+		g.Image, g.Delay = append(g.Image, p), append(g.Delay, hundredths)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := gif.EncodeAll(f, &g); err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // rgb is a colour with channels from 0 to 1.
@@ -87,7 +113,8 @@ func dunesScene(x, y float64) rgb {
 	return c
 }
 
-func harbourScene() func(x, y float64) rgb {
+// harbourScene has waves in a phase of 0 to 2π.
+func harbourScene(phase float64) func(x, y float64) rgb {
 	r := rand.New(rand.NewPCG(7, 7))
 	type house struct{ left, right, top, tone float64 }
 	var houses []house
@@ -123,7 +150,7 @@ func harbourScene() func(x, y float64) rgb {
 			return above(x, y)
 		}
 		d := y - shore
-		wave := 0.012 * d * math.Sin(190*d/(0.12+d)+11*x) * 6
+		wave := 0.012 * d * math.Sin(190*d/(0.12+d)+11*x+phase) * 6
 		c := above(math.Max(0, math.Min(0.999, x+wave)), math.Max(0, shore-d*1.1+wave))
 		return mixColours(c, rgb{0.02, 0.05, 0.1}, 0.35+0.5*d)
 	}

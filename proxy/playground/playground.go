@@ -18,7 +18,7 @@ import (
 
 //go:generate go run gen.go
 
-//go:embed samples/*.jpg
+//go:embed samples/*.jpg samples/*.gif
 var samples embed.FS
 
 //go:embed page.html
@@ -27,8 +27,8 @@ var page string
 //go:embed icon.svg
 var icon []byte
 
-// Samples holds samples/dunes.jpg, samples/harbour.jpg and samples/lights.jpg,
-// to be sources under local:///samples/.
+// Samples holds samples/dunes.jpg, samples/harbour.jpg, samples/lights.jpg and the animation
+// samples/waves.gif, to be sources under local:///samples/.
 func Samples() fs.FS { return samples }
 
 // shot is one image on the page.
@@ -42,7 +42,8 @@ type shot struct {
 	Transparent   bool
 }
 
-// sample is a shot without its URL: a transform of samples/name.jpg.
+// sample is a shot without its URL: a transform of samples/name, a JPEG where the name has no
+// extension.
 type sample struct {
 	title, alt, name string
 	width, height    int
@@ -76,6 +77,8 @@ var more = []sample{
 	{"Less saturation", "The lights, almost grey", "lights", 100, 150,
 		transform.Params{Width: 100, Saturation: transform.Factor{On: true, By: 0.2}, Format: transform.JPEG}},
 	{"AVIF", "The harbour as an AVIF", "harbour", 150, 100, transform.Params{Width: 150, Format: transform.AVIF}},
+	{"An animation, as WebP", "The harbour by night, with moving water", "waves.gif", 150, 100,
+		transform.Params{Width: 150, Format: transform.WebP}},
 	{"JPEG, quality 10", "The lights with visible JPEG blocks", "lights", 100, 150,
 		transform.Params{Width: 100, Quality: 10, Format: transform.JPEG}},
 }
@@ -116,7 +119,11 @@ func Page(ring *signedurl.Keyring) (http.Handler, error) {
 func signedShots(ring *signedurl.Keyring, samples []sample) []shot {
 	var out []shot
 	for _, s := range samples {
-		req := signedurl.Request{Source: "local:///samples/" + s.name + ".jpg", Params: s.params}
+		name := s.name
+		if !strings.Contains(name, ".") {
+			name += ".jpg"
+		}
+		req := signedurl.Request{Source: "local:///samples/" + name, Params: s.params}
 		options := s.params
 		options.Format = transform.FormatUnknown // the path has it behind the source
 		out = append(out, shot{
