@@ -105,7 +105,9 @@ type verdict struct {
 	diag signedurl.Diagnosis
 	// unchecked says that there is no key for the signature.
 	unchecked bool
-	req       signedurl.Request
+	// unsigned says that the path is one without a signature.
+	unsigned bool
+	req      signedurl.Request
 	// err is what is wrong with options or source, whatever the signature is, and
 	// errCode the code that it has.
 	err     error
@@ -138,7 +140,7 @@ func (e *explainer) verdictOn(target string) verdict {
 	v := verdict{code: "ok", unchecked: e.ring == nil}
 	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
 		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
-		v.unchecked = false
+		v.unchecked, v.unsigned = false, true
 		v.judgeRest(e.dialect.ParseUnderRules(rest, e.unsigned.Rules))
 		return v
 	}
@@ -231,6 +233,9 @@ func (e *explainer) writeSignature(v verdict, say func(label, text string)) erro
 			mistakes = []string{"it is none of the usual mistakes: another key, or a path that was changed after it " +
 				"was signed"}
 		}
+	case v.unsigned:
+		say("signature", "none, as the path begins with /unsigned/")
+		return nil
 	case v.unchecked:
 		say("signature", "not checked: there is no key (set --key and --salt, or PICTOR_KEY and PICTOR_SALT)")
 		return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -81,6 +82,25 @@ func TestFormatAccess(t *testing.T) {
 	} {
 		if _, err := formatAccess(strings.Fields(entries)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", entries, err, want)
+		}
+	}
+}
+
+// explain names the rule that refuses a path without a signature.
+func TestExplainOfAnUnsignedPath(t *testing.T) {
+	access := config.Unsigned{Unsigned: true, UnsignedSources: "*.example.com", UnsignedWidths: "320"}
+	unsigned, err := unsignedAccess(&access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &explainer{dialect: &signedurl.Dialect{}, unsigned: unsigned}
+	for path, want := range map[string]string{
+		"/unsigned/w:320/plain/https://a.example.com/x.jpg": "ok",
+		"/unsigned/w:321/plain/https://a.example.com/x.jpg": "unsigned",
+	} {
+		if v := e.verdictOn(path); v.code != want || !v.unsigned ||
+			want != "ok" && !strings.Contains(v.err.Error(), "--unsigned-widths") {
+			t.Errorf("%s: %+v", path, v)
 		}
 	}
 }
