@@ -34,7 +34,7 @@ func someCases() []calibration {
 		out = append(out, calibration{source{form, 3000, 2000}, toJPEG})
 	}
 	for _, form := range []string{"webp-alpha", "webp-animated", "gif-restoring", "avif-alpha", "avif-12",
-		"png-16-alpha-hdr", "avif-12-hdr"} {
+		"png-16-alpha-hdr", "avif-12-hdr", "jxl", "jxl-alpha", "jxl-exact", "heic", "heic-alpha"} {
 		out = append(out, calibration{source{form, 1500, 1000}, toJPEG})
 	}
 	for _, form := range []string{"jpeg", "progressive", "png", "webp", "gif", "avif"} {
@@ -47,8 +47,8 @@ func someCases() []calibration {
 	}
 	out = append(out, calibration{source{"jpeg-turned", 3000, 2000}, transform.Params{Format: transform.JPEG}},
 		calibration{source{"png-16-hdr", 1500, 1000}, transform.Params{Format: transform.PNG, PreserveHDR: true}})
-	out = append(out, tiffCases(1.5)...)
-	out = append(out, heicCases(0.1, 1.5, 6)...)
+	out = append(out, fewOf(tiffCases(1.5), 4)...)
+	out = append(out, fewOf(heicCases(1.5), 3)...)
 	return append(out, someEffects()...)
 }
 
