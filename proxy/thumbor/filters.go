@@ -137,7 +137,7 @@ var sharedFilters = map[string]func(*parser, filterCall){
 		}
 	},
 	"format": func(p *parser, c filterCall) {
-		if f, ok := transform.ParseFormat(c.argumentAt(0)); ok {
+		if f, ok := transform.ParseFormat(c.argumentAt(0)); ok && transform.AllFormats().Write.Has(f) {
 			p.r.Params.Format = f
 		}
 	},
