@@ -127,7 +127,7 @@ func TestWorkingSetSaturates(t *testing.T) {
 		info := Info{Format: f, Width: side, Height: side, Frames: 1, Bands: 4, Bits: 16, Alpha: true,
 			CoefficientBytes: math.MaxInt64, AncillaryBytes: math.MaxInt64}
 		for _, out := range Outputs {
-			set, untouched := WorkingSet(info, g, Params{Format: out}), MappedOnly(info, g)
+			set, untouched := WorkingSet(info, g, Params{Format: out}), MappedOnly(info, g, Params{Format: out})
 			if set < math.MaxInt64/8 || set%mib != 0 || untouched < 0 || untouched > math.MaxInt64/4 ||
 				set+untouched < set {
 				t.Errorf("%v to %v: %d and %d", f, out, set, untouched)
@@ -140,9 +140,13 @@ func TestWorkingSetSaturates(t *testing.T) {
 func TestUntouchedIsOfDecodersThatMapAhead(t *testing.T) {
 	for _, f := range Inputs {
 		info := picture(f, nil)
-		whole, small := MappedOnly(info, NewGeometry(info, Params{})), MappedOnly(info, NewGeometry(info, thumbnail))
+		mapped := func(p Params) int64 { return MappedOnly(info, NewGeometry(info, p), p) }
+		whole, small := mapped(Params{}), mapped(thumbnail)
 		if maps := f == WebP || f.IsHEIF(); (whole > 15*mib) != maps || small > whole {
 			t.Errorf("%v: %d, and %d for a thumbnail", f, whole, small)
+		}
+		if to := mapped(Params{Format: JXL}); to < whole+15*mib {
+			t.Errorf("%v to JPEG XL: %d, and %d without an encoder", f, to, whole)
 		}
 	}
 }

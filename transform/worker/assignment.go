@@ -32,7 +32,7 @@ func newAssignment(job transform.Job, deliver func(int, transform.Picture)) *ass
 		if job.Memory > 0 {
 			r.most.body = min(r.most.body, job.Memory) // it had its result in there
 		}
-		r.most.untouched = max(r.most.untouched, transform.MappedOnly(job.Info, g))
+		r.most.untouched = max(r.most.untouched, transform.MappedOnly(job.Info, g, p))
 		r.missing = append(r.missing, i)
 	}
 	return r

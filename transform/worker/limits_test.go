@@ -44,7 +44,7 @@ func TestDataLimitIsSetForEachJob(t *testing.T) {
 	}{{transform.PNG, 16 << 20}, {transform.WebP, 48 << 20}, {transform.PNG, 8 << 20}} {
 		job := newJob(t, "x", draw)
 		job.Memory, job.Info.Format = tc.memory, tc.format
-		untouched := transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, job.Outputs[0]))
+		untouched := transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, job.Outputs[0]), job.Outputs[0])
 		if (untouched > 0) != (tc.format == transform.WebP) {
 			t.Fatalf("a %v maps %d bytes for nothing", tc.format, untouched)
 		}

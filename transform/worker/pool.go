@@ -89,8 +89,9 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 // to lie in the picture.
 func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transform.Rect, err error) {
 	seen := false
+	whole := transform.Params{} // nothing is encoded
 	most := bounds{memory: job.Memory, cpu: job.CPU,
-		untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, transform.Params{}))}
+		untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, whole), whole)}
 	used := job.Info.Used(job.Outputs[0])
 	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
 	err = p.runWithRetry(ctx, func(w *process) error {

@@ -222,10 +222,10 @@ func (s *pictures) measureFile(name string, body, tiny []byte, outputs ...transf
 func estimateOf(info transform.Info, outputs ...transform.Params) (untouched, estimate int64) {
 	if p := outputs[0]; p.Trim.On {
 		g := transform.NewGeometry(info, transform.Params{Format: p.Format})
-		return transform.MappedOnly(info, g), transform.TrimWorkingSet(info, p)
+		return transform.MappedOnly(info, g, transform.Params{}), transform.TrimWorkingSet(info, p)
 	}
 	for _, p := range outputs {
-		untouched = max(untouched, transform.MappedOnly(info, transform.NewGeometry(info, p)))
+		untouched = max(untouched, transform.MappedOnly(info, transform.NewGeometry(info, p), p))
 	}
 	return untouched, transform.JobWorkingSet(transform.Job{Info: info, Outputs: outputs,
 		Watermark: testMark().Source, WatermarkInfo: testMark().Info})
