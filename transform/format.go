@@ -111,6 +111,12 @@ func FormatOfMIME(mime string) (Format, bool) {
 	return FormatUnknown, false
 }
 
+// ParseOutput is ParseFormat for the format of a result: one of Outputs.
+func ParseOutput(s string) (Format, bool) {
+	f, ok := ParseFormat(s)
+	return f, ok && formatTable[f].written
+}
+
 // ParseFormat reads an extension or a format name, in either case: "jpg" and
 // "jpeg" are the same. It reports false for anything else, "" included, and for formats
 // that pictor neither reads nor writes.

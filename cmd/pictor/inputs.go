@@ -228,8 +228,8 @@ func formatAccess(entries []string) (access transform.FormatAccess, err error) {
 func autoFormats(names []string) ([]transform.Format, error) {
 	var out []transform.Format
 	for _, name := range names {
-		f, ok := transform.ParseFormat(name)
-		if !ok || !transform.AllFormats().Write.Has(f) {
+		f, ok := transform.ParseOutput(name)
+		if !ok {
 			return nil, fmt.Errorf("--auto-formats: %q is not a format of results: use some of %s", name,
 				transform.FormatNames(transform.Outputs))
 		}

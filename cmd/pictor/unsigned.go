@@ -24,11 +24,11 @@ func unsignedAccess(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
 		return nil, err
 	}
 	for _, name := range cfg.Formats() {
-		f, ok := transform.ParseFormat(name)
+		f, ok := transform.ParseOutput(name)
 		switch {
 		case name == "auto":
 			rules.Auto = true
-		case ok && transform.AllFormats().Write.Has(f):
+		case ok:
 			rules.Formats = append(rules.Formats, f)
 		default:
 			return nil, fmt.Errorf("--unsigned-formats has %q: use some of %s and auto", name,

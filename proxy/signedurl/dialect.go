@@ -232,8 +232,8 @@ func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 		return Request{}, err
 	}
 	if ext != "" && !r.Params.Raw && !r.setAutoFormat(ext) { // the extension speaks last
-		f, ok := transform.ParseFormat(ext)
-		if !ok || !slices.Contains(transform.Outputs, f) {
+		f, ok := transform.ParseOutput(ext)
+		if !ok {
 			hint := ""
 			if strings.Contains(ext, "/") { // plain/https://me@example.com/a.jpg
 				hint = "; write %40 for an @ in the source URL"

@@ -137,7 +137,7 @@ var sharedFilters = map[string]func(*parser, filterCall){
 		}
 	},
 	"format": func(p *parser, c filterCall) {
-		if f, ok := transform.ParseFormat(c.argumentAt(0)); ok && transform.AllFormats().Write.Has(f) {
+		if f, ok := transform.ParseOutput(c.argumentAt(0)); ok {
 			p.r.Params.Format = f
 		}
 	},
