@@ -247,9 +247,17 @@ const dav1dThreads = 256
 // another way, by 13.4 B/px instead of 7.1. Both work in whole blocks, which
 // shows where an image is narrow.
 func avifBytes(info Info) (opening, held float64) {
+	// dav1d has a thread for each processor: 250 KiB by one measurement.
+	threads := float64(min(runtime.NumCPU(), dav1dThreads)) * mib / 4
+	return heifBytes(info, 7.1, 1.5*mib+threads)
+}
+
+// heifBytes is what decoding a HEIF takes, with so much for each pixel until the image is there, and so
+// much whatever its size is.
+func heifBytes(info Info, perPixel, always float64) (opening, held float64) {
 	const block = 128
 	px := float64(info.Width+block) * float64(info.Height+block) * depthBytes(info)
-	opening, held = 7.1*px, 3*px
+	opening, held = perPixel*px, 3*px
 	if info.FullChroma {
 		opening = 13.5 * px
 	}
@@ -257,9 +265,7 @@ func avifBytes(info Info) (opening, held float64) {
 		opening += px
 		held += px
 	}
-	// dav1d has a thread for each processor: 250 KiB by one measurement.
-	threads := float64(min(runtime.NumCPU(), dav1dThreads)) * mib / 4
-	return opening + 1.5*mib + threads, held + 1.5*mib + threads
+	return opening + always, held + always
 }
 
 // Rows that libvips holds where an image streams, as measured: its line caches
