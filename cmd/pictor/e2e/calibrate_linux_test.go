@@ -51,6 +51,17 @@ type charge struct {
 	mapped, mappable int64
 }
 
+// check holds what a job took against its estimate, and what it mapped against its limit.
+func (c charge) check(t testing.TB) {
+	t.Helper()
+	if c.actual > c.estimate {
+		t.Errorf("%s takes %.1f MiB, its estimate is %.1f", c.name, mebi(c.actual), mebi(c.estimate))
+	}
+	if c.mapped > c.mappable {
+		t.Errorf("%s maps %.1f MiB, it may %.1f", c.name, mebi(c.mapped), mebi(c.mappable))
+	}
+}
+
 func (c charge) ratio() float64 { return float64(c.estimate) / float64(max(c.actual, 1)) }
 
 // The real peak of every job stays within its estimate, and the estimate near
@@ -82,12 +93,7 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 	}
 	t.Logf("working sets, MiB:\n%s", table(charges))
 	for _, c := range charges {
-		if c.actual > c.estimate {
-			t.Errorf("%s takes %.1f MiB, its estimate is %.1f", c.name, mebi(c.actual), mebi(c.estimate))
-		}
-		if c.mapped > c.mappable {
-			t.Errorf("%s maps %.1f MiB, it may %.1f", c.name, mebi(c.mapped), mebi(c.mappable))
-		}
+		c.check(t)
 	}
 	for _, codec := range transform.Inputs {
 		ratios := ratiosOf(charges, codec)

@@ -81,12 +81,7 @@ func TestWorkingSetHoldsWhatAnimationsTake(t *testing.T) {
 	}
 	t.Logf("working sets, MiB:\n%s", table(charges))
 	for _, c := range charges {
-		if c.actual > c.estimate {
-			t.Errorf("%s takes %.1f MiB, its estimate is %.1f", c.name, mebi(c.actual), mebi(c.estimate))
-		}
-		if c.mapped > c.mappable {
-			t.Errorf("%s maps %.1f MiB, it may %.1f", c.name, mebi(c.mapped), mebi(c.mappable))
-		}
+		c.check(t)
 	}
 }
 

@@ -27,10 +27,7 @@ func TestWorkingSetHoldsLinearLight(t *testing.T) {
 			}
 			c := set.measure(calibration{from, req.Params})
 			charges = append(charges, c)
-			if c.actual > c.estimate || c.mapped > c.mappable {
-				t.Errorf("%s takes %.1f MiB and maps %.1f, its estimate is %.1f and %.1f", c.name, mebi(c.actual),
-					mebi(c.mapped), mebi(c.estimate), mebi(c.mappable))
-			}
+			c.check(t)
 		}
 		set.forget(from)
 	}

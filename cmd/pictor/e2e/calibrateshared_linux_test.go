@@ -52,12 +52,7 @@ func TestWorkingSetHoldsWhatSharedJobsTake(t *testing.T) {
 				name = fmt.Sprintf("%s %dx%d to %s", form, from.width, from.height, name)
 				c := set.measureOutputs(name, from, outputs...)
 				charges = append(charges, c)
-				if c.actual > c.estimate {
-					t.Errorf("%s takes %.1f MiB, its estimate is %.1f", c.name, mebi(c.actual), mebi(c.estimate))
-				}
-				if c.mapped > c.mappable {
-					t.Errorf("%s maps %.1f MiB, it may %.1f", c.name, mebi(c.mapped), mebi(c.mappable))
-				}
+				c.check(t)
 			}
 			set.forget(megapixels(form, mp))
 		}
