@@ -23,78 +23,95 @@ type Rewrites struct {
 var knownSchemes = map[string]bool{"http": true, "https": true, "local": true, "file": true, "data": true, "s3": true,
 	"gs": true, imageScheme: true, "abs": true, "swift": true}
 
+// folder is where a rewrite leads to.
+type folder struct {
+	// url is what stands before the rest of a source, and identity what the identities of all sources
+	// in it begin with. Both are "" for no folder.
+	url, identity string
+}
+
+// prefixRewrite has a folder take the place of the beginning of a source.
+type prefixRewrite struct {
+	from string
+	to   folder
+}
+
 // rewriter is Rewrites, checked.
 type rewriter struct {
-	base    string
-	aliases map[string]string
+	base    folder
+	aliases map[string]folder
 	// prefixes are the longest first.
-	prefixes [][2]string
+	prefixes []prefixRewrite
 }
 
 // newRewriter checks each target by parse, which is parseSource without rewrites.
 func newRewriter(r Rewrites, parse func(string) (location, error)) (w rewriter, err error) {
-	w.aliases = map[string]string{}
-	check := func(what, target string) error {
+	w.aliases = map[string]folder{}
+	open := func(what, target string) (folder, error) {
 		if !strings.HasSuffix(target, "/") {
-			return fmt.Errorf("%s is %q: it must end with a slash", what, target)
+			return folder{}, fmt.Errorf("%s is %q: it must end with a slash", what, target)
 		}
 		if strings.ContainsAny(target, "?#") {
-			return fmt.Errorf("%s is %q: it must not contain a ? or #", what, target)
+			return folder{}, fmt.Errorf("%s is %q: it must not contain a ? or #", what, target)
 		}
-		// A file in the folder, as local:/// alone is no source.
-		if _, err := parse(target + "x"); err != nil {
-			return fmt.Errorf("%s is %q: %w", what, target, err)
+		const file = "x" // in the folder, as local:/// alone is no source
+		at, err := parse(target + file)
+		if err != nil {
+			return folder{}, fmt.Errorf("%s is %q: %w", what, target, err)
 		}
-		return nil
+		return folder{target, strings.TrimSuffix(at.identity(), file)}, nil
 	}
 	if r.Base != "" {
-		if err := check("the base URL", r.Base); err != nil {
+		if w.base, err = open("the base URL", r.Base); err != nil {
 			return w, err
 		}
-		w.base = r.Base
 	}
 	for name, target := range r.Aliases {
 		if name == "" || schemeOf(name+":") != name || knownSchemes[name] {
 			return w, fmt.Errorf("alias %q: a name begins with a letter, consists of lower-case letters, digits, + "+
 				"and -, and is none of http, https, local, file, data, fallback, s3, gs, abs and swift", name)
 		}
-		if err := check(fmt.Sprintf("alias %q", name), target); err != nil {
+		if w.aliases[name], err = open(fmt.Sprintf("alias %q", name), target); err != nil {
 			return w, err
 		}
-		w.aliases[name] = target
 	}
 	for from, to := range r.Prefixes {
 		if from == "" {
 			return w, fmt.Errorf("the rewrite to %q has nothing to begin with", to)
 		}
-		if err := check(fmt.Sprintf("the rewrite of %q", from), to); err != nil {
+		target, err := open(fmt.Sprintf("the rewrite of %q", from), to)
+		if err != nil {
 			return w, err
 		}
 		if !strings.HasSuffix(from, "/") {
 			return w, fmt.Errorf("the rewrite of %q: it must end with a slash", from)
 		}
-		w.prefixes = append(w.prefixes, [2]string{from, to})
+		w.prefixes = append(w.prefixes, prefixRewrite{from, target})
 	}
-	sort.Slice(w.prefixes, func(i, k int) bool { return len(w.prefixes[i][0]) > len(w.prefixes[k][0]) })
+	sort.Slice(w.prefixes, func(i, k int) bool { return len(w.prefixes[i].from) > len(w.prefixes[k].from) })
 	return w, nil
 }
 
-// resolve is the source to fetch, and what it must begin with, "" for anything: a source that was put
-// behind a folder does not leave it again.
-func (w rewriter) resolve(source string) (resolved, folder string) {
-	for _, p := range w.prefixes {
-		if rest, ok := strings.CutPrefix(source, p[0]); ok {
-			return p[1] + strings.TrimLeft(rest, "/"), p[1]
-		}
-	}
+// resolve is the source to fetch, and the folder that it was put into, if it was: it must not leave that
+// again.
+func (w rewriter) resolve(source string) (resolved string, in folder) {
+	rest := source
 	scheme := schemeOf(source)
 	if target, ok := w.aliases[scheme]; ok {
-		return target + strings.TrimLeft(source[len(scheme)+1:], "/"), target
+		rest, in = source[len(scheme)+1:], target
+	} else if scheme == "" {
+		in = w.base
 	}
-	if scheme == "" && w.base != "" {
-		return w.base + strings.TrimLeft(source, "/"), w.base
+	for _, p := range w.prefixes {
+		if behind, ok := strings.CutPrefix(source, p.from); ok {
+			rest, in = behind, p.to
+			break
+		}
 	}
-	return source, ""
+	if in == (folder{}) {
+		return source, in
+	}
+	return in.url + strings.TrimLeft(rest, "/"), in
 }
 
 var errOutside = fmt.Errorf("%w: the path of the source leads out of the folder that it is in", ErrBadSource)

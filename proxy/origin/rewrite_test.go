@@ -85,12 +85,12 @@ func FuzzRewrites(f *testing.F) {
 	}
 	f.Cleanup(fetcher.Close)
 	f.Fuzz(func(t *testing.T, source string) {
-		_, folder := fetcher.rewriter.resolve(source)
-		if folder == "" || fetcher.Check(source) != nil {
+		_, in := fetcher.rewriter.resolve(source)
+		if in == (folder{}) || fetcher.Check(source) != nil {
 			return
 		}
-		if id := fetcher.Identity(source); !strings.HasPrefix(id, folder) {
-			t.Errorf("%q leaves %s for %s", source, folder, id)
+		if id := fetcher.Identity(source); !strings.HasPrefix(id, in.url) {
+			t.Errorf("%q leaves %s for %s", source, in.url, id)
 		}
 	})
 }

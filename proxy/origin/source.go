@@ -35,14 +35,9 @@ func (l location) identity() string {
 
 // parseSource reads a source, after it was rewritten.
 func (f *Fetcher) parseSource(source string) (location, error) {
-	resolved, folder := f.rewriter.resolve(source)
+	resolved, in := f.rewriter.resolve(source)
 	at, err := f.parseResolved(resolved)
-	if err != nil || folder == "" {
-		return at, err
-	}
-	// Both were read in the same way, so that the same folder has the same spelling.
-	in, err := f.parseResolved(folder + "x")
-	if err == nil && !strings.HasPrefix(at.identity(), strings.TrimSuffix(in.identity(), "x")) {
+	if err == nil && in != (folder{}) && !strings.HasPrefix(at.identity(), in.identity) {
 		err = errOutside
 	}
 	return at, err
