@@ -21,17 +21,25 @@ func splitList(s string) []string {
 func namedTexts(flag, list string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, entry := range splitList(list) {
-		name, text, ok := strings.Cut(entry, "=")
-		name, text = strings.TrimSpace(name), strings.TrimSpace(text)
-		switch {
-		case !ok || name == "" || text == "":
-			return nil, fmt.Errorf("%s has %q: write it like name=URL", flag, entry)
-		case all[name] != "":
-			return nil, fmt.Errorf("%s has %q twice", flag, name)
+		if err := addNamed(all, entry, "the entry", "name=URL"); err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
-		all[name] = text
 	}
 	return all, nil
+}
+
+// addNamed adds an entry of a form such as name=options. kind is what an entry is, for errors.
+func addNamed(all map[string]string, entry, kind, form string) error {
+	name, text, ok := strings.Cut(entry, "=")
+	name, text = strings.TrimSpace(name), strings.TrimSpace(text)
+	switch {
+	case !ok || name == "" || text == "":
+		return fmt.Errorf("%q is not %s", entry, form)
+	case all[name] != "":
+		return fmt.Errorf("%s %q is set twice", kind, name)
+	}
+	all[name] = text
+	return nil
 }
 
 // numbers reads a list of whole numbers from 0 to most.

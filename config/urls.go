@@ -86,16 +86,7 @@ func (u *URLs) PresetList() (map[string]string, error) {
 }
 
 func addPreset(all map[string]string, entry string) error {
-	name, options, ok := strings.Cut(entry, "=")
-	name, options = strings.TrimSpace(name), strings.TrimSpace(options)
-	switch {
-	case !ok || name == "" || options == "":
-		return fmt.Errorf("%q is not name=options", entry)
-	case all[name] != "":
-		return fmt.Errorf("preset %q is set twice", name)
-	}
-	all[name] = options
-	return nil
+	return addNamed(all, entry, "preset", "name=options")
 }
 
 // AllowedOptions are nil where all are.
