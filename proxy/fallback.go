@@ -54,7 +54,9 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, varies boo
 		"If-Unmodified-Since"} {
 		plain.Header.Del(name)
 	}
-	if err := p.Serve(plain, entry); err != nil {
+	err = p.Serve(plain, entry)
+	s.countSent(t, entry, outcome)
+	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection, or the stream
 	}
 	return nil

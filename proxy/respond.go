@@ -64,6 +64,11 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
 }
 
+// countSent counts the bytes of a response that was sent, whole or in part.
+func (s *Server) countSent(t *memory.Transfer, e *cache.Entry, outcome cache.Outcome) {
+	s.figures.sentBytes.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
+}
+
 // respond sends an entry. The standard library evaluates conditions and ranges of the
 // request (RFC 9110 §13 and §14).
 func (s *Server) respond(
@@ -83,7 +88,7 @@ func (s *Server) respond(
 	})
 	ignoreRange(c.Request(), e.Size())
 	err = p.Serve(c.Request(), e)
-	s.figures.sentBytes.WithLabelValues(outcome.String(), tierOf(e, outcome)).Add(float64(t.Sent()))
+	s.countSent(t, e, outcome)
 	switch w.Status {
 	case http.StatusNotModified:
 		s.figures.answers.WithLabelValues("not-modified").Inc()
