@@ -1,87 +1,20 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
 
-const (
-	// maxFile bounds the YAML file, maxSecret the file of a secret, in bytes.
-	maxFile   = 1 << 20
-	maxSecret = 64 << 10
-)
+// maxFile bounds the YAML file, in bytes.
+const maxFile = 1 << 20
 
 // fileValue is a value of the YAML file, as it would be on the command line.
 type fileValue struct {
 	text string
 	line int
-}
-
-// readTimeout is how long a file that a setting names may take to read. It may be a
-// FIFO or a process substitution, such as --key-file <(vault read …), which has
-// its content when its writer has.
-const readTimeout = 30 * time.Second
-
-// ReadStart reads the first bytes of a file that a setting names, at most n. A
-// FIFO without a writer is an error, after readTimeout.
-func ReadStart(path string, n int64) ([]byte, error) { return readStart(path, n, readTimeout) }
-
-func readStart(path string, n int64, most time.Duration) ([]byte, error) {
-	var data []byte
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var f *os.File
-		if f, err = os.Open(path); err != nil {
-			return
-		}
-		defer f.Close()
-		data, err = io.ReadAll(io.LimitReader(f, n))
-	}()
-	late := time.NewTimer(most)
-	defer late.Stop()
-	select {
-	case <-done:
-		return data, err
-	case <-late.C: // the goroutine waits on: nothing ends it, but the process is about to
-		return nil, fmt.Errorf("%s could not be read to its end within %v: if it is a FIFO, its writer must write "+
-			"and close it", path, most)
-	}
-}
-
-// readLimited reads a file of at most limit bytes.
-func readLimited(path string, limit int64) ([]byte, error) {
-	data, err := ReadStart(path, limit+1)
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %s", path, Bytes(limit))
-	}
-	return data, nil
-}
-
-// readSecret reads the file of a secret, without the blanks and line ends
-// around its content. An empty file is an error: an operator who names one means to
-// set something.
-func readSecret(path string) (string, error) {
-	data, err := readLimited(path, maxSecret)
-	if err != nil {
-		return "", err
-	}
-	text := strings.TrimSpace(string(data))
-	if text == "" {
-		return "", fmt.Errorf("%s is empty", path)
-	}
-	return text, nil
 }
 
 // readFile reads the YAML file.
@@ -133,26 +66,6 @@ func parseFile(data []byte, table settings) (map[string]fileValue, error) {
 		return nil, err
 	}
 	return values, nil
-}
-
-// parseDocument is the root of the only YAML document there is, or nil for
-// none.
-func parseDocument(data []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document, second yaml.Node
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the file holds more than one YAML document")
-	}
-	if len(document.Content) != 1 || isNull(document.Content[0]) {
-		return nil, nil
-	}
-	return document.Content[0], nil
 }
 
 func checkKey(key *yaml.Node, seen map[string]bool, table settings) error {
@@ -231,17 +144,4 @@ func textOf(value *yaml.Node) (string, error) {
 		entries[i] = strings.TrimSpace(entry.Value)
 	}
 	return strings.Join(entries, ","), nil
-}
-
-// behindAlias follows an alias one step. As lists hold scalars only, aliases
-// cannot multiply.
-func behindAlias(node *yaml.Node) *yaml.Node {
-	if node.Kind == yaml.AliasNode && node.Alias != nil {
-		return node.Alias
-	}
-	return node
-}
-
-func isNull(node *yaml.Node) bool {
-	return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 
 	"github.com/alecthomas/kong"
@@ -70,3 +71,6 @@ func markSettings(node *kong.Node, table settings) {
 		markSettings(child, table)
 	}
 }
+
+// errBoth names the two places that set one secret.
+func errBoth(a, b string) error { return fmt.Errorf("both %s and %s are set: keep one", a, b) }

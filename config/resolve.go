@@ -206,9 +206,6 @@ func fileLevel(path string, values map[string]fileValue) level {
 	}
 }
 
-// errBoth names the two places that set one secret.
-func errBoth(a, b string) error { return fmt.Errorf("both %s and %s are set: keep one", a, b) }
-
 // level is one place that values come from.
 type level struct {
 	get   func(name string) (string, bool)
