@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 
 	"github.com/alecthomas/kong"
@@ -71,6 +70,3 @@ func markSettings(node *kong.Node, table settings) {
 		markSettings(child, table)
 	}
 }
-
-// errBoth names the two places that set one secret.
-func errBoth(a, b string) error { return fmt.Errorf("both %s and %s are set: keep one", a, b) }

@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// maxSecret bounds the file of a secret, in bytes.
-const maxSecret = 64 << 10
+const (
+	// maxSecret bounds the file of a secret, in bytes.
+	maxSecret = 64 << 10
+	// fileSuffix is behind the name of a secret in that of its file.
+	fileSuffix = "-file"
+)
 
 // readTimeout is how long a file that a setting names may take to read. It may be a
 // FIFO or a process substitution, such as --key-file <(vault read …), which has
@@ -70,3 +74,6 @@ func readSecret(path string) (string, error) {
 	}
 	return text, nil
 }
+
+// errBoth names the two places that set one secret.
+func errBoth(a, b string) error { return fmt.Errorf("both %s and %s are set: keep one", a, b) }
