@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -31,7 +32,7 @@ func readFile(path string, table settings) (map[string]fileValue, error) {
 }
 
 // parseFile reads one YAML mapping from setting to scalar or list of scalars,
-// of some also to a mapping. A scalar is its text as written, whatever type
+// of some also to a mapping, and of a Table to its entries. A scalar is its text as written, whatever type
 // YAML sees in it; a list is joined by commas; an empty value is left out. The
 // error joins everything that is wrong with the keys.
 func parseFile(data []byte, table settings) (map[string]fileValue, error) {
@@ -54,6 +55,9 @@ func parseFile(data []byte, table settings) (map[string]fileValue, error) {
 		}
 		seen[name] = true
 		text, line, err := settingText(name, value)
+		if table[name].kind == reflect.TypeFor[Table]() {
+			text, err = tableText(data, value, lineOf(root.Content, i+2))
+		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("line %d: %s: %w", line, name, err))
 			continue
@@ -66,6 +70,14 @@ func parseFile(data []byte, table settings) (map[string]fileValue, error) {
 		return nil, err
 	}
 	return values, nil
+}
+
+// lineOf is the line of a node, or 0 behind the last one.
+func lineOf(nodes []*yaml.Node, i int) int {
+	if i < len(nodes) {
+		return nodes[i].Line
+	}
+	return 0
 }
 
 func checkKey(key *yaml.Node, seen map[string]bool, table settings) error {

@@ -20,7 +20,7 @@ var parsers = map[string][]string{
 	"cache/diskstore": {"get"},                     // a record
 	"cache/purge":     {"open", "parseCheckpoint"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
-	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs"},
+	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition", "decode"},
 	"proxy/memstat": {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
