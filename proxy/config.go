@@ -28,8 +28,10 @@ type Config struct {
 	// such dialect. At "/" the native dialect reads what Thumbor does not verify.
 	Thumbor     *thumbor.Dialect
 	ThumborPath string
-	Origin      *origin.Fetcher
-	Cache       *cache.Cache
+	// Mounts are further dialects, each at paths of its own, which come before all others.
+	Mounts []Mount
+	Origin *origin.Fetcher
+	Cache  *cache.Cache
 	// Clock is the purge clock of the Cache.
 	Clock *purge.Clock
 	// Disk is the store of the Cache's disk tier, for its figures; nil for none.

@@ -140,8 +140,18 @@ func negativeTTL(err error) (ttl time.Duration, transient bool) {
 	return ttl, ttl <= negTTLTransient
 }
 
-// failureOf finds the row of an error.
+// failureOf is how a client sees an error, in the dialect of its request.
 func failureOf(err error) failure {
+	f := rowOf(err)
+	var mounted *mountError
+	if errors.As(err, &mounted) {
+		f.status = mounted.statusOf(f.code, f.status)
+	}
+	return f
+}
+
+// rowOf finds the row of an error.
+func rowOf(err error) failure {
 	for _, f := range failureTable {
 		if errors.Is(err, f.target) {
 			if f.text == "" {

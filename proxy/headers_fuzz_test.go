@@ -29,13 +29,13 @@ func FuzzAccept(f *testing.F) {
 			}
 		}
 		var req signedurl.Request
-		if !r.server.negotiateFormat(&req, []string{one, two}) {
+		if !r.server.negotiateFormat(nil, &req, []string{one, two}) {
 			t.Fatal("it does not vary")
 		}
 		chosen := req.Params.Format
 		named := strings.Contains(strings.ToLower(one+","+two), chosen.MIME())
 		if req.Auto != (chosen == transform.FormatUnknown) ||
-			!req.Auto && (!named || !slices.Contains(r.server.offeredFormats(), chosen)) {
+			!req.Auto && (!named || !slices.Contains(r.server.offeredFormats(nil), chosen)) {
 			t.Fatalf("%q, %q: %v", one, two, chosen)
 		}
 	})

@@ -21,8 +21,9 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	target, result := s.targets.find(path, func() negotiated { return s.acceptedFormats(r.Header["Accept"]) })
+	target, result := s.targets.find(s.knownName(r.RequestURI), func(m *Mount) negotiated {
+		return s.acceptedFormats(m, r.Header["Accept"])
+	})
 	if target == nil {
 		return false
 	}

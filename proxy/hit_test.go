@@ -137,7 +137,7 @@ func (r *hitRig) settled() {
 // was asked before, was purged or has come to its end, and no target that the long way refuses
 // is answered the short way.
 func TestTheShortWayAnswersLikeTheLongOne(t *testing.T) {
-	r := newHitRig(t)
+	r := newHitRig(t, func(c *Config) { c.Mounts = []Mount{queryMount()} })
 	rapid.Check(t, func(t *rapid.T) {
 		end := func() int64 { return r.clock.now().Unix() + rapid.Int64Range(-2, 5000).Draw(t, "lifetime") }
 		var targets []string
@@ -146,7 +146,8 @@ func TestTheShortWayAnswersLikeTheLongOne(t *testing.T) {
 				"w:10", "w:11/f:auto", "w:12/f:png/fn:a%20name", "w:13/att:1", fmt.Sprintf("w:14/exp:%d", end()),
 				fmt.Sprintf("w:15/f:auto/exp:%d", end()), "w:16/tag:sale",
 			}).Draw(t, "options"), rapid.SampledFrom([]string{"/a.png", "/b.png"}).Draw(t, "source"))
-			targets = append(targets, path, "/thumbor/unsafe/30x30/"+r.site.URL+"/a.png")
+			targets = append(targets, path, "/thumbor/unsafe/30x30/"+r.site.URL+"/a.png",
+				r.query("/a.png", rapid.SampledFrom([]string{"w=10", "w=17", "w=11&f=auto"}).Draw(t, "query")))
 		}
 		etag := `"none"`
 		for range rapid.IntRange(5, 20).Draw(t, "requests") {

@@ -22,7 +22,7 @@ type knownTargets struct {
 	newer, older targetGeneration
 }
 
-// targetGeneration has targets by their path, without query.
+// targetGeneration has targets by their path, without query, and those of mounts with it.
 type targetGeneration struct {
 	targets map[string]*knownTarget
 	bytes   int64
@@ -101,7 +101,7 @@ func (k *knownTargets) size() (used, most int64) {
 
 // find returns what a path means, and its result in these formats; nil where the table does not
 // have it. formatsOf gives the formats, where they are negotiated.
-func (k *knownTargets) find(path string, formatsOf func() negotiated) (*knownTarget, *knownResult) {
+func (k *knownTargets) find(path string, formatsOf func(*Mount) negotiated) (*knownTarget, *knownResult) {
 	k.mu.RLock()
 	t := k.newer.targets[path]
 	inOlder := false
@@ -113,7 +113,7 @@ func (k *knownTargets) find(path string, formatsOf func() negotiated) (*knownTar
 	if t != nil {
 		formats := negotiated{}
 		if t.varies {
-			formats = formatsOf()
+			formats = formatsOf(t.mount)
 		}
 		r = t.results[formats]
 	}

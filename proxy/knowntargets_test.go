@@ -14,19 +14,19 @@ import (
 // cacheBytes is how much the RAM cache may take, with the table of known targets.
 func (r *rig) cacheBytes() int64 { return cacheMemory{r.cfg.Cache, &r.server.targets}.Stats().MaxBytes }
 
-func noFormat() negotiated { return negotiated{} }
+func noFormat(*Mount) negotiated { return negotiated{} }
 
 // The table stays within its bound, keeps what is asked for, and gives way when it has to.
 func TestKnownTargetsAreBounded(t *testing.T) {
 	const most = 64 << 10
 	var k knownTargets
-	k.learn("/a", urlFacts{}, noFormat(), "key")
+	k.learn("/a", urlFacts{}, noFormat(nil), "key")
 	if target, _ := k.find("/a", noFormat); target != nil {
 		t.Error("a table without room has a target")
 	}
 	k.resize(most)
 	for i := range 1000 {
-		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, noFormat(), cache.Key(fmt.Sprint("key", i)))
+		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, noFormat(nil), cache.Key(fmt.Sprint("key", i)))
 		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, negotiated{format: transform.WebP}, "another")
 		if used, _ := k.size(); used > most {
 			t.Fatalf("%d bytes after %d targets", used, i)
@@ -38,7 +38,7 @@ func TestKnownTargetsAreBounded(t *testing.T) {
 	if used, _ := k.size(); used < most/2 {
 		t.Errorf("the bound was not tried: %d", used)
 	}
-	k.learn("/long", urlFacts{}, noFormat(), cache.Key(make([]byte, maxKnownText+1)))
+	k.learn("/long", urlFacts{}, noFormat(nil), cache.Key(make([]byte, maxKnownText+1)))
 	if target, _ := k.find("/long", noFormat); target != nil {
 		t.Error("a target with a very long key is kept")
 	}
@@ -63,7 +63,7 @@ func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
 				path, key := fmt.Sprintf("/%0150d", i), cache.Key(fmt.Sprintf("%0200d", i))
 				for _, f := range formats {
 					k.learn(path, urlFacts{varies: len(formats) > 1}, f, key+cache.Key(f.format.String()))
-					_, result := k.find(path, func() negotiated { return f })
+					_, result := k.find(path, func(*Mount) negotiated { return f })
 					result.header.Store(&hitHeader{
 						entry: weak.Make(e), fields: make([]byte, maxHitHeader), length: []string{fmt.Sprint(1e6 + i)},
 					})

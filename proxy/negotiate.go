@@ -22,18 +22,19 @@ type negotiated struct{ format, animated transform.Format }
 // negotiateFormat chooses the format of a request that leaves it open: of the offered
 // formats the one with the largest weight in Accept, of equal ones the first. It reports
 // whether the response depends on Accept, and so needs Vary.
-func (s *Server) negotiateFormat(req *signedurl.Request, accept []string) (varies bool) {
-	if !s.leavesFormatOpen(req) {
+func (s *Server) negotiateFormat(m *Mount, req *signedurl.Request, accept []string) (varies bool) {
+	if !s.leavesFormatOpen(m, req) {
 		return false
 	}
-	s.acceptedFormats(accept).applyTo(req)
+	s.acceptedFormats(m, accept).applyTo(req)
 	return true
 }
 
 // leavesFormatOpen says whether the format of a request is negotiated, and marks it so.
-func (s *Server) leavesFormatOpen(req *signedurl.Request) bool {
+func (s *Server) leavesFormatOpen(m *Mount, req *signedurl.Request) bool {
 	hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != ""
-	if !req.Auto && (len(s.cfg.AutoFormats) == 0 || hasFormat) {
+	always := len(s.cfg.AutoFormats) > 0 && (m == nil || m.Formats == nil)
+	if !req.Auto && (!always || hasFormat) {
 		return false
 	}
 	req.Auto = true
@@ -53,10 +54,10 @@ func (n negotiated) applyTo(req *signedurl.Request) {
 }
 
 // acceptedFormats is what negotiation comes to. It is on the path of hits.
-func (s *Server) acceptedFormats(accept []string) (chosen negotiated) {
+func (s *Server) acceptedFormats(m *Mount, accept []string) (chosen negotiated) {
 	best, bestAnimated := 0.0, 0.0
 	writes := s.formatAccess().Write
-	for _, f := range s.offeredFormats() {
+	for _, f := range s.offeredFormats(m) {
 		if !writes.Has(f) {
 			continue
 		}
@@ -82,15 +83,15 @@ func (s *Server) acceptedFormats(accept []string) (chosen negotiated) {
 
 // allNegotiated is all that negotiation may come to, or may have come to with other formats
 // that may be written.
-func (s *Server) allNegotiated() []negotiated {
+func (s *Server) allNegotiated(m *Mount) []negotiated {
 	animated := []transform.Format{transform.WebP, transform.GIF}
-	for _, f := range s.offeredFormats() {
+	for _, f := range s.offeredFormats(m) {
 		if f.Animates() && !slices.Contains(animated, f) {
 			animated = append(animated, f)
 		}
 	}
 	all := []negotiated{{}}
-	for _, f := range s.offeredFormats() {
+	for _, f := range s.offeredFormats(m) {
 		if f.Animates() {
 			all = append(all, negotiated{format: f})
 			continue
@@ -104,8 +105,8 @@ func (s *Server) allNegotiated() []negotiated {
 
 // acceptOfBrowsers are Accept headers as clients send them, one for each offered format and one
 // without any: a client that accepts a newer format accepts WebP, too.
-func (s *Server) acceptOfBrowsers() (headers []string) {
-	for _, f := range s.offeredFormats() {
+func (s *Server) acceptOfBrowsers(m *Mount) (headers []string) {
+	for _, f := range s.offeredFormats(m) {
 		header := f.MIME()
 		if !f.Animates() {
 			header += "," + transform.WebP.MIME() + ";q=0.9"
@@ -116,8 +117,11 @@ func (s *Server) acceptOfBrowsers() (headers []string) {
 }
 
 // offeredFormats are the formats to choose from.
-func (s *Server) offeredFormats() []transform.Format {
-	if len(s.cfg.AutoFormats) == 0 {
+func (s *Server) offeredFormats(m *Mount) []transform.Format {
+	switch {
+	case m != nil && m.Formats != nil:
+		return m.Formats
+	case len(s.cfg.AutoFormats) == 0:
 		return defaultAutoFormats
 	}
 	return s.cfg.AutoFormats

@@ -40,7 +40,7 @@ func TestNegotiate(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &Server{cfg: Config{AutoFormats: tc.offered}}
-		varies := s.negotiateFormat(&req, tc.accept)
+		varies := s.negotiateFormat(nil, &req, tc.accept)
 		if req.Params.Format != tc.want || varies != tc.varies {
 			t.Errorf("%s with %q: %v, %v; want %v, %v", tc.path, tc.accept, req.Params.Format, varies, tc.want,
 				tc.varies)

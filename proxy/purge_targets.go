@@ -181,15 +181,15 @@ func (s *Server) addHost(n *targetSet, text string) error {
 // keysOf are the keys of all entries that an image URL may have made, whatever its
 // signature: a URL whose signature is no longer valid, or was cut off, still names them.
 func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
-	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
-	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
-	if path, ok := s.thumborPath(target); ok {
-		more, failed := s.parseSpellings(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
-		reqs, err = append(reqs, more...), errors.Join(err, failed)
+	m, rest := s.mountOf(target)
+	var reqs []signedurl.Request
+	if m != nil {
+		reqs, err = s.requestsOfMount(m, rest)
+	} else {
+		reqs, err = s.requestsOf(target)
 	}
 	for _, req := range reqs {
-		for _, variant := range s.negotiatedVariants(req) {
+		for _, variant := range s.negotiatedVariants(m, req) {
 			keys = append(keys, s.newCacheRequest(variant).key)
 		}
 	}
@@ -197,6 +197,31 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 		return nil, fmt.Errorf("%w: %s is not an image URL of this server: %w", errPurge, transform.Quote(target), err)
 	}
 	return keys, nil
+}
+
+// requestsOf are all requests that a URL may be in the dialects that the server has itself.
+func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
+	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
+	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
+	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
+	if path, ok := s.thumborPath(target); ok {
+		more, failed := s.parseSpellings(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
+		reqs, err = append(reqs, more...), errors.Join(err, failed)
+	}
+	return reqs, err
+}
+
+// requestsOfMount are those of a URL of a mount.
+func (s *Server) requestsOfMount(m *Mount, rest string) ([]signedurl.Request, error) {
+	parse := m.Parse
+	if m.ParseUnsigned != nil {
+		parse = m.ParseUnsigned
+	}
+	req, err := s.onlyPermitted(parse(rest))
+	if err != nil {
+		return nil, err
+	}
+	return []signedurl.Request{req}, nil
 }
 
 // parseSpellings parses all spellings of a path: without a valid signature, it is not known
@@ -261,12 +286,12 @@ func (s *Server) onlyPermitted(req signedurl.Request, err error) (signedurl.Requ
 }
 
 // negotiatedVariants are the requests that one may become by negotiation.
-func (s *Server) negotiatedVariants(req signedurl.Request) []signedurl.Request {
-	if !s.leavesFormatOpen(&req) {
+func (s *Server) negotiatedVariants(m *Mount, req signedurl.Request) []signedurl.Request {
+	if !s.leavesFormatOpen(m, &req) {
 		return []signedurl.Request{req}
 	}
 	var all []signedurl.Request
-	for _, formats := range s.allNegotiated() {
+	for _, formats := range s.allNegotiated(m) {
 		one := req
 		formats.applyTo(&one)
 		all = append(all, one)

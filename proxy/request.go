@@ -40,7 +40,8 @@ func (s *Server) serveImage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	varies := s.negotiateFormat(&req, r.Header["Accept"])
+	m, _ := s.mountOf(r.RequestURI)
+	varies := s.negotiateFormat(m, &req, r.Header["Accept"])
 	if varies {
 		c.Response().Header()["Vary"] = []string{"Accept"}
 	}
@@ -53,11 +54,12 @@ func (s *Server) serveImage(c echo.Context) error {
 	defer cancel()
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
-		return s.serveFallback(c, req, varies, err)
+		return s.serveFallback(c, req, varies, m.errorOf(err))
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
 	u := factsOf(req, varies)
+	u.mount = m
 	if err := s.respond(c, u, t, entry, outcome); err != nil {
 		return err
 	}
@@ -69,21 +71,29 @@ func (s *Server) serveImage(c echo.Context) error {
 
 // rememberTarget adds the target of a request that was answered to the known ones.
 func (s *Server) rememberTarget(r *http.Request, a cacheRequest, u urlFacts) {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if !strings.HasPrefix(path, "/") {
+	if !strings.HasPrefix(r.RequestURI, "/") {
 		return // PathOf reads the absolute form, which serveHit leaves to serveImage
 	}
 	formats := negotiated{}
 	if u.varies {
-		formats = s.acceptedFormats(r.Header["Accept"])
+		formats = s.acceptedFormats(u.mount, r.Header["Accept"])
 	}
-	s.targets.learn(path, u, formats, a.key)
+	s.targets.learn(s.knownName(r.RequestURI), u, formats, a.key)
 }
 
 // readRequest reads a request target. Nothing of it is parsed before its signature is
 // verified.
 func (s *Server) readRequest(target string) (signedurl.Request, error) {
-	req, err := s.parseVerified(target)
+	m, rest := s.mountOf(target)
+	if m == nil {
+		return s.permitted(s.parseVerified(target))
+	}
+	req, err := s.permitted(s.parseMounted(m, rest))
+	return req, m.errorOf(err)
+}
+
+// permitted refuses a request that was read but that this server does not serve.
+func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request, error) {
 	if err != nil {
 		return signedurl.Request{}, err
 	}

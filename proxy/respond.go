@@ -33,6 +33,8 @@ type urlFacts struct {
 	attachment bool
 	// varies is true where the format depends on Accept.
 	varies bool
+	// mount is nil for a URL of the dialects that the server has itself.
+	mount *Mount
 }
 
 // factsOf reads what a response needs of a request.
@@ -62,6 +64,7 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
+	u.mount.setHeader(h, outcome)
 }
 
 // countSent counts the bytes of a response that was sent, whole or in part.

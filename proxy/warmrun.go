@@ -106,7 +106,8 @@ func (run *warmRun) variantsOf(url string) (variants []warmVariant, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return run.server.warmVariants(req, run.ask.Accept), nil
+	m, _ := run.server.mountOf(url)
+	return run.server.warmVariants(m, req, run.ask.Accept), nil
 }
 
 // judge completes a line by how its image ended, and counts and logs that.

@@ -157,14 +157,14 @@ type warmVariant struct {
 
 // warmVariants are the results that clients with these Accept headers get by a URL, each
 // once. Without headers they are all that negotiation may choose.
-func (s *Server) warmVariants(req signedurl.Request, accept []string) (variants []warmVariant) {
+func (s *Server) warmVariants(m *Mount, req signedurl.Request, accept []string) (variants []warmVariant) {
 	if len(accept) == 0 {
-		accept = s.acceptOfBrowsers()
+		accept = s.acceptOfBrowsers(m)
 	}
 	seen := map[cache.Key]bool{}
 	for _, header := range accept {
 		one := req
-		negotiated := s.negotiateFormat(&one, []string{header})
+		negotiated := s.negotiateFormat(m, &one, []string{header})
 		v := warmVariant{s.newCacheRequest(one), header}
 		v.background = true
 		switch {
