@@ -183,4 +183,7 @@ func (f *fill) setFreshness(e *cache.Entry) {
 		e.Expires, e.Refresh = now.Add(immutableTTL), time.Time{}
 		e.Immutable = true
 	}
+	if least := now.Add(time.Duration(req.MinAge) * time.Second); req.MinAge > 0 && e.Expires.Before(least) {
+		e.Expires, e.Refresh = least, time.Time{}
+	}
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -29,6 +28,8 @@ type Mount struct {
 	ParseUnsigned func(rest string) (signedurl.Request, error)
 	// Sources are those that targets may name; nil for all that the Fetcher permits.
 	Sources []origin.SourceRule
+	// Refusal is what is said of another source, without a dot; "" for a sentence of the server's.
+	Refusal string
 	// Formats are negotiated for requests with Auto, the preferred one first. Where it is nil the
 	// server's AutoFormats are, also where a request names no format.
 	Formats []transform.Format
@@ -64,29 +65,6 @@ func MountOf(mounts []Mount, target string) (m *Mount, rest string) {
 		}
 	}
 	return nil, ""
-}
-
-func (s *Server) mountOf(target string) (m *Mount, rest string) { return MountOf(s.cfg.Mounts, target) }
-
-// knownName is the name of a target in the table of known ones. Only mounts read the query.
-func (s *Server) knownName(target string) string {
-	if m, _ := s.mountOf(target); m != nil {
-		return target
-	}
-	path, _, _ := strings.Cut(target, "?")
-	return path
-}
-
-// parseMounted reads what follows the prefix of a mount.
-func (s *Server) parseMounted(m *Mount, rest string) (signedurl.Request, error) {
-	req, err := m.Parse(rest)
-	if err == nil && m.Sources != nil && !s.cfg.Origin.IsAmong(req.Source, m.Sources) {
-		err = fmt.Errorf("%w: the source is not one of those that %s may name", origin.ErrSourceNotAllowed, m.Name)
-	}
-	if err != nil {
-		return signedurl.Request{}, err
-	}
-	return req, nil
 }
 
 // setHeader makes the header of a response with an image that of the mount's dialect.
@@ -136,31 +114,30 @@ func (e *mountError) statusOf(code string, status int) int {
 	return status
 }
 
-// checkMounts refuses mounts whose paths are taken.
-func checkMounts(cfg *Config) error {
-	taken := []string{"/unsigned/", "/favicon.ico", "/robots.txt", "/health", cfg.PathPrefix + "/"}
-	if cfg.Thumbor != nil && cfg.ThumborPath != "/" {
-		taken = append(taken, cfg.ThumborPath)
+// CheckMounts refuses mounts whose paths are taken. thumborPath is Config.ThumborPath; "" where there
+// is no such dialect.
+func CheckMounts(mounts []Mount, pathPrefix, thumborPath string) error {
+	native := pathPrefix + "/"
+	taken := []string{"/unsigned/", "/favicon.ico", "/robots.txt", "/health", native}
+	if thumborPath != "" && thumborPath != "/" {
+		taken = append(taken, thumborPath)
 	}
-	for i := range cfg.Mounts {
-		m := &cfg.Mounts[i]
+	for i := range mounts {
+		m := &mounts[i]
 		if m.Name == "" || m.Parse == nil || len(m.Prefix) < 2 || m.Prefix[0] != '/' || m.Prefix[1] == '/' ||
 			strings.ContainsAny(m.Prefix, "?#%") {
 			return fmt.Errorf("the path %s of %s URLs must begin with a slash, and have more than that",
 				transform.Quote(m.Prefix), m.Name)
 		}
-		others := slices.Clone(taken)
-		for j := range cfg.Mounts[:i] {
-			others = append(others, cfg.Mounts[j].Prefix)
-		}
-		for _, other := range others {
+		for _, other := range taken {
 			_, within := m.cut(other)
 			_, around := (&Mount{Prefix: other}).cut(m.Prefix)
-			if within || around && other != cfg.PathPrefix+"/" {
+			if within || around && other != native {
 				return fmt.Errorf("the path %s of %s URLs is taken by %s", transform.Quote(m.Prefix), m.Name,
 					transform.Quote(other))
 			}
 		}
+		taken = append(taken, m.Prefix)
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -22,6 +21,7 @@ func queryMount(sources ...origin.SourceRule) Mount {
 		query, err := url.ParseQuery(strings.TrimPrefix(rest, "?"))
 		if err == nil {
 			req.Source, req.Auto = query.Get("url"), query.Get("f") == "auto"
+			req.MinAge, _ = strconv.ParseInt(query.Get("min"), 10, 64)
 			req.Params.Width, err = strconv.Atoi(query.Get("w"))
 		}
 		if err == nil {
@@ -33,7 +33,7 @@ func queryMount(sources ...origin.SourceRule) Mount {
 		return req, nil
 	}
 	return Mount{Name: "test", Prefix: "/query", Parse: parse, Sources: sources,
-		Formats: []transform.Format{transform.WebP}, Statuses: map[string]int{"bad-argument": 400, "source-not-found": 410},
+		Refusal: "nobody may have this source", Formats: []transform.Format{transform.WebP}, Statuses: map[string]int{"bad-argument": 400, "source-not-found": 410},
 		Header:    http.Header{"Content-Disposition": {"attachment"}},
 		SetHeader: func(h http.Header, status string) { h["X-Test-Cache"] = []string{status} },
 	}
@@ -92,7 +92,7 @@ func TestMountsHaveTheirOwnStatuses(t *testing.T) {
 		status       int
 	}{
 		{r.query("/open/a.png", "w=x"), "bad-argument: ", 400},
-		{r.query("/secret/a.png", "w=10"), "source-not-allowed: ", 403},
+		{r.query("/secret/a.png", "w=10"), "source-not-allowed: Nobody may have this source. ", 403},
 		{r.query("/open/../secret/a.png", "w=10"), "source-not-allowed: ", 403},
 		{"/query/more", "bad-argument: ", 400},
 		{"/querying?url=" + r.site.URL + "&w=10", "malformed-path: ", 404},
@@ -153,6 +153,22 @@ func TestMountsNegotiateTheirFormats(t *testing.T) {
 	}
 }
 
+// A least lifetime raises that of the origin, never lowers it, and is no other URL's.
+func TestLeastLifetimeOfARequest(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Mounts = []Mount{queryMount()} })
+	r.header.Set("Cache-Control", "max-age=100")
+	for more, want := range map[string]string{"w=10": "100", "w=10&min=50": "100", "w=10&min=200": "200"} {
+		resp, _ := r.must(r.query("/a.png", more))
+		if got := resp.Header.Get("Cache-Control"); got != "public, max-age="+want {
+			t.Errorf("%s: %s", more, got)
+		}
+	}
+	r.header.Set("Cache-Control", "no-store")
+	if resp, _ := r.must(r.query("/b.png", "w=10&min=200")); resp.Header.Get("Cache-Control") != "private, no-store" {
+		t.Errorf("no-store: %v", resp.Header)
+	}
+}
+
 func mustKeys(t *testing.T, r *rig, target string) []cache.Key {
 	t.Helper()
 	keys, err := r.server.keysOf(target)
@@ -170,9 +186,8 @@ func TestMountsMayNotTakePathsOfOthers(t *testing.T) {
 		"/robots.txt": false, "/thumbor": false, "/thumbor/x": false, "/taken": false, "/taken/more": false,
 		"/take": true, "/taken-not": true, "/images/deep": true,
 	} {
-		cfg := Config{PathPrefix: "/images", Thumbor: &thumbor.Dialect{}, ThumborPath: "/thumbor/",
-			Mounts: []Mount{{Name: "one", Prefix: "/taken", Parse: parse}, {Name: "two", Prefix: prefix, Parse: parse}}}
-		if err := checkMounts(&cfg); (err == nil) != want {
+		mounts := []Mount{{Name: "one", Prefix: "/taken", Parse: parse}, {Name: "two", Prefix: prefix, Parse: parse}}
+		if err := CheckMounts(mounts, "/images", "/thumbor/"); (err == nil) != want {
 			t.Errorf("%q: %v", prefix, err)
 		}
 	}

@@ -16,7 +16,11 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
-	if err := checkMounts(&cfg); err != nil {
+	thumborPath := ""
+	if cfg.Thumbor != nil {
+		thumborPath = cfg.ThumborPath
+	}
+	if err := CheckMounts(cfg.Mounts, cfg.PathPrefix, thumborPath); err != nil {
 		return nil, err
 	}
 	if cfg.Dialect == nil {

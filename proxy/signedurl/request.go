@@ -40,6 +40,8 @@ type Request struct {
 	// MaxAge, if HasMaxAge, is how long the result is fresh, in seconds.
 	MaxAge    int64
 	HasMaxAge bool
+	// MinAge is for how long the result is fresh at least, in seconds; 0 for no such bound.
+	MinAge int64
 }
 
 // Limits are limits of the server that a URL sets for itself; a zero field leaves the
@@ -87,6 +89,9 @@ func (r Request) Canonical() string {
 	}
 	if r.HasMaxAge {
 		b.WriteString("max_age:" + strconv.FormatInt(r.MaxAge, 10) + "/")
+	}
+	if r.MinAge != 0 {
+		b.WriteString("min_age:" + strconv.FormatInt(r.MinAge, 10) + "/")
 	}
 	// Without the word, an option at the source's beginning would read as one
 	// of the request's.

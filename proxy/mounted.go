@@ -1,0 +1,33 @@
+package proxy
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+func (s *Server) mountOf(target string) (m *Mount, rest string) { return MountOf(s.cfg.Mounts, target) }
+
+// knownName is the name of a target in the table of known ones. Only mounts read the query.
+func (s *Server) knownName(target string) string {
+	if m, _ := s.mountOf(target); m != nil {
+		return target
+	}
+	path, _, _ := strings.Cut(target, "?")
+	return path
+}
+
+// parseMounted reads what follows the prefix of a mount.
+func (s *Server) parseMounted(m *Mount, rest string) (signedurl.Request, error) {
+	req, err := m.Parse(rest)
+	if err == nil && m.Sources != nil && !s.cfg.Origin.IsAmong(req.Source, m.Sources) {
+		err = fmt.Errorf("%w: %s", origin.ErrSourceNotAllowed, cmp.Or(m.Refusal, "the source is not listed"))
+	}
+	if err != nil {
+		return signedurl.Request{}, err
+	}
+	return req, nil
+}
