@@ -73,6 +73,7 @@ type Clock struct {
 
 	applied  atomic.Uint64
 	logBytes atomic.Int64
+	lease    leaseOf
 
 	// writing is full for a whole purge, with its fsync. Its holder may read the
 	// state without its lock.
@@ -159,13 +160,18 @@ func (c *Clock) writePurge(mode Mode, targets []Target) (Receipt, error) {
 	c.applyPurge(seq, mode, targets)
 	r := Receipt{Sequence: seq, Applied: c.cfg.Now()}
 	if c.log != nil {
-		c.writeCheckpoint(seq)
-		if c.log.size-c.log.base > c.cfg.growth {
-			c.compactLog()
-		}
-		c.logBytes.Store(c.log.size)
+		c.afterAppend(seq)
 	}
 	return r, nil
+}
+
+// afterAppend follows a purge that is in the log.
+func (c *Clock) afterAppend(seq uint64) {
+	c.writeCheckpoint(seq)
+	if c.log.size-c.log.base > c.cfg.growth {
+		c.compactLog()
+	}
+	c.logBytes.Store(c.log.size)
 }
 
 // applyPurge stores the sequence last: a reader of the sequence finds the purge in the

@@ -58,7 +58,7 @@ func parseLogLine(body []byte) (l logLine, err error) {
 	default:
 		return l, errLine
 	}
-	for k := All; k <= slotLine; k++ {
+	for k := All; k <= positionLine; k++ {
 		if f[3] == k.String() {
 			l.Kind = k
 		}

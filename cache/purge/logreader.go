@@ -101,6 +101,10 @@ func (r *logReader) replayLine(s *state, snapshot bool) error {
 		}
 	case r.remaining > 0 && (l.seq != r.last || l.remaining != r.remaining-1), r.remaining == 0 && l.seq != r.last+1:
 		return errOrder
+	case l.Kind == positionLine:
+		if !s.restoreLine(l) {
+			return errLine
+		}
 	case l.invalidReason() != "":
 		return errLine
 	default:

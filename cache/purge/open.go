@@ -137,8 +137,3 @@ func (c *Clock) renewID(why error) {
 	c.id, c.begun = hex.EncodeToString(id[:]), why
 	c.state = newState(c.cfg.MaxExact, c.cfg.MaxPrefixes)
 }
-
-func isID(id string) bool {
-	b, err := hex.DecodeString(id)
-	return err == nil && len(b) == 16 && hex.EncodeToString(b) == id
-}

@@ -61,6 +61,9 @@ type state struct {
 	sites    map[string][]prefix
 	prefixes int
 	folded   uint64
+	// position is how far the bus has been read, and positionSeq the sequence of the purge that came with it.
+	position    Position
+	positionSeq uint64
 }
 
 func newState(maxExact, maxPrefixes int) *state {
@@ -77,6 +80,10 @@ func (s *state) addTarget(t Target, m seqPair) {
 		s.all = s.all.merge(m)
 	case Prefix:
 		s.addPrefix(t.Value, m)
+	case positionLine:
+		if p, err := parsePosition(t.Value); err == nil {
+			s.position, s.positionSeq = p, m.newest()
+		}
 	default:
 		s.addExact(digestOf(nil, t.Kind, t.Value), m)
 	}
@@ -215,6 +222,9 @@ func (s *state) snapshot() []logLine {
 			}
 		}
 	}
+	if s.position.Bus != "" {
+		add(seqPairOf(Hard, s.positionSeq), positionLine, s.position.String())
+	}
 	slices.SortFunc(lines, func(a, b logLine) int {
 		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Value, b.Value))
 	})
@@ -227,6 +237,11 @@ func (s *state) restoreLine(l logLine) bool {
 	switch l.Kind {
 	case All, Prefix:
 		if l.invalidReason() != "" {
+			return false
+		}
+		s.addTarget(l.Target, m)
+	case positionLine:
+		if _, err := parsePosition(l.Value); err != nil {
 			return false
 		}
 		s.addTarget(l.Target, m)

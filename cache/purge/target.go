@@ -38,12 +38,15 @@ const (
 	// not what they are of.
 	digestLine
 	slotLine
+	// positionLine is how far the bus was read when a purge of it was applied.
+	positionLine
 )
 
 // String is the kind as the JSON API and the log have it.
 func (k Kind) String() string {
-	names := [...]string{"none", "all", "host", "prefix", "source", "tag", "url", "site", "digest", "slot"}
-	return names[min(k, slotLine)]
+	names := [...]string{"none", "all", "host", "prefix", "source", "tag", "url", "site", "digest", "slot",
+		"position"}
+	return names[min(k, positionLine)]
 }
 
 // Mode is what a purge leaves of an entry.

@@ -17,8 +17,8 @@ import (
 // calls each of them, so a new one needs a row here and a target there.
 var parsers = map[string][]string{
 	"cache":           {"decodeHeader"},
-	"cache/diskstore": {"get"},                     // a record
-	"cache/purge":     {"open", "parseCheckpoint"}, // a log
+	"cache/diskstore": {"get"},                                                      // a record
+	"cache/purge":     {"open", "parseCheckpoint", "decodeNotice", "parsePosition"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",

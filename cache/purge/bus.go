@@ -1,0 +1,117 @@
+package purge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Bus carries the purges of several servers in one order, which is the same for all of them, and keeps them
+// for servers that were away. Package cache/purge/bus has them. A Bus is safe for concurrent use, and each call
+// ends with its context.
+type Bus interface {
+	// Span says which bus this is, and which messages it has.
+	Span(ctx context.Context) (Span, error)
+	// Append adds a message at the end and gives its sequence, one more than that of the message before. After
+	// an error the message may be there all the same.
+	Append(ctx context.Context, data []byte) (seq uint64, err error)
+	// Read gives messages behind a sequence, in their order, and not always all of them. Where there are none it
+	// waits for one, no longer than it is told, or not at all; then there are none and no error.
+	Read(ctx context.Context, behind uint64, wait time.Duration) ([]Message, error)
+	// Announce tells the other servers how far this one is. It holds until ttl has passed, or Withdraw.
+	Announce(ctx context.Context, m Member, ttl time.Duration) error
+	Withdraw(ctx context.Context, server string) error
+	// Members are the servers that announced themselves. memory is for how long the bus has forgotten none
+	// of them, as a bus that was started anew may have.
+	Members(ctx context.Context) (list []Member, memory time.Duration, err error)
+	Close() error
+}
+
+// Span is what a bus has.
+type Span struct {
+	// ID is the identity of the bus, 32 hexadecimal digits. A sequence means something only together with it.
+	ID string
+	// First and Last are the sequences of the oldest and newest message; without any, First is Last+1.
+	First, Last uint64
+}
+
+// Message is a message of a bus.
+type Message struct {
+	Seq  uint64
+	Data []byte
+}
+
+// Member is a server, with its name, and the sequence and token of the last message that it has applied.
+type Member struct {
+	Server string `json:"server"`
+	Seq    uint64 `json:"seq"`
+	Token  string `json:"token"`
+}
+
+// NewBusID makes an identity that no bus had before.
+func NewBusID() string {
+	var id [16]byte
+	rand.Read(id[:]) // never fails since Go 1.24
+	return hex.EncodeToString(id[:])
+}
+
+// notice is a purge on its way through a bus.
+type notice struct {
+	// Token tells the message from another one that has its sequence on a bus which lost it.
+	Token   string         `json:"token"`
+	Server  string         `json:"server"`
+	Mode    string         `json:"mode"`
+	Targets []noticeTarget `json:"targets"`
+}
+
+type noticeTarget struct {
+	Kind  string `json:"kind"`
+	Value string `json:"value,omitempty"`
+}
+
+// encodeNotice is the inverse of decodeNotice. Targets must be valid.
+func encodeNotice(token, server string, mode Mode, targets []Target) []byte {
+	n := notice{Token: token, Server: server, Mode: mode.String()}
+	for _, t := range targets {
+		n.Targets = append(n.Targets, noticeTarget{t.Kind.String(), t.Value})
+	}
+	data, _ := json.Marshal(n) // strings alone: no error
+	return data
+}
+
+var errNotice = errors.New("not a purge of this version of pictor")
+
+// decodeNotice reads a message of a bus.
+func decodeNotice(data []byte) (token string, mode Mode, targets []Target, err error) {
+	var n notice
+	if err := json.Unmarshal(data, &n); err != nil {
+		return "", 0, nil, errNotice
+	}
+	if _, err := hex.DecodeString(n.Token); err != nil || n.Token == "" || len(n.Token) > 64 {
+		return "", 0, nil, fmt.Errorf("%w: bad token", errNotice)
+	}
+	switch n.Mode {
+	case Hard.String():
+		mode = Hard
+	case Soft.String():
+	default:
+		return n.Token, 0, nil, fmt.Errorf("%w: unknown mode", errNotice)
+	}
+	for _, t := range n.Targets {
+		target := Target{Value: t.Value}
+		for k := All; k <= URL; k++ {
+			if k.String() == t.Kind {
+				target.Kind = k
+			}
+		}
+		targets = append(targets, target)
+	}
+	if err := checkTargets(mode, targets); err != nil {
+		return n.Token, 0, nil, fmt.Errorf("%w: %w", errNotice, err)
+	}
+	return n.Token, mode, targets, nil
+}

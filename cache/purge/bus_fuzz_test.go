@@ -1,0 +1,35 @@
+package purge
+
+import (
+	"reflect"
+	"testing"
+)
+
+// FuzzNotice: whatever comes through a bus is a purge that can be sent again as it was, or an error.
+func FuzzNotice(f *testing.F) {
+	f.Add([]byte(`{"token":"aa","mode":"hard","targets":[{"kind":"all"}]}`))
+	f.Add([]byte(`{"token":"aa","server":"s","mode":"soft","targets":[{"kind":"tag","value":"x"},` +
+		`{"kind":"slot","value":"1"}]}`))
+	f.Add([]byte(`{"token":"","mode":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		token, mode, targets, err := decodeNotice(data)
+		if err != nil {
+			return
+		}
+		again, mode2, targets2, err := decodeNotice(encodeNotice(token, "s", mode, targets))
+		if err != nil || again != token || mode2 != mode || !reflect.DeepEqual(targets, targets2) {
+			t.Fatalf("%q: %s %v %v became %s %v %v, %v", data, token, mode, targets, again, mode2, targets2, err)
+		}
+	})
+}
+
+// FuzzPosition: a text is a position that has this text, or an error.
+func FuzzPosition(f *testing.F) {
+	f.Add("00112233445566778899aabbccddeeff 7 ab")
+	f.Add("00112233445566778899aabbccddeeff 07 ")
+	f.Fuzz(func(t *testing.T, text string) {
+		if p, err := parsePosition(text); err == nil && p.String() != text {
+			t.Fatalf("%q is %+v, whose text is %q", text, p, p.String())
+		}
+	})
+}

@@ -1,0 +1,316 @@
+package purge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// ErrBus: the bus did not take a purge, or could not be asked. It may have taken it all the same.
+var ErrBus = errors.New("purge bus does not respond")
+
+// Lag settings of a Cluster.
+const (
+	// DefaultMaxLag is how long a server may go without news of the bus.
+	DefaultMaxLag = 5 * time.Second
+	// LeastMaxLag keeps a slow round trip from being an outage.
+	LeastMaxLag = time.Second
+)
+
+// ClusterConfig configures a Cluster.
+type ClusterConfig struct {
+	// Server is the name of this server, which no other one has.
+	Server string
+	// MaxLag is how long the server vouches for its entries without news of the bus, and how long others wait
+	// for it; default DefaultMaxLag, at least LeastMaxLag.
+	MaxLag time.Duration
+	// Policy is what the server does with its entries after that.
+	Policy Doubt
+	// Log is for outages; nil discards them.
+	Log *slog.Logger
+	// Applied, unless nil, is told of each purge that was applied, whichever server it is from.
+	Applied func(Mode)
+}
+
+// Cluster keeps a Clock in step with those of other servers. What it guarantees, as long as the bus keeps what
+// it took: a purge that was confirmed by all is applied by each server, or that server's lease has ended, so that
+// its clock is in doubt. A bus that lost or skipped messages is found out, and everything is purged.
+//
+// It is safe for concurrent use.
+type Cluster struct {
+	clock *Clock
+	bus   Bus
+	cfg   ClusterConfig
+	now   func() time.Time
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	mu sync.Mutex
+	// moved is closed, and made anew, when the position moves.
+	moved   chan struct{}
+	recent  recentTokens
+	failing bool // the last round failed, and that was logged
+	heard   time.Time
+	behind  uint64
+	figures clusterFigures
+}
+
+// Join makes a clock one of a cluster. It does not wait for the bus: until that was read to its end, the clock
+// is in doubt. The caller must Close the Cluster before the clock and before the bus.
+func Join(clock *Clock, bus Bus, cfg ClusterConfig) (*Cluster, error) {
+	if cfg.Server == "" {
+		return nil, errors.New("purge: a server of a cluster needs a name")
+	}
+	if cfg.MaxLag == 0 {
+		cfg.MaxLag = DefaultMaxLag
+	}
+	if cfg.MaxLag < LeastMaxLag {
+		return nil, fmt.Errorf("purge: MaxLag is %v, less than %v", cfg.MaxLag, LeastMaxLag)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Applied == nil {
+		cfg.Applied = func(Mode) {}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	g := &Cluster{
+		clock: clock, bus: bus, cfg: cfg, now: clock.cfg.Now,
+		stop: stop, stopped: make(chan struct{}), moved: make(chan struct{}),
+	}
+	clock.lease.Store(&lease{until: g.now().Add(-time.Second), policy: cfg.Policy})
+	go g.follow(ctx)
+	return g, nil
+}
+
+// Close leaves the cluster. The clock goes on in doubt.
+func (g *Cluster) Close() {
+	g.stop()
+	<-g.stopped
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = g.bus.Withdraw(ctx, g.cfg.Server) // or the others wait for it, no longer than its announcement holds
+}
+
+// Timing of a round. A call that takes longer than callTimeout has failed; its answer would be no news.
+const (
+	callTimeout = 2 * time.Second
+	leastPause  = 50 * time.Millisecond
+	mostPause   = time.Second
+)
+
+// readWait is how long a Read waits: the announcement and the lease are renewed in between.
+func (g *Cluster) readWait() time.Duration { return min(time.Second, g.cfg.MaxLag/4) }
+
+// follow reads the bus until the Cluster is closed.
+func (g *Cluster) follow(ctx context.Context) {
+	defer close(g.stopped)
+	pause := leastPause
+	for ctx.Err() == nil {
+		err := g.round(ctx)
+		g.recordRound(err)
+		if err == nil {
+			pause = leastPause
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+func (g *Cluster) recordRound(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err == nil:
+		if g.failing {
+			g.cfg.Log.Info("purge bus responds again")
+		}
+		g.failing = false
+	case !errors.Is(err, context.Canceled):
+		g.figures.failures++
+		if !g.failing {
+			g.cfg.Log.Warn("purge bus does not respond: purges of other servers are not heard of",
+				"err", err, "then", g.cfg.Policy.String(), "after", g.cfg.MaxLag.String())
+		}
+		g.failing = true
+	}
+}
+
+// round asks what the bus has, renews the lease where all of it is applied, and applies what comes next.
+func (g *Cluster) round(ctx context.Context) error {
+	began := g.now()
+	span, err := callBus(ctx, g.bus.Span)
+	if err != nil {
+		return err
+	}
+	if err := g.adopt(ctx, span); err != nil {
+		return err
+	}
+	at := g.clock.Position()
+	g.mu.Lock()
+	g.behind = span.Last - min(span.Last, at.Seq)
+	g.mu.Unlock()
+	wait := time.Duration(0)
+	if at.Seq >= span.Last {
+		if err := g.announce(ctx, at, began); err != nil {
+			return err
+		}
+		wait = g.readWait()
+	}
+	timed, cancel := context.WithTimeout(ctx, wait+callTimeout)
+	defer cancel()
+	messages, err := g.bus.Read(timed, at.Seq, wait)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		g.apply(at.Bus, m)
+	}
+	return nil
+}
+
+// announcementTTL is for how long the others wait for a server that they hear nothing of: its lease and a little
+// more, as clocks do not run alike.
+func (g *Cluster) announcementTTL() time.Duration { return g.cfg.MaxLag + g.cfg.MaxLag/10 }
+
+// callBus bounds a call of the bus.
+func callBus[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// announce tells how far this server is, then renews its lease: others go on to wait for the server as long as
+// the lease holds, and a little longer.
+func (g *Cluster) announce(ctx context.Context, at Position, began time.Time) error {
+	timed, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	m := Member{Server: g.cfg.Server, Seq: at.Seq, Token: at.Token}
+	if err := g.bus.Announce(timed, m, g.announcementTTL()); err != nil {
+		return err
+	}
+	g.clock.lease.Store(&lease{until: began.Add(g.cfg.MaxLag), policy: g.cfg.Policy})
+	g.mu.Lock()
+	g.heard = began
+	g.mu.Unlock()
+	return nil
+}
+
+// adopt compares the position with what the bus has. Where purges may be missing between them, everything is
+// purged, and the position is one from which the bus can be read on.
+func (g *Cluster) adopt(ctx context.Context, span Span) error {
+	at, start := g.clock.Position(), Position{Bus: span.ID, Seq: span.First - 1}
+	switch {
+	case !isID(span.ID) || span.First == 0 || span.First > span.Last+1:
+		return fmt.Errorf("%w: it has no valid identity or order", ErrBus)
+	case at.Bus == "":
+		g.purgeAll("the bus is new to this server", start)
+	case at.Bus != span.ID:
+		g.purgeAll("the bus is another one", start)
+	case at.Seq > span.Last:
+		g.purgeAll("the bus has lost purges", start)
+	case at.Seq+1 < span.First:
+		g.purgeAll("the bus has dropped purges that this server had not read", start)
+	case at.Seq >= span.First:
+		return g.checkToken(ctx, at, span)
+	}
+	return nil
+}
+
+// checkToken asks whether the message at the position is still the one that was applied: a bus that was started
+// anew may have lost it, and have another one there by now.
+func (g *Cluster) checkToken(ctx context.Context, at Position, span Span) error {
+	timed, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	messages, err := g.bus.Read(timed, at.Seq-1, 0)
+	if err != nil {
+		return err
+	}
+	if len(messages) > 0 && messages[0].Seq == at.Seq {
+		if token, _, _, _ := decodeNotice(messages[0].Data); token == at.Token {
+			return nil
+		}
+	}
+	g.purgeAll("the bus has lost purges and has others in their place", Position{Bus: span.ID, Seq: span.First - 1})
+	return nil
+}
+
+// purgeAll purges everything on this server alone.
+func (g *Cluster) purgeAll(why string, at Position) {
+	g.cfg.Log.Warn("purging everything: "+why, "bus", at.Bus, "from", at.Seq+1)
+	g.applyAt(Hard, []Target{{Kind: All}}, at)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.recent = recentTokens{}
+	g.figures.resets++
+}
+
+// apply applies a message. One that cannot be read may be a purge of anything.
+func (g *Cluster) apply(bus string, m Message) {
+	at := Position{Bus: bus, Seq: m.Seq}
+	last := g.clock.Position().Seq
+	if m.Seq <= last {
+		return
+	}
+	token, mode, targets, err := decodeNotice(m.Data)
+	at.Token = token
+	if err == nil && m.Seq > last+1 {
+		err = errors.New("purges before it are missing")
+	}
+	if err != nil {
+		g.cfg.Log.Warn("purging everything: a message of the purge bus cannot be applied", "sequence", m.Seq,
+			"err", err)
+		mode, targets = Hard, []Target{{Kind: All}}
+		g.mu.Lock()
+		g.figures.resets++
+		g.mu.Unlock()
+	}
+	g.applyAt(mode, targets, at)
+}
+
+func (g *Cluster) applyAt(mode Mode, targets []Target, at Position) {
+	g.clock.applyShared(mode, targets, at)
+	g.mu.Lock()
+	g.recent.add(at.Seq, at.Token)
+	g.figures.applied++
+	close(g.moved)
+	g.moved = make(chan struct{})
+	g.mu.Unlock()
+	g.cfg.Applied(mode)
+}
+
+// recentTokens are the tokens of the last messages applied.
+type recentTokens struct {
+	ring [1024]struct {
+		seq   uint64
+		token string
+	}
+}
+
+func (r *recentTokens) add(seq uint64, token string) {
+	slot := &r.ring[seq%uint64(len(r.ring))]
+	slot.seq, slot.token = seq, token
+}
+
+// denies says that a sequence is known to have another token.
+func (r *recentTokens) denies(seq uint64, token string) bool {
+	slot := r.ring[seq%uint64(len(r.ring))]
+	return slot.seq == seq && slot.token != token
+}
+
+// newToken is one that no other message has.
+func newToken() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}
