@@ -1,0 +1,129 @@
+package bus
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
+
+// A bus that has lost purges, in any of several ways, has everything purged: nobody knows any more what they named.
+func TestClusterFindsOutLostPurges(t *testing.T) {
+	stream := "{pictor:cluster}:purges"
+	for name, lose := range map[string]func(ctx context.Context, r *redis.Client) error{
+		"all":              func(ctx context.Context, r *redis.Client) error { return r.FlushAll(ctx).Err() },
+		"the stream alone": func(ctx context.Context, r *redis.Client) error { return r.Del(ctx, stream).Err() },
+		"its identity":     func(ctx context.Context, r *redis.Client) error { return r.Del(ctx, "{pictor:cluster}:id").Err() },
+		"its end, with others in its place": func(ctx context.Context, r *redis.Client) error {
+			list, err := r.XRange(ctx, stream, "-", "+").Result()
+			if err != nil {
+				return err
+			}
+			_, err = r.TxPipelined(ctx, func(p redis.Pipeliner) error {
+				p.Del(ctx, stream)
+				for i, m := range list {
+					values := map[string]any{"purge": m.Values["purge"]}
+					if i >= 2 {
+						values["purge"] = `{"token":"aabb","mode":"soft","targets":[{"kind":"tag","value":"z"}]}`
+					}
+					p.XAdd(ctx, &redis.XAddArgs{Stream: stream, ID: m.ID, Values: values})
+				}
+				return nil
+			})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := engines(t)["redis"](t)
+			a, b := e.join("a", t.TempDir(), purge.Revalidate), e.join("b", "", purge.Revalidate)
+			a.settle(t)
+			b.settle(t)
+			for i := range 4 {
+				a.confirm(t, strconv.Itoa(i))
+			}
+			resets := []uint64{a.Stats().Resets, b.Stats().Resets}
+			before := []uint64{a.clock.Applied(), b.clock.Applied()}
+			r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + e.port})
+			defer r.Close()
+			if err := lose(context.Background(), r); err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range []server{a, b} {
+				for range 500 {
+					if s.Stats().Resets > resets[i] {
+						break
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				if hard, _ := s.clock.Since(before[i], scopeOf("anything")); hard <= before[i] {
+					t.Errorf("server %d goes on as if nothing had been lost: %+v", i, s.Stats())
+				}
+			}
+			a.confirm(t, "after")
+		})
+	}
+}
+
+// What a server missed may be more than the bus keeps.
+func TestClusterFindsOutDroppedPurges(t *testing.T) {
+	e := engines(t)["redis"](t)
+	dir := t.TempDir()
+	away, stays := e.join("away", dir, purge.Revalidate), e.join("stays", "", purge.Revalidate)
+	away.settle(t)
+	stays.settle(t)
+	stays.confirm(t, "first")
+	before := away.clock.Applied()
+	away.leave()
+	for i := range 5 {
+		stays.confirm(t, strconv.Itoa(i))
+	}
+	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + e.port})
+	defer r.Close()
+	if err := r.XTrimMaxLen(context.Background(), "{pictor:cluster}:purges", 2).Err(); err != nil {
+		t.Fatal(err)
+	}
+	back := e.join("away", dir, purge.Revalidate)
+	back.settle(t)
+	if hard, _ := back.clock.Since(before, scopeOf("anything")); hard <= before {
+		t.Error("purges were dropped unread, and nothing was purged for them")
+	}
+	kept := stays.clock.Applied()
+	stays.settle(t)
+	if hard, _ := stays.clock.Since(kept, scopeOf("anything")); hard > kept {
+		t.Error("a server that had read them purged everything, too")
+	}
+}
+
+// Messages of another version, or of nobody, are purges of anything.
+func TestClusterPurgesAllForWhatItCannotRead(t *testing.T) {
+	for name, start := range engines(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := start(t)
+			s, other := e.join("s", t.TempDir(), purge.Revalidate), e.open("cluster")
+			s.settle(t)
+			spanOf(t, other)
+			for _, text := range []string{"", "x", "{}", `{"token":"aa","mode":"hard","targets":[]}`,
+				`{"token":"aa","mode":"hard","targets":[{"kind":"slot","value":"1"}]}`,
+				`{"token":"aa","mode":"worse","targets":[{"kind":"all"}]}`,
+				`{"token":"zz","mode":"hard","targets":[{"kind":"all"}]}`} {
+				before := s.clock.Applied()
+				if _, err := other.Append(context.Background(), []byte(text)); err != nil {
+					t.Fatal(err)
+				}
+				for s.clock.Applied() == before {
+					time.Sleep(time.Millisecond)
+				}
+				if hard, _ := s.clock.Since(before, scopeOf("anything")); hard <= before {
+					t.Errorf("%q was passed over", text)
+				}
+			}
+			s.settle(t)
+		})
+	}
+}

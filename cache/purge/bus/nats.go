@@ -1,0 +1,246 @@
+package bus
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
+
+// natsBus is a stream of JetStream, whose messages have sequences of their own, and a second one with the last
+// announcement of each server.
+type natsBus struct {
+	conn *nats.Conn
+	js   jetstream.JetStream
+	// purges and servers are the subjects; the names of the streams are made of the bus's name.
+	purges, servers string
+	name            string
+
+	// arrived has room for one word that a purge was sent.
+	arrived chan struct{}
+
+	mu      sync.Mutex
+	streams *natsStreams
+}
+
+type natsStreams struct{ purges, servers jetstream.Stream }
+
+// idKey is the metadata of the stream that has the bus's identity.
+const idKey = "pictor-bus-id"
+
+// openNATS does not wait for NATS, and connects again for ever.
+func openNATS(address, name string) (purge.Bus, error) {
+	b := &natsBus{purges: "pictor." + name + ".purges", servers: "pictor." + name + ".servers.", name: name,
+		arrived: make(chan struct{}, 1)}
+	var err error
+	b.conn, err = nats.Connect(address, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(200*time.Millisecond), nats.Timeout(time.Second), nats.ReconnectBufSize(-1),
+		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2), nats.Name("pictor"))
+	if err != nil {
+		return nil, errors.New("the purge bus is not a URL of NATS: write it like nats://user:password@host:4222")
+	}
+	if b.js, err = jetstream.New(b.conn); err == nil {
+		_, err = b.conn.Subscribe(b.purges, func(*nats.Msg) {
+			select {
+			case b.arrived <- struct{}{}:
+			default:
+			}
+		})
+	}
+	if err != nil {
+		b.conn.Close()
+		return nil, fmt.Errorf("nats: %w", err)
+	}
+	return b, nil
+}
+
+// open gives the streams, and makes those that are missing.
+func (b *natsBus) open(ctx context.Context) (*natsStreams, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.streams != nil {
+		return b.streams, nil
+	}
+	purges, err := b.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: "pictor-" + b.name + "-purges", Subjects: []string{b.purges}, MaxMsgs: keptMessages, AllowDirect: true,
+		Metadata: map[string]string{idKey: purge.NewBusID()},
+	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		purges, err = b.js.Stream(ctx, "pictor-"+b.name+"-purges")
+	}
+	if err != nil {
+		return nil, natsError(err)
+	}
+	servers, err := b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: "pictor-" + b.name + "-servers", Subjects: []string{b.servers + "*"}, MaxMsgsPerSubject: 1,
+		AllowMsgTTL: true, AllowDirect: true,
+	})
+	if err != nil {
+		return nil, natsError(err)
+	}
+	b.streams = &natsStreams{purges, servers}
+	return b.streams, nil
+}
+
+// forget has the streams looked up again: one may have been deleted.
+func (b *natsBus) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.streams = nil
+}
+
+func (b *natsBus) Span(ctx context.Context) (purge.Span, error) {
+	s, err := b.open(ctx)
+	if err != nil {
+		return purge.Span{}, err
+	}
+	info, err := s.purges.Info(ctx)
+	if err != nil {
+		b.forget()
+		return purge.Span{}, natsError(err)
+	}
+	span := purge.Span{ID: info.Config.Metadata[idKey], First: info.State.FirstSeq, Last: info.State.LastSeq}
+	if info.State.Msgs == 0 {
+		span.First = span.Last + 1
+	}
+	return span, nil
+}
+
+func (b *natsBus) Append(ctx context.Context, data []byte) (uint64, error) {
+	if _, err := b.open(ctx); err != nil {
+		return 0, err
+	}
+	ack, err := b.js.Publish(ctx, b.purges, data, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		b.forget()
+		return 0, natsError(err)
+	}
+	return ack.Sequence, nil
+}
+
+// Subscribers hear of a purge as it is sent, a moment before it is in the stream.
+const (
+	settleFirst = time.Millisecond
+	settleMost  = 64 * time.Millisecond
+)
+
+func (b *natsBus) Read(ctx context.Context, behind uint64, wait time.Duration) ([]purge.Message, error) {
+	s, err := b.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := readStream(ctx, s.purges, behind)
+	if err != nil || len(messages) > 0 || wait <= 0 {
+		return messages, err
+	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case <-b.arrived:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	for pause := settleFirst; ; pause *= 2 {
+		messages, err = readStream(ctx, s.purges, behind)
+		if err != nil || len(messages) > 0 || pause > settleMost {
+			return messages, err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// readStream gives the messages behind a sequence that there are.
+func readStream(ctx context.Context, s jetstream.Stream, behind uint64) (messages []purge.Message, err error) {
+	for len(messages) < batch {
+		m, err := s.GetMsg(ctx, behind+1+uint64(len(messages)))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return messages, nil
+		}
+		if err != nil {
+			return nil, natsError(err)
+		}
+		messages = append(messages, purge.Message{Seq: m.Sequence, Data: m.Data})
+	}
+	return messages, nil
+}
+
+// serverSubject has the name of a server, which may hold what a subject may not.
+func (b *natsBus) serverSubject(server string) string {
+	return b.servers + base64.RawURLEncoding.EncodeToString([]byte(server))
+}
+
+func (b *natsBus) Announce(ctx context.Context, m purge.Member, ttl time.Duration) error {
+	if _, err := b.open(ctx); err != nil {
+		return err
+	}
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	whole := time.Duration(math.Ceil(ttl.Seconds())) * time.Second // NATS counts seconds
+	_, err = b.js.Publish(ctx, b.serverSubject(m.Server), data, jetstream.WithMsgTTL(whole),
+		jetstream.WithRetryAttempts(0))
+	if err != nil {
+		b.forget()
+	}
+	return natsError(err)
+}
+
+func (b *natsBus) Withdraw(ctx context.Context, server string) error {
+	s, err := b.open(ctx)
+	if err != nil {
+		return err
+	}
+	return natsError(s.servers.Purge(ctx, jetstream.WithPurgeSubject(b.serverSubject(server))))
+}
+
+// Members has all the memory there is: announcements are in the stream, on disk.
+func (b *natsBus) Members(ctx context.Context) ([]purge.Member, time.Duration, error) {
+	s, err := b.open(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := s.servers.Info(ctx, jetstream.WithSubjectFilter(b.servers+"*"))
+	if err != nil {
+		b.forget()
+		return nil, 0, natsError(err)
+	}
+	var list []purge.Member
+	for subject := range info.State.Subjects {
+		got, err := s.servers.GetLastMsgForSubject(ctx, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, 0, natsError(err)
+		}
+		var m purge.Member
+		if err := json.Unmarshal(got.Data, &m); err != nil {
+			return nil, 0, errors.New("nats gave an answer that the purge bus does not know")
+		}
+		list = append(list, m)
+	}
+	return list, math.MaxInt64, nil
+}
+
+func (b *natsBus) Close() error {
+	b.conn.Close()
+	return nil
+}
+
+// natsError says what failed.
+func natsError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("nats: %w", err)
+}

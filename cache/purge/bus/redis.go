@@ -1,0 +1,222 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
+
+// redisBus is a stream whose messages have the IDs 1-0, 2-0, 3-0 …
+type redisBus struct {
+	client *redis.Client
+	// keys are those of the bus's identity, of the stream, and of the set of servers. They have one hash tag, so
+	// that a Redis cluster keeps them together.
+	id, log, servers string
+}
+
+// openRedis does not wait for Redis. No call is tried again by the client: the caller has to know of each
+// failure.
+func openRedis(address, name string) (purge.Bus, error) {
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, errors.New("the purge bus is not a URL of Redis: write it like redis://user:password@host:6379/0")
+	}
+	options.MaxRetries = -1
+	options.ContextTimeoutEnabled = true
+	options.DialTimeout = time.Second
+	options.DisableIdentity = true
+	key := "{pictor:" + name + "}:"
+	b := &redisBus{client: redis.NewClient(options), id: key + "id", log: key + "purges", servers: key + "servers"}
+	return b, nil
+}
+
+// spanScript gives the bus an identity if it has none. The last ID outlives messages that were dropped.
+var spanScript = redis.NewScript(`
+local id = redis.call('GET', KEYS[1])
+if not id then
+  id = ARGV[1]
+  redis.call('SET', KEYS[1], id)
+end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  return {id, '1', '0'}
+end
+local last, first = '0', ''
+local info = redis.call('XINFO', 'STREAM', KEYS[2])
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then
+    last = string.match(info[i+1], '^%d+')
+  end
+end
+local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
+if #oldest > 0 then
+  first = string.match(oldest[1][1], '^%d+')
+end
+return {id, first, last}`)
+
+func (b *redisBus) Span(ctx context.Context) (purge.Span, error) {
+	got, err := spanScript.Run(ctx, b.client, []string{b.id, b.log}, purge.NewBusID()).StringSlice()
+	if err != nil {
+		return purge.Span{}, redisError(err)
+	}
+	if len(got) != 3 {
+		return purge.Span{}, errReply
+	}
+	span := purge.Span{ID: got[0]}
+	if span.Last, err = strconv.ParseUint(got[2], 10, 63); err != nil {
+		return purge.Span{}, errReply
+	}
+	if got[1] == "" {
+		span.First = span.Last + 1
+		return span, nil
+	}
+	if span.First, err = strconv.ParseUint(got[1], 10, 63); err != nil {
+		return purge.Span{}, errReply
+	}
+	return span, nil
+}
+
+var errReply = errors.New("redis gave an answer that the purge bus does not know")
+
+// appendScript adds a message with the next ID, in one step.
+var appendScript = redis.NewScript(`
+local last = '0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      last = string.match(info[i+1], '^%d+')
+    end
+  end
+end
+local id = string.format('%.0f-0', tonumber(last) + 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], id, 'purge', ARGV[1])
+return id`)
+
+func (b *redisBus) Append(ctx context.Context, data []byte) (uint64, error) {
+	id, err := appendScript.Run(ctx, b.client, []string{b.log}, data, keptMessages).Text()
+	if err != nil {
+		return 0, redisError(err)
+	}
+	return sequenceOf(id)
+}
+
+// sequenceOf reads the ID of a message.
+func sequenceOf(id string) (uint64, error) {
+	text, ok := strings.CutSuffix(id, "-0")
+	seq, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || !ok {
+		return 0, errReply
+	}
+	return seq, nil
+}
+
+func (b *redisBus) Read(ctx context.Context, behind uint64, wait time.Duration) ([]purge.Message, error) {
+	block := wait
+	if wait <= 0 {
+		block = -1 // which XREAD has for not at all; 0 would be for ever
+	}
+	streams, err := b.client.XRead(ctx, &redis.XReadArgs{
+		Streams: []string{b.log, strconv.FormatUint(behind, 10) + "-0"}, Count: batch, Block: block,
+	}).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, redisError(err)
+	}
+	var messages []purge.Message
+	for _, stream := range streams {
+		for _, m := range stream.Messages {
+			seq, err := sequenceOf(m.ID)
+			if err != nil {
+				return nil, err
+			}
+			data, _ := m.Values["purge"].(string)
+			messages = append(messages, purge.Message{Seq: seq, Data: []byte(data)})
+		}
+	}
+	return messages, nil
+}
+
+// serverKey is where a server is announced. The key expires by itself.
+func (b *redisBus) serverKey(server string) string { return b.servers + ":" + server }
+
+func (b *redisBus) Announce(ctx context.Context, m purge.Member, ttl time.Duration) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.SAdd(ctx, b.servers, m.Server)
+		p.Set(ctx, b.serverKey(m.Server), data, ttl)
+		return nil
+	})
+	return redisError(err)
+}
+
+func (b *redisBus) Withdraw(ctx context.Context, server string) error {
+	_, err := b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.SRem(ctx, b.servers, server)
+		p.Del(ctx, b.serverKey(server))
+		return nil
+	})
+	return redisError(err)
+}
+
+// membersScript gives what is announced, and takes servers whose announcement has expired off the set.
+var membersScript = redis.NewScript(`
+local list = {}
+for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local m = redis.call('GET', KEYS[1] .. ':' .. name)
+  if m then
+    list[#list+1] = m
+  else
+    redis.call('SREM', KEYS[1], name)
+  end
+end
+return list`)
+
+// Members has a memory as long as the process of Redis runs: what it had on disk may be older than its end.
+func (b *redisBus) Members(ctx context.Context) ([]purge.Member, time.Duration, error) {
+	texts, err := membersScript.Run(ctx, b.client, []string{b.servers}).StringSlice()
+	if err != nil {
+		return nil, 0, redisError(err)
+	}
+	var list []purge.Member
+	for _, text := range texts {
+		var m purge.Member
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			return nil, 0, errReply
+		}
+		list = append(list, m)
+	}
+	info, err := b.client.Info(ctx, "server").Result()
+	if err != nil {
+		return nil, 0, redisError(err)
+	}
+	_, rest, _ := strings.Cut(info, "uptime_in_seconds:")
+	text, _, _ := strings.Cut(rest, "\r\n")
+	seconds, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return nil, 0, errReply
+	}
+	return list, time.Duration(seconds) * time.Second, nil
+}
+
+func (b *redisBus) Close() error { return b.client.Close() }
+
+// redisError says what failed.
+func redisError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("redis: %w", err)
+}
