@@ -1,6 +1,10 @@
 package cache
 
-import "time"
+import (
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
 
 // state is what an entry is good for; each is good for all that is below it.
 type state uint8
@@ -22,18 +26,21 @@ const (
 // clock was wrong, so that its end is not known.
 const Skew = time.Minute
 
-// stateOf says what an entry is good for now. A soft purge, and pixels that would
-// be made otherwise today, end its freshness and nothing else.
+// stateOf says what an entry is good for now. A soft purge, a doubt about purges that says so, and pixels that would
+// be made otherwise today, end its freshness and nothing else. Where the doubt asks for it, no entry is an answer
+// before its origin was asked.
 func (c *Cache) stateOf(e *Entry) state { return c.stateAt(e, c.cfg.Now()) }
 
 // stateAt is stateOf at a time that has just been read.
 func (c *Cache) stateAt(e *Entry, now time.Time) state {
 	hard, soft := c.purgedAt(e)
-	over := now.Sub(e.Expires)
+	over, doubt := now.Sub(e.Expires), c.cfg.Clock.Doubt(now)
 	switch {
 	case e.Seq < hard || over >= max(e.StaleWhile, e.StaleError, e.Keep, 0):
 		return gone
-	case over < 0 && e.Seq >= soft && e.Pixels == c.cfg.Pixels && !e.Stored.After(now.Add(Skew)):
+	case doubt == purge.Revalidate:
+		return renewable
+	case over < 0 && doubt == purge.Serve && e.Seq >= soft && e.Pixels == c.cfg.Pixels && !e.Stored.After(now.Add(Skew)):
 		return fresh
 	case e.StaleWhile > 0 && over < e.StaleWhile:
 		return stale

@@ -11,10 +11,17 @@ import (
 // entries to be served while they are made anew. Errors are the clock's.
 func (c *Cache) Purge(mode purge.Mode, targets []purge.Target) (purge.Receipt, error) {
 	r, err := c.cfg.Clock.Purge(mode, targets)
-	if err == nil && mode == purge.Hard {
-		c.startSweep()
+	if err == nil {
+		c.Purged(mode)
 	}
 	return r, err
+}
+
+// Purged is told of a purge that the clock applied by itself, as it came from another server.
+func (c *Cache) Purged(mode purge.Mode) {
+	if mode == purge.Hard {
+		c.startSweep()
+	}
 }
 
 // A sweep asks the clock about each entry, a microsecond each, and nobody waits

@@ -72,6 +72,12 @@ func (m Meta) fresh(t TTL, now time.Time) bool {
 	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.RefreshAt(t))
 }
 
+// isFresh says whether the origin of a source need not be asked yet. While purges are in doubt it is.
+func (t *Store) isFresh(m Meta) bool {
+	now := t.cfg.Now()
+	return t.cfg.Clock.Doubt(now) == purge.Serve && m.fresh(t.cfg.TTL, now)
+}
+
 // newestPurges are the sequences of the newest hard and soft purge that name the source.
 func (m Meta) newestPurges(c *purge.Clock) (hard, soft uint64) {
 	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.TagList()})

@@ -69,7 +69,7 @@ func (src *Source) resolve(ctx context.Context, wait *budget.QueueWait) error {
 		if stored.meta.Seq < hard {
 			stored.record.Close()
 			stored = nil
-		} else if stored.meta.Seq >= soft && stored.meta.fresh(t.cfg.TTL, t.cfg.Now()) {
+		} else if stored.meta.Seq >= soft && t.isFresh(stored.meta) {
 			src.meta, src.record = stored.meta, stored.record
 			t.updateStats(func(s *Stats) { s.Stored++ })
 			return nil

@@ -77,7 +77,7 @@ func (src *Source) survivesPurges(w Request) bool {
 // fresh says whether a resolved source is valid for a request, and its origin need not be
 // asked again.
 func (src *Source) fresh(w Request) bool {
-	return src.survivesPurges(w) && src.meta.fresh(src.store.cfg.TTL, src.store.cfg.Now())
+	return src.survivesPurges(w) && src.store.isFresh(src.meta)
 }
 
 // Release ends the use of the source by one fill. With the last one, memory is given back.
