@@ -21,8 +21,8 @@ func TestEntriesInDoubt(t *testing.T) {
 		{purge.Serve, 0, Hit, "old"},
 		{purge.ServeStale, time.Hour, Stale, "old"},
 		{purge.ServeStale, 0, Expired, "new"},
-		{purge.Revalidate, time.Hour, Expired, "new"},
-		{purge.Revalidate, 0, Expired, "new"},
+		{purge.Revalidate, time.Hour, Bypassed, "new"},
+		{purge.Revalidate, 0, Bypassed, "new"},
 	} {
 		t.Run(test.policy.String(), func(t *testing.T) {
 			clock, err := purge.Open(purge.Config{})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/flight"
+	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
 // Get answers from the cache, from a fill under way, or from a new one. It
@@ -67,7 +68,8 @@ func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome
 		return c.staleFallback(e, s, Miss, &Remembered{n.err})
 	}
 	a.found, a.state = e, s
-	a.bypass = n.bypass
+	// A flight under way may have begun before a purge that this server has not heard of.
+	a.bypass = n.bypass || c.cfg.Clock.Doubt(c.cfg.Now()) == purge.Revalidate
 	f, outcome, err := c.joinFlight(key, fill, a)
 	if err != nil {
 		return c.staleFallback(e, gone, Miss, err)

@@ -40,7 +40,8 @@ func (c *Cache) stateAt(e *Entry, now time.Time) state {
 		return gone
 	case doubt == purge.Revalidate:
 		return renewable
-	case over < 0 && doubt == purge.Serve && e.Seq >= soft && e.Pixels == c.cfg.Pixels && !e.Stored.After(now.Add(Skew)):
+	case over < 0 && doubt == purge.Serve && e.Seq >= soft && e.Pixels == c.cfg.Pixels &&
+		!e.Stored.After(now.Add(Skew)):
 		return fresh
 	case e.StaleWhile > 0 && over < e.StaleWhile:
 		return stale

@@ -67,6 +67,8 @@ type Serve struct {
 	CacheSources CacheSize `help:"How much of the disk cache source images may take, or off. Default: half." placeholder:"SIZE" group:"Disk"`
 	StateDir     string    `help:"Directory of the purge log. If it is lost, the disk cache is discarded. Default: pictor, with --dev pictor-dev, in the user's state directory." placeholder:"DIR" group:"Disk"`
 
+	Cluster
+
 	TTL    time.Duration `name:"ttl" help:"How long a result is fresh if the origin sends no lifetime." default:"1h" group:"Freshness"`
 	TTLMin time.Duration `name:"ttl-min" help:"Shortest lifetime taken from an origin." default:"0" group:"Freshness"`
 	TTLMax time.Duration `name:"ttl-max" help:"Longest lifetime taken from an origin. 0: revalidate on every request." default:"8760h" group:"Freshness"`

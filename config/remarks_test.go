@@ -64,7 +64,7 @@ func TestSizesWithoutAUnitAreRemarked(t *testing.T) {
 func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 	values := map[string]string{
 		"key": "feedface", "salt": "cafec0de", "admin-token": "hush", "metrics-token": "hush", "thumbor-key": "hush",
-		"trusted-signatures": "hush", "source-key": strings.Repeat("ab", 16),
+		"trusted-signatures": "hush", "source-key": strings.Repeat("ab", 16), "purge-bus": "redis://u:hush@h",
 	}
 	var all []string
 	for name, s := range tableOf(t) {

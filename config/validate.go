@@ -173,7 +173,7 @@ func (s *Serve) checkWorkers() []error {
 }
 
 func (s *Serve) checkFreshness() []error {
-	problems := s.Fallback.findProblems()
+	problems := append(s.Fallback.findProblems(), s.Cluster.findProblems()...)
 	if s.TTL < 0 {
 		problems = append(problems, fmt.Errorf("--ttl is %s: set it to 0 or more", s.TTL))
 	}

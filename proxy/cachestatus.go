@@ -20,14 +20,23 @@ func tierOf(e *cache.Entry, outcome cache.Outcome) string {
 	return "none"
 }
 
+// inDoubt is a word in the detail of Cache-Status: the server has not heard of purges for too long.
+const inDoubt = "purge-bus-silent"
+
 // cacheStatus is the Cache-Status header: what the cache did, and the tier of the entry
-// (RFC 9211).
-func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
+// (RFC 9211). doubt says that purges are in doubt.
+func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time, doubt bool) string {
 	tier := tierOf(e, outcome)
+	if doubt {
+		tier += ", " + inDoubt
+	}
 	ttl := "; ttl=" + strconv.FormatInt(int64(e.Expires.Sub(now)/time.Second), 10)
 	status := "pictor; "
 	switch outcome {
 	case cache.Hit:
+		if doubt {
+			tier = strconv.Quote(tier)
+		}
 		return status + "hit" + ttl + "; detail=" + tier
 	case cache.Stale:
 		return status + "hit" + ttl + `; detail="` + tier + `, stale-while-revalidate"`
@@ -36,6 +45,9 @@ func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
 	case cache.Collapsed:
 		return status + "fwd=uri-miss; collapsed"
 	case cache.Bypassed:
+		if doubt {
+			return status + "fwd=bypass; detail=" + inDoubt
+		}
 		return status + "fwd=bypass; detail=hit-for-miss"
 	case cache.Expired:
 		status += "fwd=stale"
@@ -44,6 +56,9 @@ func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time) string {
 	}
 	if !e.NoStore {
 		status += "; stored"
+	}
+	if doubt {
+		status += "; detail=" + inDoubt
 	}
 	return status
 }

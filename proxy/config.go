@@ -34,6 +34,8 @@ type Config struct {
 	Cache  *cache.Cache
 	// Clock is the purge clock of the Cache.
 	Clock *purge.Clock
+	// Cluster keeps the Clock in step with those of other servers; nil for a server alone.
+	Cluster *purge.Cluster
 	// Disk is the store of the Cache's disk tier, for its figures; nil for none.
 	Disk *diskstore.Store
 	// Sources keeps the bytes of sources; nil for none. The Server closes it.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,19 +27,23 @@ type PurgeRequest struct {
 	// Mode is "hard", after which entries are not served any more, or "soft", after which
 	// they are stale. The default is hard, but soft where All is set.
 	Mode string `json:"mode,omitempty"`
+	// Wait is "all", which waits until each server of the cluster has applied the purge, or "local", which
+	// waits for the one that is asked alone. The default is all. Without a purge bus they are the same.
+	Wait string `json:"wait,omitempty"`
 }
 
-// PurgeAnswer is what POST /purge answers: the purge is on disk, and in force.
+// PurgeAnswer is what POST /purge answers: the purge is kept, and in force on this server.
 type PurgeAnswer struct {
 	Sequence uint64 `json:"sequence"`
-	// Log is the identity of the log that the sequence is of, 32 hexadecimal
-	// digits. Another log begins with 1 again.
+	// Log is the identity of the log that the sequence is of, or with a purge bus of the bus, 32
+	// hexadecimal digits. Another log begins with 1 again.
 	Log string `json:"log"`
 	// Applied is when, in RFC 3339.
 	Applied string `json:"applied"`
 	Mode    string `json:"mode"`
 	// CDNTags is what to purge at the CDN now, by the tags in its header.
 	CDNTags []string `json:"cdn_tags"`
+	clusterAnswer
 }
 
 const (
@@ -63,7 +68,7 @@ func (s *Server) servePurge(w http.ResponseWriter, r *http.Request) error {
 	if err := purgeBody.decode(w, r, &ask); err != nil {
 		return err
 	}
-	answer, err := s.Purge(ask)
+	answer, err := s.Purge(r.Context(), ask)
 	switch {
 	case errors.Is(err, errPurge), errors.Is(err, purge.ErrBadTarget):
 		return badBody(asSentence(strings.TrimPrefix(err.Error(), errPurge.Error()+": ")))
@@ -74,6 +79,9 @@ func (s *Server) servePurge(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, purge.ErrStalled):
 		return &adminError{purgeUnavailable("The purge log did not respond in time, so the purge is not confirmed. " +
 			"It may still take effect. Send it again: that does no harm."), err}
+	case errors.Is(err, purge.ErrBus):
+		return &adminError{purgeUnavailable("The purge bus did not respond, so the purge is not confirmed. " +
+			"It may still take effect. Send it again: that does no harm."), err}
 	case err != nil:
 		f := internalFailure
 		f.text = "The purge could not be written to the purge log, so nothing was purged. See the server's log."
@@ -81,6 +89,9 @@ func (s *Server) servePurge(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.log.Info("purged", "sequence", answer.Sequence, "mode", answer.Mode, "targets", len(answer.CDNTags))
 	w.Header().Set("Content-Type", "application/json")
+	if !answer.complete() {
+		w.WriteHeader(http.StatusAccepted)
+	}
 	_ = json.NewEncoder(w).Encode(answer) // fails where the client has left
 	return nil
 }
@@ -91,8 +102,9 @@ func purgeUnavailable(text string) failure {
 }
 
 // Purge purges. Once it has returned, no entry that the targets name is served any more,
-// whether it is in a tier or a fill is making it.
-func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
+// whether it is in a tier or a fill is making it: on this server, and on all of its cluster
+// where the answer says so.
+func (s *Server) Purge(ctx context.Context, ask PurgeRequest) (PurgeAnswer, error) {
 	mode, err := ask.purgeMode()
 	if err != nil {
 		return PurgeAnswer{}, err
@@ -101,14 +113,19 @@ func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	if err != nil {
 		return PurgeAnswer{}, err
 	}
-	receipt, err := s.cfg.Cache.Purge(mode, targets)
+	answer := PurgeAnswer{Mode: mode.String()}
+	var receipt purge.Receipt
+	if s.cfg.Cluster == nil {
+		answer.Log = s.cfg.Clock.ID()
+		receipt, err = s.cfg.Cache.Purge(mode, targets)
+	} else {
+		receipt, err = s.purgeCluster(ctx, ask, mode, targets, &answer)
+	}
 	if err != nil {
 		return PurgeAnswer{}, err
 	}
-	answer := PurgeAnswer{
-		Sequence: receipt.Sequence, Log: s.cfg.Clock.ID(), Mode: mode.String(),
-		Applied: receipt.Applied.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
-	}
+	answer.Sequence = receipt.Sequence
+	answer.Applied = receipt.Applied.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	for _, t := range targets {
 		answer.CDNTags = append(answer.CDNTags, tagOf(t))
 	}
@@ -117,8 +134,19 @@ func (s *Server) Purge(ask PurgeRequest) (PurgeAnswer, error) {
 	return answer, nil
 }
 
+// purgeCluster purges on all servers.
+func (s *Server) purgeCluster(ctx context.Context, ask PurgeRequest, mode purge.Mode, targets []purge.Target,
+	answer *PurgeAnswer) (purge.Receipt, error) {
+	c, err := s.cfg.Cluster.Purge(ctx, mode, targets, ask.Wait != waitLocal)
+	answer.Log = c.Bus
+	answer.clusterAnswer = clusterAnswer{Servers: c.Servers, Pending: c.Pending, Unknown: c.Unknown}
+	return c.Receipt, err
+}
+
 func (ask PurgeRequest) purgeMode() (purge.Mode, error) {
 	switch {
+	case ask.Wait != "" && ask.Wait != waitAll && ask.Wait != waitLocal:
+		return 0, fmt.Errorf("%w: wait must be all or local", errPurge)
 	case ask.Mode == "hard", ask.Mode == "" && !ask.All:
 		return purge.Hard, nil
 	case ask.Mode == "soft", ask.Mode == "":

@@ -17,7 +17,7 @@ import (
 
 func (r *rig) purge(ask PurgeRequest) PurgeAnswer {
 	r.t.Helper()
-	a, err := r.server.Purge(ask)
+	a, err := r.server.Purge(r.t.Context(), ask)
 	if err != nil {
 		r.t.Fatal(err)
 	}

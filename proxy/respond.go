@@ -61,7 +61,7 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 	h["Etag"] = []string{e.ETag}
 	s.cfg.CDN.setCacheControl(h, lifetimeOf(u, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
 	s.cfg.CDN.setTags(h, e)
-	h["Cache-Status"] = []string{cacheStatus(e, outcome, now)}
+	h["Cache-Status"] = []string{cacheStatus(e, outcome, now, s.cfg.Clock.InDoubt(now))}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
 	u.mount.setHeader(h, outcome)

@@ -75,5 +75,12 @@ func (s *Server) serveReady(c echo.Context) error {
 			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
 		}
 	}
+	trouble, unready := s.clusterTrouble()
+	switch {
+	case unready:
+		return c.String(http.StatusServiceUnavailable, trouble+"\n")
+	case trouble != "": // also so on all the other servers, of which one must serve
+		return c.String(http.StatusOK, "ok, but "+trouble+"\n")
+	}
 	return c.String(http.StatusOK, "ok\n")
 }

@@ -169,12 +169,13 @@ func TestErrorsAreRememberedByTheirClass(t *testing.T) {
 			ask("just before its end", 1, true)
 			w.pass(2 * time.Second)
 			ask("after it", 2, false)
-			if _, err := r.server.Purge(PurgeRequest{Sources: []string{r.site.URL + "/a.png"}}); err != nil {
+			source := r.site.URL + "/a.png"
+			if _, err := r.server.Purge(t.Context(), PurgeRequest{Sources: []string{source}}); err != nil {
 				t.Fatal(err)
 			}
 			ask("purged", 3, false)
 			r.answers(nil)
-			if _, err := r.server.Purge(PurgeRequest{Tags: []string{"nothing of it"}}); err == nil {
+			if _, err := r.server.Purge(t.Context(), PurgeRequest{Tags: []string{"nothing of it"}}); err == nil {
 				t.Error("a bad tag is taken")
 			}
 			w.pass(tc.lasts + time.Second)
@@ -200,7 +201,7 @@ func TestOtherPixelsAreStaleAndNotMissing(t *testing.T) {
 	}
 	before := e.Renew()
 	before.Pixels--
-	if _, err := r.server.Purge(PurgeRequest{URLs: []string{p}}); err != nil {
+	if _, err := r.server.Purge(t.Context(), PurgeRequest{URLs: []string{p}}); err != nil {
 		t.Fatal(err)
 	}
 	before.Seq = r.cfg.Clock.Applied()

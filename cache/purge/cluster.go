@@ -56,6 +56,7 @@ type Cluster struct {
 	moved   chan struct{}
 	recent  recentTokens
 	failing bool // the last round failed, and that was logged
+	joined  time.Time
 	heard   time.Time
 	behind  uint64
 	figures clusterFigures
@@ -83,6 +84,7 @@ func Join(clock *Clock, bus Bus, cfg ClusterConfig) (*Cluster, error) {
 	g := &Cluster{
 		clock: clock, bus: bus, cfg: cfg, now: clock.cfg.Now,
 		stop: stop, stopped: make(chan struct{}), moved: make(chan struct{}),
+		joined: clock.cfg.Now(),
 	}
 	clock.lease.Store(&lease{until: g.now().Add(-time.Second), policy: cfg.Policy})
 	go g.follow(ctx)

@@ -116,8 +116,9 @@ type clusterFigures struct{ applied, resets, failures uint64 }
 type ClusterStats struct {
 	// Sequence is that of the last message applied, and Behind how many the bus has behind it.
 	Sequence, Behind uint64
-	// Silence is for how long the bus has not been heard of.
+	// Silence is for how long the bus has not been heard of, and Heard whether it ever was since Join.
 	Silence time.Duration
+	Heard   bool
 	// InDoubt says that the policy for that is in force.
 	InDoubt bool
 	// Applied, Resets and Failures count messages, purges of everything for want of them, and calls of the bus
@@ -133,8 +134,9 @@ func (g *Cluster) Stats() ClusterStats {
 	s := ClusterStats{
 		Sequence: g.clock.Position().Seq, Behind: g.behind, InDoubt: g.clock.lease.Load().over(now),
 		Applied: g.figures.applied, Resets: g.figures.resets, Failures: g.figures.failures,
+		Silence: now.Sub(g.joined), Heard: !g.heard.IsZero(),
 	}
-	if !g.heard.IsZero() {
+	if s.Heard {
 		s.Silence = now.Sub(g.heard)
 	}
 	return s

@@ -49,6 +49,12 @@ func (l *lease) over(now time.Time) bool {
 // leaseOf holds the lease of a clock; nil is that of a clock without a bus, which never ends.
 type leaseOf struct{ atomic.Pointer[lease] }
 
+// InDoubt says whether the clock has not heard of its bus for longer than it may, whatever the policy.
+func (c *Clock) InDoubt(now time.Time) bool {
+	l := c.lease.Load()
+	return l != nil && l.over(now)
+}
+
 // Doubt is what to do with entries at a time: Serve, where the clock has heard of all purges, or where it
 // could not for longer than it may, the policy for that.
 func (c *Clock) Doubt(now time.Time) Doubt {

@@ -51,6 +51,7 @@ var logLines = map[string]string{
 	"cache directory is in memory (tmpfs) and would use up the memory limit: ":     atStart,
 	"cache directory cannot be used: running without a disk cache":                 atStart,
 	"disk cache": atStart,
+	"purge bus":  atStart,
 	"purge log is in use by another process: running without it. ": atStart,
 	"purge log cannot be used: running without it. ":               atStart,
 	"not ready": atStart,

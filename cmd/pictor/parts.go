@@ -27,6 +27,7 @@ type parts struct {
 	origin  *origin.Fetcher
 	storage *storage
 	cache   *cache.Cache
+	cluster *cluster
 	pool    *worker.Pool
 	server  *proxy.Server
 	// formats is what may be read and written: what the settings allow, and once a worker was
@@ -70,6 +71,9 @@ func newParts(
 	}); err != nil {
 		return nil, err
 	}
+	if p.cluster, err = joinCluster(cfg, p.storage.clock, p.cache, log); err != nil {
+		return nil, err
+	}
 	most := cfg.Workers
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
@@ -104,7 +108,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 	settings = proxy.Config{
 		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
 		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
-		Clock: p.storage.clock, Disk: p.storage.results, Sources: p.storage.sources,
+		Clock: p.storage.clock, Cluster: p.cluster.joined(), Disk: p.storage.results, Sources: p.storage.sources,
 		SourceKeyIgnore: cfg.IgnoredParameters(),
 		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
 		Limits:               limitsOf(cfg),

@@ -25,12 +25,13 @@ type purgeCmd struct {
 	All     bool          `help:"Everything. A soft purge unless --hard is given."`
 	Soft    bool          `help:"Keep serving the purged images while they are revalidated." xor:"mode"`
 	Hard    bool          `help:"Stop serving the purged images at once. The default unless --all is given." xor:"mode"`
+	Wait    string        `help:"With a purge bus: all waits until each server has applied the purge, local for the one that is asked." enum:"all,local" default:"all"`
 	Timeout time.Duration `help:"How long to wait for a response." default:"10s"`
 }
 
 func (cmd *purgeCmd) Run() error {
 	named := proxy.PurgeRequest{URLs: cmd.URL, Sources: cmd.Source, Tags: cmd.Tag, Prefixes: cmd.Prefix,
-		Hosts: cmd.Host, All: cmd.All}
+		Hosts: cmd.Host, All: cmd.All, Wait: cmd.Wait}
 	switch {
 	case cmd.Soft:
 		named.Mode = "soft"
@@ -42,11 +43,27 @@ func (cmd *purgeCmd) Run() error {
 		return err
 	}
 	log := ""
-	if answer.Sequence == 1 { // which may be a surprise
+	if answer.Sequence == 1 && len(answer.Servers) == 0 { // which may be a surprise
 		log = ", the first one of log " + answer.Log
 	}
 	fmt.Printf("purged (%s), sequence %d%s, at %s\nat the CDN purge these tags next: %s\n", answer.Mode,
 		answer.Sequence, log, answer.Applied, strings.Join(answer.CDNTags, " "))
+	if len(answer.Servers) > 0 {
+		fmt.Printf("in force on: %s\n", strings.Join(answer.Servers, " "))
+	}
+	return unconfirmed(answer)
+}
+
+// unconfirmed is the error of a purge that is not known to be in force on all servers.
+func unconfirmed(answer proxy.PurgeAnswer) error {
+	switch {
+	case len(answer.Pending) > 0:
+		return fmt.Errorf("the purge is not yet in force on: %s; these servers apply it when they hear of it",
+			strings.Join(answer.Pending, " "))
+	case answer.Unknown:
+		return errors.New("the purge bus was started a moment ago and may not know all servers yet: those it does " +
+			"not know apply the purge when they hear of it")
+	}
 	return nil
 }
 

@@ -163,6 +163,7 @@ func (p *parts) close() error {
 		name  string
 		close func() error
 	}{
+		{"purge bus", p.cluster.close},
 		{"cache of results", func() error { return p.cache.Shutdown(wait) }},
 		{"workers", func() error { p.pool.Close(); return nil }},
 		{"cache of source images", func() error { return p.server.Shutdown(wait) }},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/flight"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
@@ -50,7 +51,9 @@ func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
 			t.updateStats(func(s *Stats) { s.Remembered++ })
 			return nil, n.asError()
 		}
-		src, err := t.acquireOnce(ctx, w, n.exclusive)
+		// A fetch under way may have begun before a purge that this server has not heard of.
+		alone := n.exclusive || t.cfg.Clock.Doubt(t.cfg.Now()) == purge.Revalidate
+		src, err := t.acquireOnce(ctx, w, alone)
 		if !errors.Is(err, flight.ErrRetryLookup) {
 			return src, err
 		}

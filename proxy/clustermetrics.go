@@ -1,0 +1,24 @@
+package proxy
+
+import "github.com/pictor-proxy/pictor/cache/purge"
+
+// addCluster sends the figures of the cluster, if there is one.
+func (e emitter) addCluster(g *purge.Cluster) {
+	if g == nil {
+		return
+	}
+	st := g.Stats()
+	inDoubt := int64(0)
+	if st.InDoubt {
+		inDoubt = 1
+	}
+	e.gauge("purge_bus_sequence", "Sequence number of the last message of the purge bus in force.", int64(st.Sequence))
+	e.gauge("purge_bus_behind", "Messages of the purge bus that are not yet in force.", int64(st.Behind))
+	e.gauge("purge_bus_silence_milliseconds", "Time since the purge bus was last heard of.", st.Silence.Milliseconds())
+	e.gauge("purge_bus_in_doubt",
+		"Whether the purge bus has been silent for longer than --purge-max-lag: 1 or 0.", inDoubt)
+	e.counter("purge_bus_applied_total", "Messages of the purge bus that were applied.", st.Applied)
+	e.counter("purge_bus_resets_total",
+		"Purges of everything because messages of the purge bus were lost or cannot be read.", st.Resets)
+	e.counter("purge_bus_failures_total", "Times that the purge bus could not be read.", st.Failures)
+}
