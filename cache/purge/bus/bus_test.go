@@ -70,7 +70,7 @@ func findProgram(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	return exec.LookPath(filepath.Join("..", "..", "..", ".ci", "stores", "bin", name))
+	return exec.LookPath(filepath.Join("..", "..", "..", ".ci", "engines", "bin", name))
 }
 
 func (e *engine) start() {

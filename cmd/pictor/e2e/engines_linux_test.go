@@ -44,7 +44,7 @@ func newEngine(t testing.TB, program, scheme string) *engine {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		path, err = exec.LookPath(filepath.Join("..", "..", "..", ".ci", "stores", "bin", program))
+		path, err = exec.LookPath(filepath.Join("..", "..", "..", ".ci", "engines", "bin", program))
 	}
 	if err != nil {
 		if os.Getenv("CI") == "true" {
