@@ -25,14 +25,14 @@ build: setup ## build bin/pictor and bin/pictor-worker
 	CGO_ENABLED=0 $(BUILD) -o bin/pictor ./cmd/pictor
 	CGO_ENABLED=1 $(BUILD) -o bin/pictor-worker ./cmd/pictor-worker
 
-# One package at a time in the last line: they measure, and need the machine to themselves. What is
-# parallel in them mostly waits, so that there may be more of it than processors.
+# Two packages at a time in the last line: the end-to-end tests wait for half of their time, and the pipeline's
+# measure CPU time. What is parallel in them mostly waits, too, so that there may be more of it than processors.
 # The timeouts are for what hangs; no honest run reaches them.
 test: setup-test ## run every test: without cgo, with the race detector, then the pipeline and end to end
 	CGO_ENABLED=0 $(GO) test -timeout 30m $(PURE)
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor-worker
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(RACE)
-	CGO_ENABLED=1 $(GO) test -p 1 -parallel 8 -timeout 90m ./transform/vips ./cmd/docs $(E2E)
+	CGO_ENABLED=1 $(GO) test -p 2 -parallel 8 -timeout 90m ./transform/vips ./cmd/docs $(E2E)
 
 check: setup lint ## lint, and the tests without load, kills and calibration: for the loop of a developer
 	CGO_ENABLED=1 $(GO) test -short -timeout 15m ./...
@@ -41,7 +41,7 @@ calibrate: setup-test ## hold the memory estimate against the real peak of every
 	CGO_ENABLED=1 PICTOR_CALIBRATE=all $(GO) test -count 1 -timeout 120m -v -run '^(TestWorkingSetHolds.*|TestRandomJobsStayWithinTheirEstimate)$$' $(E2E)
 
 soak: setup-test ## burst upon burst in a memory cgroup, and whether memory comes back (ten minutes); draws docs/memory.svg
-	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^(TestSoak.*|TestHistoryOfACluster)$$' $(E2E)
+	CGO_ENABLED=1 PICTOR_SOAK=all PICTOR_SOAK_PLOT=$(CURDIR)/docs/memory.svg $(GO) test -count 1 -timeout 40m -v -run '^(TestSoak.*|TestHistoryOfACluster|TestSlowReadersDoNotBlockOthers)$$' $(E2E)
 
 # Its numbers: SWEEP_FILES (at most so many), SWEEP_TIME (seconds), SWEEP_MEMORY (MiB).
 sweep: setup-test ## send every file of DIR through a server under a memory limit, and report what came of it

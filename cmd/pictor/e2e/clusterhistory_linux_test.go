@@ -279,7 +279,7 @@ func (h *history) report(phase string) {
 // network between them. make soak does it with 10,000 purges.
 func TestHistoryOfACluster(t *testing.T) {
 	well, purges, purgers := 100, 60, 2
-	if os.Getenv("PICTOR_SOAK") != "" {
+	if os.Getenv(soakVar) != "" {
 		well, purges, purgers = 1000, 10_000, 16
 	}
 	h := newHistory(t, 5)
