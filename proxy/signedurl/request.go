@@ -37,6 +37,11 @@ type Request struct {
 	// Meta asks for metadata of the image, as JSON in a dialect's form ("thumbor",
 	// "imagor"), instead of the image; "" for the image.
 	Meta string
+	Freshness
+}
+
+// Freshness is how long the result of a request is fresh, whatever the origin says.
+type Freshness struct {
 	// MaxAge, if HasMaxAge, is how long the result is fresh, in seconds.
 	MaxAge    int64
 	HasMaxAge bool
