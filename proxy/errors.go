@@ -58,6 +58,7 @@ var failureTable = []failure{
 		"The signature does not match the path; `pictor explain URL` shows why.", 0, false},
 	{signedurl.ErrUnsigned, http.StatusForbidden, "unsigned",
 		"Without a signature only what the operator lists is served; `pictor explain URL` names the rule.", 0, false},
+	{signedurl.ErrNotInList, http.StatusForbidden, "not-in-list", "", 0, false},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
 	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", "", 0, false},
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", "", 0, false},

@@ -34,8 +34,8 @@ func (n *targetSet) add(kind purge.Kind, value string) {
 }
 
 var (
-	errManyTargets = fmt.Errorf("%w: more than %d targets at once (each format of a URL counts); "+
-		"send several purges", errPurge, maxPurgeTargets)
+	errManyTargets = fmt.Errorf("%w: more than %d targets at once (each format of a URL and each value to pick "+
+		"counts); send several purges", errPurge, maxPurgeTargets)
 	errManyPrefixes = fmt.Errorf("%w: more than %d prefixes at once (a host with port 80 or 443 counts as one); "+
 		"send several purges", errPurge, maxPurgePrefixes)
 )
@@ -179,7 +179,8 @@ func (s *Server) addHost(n *targetSet, text string) error {
 }
 
 // keysOf are the keys of all entries that an image URL may have made, whatever its
-// signature: a URL whose signature is no longer valid, or was cut off, still names them.
+// signature: a URL whose signature is no longer valid, or was cut off, still names them. One
+// with signed lists and no choice of them names all that clients may pick.
 func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	m, rest := s.mountOf(target)
 	var reqs []signedurl.Request
@@ -202,10 +203,16 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 // requestsOf are all requests that a URL may be in the dialects that the server has itself.
 func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	native := func(path string) (signedurl.Request, error) { return s.cfg.Dialect.ParseUnsigned("/" + path) }
-	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), native)
+	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), s.parseCandidates)
+	if choice, rest := s.cfg.Dialect.CutChoice(own); choice != (signedurl.Choice{}) {
+		chosen := func(path string) (signedurl.Request, error) {
+			return s.cfg.Dialect.ParseUnsignedChoice("/"+path, choice)
+		}
+		more, failed := s.parseSpellings(signedurl.Spellings(rest), onlyOne(chosen))
+		reqs, err = append(reqs, more...), failed
+	}
 	if path, ok := s.thumborPath(target); ok {
-		more, failed := s.parseSpellings(thumbor.Spellings(path), s.cfg.Thumbor.ParseUnsigned)
+		more, failed := s.parseSpellings(thumbor.Spellings(path), onlyOne(s.cfg.Thumbor.ParseUnsigned))
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
 	}
 	return reqs, err
@@ -217,17 +224,28 @@ func (s *Server) requestsOfMount(m *Mount, rest string) ([]signedurl.Request, er
 	if m.ParseUnsigned != nil {
 		parse = m.ParseUnsigned
 	}
-	req, err := s.onlyPermitted(parse(rest))
-	if err != nil {
-		return nil, err
+	return s.onlyPermitted(onlyOne(parse)(rest))
+}
+
+// parser reads what a path may stand for; at least one request where there is no error.
+type parser func(path string) ([]signedurl.Request, error)
+
+// parseCandidates is the parser of the native dialect.
+func (s *Server) parseCandidates(path string) ([]signedurl.Request, error) {
+	return s.cfg.Dialect.Candidates("/" + path)
+}
+
+// onlyOne is the parser of a dialect in which a path stands for one request.
+func onlyOne(parse func(string) (signedurl.Request, error)) parser {
+	return func(path string) ([]signedurl.Request, error) {
+		req, err := parse(path)
+		return []signedurl.Request{req}, err
 	}
-	return []signedurl.Request{req}, nil
 }
 
 // parseSpellings parses all spellings of a path: without a valid signature, it is not known
 // which of them was signed. The error is that of the first spelling.
-func (s *Server) parseSpellings(spellings []string,
-	parse func(string) (signedurl.Request, error)) (reqs []signedurl.Request, err error) {
+func (s *Server) parseSpellings(spellings []string, parse parser) (reqs []signedurl.Request, err error) {
 	for i, path := range spellings {
 		more, failed := s.parseWithoutSignature(path, parse)
 		if i == 0 {
@@ -245,25 +263,23 @@ func (s *Server) parseSpellings(spellings []string,
 // parseWithoutSignature parses a path after its first segment, and also as a whole, because
 // there may be no signature before the options. Where there is one, a source that begins
 // with it does not count.
-func (s *Server) parseWithoutSignature(
-	path string, parse func(string) (signedurl.Request, error),
-) (reqs []signedurl.Request, err error) {
+func (s *Server) parseWithoutSignature(path string, parse parser) (reqs []signedurl.Request, err error) {
 	path = strings.TrimPrefix(path, "/")
 	first, rest, ok := strings.Cut(path, "/")
 	if !ok {
 		err = fmt.Errorf("%w: an image path looks like /SIGNATURE/OPTIONS/SOURCE", signedurl.ErrMalformed)
 	} else {
-		var signed signedurl.Request
+		var signed []signedurl.Request
 		if signed, err = s.onlyPermitted(parse(rest)); err == nil {
-			reqs = append(reqs, signed)
+			reqs = append(reqs, signed...)
 		}
 	}
 	whole, failed := s.onlyPermitted(parse(path))
 	if failed == nil {
-		failed = s.cfg.Origin.Check(whole.Source)
+		failed = s.cfg.Origin.Check(whole[0].Source)
 	}
-	if failed == nil && (err != nil || whole.Source == reqs[0].Source || !couldSign(first)) {
-		reqs = append(reqs, whole)
+	if failed == nil && (err != nil || whole[0].Source == reqs[0].Source || !couldSign(first)) {
+		reqs = append(reqs, whole...)
 	}
 	return reqs, err
 }
@@ -277,12 +293,16 @@ func couldSign(segment string) bool {
 	return strings.Trim(segment, base64) == ""
 }
 
-// onlyPermitted refuses a request that cannot have made an entry on this server.
-func (s *Server) onlyPermitted(req signedurl.Request, err error) (signedurl.Request, error) {
+// onlyPermitted refuses requests that cannot have made an entry on this server. Those of one path differ in
+// nothing that needs a permission.
+func (s *Server) onlyPermitted(reqs []signedurl.Request, err error) ([]signedurl.Request, error) {
 	if err == nil {
-		err = s.checkPermissions(req)
+		err = s.checkPermissions(reqs[0])
 	}
-	return req, err
+	if err != nil {
+		return nil, err
+	}
+	return reqs, nil
 }
 
 // negotiatedVariants are the requests that one may become by negotiation.

@@ -144,11 +144,11 @@ func (s *Server) parseNative(target string) (signedurl.Request, error) {
 	if path, ok := signedurl.CutUnsigned(target); ok && s.cfg.Unsigned != nil {
 		return s.parseUnsigned(path)
 	}
-	verified, err := s.cfg.Keyring.Verify(target)
+	verified, choice, err := s.cfg.Dialect.VerifyChoice(s.cfg.Keyring, target)
 	if err != nil {
 		return signedurl.Request{}, err
 	}
-	return s.cfg.Dialect.Parse(verified)
+	return s.cfg.Dialect.ParseChoice(verified, choice)
 }
 
 // checkPermissions refuses options that this server does not let URLs have.

@@ -93,7 +93,9 @@ func (s *Server) mintedURLs(ask WarmRequest, source string) iter.Seq2[string, er
 				if width > 0 {
 					u = u.Width(width)
 				}
-				if format != "" {
+				if f, ok := transform.ParseOutput(format); ok {
+					u = u.Format(f) // of a list in the options the one to pick
+				} else if format != "" {
 					u = u.Options("f:" + format)
 				}
 				if !yield(u.URL()) {

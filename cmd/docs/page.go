@@ -101,6 +101,7 @@ var groups = []group{
 	}},
 	{"Animation", []string{"disable_animation", "page", "max_frames"}},
 	{"Source unchanged", []string{"skip_processing", "raw"}},
+	{"Choice of the client", []string{"pick", "pick_dpr", "pick_format"}},
 	{"Request", []string{"preset", "cachebuster", "cache_tags", "expires", "filename", "return_attachment"}},
 	{"Limit", []string{
 		"max_result_dimension", "max_src_resolution", "max_src_file_size", "max_animation_frames",

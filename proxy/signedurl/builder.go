@@ -3,6 +3,7 @@ package signedurl
 import (
 	"fmt"
 	"html"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type Builder struct {
 type URL struct {
 	b       *Builder
 	r       Request
+	choice  Choice
 	presets []string
 	err     error
 }
@@ -75,8 +77,12 @@ func (u URL) withBox(m transform.ResizeMode, width, height int) URL {
 	return u
 }
 
-// DPR multiplies the size for dense screens.
+// DPR multiplies the size for dense screens. Of a list of PickDPRs it is the one that the URL picks.
 func (u URL) DPR(ratio float64) URL {
+	if u.r.Picks.DPRs != "" {
+		u.choice.dpr = strconv.FormatFloat(ratio, 'f', -1, 64)
+		return u
+	}
 	u.r.Params.DPR = ratio
 	return u
 }
@@ -93,9 +99,13 @@ func (u URL) Quality(q int) URL {
 	return u
 }
 
-// Format is that of the result.
+// Format is that of the result. Of a list of PickFormats it is the one that the URL picks.
 func (u URL) Format(f transform.Format) URL {
-	u.r.Params.Format = f
+	if u.r.Picks.Formats != "" {
+		u.choice.format = f.Ext()
+		return u
+	}
+	u.r.Params.Format, u.r.Auto = f, false
 	return u
 }
 
@@ -164,15 +174,15 @@ func (u URL) Path() (string, error) {
 	if len(u.presets) > 0 {
 		path = "/pr:" + strings.Join(u.presets, ":") + path
 	}
-	// The server must be able to read the path that is signed.
+	// The server must be able to read the path that is signed, and the choice before it.
 	d := Dialect{cfg: DialectConfig{SourceKey: u.b.SourceKey, Presets: map[string]string{}}, presets: nil}
 	for _, name := range u.presets {
 		d.cfg.Presets[name] = "q:0"
 	}
-	if _, err := d.ParseUnsigned(path); err != nil {
+	if _, err := d.ParseUnsignedChoice(path, u.choice); err != nil {
 		return "", err
 	}
-	return "/" + u.b.Keyring.Sign(path) + path, nil
+	return u.choice.String() + "/" + u.b.Keyring.Sign(path) + path, nil
 }
 
 // encryptedPath is the path of the URL with its source encrypted.
@@ -198,12 +208,14 @@ func (u URL) URL() (string, error) {
 	return strings.TrimSuffix(u.b.Server, "/") + path, nil
 }
 
-// SrcSet is the value of a srcset attribute: the picture in several widths, in
-// pixels, each as high as its proportions have it.
+// SrcSet is the value of a srcset attribute: the picture in several widths, in pixels, each as high as its
+// proportions have it. All URLs have one signature, of a list of the widths (Pick), and differ in front of it. A
+// URL that has a list already picks of that one.
 func (u URL) SrcSet(widths ...int) (string, error) {
 	var b strings.Builder
+	set := u.withPick(widths)
 	for i, w := range widths {
-		one, err := u.Width(w).URL()
+		one, err := set.Width(w).URL()
 		if err != nil {
 			return "", err
 		}
@@ -215,14 +227,14 @@ func (u URL) SrcSet(widths ...int) (string, error) {
 	return b.String(), nil
 }
 
-// Width is another width, in pixels, as SrcSet has it: a height, if there is one, keeps
-// the proportions.
+// Width is another width, in pixels: a height, if there is one, keeps the proportions. Of a list of Pick it is the
+// one that the URL picks.
 func (u URL) Width(w int) URL {
-	p := &u.r.Params
-	if p.Width > 0 && p.Height > 0 {
-		p.Height = max(1, (p.Height*w+p.Width/2)/p.Width)
+	if u.r.Picks.Widths != "" {
+		u.choice.width = strconv.Itoa(w)
+		return u
 	}
-	p.Width = w
+	scaleTo(&u.r.Params, w)
 	return u
 }
 
@@ -232,6 +244,7 @@ func (u URL) Img(alt, sizes string, widths ...int) (string, error) {
 	if len(widths) == 0 {
 		return "", fmt.Errorf("%w: a srcset needs a width", ErrBadArgument)
 	}
+	u = u.withPick(widths)
 	src, err := u.Width(widths[len(widths)-1]).URL()
 	if err != nil {
 		return "", err

@@ -100,7 +100,7 @@ func (d *Dialect) checkPresets() error {
 		if err := d.applyPreset(&r, name, nil); err != nil {
 			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
 		}
-		if _, err := r.Params.Normalize(); err != nil {
+		if _, err := r.choose(Choice{}); err != nil {
 			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
 		}
 	}
@@ -217,6 +217,11 @@ func (d *Dialect) Parse(v Verified) (Request, error) { return d.ParseUnsigned(v.
 // ParseUnsigned reads such a path without regard to a signature: for tools, and for
 // requests that give no image. A request for an image is read by Verify and Parse.
 func (d *Dialect) ParseUnsigned(path string) (Request, error) {
+	return d.ParseUnsignedChoice(path, Choice{})
+}
+
+// readPath reads such a path up to what Request.choose makes of it.
+func (d *Dialect) readPath(path string) (Request, error) {
 	var r Request
 	if _, ok := d.cfg.Presets[defaultPreset]; ok {
 		if err := d.applyPreset(&r, defaultPreset, nil); err != nil {
@@ -242,9 +247,6 @@ func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 				ErrBadArgument, transform.Quote(ext), transform.FormatNames(transform.Outputs), hint)
 		}
 		r.Params.Format = f
-	}
-	if r.Params, err = r.Params.Normalize(); err != nil {
-		return Request{}, fmt.Errorf("%w: %v", ErrBadArgument, err)
 	}
 	return r, nil
 }

@@ -312,8 +312,8 @@ func TestBuilder(t *testing.T) {
 		}
 	}
 	set, err := b.Source("https://example.com/a.jpg").Fill(300, 200).SrcSet(300, 600)
-	if err != nil || strings.Count(set, ", ") != 1 || !strings.Contains(set, "/w:600/h:400/") ||
-		!strings.HasSuffix(set, " 600w") {
+	if err != nil || strings.Count(set, ", ") != 1 || strings.Count(set, "/w:300/h:200/pick:300:600/") != 2 ||
+		!strings.Contains(set, ".com/w:600/") || !strings.HasSuffix(set, " 600w") {
 		t.Errorf("%s, %v", set, err)
 	}
 	secret := &Builder{Keyring: k, SourceKey: []byte("0123456789abcdef")}

@@ -29,7 +29,7 @@ func ExampleURL_SrcSet() {
 	set, err := builder().Source("https://example.com/a.jpg").Quality(70).SrcSet(320, 640)
 	fmt.Println(set, err)
 	// Output:
-	// https://img.example.com/pnbP-wNUcyEvNcbUStLEyauNkpLmz3UrAicMsBGP3f0/w:320/q:70/plain/https://example.com/a.jpg 320w, https://img.example.com/RjlaEg0we6s2qipOMDk8zf1Ux4CWoKYoyQjwojOtfWw/w:640/q:70/plain/https://example.com/a.jpg 640w <nil>
+	// https://img.example.com/w:320/lf9nm9NcJ8qSuIOvbAcsg93n6yJUuE7YLBIozVVJchE/q:70/pick:320:640/plain/https://example.com/a.jpg 320w, https://img.example.com/w:640/lf9nm9NcJ8qSuIOvbAcsg93n6yJUuE7YLBIozVVJchE/q:70/pick:320:640/plain/https://example.com/a.jpg 640w <nil>
 }
 
 func ExampleURL_ExpiresIn() {

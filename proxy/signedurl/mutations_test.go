@@ -5,6 +5,7 @@
 package signedurl
 
 import (
+	"slices"
 	"testing"
 )
 
@@ -52,5 +53,28 @@ func TestOneChangedByteNeverMeansAnotherRequest(t *testing.T) {
 				t.Errorf("%d changes of %s are accepted", accepted, path)
 			}
 		}
+	}
+}
+
+// The same with a choice before the signature: what is accepted is of the list that was signed.
+func TestOneChangedByteBesideAChoice(t *testing.T) {
+	k := ring(t, Config{Pairs: []Pair{{[]byte("key"), []byte("salt")}}})
+	var d Dialect
+	const path = "/pick:32:64/pickf:webp/plain/x"
+	all, err := d.Candidates(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := 0
+	changes("/w:64/f:webp/"+k.Sign(path)+path, func(target string) {
+		if r, err := readChoice(k, &d, target); err == nil {
+			accepted++
+			if !slices.Contains(all, r) {
+				t.Errorf("%q is read as %s", target, r.Canonical())
+			}
+		}
+	})
+	if accepted > 10 { // such as a query
+		t.Errorf("%d changes are accepted", accepted)
 	}
 }

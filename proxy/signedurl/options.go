@@ -21,8 +21,9 @@ type requestOption struct {
 }
 
 // requestOptions are all of them, in the order of canonical texts.
-var requestOptions = []requestOption{cacheBusterOption, tagsOption, expiresOption, filenameOption, attachmentOption,
-	maxPixelsOption, maxBytesOption, maxFramesOption, maxFramePixelsOption}
+var requestOptions = []requestOption{pickWidthsOption, pickDPRsOption, pickFormatsOption, cacheBusterOption,
+	tagsOption, expiresOption, filenameOption, attachmentOption, maxPixelsOption,
+	maxBytesOption, maxFramesOption, maxFramePixelsOption}
 
 // Options lists every option of the dialect, those about the image first.
 func Options() []transform.Usage {

@@ -34,6 +34,8 @@ type Request struct {
 	Filename   string
 	Attachment bool
 	Limits     Limits
+	// Picks are signed lists that nothing was picked of yet.
+	Picks Picks
 	// Meta asks for metadata of the image, as JSON in a dialect's form ("thumbor",
 	// "imagor"), instead of the image; "" for the image.
 	Meta string

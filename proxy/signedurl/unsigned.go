@@ -110,8 +110,7 @@ func (d *Dialect) presetsOf(path string, list []string) (base Request, err error
 		switch {
 		case d.cfg.OnlyPresets:
 		case len(parts) == 1:
-			base.Params, err = base.Params.Normalize()
-			return base, err
+			return base.choose(Choice{})
 		case !slices.Contains(presetUsage.Names, parts[0]):
 			continue
 		default:
@@ -129,8 +128,7 @@ func (d *Dialect) presetsOf(path string, list []string) (base Request, err error
 			break
 		}
 	}
-	base.Params, err = base.Params.Normalize()
-	return base, err
+	return base.choose(Choice{})
 }
 
 // snapped is the smallest of a list that is at least n, or else the largest; n where the list has no
