@@ -13,6 +13,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
@@ -25,6 +26,7 @@ type explainCmd struct {
 	config.Keys       `embed:""`
 	config.URLs       `embed:""`
 	config.Animations `embed:""`
+	explainSources    `embed:""`
 
 	URL      string `arg:"" optional:"" help:"URL or path of an image."`
 	Batch    string `help:"File of URLs, paths or access log lines, or - for standard input. Counts them by result, each with an example." placeholder:"FILE"`
@@ -61,6 +63,9 @@ type explainer struct {
 	thumborRoot string
 	// unsigned is nil where each path needs a signature.
 	unsigned *proxy.UnsignedAccess
+	// sources fetches nothing here.
+	sources  *origin.Fetcher
+	fallback config.Fallback
 	prefix   string
 	insecure bool
 	info     transform.Info
@@ -70,7 +75,8 @@ type explainer struct {
 
 func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
-		insecure: cmd.Insecure, assumed: cmd.Source == "", limits: limitAnimations(transform.Limits{}, cmd.Animations),
+		insecure: cmd.Insecure, fallback: cmd.Fallback, assumed: cmd.Source == "",
+		limits: limitAnimations(transform.Limits{}, cmd.Animations),
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
 			Bits: 8, Scans: 1}}
 	var err error
@@ -78,6 +84,9 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 		return nil, config.Invalid(err)
 	}
 	if e.unsigned, err = unsignedAccess(&cmd.Unsigned); err != nil {
+		return nil, config.Invalid(err)
+	}
+	if e.sources, err = cmd.explainSources.fetcher(); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Key != "" || cmd.Insecure {
@@ -107,7 +116,10 @@ type verdict struct {
 	unchecked bool
 	// unsigned says that the path is one without a signature.
 	unsigned bool
-	req      signedurl.Request
+	// choice is what stands before the signature, of lists that are signed.
+	choice signedurl.Choice
+	// req is that of a path that can be read, also where it is refused.
+	req signedurl.Request
 	// err is what is wrong with options or source, whatever the signature is, and
 	// errCode the code that it has.
 	err     error
@@ -116,12 +128,19 @@ type verdict struct {
 
 // judgeRest adds what options and source come to, which were read with this
 // result.
-func (v *verdict) judgeRest(req signedurl.Request, err error) {
-	if v.req, v.err = req, err; err != nil {
-		v.errCode = codeOf(v.err)
-	} else if v.req.Expired(time.Now()) {
-		v.err = fmt.Errorf("it was good until %s", time.Unix(v.req.Expires, 0).UTC().Format(time.RFC3339))
-		v.errCode = "expired"
+func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
+	switch v.req = req; {
+	case err != nil:
+	case req.Expired(time.Now()):
+		err = fmt.Errorf("%w %s", errExpired, time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))
+	case v.unsigned:
+		err = e.unsigned.CheckSource(e.sources, req.Source)
+	}
+	if err == nil {
+		err = e.sources.Permits(req.Source)
+	}
+	if v.err = err; err != nil {
+		v.errCode = codeOf(err)
 	}
 	if v.code == "ok" && v.err != nil {
 		v.code = v.errCode
@@ -141,19 +160,21 @@ func (e *explainer) verdictOn(target string) verdict {
 	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
 		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
 		v.unchecked, v.unsigned = false, true
-		v.judgeRest(e.dialect.ParseUnderRules(rest, e.unsigned.Rules))
+		req, err := e.dialect.ParseUnderRules(rest, e.unsigned.Rules)
+		e.judgeRest(&v, req, err)
 		return v
 	}
-	if v.unchecked {
-		v.diag = signedurl.DiagnoseForm(strings.TrimSpace(target), e.prefix, e.size)
-	} else {
-		v.diag = e.ring.Diagnose(strings.TrimSpace(target), e.prefix)
+	v.diag, v.choice = e.dialect.DiagnoseChoice(e.ring, strings.TrimSpace(target), e.prefix, e.size)
+	if _, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && !v.diag.Valid {
+		v.diag.Mistakes = []string{"the path begins with /unsigned/, which stands for a signature only on a server " +
+			"with --unsigned"}
 	}
 	if !v.diag.Valid {
 		v.code = "wrong-signature"
 	}
 	if v.diag.Signed != "" {
-		v.judgeRest(e.dialect.ParseUnsigned(v.diag.Signed))
+		req, err := e.dialect.ParseUnsignedChoice(v.diag.Signed, v.choice)
+		e.judgeRest(&v, req, err)
 	}
 	return v
 }
@@ -170,7 +191,8 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 				" is not the hash of what follows it"},
 		}}
 		if after != "" {
-			v.judgeRest(e.thumbor.ParseUnsigned(after))
+			req, err := e.thumbor.ParseUnsigned(after)
+			e.judgeRest(&v, req, err)
 		}
 		return v, true
 	}
@@ -178,19 +200,9 @@ func (e *explainer) judgeThumbor(path string) (verdict, bool) {
 	if !strings.HasSuffix(path, verified.String()) {
 		v.diag.Damage = "the path was escaped after it was signed"
 	}
-	v.judgeRest(e.thumbor.Parse(verified))
+	req, err := e.thumbor.Parse(verified)
+	e.judgeRest(&v, req, err)
 	return v, true
-}
-
-func codeOf(err error) string {
-	for code, is := range map[string]error{"unknown-option": signedurl.ErrUnknownOption,
-		"unknown-preset": signedurl.ErrUnknownPreset, "unsigned": signedurl.ErrUnsigned,
-		"bad-argument": signedurl.ErrBadArgument, "malformed-path": signedurl.ErrMalformed} {
-		if errors.Is(err, is) {
-			return code
-		}
-	}
-	return "internal"
 }
 
 var errWrongSignature = errors.New("the signature does not match this path")
@@ -206,10 +218,11 @@ func (e *explainer) explainURL(target string, out io.Writer) error {
 	say("signed part", v.diag.Signed)
 	say("damage", v.diag.Damage)
 	wrong := e.writeSignature(v, say)
-	switch {
-	case v.err != nil && v.errCode != "expired":
+	e.writeChoice(v, say)
+	if v.err != nil && v.errCode != "expired" {
 		say("wrong", v.err.Error())
-	case v.diag.Signed != "":
+	}
+	if v.req.Source != "" {
 		e.writeRequest(v.req, say)
 	}
 	return joinCauses(wrong, v.err)
@@ -255,7 +268,7 @@ func (e *explainer) writeSignature(v verdict, say func(label, text string)) erro
 
 // writeRequest tells what is asked for, and what it will cost.
 func (e *explainer) writeRequest(req signedurl.Request, say func(label, text string)) {
-	say("source", req.Source)
+	e.writeSource(req.Source, say)
 	say("options", req.Params.String())
 	if req.Expires != 0 {
 		say("until", time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))

@@ -13,7 +13,6 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -88,12 +87,12 @@ func TestFormatAccess(t *testing.T) {
 
 // explain names the rule that refuses a path without a signature.
 func TestExplainOfAnUnsignedPath(t *testing.T) {
-	access := config.Unsigned{Unsigned: true, UnsignedSources: "*.example.com", UnsignedWidths: "320"}
-	unsigned, err := unsignedAccess(&access)
+	cmd := explainCmd{}
+	cmd.Unsigned = config.Unsigned{Unsigned: true, UnsignedSources: "*.example.com", UnsignedWidths: "320"}
+	e, err := cmd.newExplainer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &explainer{dialect: &signedurl.Dialect{}, unsigned: unsigned}
 	for path, want := range map[string]string{
 		"/unsigned/w:320/plain/https://a.example.com/x.jpg": "ok",
 		"/unsigned/w:321/plain/https://a.example.com/x.jpg": "unsigned",

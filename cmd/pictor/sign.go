@@ -26,7 +26,7 @@ type signCmd struct {
 	Plain   bool          `help:"Leave the source readable instead of encoding it as base64url."`
 	URL     string        `name:"url" help:"Server to put before the path, such as https://img.example.com. Without it the path alone is printed." placeholder:"URL"`
 	Expires time.Duration `help:"How long the URL is valid, at least. Rounded up so that repeated runs give the same URL for a while." placeholder:"24h"`
-	Srcset  []int         `help:"Print an <img> element with a srcset of these widths in pixels instead of the URL. Use it with --url: without, the paths belong to the host of the page." placeholder:"W,..."`
+	Srcset  []int         `help:"Print an <img> element with a srcset of these widths in pixels instead of the URL, with one signature for all (pick). Use it with --url: without, the paths belong to the host of the page." placeholder:"W,..."`
 	Sizes   string        `help:"The sizes attribute of that element." default:"100vw" placeholder:"100vw"`
 	Alt     string        `help:"The alt attribute of that element." placeholder:"TEXT"`
 }

@@ -230,8 +230,13 @@ func FuzzChoice(f *testing.F) {
 		if err != nil {
 			return // such a separator cannot be used
 		}
-		if r, err := readChoice(k, d, target); err == nil && !slices.Contains(all, r) {
+		r, err := readChoice(k, d, target)
+		if err == nil && !slices.Contains(all, r) {
 			t.Fatalf("%q is %s", target, r.Canonical())
+		}
+		_, _, err = d.VerifyChoice(k, target)
+		if diag, _ := d.DiagnoseChoice(k, target, "", 8); diag.Valid != (err == nil) {
+			t.Fatalf("%q: %+v, %v", target, diag, err)
 		}
 		// What has the form of a signature is not cut off.
 		if b, err := base64.RawURLEncoding.DecodeString(before); err == nil && len(b) >= 8 {

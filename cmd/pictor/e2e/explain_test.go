@@ -45,7 +45,8 @@ func TestExplain(t *testing.T) {
 	explained(t, false, []string{"https://img.example.com" + path}, "there is no signature")
 	explained(t, false, []string{strings.TrimSuffix(signed(t, path), path) + "=" + path}, "padding was kept")
 	explained(t, false, []string{signed(t, "/blurr:1/plain/x")}, `"blurr"`, "signature    right")
-	explained(t, false, []string{signed(t, "/exp:5/plain/x")}, "it was good until 1970", "source       x")
+	explained(t, false, []string{signed(t, "/exp:5/plain/https://a.example/x")}, "it was good until 1970",
+		"source       https://a.example/x")
 	explained(t, true, hash("300x200"), "http://my.server.com/some/path/to/image.jpg", "rt:fill/w:300/h:200/el:1")
 	explained(t, true, hash("300%78200"), "signed part  300x200/my", "escaped after it was signed",
 		"rt:fill/w:300/h:200/el:1")
@@ -54,8 +55,8 @@ func TestExplain(t *testing.T) {
 	if err := os.WriteFile(source, photo(600, 400), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	explained(t, true, []string{"--source", source, signed(t, "/w:300/plain/x")}, "this jpeg of 600x400: 300x200",
-		"jpeg, the source's")
+	explained(t, true, []string{"--source", source, signed(t, "/w:300/plain/https://a.example/x")},
+		"this jpeg of 600x400: 300x200", "jpeg, the source's")
 	explained(t, false, nil, "takes a URL")
 	explained(t, false, []string{"--path-prefix", "/images", url}, "does not begin with the server's prefix /images")
 }
@@ -67,7 +68,7 @@ func TestExplainGoesOnWhereTheSignatureIsWrong(t *testing.T) {
 		"/blurr:1/plain/https://example.com/a.jpg":              {`wrong        unknown option`, `"blurr"`, "match this path, and unknown option"},
 		"/w:abc/plain/https://example.com/a.jpg":                {`"abc" is not a whole number`},
 		"/w:100/!!!":                                            {"base64url"},
-		"/exp:5/w:9/plain/x":                                    {"w:9", "match this path, and it was good until 1970"},
+		"/exp:5/w:9/plain/https://a.example/x":                  {"w:9", "match this path, and it was good until 1970"},
 	} {
 		for _, target := range []string{missigned(signed(t, path)), path} {
 			all := explained(t, false, []string{target},

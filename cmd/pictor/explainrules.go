@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// explainSources are the settings of sources that explain knows.
+type explainSources struct {
+	config.SourceSettings `embed:""`
+	config.Fallback       `embed:""`
+}
+
+// fetcher reads sources as a server with these settings does. It takes any folder for that of local sources, as
+// nothing is opened.
+func (cfg *explainSources) fetcher() (*origin.Fetcher, error) {
+	rewrites, rules, err := readSources(&cfg.SourceSettings)
+	if err != nil {
+		return nil, err
+	}
+	return origin.New(origin.Config{Rewrites: rewrites, Allow: rules, Local: os.DirFS(".").(fs.StatFS)})
+}
+
+var errExpired = errors.New("it was good until")
+
+// codeOf is the server's code of what is wrong with a URL.
+func codeOf(err error) string {
+	for code, is := range map[string]error{"unknown-option": signedurl.ErrUnknownOption,
+		"unknown-preset": signedurl.ErrUnknownPreset, "unsigned": signedurl.ErrUnsigned,
+		"not-in-list": signedurl.ErrNotInList, "bad-argument": signedurl.ErrBadArgument,
+		"malformed-path": signedurl.ErrMalformed, "expired": errExpired,
+		"source-not-allowed": origin.ErrSourceNotAllowed, "bad-source": origin.ErrBadSource} {
+		if errors.Is(err, is) {
+			return code
+		}
+	}
+	return "internal"
+}
+
+// writeChoice tells what is picked of signed lists.
+func (e *explainer) writeChoice(v verdict, say func(label, text string)) {
+	picks, err := e.dialect.PicksOf(v.diag.Signed)
+	choice := strings.TrimPrefix(v.choice.String(), "/")
+	switch {
+	case err != nil || v.unsigned:
+	case choice != "" && picks != (signedurl.Picks{}):
+		say("choice", choice+", of "+picks.String())
+	case choice != "":
+		say("choice", choice+", of no list")
+	case picks != (signedurl.Picks{}):
+		say("choice", "none, so the first values of "+picks.String())
+	}
+}
+
+// writeSource tells where a source is fetched from, and what is served where that fails.
+func (e *explainer) writeSource(source string, say func(label, text string)) {
+	say("source", source)
+	if at := e.sources.Identity(source); at != source {
+		say("fetched from", at)
+	}
+	for _, image := range []struct{ label, flag, value string }{
+		{"if missing", "--fallback-missing", e.fallback.FallbackMissing},
+		{"if failed", "--fallback-failed", e.fallback.FallbackFailed},
+		{"if no image", "--fallback-undecodable", e.fallback.FallbackUndecodable},
+	} {
+		if image.value == "" {
+			image.flag, image.value = "--fallback-image", e.fallback.FallbackImage
+		}
+		if image.value == "" {
+			continue
+		}
+		if strings.HasPrefix(image.value, "data:") {
+			image.value = "the data: URL"
+		}
+		status := "the status of the error"
+		if n := e.fallback.FallbackStatus; n != 0 {
+			status = fmt.Sprintf("status %d", n)
+		}
+		say(image.label, fmt.Sprintf("%s, with %s (%s)", image.value, status, image.flag))
+	}
+}
