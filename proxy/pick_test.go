@@ -161,7 +161,7 @@ func TestPurgeOfAPick(t *testing.T) {
 	for _, width := range []string{"/w:100", "/w:200"} {
 		r.wantStatus("after a purge of the source", "/img"+width+path, missed)
 	}
-	if _, err := r.server.Purge(PurgeRequest{URLs: []string{"/img/w:300" + path}}); err == nil {
+	if _, err := r.server.Purge(t.Context(), PurgeRequest{URLs: []string{"/img/w:300" + path}}); err == nil {
 		t.Error("a choice that no list has is purged")
 	}
 }
