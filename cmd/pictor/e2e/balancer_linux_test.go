@@ -1,0 +1,242 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// balanced are three servers behind HAProxy with docs/deploy/haproxy.cfg.
+type balanced struct {
+	t       *testing.T
+	url     string
+	ports   []string
+	dirs    []string
+	servers []*server
+	args    []string
+}
+
+func newBalanced(t *testing.T, args ...string) *balanced {
+	t.Helper()
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("haproxy is not installed: .ci/setup test does it")
+		}
+		t.Skip("haproxy is not installed")
+	}
+	recipe, err := os.ReadFile("../../../docs/deploy/haproxy.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &balanced{t: t, args: args}
+	front := freePort(t)
+	change := []string{"bind :8000", "bind 127.0.0.1:" + front}
+	for i := range 3 {
+		b.ports = append(b.ports, freePort(t))
+		b.dirs = append(b.dirs, t.TempDir())
+		b.servers = append(b.servers, b.start(i))
+		change = append(change, fmt.Sprintf("127.0.0.1:808%d", i+1), "127.0.0.1:"+b.ports[i])
+	}
+	conf := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(recipe))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(haproxy, "-db", "-f", conf)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	b.url = "http://127.0.0.1:" + front
+	waitFor(t, "HAProxy", func() bool { return b.get("/health/ready").status == http.StatusOK })
+	return b
+}
+
+// start starts a server on the port and in the folders that it has.
+func (b *balanced) start(i int) *server {
+	b.t.Helper()
+	args := append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--log-level", "info", "--workers", "1",
+		"--listen", "127.0.0.1:" + b.ports[i]}, storedIn(b.dirs[i])...)
+	return serve(b.t, append(args, b.args...)...)
+}
+
+// get asks through HAProxy; a failed request has the status 0.
+func (b *balanced) get(path string) answer {
+	return (&server{t: b.t, url: b.url}).attempt(path)
+}
+
+// attempt is get without a failure of the test.
+func (s *server) attempt(path string) answer {
+	a, err := s.try(http.MethodGet, path)
+	if err != nil {
+		return answer{}
+	}
+	return a
+}
+
+// variantsOf are paths of one source, in the spellings that there are.
+func variantsOf(source string) []string {
+	return []string{
+		"/_/w:32/plain/" + source,
+		"/_/w:40/q:80/plain/" + source + "@webp",
+		"/other-signature/rs:fit:48:48/f:png/plain/" + source,
+		"/_/plain/" + source,
+	}
+}
+
+// Each source has its server: all sizes and formats of an image are made where its source is, which is
+// fetched once.
+func TestBalancerSendsASourceToItsServer(t *testing.T) {
+	b, site := newBalanced(t), newSite(t)
+	const sources = 24
+	for i := range sources {
+		site.put(fmt.Sprintf("/%d/photo.jpg", i), photo(64, 48))
+	}
+	for i := range sources {
+		source := fmt.Sprintf("%s/%d/photo.jpg", site.URL, i)
+		for _, path := range variantsOf(source) {
+			if a := b.get(path); a.status != http.StatusOK {
+				t.Errorf("%s: %v", path, a)
+			}
+		}
+		if n := site.count(fmt.Sprintf("/%d/photo.jpg", i)); n != 1 {
+			t.Errorf("source %d was fetched %d times", i, n)
+		}
+	}
+	encoded := base64.RawURLEncoding.EncodeToString([]byte(site.URL + "/0/photo.jpg"))
+	before := site.count("/0/photo.jpg")
+	for _, path := range []string{"/_/w:50/" + encoded, "/_/w:51/" + encoded + ".webp",
+		"/_/w:52/q:70/" + encoded + ".png"} {
+		if a := b.get(path); a.status != http.StatusOK {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+	if n := site.count("/0/photo.jpg"); n > before+1 {
+		t.Errorf("a base64 source was fetched %d times", n-before)
+	}
+}
+
+// steadyClients ask for images at a steady rate, each fifth one new, until they are told to end.
+type steadyClients struct {
+	asked, failed, hits atomic.Int64
+	wait                sync.WaitGroup
+	stop                chan struct{}
+	mu                  sync.Mutex
+	wrong               []string
+}
+
+func (b *balanced) steady(site *site, images int) *steadyClients {
+	c := &steadyClients{stop: make(chan struct{})}
+	tick := time.NewTicker(20 * time.Millisecond)
+	c.wait.Add(1)
+	go func() {
+		defer c.wait.Done()
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-c.stop:
+				return
+			case <-tick.C:
+			}
+			path := fmt.Sprintf("/_/w:32/plain/%s/v/%d/photo.jpg", site.URL, i%images)
+			if i%5 == 4 {
+				path = fmt.Sprintf("/_/w:32/plain/%s/v/new%d/photo.jpg", site.URL, i)
+			}
+			c.wait.Add(1)
+			go func() {
+				defer c.wait.Done()
+				a := b.get(path)
+				c.asked.Add(1)
+				switch {
+				case a.status != http.StatusOK:
+					c.failed.Add(1)
+					c.mu.Lock()
+					c.wrong = append(c.wrong, a.String())
+					c.mu.Unlock()
+				case strings.Contains(a.header.Get("Cache-Status"), "; hit"):
+					c.hits.Add(1)
+				}
+			}()
+		}
+	}()
+	return c
+}
+
+func (c *steadyClients) end() {
+	close(c.stop)
+	c.wait.Wait()
+}
+
+// Servers are restarted one after the other under 50 requests a second, and no request fails. What they had on disk
+// is there afterwards.
+func TestRollingRestartLosesNoRequest(t *testing.T) {
+	b, site := newBalanced(t), newSite(t)
+	site.put("/photo.jpg", photo(64, 48))
+	const images = 60
+	for i := range images {
+		b.get(fmt.Sprintf("/_/w:32/plain/%s/v/%d/photo.jpg", site.URL, i))
+	}
+	c := b.steady(site, images)
+	for i := range b.servers {
+		old := b.servers[i]
+		if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		<-old.done
+		b.servers[i] = b.start(i)
+		time.Sleep(700 * time.Millisecond) // HAProxy looks each half second
+	}
+	c.end()
+	if n := c.failed.Load(); n > 0 {
+		t.Errorf("%d of %d requests failed: %.300v", n, c.asked.Load(), c.wrong)
+	}
+	fetched := 0
+	for i := range images {
+		if site.count(fmt.Sprintf("/v/%d/photo.jpg", i)) > 2 { // at home, and once where it was meanwhile
+			fetched++
+		}
+	}
+	if fetched > 0 {
+		t.Errorf("%d images were fetched again after the restart of their server", fetched)
+	}
+	t.Logf("%d requests, %d hits", c.asked.Load(), c.hits.Load())
+}
+
+// A server that is killed loses no request: HAProxy asks another one. Its share of the images is made anew elsewhere,
+// and the others stay hits.
+func TestKilledServerCostsItsShare(t *testing.T) {
+	b, site := newBalanced(t), newSite(t)
+	site.put("/photo.jpg", photo(64, 48))
+	const images = 90
+	for i := range images {
+		b.get(fmt.Sprintf("/_/w:32/plain/%s/v/%d/photo.jpg", site.URL, i))
+	}
+	c := b.steady(site, images)
+	b.servers[1].kill()
+	time.Sleep(1500 * time.Millisecond)
+	c.end()
+	if n := c.failed.Load(); n > 0 {
+		t.Errorf("%d of %d requests failed: %.300v", n, c.asked.Load(), c.wrong)
+	}
+	again := 0
+	for i := range images {
+		b.get(fmt.Sprintf("/_/w:32/plain/%s/v/%d/photo.jpg", site.URL, i))
+		if site.count(fmt.Sprintf("/v/%d/photo.jpg", i)) > 1 {
+			again++
+		}
+	}
+	if again == 0 || again > images/2 {
+		t.Errorf("%d of %d images were fetched again; the killed server had a third", again, images)
+	}
+	t.Logf("%d requests, %d failed; %d of %d images fetched again", c.asked.Load(), c.failed.Load(), again, images)
+}
