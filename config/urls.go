@@ -25,6 +25,7 @@ type URLs struct {
 	SourceKeyFile string `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
 	Thumbor
 	Unsigned
+	Nextjs
 	TrustedSignatures Secret `help:"Signatures that are accepted with any path. Treat them like passwords." placeholder:"TEXT,..." group:"Signing"`
 	// TrustedSignaturesFile is as Keys.KeyFile.
 	TrustedSignaturesFile string `help:"File with the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
@@ -129,5 +130,5 @@ func (u *URLs) Validate() error {
 	if strings.ContainsAny(u.PathPrefix, "?#% ") {
 		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
 	}
-	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate()))
+	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate()))
 }

@@ -31,7 +31,7 @@ func (s *Serve) Validate() error {
 	var problems []error
 	for _, check := range []func() []error{
 		s.checkSigning, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
-		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging,
+		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkNextjs,
 	} {
 		problems = append(problems, check()...)
 	}
@@ -283,4 +283,21 @@ func (s *Serve) checkLogging() []error {
 		problems = append(problems, fmt.Errorf("--log-level is %q: set it to debug, info, warn or error", s.LogLevel))
 	}
 	return problems
+}
+
+// NextjsBase is the folder of sources that begin with a slash; "" for none.
+func (s *Serve) NextjsBase() string {
+	if s.NextjsBaseURL != "" {
+		return s.NextjsBaseURL
+	}
+	return s.BaseURL
+}
+
+// checkNextjs refuses a server whose Next.js URLs could have no source.
+func (s *Serve) checkNextjs() []error {
+	if s.Nextjs.Nextjs && s.NextjsBase() == "" && s.NextjsRemotePatterns == "" {
+		return []error{errors.New("--nextjs needs --nextjs-base-url or --nextjs-remote-patterns: list the sources " +
+			"that anyone may have, such as https://www.example.com/")}
+	}
+	return nil
 }

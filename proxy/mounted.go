@@ -23,11 +23,19 @@ func (s *Server) knownName(target string) string {
 // parseMounted reads what follows the prefix of a mount.
 func (s *Server) parseMounted(m *Mount, rest string) (signedurl.Request, error) {
 	req, err := m.Parse(rest)
-	if err == nil && m.Sources != nil && !s.cfg.Origin.IsAmong(req.Source, m.Sources) {
-		err = fmt.Errorf("%w: %s", origin.ErrSourceNotAllowed, cmp.Or(m.Refusal, "the source is not listed"))
+	if err == nil {
+		err = m.CheckSource(s.cfg.Origin, req.Source)
 	}
 	if err != nil {
 		return signedurl.Request{}, err
 	}
 	return req, nil
+}
+
+// CheckSource refuses a source that targets of the mount may not name.
+func (m *Mount) CheckSource(fetcher *origin.Fetcher, source string) error {
+	if m.Sources == nil || fetcher.IsAmong(source, m.Sources) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", origin.ErrSourceNotAllowed, cmp.Or(m.Refusal, "the source is not listed"))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +67,7 @@ type explainer struct {
 	// sources fetches nothing here.
 	sources  *origin.Fetcher
 	fallback config.Fallback
+	mounts   []proxy.Mount
 	prefix   string
 	insecure bool
 	info     transform.Info
@@ -87,6 +89,9 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 		return nil, config.Invalid(err)
 	}
 	if e.sources, err = cmd.explainSources.fetcher(); err != nil {
+		return nil, config.Invalid(err)
+	}
+	if e.mounts, err = mountsOf(&cmd.URLs, cmp.Or(cmd.NextjsBaseURL, cmd.BaseURL)); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Key != "" || cmd.Insecure {
@@ -114,8 +119,10 @@ type verdict struct {
 	diag signedurl.Diagnosis
 	// unchecked says that there is no key for the signature.
 	unchecked bool
-	// unsigned says that the path is one without a signature.
-	unsigned bool
+	// unsigned says why the URL has no signature; "" for one that has. checkSource, where it is set, then says
+	// whether its source is one that such URLs may name.
+	unsigned    string
+	checkSource func(source string) error
 	// choice is what stands before the signature, of lists that are signed.
 	choice signedurl.Choice
 	// req is that of a path that can be read, also where it is refused.
@@ -133,8 +140,8 @@ func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
 	case err != nil:
 	case req.Expired(time.Now()):
 		err = fmt.Errorf("%w %s", errExpired, time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))
-	case v.unsigned:
-		err = e.unsigned.CheckSource(e.sources, req.Source)
+	case v.checkSource != nil:
+		err = v.checkSource(req.Source)
 	}
 	if err == nil {
 		err = e.sources.Permits(req.Source)
@@ -148,6 +155,14 @@ func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
 }
 
 func (e *explainer) verdictOn(target string) verdict {
+	if m, rest := proxy.MountOf(e.mounts, strings.TrimSpace(target)); m != nil {
+		v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest},
+			unsigned: "none, as " + m.Name + " URLs have none"}
+		v.checkSource = func(source string) error { return m.CheckSource(e.sources, source) }
+		req, err := m.Parse(rest)
+		e.judgeRest(&v, req, err)
+		return v
+	}
 	path := signedurl.PathOf(strings.TrimSpace(target))
 	if root := strings.TrimSuffix(e.thumborRoot, "/"); e.thumbor != nil {
 		if rest := signedurl.WithoutPrefix(path, root); rest != "" {
@@ -159,7 +174,8 @@ func (e *explainer) verdictOn(target string) verdict {
 	v := verdict{code: "ok", unchecked: e.ring == nil}
 	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
 		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
-		v.unchecked, v.unsigned = false, true
+		v.unchecked, v.unsigned = false, "none, as the path begins with /unsigned/"
+		v.checkSource = func(source string) error { return e.unsigned.CheckSource(e.sources, source) }
 		req, err := e.dialect.ParseUnderRules(rest, e.unsigned.Rules)
 		e.judgeRest(&v, req, err)
 		return v
@@ -246,8 +262,8 @@ func (e *explainer) writeSignature(v verdict, say func(label, text string)) erro
 			mistakes = []string{"it is none of the usual mistakes: another key, or a path that was changed after it " +
 				"was signed"}
 		}
-	case v.unsigned:
-		say("signature", "none, as the path begins with /unsigned/")
+	case v.unsigned != "":
+		say("signature", v.unsigned)
 		return nil
 	case v.unchecked:
 		say("signature", "not checked: there is no key (set --key and --salt, or PICTOR_KEY and PICTOR_SALT)")

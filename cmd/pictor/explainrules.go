@@ -49,7 +49,7 @@ func (e *explainer) writeChoice(v verdict, say func(label, text string)) {
 	picks, err := e.dialect.PicksOf(v.diag.Signed)
 	choice := strings.TrimPrefix(v.choice.String(), "/")
 	switch {
-	case err != nil || v.unsigned:
+	case err != nil || v.unsigned != "":
 	case choice != "" && picks != (signedurl.Picks{}):
 		say("choice", choice+", of "+picks.String())
 	case choice != "":

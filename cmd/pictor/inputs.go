@@ -28,6 +28,7 @@ type inputs struct {
 	access      transform.FormatAccess
 	// unsigned is nil where each path needs a signature.
 	unsigned *proxy.UnsignedAccess
+	mounts   []proxy.Mount
 	// rewrites and rules are of sources.
 	rewrites origin.Rewrites
 	rules    []origin.SourceRule
@@ -67,6 +68,9 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 		return nil, err
 	}
 	if in.unsigned, err = unsignedAccess(&cfg.Unsigned); err != nil {
+		return nil, err
+	}
+	if in.mounts, err = mountsOf(&cfg.URLs, cfg.NextjsBase()); err != nil {
 		return nil, err
 	}
 	if in.rewrites, in.rules, err = readSources(&cfg.SourceSettings); err != nil {

@@ -119,6 +119,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Watermark:            in.watermark,
 		Fallback:             in.fallback,
 		Unsigned:             in.unsigned,
+		Mounts:               in.mounts,
 		CDN:                  in.cdn,
 
 		TTL: sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax,
