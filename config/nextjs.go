@@ -20,6 +20,7 @@ type Nextjs struct {
 	NextjsQualities              string        `help:"Qualities. Default: 75." placeholder:"N,..." group:"Next.js"`
 	NextjsFormats                string        `help:"Formats to negotiate by the Accept header, best first, of avif, webp and jxl. Default: webp." placeholder:"FORMAT,..." group:"Next.js"`
 	NextjsMinimumCacheTTL        time.Duration `name:"nextjs-minimum-cache-ttl" help:"Shortest time for which such a result is fresh. 0: as other results." default:"0" group:"Next.js"`
+	NextjsDangerouslyAllowSVG    bool          `name:"nextjs-dangerously-allow-svg" help:"Take an SVG for a source, too. Unlike in Next.js, the result is pixels." group:"Next.js"`
 	NextjsContentDispositionType string        `help:"What browsers do with such an image that is opened by itself: attachment or inline." default:"attachment" placeholder:"attachment" group:"Next.js"`
 }
 
@@ -78,7 +79,7 @@ func (n *Nextjs) validate() error {
 	problems := []error{sizes, qualities}
 	lists := n.NextjsBaseURL + n.NextjsLocalPatterns + n.NextjsRemotePatterns + n.NextjsDeviceSizes +
 		n.NextjsImageSizes + n.NextjsQualities + n.NextjsFormats
-	if !n.Nextjs && lists != "" {
+	if !n.Nextjs && (lists != "" || n.NextjsDangerouslyAllowSVG) {
 		problems = append(problems, errors.New("a --nextjs setting has no effect without --nextjs"))
 	}
 	if n.NextjsBaseURL != "" && !strings.HasSuffix(n.NextjsBaseURL, "/") {

@@ -68,7 +68,7 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 	}
 	info, err := src.Load(ctx, f.queueWait)
 	if err == nil {
-		err = s.checkReadable(info)
+		err = s.checkReadable(f.req, info)
 	}
 	if err == nil {
 		info, err = f.choosePage(info)
@@ -183,7 +183,8 @@ func (f *fill) setFreshness(e *cache.Entry) {
 		e.Expires, e.Refresh = now.Add(immutableTTL), time.Time{}
 		e.Immutable = true
 	}
-	if least := now.Add(time.Duration(req.MinAge) * time.Second); req.MinAge > 0 && e.Expires.Before(least) {
+	least := now.Add(time.Duration(req.Terms.MinAge) * time.Second)
+	if req.Terms.MinAge > 0 && e.Expires.Before(least) {
 		e.Expires, e.Refresh = least, time.Time{}
 	}
 }

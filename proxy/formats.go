@@ -15,8 +15,12 @@ func (s *Server) formatAccess() transform.FormatAccess {
 	return s.cfg.Formats()
 }
 
-// checkReadable refuses sources of a format that may not be read here.
-func (s *Server) checkReadable(info transform.Info) error {
+// checkReadable refuses sources of a format that may not be read here, or not for the request.
+func (s *Server) checkReadable(req signedurl.Request, info transform.Info) error {
+	if req.Terms.Refused.Has(info.Format) {
+		return fmt.Errorf("%w: the source is %s, which such URLs may not have", transform.ErrUnsupported,
+			info.Format.Title())
+	}
 	if s.formatAccess().Read.Has(info.Format) {
 		return nil
 	}

@@ -21,8 +21,11 @@ func queryMount(sources ...origin.SourceRule) Mount {
 		query, err := url.ParseQuery(strings.TrimPrefix(rest, "?"))
 		if err == nil {
 			req.Source, req.Auto = query.Get("url"), query.Get("f") == "auto"
-			req.MinAge, _ = strconv.ParseInt(query.Get("min"), 10, 64)
+			req.Terms.MinAge, _ = strconv.ParseInt(query.Get("min"), 10, 64)
 			req.Params.Width, err = strconv.Atoi(query.Get("w"))
+			if query.Has("no-png") {
+				req.Terms.Refused = transform.FormatSetOf([]transform.Format{transform.PNG})
+			}
 		}
 		if err == nil {
 			req.Params, err = req.Params.Normalize()
@@ -166,6 +169,20 @@ func TestLeastLifetimeOfARequest(t *testing.T) {
 	r.header.Set("Cache-Control", "no-store")
 	if resp, _ := r.must(r.query("/b.png", "w=10&min=200")); resp.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("no-store: %v", resp.Header)
+	}
+}
+
+// A format that a dialect refuses is an error there, whatever others have in the cache, and for it alone.
+func TestFormatsThatADialectRefuses(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Mounts = []Mount{queryMount()} })
+	for range 2 {
+		if resp, body := r.must(r.query("/a.png", "w=10&no-png")); resp.StatusCode != 415 ||
+			!strings.HasPrefix(body, "unsupported-type: The source is PNG") {
+			t.Errorf("%d %q", resp.StatusCode, body)
+		}
+		if resp, body := r.must(r.query("/a.png", "w=10")); resp.StatusCode != 200 {
+			t.Errorf("%d %q", resp.StatusCode, body)
+		}
 	}
 }
 

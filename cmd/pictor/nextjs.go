@@ -17,7 +17,7 @@ func nextjsMount(cfg *config.Nextjs, base string) ([]proxy.Mount, error) {
 		return nil, nil
 	}
 	dialect := nextjs.Config{Path: cfg.NextjsRoot(), Base: base, Attachment: cfg.NextjsAttachment(),
-		MinAge: cfg.NextjsMinimumCacheTTL}
+		MinAge: cfg.NextjsMinimumCacheTTL, SVG: cfg.NextjsDangerouslyAllowSVG}
 	var err error
 	if dialect.Widths, err = nextjsWidths(cfg); err != nil {
 		return nil, err

@@ -42,6 +42,8 @@ type Config struct {
 	// MinAge is the least time for which a result is fresh (images.minimumCacheTTL); 0 leaves it to
 	// the server.
 	MinAge time.Duration
+	// SVG takes sources that are an SVG (images.dangerouslyAllowSVG). Results are pixels all the same.
+	SVG bool
 }
 
 // Dialect reads targets. It is safe for concurrent use.
@@ -162,10 +164,12 @@ func (d *Dialect) Parse(rest string) (r signedurl.Request, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = signedurl.Request{Source: source, Auto: true, Attachment: d.cfg.Attachment}
-	r.MinAge = int64(d.cfg.MinAge / time.Second)
+	r = signedurl.Request{Source: source, Auto: true, Attachment: d.cfg.Attachment,
+		Terms: signedurl.Terms{MinAge: int64(d.cfg.MinAge / time.Second)}}
+	if !d.cfg.SVG {
+		r.Terms.Refused = transform.FormatSetOf([]transform.Format{transform.SVG})
+	}
 	r.Params.Width = width
-	r.Params.Skip = transform.FormatSetOf([]transform.Format{transform.SVG})
 	d.setQuality(&r.Params, quality)
 	if r.Params, err = r.Params.Normalize(); err != nil {
 		return signedurl.Request{}, refuse("%v", err)

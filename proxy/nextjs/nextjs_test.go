@@ -44,7 +44,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %+v, %v", query, r, err)
 		}
 	}
-	native, err := signedurl.ParseUnsigned("/w:640/q:75/skp:svg/plain/https://www.example.com/a.jpg@auto")
+	d = dialect(t, func(c *Config) { c.SVG = true })
+	native, err := signedurl.ParseUnsigned("/w:640/q:75/plain/https://www.example.com/a.jpg@auto")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +121,9 @@ func TestParseWithOtherSettings(t *testing.T) {
 	if r, err := local.Parse("?url=/a%2520b.jpg%3Fv=1&w=16&q=50"); err != nil || r.Source != "local:///site/a b.jpg" {
 		t.Errorf("%q, %v", r.Source, err)
 	}
-	bare := dialect(t, func(c *Config) { c.Base, c.Attachment, c.MinAge = "", false, time.Minute })
+	bare := dialect(t, func(c *Config) { c.Base, c.Attachment, c.MinAge, c.SVG = "", false, time.Minute, true })
 	if r, err := bare.Parse("?url=/a.jpg&w=16&q=50"); err != nil || r.Source != "/a.jpg" || r.Attachment ||
-		r.MinAge != 60 {
+		r.Terms != (signedurl.Terms{MinAge: 60}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	avif := dialect(t, func(c *Config) { c.Formats = []transform.Format{transform.AVIF, transform.WebP} })
@@ -183,7 +184,7 @@ func FuzzParse(f *testing.F) {
 		same := r
 		same.Source, same.Params.Width, same.Params.Quality = "", 0, 0
 		plain := signedurl.Request{Auto: true, Attachment: true}
-		plain.Params.Skip = transform.FormatSetOf([]transform.Format{transform.SVG})
+		plain.Terms.Refused = transform.FormatSetOf([]transform.Format{transform.SVG})
 		if same != plain {
 			t.Fatalf("%q sets more: %+v", rest, r)
 		}

@@ -39,6 +39,8 @@ type Request struct {
 	// Meta asks for metadata of the image, as JSON in a dialect's form ("thumbor",
 	// "imagor"), instead of the image; "" for the image.
 	Meta string
+	// Terms are those of the dialect for all of its URLs.
+	Terms Terms
 	Freshness
 }
 
@@ -47,8 +49,14 @@ type Freshness struct {
 	// MaxAge, if HasMaxAge, is how long the result is fresh, in seconds.
 	MaxAge    int64
 	HasMaxAge bool
-	// MinAge is for how long the result is fresh at least, in seconds; 0 for no such bound.
+}
+
+// Terms are what the settings of a dialect say of its results, whatever a URL asks for.
+type Terms struct {
+	// MinAge is for how long a result is fresh at least, in seconds; 0 for no such bound.
 	MinAge int64
+	// Refused are formats of sources that are errors.
+	Refused transform.FormatSet
 }
 
 // Limits are limits of the server that a URL sets for itself; a zero field leaves the
@@ -97,8 +105,11 @@ func (r Request) Canonical() string {
 	if r.HasMaxAge {
 		b.WriteString("max_age:" + strconv.FormatInt(r.MaxAge, 10) + "/")
 	}
-	if r.MinAge != 0 {
-		b.WriteString("min_age:" + strconv.FormatInt(r.MinAge, 10) + "/")
+	if r.Terms.MinAge != 0 {
+		b.WriteString("min_age:" + strconv.FormatInt(r.Terms.MinAge, 10) + "/")
+	}
+	if r.Terms.Refused != 0 {
+		b.WriteString("refused:" + strconv.Itoa(int(r.Terms.Refused)) + "/")
 	}
 	// Without the word, an option at the source's beginning would read as one
 	// of the request's.
