@@ -10,6 +10,28 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
+// serveFailure answers a request that was understood but failed: by a redirect, if the mount's dialect
+// has one, else by an image for its error, else by the error. An overloaded server sends nobody elsewhere.
+func (s *Server) serveFailure(c echo.Context, req signedurl.Request, varies bool, cause error) error {
+	m, rest := s.mountOf(c.Request().RequestURI)
+	cause = m.errorOf(cause)
+	f := failureOf(cause)
+	to := ""
+	if m != nil && m.OnError != nil && f.status != http.StatusServiceUnavailable {
+		to = m.OnError(rest)
+	}
+	if to == "" {
+		return s.serveFallback(c, req, varies, cause)
+	}
+	s.logError(c.Request(), f, requestIDOf(c.Response()), cause)
+	s.figures.answers.WithLabelValues(f.code).Inc()
+	h := c.Response().Header()
+	noStore(h)
+	h.Set("Cache-Status", errorStatus(f, cause))
+	h.Set("Location", to)
+	return c.NoContent(http.StatusFound)
+}
+
 // serveFallback answers a request that failed with the image for its error, transformed like the image
 // that it asked for. The result is cached by its own source. Where there is none, or it fails itself,
 // the error stays.

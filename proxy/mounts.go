@@ -40,6 +40,9 @@ type Mount struct {
 	// SetHeader, unless nil, changes the header of such a response. status is "hit" or "stale" where
 	// the cache had the image, else "miss".
 	SetHeader func(h http.Header, status string)
+	// OnError, unless nil, gives a path of the site that a browser may go to instead of an error of
+	// the source or the transform; "" for none.
+	OnError func(rest string) string
 }
 
 // cut is what follows the prefix in a target; false for a target of another dialect.

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
@@ -183,6 +186,37 @@ func TestFormatsThatADialectRefuses(t *testing.T) {
 		if resp, body := r.must(r.query("/a.png", "w=10")); resp.StatusCode != 200 {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}
+	}
+}
+
+// Where a dialect says so a browser goes to the source instead of an error, but not to one that was refused, and
+// not because the server is overloaded.
+func TestRedirectInsteadOfAnError(t *testing.T) {
+	m := queryMount()
+	m.OnError = func(rest string) string { return "/source" + rest[:2] }
+	r := newRig(t, func(c *Config) { c.Mounts = []Mount{m} })
+	ask := func(target string) *http.Response {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+target, nil)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	if resp := ask(r.query("/a.png", "w=x")); resp.StatusCode != 400 || resp.Header.Get("Location") != "" {
+		t.Errorf("a wrong URL: %d %v", resp.StatusCode, resp.Header)
+	}
+	r.painter.fail = func(context.Context) error { return budget.ErrSaturated }
+	if resp := ask(r.query("/a.png", "w=10")); resp.StatusCode != 503 || resp.Header.Get("Location") != "" {
+		t.Errorf("an overloaded server: %d %v", resp.StatusCode, resp.Header)
+	}
+	r.answers(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) })
+	resp := ask(r.query("/b.png", "w=10"))
+	if resp.StatusCode != 302 || resp.Header.Get("Location") != "/source?u" ||
+		resp.Header.Get("Cache-Control") != "no-store" ||
+		resp.Header.Get("Cache-Status") != "pictor; fwd=miss; detail=source-not-found" {
+		t.Errorf("a missing source: %d %v", resp.StatusCode, resp.Header)
 	}
 }
 

@@ -54,7 +54,7 @@ func (s *Server) serveImage(c echo.Context) error {
 	defer cancel()
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
-		return s.serveFallback(c, req, varies, m.errorOf(err))
+		return s.serveFailure(c, req, varies, err)
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
