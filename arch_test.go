@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"transform/worker":      {"transform", "transform/container", "transform/memfile"},
 	"proxy/signedurl":       {"transform"},
 	"proxy/sources":         {"transform", "transform/container", "cache", "cache/diskstore", "cache/flight", "cache/negative", "cache/purge", "proxy/budget", "proxy/origin", "transform/memfile"},
+	"proxy/cloudflare":      {"transform", "proxy/signedurl"},
 	"proxy/nextjs":          {"transform", "proxy/signedurl"},
 	"proxy/thumbor":         {"transform", "proxy/signedurl"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/house":             {},
-	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/playground", "transform/memfile", "proxy/sources"},
+	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources"},
 	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
 	"cmd/pictor/e2e":        {},
 }

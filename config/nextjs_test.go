@@ -36,11 +36,18 @@ func TestNextjsSettings(t *testing.T) {
 			t.Errorf("%v, want %s", err, tc.want)
 		}
 	}
+	c := Serve{URLs: URLs{Unsigned: Unsigned{CloudflarePath: "cdn-cgi/image"}}}
+	if c.checkMounts() == nil || c.CloudflareRoot() != "/cdn-cgi/image/" || c.URLs.Unsigned.validate() != nil {
+		t.Error("URLs of Cloudflare without sources passed")
+	}
+	if c.Insecure = true; c.checkMounts() != nil {
+		t.Error("--insecure needs no sources")
+	}
 	s := Serve{URLs: URLs{Nextjs: Nextjs{Nextjs: true}}}
-	if s.checkNextjs() == nil {
+	if s.checkMounts() == nil {
 		t.Error("a server without sources for its URLs passed")
 	}
-	if s.BaseURL = "https://www.example.com/"; s.checkNextjs() != nil || s.NextjsBase() != s.BaseURL {
+	if s.BaseURL = "https://www.example.com/"; s.checkMounts() != nil || s.NextjsBase() != s.BaseURL {
 		t.Error("--base-url does not count")
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Unsigned are the settings of paths without a signature.
 type Unsigned struct {
+	CloudflarePath    string `help:"Serve the image URLs of Cloudflare below this path, which is /cdn-cgi/image/ there. They have no signature: the --unsigned lists bound them, unless --insecure is set. Default: off." placeholder:"/PATH/" group:"Unsigned"`
 	Unsigned          bool   `help:"Serve paths that begin with /unsigned/ instead of a signature, within the lists of the other --unsigned settings." group:"Unsigned"`
 	UnsignedSources   string `help:"Sources of such paths, as in --allow-sources. Must be set." placeholder:"RULE,..." group:"Unsigned"`
 	UnsignedWidths    string `help:"Widths in pixels that such paths may ask for. 0: none." placeholder:"N,..." group:"Unsigned"`
@@ -21,6 +23,14 @@ type Unsigned struct {
 
 // SourceRules are those of UnsignedSources.
 func (u *Unsigned) SourceRules() []string { return splitList(u.UnsignedSources) }
+
+// CloudflareRoot is CloudflarePath with a slash before and behind it; "" where the URLs are not served.
+func (u *Unsigned) CloudflareRoot() string {
+	if u.CloudflarePath == "" {
+		return ""
+	}
+	return "/" + strings.Trim(u.CloudflarePath, "/") + "/"
+}
 
 // Formats are those of UnsignedFormats, and Presets the names of presets.
 func (u *Unsigned) Formats() []string { return splitList(u.UnsignedFormats) }
@@ -56,8 +66,8 @@ func (u *Unsigned) validate() error {
 	case u.Unsigned && u.UnsignedSources == "":
 		sources = errors.New("--unsigned needs --unsigned-sources: list the sources that anyone may have, such as " +
 			"https://photos.example.com/")
-	case !u.Unsigned && lists != Unsigned{}:
-		sources = errors.New("an --unsigned setting has no effect without --unsigned")
+	case !u.Unsigned && u.CloudflarePath == "" && lists != Unsigned{}:
+		sources = errors.New("an --unsigned setting has no effect without --unsigned or --cloudflare-path")
 	}
 	return errors.Join(sources, sizes, dprs)
 }

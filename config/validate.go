@@ -31,7 +31,7 @@ func (s *Serve) Validate() error {
 	var problems []error
 	for _, check := range []func() []error{
 		s.checkSigning, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
-		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkNextjs,
+		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkMounts,
 	} {
 		problems = append(problems, check()...)
 	}
@@ -293,8 +293,12 @@ func (s *Serve) NextjsBase() string {
 	return s.BaseURL
 }
 
-// checkNextjs refuses a server whose Next.js URLs could have no source.
-func (s *Serve) checkNextjs() []error {
+// checkMounts refuses a server where URLs of Next.js or Cloudflare could have no source.
+func (s *Serve) checkMounts() []error {
+	if s.CloudflarePath != "" && s.UnsignedSources == "" && !s.Insecure {
+		return []error{errors.New("--cloudflare-path needs --unsigned-sources, as nothing signs these URLs: list the " +
+			"sources that anyone may have, such as https://photos.example.com/")}
+	}
 	if s.Nextjs.Nextjs && s.NextjsBase() == "" && s.NextjsRemotePatterns == "" {
 		return []error{errors.New("--nextjs needs --nextjs-base-url or --nextjs-remote-patterns: list the sources " +
 			"that anyone may have, such as https://www.example.com/")}

@@ -29,6 +29,7 @@ var parsers = map[string][]string{
 	"proxy/signedurl": {"Parse", "ParseUnderRules", "CutChoice", "Candidates", "Verify", "Diagnose", "DiagnoseChoice",
 		"decryptSource", "Repair"},
 	"proxy/sources":    {"decodeMeta"},
+	"proxy/cloudflare": {"Parse", "OnError"},
 	"proxy/nextjs":     {"Parse"},
 	"proxy/thumbor":    {"Verify", "Parse"},
 	"transform/bitmap": {"Read", "ReadIcon"},

@@ -91,7 +91,8 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	if e.sources, err = cmd.explainSources.fetcher(); err != nil {
 		return nil, config.Invalid(err)
 	}
-	if e.mounts, err = mountsOf(&cmd.URLs, cmp.Or(cmd.NextjsBaseURL, cmd.BaseURL)); err != nil {
+	bases := mountSettings{&cmd.URLs, cmd.BaseURL, cmp.Or(cmd.NextjsBaseURL, cmd.BaseURL), cmd.Insecure}
+	if e.mounts, err = mountsOf(bases); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Key != "" || cmd.Insecure {

@@ -70,7 +70,7 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	if in.unsigned, err = unsignedAccess(&cfg.Unsigned); err != nil {
 		return nil, err
 	}
-	if in.mounts, err = mountsOf(&cfg.URLs, cfg.NextjsBase()); err != nil {
+	if in.mounts, err = mountsOf(mountSettings{&cfg.URLs, cfg.BaseURL, cfg.NextjsBase(), cfg.Insecure}); err != nil {
 		return nil, err
 	}
 	if in.rewrites, in.rules, err = readSources(&cfg.SourceSettings); err != nil {

@@ -26,7 +26,7 @@ func TestMountsOf(t *testing.T) {
 	} {
 		u := config.URLs{Nextjs: on, Thumbor: config.Thumbor{ThumborPath: "/thumbor/"}}
 		tc.change(&u)
-		mounts, err := mountsOf(&u, "")
+		mounts, err := mountsOf(mountSettings{urls: &u})
 		if tc.want == "" && (err != nil || len(mounts) != 1 || len(mounts[0].Sources) != 1) ||
 			tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%+v, %v, want %q", mounts, err, tc.want)
@@ -34,11 +34,44 @@ func TestMountsOf(t *testing.T) {
 	}
 }
 
+// The URLs of Cloudflare are bounded by the lists of unsigned paths, unless the server is open anyway.
+func TestCloudflareMount(t *testing.T) {
+	u := config.URLs{Unsigned: config.Unsigned{CloudflarePath: "/cdn-cgi/image", UnsignedSources: "*.example.com",
+		UnsignedWidths: "320"}}
+	for _, insecure := range []bool{false, true} {
+		mounts, err := mountsOf(mountSettings{urls: &u, insecure: insecure})
+		if err != nil || len(mounts) != 1 || mounts[0].Prefix != "/cdn-cgi/image/" {
+			t.Fatalf("%+v, %v", mounts, err)
+		}
+		if (mounts[0].Sources == nil) != insecure {
+			t.Errorf("insecure %v: sources %v", insecure, mounts[0].Sources)
+		}
+		e := &explainer{dialect: &signedurl.Dialect{}, mounts: mounts}
+		for options, code := range map[string]string{"w=320": "ok", "w=321": "unsigned", "w=320,blur=5": "unsigned"} {
+			if insecure {
+				code = "ok"
+			}
+			v := e.verdictOn("https://x/cdn-cgi/image/" + options + "/https://a.example.com/b.jpg?v=1")
+			if v.code != code || code == "ok" && v.req.Source != "https://a.example.com/b.jpg?v=1" {
+				t.Errorf("insecure %v, %s: %+v", insecure, options, v)
+			}
+		}
+	}
+	u.UnsignedSources = ""
+	if mounts, err := mountsOf(mountSettings{urls: &u}); err != nil || mounts[0].Sources == nil {
+		t.Errorf("without a list every source is allowed: %v", err)
+	}
+	u.UnsignedWidths = "wide"
+	if _, err := mountsOf(mountSettings{urls: &u}); err == nil {
+		t.Error("a wrong list passed")
+	}
+}
+
 // explain reads the URLs of mounts, too, and names what is wrong with them.
 func TestExplainOfAMount(t *testing.T) {
 	u := config.URLs{Nextjs: config.Nextjs{Nextjs: true, NextjsPath: "/_next/image",
 		NextjsBaseURL: "https://www.example.com/"}}
-	mounts, err := mountsOf(&u, u.NextjsBaseURL)
+	mounts, err := mountsOf(mountSettings{urls: &u, nextjsBase: u.NextjsBaseURL})
 	if err != nil {
 		t.Fatal(err)
 	}

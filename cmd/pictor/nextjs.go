@@ -7,6 +7,7 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/nextjs"
+	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -38,9 +39,11 @@ func nextjsMount(cfg *config.Nextjs, base string) ([]proxy.Mount, error) {
 	}
 	m := proxy.Mount{Name: "nextjs", Prefix: dialect.Path, Parse: d.Parse, Refusal: nextjs.Refusal,
 		Formats: dialect.Formats, Statuses: nextjs.Statuses(), SetHeader: nextjs.SetHeader}
-	if m.Sources, err = sourceRules("--nextjs-remote-patterns", cfg.NextjsRemoteRules()); err != nil {
+	remote, err := sourceRules("--nextjs-remote-patterns", cfg.NextjsRemoteRules())
+	if err != nil {
 		return nil, err
 	}
+	m.Sources = append([]origin.SourceRule{}, remote...) // nil would be all
 	if base != "" {
 		var texts []string
 		for _, path := range cfg.NextjsLocalPaths() {

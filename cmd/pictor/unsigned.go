@@ -14,6 +14,11 @@ func unsignedAccess(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
 	if !cfg.Unsigned {
 		return nil, nil
 	}
+	return unsignedLists(cfg)
+}
+
+// unsignedLists reads what the lists allow, whether or not such paths are served.
+func unsignedLists(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
 	access := &proxy.UnsignedAccess{Rules: signedurl.UnsignedRules{Presets: cfg.Presets(), Snap: cfg.UnsignedSnap}}
 	rules := &access.Rules
 	var err error

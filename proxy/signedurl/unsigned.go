@@ -49,6 +49,12 @@ func (d *Dialect) ParseUnderRules(path string, rules UnsignedRules) (Request, er
 	if err != nil {
 		return Request{}, err
 	}
+	return rules.Bound(r, base)
+}
+
+// Bound refuses a request that asks for more than the rules allow, beside what base has, which nobody
+// chose. The error wraps ErrUnsigned and names the rule. The request that it gives may have other sizes.
+func (rules UnsignedRules) Bound(r, base Request) (Request, error) {
 	if rules.Snap {
 		r.Params.Width = snapped(r.Params.Width, base.Params.Width, rules.Widths)
 		r.Params.Height = snapped(r.Params.Height, base.Params.Height, rules.Heights)
