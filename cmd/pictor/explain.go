@@ -157,12 +157,7 @@ func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
 
 func (e *explainer) verdictOn(target string) verdict {
 	if m, rest := proxy.MountOf(e.mounts, strings.TrimSpace(target)); m != nil {
-		v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest},
-			unsigned: "none, as " + m.Name + " URLs have none"}
-		v.checkSource = func(source string) error { return m.CheckSource(e.sources, source) }
-		req, err := m.Parse(rest)
-		e.judgeRest(&v, req, err)
-		return v
+		return e.judgeMounted(m, rest)
 	}
 	path := signedurl.PathOf(strings.TrimSpace(target))
 	if root := strings.TrimSuffix(e.thumborRoot, "/"); e.thumbor != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
@@ -85,4 +86,14 @@ func (e *explainer) writeSource(source string, say func(label, text string)) {
 		}
 		say(image.label, fmt.Sprintf("%s, with %s (%s)", image.value, status, image.flag))
 	}
+}
+
+// judgeMounted judges what follows the prefix of a mount.
+func (e *explainer) judgeMounted(m *proxy.Mount, rest string) verdict {
+	v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest},
+		unsigned: "none, as " + m.Name + " URLs have none"}
+	v.checkSource = func(source string) error { return m.CheckSource(e.sources, source) }
+	req, err := m.Parse(rest)
+	e.judgeRest(&v, req, err)
+	return v
 }

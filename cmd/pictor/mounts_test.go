@@ -46,7 +46,11 @@ func TestCloudflareMount(t *testing.T) {
 		if (mounts[0].Sources == nil) != insecure {
 			t.Errorf("insecure %v: sources %v", insecure, mounts[0].Sources)
 		}
-		e := &explainer{dialect: &signedurl.Dialect{}, mounts: mounts}
+		fetcher, err := (&explainSources{}).fetcher()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &explainer{dialect: &signedurl.Dialect{}, mounts: mounts, sources: fetcher}
 		for options, code := range map[string]string{"w=320": "ok", "w=321": "unsigned", "w=320,blur=5": "unsigned"} {
 			if insecure {
 				code = "ok"
@@ -75,7 +79,11 @@ func TestExplainOfAMount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &explainer{dialect: &signedurl.Dialect{}, mounts: mounts}
+	fetcher, err := (&explainSources{}).fetcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &explainer{dialect: &signedurl.Dialect{}, mounts: mounts, sources: fetcher}
 	for target, want := range map[string]string{
 		"https://www.example.com/_next/image?url=%2Fa.jpg&w=640&q=75": "ok",
 		"/_next/image?url=%2Fa.jpg&w=641&q=75":                        "bad-argument",
