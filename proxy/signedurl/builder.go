@@ -33,7 +33,9 @@ type URL struct {
 	r       Request
 	choice  Choice
 	presets []string
-	err     error
+	// upload says that the body of a request is the source.
+	upload bool
+	err    error
 }
 
 // Source begins a URL for the picture at a source.
@@ -165,8 +167,11 @@ func (u URL) Path() (string, error) {
 		return "", fmt.Errorf("%w: %v", ErrBadArgument, err)
 	}
 	u.r.Params = params
-	path := u.r.Path(u.b.Plain)
-	if u.b.SourceKey != nil {
+	path, before := u.r.Path(u.b.Plain), u.choice.String()
+	switch {
+	case u.upload:
+		path, before = u.r.UploadPath(), "/"+UploadMark
+	case u.b.SourceKey != nil:
 		if path, err = u.encryptedPath(); err != nil {
 			return "", err
 		}
@@ -179,10 +184,15 @@ func (u URL) Path() (string, error) {
 	for _, name := range u.presets {
 		d.cfg.Presets[name] = "q:0"
 	}
-	if _, err := d.ParseUnsignedChoice(path, u.choice); err != nil {
+	if u.upload {
+		_, err = d.ParseUnsignedUpload(path)
+	} else {
+		_, err = d.ParseUnsignedChoice(path, u.choice)
+	}
+	if err != nil {
 		return "", err
 	}
-	return u.choice.String() + "/" + u.b.Keyring.Sign(path) + path, nil
+	return before + "/" + u.b.Keyring.Sign(path) + path, nil
 }
 
 // encryptedPath is the path of the URL with its source encrypted.
@@ -212,6 +222,9 @@ func (u URL) URL() (string, error) {
 // proportions have it. All URLs have one signature, of a list of the widths (Pick), and differ in front of it. A
 // URL that has a list already picks of that one.
 func (u URL) SrcSet(widths ...int) (string, error) {
+	if u.upload {
+		return "", fmt.Errorf("%w: an upload has no srcset", ErrBadArgument)
+	}
 	var b strings.Builder
 	set := u.withPick(widths)
 	for i, w := range widths {

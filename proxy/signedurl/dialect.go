@@ -221,7 +221,12 @@ func (d *Dialect) ParseUnsigned(path string) (Request, error) {
 }
 
 // readPath reads such a path up to what Request.choose makes of it.
-func (d *Dialect) readPath(path string) (Request, error) {
+func (d *Dialect) readPath(path string) (Request, error) { return d.readEnding(path, d.readSource) }
+
+// readEnding reads options, and then what readEnd makes of the rest: the source, and the extension behind it.
+func (d *Dialect) readEnding(
+	path string, readEnd func(r *Request, rest string) (ext string, err error),
+) (Request, error) {
 	var r Request
 	if _, ok := d.cfg.Presets[defaultPreset]; ok {
 		if err := d.applyPreset(&r, defaultPreset, nil); err != nil {
@@ -232,7 +237,7 @@ func (d *Dialect) readPath(path string) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	ext, err := d.readSource(&r, rest)
+	ext, err := readEnd(&r, rest)
 	if err != nil {
 		return Request{}, err
 	}

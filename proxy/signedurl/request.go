@@ -136,8 +136,15 @@ func (r Request) writeOptions(b *strings.Builder) {
 // is base64url, or plain for people to read; the format becomes an extension,
 // because CDNs decide by it.
 func (r Request) Path(plain bool) string {
+	options, ext := r.optionsAndExtension()
+	return options + encodeSource(r.Source, ext, plain)
+}
+
+// optionsAndExtension are the parts of a path beside the source: all options but the format, between slashes,
+// and the extension for the format, "" for none.
+func (r Request) optionsAndExtension() (options, ext string) {
 	p := r.Params
-	ext := p.Format.Ext()
+	ext = p.Format.Ext()
 	if r.Auto {
 		ext = autoFormat
 	}
@@ -149,8 +156,7 @@ func (r Request) Path(plain bool) string {
 		b.WriteByte('/')
 	}
 	r.writeOptions(&b)
-	b.WriteString(encodeSource(r.Source, ext, plain))
-	return b.String()
+	return b.String(), ext
 }
 
 // SignedPath is the whole path of r, signature first.
