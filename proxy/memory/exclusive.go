@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
@@ -52,8 +53,8 @@ func (g *Governor) admitExclusive(
 	undo.add(turn.Release)
 	// From here on clients may not become more.
 	clients := max(g.Connections.EvictDownTo(ExclusiveClients, IdleGrace), ExclusiveClients)
-	g.exclusiveClients.Store(int64(clients))
-	undo.add(func() { g.exclusiveClients.Store(0) })
+	g.exclusive.clients.Store(int64(clients))
+	undo.add(func() { g.exclusive.clients.Store(0) })
 	room = g.exclusiveNow(clients)
 	if room < need+held {
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
@@ -75,8 +76,8 @@ func (g *Governor) admitExclusive(
 	}
 	undo.add(g.withholdSpare())
 	undo.add(g.shrinkCache(room - need - g.Budgets.Sources.Stats().InUse))
-	g.exclusiveBytes.Store(need)
-	undo.add(func() { g.exclusiveBytes.Store(0) })
+	g.exclusive.bytes.Store(need)
+	undo.add(func() { g.exclusive.bytes.Store(0) })
 	admitted = true
 	g.log.Debug("job runs exclusively",
 		"reserved", need, "clients", clients, "sources", g.Budgets.Sources.Stats().InUse)
@@ -98,6 +99,10 @@ func (u *undoStack) run() {
 // holds its source meanwhile, perhaps together with other jobs, and the running job
 // needs room beside all of these sources.
 type exclusiveQueue struct {
+	// clients is how many may be connected while a job runs, and bytes what that job was
+	// admitted with; 0 where none does.
+	clients, bytes atomic.Int64
+
 	mu    sync.Mutex
 	needs []int64 // of each job, in bytes
 	refs  map[Source]*sourceRef

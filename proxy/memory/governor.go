@@ -102,12 +102,7 @@ type Governor struct {
 	log       *slog.Logger
 	inForce   inForce
 	exclusive exclusiveQueue
-	// exclusiveClients is how many clients may be connected while a job runs
-	// exclusively; 0 where none does.
-	exclusiveClients atomic.Int64
-	// exclusiveBytes is what the job that runs exclusively was admitted with.
-	exclusiveBytes atomic.Int64
-	pressure       pressure
+	pressure  pressure
 	// measure gives the memory really in use, and what of it other programs use
 	// that live in the same cgroup.
 	measure func() (real, others int64, err error)
@@ -225,7 +220,7 @@ func (g *Governor) exclusiveNow(clients int) int64 {
 // is in use by jobs, nor more than a job that runs exclusively allows for.
 func (g *Governor) clientLimit() int {
 	p := g.currentPlan()
-	if limit := g.exclusiveClients.Load(); limit > 0 {
+	if limit := g.exclusive.clients.Load(); limit > 0 {
 		return int(limit)
 	}
 	// For the second or two that those jobs take clients may be too many, by

@@ -46,7 +46,7 @@ func (g *Governor) Watch(ctx context.Context) {
 
 // hasWork says whether sources or jobs are under way.
 func (g *Governor) hasWork() bool {
-	return g.Budgets.Sources.Stats().InUse > 0 || g.Budgets.Transforms.Stats().InUse > 0 || g.exclusiveBytes.Load() > 0
+	return g.Budgets.Sources.Stats().InUse > 0 || g.Budgets.Transforms.Stats().InUse > 0 || g.exclusive.bytes.Load() > 0
 }
 
 // idleDetector finds the moment in which work has ended for a while.

@@ -124,7 +124,7 @@ func (g *Governor) Report(fetchesWaiting int) Report {
 	r.Heap = readHeap()
 	c := g.cfg.Cache.Stats()
 	r.Cache = CacheReport{Bytes: c.Bytes, Max: c.MaxBytes, Entries: c.Entries, Pending: c.PendingBytes}
-	r.Transforms.Reserved = g.Budgets.Transforms.Stats().InUse + g.exclusiveBytes.Load()
+	r.Transforms.Reserved = g.Budgets.Transforms.Stats().InUse + g.exclusive.bytes.Load()
 	r.Transforms.Spare = g.spareInForce()
 	r.sumParts()
 	return r
