@@ -60,6 +60,7 @@ func (g *Governor) admitExclusive(
 		return nil, budget.ErrSaturated // it fits, but not beside so many clients
 	}
 	defer g.Responses.DrainOverflow()()
+	defer g.Uploads.YieldTo()()
 	for _, step := range []struct {
 		from *budget.Budget
 		down int64

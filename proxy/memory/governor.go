@@ -37,6 +37,8 @@ type Budgets struct {
 	Responses, SmallResponses *budget.Budget
 	// Exclusive has room for one job that has all to itself.
 	Exclusive *budget.Budget
+	// Uploads is the part of Sources that clients may fill.
+	Uploads *budget.Budget
 }
 
 func newBudgets(p Plan, wait time.Duration) (Budgets, error) {
@@ -45,9 +47,11 @@ func newBudgets(p Plan, wait time.Duration) (Budgets, error) {
 	for into, capacity := range map[**budget.Budget]int64{
 		&b.Fetches: int64(p.Fetches), &b.Workers: int64(p.Workers), &b.Exclusive: 1,
 		&b.Sources: p.Sources, &b.Transforms: p.Transforms, &b.Responses: large, &b.SmallResponses: small,
+		&b.Uploads: shareOfUploads(p.Sources),
 	} {
 		var err error
-		cut := into == &b.Responses || into == &b.SmallResponses // whose readers are cut off for others
+		// The clients of these are cut off for others.
+		cut := into == &b.Responses || into == &b.SmallResponses || into == &b.Uploads
 		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait, Revocable: cut}); err != nil {
 			return b, err
 		}
@@ -93,10 +97,11 @@ type Config struct {
 
 // Governor is the one owner of the memory limit. It is safe for concurrent use.
 type Governor struct {
-	// Budgets, Connections and Responses are what the limit is dealt out by.
+	// Budgets, Connections, Responses and Uploads are what the limit is dealt out by.
 	Budgets     Budgets
 	Connections *Connections
 	Responses   *Responses
+	Uploads     *Uploads
 
 	cfg       Config
 	log       *slog.Logger
@@ -143,6 +148,7 @@ func New(cfg Config) (*Governor, error) {
 	g := &Governor{
 		Budgets: b, cfg: cfg, log: cfg.Log, Connections: NewConnections(cfg.Plan.Clients, cfg.RefusalID),
 		Responses: NewResponses(ResponseBudgets{Small: b.SmallResponses, Large: b.Responses, Transforms: b.Transforms}),
+		Uploads:   NewUploads(b.Uploads, b.Sources),
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -150,7 +156,7 @@ func New(cfg Config) (*Governor, error) {
 	g.measure, g.inForce.level = g.sampleMemory, 1
 	g.group, _ = memstat.FindGroup() // without one its figures are missing
 	g.Connections.OnChange, g.Connections.DynamicLimit = g.clientsChanged, g.clientLimit
-	g.Connections.CutSlowest = g.Responses.CutSlowest
+	g.Connections.CutSlowest = func() bool { return g.Responses.CutSlowest() || g.Uploads.CutSlowest() }
 	if err := g.Resize(cfg.Plan); err != nil {
 		return nil, err
 	}
@@ -170,6 +176,7 @@ func (g *Governor) Resize(p Plan) error {
 	g.Budgets.Workers.Resize(int64(p.Workers))
 	g.Budgets.Fetches.Resize(int64(p.Fetches))
 	g.Budgets.Sources.Resize(p.Sources)
+	g.Budgets.Uploads.Resize(shareOfUploads(p.Sources))
 	small, large := SplitResponses(p.Results)
 	g.Budgets.SmallResponses.Resize(small)
 	g.Budgets.Responses.Resize(large)

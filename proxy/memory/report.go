@@ -234,6 +234,7 @@ func (b Budgets) report(fetchesWaiting int) []BudgetReport {
 	}{
 		{"fetches", b.Fetches}, {"sources", b.Sources}, {"transforms", b.Transforms}, {"workers", b.Workers},
 		{"alone", b.Exclusive}, {"sending", b.Responses}, {"sending_small", b.SmallResponses},
+		{"uploads", b.Uploads},
 	} {
 		s := row.budget.Stats()
 		if row.budget == b.Fetches {
