@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"proxy/nextjs":          {"transform", "proxy/signedurl"},
 	"proxy/thumbor":         {"transform", "proxy/signedurl"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
+	"proxy/upload":          {},
 	"docs/heap":             {},
 	"proxy/memstat":         {},
 	"proxy/memory":          {"transform", "transform/memfile", "cache", "proxy/budget", "proxy/memstat"},

@@ -32,6 +32,7 @@ var parsers = map[string][]string{
 	"proxy/cloudflare": {"Parse", "OnError"},
 	"proxy/nextjs":     {"Parse"},
 	"proxy/thumbor":    {"Verify", "Parse"},
+	"proxy/upload":     {"CopyTo"},
 	"transform/bitmap": {"Read", "ReadIcon"},
 	"transform/container": {"Sniff", "SniffPage", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
 		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair",
