@@ -13,9 +13,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	setRequestID(w, r)
 	if r.ContentLength != 0 {
-		// net/http reads an announced body before it responds on a connection that
-		// it keeps, and a client may announce a body and never send it.
-		w.Header().Set("Connection", "close")
+		defer boundUnreadBody(w)()
 	}
 	s.echo.ServeHTTP(w, r)
 }
