@@ -79,6 +79,7 @@ type Serve struct {
 	BrowserTTL           time.Duration `name:"browser-ttl" help:"With --cdn, how long browsers may cache a result. A purge does not reach them." default:"5m" group:"Freshness"`
 
 	SourceSettings
+	Uploads
 	AllowNetworks Prefixes `help:"Private networks (CIDR) or addresses that source images may be fetched from." placeholder:"CIDR,..." group:"Sources"`
 	LocalRoot     string   `help:"Directory of local source images (local:///)." placeholder:"DIR" group:"Sources"`
 	// SourceKeyIgnore is a comma list; IgnoredParameters splits it.

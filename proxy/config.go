@@ -60,6 +60,8 @@ type Config struct {
 	AllowSecurityOptions bool
 	// Unsigned is what paths without a signature may ask for; nil for nothing.
 	Unsigned *UnsignedAccess
+	// MaxUpload is the most bytes of an image that a client sends; 0 takes none.
+	MaxUpload int64
 	// Fallback are the images that are served in place of errors.
 	Fallback Fallback
 	// Watermark is the image that URLs may have drawn over results; nil for none.

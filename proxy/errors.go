@@ -19,6 +19,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
+	"github.com/pictor-proxy/pictor/proxy/upload"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -64,6 +65,11 @@ var failureTable = []failure{
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", "", 0, false},
 	{signedurl.ErrMalformed, http.StatusNotFound, "malformed-path", "", 0, false},
 	{errNotAllowed, http.StatusForbidden, "option-not-allowed", "", 0, false},
+	{errWrongMethod, http.StatusMethodNotAllowed, codeMethodNotAllowed, "", 0, false},
+	{upload.ErrBad, http.StatusBadRequest, "bad-upload", "", 0, false},
+	{upload.ErrTooLarge, http.StatusRequestEntityTooLarge, "upload-too-large", "", 0, false},
+	{upload.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", 0, false},
+	{upload.ErrSlow, http.StatusRequestTimeout, "upload-timeout", "", 0, false},
 	{errExpired, http.StatusNotFound, "expired", "This URL has expired.", 0, false},
 
 	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", "", 0, false},
@@ -193,6 +199,10 @@ func (s *Server) writeError(err error, c echo.Context) {
 	h := c.Response().Header()
 	h.Set("Cache-Status", errorStatus(f, err))
 	h.Set("Access-Control-Allow-Origin", "*")
+	var other *wrongMethodError
+	if errors.As(err, &other) {
+		h.Set("Allow", other.allow) // RFC 9110 §15.5.6
+	}
 	s.writeFailure(c.Response(), c.Request(), f, err)
 }
 

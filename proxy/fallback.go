@@ -71,12 +71,7 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, varies boo
 		}
 	})
 	// The status says that this is not the image, so that no part of it and no validator counts.
-	plain := c.Request().Clone(ctx)
-	for _, name := range []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match",
-		"If-Unmodified-Since"} {
-		plain.Header.Del(name)
-	}
-	err = p.Serve(plain, entry)
+	err = p.Serve(withoutConditions(c.Request()), entry)
 	s.countSent(t, entry, outcome)
 	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection, or the stream

@@ -66,6 +66,12 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 		f.setFreshness(e)
 		return e, nil
 	}
+	return f.makeEntry(ctx)
+}
+
+// makeEntry makes the entry of the source that the fill has: sniff, check limits, admit, transform.
+func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
+	s, src := f.server, f.source
 	info, err := src.Load(ctx, f.queueWait)
 	if err == nil {
 		err = s.checkReadable(f.req, info)

@@ -124,8 +124,12 @@ func (s *Server) parseVerified(target string) (signedurl.Request, error) {
 	}
 	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
 	req, err := s.parseNative(own)
-	if err != nil && strings.HasPrefix(signedurl.PathOf(own), "/info/") {
-		return signedurl.Request{}, errNoInfo
+	switch {
+	case err == nil:
+	case strings.HasPrefix(signedurl.PathOf(own), "/info/"):
+		err = errNoInfo
+	case s.isUpload(target):
+		err = &wrongMethodError{"POST", "this path is for an upload; send the image with POST"}
 	}
 	return req, err
 }

@@ -31,6 +31,7 @@ func (s *Server) registerRoutes() {
 	s.echo.Match(both, "/health/live", s.serveLive)
 	s.echo.Match(both, "/health/ready", s.serveReady)
 	s.echo.Match(both, "/*", s.serveImage)
+	s.allowUploads()
 }
 
 // discardLog drops Echo's own log: all lines of pictor go to slog.

@@ -117,6 +117,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
 		AutoFormats:          in.autoFormats,
 		Watermark:            in.watermark,
+		MaxUpload:            cfg.MaxUpload(),
 		Fallback:             in.fallback,
 		Unsigned:             in.unsigned,
 		Mounts:               in.mounts,
