@@ -120,6 +120,8 @@ type verdict struct {
 	diag signedurl.Diagnosis
 	// unchecked says that there is no key for the signature.
 	unchecked bool
+	// isUpload says that the source is the body of a request.
+	isUpload bool
 	// unsigned says why the URL has no signature; "" for one that has. checkSource, where it is set, then says
 	// whether its source is one that such URLs may name.
 	unsigned    string
@@ -166,6 +168,9 @@ func (e *explainer) verdictOn(target string) verdict {
 				return v
 			}
 		}
+	}
+	if v, ok := e.judgeUpload(path); ok {
+		return v
 	}
 	v := verdict{code: "ok", unchecked: e.ring == nil}
 	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
@@ -234,7 +239,7 @@ func (e *explainer) explainURL(target string, out io.Writer) error {
 	if v.err != nil && v.errCode != "expired" {
 		say("wrong", v.err.Error())
 	}
-	if v.req.Source != "" {
+	if v.req.Source != "" || v.isUpload {
 		e.writeRequest(v.req, say)
 	}
 	return joinCauses(wrong, v.err)
@@ -285,7 +290,11 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 	if req.Expires != 0 {
 		say("until", time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))
 	}
-	say("cache key", req.Canonical())
+	if req.Source == "" {
+		say("source", "the body of a POST (--allow-uploads)")
+	} else {
+		say("cache key", req.Canonical())
+	}
 	out, why := req.Params, "requested"
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"

@@ -21,14 +21,26 @@ type signCmd struct {
 	SourceKey     config.Secret `help:"Encrypt sources with this key in hexadecimal (enc/)." placeholder:"HEX"`
 	SourceKeyFile string        `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE"`
 
-	Source  string        `arg:"" help:"URL of the source image, or - to read one per line from standard input."`
+	Source  string        `arg:"" optional:"" help:"URL of the source image, or - to read one per line from standard input. None with --upload."`
 	Options []string      `arg:"" optional:"" help:"Options as in a path, such as rs:fill:300:200, f:webp or pr:card."`
+	Upload  bool          `help:"Sign a path for POST, to which a client sends the source image. All arguments are options."`
 	Plain   bool          `help:"Leave the source readable instead of encoding it as base64url."`
 	URL     string        `name:"url" help:"Server to put before the path, such as https://img.example.com. Without it the path alone is printed." placeholder:"URL"`
 	Expires time.Duration `help:"How long the URL is valid, at least. Rounded up so that repeated runs give the same URL for a while." placeholder:"24h"`
 	Srcset  []int         `help:"Print an <img> element with a srcset of these widths in pixels instead of the URL, with one signature for all (pick). Use it with --url: without, the paths belong to the host of the page." placeholder:"W,..."`
 	Sizes   string        `help:"The sizes attribute of that element." default:"100vw" placeholder:"100vw"`
 	Alt     string        `help:"The alt attribute of that element." placeholder:"TEXT"`
+}
+
+// Validate is the Keys', and says whether there is a source.
+func (cmd *signCmd) Validate() error {
+	switch {
+	case cmd.Upload && len(cmd.Srcset) > 0:
+		return errors.New("an upload has no srcset: take --upload or --srcset")
+	case !cmd.Upload && cmd.Source == "":
+		return errors.New("expected \"<source>\"")
+	}
+	return cmd.Keys.Validate()
 }
 
 func (cmd signCmd) Run() error {
@@ -45,7 +57,7 @@ func (cmd signCmd) Run() error {
 			"Add --url with the address of pictor, such as --url https://img.example.com.")
 	}
 	b := &signedurl.Builder{Keyring: ring, Server: cmd.URL, Plain: cmd.Plain, SourceKey: key}
-	if cmd.Source == "-" {
+	if cmd.Source == "-" && !cmd.Upload {
 		return cmd.mintAll(b, os.Stdin, os.Stdout)
 	}
 	text, err := cmd.mintURL(b, cmd.Source)
@@ -56,8 +68,14 @@ func (cmd signCmd) Run() error {
 }
 
 func (cmd signCmd) mintURL(b *signedurl.Builder, source string) (string, error) {
-	u := b.Source(source)
-	for _, o := range cmd.Options {
+	u, options := b.Source(source), cmd.Options
+	if cmd.Upload {
+		u = b.Upload()
+		if source != "" {
+			options = append([]string{source}, options...)
+		}
+	}
+	for _, o := range options {
 		u = u.Options(o)
 	}
 	if cmd.Expires != 0 {
