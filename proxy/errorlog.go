@@ -39,7 +39,7 @@ func (s *Server) logError(r *http.Request, f failure, id string, err error) {
 		series = "refused address" // a flood of these must not hide hosts that are down
 	}
 	s.logSampled("request failed", series, f, id, func() []any {
-		attrs := []any{"target", clipText(r.RequestURI), "err", clipText(err.Error())}
+		attrs := []any{"target", clipText(s.withoutSecret(r.RequestURI)), "err", clipText(err.Error())}
 		if d := errorDetails(err); d != "" {
 			attrs = append(attrs, "detail", clipText(d))
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/proxy/origin"
@@ -38,4 +39,21 @@ func (m *Mount) CheckSource(fetcher *origin.Fetcher, source string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", origin.ErrSourceNotAllowed, cmp.Or(m.Refusal, "the source is not listed"))
+}
+
+// withoutSecret is a target for the log: without the value of a parameter that is a secret.
+func (s *Server) withoutSecret(target string) string {
+	m, _ := s.mountOf(target)
+	if m == nil || m.SecretParameter == "" {
+		return target
+	}
+	path, query, _ := strings.Cut(target, "?")
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || plain == m.SecretParameter {
+			parts[i] = name + "=…"
+		}
+	}
+	return path + "?" + strings.Join(parts, "&")
 }

@@ -24,6 +24,9 @@ type Mount struct {
 	// leaves the format to negotiation. Errors wrap those of signedurl. It is called by many
 	// goroutines.
 	Parse func(rest string) (signedurl.Request, error)
+	// ParseUpload reads what follows Prefix in the target of an upload, whose API-Key header is given; nil where the
+	// dialect has none. The Request has no Source, and field is the name of the file in a form, "" for "file".
+	ParseUpload func(rest, apiKey string) (req signedurl.Request, field string, err error)
 	// ParseUnsigned reads the same without regard to a signature, for purges; nil for Parse.
 	ParseUnsigned func(rest string) (signedurl.Request, error)
 	// Sources are those that targets may name; nil for all that the Fetcher permits.
@@ -35,6 +38,8 @@ type Mount struct {
 	Formats []transform.Format
 	// Statuses are of errors that have another status in this dialect, by their code.
 	Statuses map[string]int
+	// SecretParameter is a parameter of the query whose value stays out of the log; "" for none.
+	SecretParameter string
 	// Header is set on responses with an image, over what the server sets itself. Names are canonical.
 	Header http.Header
 	// SetHeader, unless nil, changes the header of such a response. status is "hit" or "stale" where

@@ -49,19 +49,62 @@ func (s *Server) isUpload(target string) bool {
 // it makes is in no cache.
 func (s *Server) serveUpload(c echo.Context) error {
 	r := c.Request()
-	req, err := s.readUploadRequest(r.RequestURI)
-	if err != nil {
-		return err
+	m, _ := s.mountOf(r.RequestURI)
+	ask, err := s.readUploadRequest(r)
+	if err == nil {
+		err = s.checkUpload(ask.req)
 	}
-	varies := s.negotiateFormat(nil, &req, r.Header["Accept"])
+	if err == nil {
+		err = s.answerUpload(c, m, ask)
+	}
+	return m.errorOf(err)
+}
+
+// uploadRequest is what the target of an upload asks for.
+type uploadRequest struct {
+	req signedurl.Request
+	// field is the name of the file in a form; "" means "file".
+	field string
+}
+
+// readUploadRequest reads the target of an upload. Nothing of it is parsed before it is verified.
+func (s *Server) readUploadRequest(r *http.Request) (ask uploadRequest, err error) {
+	if m, rest := s.mountOf(r.RequestURI); m != nil && m.ParseUpload != nil {
+		ask.req, ask.field, err = m.ParseUpload(rest, r.Header.Get("API-Key"))
+		return ask, err
+	}
+	path, ok := signedurl.CutUpload(signedurl.WithoutPrefix(r.RequestURI, s.cfg.PathPrefix))
+	if !ok {
+		return ask, &wrongMethodError{"GET, HEAD", "use GET or HEAD for images; a POST is for paths that begin with /" +
+			signedurl.UploadMark + "/"}
+	}
+	verified, err := s.cfg.Keyring.Verify(path)
+	if err == nil {
+		ask.req, err = s.cfg.Dialect.ParseUpload(verified)
+	}
+	return ask, err
+}
+
+// checkUpload refuses what has expired, and options that this server does not let URLs have.
+func (s *Server) checkUpload(req signedurl.Request) error {
+	if req.Expired(s.now()) {
+		return errExpired
+	}
+	return s.checkPermissions(req)
+}
+
+// answerUpload is serveUpload behind the target.
+func (s *Server) answerUpload(c echo.Context, m *Mount, ask uploadRequest) error {
+	r := c.Request()
+	varies := s.negotiateFormat(m, &ask.req, r.Header["Accept"])
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
-	src, err := s.receiveUpload(ctx, c, wait)
+	src, err := s.receiveUpload(ctx, c, wait, ask.field)
 	if err != nil {
 		return err
 	}
-	entry, err := s.transformUpload(ctx, req, src, wait)
+	entry, err := s.transformUpload(ctx, ask.req, src, wait)
 	if err != nil {
 		return err
 	}
@@ -71,34 +114,16 @@ func (s *Server) serveUpload(c echo.Context) error {
 		return err
 	}
 	defer s.memory.Responses.Release(t)
-	return s.respondToUpload(c, factsOf(req, varies), t, entry)
-}
-
-// readUploadRequest reads the target of an upload. Nothing of it is parsed before its signature is verified.
-func (s *Server) readUploadRequest(target string) (req signedurl.Request, err error) {
-	path, ok := signedurl.CutUpload(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	if !ok {
-		return req, &wrongMethodError{"GET, HEAD", "use GET or HEAD for images; a POST is for paths that begin with /" +
-			signedurl.UploadMark + "/"}
-	}
-	verified, err := s.cfg.Keyring.Verify(path)
-	if err != nil {
-		return req, err
-	}
-	if req, err = s.cfg.Dialect.ParseUpload(verified); err != nil {
-		return req, err
-	}
-	if req.Expired(s.now()) {
-		return req, errExpired
-	}
-	return req, s.checkPermissions(req)
+	return s.respondToUpload(c, factsOf(ask.req, varies), t, entry)
 }
 
 // receiveUpload reads the body into memory that a worker can map, as far as it is admitted.
-func (s *Server) receiveUpload(ctx context.Context, c echo.Context, wait *budget.QueueWait) (*sources.Source, error) {
+func (s *Server) receiveUpload(
+	ctx context.Context, c echo.Context, wait *budget.QueueWait, field string,
+) (*sources.Source, error) {
 	end, _ := ctx.Deadline()
 	body, err := upload.Open(c.Request(), http.NewResponseController(c.Response()).SetReadDeadline, upload.Limits{
-		Bytes: s.cfg.MaxUpload, Rate: minUploadRate, Deadline: end,
+		Bytes: s.cfg.MaxUpload, Rate: minUploadRate, Deadline: end, Field: field,
 	})
 	if err != nil {
 		return nil, err
