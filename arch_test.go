@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"proxy/nextjs":          {"transform", "proxy/signedurl"},
 	"proxy/thumbor":         {"transform", "proxy/signedurl"},
 	"proxy/playground":      {"transform", "proxy/signedurl"},
+	"proxy/imaginary":       {"transform", "proxy/signedurl"},
 	"proxy/upload":          {},
 	"docs/heap":             {},
 	"proxy/memstat":         {},
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources", "proxy/upload"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/house":             {},
-	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources"},
+	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/imaginary", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources"},
 	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
 	"cmd/pictor/e2e":        {},
 }
@@ -163,7 +164,7 @@ func TestOnlyToolsReadUnsignedPaths(t *testing.T) {
 	may := []string{"proxy/purge_targets.go", "cmd/pictor/explain.go", "cmd/pictor/imgproxy.go", "cmd/docs/bench.go"}
 	found := map[string]bool{}
 	sources(t, func(path string, file *ast.File, _ *token.FileSet) {
-		dialect := slices.Contains([]string{"proxy/signedurl", "proxy/thumbor"}, filepath.Dir(path))
+		dialect := slices.Contains([]string{"proxy/signedurl", "proxy/thumbor", "proxy/imaginary"}, filepath.Dir(path))
 		if strings.HasSuffix(path, "_test.go") || dialect {
 			return
 		}
