@@ -64,7 +64,8 @@ func TestSizesWithoutAUnitAreRemarked(t *testing.T) {
 func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 	values := map[string]string{
 		"key": "feedface", "salt": "cafec0de", "admin-token": "hush", "metrics-token": "hush", "thumbor-key": "hush",
-		"trusted-signatures": "hush", "source-key": strings.Repeat("ab", 16), "purge-bus": "redis://u:hush@h",
+		"trusted-signatures": "hush", "imaginary-key": "hush", "imaginary-signature-key": "hush",
+		"source-key": strings.Repeat("ab", 16), "purge-bus": "redis://u:hush@h",
 	}
 	var all []string
 	for name, s := range tableOf(t) {

@@ -26,6 +26,7 @@ type URLs struct {
 	Thumbor
 	Unsigned
 	Nextjs
+	Imaginary
 	TrustedSignatures Secret `help:"Signatures that are accepted with any path. Treat them like passwords." placeholder:"TEXT,..." group:"Signing"`
 	// TrustedSignaturesFile is as Keys.KeyFile.
 	TrustedSignaturesFile string `help:"File with the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
@@ -130,5 +131,5 @@ func (u *URLs) Validate() error {
 	if strings.ContainsAny(u.PathPrefix, "?#% ") {
 		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
 	}
-	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate()))
+	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate(), u.Imaginary.validate()))
 }

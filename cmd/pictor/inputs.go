@@ -73,6 +73,9 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	if in.mounts, err = mountsOf(mountSettings{&cfg.URLs, cfg.BaseURL, cfg.NextjsBase(), cfg.Insecure}); err != nil {
 		return nil, err
 	}
+	if _, err = imaginaryDialect(cfg); err != nil {
+		return nil, err
+	}
 	if in.rewrites, in.rules, err = readSources(&cfg.SourceSettings); err != nil {
 		return nil, err
 	}

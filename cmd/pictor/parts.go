@@ -133,6 +133,11 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		MetricsToken:   string(cfg.MetricsToken),
 		Log:            p.log,
 	}
+	mounts, err := p.imaginaryMounts(cfg, in)
+	if err != nil {
+		return settings, err
+	}
+	settings.Mounts = append(settings.Mounts, mounts...)
 	if cfg.Dev {
 		settings.Home, err = playground.Page(in.ring)
 	}
