@@ -131,5 +131,6 @@ func (u *URLs) Validate() error {
 	if strings.ContainsAny(u.PathPrefix, "?#% ") {
 		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
 	}
-	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate(), u.Imaginary.validate()))
+	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate(),
+		u.Imaginary.validate()))
 }
