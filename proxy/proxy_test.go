@@ -348,7 +348,7 @@ func TestASourceThatIsNotAllowedIsNotFetched(t *testing.T) {
 	r := newRig(t, nil)
 	for path, want := range map[string]string{
 		"/plain/file:///etc/passwd":      "403 source-not-allowed: The scheme of the source is not supported; ",
-		"/plain/s3://bucket/a.jpg":       "403 source-not-allowed: S3, GCS, Azure and Swift buckets are not supported yet; ",
+		"/plain/s3://bucket/a.jpg":       "403 source-not-allowed: No account of --accounts is for this bucket and key.",
 		"/plain//dunes.jpg":              "404 bad-source: The source has no scheme: it must be a full URL such as ",
 		"/w:100/L2R1bmVzLmpwZw.webp":     "404 bad-source: The source has no scheme: it must be a full URL such as ",
 		"/plain/dunes.jpg@webp":          "404 bad-source: The source has no scheme: it must be a full URL such as ",

@@ -3,6 +3,7 @@ package origin
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,7 @@ import (
 type SourceRule struct {
 	// scheme is "" for http and https.
 	scheme string
-	// host is a name or an address; with below set it is a domain whose names all count, and not itself.
+	// host is a bucket, or a name or an address; with below set it is a domain whose names all count, and not itself.
 	// It is "" for any host.
 	host  string
 	below bool
@@ -22,33 +23,40 @@ type SourceRule struct {
 
 var errNotListed = fmt.Errorf("%w: --allow-sources does not list this source", ErrSourceNotAllowed)
 
-// ParseSourceRule reads a rule: [SCHEME://]HOST[:PORT][/PATH] or local:///PATH. HOST is a name, *.NAME for
-// all names below a name, or *. A path that ends with a slash is a folder with all that is in it, another
-// path is one source. Without a path all are allowed, without a scheme http and https.
+// ParseSourceRule reads a rule: [SCHEME://]HOST[:PORT][/PATH], local:///PATH, or STORE://BUCKET[/PATH] with s3,
+// gs or abs. HOST is a name, *.NAME for all names below a name, or *; BUCKET is a name or *. A path that ends
+// with a slash is a folder with all that is in it, another path is one source. Without a path all are allowed,
+// without a scheme http and https.
 func ParseSourceRule(text string) (rule SourceRule, err error) {
 	scheme, rest, hasScheme := strings.Cut(text, "://")
 	if !hasScheme {
 		scheme, rest = "", text
 	}
 	host, path, _ := strings.Cut(rest, "/")
-	switch scheme = strings.ToLower(scheme); {
+	scheme = strings.ToLower(scheme)
+	inBucket := slices.Contains(stores, scheme)
+	switch {
 	case strings.ContainsAny(text, "?#@\\ "):
 		return rule, fmt.Errorf("source rule %q: it must not contain any of ? # @ \\ and blanks", text)
-	case scheme != "" && scheme != "http" && scheme != "https" && scheme != "local":
-		return rule, fmt.Errorf("source rule %q: its scheme must be http, https or local", text)
+	case scheme != "" && scheme != "http" && scheme != "https" && scheme != "local" && !inBucket:
+		return rule, fmt.Errorf("source rule %q: its scheme must be http, https, s3, gs, abs or local", text)
 	case scheme == "local" && host != "" || scheme != "local" && host == "":
 		return rule, fmt.Errorf("source rule %q: write it like https://cdn.example.com/images/, *.example.com or "+
 			"local:///images/", text)
 	}
 	rule.scheme = scheme
-	if scheme != "local" {
+	if inBucket {
+		if rule.host = host; host != AnyBucket && !isBucket(host) {
+			return rule, fmt.Errorf("source rule %q: it must name a bucket, or * for all", text)
+		}
+	} else if scheme != "local" {
 		if err := rule.readHost(host); err != nil {
 			return rule, fmt.Errorf("source rule %q: %w", text, err)
 		}
 	}
 	given := "/" + path
 	spelled := plainEscapes(percentEncode(given, inPath))
-	if scheme == "local" {
+	if scheme == "local" || inBucket {
 		spelled = given // it is no URL
 	}
 	if withoutDots(spelled) != spelled || strings.Contains(spelled, "*") {
@@ -88,7 +96,10 @@ func (r *SourceRule) readHost(text string) error {
 
 // matches says whether a source, as parseSource has read it, is one of the rule's.
 func (r SourceRule) matches(at location) bool {
-	u := at.url
+	u, o := at.url, at.object
+	if o != (Object{}) {
+		return r.scheme == o.Store && (r.host == AnyBucket || r.host == o.Bucket) && r.matchesPath("/"+o.Key)
+	}
 	if u == nil {
 		return r.scheme == "local" && r.matchesPath("/"+at.file)
 	}

@@ -58,10 +58,16 @@ func TestSourceRules(t *testing.T) {
 		{"[2001:db8::1]", "https://[2001:DB8:0::1]/a", "https://[2001:db8::2]/a"},
 		{"local:///photos/", "local:///photos/a.jpg local:///photos/b/c.jpg",
 			"local:///photos local:///photosx/a.jpg local:///a.jpg https://photos/a.jpg"},
+		{"s3://photos/cats/ gs://* abs://c/one.jpg",
+			"s3://photos/cats/a.jpg s3://photos/cats/a/b.jpg?v1 S3://photos//cats/a.jpg gs://any/a abs://c/one.jpg",
+			"s3://photos/cats s3://photos/catsx/a.jpg s3://photos/a.jpg s3://other/cats/a.jpg gs://c/../a " +
+				"abs://photos/cats/a.jpg abs://c/two.jpg https://photos/cats/a.jpg local:///cats/a.jpg " +
+				"s3://photos/cats/../a"},
+		{"https://*", "https://photos/a.jpg", "s3://photos/a.jpg gs://photos/a.jpg"},
 		{"local:///", "local:///a.jpg local:///b/c.jpg", "https://a.test/"},
 		{"local:///a.test https://b.test", "local:///a.test https://b.test/x", "https://a.test/x local:///b.test"},
 	} {
-		f := newFetcher(t, Config{Allow: rules(t, tc.rule), Local: fstest.MapFS{}})
+		f := newFetcher(t, Config{Allow: rules(t, tc.rule), Local: fstest.MapFS{}, Accounts: allStores})
 		for source := range strings.FieldsSeq(tc.yes) {
 			if err := f.Permits(source); err != nil {
 				t.Errorf("%s: %s: %v", tc.rule, source, err)
@@ -76,7 +82,8 @@ func TestSourceRules(t *testing.T) {
 }
 
 func TestSourceRulesThatMakeNoSense(t *testing.T) {
-	for _, text := range []string{"", "/", "https://", "ftp://a.test/", "s3://bucket/", "local://a/", "a.test/../b",
+	for _, text := range []string{"", "/", "https://", "ftp://a.test/", "s3:///x", "s3://a:b/", "gs://*.a/",
+		"abs://a/../b", "local://a/", "a.test/../b",
 		"a.test/x/%2e%2e/", "a.test/*/b", "*a.test", "a.*.test", "*.*.test", "a b", "a.test?x", "user@a.test", "a.test:0",
 		"a.test:99999", "a..test", "*.", "1.2.3"} {
 		if rule, err := ParseSourceRule(text); err == nil {

@@ -35,6 +35,8 @@ type Config struct {
 	// Images are sources that the operator brings along, by their names: fallback://NAME. A name that
 	// stands for its bytes gives each image a place of its own in caches.
 	Images map[string][]byte
+	// Accounts are for objects in buckets; without them there are none.
+	Accounts []Account
 	// Rewrites leads from the sources that URLs name to those that are fetched.
 	Rewrites Rewrites
 	// Allow are the sources that may be fetched, as ParseSourceRule reads them; nil for all.

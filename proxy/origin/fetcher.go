@@ -15,6 +15,7 @@ type Fetcher struct {
 	transport *http.Transport
 	breakers  *breakers
 	local     localIO
+	accounts  accounts
 	rewriter  rewriter
 }
 
@@ -32,7 +33,10 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b, local: newLocalIO()}
+	f := &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b, local: newLocalIO(), accounts: cfg.Accounts}
+	if err := f.accounts.check(); err != nil {
+		return nil, err
+	}
 	if f.rewriter, err = newRewriter(cfg.Rewrites, f.parseResolved); err != nil {
 		return nil, err
 	}
@@ -76,14 +80,19 @@ func (f *Fetcher) permits(at location) error {
 	return errNotListed
 }
 
-// Host is the host and port that a source is fetched from, for counting by;
+// Host is the host and port that a source is fetched from, or its bucket, for counting by;
 // "" for a local source and for one that Check refuses.
 func (f *Fetcher) Host(source string) string {
 	at, err := f.parseSource(source)
-	if err != nil || at.url == nil {
+	switch {
+	case err != nil:
 		return ""
+	case at.url != nil:
+		return strings.ToLower(at.url.Host)
+	case at.object != (Object{}):
+		return hostOf(at.object.site())
 	}
-	return strings.ToLower(at.url.Host)
+	return ""
 }
 
 // Suspended is the error of a source whose host is suspended, because it failed
@@ -91,10 +100,15 @@ func (f *Fetcher) Host(source string) string {
 // waiting in order to make one.
 func (f *Fetcher) Suspended(source string) error {
 	at, err := f.parseSource(source)
-	if err != nil || at.url == nil {
+	switch {
+	case err != nil:
 		return nil
+	case at.url != nil:
+		return f.breakers.suspensionOf(at.url)
+	case at.object != (Object{}):
+		return f.breakers.suspensionOf(at.object.site())
 	}
-	return f.breakers.suspensionOf(at.url)
+	return nil
 }
 
 // BreakerStats is how many hosts are suspended, and were.
@@ -131,6 +145,9 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have
 		b := f.cfg.Images[at.image]
 		_, err = f.copyBody(w, bytes.NewReader(b), int64(len(b)), reserve)
 		return Meta{Size: int64(len(b))}, true, err
+	}
+	if at.object != (Object{}) {
+		return f.fetchObject(ctx, at.object, have, w, reserve)
 	}
 	if at.url == nil {
 		meta, err = f.fetchLocal(ctx, at.file, w, reserve)

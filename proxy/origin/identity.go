@@ -38,12 +38,14 @@ func canonicalURL(u *url.URL) string {
 }
 
 // Prefix is what the identities of all sources begin with whose URLs begin with
-// text, which is scheme://host/ or local:/// at least. Errors are ErrBadSource
+// text, which is scheme://host/, s3://bucket/ or local:/// at least. Errors are ErrBadSource
 // and ErrSourceNotAllowed where no identity can begin so.
 func (f *Fetcher) Prefix(text string) (string, error) {
-	switch schemeOf(text) {
+	switch scheme := schemeOf(text); scheme {
 	case "http", "https":
 		return prefixURL(text)
+	case "s3", "gs", "abs":
+		return f.accounts.prefixObject(scheme, text[len(scheme)+1:])
 	case "local":
 		return f.prefixLocal(text[len("local:"):])
 	}

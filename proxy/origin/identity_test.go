@@ -45,7 +45,7 @@ func TestIdentity(t *testing.T) {
 }
 
 func TestPrefix(t *testing.T) {
-	f := newFetcher(t, Config{Local: fstest.MapFS{}})
+	f := newFetcher(t, Config{Local: fstest.MapFS{}, Accounts: allStores[:1]})
 	for text, want := range map[string]string{
 		"https://h/": "https://h/", "HTTPS://H:443/A": "https://h/A", "https://bücher.example/": "https://xn--bcher-kva.example/",
 		"http://[0:0::1]:80/a": "http://[::1]/a", "https://h/ä b": "https://h/%C3%A4%20b", "https://h/%7ea%c3": "https://h/~a%C3",
@@ -53,6 +53,7 @@ func TestPrefix(t *testing.T) {
 		// A segment that may go on is not judged yet.
 		"https://h/x/..": "https://h/x/..", "https://h/x/.": "https://h/x/.", "https://h/x/%2e": "https://h/x/.", "https://h/x/..?": "https://h/?",
 		"https://h/a?b=c|%7e": "https://h/a?b=c|~", "https://h/a?b/../c": "https://h/a?b/../c",
+		"s3://b/": "s3://b/", "S3://b/A b/%2f": "s3://b/A b/%2f",
 		"local:///": "local:///", "LOCAL:///A b/c": "local:///A b/c", "local:///a/.": "local:///a/.", "local:///..": "local:///..",
 	} {
 		if got, err := f.Prefix(text); got != want || err != nil {
@@ -62,7 +63,7 @@ func TestPrefix(t *testing.T) {
 	for text, want := range map[string]error{
 		"": ErrBadSource, "h/": ErrBadSource, "https://exam": ErrBadSource, "https://exam?/": ErrBadSource, "https:///": ErrBadSource, "https:/h/": ErrBadSource,
 		"https:h/": ErrBadSource, "https://me@h/": ErrBadSource, "https://h:0/": ErrBadSource, "https://127.1/": ErrBadSource, "https://h\\a/": ErrBadSource,
-		"htps://h/": ErrSourceNotAllowed, "s3://b/": ErrSourceNotAllowed, "https://h/%": ErrBadSource, "https://h/a%2": ErrBadSource, "https://h/?a=%C": ErrBadSource,
+		"htps://h/": ErrSourceNotAllowed, "gs://b/": ErrSourceNotAllowed, "s3://b": ErrBadSource, "s3:///": ErrBadSource, "s3://b//": ErrBadSource, "https://h/%": ErrBadSource, "https://h/a%2": ErrBadSource, "https://h/?a=%C": ErrBadSource,
 		"https://h/#": ErrBadSource, "https://h/a#b": ErrBadSource, "https://h#/": ErrBadSource,
 		"local://": ErrBadSource, "local://h/": ErrBadSource, "local:////": ErrBadSource, "local:///a//b": ErrBadSource, "local:///./a": ErrBadSource,
 		"local:///../a": ErrBadSource, "local:///a/../b": ErrBadSource, "local:///a\\": ErrBadSource,

@@ -9,8 +9,8 @@ import (
 // Rewrites leads from the sources that URLs name to those that are fetched. The zero value changes
 // nothing.
 type Rewrites struct {
-	// Base stands before a source without a scheme: an URL of http or https, or local:///, that ends
-	// with a slash.
+	// Base stands before a source without a scheme: an URL of http or https, a folder of a bucket, or
+	// local:///, that ends with a slash.
 	Base string
 	// Aliases are schemes of the operator's own: with photos leading to https://a.example/p/ the source
 	// photos://x.jpg is https://a.example/p/x.jpg.

@@ -8,15 +8,16 @@ import (
 )
 
 var someRewrites = Rewrites{
-	Base:    "https://photos.example/img/",
-	Aliases: map[string]string{"photos": "https://photos.example/p/", "disk": "local:///archive/", "root": "local:///"},
+	Base: "https://photos.example/img/",
+	Aliases: map[string]string{"photos": "https://photos.example/p/", "disk": "local:///archive/", "root": "local:///",
+		"shop": "gs://shop/"},
 	Prefixes: map[string]string{"https://old.example/": "https://new.example/old/",
-		"https://old.example/cats/": "https://cats.example/", "/cdn/": "local:///cdn/"},
+		"https://old.example/cats/": "https://cats.example/", "/cdn/": "local:///cdn/", "/bucket/": "s3://photos/new/"},
 }
 
 // What is fetched for a source, by which it also is known in caches.
 func TestRewrites(t *testing.T) {
-	f := newFetcher(t, Config{Rewrites: someRewrites, Local: fstest.MapFS{}})
+	f := newFetcher(t, Config{Rewrites: someRewrites, Local: fstest.MapFS{}, Accounts: allStores})
 	for source, want := range map[string]string{
 		"a/b.jpg": "https://photos.example/img/a/b.jpg", "/a/b.jpg": "https://photos.example/img/a/b.jpg",
 		"//a.jpg": "https://photos.example/img/a.jpg", "a b.jpg?w=1": "https://photos.example/img/a%20b.jpg?w=1",
@@ -27,6 +28,8 @@ func TestRewrites(t *testing.T) {
 		"https://old.example/a.jpg":     "https://new.example/old/a.jpg",
 		"https://old.example/cats/a":    "https://cats.example/a",
 		"/cdn/a.jpg":                    "local:///cdn/a.jpg",
+		"/bucket/a.jpg":                 "s3://photos/new/a.jpg",
+		"shop://a.jpg?7":                "gs://shop/a.jpg?7",
 		"https://other.example/a.jpg":   "https://other.example/a.jpg",
 		"local:///a.jpg":                "local:///a.jpg",
 		"https://old.example.evil/a":    "https://old.example.evil/a",
@@ -40,7 +43,7 @@ func TestRewrites(t *testing.T) {
 		}
 	}
 	for _, source := range []string{"../a.jpg", "a/../../b.jpg", "%2e%2e/a.jpg", "photos://../img/a.jpg",
-		"https://old.example/../a.jpg", "disk://../a.jpg", "nothing://a.jpg"} {
+		"https://old.example/../a.jpg", "disk://../a.jpg", "nothing://a.jpg", "/bucket/../a.jpg", "shop://"} {
 		if err := f.Check(source); !errors.Is(err, ErrBadSource) && !errors.Is(err, ErrSourceNotAllowed) {
 			t.Errorf("%s: %v", source, err)
 		}
@@ -79,7 +82,7 @@ func FuzzRewrites(f *testing.F) {
 		"//", "a\\..\\b", "root:..", "?x", "#y", "photos:", "@evil.test/", ":80/"} {
 		f.Add(seed)
 	}
-	fetcher, err := New(Config{Rewrites: someRewrites, Local: fstest.MapFS{}})
+	fetcher, err := New(Config{Rewrites: someRewrites, Local: fstest.MapFS{}, Accounts: allStores})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -12,10 +12,11 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// location is where a source is: at a URL of http or https, or in a file of the folder of local sources,
-// or among Config.Images. One of these is set.
+// location is where a source is: at a URL of http or https, in a bucket, in a file of the folder of local
+// sources, or among Config.Images. One of these is set.
 type location struct {
 	url         *url.URL
+	object      Object
 	file, image string
 }
 
@@ -27,6 +28,8 @@ func (l location) identity() string {
 	switch {
 	case l.url != nil:
 		return canonicalURL(l.url)
+	case l.object != (Object{}):
+		return l.object.identity()
 	case l.image != "":
 		return imageScheme + "://" + l.image
 	}
@@ -45,9 +48,11 @@ func (f *Fetcher) parseSource(source string) (location, error) {
 
 // parseResolved is parseSource of a source that needs no rewrite.
 func (f *Fetcher) parseResolved(source string) (at location, err error) {
-	switch schemeOf(source) {
+	switch scheme := schemeOf(source); scheme {
 	case "http", "https":
 		at.url, err = parseURL(source, url.Parse)
+	case "s3", "gs", "abs":
+		at.object, err = f.accounts.readObject(scheme, source[len(scheme)+1:])
 	case "local":
 		at.file, err = f.localName(source[len("local:"):])
 	case imageScheme:
@@ -57,22 +62,20 @@ func (f *Fetcher) parseResolved(source string) (at location, err error) {
 		}
 	case "":
 		err = errNoScheme
-	case "s3", "gs", "abs", "swift": // imgproxy's buckets
-		err = errBucket
+	case "swift": // one of imgproxy's
+		err = errSwift
 	default:
 		err = errScheme
 	}
 	return at, err
 }
 
-const served = "sources are http://, https:// and, with --local-root, local:///"
+const served = "sources are http://, https://, with --accounts s3://, gs:// and abs://, and with --local-root local:///"
 
 var (
 	errNoScheme = fmt.Errorf("%w: the source has no scheme: it must be a full URL such as https://example.com/a.jpg, "+
 		"unless --base-url is set", ErrBadSource)
-	errBucket = fmt.Errorf("%w: S3, GCS, Azure and Swift buckets are not supported yet; %s, "+
-		"and a presigned https:// URL of the object works",
-		ErrSourceNotAllowed, served)
+	errSwift  = fmt.Errorf("%w: Swift containers are not supported; %s", ErrSourceNotAllowed, served)
 	errScheme = fmt.Errorf("%w: the scheme of the source is not supported; %s", ErrSourceNotAllowed, served)
 	errNoRoot = fmt.Errorf("%w: local:/// sources need --local-root", ErrSourceNotAllowed)
 	errNotURL = fmt.Errorf("%w: the source is not a valid URL", ErrBadSource)

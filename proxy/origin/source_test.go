@@ -58,10 +58,11 @@ func TestSourcesThatAreNotServedSayWhatIs(t *testing.T) {
 	}{
 		{[]string{"/dunes.jpg", "dunes.jpg", "//example.com/dunes.jpg", "a/dunes.jpg", "example.com:80/dunes.jpg", ""},
 			"a full URL such as https://example.com/a.jpg, unless --base-url is set"},
-		{[]string{"s3://bucket/dunes.jpg", "gs://b/d", "abs://b/d", "swift://b/d", "S3://b/d"},
-			"buckets are not supported yet; sources are http://, https:// and, with --local-root, local:///"},
+		{[]string{"s3://bucket/dunes.jpg", "gs://b/d", "abs://b/d", "S3://b/d", "s3://127.0.0.1:80/d"},
+			"no account of --accounts is for this bucket and key"},
+		{[]string{"swift://b/d"}, "Swift containers are not supported; sources are http://"},
 		{[]string{"ftp://example.com/dunes.jpg", "data:image/png;base64,xx", "s4://b/d"},
-			"not supported; sources are http://, https:// and, with --local-root, local:///"},
+			"not supported; sources are http://, https://, with --accounts s3://, gs:// and abs://, and with --local-root "},
 		{[]string{"local:///dunes.jpg"}, "need --local-root"},
 	} {
 		for _, source := range tc.sources {
