@@ -46,8 +46,9 @@ var mayImport = map[string][]string{
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/purge", "proxy/budget", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources", "proxy/upload"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/house":             {},
-	"cmd/pictor":            {"transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/imaginary", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources"},
+	"cmd/pictor":            {"cmd/pictor/buckets", "transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/imaginary", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources"},
 	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
+	"cmd/pictor/buckets":    {"config", "proxy/origin"},
 	"cmd/pictor/e2e":        {},
 }
 
@@ -64,6 +65,9 @@ var onlyIn = map[string][]string{
 	"github.com/h2non/bimg":                          {"transform/vips"},
 	"github.com/alecthomas/kong":                     {"config", "cmd/pictor"},
 	"code.dny.dev/ssrf":                              {"proxy/origin"},
+	"gocloud.dev/blob":                               {"cmd/pictor/buckets"},
+	"gocloud.dev/blob/s3blob":                        {"cmd/pictor/buckets"},
+	"github.com/aws/aws-sdk-go-v2/service/s3":        {"cmd/pictor/buckets"},
 	"github.com/KimMachineGun/automemlimit":          {}, // its root sets GOMEMLIMIT when imported
 	"github.com/KimMachineGun/automemlimit/memlimit": {"proxy/memory"},
 }

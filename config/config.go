@@ -80,6 +80,7 @@ type Serve struct {
 
 	SourceSettings
 	Uploads
+	Buckets
 	AllowNetworks Prefixes `help:"Private networks (CIDR) or addresses that source images may be fetched from." placeholder:"CIDR,..." group:"Sources"`
 	LocalRoot     string   `help:"Directory of local source images (local:///)." placeholder:"DIR" group:"Sources"`
 	// SourceKeyIgnore is a comma list; IgnoredParameters splits it.

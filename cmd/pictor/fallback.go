@@ -47,7 +47,7 @@ func fallbackSource(value string, images map[string][]byte) (string, error) {
 	switch scheme, _, _ := strings.Cut(value, ":"); strings.ToLower(scheme) {
 	case "":
 		return "", nil
-	case "http", "https", "local":
+	case "http", "https", "s3", "gs", "abs", "local":
 		return value, nil
 	case "data":
 		b, err = dataURL(value)

@@ -29,11 +29,9 @@ type inputs struct {
 	// unsigned is nil where each path needs a signature.
 	unsigned *proxy.UnsignedAccess
 	mounts   []proxy.Mount
-	// rewrites and rules are of sources.
-	rewrites origin.Rewrites
-	rules    []origin.SourceRule
-	cdn      proxy.CDN
-	local    fs.StatFS
+	sourceInputs
+	cdn   proxy.CDN
+	local fs.StatFS
 	// fallback are images in place of errors, of which images has those that are no source elsewhere.
 	fallback proxy.Fallback
 	images   map[string][]byte
@@ -41,11 +39,21 @@ type inputs struct {
 	watermark *proxy.Watermark
 }
 
+// sourceInputs say where sources are and which may be fetched.
+type sourceInputs struct {
+	rewrites origin.Rewrites
+	rules    []origin.SourceRule
+	accounts []origin.Account
+}
+
 // readInputs has no side effect but open files. Its errors are config.ErrSetting.
 func readInputs(cfg *config.Serve) (*inputs, error) {
 	in, err := parseInputs(cfg)
 	if err == nil {
 		in.local, err = localFiles(cfg)
+	}
+	if err == nil {
+		in.accounts, err = openAccounts(&cfg.Buckets)
 	}
 	if err == nil {
 		in.watermark, err = loadWatermark(cfg.Watermark)
