@@ -93,6 +93,11 @@ func (a *Account) open(ctx context.Context, o Object, have StoredObject) (*Objec
 	}
 	result := make(chan opened, 1)
 	go func() {
+		defer func() {
+			if p := recover(); p != nil { // a client's, which shall cost one fetch alone
+				result <- opened{err: fmt.Errorf("panic: %v", p)}
+			}
+		}()
 		resp, err := a.Open(ctx, o, have)
 		result <- opened{resp, err}
 	}()

@@ -188,6 +188,14 @@ func TestBucketsAreSuspended(t *testing.T) {
 	}
 }
 
+func TestAPanicOfAClientCostsOneFetch(t *testing.T) {
+	f := newFetcher(t, Config{Accounts: []Account{{Name: "a", Store: "s3", Bucket: AnyBucket,
+		Open: func(context.Context, Object, StoredObject) (*ObjectResponse, error) { panic("oh") }}}})
+	if _, _, err := fetch(t, f, "s3://b/k"); !errors.Is(err, ErrUnreachable) {
+		t.Error(err)
+	}
+}
+
 // The timeouts are the account's, and hold also where Open takes no notice of its context.
 func TestTimeoutsOfAnAccount(t *testing.T) {
 	release := make(chan struct{})
