@@ -9,7 +9,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=unknown
 # The server is static; only the worker, which the server finds beside itself, links libvips.
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/pictor \
+RUN CGO_ENABLED=0 go build -trimpath -tags disable_grpc_modules -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/pictor \
  && CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/pictor-worker
 
 FROM debian:trixie-slim

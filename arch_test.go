@@ -67,7 +67,10 @@ var onlyIn = map[string][]string{
 	"code.dny.dev/ssrf":                              {"proxy/origin"},
 	"gocloud.dev/blob":                               {"cmd/pictor/buckets"},
 	"gocloud.dev/blob/s3blob":                        {"cmd/pictor/buckets"},
+	"gocloud.dev/blob/gcsblob":                       {"cmd/pictor/buckets"},
 	"github.com/aws/aws-sdk-go-v2/service/s3":        {"cmd/pictor/buckets"},
+	"cloud.google.com/go/storage":                    {"cmd/pictor/buckets"},
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore":   {"cmd/pictor/buckets"},
 	"github.com/KimMachineGun/automemlimit":          {}, // its root sets GOMEMLIMIT when imported
 	"github.com/KimMachineGun/automemlimit/memlimit": {"proxy/memory"},
 }

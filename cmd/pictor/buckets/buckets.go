@@ -48,6 +48,10 @@ func openStore(a config.Account) (opener, error) {
 	switch a.Store {
 	case "s3":
 		return openS3(a)
+	case "gs":
+		return openGS(a)
+	case "abs":
+		return openABS(a)
 	}
 	return nil, fmt.Errorf("there is no store %q", a.Store)
 }
