@@ -120,6 +120,9 @@ func (a *Account) checkForms() error {
 	if !slices.Contains([]string{"", "auto", "true", "false"}, strings.ToLower(a.PathStyle)) {
 		return fmt.Errorf("path-style is %q: set it to auto, true or false", a.PathStyle)
 	}
+	if strings.Trim(a.AccountName, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return fmt.Errorf("account-name is %q: it has lower-case letters and digits alone", a.AccountName)
+	}
 	if _, err := base64.StdEncoding.DecodeString(string(a.AccountKey)); err != nil {
 		return errors.New("account-key is not base64: copy all of it")
 	}

@@ -34,7 +34,6 @@ type translation struct {
 }
 
 const (
-	noBuckets = "pictor has no bucket sources yet"
 	ofWorkers = "pictor's workers are processes, at most as many as the memory limit allows"
 )
 
@@ -88,16 +87,15 @@ var translations = map[string]translation{
 	"JXL_EFFORT": {preset: "jxlo"},
 	"AVIF_SPEED": {preset: "avifo:", value: avifSpeed}, "WEBP_EFFORT": {preset: "webpo:::"},
 
-	"SECRET":       {note: "pictor has no second secret: signatures keep strangers out"},
-	"MAX_CLIENTS":  {note: "the memory plan limits connections"},
-	"CONCURRENCY":  {name: "workers", note: ofWorkers},
-	"USE_ETAG":     {note: "every response has a strong ETag"},
-	"AUTO_WEBP":    {note: "set auto-formats to the formats that are meant, such as avif,webp"},
-	"AUTO_AVIF":    {note: "set auto-formats to the formats that are meant, such as avif,webp"},
-	"AUTO_JXL":     {note: "set auto-formats to the formats that are meant, such as jxl,avif,webp"},
-	"ENFORCE_WEBP": {note: "a format in a URL beats negotiation"},
-	"ENFORCE_AVIF": {note: "a format in a URL beats negotiation"},
-	"USE_S3":       {note: noBuckets}, "USE_GCS": {note: noBuckets}, "USE_ABS": {note: noBuckets},
+	"SECRET":               {note: "pictor has no second secret: signatures keep strangers out"},
+	"MAX_CLIENTS":          {note: "the memory plan limits connections"},
+	"CONCURRENCY":          {name: "workers", note: ofWorkers},
+	"USE_ETAG":             {note: "every response has a strong ETag"},
+	"AUTO_WEBP":            {note: "set auto-formats to the formats that are meant, such as avif,webp"},
+	"AUTO_AVIF":            {note: "set auto-formats to the formats that are meant, such as avif,webp"},
+	"AUTO_JXL":             {note: "set auto-formats to the formats that are meant, such as jxl,avif,webp"},
+	"ENFORCE_WEBP":         {note: "a format in a URL beats negotiation"},
+	"ENFORCE_AVIF":         {note: "a format in a URL beats negotiation"},
 	"FREE_MEMORY_INTERVAL": {note: "pictor gives memory back by itself"},
 	"DOWNLOAD_BUFFER_SIZE": {note: "pictor does not buffer sources on the heap"},
 }
@@ -141,6 +139,9 @@ func FromImgproxy(environ []string, option func(segment string) error) []Moved {
 		out = append(out, moved)
 	}
 	out = mergeRepeated(out)
+	if accounts := accountsFromImgproxy(environ); accounts != "" {
+		out = append(out, Moved{Name: accountsName, Value: string(accounts)})
+	}
 	if len(defaults) > 0 {
 		out = addDefaultPreset(out, strings.Join(defaults, "/"))
 	}

@@ -41,6 +41,8 @@ func fromImgproxy(environ []string) (file string, err error) {
 		case m.Secret:
 			fmt.Fprintf(&out, "# %s: set PICTOR_%s to the same text\n", m.Name,
 				strings.ToUpper(strings.ReplaceAll(m.Name, "-", "_")))
+		case m.Name == "accounts":
+			fmt.Fprintf(&out, "%s:\n    %s\n", m.Name, strings.ReplaceAll(strings.TrimSpace(m.Value), "\n", "\n    "))
 		default:
 			fmt.Fprintf(&out, "%s: %q\n", m.Name, m.Value)
 		}
