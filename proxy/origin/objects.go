@@ -20,9 +20,7 @@ func parseObject(store, rest string) (o Object, err error) {
 	rest, ok := strings.CutPrefix(rest, "//")
 	bucket, path, _ := strings.Cut(rest, "/")
 	key, version, _ := strings.Cut(path, "?")
-	for _, name := range []string{"versionId=", "versionid=", "generation="} {
-		version = strings.TrimPrefix(version, name)
-	}
+	version = withoutVersionName(version)
 	o = Object{Store: store, Bucket: bucket, Key: strings.TrimLeft(key, "/"), Version: version}
 	unfit := func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }
 	switch {
@@ -31,11 +29,22 @@ func parseObject(store, rest string) (o Object, err error) {
 	case len(o.Key) > maxKey || strings.ContainsFunc(o.Key, unfit) || hasDots(o.Key):
 		return Object{}, fmt.Errorf("%w: the key of an object is UTF-8, at most %d bytes, without control characters "+
 			"and without . and .. segments", ErrBadSource, maxKey)
-	case len(o.Version) > maxKey || strings.ContainsFunc(o.Version, unfit) || strings.ContainsAny(o.Version, " ?&#/"):
+	case len(o.Version) > maxKey || strings.ContainsFunc(o.Version, unfit) || strings.ContainsAny(o.Version, " ?&#/"),
+		withoutVersionName(o.Version) != o.Version:
 		return Object{}, fmt.Errorf("%w: behind the ? of the source there must be the version of the object",
 			ErrBadSource)
 	}
 	return o, nil
+}
+
+// withoutVersionName is a version without the name that the stores' own URLs have before it.
+func withoutVersionName(version string) string {
+	for _, name := range []string{"versionId=", "versionid=", "generation="} {
+		if bare, ok := strings.CutPrefix(version, name); ok {
+			return bare
+		}
+	}
+	return version
 }
 
 // isBucket says whether a bucket may have a name: all stores' names are of these characters. A name becomes a

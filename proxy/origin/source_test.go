@@ -117,10 +117,11 @@ func FuzzCheck(f *testing.F) {
 	for _, s := range []string{
 		"http://example.com/", "local:///x", "http://[::1]:80/%zz", "https://a@b:c@d/", "\x00", "http://ä.example/?%#",
 		"HTTP:///", "http://0x7f.1/", "local:///../x", "http://[fe80::1%25eth0]/", "ftp://x",
+		"s3://b/k?v", "gs://b//a/../b", "abs://$web/%2f#?versionId=", "s3://[::1]:80/x",
 	} {
 		f.Add(s)
 	}
-	fetcher, err := New(Config{Local: fstest.MapFS{}})
+	fetcher, err := New(Config{Local: fstest.MapFS{}, Accounts: allStores})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -136,6 +137,13 @@ func FuzzCheck(f *testing.F) {
 		u, file := at.url, at.file
 		if err != nil {
 			t.Fatalf("%q: %v", source, err)
+		}
+		if o := at.object; o != (Object{}) {
+			if !isBucket(o.Bucket) || strings.Contains(o.Bucket, "..") || strings.Contains("/"+o.Key+"/", "/../") ||
+				fetcher.Identity(o.identity()) != o.identity() {
+				t.Fatalf("%q is %+v", source, o)
+			}
+			return
 		}
 		if u == nil {
 			if file == "" || strings.Contains("/"+file+"/", "/../") {
