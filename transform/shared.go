@@ -114,7 +114,7 @@ func (d SharedDecode) decodingBytes(job Job) int64 {
 	opening, held := decodeBytes(info, w.Plan)
 	whole, _ := d.frameBytes(info)
 	b := max(opening, held+loadedRowBytes(info, w.Plan)*w.sampleBytes()) + whole
-	return wholeMebibytes(jobStart + margin*(b+metadataBytes(info)+frameBytes(info)))
+	return wholeMebibytes(jobStart + margin*(b+metadataBytes(info)))
 }
 
 // outputBytes is the working set while an output is made. Where outputs do not agree on a profile each

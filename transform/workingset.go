@@ -37,7 +37,7 @@ func WorkingSet(info Info, g Geometry, out Params) int64 {
 	w := CostInput{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
 	streaming := held + loadedRowBytes(w.Info, g)*w.sampleBytes() + w.pipelineBytes() + w.animationBytes()
-	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)+frameBytes(info)))
+	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }
 
 // pipelineBytes is what the operations behind the decoder take, and the encoder.
@@ -179,20 +179,10 @@ func loadPixels(g Geometry) float64 { return float64(g.LoadWidth) * float64(g.Lo
 // copy (twice the file's bytes were measured), and who uses it makes a third.
 func metadataBytes(info Info) float64 { return 3 * float64(info.AncillaryBytes) }
 
-// frameBytes is what libwebp and libvips keep of each frame of a WebP that is
-// not decoded.
-func frameBytes(info Info) float64 {
-	const each = 160
-	if info.Format != WebP {
-		return 0
-	}
-	return each * float64(info.Frames-1)
-}
-
 // decodeBytes is what the decoder takes until its first row is ready, and what
 // it holds from then on besides rows.
 func decodeBytes(info Info, g Geometry) (opening, held float64) {
-	px, load := float64(info.Pixels()), loadPixels(g)
+	px := float64(info.Pixels())
 	depth := depthBytes(info)
 	switch info.Coding() {
 	case JPEG:
@@ -206,17 +196,7 @@ func decodeBytes(info Info, g Geometry) (opening, held float64) {
 		}
 		return held, held
 	case WebP:
-		// Two frames of four bytes at the size that libwebp scales to. Before
-		// that, VP8L and the alpha plane's own VP8L are whole at full size, and
-		// VP8 keeps some rows of it. (One with alpha is not scaled.)
-		held = 8*load + 64*float64(info.Width)
-		switch {
-		case info.Lossless:
-			return held + 4*px, held
-		case info.Alpha:
-			return held + 5*px, held
-		}
-		return held, held
+		return webpDecodeBytes(info, g)
 	case GIF:
 		// The canvas, and once more for frames that ask for what was before
 		// them (nsgif's prev_frame).

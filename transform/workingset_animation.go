@@ -16,8 +16,6 @@ const (
 	webpCopies = 4
 	// sharpChroma is what libwebp's sharp subsampling takes.
 	sharpChroma = 8
-	// eachRow is what libvips keeps besides the pixels of a row of a WebP. It keeps the rows of all frames.
-	eachRow = 512
 	// eachFrame is what is listed of a frame: where it lies in the file, its delay.
 	eachFrame = 512
 )
@@ -41,19 +39,30 @@ func (p Params) encodedPerPixel() float64 {
 	return 0.5
 }
 
-// animationBytes is what an animated result takes besides one frame of it, and a page behind the first one.
+// pageBytes is what a page of an animation takes besides one frame of it. The first one of a GIF is laid on no canvas.
+func (w CostInput) pageBytes() float64 {
+	switch {
+	case w.Info.Format == WebP:
+		return eachFrame * float64(w.Out.Page)
+	case w.Info.Format == GIF && w.Out.Page > 0:
+		return canvasHeld*float64(w.Info.Pixels()) + eachFrame*float64(w.Out.Page)
+	}
+	return 0
+}
+
+// animationBytes is what an animated result takes besides one frame of it, and a page.
 func (w CostInput) animationBytes() float64 {
 	n := ResultFrames(w.Info, w.Out)
 	if n == 1 {
-		if w.Out.Page > 0 && w.Info.Format == GIF {
-			return canvasHeld*float64(w.Info.Pixels()) + eachFrame*float64(w.Out.Page)
-		}
-		return 0
+		return w.pageBytes()
 	}
 	px := float64(w.Plan.Width) * float64(w.Plan.Height)
-	b := canvasHeld*float64(w.Info.Pixels()) + eachFrame*float64(n) + px*w.resultBands()
+	b := eachFrame*float64(n) + px*w.resultBands()
 	if w.Info.Format == WebP {
-		b += float64(n) * (bandsLoaded(w.Info)*float64(w.Info.Pixels()) + eachRow*float64(w.Info.Height))
+		opening, held := decodeBytes(w.Info, w.Plan) // each frame is decoded beside the encoder
+		b += opening - held
+	} else {
+		b += canvasHeld * float64(w.Info.Pixels())
 	}
 	encoded := framePixels(w.Info, w.Plan, w.Out) * w.Out.encodedPerPixel()
 	if w.Out.Format == GIF {

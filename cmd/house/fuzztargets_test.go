@@ -37,7 +37,7 @@ var parsers = map[string][]string{
 	"transform/bitmap": {"Read", "ReadIcon"},
 	"transform/container": {"Sniff", "SniffPage", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
 		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair",
-		"NewPNGRepair", "av1Sequences", "ListGIF", "readJXLImage"},
+		"NewPNGRepair", "av1Sequences", "ListGIF", "ListWebP", "readJXLImage"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }
 

@@ -184,40 +184,27 @@ round_delays(int *delays, int count)
 #define MOST_PLAYS 65535
 
 // copy_timing says how long frames are shown, and how often all of them.
-static int
-copy_timing(const Animation *a, VipsImage *to)
+static void
+copy_timing(const PictorJob *job, VipsImage *to)
 {
-	const PictorJob *job = a->job;
 	const PictorSource *source = &job->source;
 	int *delays = g_new0(int, job->frames);
-	int plays = source->plays;
-	int failed = 0;
 
-	if (source->format == PICTOR_GIF)
-		for (int i = 0; i < job->frames; i++)
-			delays[i] = source->frames[i].delay;
-	else {
-		int *loaded, count = 0;
-
-		failed = vips_image_get_array_int(a->canvas.loaded, "delay", &loaded, &count) ||
-			vips_image_get_int(a->canvas.loaded, "loop", &plays);
-		for (int i = 0; i < job->frames && i < count; i++)
-			delays[i] = loaded[i];
-		if (job->format == PICTOR_GIF)
-			round_delays(delays, job->frames);
-	}
+	for (int i = 0; i < job->frames; i++)
+		delays[i] = source->frames[i].delay;
+	if (source->format != PICTOR_GIF && job->format == PICTOR_GIF)
+		round_delays(delays, job->frames);
 	vips_image_set_array_int(to, "delay", delays, job->frames);
-	vips_image_set_int(to, "loop", VIPS_MIN(plays, MOST_PLAYS));
+	vips_image_set_int(to, "loop", VIPS_MIN(source->plays, MOST_PLAYS));
 	g_free(delays);
-	return failed ? PICTOR_BROKEN : PICTOR_OK;
 }
 
 // copy_palette keeps the source's colours for an encoder that is told to use them.
 static void
 copy_palette(const PictorSource *source, VipsImage *to)
 {
-	const guint8 *colours = (const guint8 *) source->bytes + source->frames[0].colours;
-	int count = source->frames[0].colours_size / 3;
+	const guint8 *colours = (const guint8 *) source->bytes + source->frames[0].colours.from;
+	int count = source->frames[0].colours.size / 3;
 	guint8 palette[256][4];
 
 	for (int i = 0; i < count; i++) {
@@ -242,7 +229,8 @@ describe_frames(const Animation *a, VipsImage *image)
 	vips_image_set_int(image, VIPS_META_CONCURRENCY, 1); // frames are made in their order
 	if (job->same_palette)
 		copy_palette(&job->source, image);
-	return copy_timing(a, image);
+	copy_timing(job, image);
+	return PICTOR_OK;
 }
 
 int

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,25 +23,15 @@ type bare struct {
 	answers *bufio.Scanner
 }
 
-// startBare builds a program of testdata, as this package is built, and starts it with a file and arguments.
+// startBare compiles a program of testdata and starts it with a file and arguments.
 func startBare(t testing.TB, name string, file []byte, args ...any) *bare {
 	t.Helper()
 	dir := t.TempDir()
-	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "vips").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "bare")
-	build := exec.Command("cc", append([]string{"-O2", "-o", program, "testdata/" + name},
-		strings.Fields(string(flags))...)...)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	source := filepath.Join(dir, "source")
 	if err := os.WriteFile(source, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, source)
+	cmd := exec.Command(compiled(t, name, "vips"), source)
 	for _, arg := range args {
 		cmd.Args = append(cmd.Args, fmt.Sprint(arg))
 	}

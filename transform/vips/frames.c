@@ -2,10 +2,10 @@
 
 #include "pipeline.h"
 
-// Frames of an animation, one after the other, each as a browser shows it at its time. Those of a GIF
-// are laid on the canvas here and not by libnsgif, which fills a frame that is taken away with the
-// background colour, leaves black what no frame has covered, and lists no more than 4096. What decodes
-// them is still libnsgif: each is given to it as a file of its own.
+// Frames of an animation, one after the other, each as a browser shows it at its time. They are laid on
+// the canvas here. libnsgif fills a frame of a GIF that is taken away with the background colour, leaves
+// black what no frame has covered, and lists no more than 4096; libvips 8.14 keeps the rows of all frames of
+// a WebP. What decodes them is still these: each frame is given to them as a file of its own.
 
 // GIF89a: signature and screen, graphic control, image descriptor.
 #define GIF_HEAD (13 + 8 + 10)
@@ -38,15 +38,15 @@ gif_of_frame(const PictorSource *source, const PictorFrame *frame, int width, in
 {
 	const guint8 *bytes = source->bytes;
 	int bits = 0;
-	guint8 *gif = g_malloc(GIF_HEAD + sizeof empty_frame + frame->colours_size + frame->data_size + 1);
+	guint8 *gif = g_malloc(GIF_HEAD + sizeof empty_frame + frame->colours.size + frame->data.size + 1);
 	guint8 *to = put_bytes(gif, "GIF89a", 6);
 
-	while (frame->colours_size > 3u * (2 << bits))
+	while (frame->colours.size > 3u * (2 << bits))
 		bits++;
 	to = put16(put16(to, width), height);
-	*to++ = (frame->colours_size > 0 ? 0x80 : 0) | bits;
+	*to++ = (frame->colours.size > 0 ? 0x80 : 0) | bits;
 	to = put16(to, 0); // background, aspect
-	to = put_bytes(to, bytes + frame->colours, frame->colours_size);
+	to = put_bytes(to, bytes + frame->colours.from, frame->colours.size);
 	if (clipped)
 		to = put_bytes(to, empty_frame, sizeof empty_frame);
 	to = put_bytes(to, "\x21\xf9\x04", 3);
@@ -57,15 +57,15 @@ gif_of_frame(const PictorSource *source, const PictorFrame *frame, int width, in
 	*to++ = 0x2c;
 	to = put16(put16(put16(put16(to, 0), 0), frame->place.width), frame->place.height);
 	*to++ = frame->interlaced ? 0x40 : 0;
-	to = put_bytes(to, bytes + frame->data, frame->data_size);
+	to = put_bytes(to, bytes + frame->data.from, frame->data.size);
 	*to++ = 0x3b;
 	*size = to - gif;
 	return gif;
 }
 
-// lay_row lays a row of a frame on the canvas, where it is not transparent.
+// lay_gif_row lays a row where it is not transparent.
 static void
-lay_row(const guint8 *from, int from_bands, guint8 *to, int bands, int width)
+lay_gif_row(const guint8 *from, int from_bands, guint8 *to, int bands, int width)
 {
 	for (int x = 0; x < width; x++, from += from_bands, to += bands) {
 		if (from_bands == 4 && from[3] == 0)
@@ -81,27 +81,22 @@ lay_row(const guint8 *from, int from_bands, guint8 *to, int bands, int width)
 // How many rows are asked for at once. libvips' loaders keep what was asked for together.
 #define ROWS_AT_ONCE 16
 
-// lay_image lays rows of an image on the canvas, from a row of the image on. With copies each row replaces what
-// is there.
-static int
-lay_image(PictorCanvas *canvas, VipsImage *image, int first, PictorRect place, int copies)
+int
+pictor_lay_image(PictorCanvas *canvas, VipsImage *image, PictorRect place, PictorLayRow lay_row)
 {
 	VipsImage *to = canvas->image;
 	VipsRegion *region = vips_region_new(image); // it belongs to this thread
 	int failed = 0;
 
 	for (int y = 0; !failed && y < place.height; y += ROWS_AT_ONCE) {
-		VipsRect strip = { 0, first + y, image->Xsize, VIPS_MIN(ROWS_AT_ONCE, place.height - y) };
+		VipsRect strip = { 0, y, image->Xsize, VIPS_MIN(ROWS_AT_ONCE, place.height - y) };
 
 		failed = vips_region_prepare(region, &strip);
 		for (int i = 0; !failed && i < strip.height; i++) {
 			const guint8 *from = VIPS_REGION_ADDR(region, 0, strip.top + i);
 			guint8 *row = VIPS_IMAGE_ADDR(to, place.left, place.top + y + i);
 
-			if (copies)
-				memcpy(row, from, (size_t) place.width * image->Bands);
-			else
-				lay_row(from, image->Bands, row, to->Bands, place.width);
+			lay_row(from, image->Bands, row, to->Bands, place.width);
 		}
 	}
 	g_object_unref(region);
@@ -127,7 +122,7 @@ lay_gif_frame(PictorCanvas *canvas, const PictorFrame *frame, PictorRect seen)
 	if (!vips_gifload_buffer(gif, size, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
 			"page", clipped ? 1 : 0, NULL)) {
 		if (image->Xsize == seen.width && image->Ysize == height)
-			status = lay_image(canvas, image, 0, seen, FALSE);
+			status = pictor_lay_image(canvas, image, seen, lay_gif_row);
 		else
 			status = PICTOR_MISMATCH;
 		g_object_unref(image);
@@ -170,23 +165,36 @@ static VipsImage *
 new_canvas(int width, int height, int bands, VipsImage *like)
 {
 	VipsImage *image = vips_image_new_memory();
+	int failed = vips_image_pipelinev(image, VIPS_DEMAND_STYLE_ANY, like, NULL);
 
 	vips_image_init_fields(image, width, height, bands, VIPS_FORMAT_UCHAR, VIPS_CODING_NONE,
-		VIPS_INTERPRETATION_sRGB, 1, 1);
-	if (vips_image_pipelinev(image, VIPS_DEMAND_STYLE_ANY, like, NULL)) {
-		g_object_unref(image);
-		return NULL;
-	}
-	image->Ysize = height;
+		VIPS_INTERPRETATION_sRGB, like ? like->Xres : 1, like ? like->Yres : 1);
 	vips_image_remove(image, VIPS_META_SEQUENTIAL);
-	vips_image_remove(image, VIPS_META_PAGE_HEIGHT);
-	if (vips_image_write_prepare(image))
+	if (failed || vips_image_write_prepare(image))
 		VIPS_UNREF(image);
 	return image;
 }
 
-static int
-next_gif_frame(PictorCanvas *canvas)
+int
+pictor_open_canvas(PictorCanvas *canvas, const PictorSource *source, int count)
+{
+	VipsImage *metadata = NULL;
+
+	*canvas = (PictorCanvas){ .source = source };
+	if (!source->frames || count > source->frame_count)
+		return PICTOR_INTERNAL;
+	if (source->format == PICTOR_WEBP && pictor_open_webp_metadata(source, &metadata))
+		return PICTOR_BROKEN;
+	canvas->image = new_canvas(source->width, source->height, source->opaque ? 3 : 4, metadata);
+	VIPS_UNREF(metadata);
+	if (!canvas->image)
+		return PICTOR_BROKEN;
+	copy_area(NULL, canvas->image, (PictorRect){ 0, 0, source->width, source->height });
+	return PICTOR_OK;
+}
+
+int
+pictor_next_frame(PictorCanvas *canvas)
 {
 	const PictorSource *source = canvas->source;
 	const PictorFrame *frame = &source->frames[canvas->next];
@@ -205,66 +213,15 @@ next_gif_frame(PictorCanvas *canvas)
 			return PICTOR_BROKEN;
 		copy_area(canvas->image, canvas->kept, seen);
 	}
-	return seen.width > 0 ? lay_gif_frame(canvas, frame, seen) : PICTOR_OK;
-}
-
-// open_webp opens all frames as one high image. libvips 8.14 keeps the rows of all of it (vips_sequential). Frames
-// are laid on their canvas by libvips.
-static int
-open_webp(PictorCanvas *canvas, int count)
-{
-	const PictorSource *source = canvas->source;
-	VipsImage *loaded = NULL;
-
-	if (vips_webpload_buffer((void *) source->bytes, source->size, &loaded, "access", VIPS_ACCESS_SEQUENTIAL,
-			"fail_on", VIPS_FAIL_ON_ERROR, "n", count, NULL))
-		return PICTOR_BROKEN;
-	canvas->loaded = loaded;
-	if (loaded->Xsize != source->width || loaded->Ysize != source->height * count || loaded->Bands < 3) {
-		vips_error("pictor", "decoder says %d x %d, header said %d frames of %d x %d", loaded->Xsize, loaded->Ysize,
-			count, source->width, source->height);
-		return PICTOR_MISMATCH;
-	}
-	canvas->image = new_canvas(source->width, source->height, loaded->Bands, loaded);
-	return canvas->image ? PICTOR_OK : PICTOR_BROKEN;
-}
-
-int
-pictor_open_canvas(PictorCanvas *canvas, const PictorSource *source, int count)
-{
-	*canvas = (PictorCanvas){ .source = source };
-	if (source->format == PICTOR_WEBP)
-		return open_webp(canvas, count);
-	if (source->format != PICTOR_GIF || count > source->frame_count)
-		return PICTOR_INTERNAL;
-	canvas->image = new_canvas(source->width, source->height, source->opaque ? 3 : 4, NULL);
-	if (!canvas->image)
-		return PICTOR_BROKEN;
-	copy_area(NULL, canvas->image, (PictorRect){ 0, 0, source->width, source->height });
-	return PICTOR_OK;
-}
-
-int
-pictor_next_frame(PictorCanvas *canvas)
-{
-	int status;
-
-	if (canvas->source->format == PICTOR_GIF)
-		status = next_gif_frame(canvas);
-	else {
-		int height = canvas->source->height;
-		PictorRect whole = { 0, 0, canvas->source->width, height };
-
-		status = lay_image(canvas, canvas->loaded, canvas->next * height, whole, TRUE);
-	}
 	canvas->next++;
-	return status;
+	if (seen.width == 0)
+		return PICTOR_OK;
+	return source->format == PICTOR_WEBP ? pictor_lay_webp_frame(canvas, frame) : lay_gif_frame(canvas, frame, seen);
 }
 
 void
 pictor_close_canvas(PictorCanvas *canvas)
 {
-	VIPS_UNREF(canvas->loaded);
 	VIPS_UNREF(canvas->kept);
 	VIPS_UNREF(canvas->image);
 }

@@ -125,7 +125,7 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 		failed = vips_pngload_buffer(bytes, size, &image, READ, NULL);
 		break;
 	case PICTOR_WEBP:
-		failed = vips_webpload_buffer(bytes, size, &image, READ, "scale", source->scale, "page", source->page, NULL);
+		failed = vips_webpload_buffer(bytes, size, &image, READ, "scale", source->scale, NULL);
 		break;
 	case PICTOR_GIF:
 		failed = vips_gifload_buffer(bytes, size, &image, READ, NULL);
@@ -194,10 +194,18 @@ int
 pictor_copy_metadata(const PictorSource *source, void **xmp, size_t *xmp_size, void **iptc, size_t *iptc_size)
 {
 	PictorChain chain = { 0 };
-	int status = pictor_load(&chain, source);
+	VipsImage *metadata = NULL;
+	int status;
 
+	if (source->format == PICTOR_WEBP && source->frames) {
+		status = pictor_open_webp_metadata(source, &metadata);
+		if (metadata)
+			pictor_append(&chain, metadata);
+	}
+	else
+		status = pictor_load(&chain, source);
 	*xmp = *iptc = NULL;
-	if (!status) {
+	if (!status && chain.image) {
 		*xmp = copy_blob(chain.image, VIPS_META_XMP_NAME, xmp_size);
 		*iptc = copy_blob(chain.image, VIPS_META_IPTC_NAME, iptc_size);
 	}

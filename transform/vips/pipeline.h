@@ -54,16 +54,25 @@ typedef struct {
 // The numbers are those of container.GIFDisposal.
 enum { PICTOR_KEEP, PICTOR_CLEAR, PICTOR_RESTORE };
 
-// A frame of a GIF.
+// A part of a file.
 typedef struct {
-	PictorRect place; // on the canvas, which it may exceed
+	size_t from, size;
+} PictorSpan;
+
+// A frame of a GIF or WebP.
+typedef struct {
+	PictorRect place; // on the canvas, which that of a GIF may exceed
 	int delay;        // in milliseconds
 	int disposal;
+	PictorSpan data; // GIF: LZW, from the size of its codes on; WebP: the chunks of its image
 	int interlaced;
-	int transparent; // index, less than 0 without one
-	size_t colours, colours_size; // its table in the file, 0 without one
-	size_t data, data_size;       // of LZW, from the size of its codes on
+	int transparent;    // index, less than 0 without one
+	PictorSpan colours; // its table, empty without one
+	int blended;        // WebP: it is laid over what is there, else it takes its place
 } PictorFrame;
+
+// The metadata that a WebP has for all frames.
+enum { PICTOR_WEBP_PROFILE, PICTOR_WEBP_EXIF, PICTOR_WEBP_XMP, PICTOR_WEBP_KINDS };
 
 // A file and what its header says.
 typedef struct {
@@ -87,10 +96,11 @@ typedef struct {
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
 	int page;          // of an animation, from 0 on
-	const PictorFrame *frames; // GIF: NULL where the first one is all that is needed
+	const PictorFrame *frames; // NULL where they are not read one by one
 	int frame_count;
-	int opaque;        // GIF: nothing of the canvas shows through any frame
-	int plays;         // GIF: how often all frames are shown, 0 without end
+	PictorSpan metadata[PICTOR_WEBP_KINDS]; // WebP, with frames: chunks, empty without one
+	int opaque;        // with frames: nothing of the canvas shows through any
+	int plays;         // with frames: how often all of them are shown, 0 without end
 } PictorSource;
 
 // Room for a decoded image and its halves.
@@ -181,7 +191,6 @@ typedef struct {
 	const PictorSource *source;
 	VipsImage *image; // the frame as it is shown, in memory
 	VipsImage *kept;  // GIF: what comes back behind a frame
-	VipsImage *loaded; // WebP: all frames
 	int next;
 } PictorCanvas;
 
@@ -301,6 +310,14 @@ int pictor_next_frame(PictorCanvas *canvas);
 void pictor_close_canvas(PictorCanvas *canvas);
 // pictor_load_frame begins a chain with the source's page, in memory.
 int pictor_load_frame(PictorChain *chain, const PictorSource *source);
+// A PictorLayRow lays a row of a frame on one of the canvas.
+typedef void (*PictorLayRow)(const guint8 *from, int from_bands, guint8 *to, int bands, int width);
+// pictor_lay_image lays a decoded frame on the canvas, at its place.
+int pictor_lay_image(PictorCanvas *canvas, VipsImage *image, PictorRect place, PictorLayRow lay_row);
+// pictor_lay_webp_frame decodes a frame and lays it on the canvas.
+int pictor_lay_webp_frame(PictorCanvas *canvas, const PictorFrame *frame);
+// pictor_open_webp_metadata opens an image that has the metadata of all frames.
+int pictor_open_webp_metadata(const PictorSource *source, VipsImage **image);
 // pictor_animate begins a chain with all frames of the result, below each other.
 int pictor_animate(PictorChain *chain);
 
@@ -338,6 +355,9 @@ void pictor_set_spare(size_t bytes);
 // pictor_release_free_heap gives free memory of the heap back to the system where it
 // is more than may be kept.
 void pictor_release_free_heap(void);
+// pictor_release_heap_between_frames does so where the heap may keep memory. Frames are of many sizes, and what
+// is free between the blocks of one may be too small for those of the next. Else such blocks are mapped.
+void pictor_release_heap_between_frames(void);
 // pictor_release_memory_after_job gives all of it back, once libvips' threads have
 // freed their buffers.
 void pictor_release_memory_after_job(void);

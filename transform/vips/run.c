@@ -154,6 +154,13 @@ pictor_release_free_heap(void)
 }
 
 void
+pictor_release_heap_between_frames(void)
+{
+	if (spare > 0)
+		pictor_release_free_heap();
+}
+
+void
 pictor_release_memory_after_job(void)
 {
 	// libvips' threads let go of their buffers a moment after the job that

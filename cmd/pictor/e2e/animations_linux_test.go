@@ -44,7 +44,9 @@ func TestHostileAnimations(t *testing.T) {
 	site := newSite(t)
 	s := serve(t, "--insecure", "--allow-networks", "127.0.0.0/8", "--memory-limit", "256MiB", "--workers", "2",
 		"--cache-disk", "off", "--auto-formats", "avif,webp")
-	const ok, limit, large = "200", "over-limit", "too-large"
+	const ok, limit, large, broken = "200", "over-limit", "too-large", "broken-picture"
+	webp := hostileWebP(40, 30, 3, 0, 1)
+	cutWebP := webp[:len(webp)-5]
 	for _, tc := range []struct {
 		name            string
 		b               []byte
@@ -62,11 +64,16 @@ func TestHostileAnimations(t *testing.T) {
 		{"no-trailer.gif", good[:len(good)-1], ok, ok},
 		{"cut.gif", good[:len(good)-20], "truncated", ok},
 		{"one-pixel-frames.gif", hostileGIF(1000, 1000, 5000, 1, image.Rect(0, 0, 1, 1)), ok, ok},
-		// libvips decodes the frames of a WebP to memory, all of them.
-		{"one-pixel-frames.webp", hostileWebP(1000, 1000, 50_000, 0, 1), large, ok},
+		{"one-pixel-frames.webp", hostileWebP(1000, 1000, 50_000, 0, 1), ok, ok},
+		{"4000-frames.webp", hostileWebP(40, 30, 4000, 2, 1), ok, ok},
+		{"large-canvas.webp", hostileWebP(7000, 7000, 20, 0, 1), large, large},
 		{"largest-canvas.webp", hostileWebP(16383, 16383, 3, 0, 1), limit, limit},
-		{"outside.webp", hostileWebP(40, 30, 3, 40, 1), "broken-picture", "broken-picture"},
-		{"other-size.webp", hostileWebP(40, 30, 3, 0, 3), "broken-picture", "broken-picture"},
+		{"cut.webp", cutWebP, "truncated", ok},
+		{"no-loops.webp", bytes.Replace(webp, []byte("ANIM"), []byte("what"), 1), broken, broken},
+		{"no-images.webp", bytes.ReplaceAll(webp, []byte("VP8L"), []byte("what")), broken, broken},
+		{"no-pixels.webp", bytes.ReplaceAll(webp, []byte("\x88\xfe\x07"), []byte{0, 0, 0}), ok + broken, ok + broken},
+		{"outside.webp", hostileWebP(40, 30, 3, 40, 1), broken, broken},
+		{"other-size.webp", hostileWebP(40, 30, 3, 0, 3), broken, broken},
 	} {
 		source := "/plain/" + site.put("/"+tc.name, tc.b)
 		for path, want := range map[string]string{

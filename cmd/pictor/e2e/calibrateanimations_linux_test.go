@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -42,7 +43,8 @@ func animationCases() []calibration {
 	small, large := [2]int{480, 270}, [2]int{1280, 720}
 	sizesOf := map[string][][2]int{
 		"movie": {{64, 36}, small, large}, "movie-long": {small}, "movie-noise": {small},
-		"movie-restoring": {small, large}, "webp-movie": {small, large},
+		"movie-restoring": {small, large}, "webp-movie": {{64, 36}, small, large}, "webp-movie-alpha": {small, large},
+		"webp-movie-exact": {small, large}, "webp-movie-long": {small},
 	}
 	for _, form := range slices.Sorted(maps.Keys(sizesOf)) {
 		sizes := sizesOf[form]
@@ -50,7 +52,7 @@ func animationCases() []calibration {
 			from := source{form, size[0], size[1]}
 			for _, f := range []transform.Format{transform.GIF, transform.WebP} {
 				out = append(out, calibration{from, transform.Params{Width: size[0] / 2, Format: f}})
-				if form != "movie-long" {
+				if !strings.HasSuffix(form, "-long") {
 					out = append(out, calibration{from, transform.Params{Format: f}})
 				}
 			}

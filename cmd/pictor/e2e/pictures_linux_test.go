@@ -34,9 +34,10 @@ func megapixels(form string, mp float64) source {
 // forms are the kinds of source. What Go's encoders cannot write is written by
 // one of the vips program's commands: IN is the photo as a JPEG, ALPHA the
 // same with an alpha channel, GREY without its colour, FRAMES an animation of
-// it, OUT the file to make. Encoders work at their least effort where that
-// changes the bytes but not what they take to decode. libheif's encoder writes
-// no 10 bits; 12 take the same two bytes a sample.
+// it, MOVIE, RESTORING and LONG the animations of movieFrames, OUT the file to
+// make. Encoders work at their least effort where that changes the bytes but not
+// what they take to decode. libheif's encoder writes no 10 bits; 12 take the same
+// two bytes a sample.
 var forms = map[string]struct{ ext, command string }{
 	"jpeg":             {"jpg", ""},
 	"jpeg-turned":      {"jpg", ""},
@@ -73,6 +74,9 @@ var forms = map[string]struct{ ext, command string }{
 	"movie-noise":      {"gif", ""},
 	"movie-restoring":  {"gif", ""},
 	"webp-movie":       {"webp", "webpsave MOVIE[n=-1] OUT --effort 0"},
+	"webp-movie-alpha": {"webp", "webpsave RESTORING[n=-1] OUT --effort 0"},
+	"webp-movie-exact": {"webp", "webpsave MOVIE[n=-1] OUT --effort 0 --lossless"},
+	"webp-movie-long":  {"webp", "webpsave LONG[n=-1] OUT --effort 0"},
 	"avif":             {"avif", "heifsave IN OUT --compression av1 --effort 0"},
 	"avif-444":         {"avif", "heifsave IN OUT --compression av1 --effort 0 --subsample-mode off"},
 	"avif-grey":        {"avif", "heifsave GREY OUT --compression av1 --effort 0"},
@@ -285,7 +289,7 @@ func (s *pictures) operand(of source, a, out string) string {
 		options = "[" + options
 	}
 	by := map[string]func(source) string{"IN": s.colour, "ALPHA": s.withAlpha, "GREY": s.grey, "FRAMES": s.frames,
-		"MOVIE": s.movie}[word]
+		"MOVIE": s.movie("movie"), "RESTORING": s.movie("movie-restoring"), "LONG": s.movie("movie-long")}[word]
 	switch {
 	case by != nil:
 		return by(of) + options
@@ -301,10 +305,12 @@ func (s *pictures) colour(of source) string {
 	return s.path(of, "jpg")
 }
 
-func (s *pictures) movie(of source) string {
-	of.form = "movie"
-	s.file(of)
-	return s.path(of, "gif")
+func (s *pictures) movie(form string) func(source) string {
+	return func(of source) string {
+		of.form = form
+		s.file(of)
+		return s.path(of, "gif")
+	}
 }
 
 func (s *pictures) frames(of source) string {
