@@ -1,6 +1,7 @@
 package vips
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -76,6 +77,28 @@ func TestWatermarkOfAnAnimation(t *testing.T) {
 				t.Errorf("%s, frame %d: distance %.2f", options, i, d)
 			}
 		}
+	}
+}
+
+// Of an animated watermark only the first frame is read, whatever is behind it.
+func TestWatermarkOfTheFirstFrame(t *testing.T) {
+	m := webpMovie{width: 8, height: 8, parts: []webpPart{{at: placed(0, 0, 8, 8)}, {at: placed(0, 0, 8, 8)}}}
+	mark := m.encode(t)
+	broken := bytes.Clone(mark)
+	copy(broken[bytes.LastIndex(broken, []byte("VP8L"))+9:], "\xff\xff\xff\xff")
+	info := sniffed(t, mark)
+	base := picturetest.PNG(picturetest.Photo(20, 20, 1))
+	var got [2]image.Image
+	for i, b := range [][]byte{mark, broken} {
+		job := transform.Job{Source: source(t, base), Info: sniffed(t, base), Outputs: []transform.Params{
+			parse(t, "wm:1/f:png")}, Watermark: source(t, b), WatermarkInfo: info}
+		err := New().Transform(t.Context(), job, func(_ int, pic transform.Picture) { got[i] = pixels(t, pic) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := picturetest.Distance(got[0], got[1]); d > 0 {
+		t.Errorf("the watermarks differ by %v", d)
 	}
 }
 

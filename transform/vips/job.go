@@ -44,7 +44,7 @@ func newJob(
 	}
 	closeMark := func() {}
 	if p.Watermark.On() && task.Watermark != nil {
-		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, container.Needed{})
+		mark, err := openDecodable(task.Watermark, task.WatermarkInfo, container.Needed{Frames: 1})
 		if err != nil {
 			freeFrames()
 			return job, nil, err
