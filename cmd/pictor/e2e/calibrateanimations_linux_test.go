@@ -43,8 +43,8 @@ func animationCases() []calibration {
 	small, large := [2]int{480, 270}, [2]int{1280, 720}
 	sizesOf := map[string][][2]int{
 		"movie": {{64, 36}, small, large}, "movie-long": {small}, "movie-noise": {small},
-		"movie-restoring": {small, large}, "webp-movie": {{64, 36}, small, large}, "webp-movie-alpha": {small, large},
-		"webp-movie-exact": {small, large}, "webp-movie-long": {small},
+		"movie-restoring": {small, large}, "webp-movie": {{64, 36}, small, large}, "webp-movie-alpha": {small},
+		"webp-movie-exact": {small}, "webp-movie-long": {small},
 	}
 	for _, form := range slices.Sorted(maps.Keys(sizesOf)) {
 		sizes := sizesOf[form]
