@@ -58,13 +58,13 @@ func BenchmarkAnimationAgainstBareLibvips(b *testing.B) {
 	}
 }
 
-// 250 frames of 480 by 270 at half size. With the race detector it would take minutes.
+// 250 frames of 480 by 270 at half size: 0.8 and 0.2 at most. With the race detector it would take minutes.
 func TestEveryFrameOfALongGIF(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
 	m := picturetest.PhotoMovie(480, 270, 250)
-	for _, options := range []string{"w:240/f:gif", "w:240/f:webp"} {
-		looksAlike(t, m, options, 2)
+	for options, most := range map[string]float64{"w:240/f:gif": 2, "w:240/f:webp": 0.5} {
+		looksAlike(t, m, options, most)
 	}
 }
