@@ -18,6 +18,20 @@ import (
 // keys are the same result.
 type Key string
 
+// variantMark is before the name of the variant that a key is of, and a line feed behind it.
+const variantMark = "variant:"
+
+// OfVariant is the key of one of several results that go by the same key. The name has no line feed. Purges by the
+// key without a variant name all of them.
+func (k Key) OfVariant(name string) Key { return Key(variantMark + name + "\n" + string(k)) }
+
+func (k Key) withoutVariant() Key {
+	if _, rest, ok := strings.Cut(string(k), "\n"); ok && strings.HasPrefix(string(k), variantMark) {
+		return Key(rest)
+	}
+	return k
+}
+
 // Entry is a finished result. It is immutable: many clients read one.
 type Entry struct {
 	Key Key
@@ -149,10 +163,10 @@ func (e *Entry) purgeScope() purge.Scope {
 	return purge.Scope{URL: PurgeName(e.Key), Source: e.Source, Hosts: Hosts(e.Source), Tags: e.Tags}
 }
 
-// PurgeName is the name of a key in purges: the key itself or, where that is too long
+// PurgeName is the name of a key in purges: the key itself, without its variant, or, where that is too long
 // for the purge log, its digest.
 func PurgeName(key Key) string {
-	s := string(key)
+	s := string(key.withoutVariant())
 	const most = 4 << 10
 	if len(s) <= most {
 		return s

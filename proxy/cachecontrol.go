@@ -12,6 +12,8 @@ import (
 type lifetime struct {
 	fresh, staleWhile, staleError int64
 	noStore, immutable            bool
+	// private keeps shared caches from using the response (RFC 9111 §5.2.2.7).
+	private bool
 }
 
 // sharedDirectives are the directives for shared caches. age is the name of the first one.
@@ -35,6 +37,9 @@ func (l lifetime) browserControl() string {
 		return "no-cache"
 	}
 	v := "public, max-age=" + strconv.FormatInt(l.fresh, 10)
+	if l.private {
+		v = "private, max-age=" + strconv.FormatInt(l.fresh, 10)
+	}
 	if l.immutable {
 		v += ", immutable"
 	}
@@ -71,6 +76,7 @@ func lifetimeOf(u urlFacts, e *cache.Entry, outcome cache.Outcome, now time.Time
 		}
 		l.staleWhile, l.staleError = min(l.staleWhile, end-l.fresh), min(l.staleError, end-l.fresh)
 	}
+	l.private = u.isPrivate()
 	return l
 }
 

@@ -19,6 +19,8 @@ type cacheRequest struct {
 	hasIgnoredParams bool
 	// hops are the proxies that the request has passed (Via, CDN-Loop).
 	hops origin.Hops
+	// passed are headers of the request that go on to the origin of the source.
+	passed origin.Passed
 	// background: no client waits (see budget.InBackground).
 	background bool
 }

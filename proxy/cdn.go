@@ -50,13 +50,13 @@ func (p CDN) setCacheControl(h http.Header, l lifetime, browserTTL int64) {
 		browser.fresh = min(l.fresh, browserTTL)
 	}
 	control := browser.browserControl()
-	if p.shared && !l.noStore && l.fresh > 0 {
+	if p.shared && !l.noStore && !l.private && l.fresh > 0 {
 		control += ", " + l.sharedDirectives("s-maxage")
 	}
 	h["Cache-Control"] = []string{control}
 	switch {
 	case p.control == "":
-	case l.noStore:
+	case l.noStore, l.private:
 		h[p.control] = []string{"no-store"}
 	default:
 		h[p.control] = []string{l.sharedDirectives("max-age")}

@@ -12,7 +12,7 @@ import (
 
 // serveFailure answers a request that was understood but failed: by a redirect, if the mount's dialect
 // has one, else by an image for its error, else by the error. An overloaded server sends nobody elsewhere.
-func (s *Server) serveFailure(c echo.Context, req signedurl.Request, varies bool, cause error) error {
+func (s *Server) serveFailure(c echo.Context, req signedurl.Request, u urlFacts, cause error) error {
 	m, rest := s.mountOf(c.Request().RequestURI)
 	cause = m.errorOf(cause)
 	f := failureOf(cause)
@@ -21,7 +21,7 @@ func (s *Server) serveFailure(c echo.Context, req signedurl.Request, varies bool
 		to = m.OnError(rest)
 	}
 	if to == "" {
-		return s.serveFallback(c, req, varies, cause)
+		return s.serveFallback(c, req, u, cause)
 	}
 	s.logError(c.Request(), f, requestIDOf(c.Response()), cause)
 	s.figures.answers.WithLabelValues(f.code).Inc()
@@ -35,13 +35,12 @@ func (s *Server) serveFailure(c echo.Context, req signedurl.Request, varies bool
 // serveFallback answers a request that failed with the image for its error, transformed like the image
 // that it asked for. The result is cached by its own source. Where there is none, or it fails itself,
 // the error stays.
-func (s *Server) serveFallback(c echo.Context, req signedurl.Request, varies bool, cause error) error {
+func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts, cause error) error {
 	f := failureOf(cause)
 	source := s.cfg.Fallback.sourceFor(f.code)
 	if source == "" || req.Meta != "" || req.Source == source {
 		return cause
 	}
-	name := factsOf(req, varies).name
 	req.Source, req.CacheBuster = source, ""
 	req.Params.Raw, req.Params.Skip = false, 0
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.RequestTimeout)
@@ -63,8 +62,8 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, varies boo
 		return err
 	}
 	w := c.Response()
-	s.setImageHeader(w.Header(), urlFacts{name: name, varies: varies}, entry, outcome, s.now())
-	s.setFallbackHeader(w.Header(), f, cause)
+	s.setImageHeader(w.Header(), urlFacts{name: u.name, varies: u.varies, passed: u.passed}, entry, outcome, s.now())
+	s.setFallbackHeader(w.Header(), u, f, cause)
 	w.Before(func() {
 		if w.Status == http.StatusOK {
 			w.Status = s.cfg.Fallback.statusOf(f.status)
@@ -81,11 +80,11 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, varies boo
 
 // setFallbackHeader makes the header of an image that of a fallback: caches behind pictor must not take it
 // for the image of the URL for longer than told, and a CDN, which serves many, not at all.
-func (s *Server) setFallbackHeader(h http.Header, f failure, cause error) {
+func (s *Server) setFallbackHeader(h http.Header, u urlFacts, f failure, cause error) {
 	noStore(h)
 	if age := wholeSeconds(s.cfg.Fallback.TTL); age > 0 {
-		h["Cache-Control"] = []string{"public, max-age=" + strconv.FormatInt(age, 10)}
-		if s.cfg.CDN.shared {
+		h["Cache-Control"] = []string{lifetime{fresh: age, private: u.isPrivate()}.browserControl()}
+		if s.cfg.CDN.shared && !u.isPrivate() {
 			h["Cache-Control"][0] = "max-age=" + strconv.FormatInt(age, 10) + ", s-maxage=0"
 		}
 	}

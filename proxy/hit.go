@@ -21,8 +21,8 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	target, result := s.targets.find(s.knownName(r.RequestURI), func(m *Mount) negotiated {
-		return s.acceptedFormats(m, r.Header["Accept"])
+	target, result := s.targets.find(s.knownName(r.RequestURI), func(u urlFacts) variant {
+		return s.variantOf(u, r.Header)
 	})
 	if target == nil {
 		return false

@@ -31,9 +31,9 @@ type targetGeneration struct {
 // knownTarget is what a path means.
 type knownTarget struct {
 	urlFacts
-	// results has the results by the formats that were negotiated; where there is no
-	// negotiation, one of the zero value. The lock of the table guards the map.
-	results map[negotiated]*knownResult
+	// results has the results by what they depend on in the header of a request; where that is nothing, one
+	// of the zero value. The lock of the table guards the map.
+	results map[variant]*knownResult
 	bytes   int64
 }
 
@@ -99,9 +99,9 @@ func (k *knownTargets) size() (used, most int64) {
 	return k.newer.bytes + k.older.bytes, k.maxBytes
 }
 
-// find returns what a path means, and its result in these formats; nil where the table does not
-// have it. formatsOf gives the formats, where they are negotiated.
-func (k *knownTargets) find(path string, formatsOf func(*Mount) negotiated) (*knownTarget, *knownResult) {
+// find returns what a path means, and its result in the variant that variantOf gives; nil where the table
+// does not have it.
+func (k *knownTargets) find(path string, variantOf func(urlFacts) variant) (*knownTarget, *knownResult) {
 	k.mu.RLock()
 	t := k.newer.targets[path]
 	inOlder := false
@@ -111,11 +111,7 @@ func (k *knownTargets) find(path string, formatsOf func(*Mount) negotiated) (*kn
 	}
 	var r *knownResult
 	if t != nil {
-		formats := negotiated{}
-		if t.varies {
-			formats = formatsOf(t.mount)
-		}
-		r = t.results[formats]
+		r = t.results[variantOf(t.urlFacts)]
 	}
 	k.mu.RUnlock()
 	if inOlder {
@@ -137,14 +133,14 @@ func (k *knownTargets) keep(path string) {
 }
 
 // learn adds a result. The caller has answered a request for the path with it.
-func (k *knownTargets) learn(path string, u urlFacts, formats negotiated, key cache.Key) {
+func (k *knownTargets) learn(path string, u urlFacts, v variant, key cache.Key) {
 	if len(path) > maxKnownText || len(key) > maxKnownText {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.newer.targets[path]
-	if t != nil && t.results[formats] != nil {
+	if t != nil && t.results[v] != nil {
 		return
 	}
 	k.newer.remove(path)
@@ -154,13 +150,13 @@ func (k *knownTargets) learn(path string, u urlFacts, formats negotiated, key ca
 	if t == nil {
 		u.name = strings.Clone(u.name)
 		t = &knownTarget{
-			urlFacts: u, results: map[negotiated]*knownResult{},
+			urlFacts: u, results: map[variant]*knownResult{},
 			bytes: knownTargetBytes + int64(len(path)+len(u.name)),
 		}
 		path = strings.Clone(path) // which else would keep the whole request header
 	}
-	if t.results[formats] == nil {
-		t.results[formats] = &knownResult{key: key}
+	if t.results[v] == nil {
+		t.results[v] = &knownResult{key: key}
 		t.bytes += knownResultBytes + int64(len(key))
 	}
 	k.put(path, t)

@@ -14,32 +14,33 @@ import (
 // cacheBytes is how much the RAM cache may take, with the table of known targets.
 func (r *rig) cacheBytes() int64 { return cacheMemory{r.cfg.Cache, &r.server.targets}.Stats().MaxBytes }
 
-func noFormat(*Mount) negotiated { return negotiated{} }
+func noVariant(urlFacts) variant { return variant{} }
 
 // The table stays within its bound, keeps what is asked for, and gives way when it has to.
 func TestKnownTargetsAreBounded(t *testing.T) {
 	const most = 64 << 10
+	webp := variant{negotiated: negotiated{format: transform.WebP}}
 	var k knownTargets
-	k.learn("/a", urlFacts{}, noFormat(nil), "key")
-	if target, _ := k.find("/a", noFormat); target != nil {
+	k.learn("/a", urlFacts{}, variant{}, "key")
+	if target, _ := k.find("/a", noVariant); target != nil {
 		t.Error("a table without room has a target")
 	}
 	k.resize(most)
 	for i := range 1000 {
-		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, noFormat(nil), cache.Key(fmt.Sprint("key", i)))
-		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, negotiated{format: transform.WebP}, "another")
+		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, variant{}, cache.Key(fmt.Sprint("key", i)))
+		k.learn(fmt.Sprint("/", i), urlFacts{varies: i%2 == 0}, webp, "another")
 		if used, _ := k.size(); used > most {
 			t.Fatalf("%d bytes after %d targets", used, i)
 		}
-		if _, result := k.find("/0", noFormat); result == nil || result.key != "key0" {
+		if _, result := k.find("/0", noVariant); result == nil || result.key != "key0" {
 			t.Fatalf("what is asked for is forgotten after %d targets", i)
 		}
 	}
 	if used, _ := k.size(); used < most/2 {
 		t.Errorf("the bound was not tried: %d", used)
 	}
-	k.learn("/long", urlFacts{}, noFormat(nil), cache.Key(make([]byte, maxKnownText+1)))
-	if target, _ := k.find("/long", noFormat); target != nil {
+	k.learn("/long", urlFacts{}, variant{}, cache.Key(make([]byte, maxKnownText+1)))
+	if target, _ := k.find("/long", noVariant); target != nil {
 		t.Error("a target with a very long key is kept")
 	}
 	for _, n := range []int64{most / 4, 0} {
@@ -51,9 +52,10 @@ func TestKnownTargetsAreBounded(t *testing.T) {
 
 // The heap that the table takes is what it counts, or less.
 func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
-	open, avif := negotiated{}, negotiated{transform.AVIF, transform.WebP}
-	for name, formats := range map[string][]negotiated{
-		"one format": {open}, "three formats": {open, {format: transform.WebP}, avif},
+	open, webp := variant{}, variant{negotiated: negotiated{format: transform.WebP}}
+	avif := variant{negotiated: negotiated{transform.AVIF, transform.WebP}}
+	for name, formats := range map[string][]variant{
+		"one format": {open}, "three formats": {open, webp, avif},
 	} {
 		var k knownTargets
 		k.resize(1 << 30)
@@ -63,7 +65,7 @@ func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
 				path, key := fmt.Sprintf("/%0150d", i), cache.Key(fmt.Sprintf("%0200d", i))
 				for _, f := range formats {
 					k.learn(path, urlFacts{varies: len(formats) > 1}, f, key+cache.Key(f.format.String()))
-					_, result := k.find(path, func(*Mount) negotiated { return f })
+					_, result := k.find(path, func(urlFacts) variant { return f })
 					result.header.Store(&hitHeader{
 						entry: weak.Make(e), fields: make([]byte, maxHitHeader), length: []string{fmt.Sprint(1e6 + i)},
 					})

@@ -42,10 +42,11 @@ func (s *Server) serveImage(c echo.Context) error {
 	}
 	m, _ := s.mountOf(r.RequestURI)
 	varies := s.negotiateFormat(m, &req, r.Header["Accept"])
-	if varies {
-		c.Response().Header()["Vary"] = []string{"Accept"}
-	}
+	u := factsOf(req, varies)
+	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
+	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
+	a.passHeaders(u.passed, r.Header)
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err
@@ -54,12 +55,10 @@ func (s *Server) serveImage(c echo.Context) error {
 	defer cancel()
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
-		return s.serveFailure(c, req, varies, err)
+		return s.serveFailure(c, req, u, err)
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
-	u := factsOf(req, varies)
-	u.mount = m
 	if err := s.respond(c, u, t, entry, outcome); err != nil {
 		return err
 	}
@@ -74,11 +73,7 @@ func (s *Server) rememberTarget(r *http.Request, a cacheRequest, u urlFacts) {
 	if !strings.HasPrefix(r.RequestURI, "/") {
 		return // PathOf reads the absolute form, which serveHit leaves to serveImage
 	}
-	formats := negotiated{}
-	if u.varies {
-		formats = s.acceptedFormats(u.mount, r.Header["Accept"])
-	}
-	s.targets.learn(s.knownName(r.RequestURI), u, formats, a.key)
+	s.targets.learn(s.knownName(r.RequestURI), u, s.variantOf(u, r.Header), a.key)
 }
 
 // readRequest reads a request target. Nothing of it is parsed before its signature is

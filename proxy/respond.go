@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -35,6 +37,8 @@ type urlFacts struct {
 	varies bool
 	// mount is nil for a URL of the dialects that the server has itself.
 	mount *Mount
+	// passed are the names of headers that go on from the request to the origin; nil for none.
+	passed []string
 }
 
 // factsOf reads what a response needs of a request.
@@ -49,22 +53,46 @@ func factsOf(req signedurl.Request, varies bool) urlFacts {
 // hasExpired says whether the URL was good until before now.
 func (u urlFacts) hasExpired(now time.Time) bool { return u.expires != 0 && now.Unix() > u.expires }
 
+// setVary names the headers of requests that the response depends on (RFC 9110 §12.5.5).
+func (u urlFacts) setVary(h http.Header) {
+	switch {
+	case u.passed == nil && u.varies:
+		h["Vary"] = []string{"Accept"}
+	case u.passed != nil:
+		names := u.passed
+		if u.varies && !slices.Contains(names, "Accept") {
+			names = append([]string{"Accept"}, names...)
+		}
+		h["Vary"] = []string{strings.Join(names, ", ")}
+	}
+}
+
+// isPrivate says whether responses may be for one client alone: some caches look at no Vary.
+func (u urlFacts) isPrivate() bool {
+	return slices.Contains(u.passed, "Authorization") || slices.Contains(u.passed, "Cookie")
+}
+
 // setImageHeader sets the header of a response with an entry, but for what
 // http.ServeContent adds.
 func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outcome cache.Outcome, now time.Time) {
 	for name, value := range constantHeaders {
 		h[name] = value
 	}
-	if u.varies {
-		h["Vary"] = []string{"Accept"}
-	}
+	u.setVary(h)
 	h["Etag"] = []string{e.ETag}
-	s.cfg.CDN.setCacheControl(h, lifetimeOf(u, e, outcome, now), int64(s.cfg.BrowserTTL/time.Second))
+	left := lifetimeOf(u, e, outcome, now)
+	s.cfg.CDN.setCacheControl(h, left, int64(s.cfg.BrowserTTL/time.Second))
 	s.cfg.CDN.setTags(h, e)
 	h["Cache-Status"] = []string{cacheStatus(e, outcome, now, s.cfg.Clock.InDoubt(now))}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
 	u.mount.setHeader(h, outcome)
+	if u.passed != nil { // of which a mount knows nothing
+		u.setVary(h)
+	}
+	if u.isPrivate() {
+		s.cfg.CDN.setCacheControl(h, left, int64(s.cfg.BrowserTTL/time.Second))
+	}
 }
 
 // countSent counts the bytes of a response that was sent, whole or in part.

@@ -39,11 +39,12 @@ type inputs struct {
 	watermark *proxy.Watermark
 }
 
-// sourceInputs say where sources are and which may be fetched.
+// sourceInputs say where sources are, which may be fetched, and how.
 type sourceInputs struct {
 	rewrites origin.Rewrites
 	rules    []origin.SourceRule
 	accounts []origin.Account
+	origins  []origin.Settings
 }
 
 // readInputs has no side effect but open files. Its errors are config.ErrSetting.
@@ -85,6 +86,9 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 		return nil, err
 	}
 	if in.rewrites, in.rules, err = readSources(&cfg.SourceSettings); err != nil {
+		return nil, err
+	}
+	if in.origins, err = readOrigins(&cfg.SourceSettings, in.rewrites.Aliases); err != nil {
 		return nil, err
 	}
 	if in.access, err = formatAccess(cfg.FormatNames()); err != nil {

@@ -54,7 +54,7 @@ func newParts(
 	if p.origin, err = origin.New(origin.Config{
 		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
 		AllowNetworks: allowedNetworks(cfg), Local: in.local, Rewrites: in.rewrites, Allow: in.rules,
-		Images: in.images, Accounts: in.accounts,
+		Origins: in.origins, Images: in.images, Accounts: in.accounts,
 		UserAgent: "pictor/" + version,
 	}); err != nil {
 		return nil, err

@@ -251,7 +251,7 @@ func TestRevalidateCoded(t *testing.T) {
 			})
 			var b bytes.Buffer
 			f := newFetcher(t, Config{AllowNetworks: loopback})
-			_, changed, err := f.Revalidate(context.Background(), url, Hops{}, Validators{ETag: `"v1-gzip"`}, &b, nil)
+			_, changed, err := f.Revalidate(context.Background(), url, Client{}, Validators{ETag: `"v1-gzip"`}, &b, nil)
 			if err != nil || changed || b.Len() > 0 {
 				t.Errorf("%s, %s: changed %v, %v, %q", encoding, tag, changed, err, b.String())
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type Config struct {
 	Rewrites Rewrites
 	// Allow are the sources that may be fetched, as ParseSourceRule reads them; nil for all.
 	Allow []SourceRule
+	// Origins are the settings of single origins.
+	Origins []Settings
 	// MaxRedirects is how many are followed; default 5, negative means none.
 	MaxRedirects int
 	// ID is the pseudonym of this instance in the Via and CDN-Loop of its
@@ -86,6 +89,10 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	return cfg, nil
 }
+
+// newID is a pseudonym that no other instance has: behind one server there may be
+// others, in front of it as well, and a request that passes several is no loop.
+func newID() string { return fmt.Sprintf("pictor-%016x", rand.Uint64()) }
 
 // tooLarge is the error of a body of over MaxBytes.
 func (cfg Config) tooLarge() error {

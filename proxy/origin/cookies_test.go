@@ -174,7 +174,7 @@ func TestRevalidateBehindCookies(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := Validators{ETag: meta.ETag, URL: meta.URL}
-	_, changed, err := f.Revalidate(context.Background(), url, Hops{}, have, io.Discard, nil)
+	_, changed, err := f.Revalidate(context.Background(), url, Client{}, have, io.Discard, nil)
 	if changed || err != nil {
 		t.Errorf("changed %v, %v", changed, err)
 	}

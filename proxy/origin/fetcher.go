@@ -6,17 +6,22 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // Fetcher fetches. It is safe for concurrent use.
 type Fetcher struct {
 	cfg       Config
+	guard     *guard
 	transport *http.Transport
 	breakers  *breakers
 	local     localIO
 	accounts  accounts
 	rewriter  rewriter
+	// plain is the access to sources without settings, accesses are those of Config.Origins. passes says that
+	// one of them passes headers of clients on.
+	plain    *access
+	accesses []*access
+	passes   bool
 }
 
 // New makes a Fetcher. The caller must Close it.
@@ -33,10 +38,16 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fetcher{cfg: cfg, transport: newTransport(g), breakers: b, local: newLocalIO(), accounts: cfg.Accounts}
+	f := &Fetcher{cfg: cfg, guard: g, transport: newTransport(g), breakers: b, local: newLocalIO(),
+		accounts: cfg.Accounts}
 	if err := f.accounts.check(); err != nil {
 		return nil, err
 	}
+	f.plain = &access{transport: f.transport, cfg: cfg}
+	if f.accesses, err = newAccesses(cfg, g, f.transport); err != nil {
+		return nil, err
+	}
+	f.passes = slices.ContainsFunc(f.accesses, func(a *access) bool { return len(a.Pass) > 0 })
 	if f.rewriter, err = newRewriter(cfg.Rewrites, f.parseResolved); err != nil {
 		return nil, err
 	}
@@ -44,7 +55,12 @@ func New(cfg Config) (*Fetcher, error) {
 }
 
 // Close lets idle connections go. Fetches that still run are not ended by it.
-func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
+func (f *Fetcher) Close() {
+	f.transport.CloseIdleConnections()
+	for _, a := range f.accesses {
+		a.transport.CloseIdleConnections()
+	}
+}
 
 // Check looks at a source's URL without any network: ErrBadSource or
 // ErrSourceNotAllowed.
@@ -80,21 +96,6 @@ func (f *Fetcher) permits(at location) error {
 	return errNotListed
 }
 
-// Host is the host and port that a source is fetched from, or its bucket, for counting by;
-// "" for a local source and for one that Check refuses.
-func (f *Fetcher) Host(source string) string {
-	at, err := f.parseSource(source)
-	switch {
-	case err != nil:
-		return ""
-	case at.url != nil:
-		return strings.ToLower(at.url.Host)
-	case at.object != (Object{}):
-		return hostOf(at.object.site())
-	}
-	return ""
-}
-
 // Suspended is the error of a source whose host is suspended, because it failed
 // too often lately; nil for others. A fetch gives it by itself: this is for not
 // waiting in order to make one.
@@ -121,15 +122,15 @@ func (f *Fetcher) BreakerStats() BreakerStats { return f.breakers.statsNow() }
 // as it is; so are an error of w and the cause of ctx's end. A failed fetch may
 // have written a part.
 func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve func(n int64) error) (Meta, error) {
-	meta, _, err := f.Revalidate(ctx, source, Hops{}, Validators{}, w, reserve)
+	meta, _, err := f.Revalidate(ctx, source, Client{}, Validators{}, w, reserve)
 	return meta, err
 }
 
 // Revalidate is Fetch of a source that the caller has a copy of: where the
 // origin says that it is still the same (RFC 9110 §15.4.5) nothing is written,
-// changed is false, and Meta has the fields of the 304. hops are those of the request
-// that the fetch is for.
-func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have Validators, w io.Writer,
+// changed is false, and Meta has the fields of the 304. client is what the request that the
+// fetch is for brings along.
+func (f *Fetcher) Revalidate(ctx context.Context, source string, client Client, have Validators, w io.Writer,
 	reserve func(n int64) error) (meta Meta, changed bool, err error) {
 	at, err := f.parseSource(source)
 	if err == nil {
@@ -153,5 +154,5 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, hops Hops, have
 		meta, err = f.fetchLocal(ctx, at.file, w, reserve)
 		return meta, true, err
 	}
-	return f.fetchHTTP(ctx, at.url, hops, have, w, reserve)
+	return f.fetchHTTP(ctx, at.url, client, have, w, reserve)
 }

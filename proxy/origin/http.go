@@ -4,48 +4,35 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
-// newTransport makes the one way out: through the address guard, with no
-// proxy of the environment, behind which the guard would see only the proxy.
-// The pace clock bounds how long a response may take.
-func newTransport(g *guard) *http.Transport {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second, ControlContext: g.control}
-	return &http.Transport{
-		Proxy:                  nil,
-		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    5 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		MaxConnsPerHost:        32,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    8,
-		IdleConnTimeout:        90 * time.Second,
-		// A body that the transport decodes would be counted too late.
-		DisableCompression: true,
-		ForceAttemptHTTP2:  true,
-		HTTP2: &http.HTTP2Config{
-			// Bytes that an origin sends before they are read are on the heap and
-			// in no reservation: by default 4 MiB for each fetch that waits for
-			// memory. This window allows 2.5 MB a second from an origin 50 ms away.
-			MaxReceiveBufferPerStream: 128 << 10,
-			// A connection that died in silence would fail every fetch from
-			// its host until the kernel noticed.
-			SendPingTimeout: 15 * time.Second,
-			PingTimeout:     5 * time.Second,
-		},
-	}
+// Client is what a fetch has of the request of a client that it is for.
+type Client struct {
+	// Hops are the proxies that the request has passed, Passed the headers that go on to the origin.
+	Hops   Hops
+	Passed Passed
 }
 
-func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, hops Hops, have Validators, w io.Writer,
+// httpFetch is the fetch of one source of http or https.
+type httpFetch struct {
+	f      *Fetcher
+	ctx    context.Context
+	pace   *paceClock
+	client Client
+	// access is that of the source. It holds for redirects that lead to a source of the same settings.
+	access *access
+}
+
+func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, client Client, have Validators, w io.Writer,
 	reserve func(int64) error) (meta Meta, changed bool, err error) {
-	ctx, p := newPaceClock(ctx, f.cfg)
+	r := &httpFetch{f: f, client: client, access: f.accessTo(u)}
+	ctx, p := newPaceClock(ctx, r.access.cfg)
 	defer p.stop()
-	resp, meta, attempt, err := f.getSource(ctx, p, u, hops, have)
+	r.ctx, r.pace = ctx, p
+	resp, meta, attempt, err := r.getSource(u, have)
 	if err != nil {
 		return Meta{}, false, err
 	}
@@ -71,15 +58,21 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, hops Hops, have Val
 
 // roundTrip sends a request and waits for the header of its response, unless the
 // host is suspended.
-func (f *Fetcher) roundTrip(ctx context.Context, p *paceClock, req *http.Request) (*http.Response, *attempt, error) {
-	attempt, err := f.breakers.beginAttempt(req.URL)
+func (r *httpFetch) roundTrip(req *http.Request, a *access) (*http.Response, *attempt, error) {
+	attempt, err := r.f.breakers.beginAttempt(req.URL)
 	if err != nil {
 		return nil, nil, err
 	}
-	resp, err := f.transport.RoundTrip(req)
-	p.responseBegan()
+	var resp *http.Response
+	if a.Proxy != nil {
+		err = r.f.guardBehindProxy(req.URL)
+	}
+	if err == nil {
+		resp, err = a.transport.RoundTrip(req)
+	}
+	r.pace.responseBegan()
 	if err != nil {
-		err = transportFailure(ctx, ErrUnreachable, err)
+		err = transportFailure(r.ctx, ErrUnreachable, err)
 		attempt.recordEnd(err)
 		return nil, nil, err
 	}
@@ -103,16 +96,15 @@ func (f *Fetcher) metaOf(h http.Header) Meta {
 // getSource follows redirects until a response has the whole source, of which
 // ContentLength then is the size, or is a 304 to a conditional request. The Meta is
 // merged with what the redirects said. The caller ends the attempt.
-func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops Hops, have Validators,
-) (*http.Response, Meta, *attempt, error) {
+func (r *httpFetch) getSource(u *url.URL, have Validators) (*http.Response, Meta, *attempt, error) {
+	f := r.f
 	var trail redirectTrail
 	var jar cookies
 	for {
-		req := f.newRequest(ctx, u)
-		hops.setHeaders(req.Header, f.cfg.ID)
+		req, access := r.newRequest(u)
 		jar.send(req)
 		conditional := have.URL == trail.at && have.setHeaders(req.Header)
-		resp, attempt, err := f.roundTrip(ctx, p, req)
+		resp, attempt, err := r.roundTrip(req, access)
 		if err != nil {
 			return nil, Meta{}, nil, err
 		}
@@ -137,7 +129,7 @@ func (f *Fetcher) getSource(ctx context.Context, p *paceClock, u *url.URL, hops 
 		attempt.recordEnd(nil)
 		discardBody(resp)
 		if err := statusError(resp); err != nil {
-			return nil, Meta{}, nil, hops.withHops(err)
+			return nil, Meta{}, nil, r.client.Hops.withHops(err)
 		}
 		if trail.hops >= f.cfg.MaxRedirects {
 			return nil, Meta{}, nil, fmt.Errorf("%w: more than %d redirects", ErrRedirects, max(0, f.cfg.MaxRedirects))
@@ -199,11 +191,13 @@ func (v Validators) matchesETag(etag string) bool {
 	return etag == "" || v.ETag == "" || strings.TrimPrefix(etag, "W/") == strings.TrimPrefix(v.ETag, "W/")
 }
 
-func (f *Fetcher) newRequest(ctx context.Context, u *url.URL) *http.Request {
+// newRequest makes a request, and gives the access that it has: the settings of the source hold where they are
+// for the URL as well, and else none do. Another origin's would tell that one's secrets by a redirect to it.
+func (r *httpFetch) newRequest(u *url.URL) (*http.Request, *access) {
 	req := (&http.Request{
 		Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
-			"User-Agent": {f.cfg.UserAgent},
+			"User-Agent": {r.f.cfg.UserAgent},
 			// No type by name: an origin that negotiates would send a WebP or
 			// an AVIF of its own making instead of the picture it was given.
 			"Accept": {"image/*,*/*;q=0.8"},
@@ -211,8 +205,13 @@ func (f *Fetcher) newRequest(ctx context.Context, u *url.URL) *http.Request {
 			// the declared length. A body that is coded all the same is decoded.
 			"Accept-Encoding": {"identity"},
 		},
-	})
-	return req.WithContext(ctx)
+	}).WithContext(r.ctx)
+	r.client.Hops.setHeaders(req.Header, r.f.cfg.ID)
+	if r.f.accessTo(u) != r.access {
+		return req, r.f.plain
+	}
+	r.access.setHeaders(req.Header, r.client.Passed)
+	return req, r.access
 }
 
 // discardBody closes a response that is of no use. It reads a short body, so that the

@@ -3,7 +3,6 @@ package origin
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 )
@@ -18,10 +17,6 @@ const maxHops = 2 << 10
 type Hops struct{ via, loop string }
 
 const useOriginal = "use the URL of the original image as the source"
-
-// newID is a pseudonym that no other instance has: behind one server there may be
-// others, in front of it as well, and a request that passes several is no loop.
-func newID() string { return fmt.Sprintf("pictor-%016x", rand.Uint64()) }
 
 // Hops reads the way of a request. It is ErrLoop where the request comes, by
 // whatever way, from a fetch of this Fetcher.

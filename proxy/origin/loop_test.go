@@ -62,7 +62,7 @@ func TestHopsArePassedOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = f.Revalidate(t.Context(), site+"/", hops, Validators{}, io.Discard, nil)
+		_, _, err = f.Revalidate(t.Context(), site+"/", Client{Hops: hops}, Validators{}, io.Discard, nil)
 		if err != nil || asked != 2 {
 			t.Errorf("%v after %d requests", err, asked)
 		}

@@ -157,12 +157,12 @@ func TestFetchOfAnObject(t *testing.T) {
 	}
 	for source, want := range map[string]string{"s3://b/k": "", "s3://b/other": "object "} {
 		var b bytes.Buffer
-		_, changed, err := f.Revalidate(t.Context(), source, Hops{}, Validators{ETag: `"one"`}, &b, nil)
+		_, changed, err := f.Revalidate(t.Context(), source, Client{}, Validators{ETag: `"one"`}, &b, nil)
 		if err != nil || changed != (want != "") || b.String() != want {
 			t.Errorf("%s: changed %v, %q, %v", source, changed, b.String(), err)
 		}
 	}
-	if host := f.Host("s3://b/k"); host != "s3://b" {
+	if host, _ := f.Bound("s3://b/k"); host != "s3://b" {
 		t.Errorf("the host is %q", host)
 	}
 }

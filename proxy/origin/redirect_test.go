@@ -106,7 +106,7 @@ func TestA304OfSomethingElse(t *testing.T) {
 		io.WriteString(w, "picture")
 	})
 	var b bytes.Buffer
-	meta, changed, err := newFetcher(t, Config{AllowNetworks: loopback}).Revalidate(context.Background(), url, Hops{},
+	meta, changed, err := newFetcher(t, Config{AllowNetworks: loopback}).Revalidate(context.Background(), url, Client{},
 		Validators{ETag: `W/"v1"`}, &b, nil)
 	if err != nil || !changed || meta.ETag != `"v2"` || b.String() != "picture" || asked != `W/"v1";;` {
 		t.Errorf("%+v, %v, %v, %q, asked with %s", meta, changed, err, b.String(), asked)

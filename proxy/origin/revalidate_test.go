@@ -53,7 +53,7 @@ func TestRevalidate(t *testing.T) {
 		{"gone", "/gone", Validators{ETag: `"v1"`}, false, ErrNotFound},
 	} {
 		var b bytes.Buffer
-		meta, changed, err := f.Revalidate(context.Background(), url+tc.path, Hops{}, tc.have, &b, nil)
+		meta, changed, err := f.Revalidate(context.Background(), url+tc.path, Client{}, tc.have, &b, nil)
 		if changed != tc.changed || !errors.Is(err, tc.err) || (b.Len() > 0) != tc.changed {
 			t.Errorf("%s: changed %v, %v, %q", tc.name, changed, err, b.String())
 		}

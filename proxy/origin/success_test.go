@@ -104,7 +104,7 @@ func TestAWholePartIsA200(t *testing.T) {
 		var b bytes.Buffer
 		var reserved []int64
 		reserve := func(n int64) error { reserved = append(reserved, n); return nil }
-		meta, changed, err := f.Revalidate(context.Background(), url+path, Hops{}, Validators{ETag: `"v1"`}, &b,
+		meta, changed, err := f.Revalidate(context.Background(), url+path, Client{}, Validators{ETag: `"v1"`}, &b,
 			reserve)
 		if err != nil || !changed || b.String() != want || meta.ETag != `"v2"` || meta.Size != int64(len(want)) {
 			t.Errorf("%s: %q, %+v, changed %v, %v", path, b.String(), meta, changed, err)

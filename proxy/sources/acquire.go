@@ -22,6 +22,9 @@ type Request struct {
 	// Hops are the proxies that the request has passed. A flight takes them from its
 	// leader.
 	Hops origin.Hops
+	// Passed are headers of the request that go on to the origin. Sources that are fetched with others are
+	// others.
+	Passed origin.Passed
 	// MinFetched and MinValidated are the newest purges that name the result: the
 	// source must have been fetched after the first, and be validated after the
 	// second.
@@ -36,10 +39,19 @@ type Request struct {
 // ID is the name that a source is stored under. A new cachebuster means that there are new
 // bytes at the same URL.
 func (w Request) ID() string {
+	id := w.variantOf(w.Identity)
 	if w.CacheBuster == "" {
-		return w.Identity
+		return id
 	}
-	return w.Identity + "\n" + w.CacheBuster
+	return id + "\n" + w.CacheBuster
+}
+
+// variantOf is a name for what is fetched with the passed headers of the request.
+func (w Request) variantOf(name string) string {
+	if v := w.Passed.Variant().String(); v != "" {
+		return v + "\n" + name
+	}
+	return name
 }
 
 // Acquire gives the source, valid by the rules of HTTP and of purges. It waits until ctx

@@ -8,8 +8,8 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 )
 
-// FetchesPerHost bounds the fetches from one host at the same time; half of all slots is
-// the bound where that is less. A slow host must not hold up the others (bulkhead).
+// FetchesPerHost bounds the fetches from one host at the same time where its settings do not; half of all
+// slots is the bound where that is less. A slow host must not hold up the others (bulkhead).
 const FetchesPerHost = 32
 
 // fetchLimiter bounds the fetches at the same time, of each host and of all hosts. A host
@@ -48,14 +48,14 @@ func newFetchLimiter(slots *budget.Budget) *fetchLimiter {
 }
 
 // acquireSlot waits until a fetch is within the bound of its host, and then for a slot. A
-// source without a host needs none.
+// source without a host needs none. most is the bound of the host; 0 for FetchesPerHost.
 func (l *fetchLimiter) acquireSlot(
-	ctx context.Context, wait *budget.QueueWait, host string,
+	ctx context.Context, wait *budget.QueueWait, host string, most int,
 ) (release func(), err error) {
 	if host == "" {
 		return func() {}, nil
 	}
-	h, err := l.retainHost(host)
+	h, err := l.retainHost(host, most)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +78,15 @@ func (l *fetchLimiter) acquireSlot(
 }
 
 // retainHost finds or makes the limiter of a host, which releaseHost lets go of.
-func (l *fetchLimiter) retainHost(host string) (*hostLimiter, error) {
+func (l *fetchLimiter) retainHost(host string, most int) (*hostLimiter, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hosts[host]
 	if h == nil {
-		b, err := budget.New(budget.Config{Capacity: max(min(FetchesPerHost, l.slots.Stats().Capacity/2), 1)})
+		if most <= 0 {
+			most = FetchesPerHost
+		}
+		b, err := budget.New(budget.Config{Capacity: max(min(int64(most), l.slots.Stats().Capacity/2), 1)})
 		if err != nil {
 			return nil, err
 		}

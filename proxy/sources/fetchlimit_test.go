@@ -57,7 +57,7 @@ func TestFetchesThatWaitForSlots(t *testing.T) {
 	}
 	limiter := newFetchLimiter(all)
 	take := func(ctx context.Context, host string) (func(), error) {
-		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), host)
+		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), host, 0)
 	}
 	first, err := take(t.Context(), "a")
 	if err != nil {
@@ -119,7 +119,7 @@ func TestFetchesInTheBackgroundLeaveSlots(t *testing.T) {
 	}
 	limiter := newFetchLimiter(all)
 	take := func(ctx context.Context, host string) (func(), error) {
-		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), host)
+		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), host, 0)
 	}
 	background := budget.InBackground(t.Context())
 	var held []func()
@@ -145,5 +145,46 @@ func TestFetchesInTheBackgroundLeaveSlots(t *testing.T) {
 	}
 	if n := all.Stats().InUse; n != 0 || len(limiter.hosts) != 0 || limiter.stats().Waiting != 0 {
 		t.Errorf("%d are in use, %d hosts left", n, len(limiter.hosts))
+	}
+}
+
+// An origin with a bound of its own has no more fetches at the same time; others wait in its queue.
+func TestBoundOfAnOrigin(t *testing.T) {
+	all, err := budget.New(budget.Config{Capacity: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limiter := newFetchLimiter(all)
+	take := func(ctx context.Context) (func(), error) {
+		return limiter.acquireSlot(ctx, budget.NewQueueWait(slow), "origin small", 2)
+	}
+	var running []func()
+	for range 2 {
+		release, err := take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		running = append(running, release)
+	}
+	leaving, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := take(leaving); !errors.Is(err, context.Canceled) {
+		t.Errorf("a third fetch: %v", err)
+	}
+	third := make(chan error, 1)
+	go func() {
+		release, err := take(t.Context())
+		if err == nil {
+			release()
+		}
+		third <- err
+	}()
+	running[0]()
+	if err := <-third; err != nil {
+		t.Error(err)
+	}
+	running[1]()
+	if st := limiter.stats(); st.Hosts != 0 {
+		t.Errorf("%+v", st)
 	}
 }

@@ -34,7 +34,7 @@ const exclusiveFor = 30 * time.Second
 func (t *Store) findNegative(w Request) negativeEntry {
 	n := t.negativeEntry(w.ID(), w)
 	if n.err == nil && w.HasIgnoredParams {
-		n.err = t.negativeEntry(w.URL, w).err
+		n.err = t.negativeEntry(w.variantOf(w.URL), w).err
 	}
 	return n
 }
@@ -66,7 +66,7 @@ func (n negativeEntry) asError() error {
 func (t *Store) recordOutcome(f *sourceFlight) {
 	src, name := f.Value, f.Value.id
 	if IsURLScoped(f.Err) {
-		name = src.request.URL
+		name = src.request.variantOf(src.request.URL)
 	}
 	n := negativeEntry{err: f.Err, info: src.info}
 	var ttl time.Duration

@@ -92,7 +92,8 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	if err := t.cfg.Origin.Suspended(w.URL); err != nil {
 		return err
 	}
-	done, err := t.limiter.acquireSlot(ctx, wait, t.cfg.Origin.Host(w.URL))
+	group, most := t.cfg.Origin.Bound(w.URL)
+	done, err := t.limiter.acquireSlot(ctx, wait, group, most)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,8 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	hash := sha256.New()
 	// The age of a response counts from the request on (RFC 9111 §4.2.3).
 	requested := t.cfg.Now()
-	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, w.Hops, stored.validators(),
+	client := origin.Client{Hops: w.Hops, Passed: w.Passed}
+	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, client, stored.validators(),
 		io.MultiWriter(src.data, hash), src.reserveBytes(ctx, wait))
 	if err != nil {
 		return err

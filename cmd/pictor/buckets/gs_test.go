@@ -101,7 +101,7 @@ func TestResponsesOfGS(t *testing.T) {
 	t.Cleanup(site.Close)
 	account := config.Account{Store: "gs", Bucket: "*", Endpoint: site.URL, Anonymous: true}
 	f := fetcher(t, origin.Config{Accounts: []origin.Account{open(t, account)}})
-	meta, changed, err := f.Revalidate(t.Context(), "gs://photos/a.jpg", origin.Hops{},
+	meta, changed, err := f.Revalidate(t.Context(), "gs://photos/a.jpg", origin.Client{},
 		origin.Validators{ETag: `"one"`}, io.Discard, nil)
 	if err != nil || changed || meta.TTL != time.Minute {
 		t.Errorf("a 304: %+v, changed %v, %v", meta, changed, err)

@@ -111,12 +111,12 @@ func testStore(t *testing.T, account config.Account, put func(bucket, key, cache
 	}
 	have := origin.Validators{ETag: meta.ETag, LastModified: meta.LastModified}
 	body.Reset()
-	again, changed, err := f.Revalidate(t.Context(), scheme+"photos/a.jpg", origin.Hops{}, have, &body, nil)
+	again, changed, err := f.Revalidate(t.Context(), scheme+"photos/a.jpg", origin.Client{}, have, &body, nil)
 	if err != nil || changed || body.Len() > 0 || again.ETag != "" && again.ETag != meta.ETag {
 		t.Errorf("the same object: %+v, changed %v, %q, %v", again, changed, body.String(), err)
 	}
 	put("photos", "a.jpg", "no-cache", []byte("another image"))
-	again, changed, err = f.Revalidate(t.Context(), scheme+"photos/a.jpg", origin.Hops{}, have, &body, nil)
+	again, changed, err = f.Revalidate(t.Context(), scheme+"photos/a.jpg", origin.Client{}, have, &body, nil)
 	if err != nil || !changed || body.String() != "another image" || again.ETag == meta.ETag || again.TTL != 0 ||
 		!again.Explicit {
 		t.Errorf("another object: %+v, changed %v, %q, %v", again, changed, body.String(), err)
