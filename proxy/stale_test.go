@@ -75,9 +75,10 @@ func TestTheOriginIsDownForAMinute(t *testing.T) {
 					w.pass(time.Second)
 				}
 				// One source, asked every three seconds: whoever asks in between is told
-				// the same.
-				if n := r.asked.Load() - cold; n != 20 {
-					t.Errorf("the origin was asked %d times in the minute", n)
+				// the same. A few of these are made twice, as the connection broke.
+				again := int64(r.cfg.Origin.RetryStats().Made)
+				if n := r.asked.Load() - cold; n-again != 20 || again > 5 {
+					t.Errorf("the origin was asked %d times in the minute, and again %d times", n-again, again)
 				}
 				r.answers(nil)
 				w.pass(5 * time.Second)

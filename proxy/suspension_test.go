@@ -63,18 +63,29 @@ func TestASuspendedHost(t *testing.T) {
 	if n := r.asked.Load() - before; n != 0 {
 		t.Errorf("the host was asked %d times", n)
 	}
-	scrape := httptest.NewRecorder()
-	r.server.Admin("").ServeHTTP(scrape, httptest.NewRequest("GET", "http://127.0.0.1/metrics", nil))
-	for _, line := range []string{`pictor_origin_hosts{state="open"} 1`, `pictor_origin_hosts{state="half-open"} 0`,
-		"pictor_origin_suspensions_total 1"} {
-		if !strings.Contains(scrape.Body.String(), line+"\n") {
-			t.Errorf("no %s", line)
-		}
-	}
+	r.wantMetrics(`pictor_origin_hosts{state="open"} 1`, `pictor_origin_hosts{state="half-open"} 0`,
+		`pictor_origin_hosts{state="closed"} 0`, "pictor_origin_suspensions_total 1",
+		`pictor_origin_breaker_transitions_total{to="open"} 1`,
+		`pictor_origin_breaker_transitions_total{to="closed"} 0`,
+		`pictor_origin_retries_total{result="recovered"} 0`)
 	r.answers(nil)
 	w.pass(5 * time.Second)
 	r.wantStatus("the probe", r.pathOf("w:20", "/new.png"), missed)
 	r.wantStatus("after it", p, expired)
+	r.wantMetrics(`pictor_origin_hosts{state="open"} 0`, `pictor_origin_breaker_transitions_total{to="half-open"} 1`,
+		`pictor_origin_breaker_transitions_total{to="closed"} 1`)
+}
+
+// wantMetrics looks for lines in what Prometheus gets.
+func (r *rig) wantMetrics(lines ...string) {
+	r.t.Helper()
+	scrape := httptest.NewRecorder()
+	r.server.Admin("").ServeHTTP(scrape, httptest.NewRequest("GET", "http://127.0.0.1/metrics", nil))
+	for _, line := range lines {
+		if !strings.Contains(scrape.Body.String(), line+"\n") {
+			r.t.Errorf("no %s", line)
+		}
+	}
 }
 
 // Fetches that wait for the turns of a silent host do not all have to find out by

@@ -60,9 +60,12 @@ type BreakerStats struct {
 	// Suspended hosts get no requests (the breaker is open). Probing hosts have
 	// served their suspension and not responded since (it is half-open).
 	Suspended, Probing int
+	// Failing hosts had their last fetch fail within a minute, and get requests (the breaker is closed).
+	Failing int
 	// Suspensions began, those after a failed probe included, and Refused are
-	// fetches that were not made because of one.
-	Suspensions, Refused uint64
+	// fetches that were not made because of one. Probes were made, and Recoveries are
+	// suspensions that ended as the host responded.
+	Suspensions, Refused, Probes, Recoveries uint64
 }
 
 // breaker is the circuit breaker of a host whose last fetch failed.
@@ -122,6 +125,7 @@ func (b *breakers) beginAttempt(u *url.URL) (*attempt, error) {
 	}
 	if h != nil && !h.until.IsZero() {
 		a.probe, h.probing = h, true
+		b.stats.Probes++
 	}
 	if a.ofHost = b.inFlight[a.host]; a.ofHost == nil {
 		a.ofHost = &hostAttempts{}
@@ -190,6 +194,9 @@ func (a *attempt) recordSuccess() {
 	defer b.mu.Unlock()
 	a.leaveHost()
 	a.ofHost.successes++
+	if h, ok := b.hosts.Peek(a.host); ok && !h.until.IsZero() {
+		b.stats.Recoveries++
+	}
 	b.hosts.Remove(a.host)
 }
 
@@ -251,6 +258,9 @@ func (b *breakers) statsNow() BreakerStats {
 	for _, h := range b.hosts.Values() {
 		switch {
 		case h.until.IsZero():
+			if now.Sub(h.lastFailure) <= breakerMemory {
+				s.Failing++
+			}
 		case now.Before(h.until):
 			s.Suspended++
 		default:

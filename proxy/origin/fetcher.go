@@ -14,6 +14,7 @@ type Fetcher struct {
 	guard     *guard
 	transport *http.Transport
 	breakers  *breakers
+	retries   *retries
 	local     localIO
 	accounts  accounts
 	rewriter  rewriter
@@ -38,8 +39,8 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fetcher{cfg: cfg, guard: g, transport: newTransport(g), breakers: b, local: newLocalIO(),
-		accounts: cfg.Accounts}
+	f := &Fetcher{cfg: cfg, guard: g, transport: newTransport(g), breakers: b, retries: newRetries(),
+		local: newLocalIO(), accounts: cfg.Accounts}
 	if err := f.accounts.check(); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,8 @@ type httpFetch struct {
 	client Client
 	// access is that of the source. It holds for redirects that lead to a source of the same settings.
 	access *access
+	// retried says that a request of the fetch was made once more.
+	retried bool
 }
 
 func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, client Client, have Validators, w io.Writer,
@@ -68,7 +70,7 @@ func (r *httpFetch) roundTrip(req *http.Request, a *access) (*http.Response, *at
 		err = r.f.guardBehindProxy(req.URL)
 	}
 	if err == nil {
-		resp, err = a.transport.RoundTrip(req)
+		resp, err = r.send(req, a.transport, attempt)
 	}
 	r.pace.responseBegan()
 	if err != nil {
