@@ -98,6 +98,18 @@ func (o *Origin) readHeaders() error {
 	return errors.Join(problems...)
 }
 
+// passedHeaders is an entry for all sources at standard ports, with a comma list of headers.
+func passedHeaders(names string) (string, error) {
+	list := splitList(names)
+	if len(list) == 0 || strings.Trim(strings.Join(list, ""), headerLetters) != "" {
+		return "", errors.New("these are not names of headers")
+	}
+	return "{all: {sources: ['*'], pass-headers: [" + strings.Join(list, ", ") + "]}}", nil
+}
+
+// headerLetters are those of names that people give to headers; a few more are allowed (RFC 9110 §5.6.2).
+const headerLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 // basicOf is the value of an Authorization header (RFC 7617 §2).
 func basicOf(credentials Secret) Secret {
 	return Secret("Basic " + base64.StdEncoding.EncodeToString([]byte(credentials)))

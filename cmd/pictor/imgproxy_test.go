@@ -38,6 +38,8 @@ func asks(t testing.TB) map[string][2]string {
 		"ALLOWED_SOURCES": {"https://a.test/,local:///", line("allow-sources", "https://a.test/,local:///")},
 		"URL_REPLACEMENTS": {"https://a.test/=https://b.test/;https://c.test/=https://d.test/",
 			line("rewrite-sources", "https://a.test/=https://b.test/,https://c.test/=https://d.test/")},
+		"REQUEST_HEADERS_PASSTHROUGH": {"X-Tenant, Accept-Language",
+			line("origins", "{all: {sources: ['*'], pass-headers: [X-Tenant, Accept-Language]}}")},
 		"FALLBACK_IMAGE_PATH":      {watermark, line("fallback-image", watermark)},
 		"FALLBACK_IMAGE_URL":       {"https://a.test/x.png", line("fallback-image", "https://a.test/x.png")},
 		"FALLBACK_IMAGE_DATA":      {base64PNG, line("fallback-image", "data:;base64,"+base64PNG)},
@@ -71,6 +73,8 @@ func asks(t testing.TB) map[string][2]string {
 		"S3_ASSUME_ROLE_ARN", "S3_ASSUME_ROLE_EXTERNAL_ID", "S3_USE_DECRYPTION_CLIENT", "GCS_KEY", "GCS_ENDPOINT",
 		"GCS_ALLOWED_BUCKETS", "GCS_DENIED_BUCKETS", "ABS_NAME", "ABS_KEY", "ABS_ENDPOINT", "ABS_ALLOWED_BUCKETS",
 		"ABS_DENIED_BUCKETS", "USE_ABS", "USE_SWIFT",
+		"COOKIE_PASSTHROUGH", "COOKIE_PASSTHROUGH_ALL", "CUSTOM_REQUEST_HEADERS", "USER_AGENT",
+		"IGNORE_SSL_VERIFICATION",
 		"FREE_MEMORY_INTERVAL", "DOWNLOAD_BUFFER_SIZE",
 	} {
 		all[known] = [2]string{"1", ""}
@@ -130,15 +134,17 @@ func TestWhatImgproxysVariablesBecomeStarts(t *testing.T) {
 
 func TestWhatIsLeftOutSaysWhy(t *testing.T) {
 	for ask, want := range map[string]string{
-		"PROMETHEUS_BIND=:9090":        "# left out: --admin-listen :9090 is not a loopback address: set --admin-token",
-		"SIGNATURE_SIZE=4":             "# left out: --signature-size is 4",
-		"MAX_SRC_FILE_SIZE=0":          "# left out: --max-source-size is 0",
-		"WATERMARK_PATH=/not/there":    "# left out: --watermark cannot be read",
-		"PRESETS=card=blurr:1":         `# left out: preset "card": unknown option`,
-		"FORMAT_QUALITY=heic=77":       "; without fq:heic:77: ",
-		"SOURCE_URL_ENCRYPTION_KEY=ab": "# source-key is left out: --source-key is not 32",
-		"NOTHING=secret":               "# IMGPROXY_NOTHING: pictor has nothing like it",
-		"TIMEOUT=soon":                 `IMGPROXY_TIMEOUT=soon: "soon" is not a number of seconds`,
+		"PROMETHEUS_BIND=:9090":               "# left out: --admin-listen :9090 is not a loopback address: set --admin-token",
+		"SIGNATURE_SIZE=4":                    "# left out: --signature-size is 4",
+		"MAX_SRC_FILE_SIZE=0":                 "# left out: --max-source-size is 0",
+		"WATERMARK_PATH=/not/there":           "# left out: --watermark cannot be read",
+		"PRESETS=card=blurr:1":                `# left out: preset "card": unknown option`,
+		"FORMAT_QUALITY=heic=77":              "; without fq:heic:77: ",
+		"SOURCE_URL_ENCRYPTION_KEY=ab":        "# source-key is left out: --source-key is not 32",
+		"CUSTOM_REQUEST_HEADERS=X-Key=secret": "# IMGPROXY_CUSTOM_REQUEST_HEADERS: add headers or header-files to an entry",
+		"REQUEST_HEADERS_PASSTHROUGH=Host":    "# left out: --origins: entry \"all\": header Host is set by pictor itself",
+		"NOTHING=secret":                      "# IMGPROXY_NOTHING: pictor has nothing like it",
+		"TIMEOUT=soon":                        `IMGPROXY_TIMEOUT=soon: "soon" is not a number of seconds`,
 	} {
 		if file := starts(t, "IMGPROXY_"+ask); !strings.Contains(file, want) {
 			t.Errorf("%s: no %q in\n%s", ask, want, file)
