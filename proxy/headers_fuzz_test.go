@@ -50,7 +50,7 @@ func FuzzDisposition(f *testing.F) {
 		f.Add(s, s, true)
 	}
 	f.Fuzz(func(t *testing.T, source, name string, attachment bool) {
-		req := signedurl.Request{Source: source, Filename: name, Attachment: attachment}
+		req := signedurl.Request{Source: source, SavedAs: signedurl.SavedAs{Filename: name, Attachment: attachment}}
 		v := contentDisposition(factsOf(req, false), "image/png")
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r >= 0x7f }) || strings.Count(v, `"`) != 2 {
 			t.Fatalf("%q", v)

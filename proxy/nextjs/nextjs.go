@@ -164,7 +164,7 @@ func (d *Dialect) Parse(rest string) (r signedurl.Request, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = signedurl.Request{Source: source, Auto: true, Attachment: d.cfg.Attachment,
+	r = signedurl.Request{Source: source, Auto: true, SavedAs: signedurl.SavedAs{Attachment: d.cfg.Attachment},
 		Terms: signedurl.Terms{MinAge: int64(d.cfg.MinAge / time.Second)}}
 	if !d.cfg.SVG {
 		r.Terms.Refused = transform.FormatSetOf([]transform.Format{transform.SVG})

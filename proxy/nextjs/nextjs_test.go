@@ -183,7 +183,7 @@ func FuzzParse(f *testing.F) {
 		}
 		same := r
 		same.Source, same.Params.Width, same.Params.Quality = "", 0, 0
-		plain := signedurl.Request{Auto: true, Attachment: true}
+		plain := signedurl.Request{Auto: true, SavedAs: signedurl.SavedAs{Attachment: true}}
 		plain.Terms.Refused = transform.FormatSetOf([]transform.Format{transform.SVG})
 		if same != plain {
 			t.Fatalf("%q sets more: %+v", rest, r)

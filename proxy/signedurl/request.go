@@ -28,12 +28,8 @@ type Request struct {
 	Tags string
 	// Expires is in Unix seconds; 0 means never.
 	Expires int64
-	// Filename is the name under which browsers save the image, without an
-	// extension; empty for the source's own. Attachment makes them save the image
-	// instead of showing it. Neither has an effect on the image.
-	Filename   string
-	Attachment bool
-	Limits     Limits
+	SavedAs
+	Limits Limits
 	// Picks are signed lists that nothing was picked of yet.
 	Picks Picks
 	// Meta asks for metadata of the image, as JSON in a dialect's form ("thumbor",
@@ -42,6 +38,14 @@ type Request struct {
 	// Terms are those of the dialect for all of its URLs.
 	Terms Terms
 	Freshness
+}
+
+// SavedAs is how browsers save an image. It has no effect on the image.
+type SavedAs struct {
+	// Filename is the name, without an extension; empty for the source's own. Attachment makes browsers save
+	// the image instead of showing it.
+	Filename   string
+	Attachment bool
 }
 
 // Freshness is how long the result of a request is fresh, whatever the origin says.
