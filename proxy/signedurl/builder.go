@@ -22,6 +22,9 @@ type Builder struct {
 	Plain bool
 	// SourceKey encrypts sources (EncryptSource); nil leaves them readable.
 	SourceKey []byte
+	// HashKey has URLs name sources by their hash (HashSource), which must be registered with the server;
+	// nil leaves them readable. It goes before SourceKey.
+	HashKey []byte
 	// Now is the clock of ExpiresIn; nil means time.Now.
 	Now func() time.Time
 }
@@ -167,11 +170,14 @@ func (u URL) Path() (string, error) {
 		return "", fmt.Errorf("%w: %v", ErrBadArgument, err)
 	}
 	u.r.Params = params
+	if u.b.HashKey != nil {
+		u.r.SourceHash = HashSource(u.b.HashKey, u.r.Source)
+	}
 	path, before := u.r.Path(u.b.Plain), u.choice.String()
 	switch {
 	case u.upload:
 		path, before = u.r.UploadPath(), "/"+UploadMark
-	case u.b.SourceKey != nil:
+	case u.b.SourceKey != nil && u.b.HashKey == nil:
 		if path, err = u.encryptedPath(); err != nil {
 			return "", err
 		}

@@ -4,6 +4,8 @@
 //	/SIGNATURE/option:arg:arg/…/plain/URL[@ext]
 //	/SIGNATURE/option:arg:arg/…/BASE64URL[.ext]
 //
+// Beside it a source may be named by a hash alone, h/HASH[.ext].
+//
 // A backend imports it to mint URLs, the server to read them: both share one
 // code path. It needs the standard library and package transform only, no cgo.
 //

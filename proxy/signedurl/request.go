@@ -11,9 +11,11 @@ import (
 // Request is the content of a path: a source, parameters of the transform, and the
 // expiry of the URL. Requests are comparable.
 type Request struct {
-	// Source is the source's URL, decoded.
-	Source string
-	Params transform.Params
+	// Source is the source's URL, decoded. Where SourceHash is set Parse leaves it empty: a server
+	// finds it by the hash.
+	Source     string
+	SourceHash SourceHash
+	Params     transform.Params
 	// Auto leaves the format to what the client accepts (f:auto); Params.Format
 	// is FormatUnknown then.
 	Auto bool
@@ -85,7 +87,7 @@ func (r Request) Expired(now time.Time) bool {
 
 // Canonical is one text for all spellings of a request: the identity of a result. It
 // leaves out the fields that have no effect on the image (Expires, Filename,
-// Attachment).
+// Attachment), and the hash of a source that is known.
 func (r Request) Canonical() string {
 	var b strings.Builder
 	if p := r.Params.String(); p != "" {
@@ -115,6 +117,10 @@ func (r Request) Canonical() string {
 	if r.Terms.Refused != 0 {
 		b.WriteString("refused:" + strconv.Itoa(int(r.Terms.Refused)) + "/")
 	}
+	if r.Source == "" && r.SourceHash != (SourceHash{}) {
+		b.WriteString(hashPrefix + r.SourceHash.String())
+		return b.String()
+	}
 	// Without the word, an option at the source's beginning would read as one
 	// of the request's.
 	b.WriteString(plainPrefix + r.Source)
@@ -137,11 +143,11 @@ func (r Request) writeOptions(b *strings.Builder) {
 }
 
 // Path is the inverse of ParseUnsigned: the signed part of a path for r. The source
-// is base64url, or plain for people to read; the format becomes an extension,
-// because CDNs decide by it.
+// is base64url, or plain for people to read, or its hash if there is one; the format becomes an
+// extension, because CDNs decide by it.
 func (r Request) Path(plain bool) string {
 	options, ext := r.optionsAndExtension()
-	return options + encodeSource(r.Source, ext, plain)
+	return options + r.encodedSource(ext, plain)
 }
 
 // optionsAndExtension are the parts of a path beside the source: all options but the format, between slashes,

@@ -252,7 +252,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"/rs:fill:300:400:0/g:nowe/aHR0cDovL2V4YW1w/bGUuY29tL2ltYWdl/cy9jdXJpb3NpdHku/anBn.png",
 		"/rs:fit:720:0/q:80/plain/https://example.com/a b.jpg%3Fx=1@webp", "/cb:%2F%3A/exp:1/plain/local:///ä.png",
-		"/dpr:1e1/plain/x", "/dpr:0.1/rot:-90/ar:0/sm:0/el:1/plain//x", "/:/plain/x", "/a:b/", "/plain/plain/",
+		"/w:1/h/AQIDBAUGBwgJCgsMDQ4PEA.webp", "/dpr:1e1/plain/x", "/dpr:0.1/rot:-90/ar:0/sm:0/el:1/plain//x", "/:/plain/x", "/a:b/", "/plain/plain/",
 	} {
 		f.Add(s)
 	}

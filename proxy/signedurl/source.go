@@ -12,6 +12,10 @@ import (
 
 // readSource reads the end of a path into r.Source and gives the extension, "" for none.
 func (d *Dialect) readSource(r *Request, s string) (ext string, err error) {
+	if after, ok := strings.CutPrefix(s, hashPrefix); ok {
+		r.SourceHash, ext, err = hashedSource(d.withoutName(after))
+		return ext, err
+	}
 	if after, ok := strings.CutPrefix(s, plainPrefix); ok && after != "" {
 		r.Source, ext, err = plainSource(after)
 	} else if after, ok := strings.CutPrefix(s, encPrefix); ok && d.cfg.SourceKey != nil {

@@ -79,6 +79,7 @@ func (rules UnsignedRules) Bound(r, base Request) (Request, error) {
 	}
 	rest := r
 	rest.Source, rest.Auto = base.Source, base.Auto
+	rest.SourceHash = base.SourceHash
 	rest.Params.Width, rest.Params.Height = q.Width, q.Height
 	rest.Params.DPR, rest.Params.Quality = q.DPR, q.Quality
 	rest.Params.Format = q.Format
