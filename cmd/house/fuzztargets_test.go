@@ -23,6 +23,7 @@ var parsers = map[string][]string{
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition", "decode"},
+	"proxy/hidden":    {"Open", "parseRecord"}, // a log
 	"proxy/imaginary": {"Verify", "Parse", "ParseUpload"},
 	"proxy/memstat":   {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
 	"proxy/origin": {"resolve", "Check", "Identity", "Prefix", "parseFreshness", "completeRange", "appliedCodings",

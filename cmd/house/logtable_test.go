@@ -79,6 +79,9 @@ var logLines = map[string]string{
 	"gain map dropped: the result is in SDR":                            atDebug,
 	"purged":                                                            byOperator,
 	"warming has ended":                                                 byOperator,
+
+	"log of hidden sources is damaged: the sources there are unknown until they are added again": atStart,
+	"log of hidden sources ended in the middle of a write: the rest of it is removed":            atStart,
 }
 
 // Each line that the program can write is either sampled or known to be bounded.
