@@ -47,12 +47,6 @@ const (
 	// minConnections and maxConnections bound the part of connections.
 	minConnections = 256 * perConnection
 	maxConnections = 16384 * perConnection
-	// recordBytes is what the index takes for a record of the cache on disk. It has a
-	// place for all records where their mean size is recommendedRecord or more, and for
-	// minRecords in any case.
-	recordBytes       = 96
-	recommendedRecord = 8 << 10
-	minRecords        = 1000
 	// recommendedSlack is the slack of a limit between 192 and 240 MiB.
 	recommendedSlack = 24 * mib
 )
@@ -81,6 +75,8 @@ type PlanInput struct {
 	// CacheDisk is the size of the cache on disk, whose index is in memory, in
 	// bytes: 0 or less for no such tier.
 	CacheDisk int64
+	// HiddenIndex is what the index of hidden sources may take, in bytes.
+	HiddenIndex int64
 }
 
 // Plan splits a memory limit. All but the numbers of workers, fetches and clients
@@ -112,8 +108,8 @@ type Plan struct {
 	// is a tier switched off. Beside it there is
 	// headroom for garbage that Go's collector has not found yet.
 	Cache int64
-	// Index is for the index of the cache on disk.
-	Index int64
+	// Index is for indexes of what is on disk.
+	Index Indexes
 	// Sources is for sources that are fetched and worked on, Results for results on
 	// their way to clients.
 	Sources, Results int64
@@ -174,8 +170,9 @@ func splitLimit(in PlanInput) (Plan, bool) {
 	if spare < 0 {
 		return Plan{}, false
 	}
-	p.Index = min(max(in.CacheDisk, 0)/recommendedRecord*recordBytes, p.Limit/128, spare/2)
-	spare -= p.Index
+	p.Index.Hidden = max(in.HiddenIndex, 0)
+	p.Index.Disk = min(max(in.CacheDisk, 0)/recommendedRecord*recordBytes, p.Limit/128, spare/2)
+	spare -= p.Index.Disk
 	if in.CacheMemory == 0 {
 		// The tier holds the cache and its headroom.
 		p.Cache = min(p.Limit/6, spare/2) / gcHeap * gcEntries
@@ -184,12 +181,13 @@ func splitLimit(in PlanInput) (Plan, bool) {
 	p.Results = bodies / 4
 	p.Sources = bodies - p.Results
 	p.Transforms = p.Limit - p.Slack - fixedBytes - p.Connections - baseWorker*int64(p.Workers) -
-		p.Cache - cacheHeadroom(p.Cache) - p.Index - bodies
+		p.Cache - cacheHeadroom(p.Cache) - p.Index.sum() - bodies
 	if in.Workers == 0 {
 		p.assignWorkers(min(in.MaxProcs, in.MaxWorkers))
 	}
-	p.Exclusive = p.Limit - fixedBytes - ExclusiveClients*perConnection - p.Slack - baseWorker - p.Index - p.Results
-	p.GoLimit = serverHeap + p.Connections + p.Cache + cacheHeadroom(p.Cache) + p.Index + p.Results
+	p.Exclusive = p.Limit - fixedBytes - ExclusiveClients*perConnection - p.Slack - baseWorker -
+		p.Index.sum() - p.Results
+	p.GoLimit = serverHeap + p.Connections + p.Cache + cacheHeadroom(p.Cache) + p.Index.sum() + p.Results
 	return p, true
 }
 
@@ -229,7 +227,7 @@ func cacheHeadroom(cache int64) int64 { return cache / gcEntries * (gcHeap - gcE
 func (in PlanInput) leastBytes() int64 {
 	cache := max(in.CacheMemory, 0)
 	return fixedBytes + connectionBytes(in.Limit) + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform +
-		cache + cacheHeadroom(cache)
+		cache + cacheHeadroom(cache) + max(in.HiddenIndex, 0)
 }
 
 func (in PlanInput) tooSmall() error {
@@ -239,6 +237,9 @@ func (in PlanInput) tooSmall() error {
 	}
 	if in.CacheMemory > 0 {
 		advice = append(advice, fmt.Sprintf("lower --cache-memory (%s)", formatExact(in.CacheMemory)))
+	}
+	if in.HiddenIndex > 0 {
+		advice = append(advice, "lower --max-hidden-sources")
 	}
 	from := ""
 	if in.LimitFrom != "" {
@@ -257,9 +258,6 @@ func (in PlanInput) Least() int64 {
 	})
 	return int64(n) * mib
 }
-
-// Records is how many records the cache on disk may have.
-func (p Plan) Records() int { return max(int(p.Index/recordBytes), minRecords) }
 
 // ExclusiveClients is how many clients may be connected while a job has all that
 // Exclusive says.
@@ -305,7 +303,7 @@ func (p Plan) String() string {
 		formatBytes(p.Limit), from, formatBytes(fixedBytes), formatBytes(p.Connections), p.Workers,
 		formatBytes(baseWorker), formatBytes(p.Slack))
 	fmt.Fprintf(&b, " + cache %s + its headroom %s + disk index %s + bodies %s + transforms %s; GOMEMLIMIT %s",
-		formatBytes(p.Cache), formatBytes(cacheHeadroom(p.Cache)), formatBytes(p.Index),
+		formatBytes(p.Cache), formatBytes(cacheHeadroom(p.Cache)), formatBytes(p.Index.sum()),
 		formatBytes(p.Sources+p.Results), formatBytes(p.Transforms), formatBytes(p.GoLimit))
 	return b.String()
 }
@@ -320,7 +318,7 @@ type Part struct {
 func (p Plan) Parts() []Part {
 	parts := []Part{
 		{"server", fixedBytes}, {"connections", p.Connections}, {"workers", int64(p.Workers) * baseWorker},
-		{"cache", p.Cache}, {"cache headroom", cacheHeadroom(p.Cache)}, {"disk index", p.Index},
+		{"cache", p.Cache}, {"cache headroom", cacheHeadroom(p.Cache)}, {"disk index", p.Index.sum()},
 		{"bodies", p.Sources + p.Results}, {"transforms", p.Transforms},
 	}
 	rest := p.Limit
@@ -345,7 +343,7 @@ func (p Plan) LogValue() slog.Value {
 		slog.String("slack", formatBytes(p.Slack)),
 		slog.String("cache", formatBytes(p.Cache)),
 		slog.String("cache_headroom", formatBytes(cacheHeadroom(p.Cache))),
-		slog.String("disk_index", formatBytes(p.Index)),
+		slog.String("disk_index", formatBytes(p.Index.sum())),
 		slog.String("bodies", formatBytes(p.Sources+p.Results)),
 		slog.String("transforms", formatBytes(p.Transforms)),
 		slog.String("gomemlimit", formatBytes(p.GoLimit)),
