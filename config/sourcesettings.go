@@ -2,7 +2,8 @@ package config
 
 // SourceSettings are the settings that say which sources there are and where they are.
 type SourceSettings struct {
-	OriginTable    `embed:""`
+	OriginTable `embed:""`
+	Hidden
 	BaseURL        string `name:"base-url" help:"Folder that sources without a scheme are in, such as https://photos.example.com/, with a slash at its end." placeholder:"URL/" group:"Sources"`
 	SourceAliases  string `help:"Schemes of your own, as in photos=https://photos.example.com/p/: then photos://cat.jpg is a source. In the YAML file also a mapping." placeholder:"NAME=URL/,..." group:"Sources"`
 	RewriteSources string `help:"Beginnings of sources and what stands in their place, as in https://old.example.com/=https://new.example.com/. The longest one counts. In the YAML file also a mapping." placeholder:"FROM/=TO/,..." group:"Sources"`

@@ -220,6 +220,7 @@ func (s *Serve) checkSourceLimits() []error {
 		{"--max-source-pixels", int64(s.MaxSourcePixels), 0},
 		{"--max-output-side", int64(s.MaxOutputSide), maxSide},
 	})...)
+	problems = append(problems, s.Hidden.findProblems(s.Key != "" || s.Dev)...)
 	return append(problems, s.Animations.findProblems()...)
 }
 

@@ -20,10 +20,10 @@ type adminRoute struct {
 }
 
 // The methods of routes.
-const readMethods, writeMethods = "GET, HEAD", "POST"
+const readMethods, writeMethods, bothMethods = "GET, HEAD", "POST", "GET, HEAD, POST"
 
 // Admin returns the handler of the admin port: GET /metrics in the text format of Prometheus,
-// GET /debug/memory, POST /purge and POST /warm. Where token is not empty all paths need it
+// GET /debug/memory, POST /purge, POST /warm, and GET and POST /sources. Where token is not empty all paths need it
 // (Authorization: Bearer, RFC 6750 §2.1); for /metrics Config.MetricsToken will do as well.
 // Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
@@ -37,6 +37,7 @@ func (s *Server) Admin(token string) http.Handler {
 		"/debug/memory": {readMethods, s.requireToken(s.serveMemory, token)},
 		"/purge":        {writeMethods, s.requireToken(s.servePurge, token)},
 		"/warm":         {writeMethods, s.requireToken(s.serveWarm, token)},
+		"/sources":      {bothMethods, s.requireToken(newRegistry(s).serveSources, token)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
@@ -52,7 +53,7 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	switch {
 	case !ok:
 		return refuse(http.StatusNotFound, "not-found",
-			"The admin port has /metrics, /debug/memory, /purge and /warm.")
+			"The admin port has /metrics, /debug/memory, /purge, /warm and /sources.")
 	case strings.Contains(", "+to.methods+",", ", "+r.Method+","):
 		return to.handler(w, r)
 	}
@@ -75,7 +76,7 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	// The client may have left.
-	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\n")
+	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\n/sources\n")
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // method, host or header.
 func TestTheImagePortHasNothingOfTheAdminPort(t *testing.T) {
 	r := newRig(t, nil)
-	paths := []string{"/metrics", "/debug/memory", "/purge", "/warm", "/metrics/",
+	paths := []string{"/metrics", "/debug/memory", "/purge", "/warm", "/sources", "/metrics/",
 		"//metrics", "/./metrics", "/x/../metrics",
 		"/%6detrics", "/metrics%2f",
 		"/metrics?x", "/METRICS", "/debug/memory?format=table", "/debug/pprof/", "/debug/vars", "/health/../metrics",

@@ -62,6 +62,8 @@ type Config struct {
 	Unsigned *UnsignedAccess
 	// MaxUpload is the most bytes of an image that a client sends; 0 takes none.
 	MaxUpload int64
+	// Hidden are the sources that URLs name by a hash.
+	Hidden HiddenSources
 	// Fallback are the images that are served in place of errors.
 	Fallback Fallback
 	// Watermark is the image that URLs may have drawn over results; nil for none.

@@ -37,6 +37,9 @@ func contentDisposition(u urlFacts, contentType string) string {
 	return v
 }
 
+// noName is the name of an image whose source has none.
+const noName = "picture"
+
 // sourceName is the last part of the path of a source, without its extension.
 func sourceName(source string) string {
 	if u, err := url.Parse(source); err == nil {
@@ -45,7 +48,7 @@ func sourceName(source string) string {
 	name := path.Base(source)
 	name = strings.TrimSuffix(name, path.Ext(name))
 	if name == "" || name == "." || name == "/" {
-		return "picture"
+		return noName
 	}
 	const most = 200
 	return strings.ToValidUTF8(name[:min(len(name), most)], "")

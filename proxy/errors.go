@@ -15,6 +15,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/hidden"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -50,6 +51,14 @@ const (
 
 const codeMethodNotAllowed = "method-not-allowed"
 
+// The codes of hidden sources, which both ports have.
+const (
+	codeUnknownHash       = "unknown-hash"
+	textUnknownHash       = "No source is registered for this hash."
+	codeHiddenUnavailable = "hidden-unavailable"
+	textHiddenUnavailable = "The server cannot look up this source now. Try again shortly."
+)
+
 const textUnreachable = "The source could not be fetched."
 
 // failureTable is the one place where an error becomes a status. The first row that
@@ -71,6 +80,10 @@ var failureTable = []failure{
 	{upload.ErrUnsupported, http.StatusUnsupportedMediaType, "unsupported-type", "", 0, false},
 	{upload.ErrSlow, http.StatusRequestTimeout, "upload-timeout", "", 0, false},
 	{errExpired, http.StatusNotFound, "expired", "This URL has expired.", 0, false},
+
+	{hidden.ErrUnknown, http.StatusNotFound, codeUnknownHash, textUnknownHash, 0, false},
+	{hidden.ErrStalled, http.StatusServiceUnavailable, codeHiddenUnavailable, textHiddenUnavailable, 0, false},
+	{hidden.ErrLog, http.StatusServiceUnavailable, codeHiddenUnavailable, textHiddenUnavailable, 0, false},
 
 	{origin.ErrSourceNotAllowed, http.StatusForbidden, "source-not-allowed", "", 0, false},
 	{origin.ErrBadSource, http.StatusNotFound, "bad-source", "", 0, false},

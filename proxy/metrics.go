@@ -62,6 +62,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 				"slow (no progress).",
 			n, "why", why)
 	}
+	if store := c.s.cfg.Hidden.Store; store != nil {
+		st := store.Stats()
+		e.gauge("hidden_sources", "Registered hidden sources.", int64(st.Sources))
+		e.gauge("hidden_sources_max", "Hidden sources that may be registered.", int64(st.Max))
+		e.gauge("hidden_log_bytes", "Size of the log of hidden sources, in bytes.", st.LogBytes)
+	}
 	e.addPressure(m.Pressure)
 	e.addPool(c.s)
 }

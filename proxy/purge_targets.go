@@ -206,7 +206,7 @@ func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
 	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), s.parseCandidates)
 	if choice, rest := s.cfg.Dialect.CutChoice(own); choice != (signedurl.Choice{}) {
 		chosen := func(path string) (signedurl.Request, error) {
-			return s.cfg.Dialect.ParseUnsignedChoice("/"+path, choice)
+			return s.cfg.Hidden.withSource(s.cfg.Dialect.ParseUnsignedChoice("/"+path, choice))
 		}
 		more, failed := s.parseSpellings(signedurl.Spellings(rest), onlyOne(chosen))
 		reqs, err = append(reqs, more...), failed
@@ -232,7 +232,7 @@ type parser func(path string) ([]signedurl.Request, error)
 
 // parseCandidates is the parser of the native dialect.
 func (s *Server) parseCandidates(path string) ([]signedurl.Request, error) {
-	return s.cfg.Dialect.Candidates("/" + path)
+	return s.cfg.Hidden.withSources(s.cfg.Dialect.Candidates("/" + path))
 }
 
 // onlyOne is the parser of a dialect in which a path stands for one request.

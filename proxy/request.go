@@ -147,7 +147,7 @@ func (s *Server) parseNative(target string) (signedurl.Request, error) {
 	if err != nil {
 		return signedurl.Request{}, err
 	}
-	return s.cfg.Dialect.ParseChoice(verified, choice)
+	return s.cfg.Hidden.withSource(s.cfg.Dialect.ParseChoice(verified, choice))
 }
 
 // checkPermissions refuses options that this server does not let URLs have.

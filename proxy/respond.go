@@ -44,7 +44,11 @@ type urlFacts struct {
 // factsOf reads what a response needs of a request.
 func factsOf(req signedurl.Request, varies bool) urlFacts {
 	name := req.Filename
-	if name == "" {
+	switch {
+	case name != "":
+	case req.IsHidden():
+		name = noName
+	default:
 		name = sourceName(req.Source)
 	}
 	return urlFacts{expires: req.Expires, name: name, attachment: req.Attachment, varies: varies}

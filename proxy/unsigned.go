@@ -24,7 +24,7 @@ func (u *UnsignedAccess) CheckSource(f *origin.Fetcher, source string) error {
 
 // parseUnsigned reads the part of a path behind signedurl.UnsignedMark.
 func (s *Server) parseUnsigned(path string) (signedurl.Request, error) {
-	req, err := s.cfg.Dialect.ParseUnderRules(path, s.cfg.Unsigned.Rules)
+	req, err := s.cfg.Hidden.withSource(s.cfg.Dialect.ParseUnderRules(path, s.cfg.Unsigned.Rules))
 	if err == nil {
 		err = s.cfg.Unsigned.CheckSource(s.cfg.Origin, req.Source)
 	}

@@ -69,7 +69,7 @@ var logLines = map[string]string{
 	"worker wrote to stderr":           byBudget,
 	"shutdown cut short":               atStart,
 	"shutting down: draining requests": atStart,
-	"admin address is in use: running without /metrics, /purge, /warm and /debug/memory. ": atStart,
+	"admin address is in use: running without /metrics, /purge, /warm, /sources and /debug/memory. ": atStart,
 	"admin": atStart,
 	"memory is short: reducing the cache and transform budgets":       onChange,
 	"memory is no longer short: cache and transform budgets restored": onChange,
@@ -82,6 +82,10 @@ var logLines = map[string]string{
 
 	"log of hidden sources is damaged: the sources there are unknown until they are added again": atStart,
 	"log of hidden sources ended in the middle of a write: the rest of it is removed":            atStart,
+	"log of hidden sources is in use by another process: running without them. ":                 atStart,
+	"log of hidden sources cannot be used: running without them":                                 atStart,
+	"hidden sources":            atStart,
+	"hidden sources registered": byOperator,
 }
 
 // Each line that the program can write is either sampled or known to be bounded.

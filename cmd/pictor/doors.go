@@ -48,14 +48,14 @@ func (d *doors) close() {
 	}
 }
 
-// serveAdmin serves metrics, purges, warming and the memory report until stop is called.
+// serveAdmin serves metrics, purges, warming, hidden sources and the memory report until stop is called.
 func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Logger) (stop func()) {
 	address, _ := cfg.AdminAddress()
 	switch {
 	case address == "":
 		return func() {}
 	case d.admin == nil:
-		log.Warn("admin address is in use: running without /metrics, /purge, /warm and /debug/memory. "+
+		log.Warn("admin address is in use: running without /metrics, /purge, /warm, /sources and /debug/memory. "+
 			"Set --admin-listen to another address, or to off.", "address", address)
 		return func() {}
 	}
@@ -69,6 +69,7 @@ func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Lo
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go s.Serve(d.admin) // ends with Close
-	log.Info("admin", "url", "http://"+d.admin.Addr().String()+"/", "paths", "/metrics /purge /warm /debug/memory")
+	log.Info("admin", "url", "http://"+d.admin.Addr().String()+"/",
+		"paths", "/metrics /purge /warm /sources /debug/memory")
 	return func() { s.Close() }
 }

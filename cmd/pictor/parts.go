@@ -26,6 +26,7 @@ type parts struct {
 	log     *slog.Logger
 	origin  *origin.Fetcher
 	storage *storage
+	hidden  proxy.HiddenSources
 	cache   *cache.Cache
 	cluster *cluster
 	pool    *worker.Pool
@@ -63,6 +64,9 @@ func newParts(
 		return nil, config.Invalid(err)
 	}
 	if p.storage, err = openStorage(cfg, plan, log); err != nil {
+		return nil, err
+	}
+	if p.hidden, err = openHidden(cfg, in.ring, log); err != nil {
 		return nil, err
 	}
 	if p.cache, err = cache.New(cache.Config{
@@ -121,6 +125,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Fallback:             in.fallback,
 		Unsigned:             in.unsigned,
 		Mounts:               in.mounts,
+		Hidden:               p.hidden,
 		CDN:                  in.cdn,
 
 		TTL: sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax,

@@ -167,6 +167,7 @@ func (p *parts) close() error {
 		{"cache of results", func() error { return p.cache.Shutdown(wait) }},
 		{"workers", func() error { p.pool.Close(); return nil }},
 		{"cache of source images", func() error { return p.server.Shutdown(wait) }},
+		{"hidden sources", p.closeHidden},
 		{"purge log", p.storage.closeClock},
 		{"cache directory", p.storage.closeFolder},
 		{"connections to origins", func() error { p.origin.Close(); return nil }},

@@ -16,6 +16,10 @@ const hashPrefix = "h/"
 // Servers find the source where it was registered (POST /sources). The zero value is no hash.
 type SourceHash [16]byte
 
+// IsHidden says that a path names its source by a hash, so that nothing in a response may tell which
+// it is.
+func (r Request) IsHidden() bool { return r.SourceHash != SourceHash{} }
+
 // HashSource is the hash of a source: the first 16 bytes of HMAC-SHA256(key, source). Without
 // the key nobody can tell which source a hash is of, also of sources that can be guessed. The same source in
 // another spelling has another hash.
@@ -70,7 +74,7 @@ func hashedSource(s string) (h SourceHash, ext string, err error) {
 
 // encodedSource is the source as it stands in a path: its hash, if there is one.
 func (r Request) encodedSource(ext string, plain bool) string {
-	if r.SourceHash == (SourceHash{}) {
+	if !r.IsHidden() {
 		return encodeSource(r.Source, ext, plain)
 	}
 	if ext != "" {

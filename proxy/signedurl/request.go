@@ -117,7 +117,7 @@ func (r Request) Canonical() string {
 	if r.Terms.Refused != 0 {
 		b.WriteString("refused:" + strconv.Itoa(int(r.Terms.Refused)) + "/")
 	}
-	if r.Source == "" && r.SourceHash != (SourceHash{}) {
+	if r.Source == "" && r.IsHidden() {
 		b.WriteString(hashPrefix + r.SourceHash.String())
 		return b.String()
 	}

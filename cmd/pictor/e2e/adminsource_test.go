@@ -16,7 +16,7 @@ func TestASourceThatIsTheAdminPort(t *testing.T) {
 		image := "/insecure/w:10/plain/" + site.put("/a.jpg", photo(40, 30))
 		s.get(image)
 		for _, path := range []string{"/", "/metrics", "/debug/memory", "/debug/memory?format=table", "/purge", "/warm",
-			"/nothing"} {
+			"/sources", "/nothing"} {
 			for _, way := range []string{"/insecure/raw:1/plain/", "/insecure/w:10/plain/", "/thumbor/unsafe/10x10/",
 				"/insecure/skp:jpg:png/plain/"} {
 				a := s.get(way + s.admin + strings.ReplaceAll(path, "?", "%3F"))
