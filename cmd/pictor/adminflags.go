@@ -29,8 +29,21 @@ func (f *adminFlags) newPost(ctx context.Context, path string, ask any) (*http.R
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	f.authorize(req)
+	return req, nil
+}
+
+// newGet makes a request without a body, and with the token if there is one.
+func (f *adminFlags) newGet(ctx context.Context, path string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+	if err == nil {
+		f.authorize(req)
+	}
+	return req, err
+}
+
+func (f *adminFlags) authorize(req *http.Request) {
 	if f.AdminToken != "" {
 		req.Header.Set("Authorization", "Bearer "+string(f.AdminToken))
 	}
-	return req, nil
 }

@@ -143,10 +143,11 @@ func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
 	case err != nil:
 	case req.Expired(time.Now()):
 		err = fmt.Errorf("%w %s", errExpired, time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))
+	case req.IsHidden(): // only a server knows which source it is
 	case v.checkSource != nil:
 		err = v.checkSource(req.Source)
 	}
-	if err == nil {
+	if err == nil && !req.IsHidden() {
 		err = e.sources.Permits(req.Source)
 	}
 	if v.err = err; err != nil {
@@ -239,18 +240,10 @@ func (e *explainer) explainURL(target string, out io.Writer) error {
 	if v.err != nil && v.errCode != "expired" {
 		say("wrong", v.err.Error())
 	}
-	if v.req.Source != "" || v.isUpload {
+	if v.req.Source != "" || v.req.IsHidden() || v.isUpload {
 		e.writeRequest(v.req, say)
 	}
 	return joinCauses(wrong, v.err)
-}
-
-// joinCauses joins two errors in one line.
-func joinCauses(a, b error) error {
-	if a != nil && b != nil {
-		return fmt.Errorf("%w, and %w", a, b)
-	}
-	return errors.Join(a, b)
 }
 
 // writeSignature tells of it, and gives the error that a wrong one is.
@@ -285,15 +278,15 @@ func (e *explainer) writeSignature(v verdict, say func(label, text string)) erro
 
 // writeRequest tells what is asked for, and what it will cost.
 func (e *explainer) writeRequest(req signedurl.Request, say func(label, text string)) {
-	e.writeSource(req.Source, say)
+	e.writeSource(req, say)
 	say("options", req.Params.String())
 	if req.Expires != 0 {
 		say("until", time.Unix(req.Expires, 0).UTC().Format(time.RFC3339))
 	}
-	if req.Source == "" {
-		say("source", "the body of a POST (--allow-uploads)")
-	} else {
+	if req.Source != "" { // of others there is none, or only a server knows it
 		say("cache key", req.Canonical())
+	} else if !req.IsHidden() {
+		say("source", "the body of a POST (--allow-uploads)")
 	}
 	out, why := req.Params, "requested"
 	if out.Format == transform.FormatUnknown {

@@ -61,9 +61,12 @@ func (e *explainer) writeChoice(v verdict, say func(label, text string)) {
 }
 
 // writeSource tells where a source is fetched from, and what is served where that fails.
-func (e *explainer) writeSource(source string, say func(label, text string)) {
+func (e *explainer) writeSource(req signedurl.Request, say func(label, text string)) {
+	source := req.Source
 	say("source", source)
-	if at := e.sources.Identity(source); at != source {
+	if req.IsHidden() {
+		say("source", "hidden behind the hash "+req.SourceHash.String()+": `pictor sources show` asks a server for it")
+	} else if at := e.sources.Identity(source); at != source {
 		say("fetched from", at)
 	}
 	for _, image := range []struct{ label, flag, value string }{
@@ -96,4 +99,12 @@ func (e *explainer) judgeMounted(m *proxy.Mount, rest string) verdict {
 	req, err := m.Parse(rest)
 	e.judgeRest(&v, req, err)
 	return v
+}
+
+// joinCauses joins two errors in one line.
+func joinCauses(a, b error) error {
+	if a != nil && b != nil {
+		return fmt.Errorf("%w, and %w", a, b)
+	}
+	return errors.Join(a, b)
 }

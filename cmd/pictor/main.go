@@ -19,6 +19,7 @@ type cli struct {
 	Config  configCmd  `cmd:"" help:"Print the settings that serve would use, and where each comes from."`
 	Purge   purgeCmd   `cmd:"" help:"Purge images from the cache of a running server."`
 	Warm    warmCmd    `cmd:"" help:"Have a running server make images before clients request them."`
+	Sources sourcesCmd `cmd:"" help:"Register hidden sources with a running server, and look them up."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
 	Health  healthCmd  `cmd:"" help:"Check whether a running server is ready. Fails if it is not."`
 	Doctor  doctorCmd  `cmd:"" help:"Check what serve needs of this machine, with the settings that serve would have."`

@@ -18,12 +18,15 @@ type signCmd struct {
 	config.File `embed:""`
 	config.Keys `embed:""`
 
+	config.SourceHash `embed:""`
+
 	SourceKey     config.Secret `help:"Encrypt sources with this key in hexadecimal (enc/)." placeholder:"HEX"`
 	SourceKeyFile string        `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE"`
 
 	Source  string        `arg:"" optional:"" help:"URL of the source image, or - to read one per line from standard input. None with --upload."`
 	Options []string      `arg:"" optional:"" help:"Options as in a path, such as rs:fill:300:200, f:webp or pr:card."`
 	Upload  bool          `help:"Sign a path for POST, to which a client sends the source image. All arguments are options."`
+	Hash    bool          `help:"Name the source by its hash (h/HASH), which tells nothing of it. The server knows it once it is registered: see pictor sources add."`
 	Plain   bool          `help:"Leave the source readable instead of encoding it as base64url."`
 	URL     string        `name:"url" help:"Server to put before the path, such as https://img.example.com. Without it the path alone is printed." placeholder:"URL"`
 	Expires time.Duration `help:"How long the URL is valid, at least. Rounded up so that repeated runs give the same URL for a while." placeholder:"24h"`
@@ -57,6 +60,11 @@ func (cmd signCmd) Run() error {
 			"Add --url with the address of pictor, such as --url https://img.example.com.")
 	}
 	b := &signedurl.Builder{Keyring: ring, Server: cmd.URL, Plain: cmd.Plain, SourceKey: key}
+	if cmd.Hash {
+		if b.HashKey, err = hashKey(&cmd.SourceHash, ring); err != nil {
+			return err
+		}
+	}
 	if cmd.Source == "-" && !cmd.Upload {
 		return cmd.mintAll(b, os.Stdin, os.Stdout)
 	}
