@@ -22,6 +22,8 @@ type Diagnosis struct {
 	// Mistakes explain a wrong signature, each in a sentence; none where no known
 	// mistake does.
 	Mistakes []string
+	// KeyID is that of the key that it verifies by; "" where that has none.
+	KeyID string
 	// Damage says how a proxy changed the path, where Repair has undone that.
 	Damage string
 }
@@ -39,7 +41,11 @@ func (k *Keyring) Diagnose(target, prefix string) Diagnosis {
 		if v.path != d.Signed {
 			d.Signed, d.Damage = v.path, "" // signed as it came
 		}
-		d.Want, d.Valid = k.Sign(d.Signed), true
+		d.Valid, d.KeyID = true, v.keyID
+		d.Want = k.Sign(d.Signed)
+		return d
+	}
+	if d, ok := k.diagnoseNamed(path, target, prefix); ok {
 		return d
 	}
 	var best Diagnosis
@@ -63,6 +69,9 @@ func DiagnoseForm(target, prefix string, size int) Diagnosis {
 	path, wrong := pathBehind(target, prefix)
 	if path == "" {
 		return Diagnosis{Mistakes: []string{wrong}}
+	}
+	if _, bare, named := cutKeyID(path); named {
+		path = bare
 	}
 	d := diagnoseForm(path, size)
 	d.Valid = len(d.Mistakes) == 0
@@ -271,7 +280,7 @@ func (k *Keyring) macGuesses() []macGuess {
 			macGuess{"key and salt were exchanged", p.Salt, p.Key, nil},
 		)
 		for j, other := range k.pairs {
-			if i != j {
+			if i != j && p.ID == "" && other.ID == "" { // of named keys there may be many
 				all = append(all, macGuess{"a key was used with the salt of another: the n-th key goes with the " +
 					"n-th salt", p.Key, other.Salt, nil})
 			}

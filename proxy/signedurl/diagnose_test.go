@@ -15,7 +15,7 @@ func signedStandard(t *testing.T, k *Keyring, with string) (path, signature stri
 	t.Helper()
 	for i := range 10_000 {
 		path = fmt.Sprintf("/w:%d/plain/https://example.com/a.jpg", i)
-		signature = base64.StdEncoding.EncodeToString(k.mac(k.pairs[0], path))
+		signature = base64.StdEncoding.EncodeToString(k.mac(k.pairs[0].Pair, path))
 		if strings.Contains("^"+signature, with) {
 			return path, signature
 		}

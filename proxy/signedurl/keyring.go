@@ -16,8 +16,10 @@ type Pair struct{ Key, Salt []byte }
 
 // Config configures a Keyring.
 type Config struct {
-	// Pairs may all verify; the first one signs.
+	// Pairs may all verify; the first one signs. Where there are none, the first of Named does.
 	Pairs []Pair
+	// Named are keys with an ID, which verify, too: at most MaxNamedKeys, none of which signs like another.
+	Named []NamedKey
 	// Size is how many bytes of the 32 a signature keeps, 8 to 32; 0 means 32.
 	// Shorter and longer ones than that are refused.
 	Size int
@@ -30,7 +32,7 @@ type Config struct {
 
 // Keyring signs paths and verifies them. It is safe for concurrent use.
 type Keyring struct {
-	pairs    []Pair
+	pairs    []NamedKey
 	size     int
 	insecure bool
 	trusted  []string
@@ -44,30 +46,31 @@ func New(cfg Config) (*Keyring, error) {
 	if cfg.Size < 8 || cfg.Size > sha256.Size {
 		return nil, fmt.Errorf("signature size %d is not in 8..32 bytes", cfg.Size)
 	}
-	if len(cfg.Pairs) == 0 && !cfg.Insecure {
-		return nil, errors.New("a keyring needs a key")
+	pairs, err := joinKeys(cfg.Pairs, cfg.Named)
+	if err != nil {
+		return nil, err
 	}
-	for i, p := range cfg.Pairs {
-		if len(p.Key) == 0 {
-			return nil, fmt.Errorf("key %d of the keyring is empty", i+1)
-		}
+	if len(pairs) == 0 && !cfg.Insecure {
+		return nil, errors.New("a keyring needs a key")
 	}
 	for _, s := range cfg.Trusted {
 		if s == "" || strings.Contains(s, "/") {
 			return nil, errors.New("a trusted signature is a segment of a path: not empty, and without a slash")
 		}
 	}
-	return &Keyring{pairs: cfg.Pairs, size: cfg.Size, insecure: cfg.Insecure, trusted: cfg.Trusted}, nil
+	return &Keyring{pairs: pairs, size: cfg.Size, insecure: cfg.Insecure, trusted: cfg.Trusted}, nil
 }
 
 // Sign gives the signature of a path, which starts with the "/" behind the
 // signature's own segment: base64url without padding of the first Size bytes
-// of HMAC-SHA256(key, salt + path). Without a key it is "insecure".
+// of HMAC-SHA256(key, salt + path). Where the key has an ID, that and a dot come first.
+// Without a key it is "insecure".
 func (k *Keyring) Sign(path string) string {
 	if len(k.pairs) == 0 {
 		return "insecure"
 	}
-	return base64.RawURLEncoding.EncodeToString(k.mac(k.pairs[0], path))
+	p := k.pairs[0]
+	return withKeyID(p.ID, base64.RawURLEncoding.EncodeToString(k.mac(p.Pair, path)))
 }
 
 func (k *Keyring) mac(p Pair, path string) []byte {
@@ -80,10 +83,14 @@ func (k *Keyring) mac(p Pair, path string) []byte {
 // Verified is the signed part of a path: behind the signature, with its leading
 // slash and without a query, in the spelling that the signature is of. Only
 // Keyring.Verify makes one, so that nothing else can be parsed for a request.
-type Verified struct{ path string }
+type Verified struct{ path, keyID string }
 
 // String is the path.
 func (v Verified) String() string { return v.path }
+
+// KeyID is the ID of the key that the signature is by; "" where that has none, and where any
+// signature passes.
+func (v Verified) KeyID() string { return v.keyID }
 
 // Verify checks a request target as it was sent (http.Request.RequestURI,
 // never a cleaned or decoded path). The signature may be of any of the
@@ -92,7 +99,8 @@ func (v Verified) String() string { return v.path }
 // passes, it is the repaired one. The error wraps ErrMalformed where there is no
 // signature segment, else ErrSignature.
 //
-// Every key is tried, whichever fits, and compared in constant time.
+// The signature may begin with the ID of a key and a dot: then that key alone is tried. Else
+// every key is, whichever fits. Both compare in constant time.
 func (k *Keyring) Verify(target string) (Verified, error) {
 	target = PathOf(target)
 	if !strings.HasPrefix(target, "/") {
@@ -104,15 +112,16 @@ func (k *Keyring) Verify(target string) (Verified, error) {
 	}
 	signature, spellings := target[1:1+end], Spellings(target[1+end:])
 	if k.insecure || k.trusts(signature) {
-		return Verified{spellings[0]}, nil
+		return Verified{path: spellings[0]}, nil
 	}
+	pairs, signature := k.candidates(signature)
 	sum, err := decodeSignature(signature)
 	if err != nil || len(sum) != k.size {
 		return Verified{}, ErrSignature
 	}
 	for _, path := range spellings {
-		if k.matchesAnyKey(sum, path) {
-			return Verified{path}, nil
+		if p, ok := k.matchingPair(pairs, sum, path); ok {
+			return Verified{path, p.ID}, nil
 		}
 	}
 	return Verified{}, ErrSignature
@@ -127,13 +136,15 @@ func Spellings(path string) []string {
 	return []string{path}
 }
 
-func (k *Keyring) matchesAnyKey(sum []byte, path string) (fits bool) {
-	for _, p := range k.pairs {
-		if hmac.Equal(sum, k.mac(p, path)) {
-			fits = true
+// matchingPair finds the pair that a signature is by. It tries all of them, so that the time does not tell
+// which one fits.
+func (k *Keyring) matchingPair(pairs []NamedKey, sum []byte, path string) (by NamedKey, fits bool) {
+	for _, p := range pairs {
+		if hmac.Equal(sum, k.mac(p.Pair, path)) {
+			by, fits = p, true
 		}
 	}
-	return fits
+	return by, fits
 }
 
 func (k *Keyring) trusts(signature string) (trusted bool) {
