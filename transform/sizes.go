@@ -104,7 +104,7 @@ func shrinkFactors(srcW, srcH float64, p Params) (w, h float64) {
 
 // applyFactors turns factors into pixels.
 func (s *sizes) applyFactors(p Params) {
-	s.targetW, s.targetH = scaled0(p.Width, s.dpr*orOne(p.ZoomX)), scaled0(p.Height, s.dpr*orOne(p.ZoomY))
+	s.targetW, s.targetH = askedSide(p.Width, s.dpr*orOne(p.ZoomX)), askedSide(p.Height, s.dpr*orOne(p.ZoomY))
 	s.scaledW, s.scaledH = scaledSide(s.exact.w, s.sx), scaledSide(s.exact.h, s.sy)
 	s.cropW, s.cropH = s.targetW, s.targetH
 	if p.Mode == Cover {
@@ -196,6 +196,14 @@ func (s *sizes) longerSide(p Params) int {
 
 // scaledSide is at least a pixel.
 func scaledSide[T int | float64](side T, factor float64) int { return max(1, scaled0(side, factor)) }
+
+// askedSide is at least a pixel, or 0 for a side that is not asked for: a side of none would not be cut.
+func askedSide(side int, factor float64) int {
+	if side == 0 {
+		return 0
+	}
+	return scaledSide(side, factor)
+}
 
 func scaled0[T int | float64](side T, factor float64) int {
 	return int(math.Round(float64(side) * factor))
