@@ -17,6 +17,8 @@ type Dialect struct {
 	presets map[string]Request
 	allowed map[string]bool // by long name; nil for all
 	ignored map[string]bool // by any name
+	// scope is what paths may name of all that; nil for everything.
+	scope *scope
 }
 
 // DialectConfig configures a Dialect; zero fields are imgproxy's defaults.
@@ -138,6 +140,9 @@ func (d *Dialect) applyPreset(r *Request, name string, within []string) error {
 func (d *Dialect) applyOption(r *Request, segment string, within []string) error {
 	parts := strings.Split(segment, d.separator())
 	name, args := parts[0], parts[1:]
+	if err := d.scope.checkOption(name, within); err != nil {
+		return err
+	}
 	if slices.Contains(presetUsage.Names, name) {
 		if within == nil && d.allowed != nil && !d.allowed[presetUsage.Names[0]] {
 			return notAllowed(name)
@@ -198,6 +203,9 @@ func (d *Dialect) applyPresets(r *Request, names, within []string) error {
 		if name == "" {
 			continue
 		}
+		if err := d.scope.checkPreset(name, within); err != nil {
+			return err
+		}
 		if err := d.applyPreset(r, name, within); err != nil {
 			return err
 		}
@@ -239,6 +247,9 @@ func (d *Dialect) readEnding(
 	}
 	ext, err := readEnd(&r, rest)
 	if err != nil {
+		return Request{}, err
+	}
+	if err := d.scope.checkExtension(ext); err != nil {
 		return Request{}, err
 	}
 	if ext != "" && !r.Params.Raw && !r.setAutoFormat(ext) { // the extension speaks last
