@@ -44,6 +44,7 @@ type Serve struct {
 	File
 
 	Keys
+	Access
 	URLs
 	Insecure bool `help:"Accept any signature: anyone can request any image." group:"Signing"`
 

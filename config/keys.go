@@ -7,17 +7,11 @@ import (
 	"strings"
 )
 
-// KeyPair is a signing key with its salt, raw bytes.
-type KeyPair struct{ Key, Salt []byte }
-
 const (
 	minSignature = 8
 	maxSignature = 32 // all of HMAC-SHA256
-	// recommendedSignature and wiseKey are 128 bits: below, guessing comes into
-	// sight. RFC 2104 §3 discourages keys shorter than the hash; imgproxy
-	// takes any that is not empty, so a short one is a warning, no error.
+	// recommendedSignature is as recommendedKey.
 	recommendedSignature = 16
-	recommendedKey       = 16
 )
 
 // Pairs decodes the keys and salts, none where neither is set. The error joins

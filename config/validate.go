@@ -30,7 +30,7 @@ const (
 func (s *Serve) Validate() error {
 	var problems []error
 	for _, check := range []func() []error{
-		s.checkSigning, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
+		s.checkSigning, s.checkAccessKeys, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
 		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkMounts,
 	} {
 		problems = append(problems, check()...)
@@ -40,7 +40,7 @@ func (s *Serve) Validate() error {
 
 // Warnings are sentences on settings that work but are probably not meant, or weak.
 func (s *Serve) Warnings() []string {
-	warnings := s.Keys.Warnings()
+	warnings := append(s.Keys.Warnings(), s.accessWarnings()...)
 	switch {
 	case s.Insecure && s.Key != "":
 		warnings = append(warnings, "--insecure: any signature is accepted, the keys are only used to sign")
@@ -79,12 +79,25 @@ func (s *Serve) Warnings() []string {
 
 func (s *Serve) checkSigning() []error {
 	problems := s.Keys.findProblems()
-	if s.Key == "" && s.Salt == "" && !s.Insecure && !s.Dev {
+	if s.Key == "" && s.Salt == "" && s.AccessKeys == "" && !s.Insecure && !s.Dev {
 		problems = append(problems,
 			errors.New("no signing key: set --key and --salt (run `pictor keys` for a fresh pair), or --insecure to "+
 				"accept any signature, or --dev to try pictor out"))
 	}
 	return problems
+}
+
+// checkAccessKeys is the part of Serve.Validate that is about AccessKeys.
+func (s *Serve) checkAccessKeys() []error {
+	_, err := s.AccessKeyList()
+	switch {
+	case err != nil:
+		return []error{err}
+	case s.AccessKeys != "" && s.Insecure:
+		return []error{errors.New("--access-keys has no effect with --insecure, as any signature is accepted: " +
+			"set one of them")}
+	}
+	return nil
 }
 
 func (s *Serve) checkURLs() []error {

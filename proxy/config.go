@@ -10,7 +10,6 @@ import (
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
@@ -19,9 +18,8 @@ import (
 
 // Config configures a Server. The caller makes the parts, and closes them.
 type Config struct {
-	Keyring *signedurl.Keyring
-	// Dialect parses paths; nil for the native grammar without changes.
-	Dialect *signedurl.Dialect
+	// Rules are the first ones in force.
+	Rules
 	// PathPrefix stands before the signature in each path, "/images"; "" for none.
 	PathPrefix string
 	// Thumbor reads paths below ThumborPath, "/thumbor/" or "/"; nil for no
@@ -58,8 +56,6 @@ type Config struct {
 	AllowSVGPassthrough bool
 	// AllowSecurityOptions lets URLs set limits of their own.
 	AllowSecurityOptions bool
-	// Unsigned is what paths without a signature may ask for; nil for nothing.
-	Unsigned *UnsignedAccess
 	// MaxUpload is the most bytes of an image that a client sends; 0 takes none.
 	MaxUpload int64
 	// Hidden are the sources that URLs name by a hash.

@@ -59,6 +59,11 @@ const (
 	textHiddenUnavailable = "The server cannot look up this source now. Try again shortly."
 )
 
+const (
+	codeKeyPolicy = "key-policy"
+	textKeyPolicy = "The key of this URL may not ask for that; `pictor explain URL` names the rule."
+)
+
 const textUnreachable = "The source could not be fetched."
 
 // failureTable is the one place where an error becomes a status. The first row that
@@ -69,6 +74,12 @@ var failureTable = []failure{
 	{signedurl.ErrUnsigned, http.StatusForbidden, "unsigned",
 		"Without a signature only what the operator lists is served; `pictor explain URL` names the rule.", 0, false},
 	{signedurl.ErrNotInList, http.StatusForbidden, "not-in-list", "", 0, false},
+	{ErrKeyRevoked, http.StatusForbidden, "key-revoked",
+		"The key that this URL is signed with has been revoked.", 0, false},
+	{ErrKeyPolicy, http.StatusForbidden, codeKeyPolicy, textKeyPolicy, 0, false},
+	{signedurl.ErrScope, http.StatusForbidden, codeKeyPolicy, textKeyPolicy, 0, false},
+	{errKeyRate, http.StatusTooManyRequests, "rate-limited", // RFC 6585 §4
+		"Too many new images were asked for with the key of this URL. Try again shortly.", 0, true},
 	{signedurl.ErrUnknownOption, http.StatusNotFound, "unknown-option", "", 0, false},
 	{signedurl.ErrUnknownPreset, http.StatusNotFound, "unknown-preset", "", 0, false},
 	{signedurl.ErrBadArgument, http.StatusNotFound, "bad-argument", "", 0, false},
@@ -143,7 +154,7 @@ var internalFailure = failure{
 
 // ClassifyError says how the cache treats the error of a fill: cache.Config.Classify.
 func ClassifyError(err error) cache.ErrorClass {
-	if sources.IsURLScoped(err) {
+	if sources.IsURLScoped(err) || errors.Is(err, errKeyRate) {
 		return cache.ErrorClass{Stale: true, LeaderOnly: true}
 	}
 	if errors.Is(err, budget.ErrYielded) || errors.Is(err, memory.ErrOnlyExclusive) {

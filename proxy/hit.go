@@ -28,7 +28,8 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	now := s.now()
-	if target.hasExpired(now) {
+	// Under other rules the URL may mean something else, or nothing.
+	if target.hasExpired(now) || target.generation != s.targets.rules.Load().generation {
 		return false
 	}
 	if _, err := s.cfg.Origin.Hops(r.Header); err != nil {
@@ -50,6 +51,7 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 		hit.Status, hit.Fields = http.StatusNotModified, header.fields[:header.notModified]
 		answers = s.figures.notModified
 	}
+	target.key.countRequest(nil)
 	sent, err := sender.Send(hit)
 	s.figures.hitBytes.Add(float64(sent))
 	answers.Inc()

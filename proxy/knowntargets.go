@@ -10,12 +10,15 @@ import (
 
 // knownTargets is a table of request targets that were verified, parsed and answered before:
 // what they mean, so far as a hit needs it. All of that follows from the target and the
-// configuration alone. What may change from one request to the next, as the time, purges and
-// the header of the request, is looked at for each.
+// rules in force alone (see readBy). What may change from one request to the next, as the
+// time, purges and the header of the request, is looked at for each. The first thing that is
+// looked at are the rules: a target that was read by others is not used.
 //
 // The table has two generations. A target that is asked for moves to the newer one. Where
 // that is full it becomes the older one, and what was in that is forgotten.
 type knownTargets struct {
+	rules atomic.Pointer[rulesInForce]
+
 	mu sync.RWMutex
 	// maxBytes bounds both generations together.
 	maxBytes     int64
@@ -140,14 +143,14 @@ func (k *knownTargets) learn(path string, u urlFacts, v variant, key cache.Key) 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.newer.targets[path]
-	if t != nil && t.results[v] != nil {
+	if t != nil && t.results[v] != nil && t.readBy == u.readBy {
 		return
 	}
 	k.newer.remove(path)
 	if old := k.older.remove(path); old != nil {
 		t = old
 	}
-	if t == nil {
+	if t == nil || t.readBy != u.readBy {
 		u.name = strings.Clone(u.name)
 		t = &knownTarget{
 			urlFacts: u, results: map[variant]*knownResult{},
@@ -176,6 +179,13 @@ func (k *knownTargets) put(path string, t *knownTarget) {
 	}
 	k.newer.targets[path] = t
 	k.newer.bytes += t.bytes
+}
+
+// forgetAll empties the table.
+func (k *knownTargets) forgetAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.newer, k.older = targetGeneration{}, targetGeneration{}
 }
 
 // remove removes a path, and returns what it means; nil where it is not there.

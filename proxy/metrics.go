@@ -33,6 +33,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	e.addAccounts(m.Accounts)
 	e.addCache(c.s)
+	e.addKeys(c.s.targets.rules.Load().keys)
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle,
 		"released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
 		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
@@ -247,6 +248,21 @@ func (e emitter) addOrigins(st origin.BreakerStats, again origin.RetryStats) {
 		"Suspensions of hosts of source images after failed fetches and failed probes.", st.Suspensions)
 	e.counter("origin_refused_total",
 		"Fetches of source images not made because the host was suspended.", st.Refused)
+}
+
+// addKeys sends the figures of keys with policies.
+func (e emitter) addKeys(keys map[string]*accessKey) {
+	for id, k := range keys {
+		e.counter("key_requests_total", "Image requests signed by an access key, by its id.",
+			k.state.requests.Load(), "key", id)
+		e.counter("key_refused_total",
+			"Image requests signed by an access key that were refused, by its id: its policy, a revoked key, or a "+
+				"wrong path.",
+			k.state.refused.Load(), "key", id)
+		e.counter("key_limited_total",
+			"Cache fills not started because an access key had asked for too many, by its id.",
+			k.state.limited.Load(), "key", id)
+	}
 }
 
 // pool is a Transformer that works in other processes.

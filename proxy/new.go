@@ -7,13 +7,12 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/pictor-proxy/pictor/proxy/memory"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 )
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Keyring == nil || cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
+	if cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
 	thumborPath := ""
@@ -22,9 +21,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	if err := CheckMounts(cfg.Mounts, cfg.PathPrefix, thumborPath); err != nil {
 		return nil, err
-	}
-	if cfg.Dialect == nil {
-		cfg.Dialect = &signedurl.Dialect{}
 	}
 	if cfg.RequestTimeout <= 0 {
 		cfg.RequestTimeout = 30 * time.Second
@@ -41,6 +37,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if err := s.Reload(cfg.Rules); err != nil {
+		return nil, err
 	}
 	s.errorLines = newLogSampler(s.now)
 	s.quarantine = newQuarantine(s.now, cfg.Clock)

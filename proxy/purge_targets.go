@@ -203,10 +203,11 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 // requestsOf are all requests that a URL may be in the dialects that the server has itself.
 func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
+	dialect := s.targets.rules.Load().Dialect
 	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), s.parseCandidates)
-	if choice, rest := s.cfg.Dialect.CutChoice(own); choice != (signedurl.Choice{}) {
+	if choice, rest := dialect.CutChoice(own); choice != (signedurl.Choice{}) {
 		chosen := func(path string) (signedurl.Request, error) {
-			return s.cfg.Hidden.withSource(s.cfg.Dialect.ParseUnsignedChoice("/"+path, choice))
+			return s.cfg.Hidden.withSource(dialect.ParseUnsignedChoice("/"+path, choice))
 		}
 		more, failed := s.parseSpellings(signedurl.Spellings(rest), onlyOne(chosen))
 		reqs, err = append(reqs, more...), failed
@@ -232,7 +233,7 @@ type parser func(path string) ([]signedurl.Request, error)
 
 // parseCandidates is the parser of the native dialect.
 func (s *Server) parseCandidates(path string) ([]signedurl.Request, error) {
-	return s.cfg.Hidden.withSources(s.cfg.Dialect.Candidates("/" + path))
+	return s.cfg.Hidden.withSources(s.targets.rules.Load().Dialect.Candidates("/" + path))
 }
 
 // onlyOne is the parser of a dialect in which a path stands for one request.

@@ -36,17 +36,19 @@ var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--
 // respond.
 func (s *Server) serveImage(c echo.Context) error {
 	r := c.Request()
-	req, err := s.readRequest(r.RequestURI)
+	read, err := s.readTarget(r.RequestURI)
 	if err != nil {
 		return err
 	}
+	req := read.Request
 	m, _ := s.mountOf(r.RequestURI)
 	varies := s.negotiateFormat(m, &req, r.Header["Accept"])
 	u := factsOf(req, varies)
-	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
+	u.mount, u.passed, u.readBy = m, s.cfg.Origin.PassedHeaders(req.Source), read.readBy
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)
+	a.by = read.key
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err
@@ -76,49 +78,66 @@ func (s *Server) rememberTarget(r *http.Request, a cacheRequest, u urlFacts) {
 	s.targets.learn(s.knownName(r.RequestURI), u, s.variantOf(u, r.Header), a.key)
 }
 
-// readRequest reads a request target. Nothing of it is parsed before its signature is
-// verified.
+// readRequest is readTarget without what the request was read by.
 func (s *Server) readRequest(target string) (signedurl.Request, error) {
-	m, rest := s.mountOf(target)
-	if m == nil {
-		return s.permitted(s.parseVerified(target))
-	}
-	req, err := s.permitted(s.parseMounted(m, rest))
-	return req, m.errorOf(err)
+	read, err := s.readTarget(target)
+	return read.Request, err
 }
 
-// permitted refuses a request that was read but that this server does not serve.
-func (s *Server) permitted(req signedurl.Request, err error) (signedurl.Request, error) {
+// readTarget reads a request target, by the rules in force. Nothing of it is parsed before its signature is
+// verified. Where it is an error there is no request.
+func (s *Server) readTarget(target string) (read reading, err error) {
+	rules := s.targets.rules.Load()
+	m, rest := s.mountOf(target)
+	if m != nil {
+		read.Request, err = s.parseMounted(m, rest)
+	} else {
+		read, err = s.parseVerified(rules, target)
+	}
+	if err == nil {
+		err = s.checkReading(read)
+	}
+	read.key.countRequest(err)
+	read.generation = rules.generation
 	if err != nil {
-		return signedurl.Request{}, err
+		return reading{}, m.errorOf(err)
 	}
-	if req.Expired(s.now()) {
-		return signedurl.Request{}, errExpired
+	return read, nil
+}
+
+// checkReading refuses what the server, or the policy of the key, does not let URLs ask for.
+func (s *Server) checkReading(read reading) error {
+	if read.Expired(s.now()) {
+		return errExpired
 	}
-	if err := s.checkPermissions(req); err != nil {
-		return signedurl.Request{}, err
+	if err := s.checkPermissions(read.Request); err != nil {
+		return err
 	}
 	// Also what is cached already: an operator who takes a source off the list means it to be gone.
-	if err := s.cfg.Origin.Permits(req.Source); err != nil {
-		return signedurl.Request{}, err
+	if err := s.cfg.Origin.Permits(read.Source); err != nil {
+		return err
 	}
-	return req, nil
+	if read.key == nil {
+		return nil
+	}
+	return read.key.policy.Check(read.Request, s.cfg.Origin.IsAmong, s.now())
 }
 
 // parseVerified verifies a target and parses it in the dialect whose path it has.
-func (s *Server) parseVerified(target string) (signedurl.Request, error) {
+func (s *Server) parseVerified(rules *rulesInForce, target string) (read reading, err error) {
 	if path, ok := s.thumborPath(target); ok {
 		verified, err := s.cfg.Thumbor.Verify(path)
 		switch {
 		case err == nil:
-			return s.cfg.Thumbor.Parse(verified)
+			read.Request, err = s.cfg.Thumbor.Parse(verified)
+			return read, err
 		case s.cfg.ThumborPath != "/":
-			return signedurl.Request{}, err
+			return read, err
 		}
 		// At the root the path may be of the native dialect.
 	}
 	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
-	req, err := s.parseNative(own)
+	read, err = s.parseNative(rules, own)
 	switch {
 	case err == nil:
 	case strings.HasPrefix(signedurl.PathOf(own), "/info/"):
@@ -126,7 +145,7 @@ func (s *Server) parseVerified(target string) (signedurl.Request, error) {
 	case s.isUpload(target):
 		err = &wrongMethodError{"POST", "this path is for an upload; send the image with POST"}
 	}
-	return req, err
+	return read, err
 }
 
 // thumborPath is the part of a target behind the prefix of thumbor's dialect.
@@ -139,15 +158,30 @@ func (s *Server) thumborPath(target string) (string, bool) {
 	return path, path != ""
 }
 
-func (s *Server) parseNative(target string) (signedurl.Request, error) {
-	if path, ok := signedurl.CutUnsigned(target); ok && s.cfg.Unsigned != nil {
-		return s.parseUnsigned(path)
+func (s *Server) parseNative(rules *rulesInForce, target string) (read reading, err error) {
+	if path, ok := signedurl.CutUnsigned(target); ok && rules.Unsigned != nil {
+		read.Request, err = s.parseUnsigned(rules, path)
+		return read, err
 	}
-	verified, choice, err := s.cfg.Dialect.VerifyChoice(s.cfg.Keyring, target)
+	verified, choice, err := rules.Dialect.VerifyChoice(rules.Keyring, target)
+	if err != nil {
+		return read, err
+	}
+	read, err = rules.parse(verified, choice)
+	read.Request, err = s.cfg.Hidden.withSource(read.Request, err)
+	return read, err
+}
+
+// parseUnsigned reads the part of a path behind signedurl.UnsignedMark.
+func (s *Server) parseUnsigned(rules *rulesInForce, path string) (signedurl.Request, error) {
+	req, err := s.cfg.Hidden.withSource(rules.Dialect.ParseUnderRules(path, rules.Unsigned.Rules))
+	if err == nil {
+		err = rules.Unsigned.CheckSource(s.cfg.Origin, req.Source)
+	}
 	if err != nil {
 		return signedurl.Request{}, err
 	}
-	return s.cfg.Hidden.withSource(s.cfg.Dialect.ParseChoice(verified, choice))
+	return req, nil
 }
 
 // checkPermissions refuses options that this server does not let URLs have.
@@ -227,6 +261,9 @@ func (s *Server) getAndAdmit(
 ) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
 	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
+		if err := a.by.takeMiss(s.now()); err != nil {
+			return nil, err
+		}
 		return s.fill(ctx, commit, old, a)
 	}
 	defer s.memory.Responses.RegisterRequest(a.key)()

@@ -39,6 +39,7 @@ type urlFacts struct {
 	mount *Mount
 	// passed are the names of headers that go on from the request to the origin; nil for none.
 	passed []string
+	readBy
 }
 
 // factsOf reads what a response needs of a request.

@@ -21,15 +21,3 @@ func (u *UnsignedAccess) CheckSource(f *origin.Fetcher, source string) error {
 	}
 	return fmt.Errorf("%w: the source is not listed (--unsigned-sources)", signedurl.ErrUnsigned)
 }
-
-// parseUnsigned reads the part of a path behind signedurl.UnsignedMark.
-func (s *Server) parseUnsigned(path string) (signedurl.Request, error) {
-	req, err := s.cfg.Hidden.withSource(s.cfg.Dialect.ParseUnderRules(path, s.cfg.Unsigned.Rules))
-	if err == nil {
-		err = s.cfg.Unsigned.CheckSource(s.cfg.Origin, req.Source)
-	}
-	if err != nil {
-		return signedurl.Request{}, err
-	}
-	return req, nil
-}

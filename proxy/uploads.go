@@ -52,8 +52,9 @@ func (s *Server) serveUpload(c echo.Context) error {
 	m, _ := s.mountOf(r.RequestURI)
 	ask, err := s.readUploadRequest(r)
 	if err == nil {
-		err = s.checkUpload(ask.req)
+		err = s.checkUpload(ask)
 	}
+	ask.by.countRequest(err)
 	if err == nil {
 		err = s.answerUpload(c, m, ask)
 	}
@@ -65,6 +66,8 @@ type uploadRequest struct {
 	req signedurl.Request
 	// field is the name of the file in a form; "" means "file".
 	field string
+	// by is the key that signed the path; nil for one without a policy.
+	by *accessKey
 }
 
 // readUploadRequest reads the target of an upload. Nothing of it is parsed before it is verified.
@@ -78,19 +81,35 @@ func (s *Server) readUploadRequest(r *http.Request) (ask uploadRequest, err erro
 		return ask, &wrongMethodError{"GET, HEAD", "use GET or HEAD for images; a POST is for paths that begin with /" +
 			signedurl.UploadMark + "/"}
 	}
-	verified, err := s.cfg.Keyring.Verify(path)
+	rules := s.targets.rules.Load()
+	verified, err := rules.Keyring.Verify(path)
+	if err != nil {
+		return ask, err
+	}
+	key, dialect, err := rules.keyOf(verified)
+	ask.by = key
 	if err == nil {
-		ask.req, err = s.cfg.Dialect.ParseUpload(verified)
+		ask.req, err = dialect.ParseUpload(verified)
 	}
 	return ask, err
 }
 
-// checkUpload refuses what has expired, and options that this server does not let URLs have.
-func (s *Server) checkUpload(req signedurl.Request) error {
-	if req.Expired(s.now()) {
+// checkUpload refuses what has expired, and what the server, or the policy of the key, does not let URLs have. Each
+// upload is a miss, and is none of the sources that a policy lists.
+func (s *Server) checkUpload(ask uploadRequest) error {
+	if ask.req.Expired(s.now()) {
 		return errExpired
 	}
-	return s.checkPermissions(req)
+	if err := s.checkPermissions(ask.req); err != nil || ask.by == nil {
+		return err
+	}
+	if ask.by.policy.Sources != nil {
+		return fmt.Errorf("%w: an upload is none of the sources (sources)", ErrKeyPolicy)
+	}
+	if err := ask.by.policy.Check(ask.req, s.cfg.Origin.IsAmong, s.now()); err != nil {
+		return err
+	}
+	return ask.by.takeMiss(s.now())
 }
 
 // answerUpload is serveUpload behind the target.

@@ -96,7 +96,7 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 		return nil, config.Invalid(err)
 	}
 	if cmd.Key != "" || cmd.Insecure {
-		if e.ring, err = newKeyring(cmd.Keys, cmd.Trusted(), cmd.Insecure); err != nil {
+		if e.ring, err = newKeyring(cmd.Keys, config.Access{}, cmd.Trusted(), cmd.Insecure); err != nil {
 			return nil, err
 		}
 	}

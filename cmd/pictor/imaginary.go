@@ -47,7 +47,7 @@ func (p *parts) imaginaryMounts(cfg *config.Serve, in *inputs) (mounts []proxy.M
 			SecretParameter: imaginary.KeyParameter,
 			Parse: func(rest string) (signedurl.Request, error) {
 				v, err := d.Verify(prefix+rest, "")
-				if errors.Is(err, signedurl.ErrSignature) && in.unsigned != nil {
+				if errors.Is(err, signedurl.ErrSignature) && in.requests.Unsigned != nil {
 					return parseUnderRules(d, prefix+rest, in, p.origin)
 				}
 				if err != nil {
@@ -72,10 +72,10 @@ func (p *parts) imaginaryMounts(cfg *config.Serve, in *inputs) (mounts []proxy.M
 func parseUnderRules(
 	d *imaginary.Dialect, target string, in *inputs, sources *origin.Fetcher,
 ) (req signedurl.Request, err error) {
-	if req, err = d.ParseUnderRules(target, in.dialect, in.unsigned.Rules); err != nil {
+	if req, err = d.ParseUnderRules(target, in.requests.Dialect, in.requests.Unsigned.Rules); err != nil {
 		return req, err
 	}
-	if !sources.IsAmong(req.Source, in.unsigned.Sources) {
+	if !sources.IsAmong(req.Source, in.requests.Unsigned.Sources) {
 		return signedurl.Request{}, fmt.Errorf("%w: the source is not listed (--unsigned-sources)",
 			signedurl.ErrUnsigned)
 	}

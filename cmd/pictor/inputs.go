@@ -20,15 +20,12 @@ import (
 // inputs are what settings of serve lead to beyond themselves: what is parsed by
 // the packages whose it is, and the files that they name.
 type inputs struct {
-	ring    *signedurl.Keyring
-	dialect *signedurl.Dialect
-	thumbor *thumbor.Dialect
+	requests proxy.Rules
+	thumbor  *thumbor.Dialect
 	// autoFormats are negotiated, the preferred one first; access is what may be read and written.
 	autoFormats []transform.Format
 	access      transform.FormatAccess
-	// unsigned is nil where each path needs a signature.
-	unsigned *proxy.UnsignedAccess
-	mounts   []proxy.Mount
+	mounts      []proxy.Mount
 	sourceInputs
 	cdn   proxy.CDN
 	local fs.StatFS
@@ -67,16 +64,10 @@ func readInputs(cfg *config.Serve) (*inputs, error) {
 
 func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	in = &inputs{}
-	if in.ring, err = serveKeyring(cfg); err != nil {
-		return nil, err
-	}
-	if in.dialect, err = newDialect(&cfg.URLs); err != nil {
+	if in.requests, err = readRules(cfg); err != nil {
 		return nil, err
 	}
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
-		return nil, err
-	}
-	if in.unsigned, err = unsignedAccess(&cfg.Unsigned); err != nil {
 		return nil, err
 	}
 	if in.mounts, err = mountsOf(mountSettings{&cfg.URLs, cfg.BaseURL, cfg.NextjsBase(), cfg.Insecure}); err != nil {
@@ -146,39 +137,6 @@ func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
 		return nil, fmt.Errorf("--thumbor-…: %w", err)
 	}
 	return d, nil
-}
-
-// errNoKey: a command needs a key, and there is none.
-var errNoKey = errors.New("no signing key: set --key and --salt, or PICTOR_KEY and PICTOR_SALT (run `pictor keys` " +
-	"for a fresh pair)")
-
-// newKeyring makes the ring of the configured keys.
-func newKeyring(k config.Keys, trusted []string, insecure bool) (*signedurl.Keyring, error) {
-	pairs, err := k.Pairs()
-	if err != nil {
-		return nil, config.Invalid(err)
-	}
-	if len(pairs) == 0 && !insecure {
-		return nil, config.Invalid(errNoKey)
-	}
-	cfg := signedurl.Config{Size: k.SignatureSize, Insecure: insecure, Trusted: trusted}
-	for _, p := range pairs {
-		cfg.Pairs = append(cfg.Pairs, signedurl.Pair{Key: p.Key, Salt: p.Salt})
-	}
-	ring, err := signedurl.New(cfg)
-	return ring, config.Invalid(err)
-}
-
-// serveKeyring is the configured ring; in development one with a key that is
-// gone with the process, where none is configured.
-func serveKeyring(cfg *config.Serve) (*signedurl.Keyring, error) {
-	if cfg.Dev && cfg.Key == "" {
-		return signedurl.New(signedurl.Config{
-			Pairs:    []signedurl.Pair{{Key: randomBytes(), Salt: randomBytes()}},
-			Insecure: cfg.Insecure, Trusted: cfg.Trusted(),
-		})
-	}
-	return newKeyring(cfg.Keys, cfg.Trusted(), cfg.Insecure)
 }
 
 // readSources reads where sources are, and which may be fetched.

@@ -66,7 +66,7 @@ func newParts(
 	if p.storage, err = openStorage(cfg, plan, log); err != nil {
 		return nil, err
 	}
-	if p.hidden, err = openHidden(cfg, in.ring, log); err != nil {
+	if p.hidden, err = openHidden(cfg, in.requests.Keyring, log); err != nil {
 		return nil, err
 	}
 	if p.cache, err = cache.New(cache.Config{
@@ -110,8 +110,8 @@ func (p *parts) checkFallback(f proxy.Fallback) error {
 // serverConfig are the server's, over the other parts.
 func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (settings proxy.Config, err error) {
 	settings = proxy.Config{
-		PathPrefix: cfg.Prefix(), Dialect: in.dialect, ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
-		Keyring: in.ring, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		PathPrefix: cfg.Prefix(), ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
+		Rules: in.requests, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
 		Clock: p.storage.clock, Cluster: p.cluster.joined(), Disk: p.storage.results, Sources: p.storage.sources,
 		SourceKeyIgnore: cfg.IgnoredParameters(),
 		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
@@ -123,7 +123,6 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Watermark:            in.watermark,
 		MaxUpload:            cfg.MaxUpload(),
 		Fallback:             in.fallback,
-		Unsigned:             in.unsigned,
 		Mounts:               in.mounts,
 		Hidden:               p.hidden,
 		CDN:                  in.cdn,
@@ -144,7 +143,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 	}
 	settings.Mounts = append(settings.Mounts, mounts...)
 	if cfg.Dev {
-		settings.Home, err = playground.Page(in.ring)
+		settings.Home, err = playground.Page(in.requests.Keyring)
 	}
 	return settings, err
 }

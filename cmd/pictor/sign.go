@@ -47,7 +47,7 @@ func (cmd *signCmd) Validate() error {
 }
 
 func (cmd signCmd) Run() error {
-	ring, err := newKeyring(cmd.Keys, nil, false)
+	ring, err := newKeyring(cmd.Keys, config.Access{}, nil, false)
 	if err != nil {
 		return err
 	}

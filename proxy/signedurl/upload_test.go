@@ -99,7 +99,7 @@ func FuzzParseUpload(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		var d Dialect
-		_, _ = d.ParseUpload(Verified{path})
+		_, _ = d.ParseUpload(Verified{path: path})
 		r, err := d.ParseUnsignedUpload(path)
 		if err != nil {
 			return

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// Rules are what requests are read and judged by, and what Reload changes.
+type Rules struct {
+	Keyring *signedurl.Keyring
+	// Dialect parses paths; nil for the native grammar without changes.
+	Dialect *signedurl.Dialect
+	// Unsigned is what paths without a signature may ask for; nil for nothing.
+	Unsigned *UnsignedAccess
+	// AccessKeys are the policies of keys of the Keyring, by their IDs.
+	AccessKeys map[string]AccessPolicy
+}
+
+// rulesInForce are Rules as requests use them. They never change: Reload puts others in their place, and a
+// request reads by one of them from its beginning to its end.
+type rulesInForce struct {
+	Rules
+	keys map[string]*accessKey
+	// generation counts reloads.
+	generation uint64
+}
+
+// newRules prepares rules that follow others; nil for the first ones.
+func newRules(r Rules, before *rulesInForce, now time.Time) (*rulesInForce, error) {
+	if r.Keyring == nil {
+		return nil, errors.New("proxy: rules need a keyring")
+	}
+	if r.Dialect == nil {
+		r.Dialect = &signedurl.Dialect{}
+	}
+	next := &rulesInForce{Rules: r, keys: map[string]*accessKey{}, generation: 1}
+	for id, policy := range r.AccessKeys {
+		if r.Keyring.Only(id) == nil {
+			return nil, fmt.Errorf("proxy: there is no key %s", id)
+		}
+		dialect, err := r.Dialect.Within(policy.Scope)
+		if err != nil {
+			return nil, fmt.Errorf("access key %s: %w", id, err)
+		}
+		next.keys[id] = &accessKey{id: id, policy: policy, dialect: dialect, state: &keyState{}}
+	}
+	if before != nil {
+		next.generation = before.generation + 1
+		for id, k := range before.keys {
+			if same := next.keys[id]; same != nil {
+				same.state = k.state
+			}
+		}
+	}
+	for _, k := range next.keys {
+		k.state.setRate(rate{burst: k.policy.MissBurst, perSecond: k.policy.MissesPerSecond}, now)
+	}
+	return next, nil
+}
+
+// readBy says by what a request was read.
+type readBy struct {
+	// generation is that of the rules.
+	generation uint64
+	// key signed the URL; nil for a key without a policy.
+	key *accessKey
+}
+
+// reading is a request that was read.
+type reading struct {
+	signedurl.Request
+	readBy
+}
+
+// parse reads a path, and what a client picks of its lists, by the dialect of its key.
+func (r *rulesInForce) parse(v signedurl.Verified, choice signedurl.Choice) (read reading, err error) {
+	key, dialect, err := r.keyOf(v)
+	read.key = key
+	if err == nil {
+		read.Request, err = dialect.ParseChoice(v, choice)
+	}
+	return read, err
+}
+
+// keyOf is the key of a path, nil for one without a policy, and the dialect that reads its paths. It refuses a
+// key that is revoked.
+func (r *rulesInForce) keyOf(v signedurl.Verified) (*accessKey, *signedurl.Dialect, error) {
+	k := r.keys[v.KeyID()]
+	switch {
+	case k == nil:
+		return nil, r.Dialect, nil
+	case k.policy.Revoked:
+		return k, nil, ErrKeyRevoked
+	}
+	return k, k.dialect, nil
+}
