@@ -25,6 +25,7 @@ import (
 type explainCmd struct {
 	config.File       `embed:""`
 	config.Keys       `embed:""`
+	config.Access     `embed:""`
 	config.URLs       `embed:""`
 	config.Animations `embed:""`
 	explainSources    `embed:""`
@@ -68,6 +69,7 @@ type explainer struct {
 	sources  *origin.Fetcher
 	fallback config.Fallback
 	mounts   []proxy.Mount
+	policies map[string]proxy.AccessPolicy
 	prefix   string
 	insecure bool
 	info     transform.Info
@@ -95,16 +97,16 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	if e.mounts, err = mountsOf(bases); err != nil {
 		return nil, config.Invalid(err)
 	}
-	if cmd.Key != "" || cmd.Insecure {
-		if e.ring, err = newKeyring(cmd.Keys, config.Access{}, cmd.Trusted(), cmd.Insecure); err != nil {
+	if cmd.Key != "" || cmd.AccessKeys != "" || cmd.Insecure {
+		if e.ring, err = newKeyring(cmd.Keys, cmd.Access, cmd.Trusted(), cmd.Insecure); err != nil {
 			return nil, err
 		}
 	}
 	if e.dialect, err = newDialect(&cmd.URLs); err != nil {
 		return nil, config.Invalid(err)
 	}
-	if cmd.Source == "" {
-		return e, nil
+	if e.policies, err = accessPolicies(&cmd.Access, e.dialect); err != nil || cmd.Source == "" {
+		return e, config.Invalid(err)
 	}
 	b, err := os.ReadFile(cmd.Source)
 	if err == nil {
@@ -193,6 +195,7 @@ func (e *explainer) verdictOn(target string) verdict {
 	if v.diag.Signed != "" {
 		req, err := e.dialect.ParseUnsignedChoice(v.diag.Signed, v.choice)
 		e.judgeRest(&v, req, err)
+		e.judgeKey(&v)
 	}
 	return v
 }
@@ -267,6 +270,7 @@ func (e *explainer) writeSignature(v verdict, say func(label, text string)) erro
 		return nil
 	default:
 		say("signature", "right")
+		say("key", v.diag.KeyID)
 		return nil
 	}
 	for i, m := range mistakes {

@@ -35,12 +35,16 @@ var errExpired = errors.New("it was good until")
 func codeOf(err error) string {
 	for code, is := range map[string]error{"unknown-option": signedurl.ErrUnknownOption,
 		"unknown-preset": signedurl.ErrUnknownPreset, "unsigned": signedurl.ErrUnsigned,
+		"key-revoked": proxy.ErrKeyRevoked, "key-policy": proxy.ErrKeyPolicy,
 		"not-in-list": signedurl.ErrNotInList, "bad-argument": signedurl.ErrBadArgument,
 		"malformed-path": signedurl.ErrMalformed, "expired": errExpired,
 		"source-not-allowed": origin.ErrSourceNotAllowed, "bad-source": origin.ErrBadSource} {
 		if errors.Is(err, is) {
 			return code
 		}
+	}
+	if errors.Is(err, signedurl.ErrScope) {
+		return "key-policy"
 	}
 	return "internal"
 }

@@ -15,8 +15,11 @@ import (
 
 // signCmd signs the path of a source and options.
 type signCmd struct {
-	config.File `embed:""`
-	config.Keys `embed:""`
+	config.File   `embed:""`
+	config.Keys   `embed:""`
+	config.Access `embed:""`
+
+	AccessKey string `help:"Sign with this key of --access-keys, and name it in the signature." placeholder:"ID"`
 
 	config.SourceHash `embed:""`
 
@@ -47,7 +50,7 @@ func (cmd *signCmd) Validate() error {
 }
 
 func (cmd signCmd) Run() error {
-	ring, err := newKeyring(cmd.Keys, config.Access{}, nil, false)
+	ring, err := cmd.signingRing()
 	if err != nil {
 		return err
 	}
@@ -73,6 +76,27 @@ func (cmd signCmd) Run() error {
 		fmt.Println(text)
 	}
 	return err
+}
+
+// signingRing is the ring with the key that signs.
+func (cmd signCmd) signingRing() (*signedurl.Keyring, error) {
+	if cmd.AccessKey == "" {
+		ring, err := newKeyring(cmd.Keys, config.Access{}, nil, false)
+		if errors.Is(err, errNoKey) && cmd.AccessKeys != "" {
+			err = config.Invalid(fmt.Errorf("no signing key: set --access-key to one of %v, or --key and --salt",
+				cmd.AccessKeys))
+		}
+		return ring, err
+	}
+	ring, err := newKeyring(cmd.Keys, cmd.Access, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	if ring = ring.Only(cmd.AccessKey); ring == nil {
+		return nil, config.Invalid(fmt.Errorf("--access-key is %q: there is no such key in --access-keys",
+			cmd.AccessKey))
+	}
+	return ring, nil
 }
 
 func (cmd signCmd) mintURL(b *signedurl.Builder, source string) (string, error) {

@@ -65,7 +65,7 @@ func (s *scope) checkOption(name string, within []string) error {
 	if s == nil || s.options == nil || within != nil || long == "" || slices.Contains(s.options, long) {
 		return nil
 	}
-	return fmt.Errorf("%w: option %s", ErrScope, transform.Quote(name))
+	return fmt.Errorf("%w: option %s is not listed (options)", ErrScope, transform.Quote(name))
 }
 
 // checkPreset refuses a preset out of scope.
@@ -76,7 +76,7 @@ func (s *scope) checkPreset(name string, within []string) error {
 	case s.presets == nil && (s.options == nil || slices.Contains(s.options, presetUsage.Names[0])):
 		return nil
 	}
-	return fmt.Errorf("%w: preset %s", ErrScope, transform.Quote(name))
+	return fmt.Errorf("%w: preset %s is not listed (presets)", ErrScope, transform.Quote(name))
 }
 
 // checkExtension refuses a format where the option format is out of scope.

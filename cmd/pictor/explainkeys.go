@@ -1,0 +1,34 @@
+package main
+
+import (
+	"time"
+
+	"github.com/pictor-proxy/pictor/proxy"
+)
+
+// judgeKey adds what the policy of the key says of a URL whose signature is right.
+func (e *explainer) judgeKey(v *verdict) {
+	policy, ok := e.policies[v.diag.KeyID]
+	if !ok || !v.diag.Valid || v.err != nil && !policy.Revoked {
+		return
+	}
+	err := proxy.ErrKeyRevoked
+	if !policy.Revoked {
+		err = e.checkPolicy(v, policy)
+	}
+	if err != nil {
+		v.err, v.errCode = err, codeOf(err)
+		v.code = v.errCode
+	}
+}
+
+func (e *explainer) checkPolicy(v *verdict, policy proxy.AccessPolicy) error {
+	within, err := e.dialect.Within(policy.Scope)
+	if err == nil {
+		_, err = within.ParseUnsignedChoice(v.diag.Signed, v.choice)
+	}
+	if err != nil {
+		return err
+	}
+	return policy.Check(v.req, e.sources.IsAmong, time.Now())
+}
