@@ -34,7 +34,7 @@ type Serve struct {
 	// Listen is empty where it was not set; Address has the default.
 	Listen string `help:"Address and port to serve on. Default: :8080, with --dev 127.0.0.1:8080." placeholder:":8080" group:"Server"`
 	// AdminListen is empty where it was not set; AdminAddress has the default.
-	AdminListen      string `help:"Address and port of /metrics, /purge, /warm, /sources and /debug/memory, or off. Default: 127.0.0.1:8081, if it is free." placeholder:"127.0.0.1:8081" group:"Server"`
+	AdminListen      string `help:"Address and port of /metrics, /purge, /warm, /sources, /reload and /debug/memory, or off. Default: 127.0.0.1:8081, if it is free." placeholder:"127.0.0.1:8081" group:"Server"`
 	AdminToken       Secret `help:"Bearer token for the admin port. All its paths ask for it. Must be set unless --admin-listen is a loopback address." placeholder:"TEXT" group:"Server"`
 	AdminTokenFile   string `help:"File with the token, instead of --admin-token." placeholder:"FILE" group:"Server"`
 	MetricsToken     Secret `help:"Bearer token for /metrics alone, for Prometheus. /metrics accepts --admin-token, too." placeholder:"TEXT" group:"Server"`

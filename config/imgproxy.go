@@ -80,7 +80,7 @@ var translations = map[string]translation{
 	"FALLBACK_IMAGE_TTL": {name: "fallback-ttl", value: withSeconds},
 	"WATERMARK_PATH":     {name: "watermark"}, "LOG_LEVEL": {name: "log-level", value: logLevel},
 	"LOG_FORMAT":      {name: "log-format", value: logFormat},
-	"PROMETHEUS_BIND": {name: "admin-listen", note: "it also serves /purge, /warm and /debug/memory"},
+	"PROMETHEUS_BIND": {name: "admin-listen", note: "it also serves /purge, /warm, /reload and /debug/memory"},
 	"ALLOW_PRIVATE_SOURCE_ADDRESSES": {name: "allow-networks", value: privateNetworks,
 		note: "better name the networks that are meant than all private ones"},
 	"ALLOW_LOOPBACK_SOURCE_ADDRESSES": {name: "allow-networks", value: ifTrue("127.0.0.0/8,::1/128")},

@@ -23,8 +23,8 @@ type adminRoute struct {
 const readMethods, writeMethods, bothMethods = "GET, HEAD", "POST", "GET, HEAD, POST"
 
 // Admin returns the handler of the admin port: GET /metrics in the text format of Prometheus,
-// GET /debug/memory, POST /purge, POST /warm, and GET and POST /sources. Where token is not empty all paths need it
-// (Authorization: Bearer, RFC 6750 §2.1); for /metrics Config.MetricsToken will do as well.
+// GET /debug/memory, POST /purge, POST /warm, POST /reload, and GET and POST /sources. Where token
+// is not empty all paths need it (Authorization: Bearer, RFC 6750 §2.1); for /metrics Config.MetricsToken will do as well.
 // Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
@@ -38,6 +38,7 @@ func (s *Server) Admin(token string) http.Handler {
 		"/purge":        {writeMethods, s.requireToken(s.servePurge, token)},
 		"/warm":         {writeMethods, s.requireToken(s.serveWarm, token)},
 		"/sources":      {bothMethods, s.requireToken(newRegistry(s).serveSources, token)},
+		"/reload":       {writeMethods, s.requireToken(s.serveReload, token)},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
@@ -53,7 +54,7 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	switch {
 	case !ok:
 		return refuse(http.StatusNotFound, "not-found",
-			"The admin port has /metrics, /debug/memory, /purge, /warm and /sources.")
+			"The admin port has /metrics, /debug/memory, /purge, /warm, /sources and /reload.")
 	case strings.Contains(", "+to.methods+",", ", "+r.Method+","):
 		return to.handler(w, r)
 	}
@@ -76,7 +77,7 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	// The client may have left.
-	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\n/sources\n")
+	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\nPOST /reload\n/sources\n")
 	return nil
 }
 
@@ -116,5 +117,21 @@ func (s *Server) serveMemory(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return refuse(http.StatusBadRequest, "bad-argument", "The format must be json or table.")
 	}
+	return nil
+}
+
+// serveReload answers POST /reload. A body does not matter.
+func (s *Server) serveReload(w http.ResponseWriter, _ *http.Request) error {
+	noStore(w.Header())
+	if s.cfg.ReloadSettings == nil {
+		return refuse(http.StatusNotFound, "not-found", "This server cannot read its settings again.")
+	}
+	answer, err := s.cfg.ReloadSettings()
+	if err != nil {
+		return &adminError{failure{status: http.StatusUnprocessableEntity, code: "bad-settings",
+			text: "The settings in force stay: " + err.Error()}, err}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // fails where the client has left
 	return nil
 }

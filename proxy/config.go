@@ -78,6 +78,8 @@ type Config struct {
 	Home http.Handler
 	// MetricsToken gives access to /metrics on the admin port alone; "" for none.
 	MetricsToken string
+	// ReloadSettings reads the settings of the server again, for POST /reload; nil where that cannot be.
+	ReloadSettings func() (ReloadAnswer, error)
 	// FullErrors shows causes to the client (--dev).
 	FullErrors bool
 	// OnIdle, unless nil, is called when the server has been idle for a while and gives

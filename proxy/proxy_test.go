@@ -209,7 +209,8 @@ func TestEveryErrorIsDocumented(t *testing.T) {
 	}
 	// Each of these has a test of its own.
 	has = map[string]bool{"too-large 413": true, "internal 500": true, "shed 503": true, "purge-unavailable 503": true,
-		"too-many-attempts 429": true, "hidden-unavailable 503": true, "hidden-full 507": true, "unknown-hash 404": true}
+		"too-many-attempts 429": true, "hidden-unavailable 503": true, "hidden-full 507": true, "unknown-hash 404": true,
+		"bad-settings 422": true}
 	for _, tc := range adminErrors {
 		has[fmt.Sprint(tc.code, " ", tc.status)] = true
 	}

@@ -19,6 +19,14 @@ type Rules struct {
 	AccessKeys map[string]AccessPolicy
 }
 
+// ReloadAnswer is what POST /reload answers: the settings in force are those that were read.
+type ReloadAnswer struct {
+	// Changed are names of settings that are in force now and were not before.
+	Changed []string `json:"changed"`
+	// Restart are names of settings that differ from those in force, and need a restart.
+	Restart []string `json:"restart"`
+}
+
 // rulesInForce are Rules as requests use them. They never change: Reload puts others in their place, and a
 // request reads by one of them from its beginning to its end.
 type rulesInForce struct {

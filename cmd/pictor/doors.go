@@ -55,7 +55,7 @@ func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Lo
 	case address == "":
 		return func() {}
 	case d.admin == nil:
-		log.Warn("admin address is in use: running without /metrics, /purge, /warm, /sources and /debug/memory. "+
+		log.Warn("admin address is in use: running without /metrics, /purge, /warm, /sources, /reload and /debug/memory. "+
 			"Set --admin-listen to another address, or to off.", "address", address)
 		return func() {}
 	}
@@ -70,6 +70,6 @@ func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Lo
 	}
 	go s.Serve(d.admin) // ends with Close
 	log.Info("admin", "url", "http://"+d.admin.Addr().String()+"/",
-		"paths", "/metrics /purge /warm /sources /debug/memory")
+		"paths", "/metrics /purge /warm /sources /reload /debug/memory")
 	return func() { s.Close() }
 }

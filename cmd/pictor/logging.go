@@ -8,13 +8,16 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 )
 
-func newLogger(cfg *config.Serve, out io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Level()}
+// newLogger makes a log, whose level may change.
+func newLogger(cfg *config.Serve, out io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	level.Set(cfg.Level())
+	options := &slog.HandlerOptions{Level: level}
 	if strings.EqualFold(cfg.LogFormat, "json") {
 		options.ReplaceAttr = durationsWithUnits
-		return slog.New(slog.NewJSONHandler(out, options))
+		return slog.New(slog.NewJSONHandler(out, options)), level
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(slog.NewTextHandler(out, options)), level
 }
 
 // takeStandardLog makes lines of the standard logger debug lines of log. net/http

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ func TestDurationsInTheLogHaveUnits(t *testing.T) {
 		35 * time.Second: "35s", 0: "0s", 1500 * time.Millisecond: "1.5s", 90 * time.Minute: "1h30m0s", 7: "7ns",
 	} {
 		var out bytes.Buffer
-		log := newLogger(&config.Serve{LogFormat: "JSON", LogLevel: "info"}, &out)
+		log, _ := newLogger(&config.Serve{LogFormat: "JSON", LogLevel: "info"}, &out)
 		log.WithGroup("g").With("before", d).Info("x", "any", any(d), "n", 5)
 		var line struct {
 			G struct {
@@ -35,9 +36,15 @@ func TestDurationsInTheLogHaveUnits(t *testing.T) {
 			t.Errorf("%v: %s, %v", d, out.String(), err)
 		}
 		out.Reset()
-		newLogger(&config.Serve{LogFormat: "text", LogLevel: "info"}, &out).Info("x", "d", d)
+		plain, level := newLogger(&config.Serve{LogFormat: "text", LogLevel: "info"}, &out)
+		plain.Info("x", "d", d)
 		if !strings.Contains(out.String(), " d="+want+"\n") {
 			t.Errorf("%v: %s", d, out.String())
+		}
+		written := out.Len()
+		level.Set(slog.LevelWarn)
+		if plain.Info("x"); out.Len() != written {
+			t.Errorf("a line of the level before: %s", out.String())
 		}
 	}
 }

@@ -18,6 +18,7 @@ type cli struct {
 	Explain explainCmd `cmd:"" help:"Show what a URL means, what it costs, and what is wrong with it."`
 	Config  configCmd  `cmd:"" help:"Print the settings that serve would use, and where each comes from."`
 	Purge   purgeCmd   `cmd:"" help:"Purge images from the cache of a running server."`
+	Reload  reloadCmd  `cmd:"" help:"Have a running server read its settings again: keys, policies and presets."`
 	Warm    warmCmd    `cmd:"" help:"Have a running server make images before clients request them."`
 	Sources sourcesCmd `cmd:"" help:"Register hidden sources with a running server, and look them up."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`
@@ -29,8 +30,22 @@ type cli struct {
 }
 
 func main() {
-	var c cli
-	k, err := kong.New(&c,
+	args := os.Args[1:]
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := parseCommand(&cli{}, args)
+	if err == nil {
+		err = ctx.Run()
+	}
+	if err != nil {
+		exitWith(err)
+	}
+}
+
+// parseCommand reads the command line, the environment and files of settings.
+func parseCommand(c *cli, args []string) (*kong.Context, error) {
+	k, err := kong.New(c,
 		kong.Name("pictor"),
 		kong.Description("A caching image proxy and CDN origin that stays within its memory limit."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -38,19 +53,18 @@ func main() {
 		config.Sources(os.LookupEnv),
 	)
 	if err != nil {
-		exitWith(err)
+		return nil, err
 	}
-	args := os.Args[1:]
-	if len(args) == 0 {
-		args = []string{"--help"}
+	return config.Parse(k, args)
+}
+
+// parseServe reads the settings of this process anew.
+func parseServe() (*config.Serve, error) {
+	var c cli
+	if _, err := parseCommand(&c, os.Args[1:]); err != nil {
+		return nil, err
 	}
-	ctx, err := config.Parse(k, args)
-	if err == nil {
-		err = ctx.Run()
-	}
-	if err != nil {
-		exitWith(err)
-	}
+	return &c.Serve.Serve, nil
 }
 
 func exitWith(err error) {

@@ -31,6 +31,8 @@ type parts struct {
 	cluster *cluster
 	pool    *worker.Pool
 	server  *proxy.Server
+	// reloader is there when the server begins to serve.
+	reloader *reloader
 	// formats is what may be read and written: what the settings allow, and once a worker was
 	// probed what its libvips can.
 	formats atomic.Pointer[transform.FormatAccess]
@@ -135,6 +137,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		OnIdle:         func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
 		MetricsToken:   string(cfg.MetricsToken),
+		ReloadSettings: func() (proxy.ReloadAnswer, error) { return p.reloader.reload() },
 		Log:            p.log,
 	}
 	mounts, err := p.imaginaryMounts(cfg, in)

@@ -47,7 +47,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(&cmd.Serve, os.Stderr)
+	log, level := newLogger(&cmd.Serve, os.Stderr)
 	takeStandardLog(log)
 	for _, w := range append(cmd.Warnings(), remarks.Warnings(os.Environ())...) {
 		log.Warn(w)
@@ -71,6 +71,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err != nil {
 		return err
 	}
+	parts.reloader = newReloader(parts, &cmd.Serve, level)
 	end, err := cmd.serveUntilEnd(parts, doors, plan)
 	left := parts.close()
 	end.logEnding(log, left)
@@ -83,6 +84,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 // serveUntilEnd answers requests until the process is told to end.
 func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan) (ending, error) {
 	log := parts.log
+	defer parts.reloader.reloadOnSignals()()
 	defer doors.serveAdmin(&cmd.Serve, parts.server, log)()
 	watching, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 )
 
 // Fetcher fetches. It is safe for concurrent use.
@@ -23,6 +24,8 @@ type Fetcher struct {
 	plain    *access
 	accesses []*access
 	passes   bool
+	// allowed is Config.Allow at first.
+	allowed atomic.Pointer[[]SourceRule]
 }
 
 // New makes a Fetcher. The caller must Close it.
@@ -49,11 +52,15 @@ func New(cfg Config) (*Fetcher, error) {
 		return nil, err
 	}
 	f.passes = slices.ContainsFunc(f.accesses, func(a *access) bool { return len(a.Pass) > 0 })
+	f.SetAllowed(cfg.Allow)
 	if f.rewriter, err = newRewriter(cfg.Rewrites, f.parseResolved); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
+
+// SetAllowed changes which sources may be fetched: Config.Allow. It holds for redirects of fetches under way.
+func (f *Fetcher) SetAllowed(rules []SourceRule) { f.allowed.Store(&rules) }
 
 // Close lets idle connections go. Fetches that still run are not ended by it.
 func (f *Fetcher) Close() {
@@ -88,10 +95,11 @@ func (f *Fetcher) IsAmong(source string, rules []SourceRule) bool {
 
 // permits is Permits of a source that was read.
 func (f *Fetcher) permits(at location) error {
-	if f.cfg.Allow == nil || at.image != "" {
+	allowed := *f.allowed.Load()
+	if allowed == nil || at.image != "" {
 		return nil
 	}
-	if slices.ContainsFunc(f.cfg.Allow, func(r SourceRule) bool { return r.matches(at) }) {
+	if slices.ContainsFunc(allowed, func(r SourceRule) bool { return r.matches(at) }) {
 		return nil
 	}
 	return errNotListed
