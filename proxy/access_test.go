@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -220,6 +221,14 @@ func TestKeyRate(t *testing.T) {
 	state := r.server.targets.rules.Load().keys["shop"].state
 	if a, b, c := state.requests.Load(), state.refused.Load(), state.limited.Load(); a != 107 || b != 0 || c != 2 {
 		t.Error(a, b, c)
+	}
+	scrape := httptest.NewRecorder()
+	r.server.Admin("").ServeHTTP(scrape, httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8081/metrics", nil))
+	for _, line := range []string{`pictor_key_requests_total{key="shop"} 107`, `pictor_key_refused_total{key="shop"} 0`,
+		`pictor_key_limited_total{key="shop"} 2`, `pictor_key_requests_total{key="blog"} 10`} {
+		if !strings.Contains(scrape.Body.String(), line+"\n") {
+			t.Errorf("no %s", line)
+		}
 	}
 }
 
