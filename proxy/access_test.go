@@ -103,6 +103,9 @@ func TestKeyPolicies(t *testing.T) {
 		{AccessPolicy{MaxPixels: 10000}, "w:100", "/a.png", "(max-pixels)"},
 		{AccessPolicy{MaxWidth: 60}, "pr:card", "/a.png", ""},
 		{AccessPolicy{MaxWidth: 60}, "pr:big", "/a.png", "(max-width)"},
+		{AccessPolicy{MaxWidth: 60}, "pick:60:90", "/a.png", ""},
+		{AccessPolicy{MaxWidth: 60}, "pick:61:60", "/a.png", "(max-width)"},
+		{AccessPolicy{Scope: signedurl.Scope{Options: []string{"w"}}}, "pick:10:20", "/a.png", "(options)"},
 		{AccessPolicy{Expiry: true}, "w:10", "/a.png", "(expiry)"},
 		{AccessPolicy{Expiry: true}, "w:10/" + at(time.Hour), "/a.png", ""},
 		{AccessPolicy{MaxLifetime: time.Hour}, "w:10/" + at(time.Hour), "/a.png", ""},
@@ -129,6 +132,21 @@ func TestKeyPolicies(t *testing.T) {
 		}
 		if n := &r.server.targets; tc.rule == "" && len(n.newer.targets) < 2 {
 			t.Errorf("%s%s is not known", tc.options, tc.source)
+		}
+	}
+}
+
+// A choice before the signature is held against the policy, and not the list that it is of.
+func TestKeyPolicyOfAChoice(t *testing.T) {
+	r := keyedRig(t, map[string]AccessPolicy{"shop": {MaxWidth: 60}}, nil)
+	list := r.by("shop", "pick:60:90", "/a.png")
+	plain := "/w:90" + r.by("", "pick:60:90", "/a.png")
+	for _, tc := range []struct {
+		path string
+		want int
+	}{{plain, 200}, {list, 200}, {"/w:60" + list, 200}, {"/w:90" + list, 403}, {"/w:90" + list, 403}} {
+		if resp, body := r.must(tc.path); resp.StatusCode != tc.want {
+			t.Errorf("%s: %d %.100q", tc.path, resp.StatusCode, body)
 		}
 	}
 }
