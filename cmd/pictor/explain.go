@@ -60,13 +60,11 @@ type explainer struct {
 	dialect     *signedurl.Dialect
 	thumbor     *thumbor.Dialect
 	thumborRoot string
-	// unsigned is nil where each path needs a signature.
-	unsigned *proxy.UnsignedAccess
+	explainAccess
 	// sources fetches nothing here.
 	sources  *origin.Fetcher
 	fallback config.Fallback
 	mounts   []proxy.Mount
-	policies map[string]proxy.AccessPolicy
 	prefix   string
 	insecure bool
 	info     transform.Info

@@ -6,6 +6,14 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 )
 
+// explainAccess is what URLs may ask for.
+type explainAccess struct {
+	// unsigned is nil where each path needs a signature.
+	unsigned *proxy.UnsignedAccess
+	// policies are those of access keys, by their ids.
+	policies map[string]proxy.AccessPolicy
+}
+
 // judgeKey adds what the policy of the key says of a URL whose signature is right.
 func (e *explainer) judgeKey(v *verdict) {
 	policy, ok := e.policies[v.diag.KeyID]
