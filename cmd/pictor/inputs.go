@@ -12,7 +12,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/playground"
-	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -104,22 +103,6 @@ func (in *inputs) close() {
 	}
 }
 
-// newDialect is how the settings have paths read.
-func newDialect(u *config.URLs) (*signedurl.Dialect, error) {
-	presets, err := u.PresetList()
-	if err != nil {
-		return nil, err
-	}
-	key, err := u.SourceKeyBytes()
-	if err != nil {
-		return nil, err
-	}
-	return signedurl.NewDialect(signedurl.DialectConfig{
-		Presets: presets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(), Ignored: u.IgnoredOptions(),
-		Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
-	})
-}
-
 // thumborDialect is nil where it is not served.
 func thumborDialect(t *config.Thumbor) (*thumbor.Dialect, error) {
 	if !t.ThumborOn() {
@@ -150,18 +133,6 @@ func readSources(cfg *config.SourceSettings) (r origin.Rewrites, rules []origin.
 	}
 	rules, err = sourceRules("--allow-sources", cfg.AllowedSources())
 	return r, rules, err
-}
-
-// sourceRules reads the rules of a setting.
-func sourceRules(flag string, texts []string) (rules []origin.SourceRule, err error) {
-	for _, text := range texts {
-		rule, err := origin.ParseSourceRule(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-		rules = append(rules, rule)
-	}
-	return rules, nil
 }
 
 // formatAccess reads --formats.
