@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,6 +30,7 @@ func openRedis(address, name string) (purge.Bus, error) {
 	if err != nil {
 		return nil, errors.New("the purge bus is not a URL of Redis: write it like redis://user:password@host:6379/0")
 	}
+	quiet.Do(func() { redis.SetLogger(noLog{}) })
 	options.MaxRetries = -1
 	options.ContextTimeoutEnabled = true
 	options.DialTimeout = time.Second
@@ -37,6 +39,14 @@ func openRedis(address, name string) (purge.Bus, error) {
 	b := &redisBus{client: redis.NewClient(options), id: key + "id", log: key + "purges", servers: key + "servers"}
 	return b, nil
 }
+
+// noLog takes what the client of Redis would write to standard error, a line for each failed connection: callers
+// have the errors.
+type noLog struct{}
+
+func (noLog) Printf(context.Context, string, ...any) {}
+
+var quiet sync.Once
 
 // spanScript gives the bus an identity if it has none. The last ID outlives messages that were dropped.
 var spanScript = redis.NewScript(`
