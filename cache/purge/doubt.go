@@ -64,3 +64,6 @@ func (c *Clock) Doubt(now time.Time) Doubt {
 	}
 	return l.policy
 }
+
+// DoubtNow is Doubt by the clock's own time.
+func (c *Clock) DoubtNow() Doubt { return c.Doubt(c.cfg.Now()) }

@@ -64,7 +64,7 @@ func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
 			return nil, n.asError()
 		}
 		// A fetch under way may have begun before a purge that this server has not heard of.
-		alone := n.exclusive || t.cfg.Clock.Doubt(t.cfg.Now()) == purge.Revalidate
+		alone := n.exclusive || t.cfg.Clock.DoubtNow() == purge.Revalidate
 		src, err := t.acquireOnce(ctx, w, alone)
 		if !errors.Is(err, flight.ErrRetryLookup) {
 			return src, err
