@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"strings"
 )
 
 // hashPrefix stands before the hash of a source. No base64 source begins with it: the first byte
@@ -15,10 +14,6 @@ const hashPrefix = "h/"
 // SourceHash stands for a source in a path that does not show it, /SIGNATURE/OPTIONS/h/HASH.webp.
 // Servers find the source where it was registered (POST /sources). The zero value is no hash.
 type SourceHash [16]byte
-
-// IsHidden says that a path names its source by a hash, so that nothing in a response may tell which
-// it is.
-func (r Request) IsHidden() bool { return r.SourceHash != SourceHash{} }
 
 // HashSource is the hash of a source: the first 16 bytes of HMAC-SHA256(key, source). Without
 // the key nobody can tell which source a hash is of, also of sources that can be guessed. The same source in
@@ -53,32 +48,4 @@ func (k *Keyring) HashKey() []byte {
 	mac.Write([]byte("pictor source hash"))
 	mac.Write(k.pairs[0].Salt)
 	return mac.Sum(nil)
-}
-
-// hashedSource reads a hash with its extension, which follows a dot or an @.
-func hashedSource(s string) (h SourceHash, ext string, err error) {
-	mark := "."
-	if !strings.Contains(s, mark) {
-		mark = "@"
-	}
-	s, ext, ok := cutExtension(s, mark)
-	if !ok {
-		return h, "", fmt.Errorf("%w: the source has more than one extension", ErrMalformed)
-	}
-	h, err = ParseSourceHash(s)
-	if err == nil && h == (SourceHash{}) {
-		err = fmt.Errorf("%w: the hash of the source is zero", ErrMalformed)
-	}
-	return h, ext, err
-}
-
-// encodedSource is the source as it stands in a path: its hash, if there is one.
-func (r Request) encodedSource(ext string, plain bool) string {
-	if !r.IsHidden() {
-		return encodeSource(r.Source, ext, plain)
-	}
-	if ext != "" {
-		ext = "." + ext
-	}
-	return hashPrefix + r.SourceHash.String() + ext
 }

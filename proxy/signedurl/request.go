@@ -174,3 +174,18 @@ func (k *Keyring) SignedPath(r Request, plain bool) string {
 	path := r.Path(plain)
 	return "/" + k.Sign(path) + path
 }
+
+// IsHidden says that a path names its source by a hash, so that nothing in a response may tell which
+// it is.
+func (r Request) IsHidden() bool { return r.SourceHash != SourceHash{} }
+
+// encodedSource is the source as it stands in a path: its hash, if there is one.
+func (r Request) encodedSource(ext string, plain bool) string {
+	if !r.IsHidden() {
+		return encodeSource(r.Source, ext, plain)
+	}
+	if ext != "" {
+		ext = "." + ext
+	}
+	return hashPrefix + r.SourceHash.String() + ext
+}

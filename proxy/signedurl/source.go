@@ -137,3 +137,20 @@ func percentEscape(s, special string) string {
 	}
 	return b.String()
 }
+
+// hashedSource reads a hash with its extension, which follows a dot or an @.
+func hashedSource(s string) (h SourceHash, ext string, err error) {
+	mark := "."
+	if !strings.Contains(s, mark) {
+		mark = "@"
+	}
+	s, ext, ok := cutExtension(s, mark)
+	if !ok {
+		return h, "", fmt.Errorf("%w: the source has more than one extension", ErrMalformed)
+	}
+	h, err = ParseSourceHash(s)
+	if err == nil && h == (SourceHash{}) {
+		err = fmt.Errorf("%w: the hash of the source is zero", ErrMalformed)
+	}
+	return h, ext, err
+}
