@@ -14,9 +14,9 @@ const reserveStep = 4 << 20
 
 // copyBody copies a body to w, and never writes more than is reserved. size is the
 // declared length, -1 for none.
-func (f *Fetcher) copyBody(w io.Writer, body io.Reader, size int64, reserve func(int64) error) (int64, error) {
-	if size > f.cfg.MaxBytes {
-		return 0, f.cfg.tooLarge()
+func (cfg Config) copyBody(w io.Writer, body io.Reader, size int64, reserve func(int64) error) (int64, error) {
+	if size > cfg.MaxBytes {
+		return 0, cfg.tooLarge()
 	}
 	reserved := max(size, 0)
 	if reserved > 0 {
@@ -28,12 +28,12 @@ func (f *Fetcher) copyBody(w io.Writer, body io.Reader, size int64, reserve func
 	buf := make([]byte, 32<<10)
 	for {
 		n, end := body.Read(buf)
-		if total+int64(n) > f.cfg.MaxBytes {
-			return total, f.cfg.tooLarge()
+		if total+int64(n) > cfg.MaxBytes {
+			return total, cfg.tooLarge()
 		}
 		// A step is longer than buf, so one is enough.
 		if total+int64(n) > reserved {
-			more := min(reserveStep, f.cfg.MaxBytes-reserved)
+			more := min(reserveStep, cfg.MaxBytes-reserved)
 			if err := reserve(more); err != nil {
 				return total, err
 			}
@@ -61,7 +61,7 @@ func (f *Fetcher) copyBody(w io.Writer, body io.Reader, size int64, reserve func
 // wireBody reads the body of a response as it is sent. It counts bytes for the pace
 // clock, bounds them, because much gzip can decode to nothing, and classifies errors.
 type wireBody struct {
-	f    *Fetcher
+	cfg  Config
 	ctx  context.Context
 	pace *paceClock
 	body io.Reader
@@ -78,8 +78,8 @@ func (r *wireBody) Read(b []byte) (int, error) {
 	r.pace.addBytes(n)
 	r.read += int64(n)
 	switch {
-	case r.read > r.f.cfg.MaxBytes:
-		r.err = r.f.cfg.tooLarge()
+	case r.read > r.cfg.MaxBytes:
+		r.err = r.cfg.tooLarge()
 	case errors.Is(err, io.EOF) && r.size >= 0 && r.read != r.size:
 		// net/http looks after a Content-Length, but not after a Content-Range.
 		r.err = newFailure(ErrTruncated, fmt.Sprintf("%d of %d bytes", r.read, r.size))

@@ -42,7 +42,7 @@ func appliedCodings(lines []string) []string {
 
 // decodeBody undoes the content codings of a body. A decoded body has no declared
 // length.
-func (f *Fetcher) decodeBody(body *wireBody, h http.Header) (io.Reader, int64, error) {
+func (cfg Config) decodeBody(body *wireBody, h http.Header) (io.Reader, int64, error) {
 	applied := appliedCodings(h["Content-Encoding"])
 	if len(applied) > maxCodings {
 		err := fmt.Errorf("%w: the source has more than %d content codings; the origin should send it without any",
@@ -55,7 +55,7 @@ func (f *Fetcher) decodeBody(body *wireBody, h http.Header) (io.Reader, int64, e
 	var in codedBody = body
 	for i := len(applied) - 1; i >= 0; i-- {
 		in = &decoder{
-			coding: applied[i], in: in, buffered: bufio.NewReader(in), most: f.cfg.MaxBytes, tooLarge: f.cfg.tooLarge,
+			coding: applied[i], in: in, buffered: bufio.NewReader(in), most: cfg.MaxBytes, tooLarge: cfg.tooLarge,
 		}
 	}
 	return in, -1, nil

@@ -153,7 +153,7 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, client Client, 
 	}
 	if at.image != "" {
 		b := f.cfg.Images[at.image]
-		_, err = f.copyBody(w, bytes.NewReader(b), int64(len(b)), reserve)
+		_, err = f.cfg.copyBody(w, bytes.NewReader(b), int64(len(b)), reserve)
 		return Meta{Size: int64(len(b))}, true, err
 	}
 	if at.object != (Object{}) {

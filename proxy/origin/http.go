@@ -44,12 +44,12 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, client Client, have
 		return meta, false, nil
 	}
 	p.bodyBegan()
-	body, size, err := f.decodeBody(&wireBody{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength},
-		resp.Header)
+	wire := &wireBody{cfg: f.cfg, ctx: ctx, pace: p, body: resp.Body, size: resp.ContentLength}
+	body, size, err := f.cfg.decodeBody(wire, resp.Header)
 	if err != nil {
 		return Meta{}, false, err
 	}
-	meta.Size, err = f.copyBody(w, body, size, func(n int64) error {
+	meta.Size, err = f.cfg.copyBody(w, body, size, func(n int64) error {
 		return p.pauseWhile(func() error { return reserve(n) })
 	})
 	if err != nil {

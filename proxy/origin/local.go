@@ -65,7 +65,7 @@ func (f *Fetcher) fetchLocal(ctx context.Context, name string, w io.Writer, rese
 	}
 	defer file.close()
 	// Bytes that are appended to the file from now on are not read.
-	n, err := f.copyBody(w, io.LimitReader(file, st.Size()), st.Size(), reserve)
+	n, err := f.cfg.copyBody(w, io.LimitReader(file, st.Size()), st.Size(), reserve)
 	if err != nil {
 		return Meta{}, err
 	}

@@ -43,12 +43,13 @@ func (f *Fetcher) fetchObject(ctx context.Context, o Object, have Validators, w 
 	}
 	defer resp.Body.Close()
 	p.bodyBegan()
-	body, size, err := f.decodeBody(&wireBody{f: f, ctx: ctx, pace: p, body: resp.Body, size: resp.Size}, resp.Header)
+	wire := &wireBody{cfg: f.cfg, ctx: ctx, pace: p, body: resp.Body, size: resp.Size}
+	body, size, err := f.cfg.decodeBody(wire, resp.Header)
 	if err != nil {
 		return Meta{}, false, err
 	}
 	meta = f.metaOf(resp.Header)
-	meta.Size, err = f.copyBody(w, body, size, func(n int64) error {
+	meta.Size, err = f.cfg.copyBody(w, body, size, func(n int64) error {
 		return p.pauseWhile(func() error { return reserve(n) })
 	})
 	if err != nil {
