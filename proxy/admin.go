@@ -24,8 +24,8 @@ const readMethods, writeMethods, bothMethods = "GET, HEAD", "POST", "GET, HEAD, 
 
 // Admin returns the handler of the admin port: GET /metrics in the text format of Prometheus,
 // GET /debug/memory, POST /purge, POST /warm, POST /reload, and GET and POST /sources. Where token
-// is not empty all paths need it (Authorization: Bearer, RFC 6750 §2.1); for /metrics Config.MetricsToken will do as well.
-// Paths without a token answer only requests to a loopback address or localhost.
+// is not empty all paths need it (Authorization: Bearer, RFC 6750 §2.1); for /metrics
+// Config.MetricsToken will do as well. Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, s.figures.answers, s.figures.sentBytes, s.warmer.results,

@@ -44,7 +44,8 @@ func (s *Server) serveImage(c echo.Context) error {
 	m, _ := s.mountOf(r.RequestURI)
 	varies := s.negotiateFormat(m, &req, r.Header["Accept"])
 	u := factsOf(req, varies)
-	u.mount, u.passed, u.readBy = m, s.cfg.Origin.PassedHeaders(req.Source), read.readBy
+	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
+	u.readBy = read.readBy
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)

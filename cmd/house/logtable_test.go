@@ -69,7 +69,7 @@ var logLines = map[string]string{
 	"worker wrote to stderr":           byBudget,
 	"shutdown cut short":               atStart,
 	"shutting down: draining requests": atStart,
-	"admin address is in use: running without /metrics, /purge, /warm, /sources, /reload and /debug/memory. ": atStart,
+	"admin address is in use: running without /metrics, /purge, /warm, /sources, /reload and ": atStart,
 	"settings reloaded":                          byOperator,
 	"settings not reloaded: those in force stay": byOperator,
 	"admin": atStart,

@@ -55,8 +55,8 @@ func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Lo
 	case address == "":
 		return func() {}
 	case d.admin == nil:
-		log.Warn("admin address is in use: running without /metrics, /purge, /warm, /sources, /reload and /debug/memory. "+
-			"Set --admin-listen to another address, or to off.", "address", address)
+		log.Warn("admin address is in use: running without /metrics, /purge, /warm, /sources, /reload and "+
+			"/debug/memory. Set --admin-listen to another address, or to off.", "address", address)
 		return func() {}
 	}
 	s := &http.Server{
