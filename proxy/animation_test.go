@@ -98,3 +98,37 @@ func TestSlowAnimation(t *testing.T) {
 		}
 	}
 }
+
+// Limits of a source count all pages that are stacked.
+func TestLimitsOfStackedPages(t *testing.T) {
+	for _, tc := range []struct {
+		most   int64 // pixels
+		path   string
+		status int
+		height int
+		says   string
+	}{
+		{6000, "f:png/pgs:5", 200, 150, ""},
+		{5999, "f:png/pgs:5", 422, 0, "over-limit: The source is 40x150, which is 0.0 megapixels"},
+		{5999, "f:png/pgs:4", 200, 120, ""},
+		{5999, "f:png/pgs:5/msr:0.006", 200, 150, ""},
+		{0, "f:png/pgs:5/msr:0.005", 422, 0, "of 5 pages together (pages)"},
+		{1200, "f:gif/pgs:5", 200, 30, ""},
+		{0, "f:gif/da:1/pgs:4096/w:20", 200, 150, ""},
+		{0, "f:png/pgs:0", 404, 0, "at least one page"},
+	} {
+		limits := transform.Limits{MaxPixels: tc.most}
+		r := newRig(t, func(c *Config) { c.Limits, c.AllowSecurityOptions = limits, true })
+		r.picture = gifOf(10)
+		resp, body := r.must(r.path(tc.path))
+		if resp.StatusCode != tc.status || !strings.Contains(body, tc.says) {
+			t.Errorf("%s: %s %q", tc.path, resp.Status, body)
+			continue
+		}
+		if job := r.painter.last.Load(); job != nil {
+			if g := transform.NewGeometry(job.Info, job.Outputs[0]); g.Height != tc.height {
+				t.Errorf("%s: %d high, want %d", tc.path, g.Height, tc.height)
+			}
+		}
+	}
+}

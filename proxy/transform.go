@@ -32,6 +32,9 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	}
 	defer func() { err = slowAnimation(err, transform.ResultFrames(info, out)) }()
 	limits := f.server.limitsOf(f.req)
+	if info, err = limits.StackPages(info, out); err != nil {
+		return pic, err
+	}
 	if err := limits.CheckDrawing(info, transform.NewGeometry(info, out), out); err != nil {
 		return pic, err
 	}
@@ -172,10 +175,11 @@ func (f *fill) copySource(ctx context.Context, info transform.Info) (transform.P
 	return pic, err
 }
 
-// choosePage describes the page that the URL asks for, where a source of this format has pages.
+// choosePage describes the page that the URL asks for, the first one of several, where a source of this format
+// has pages.
 func (f *fill) choosePage(info transform.Info) (transform.Info, error) {
-	page := f.req.Params.Page
-	if page == 0 || info.Format != transform.TIFF || f.req.Params.AsItIs(info) {
+	page, pages := f.req.Params.Page, f.req.Params.Pages
+	if page == 0 && pages < 2 || info.Format != transform.TIFF || f.req.Params.AsItIs(info) {
 		return info, nil
 	}
 	b, err := f.source.Data().Bytes()
@@ -183,7 +187,7 @@ func (f *fill) choosePage(info transform.Info) (transform.Info, error) {
 		return info, err
 	}
 	defer f.source.Data().Release()
-	return container.SniffPage(b, info, page)
+	return container.SniffPages(b, info, page, pages)
 }
 
 // withSourceBytes calls convert with the bytes of the source, which are mapped only during the

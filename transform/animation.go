@@ -17,7 +17,7 @@ func ResultFrames(info Info, out Params) int {
 // all of them. p.Format must be set.
 func (p Params) LastFrame() int {
 	if p.Still || p.Page > 0 || !p.Format.Animates() {
-		return p.Page + 1
+		return p.LastPage() + 1
 	}
 	return p.MaxFrames
 }
@@ -46,12 +46,12 @@ func ParseLongAnimation(s string) (LongAnimation, bool) {
 // MaxFrames is the most frames of a result, and of those that a page can be: libnsgif lists no more.
 const MaxFrames = 4096
 
-// PlanFrames settles which frames of a source a result is made of: Still, Page and MaxFrames of the
-// Params that it returns. out.Format must be set. A page is of still images only, as with
+// PlanFrames settles which frames of a source a result is made of: Still, Page, Pages and MaxFrames of
+// the Params that it returns. out.Format must be set. A page is of still images only, as with
 // imgproxy. Errors wrap ErrLimit, ErrNoPage or ErrTruncated.
 func (l Limits) PlanFrames(info Info, out Params) (Params, error) {
-	page := out.Page
-	out.Page = 0
+	page, pages := out.Page, out.Pages
+	out.Page, out.Pages = 0, 0
 	n := ResultFrames(info, out)
 	most, wrong := l.frameLimit(info, n)
 	wantsAll := info.Format.Animates() && out.Format.Animates() && !out.Still &&
@@ -79,16 +79,9 @@ func (l Limits) PlanFrames(info Info, out Params) (Params, error) {
 		}
 		return out, nil
 	}
-	pages := info.pages()
-	out.Still = pages > 1 && info.Format.Animates() && out.Format.Animates()
-	if pages > 1 {
-		out.Page = page
-	}
-	if out.Page >= pages {
-		return out, fmt.Errorf("%w: page %d is requested; the source has %d, and the first one is 0",
-			ErrNoPage, page, pages)
-	}
-	return out, nil
+	out.Still = info.Frames > 1 && info.Format.Animates() && out.Format.Animates()
+	out.Pages = pages
+	return planPages(info, out, page)
 }
 
 // pages is how many still images can be made of a source. Of a PNG only its default image is

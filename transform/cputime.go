@@ -33,7 +33,7 @@ func CPUTime(job Job) time.Duration {
 	}
 	for _, p := range job.Outputs {
 		g := NewGeometry(job.Info, p)
-		frames, read := float64(ResultFrames(job.Info, p)), float64(p.Page+1)
+		frames, read := float64(ResultFrames(job.Info, p)), float64(p.LastPage()+1)
 		each := cpuFrame + cpuSource(job.Info) + cpuPipeline(g, p)
 		if job.Info.Format == SVG {
 			seconds += cpuDrawing(job, g)
@@ -44,7 +44,7 @@ func CPUTime(job Job) time.Duration {
 		if frames > 1 && p.Squeezes() {
 			each *= cpuSqueeze // frames are made anew for each
 		}
-		seconds += frames*(each+cpuEncode(g, p)) + (read-1)*(cpuFrame+cpuSource(job.Info))
+		seconds += frames*(each+cpuEncode(g, p)) + (read-1)*(cpuFrame+cpuSource(job.Info.OnePage()))
 		if p.Watermark.On() {
 			seconds += cpuSource(job.WatermarkInfo)
 		}

@@ -15,6 +15,9 @@ type Info struct {
 	Frames int
 	// Page is the page of a TIFF that the rest is about, from 0 on.
 	Page int `json:",omitzero"`
+	// Stacked is how many pages, from a page on, are the image: Width and Height are of all of them,
+	// below each other. It is 0 for one page.
+	Stacked int `json:",omitzero"`
 	// Bands is the number of channels as stored, 1 to 4, alpha included; of a TIFF as
 	// libvips gives them, up to 5.
 	Bands int

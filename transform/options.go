@@ -20,7 +20,7 @@ func Options() []Option {
 		enforceThumbnailOption,
 		qualityOption, formatQualityOption, maxBytesOption, formatOption,
 		jpegOption, pngOption, webpOption, avifOption, jxlOption,
-		disableAnimationOption, pageOption, maxFramesOption,
+		disableAnimationOption, pageOption, pagesOption, maxFramesOption,
 		skipOption, rawOption, maxSideOption,
 	}
 }

@@ -100,6 +100,8 @@ type Params struct {
 	Still bool `json:",omitzero"`
 	// Page is the frame or page that a still image is made of, from 0 on.
 	Page int `json:",omitzero"`
+	// Pages is how many pages are stacked in a still image; 0 means 1, and 1 is stored as 0.
+	Pages int `json:",omitzero"`
 	// MaxFrames is the most frames of an animated result; those behind it are left out. 0 is any number.
 	MaxFrames int `json:",omitzero"`
 	// MaxSide bounds the result's sides by making it smaller; 0 means it is not.
@@ -144,6 +146,9 @@ func (p Params) Normalize() (Params, error) {
 	}
 	if p.Pixelate == 1 {
 		p.Pixelate = 0
+	}
+	if p.Pages == 1 {
+		p.Pages = 0
 	}
 	if p.MaxSide == MaxDimension {
 		p.MaxSide = 0

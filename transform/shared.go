@@ -21,7 +21,7 @@ const smallestSharedCut = 0.25
 
 // SharesDecode says whether an output can be made of the same decode as others of its source.
 func SharesDecode(info Info, p Params) bool {
-	if ResultFrames(info, p) > 1 || p.Page > 0 {
+	if ResultFrames(info, p) > 1 || p.LastPage() > 0 {
 		return false // it has frames of its own
 	}
 	if p.Trim.On || info.Used(p) != info {

@@ -182,6 +182,9 @@ func metadataBytes(info Info) float64 { return 3 * float64(info.AncillaryBytes) 
 // decodeBytes is what the decoder takes until its first row is ready, and what
 // it holds from then on besides rows.
 func decodeBytes(info Info, g Geometry) (opening, held float64) {
+	if info.Stacked > 1 && info.Format.Animates() {
+		return stackBytes(info, g)
+	}
 	px := float64(info.Pixels())
 	depth := depthBytes(info)
 	switch info.Coding() {

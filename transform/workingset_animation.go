@@ -45,7 +45,7 @@ func (w CostInput) pageBytes() float64 {
 	case w.Info.Format == WebP:
 		return eachFrame * float64(w.Out.Page)
 	case w.Info.Format == GIF && w.Out.Page > 0:
-		return canvasHeld*float64(w.Info.Pixels()) + eachFrame*float64(w.Out.Page)
+		return canvasHeld*float64(w.Info.OnePage().Pixels()) + eachFrame*float64(w.Out.Page)
 	}
 	return 0
 }

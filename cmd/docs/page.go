@@ -99,7 +99,7 @@ var groups = []group{
 		"quality", "format_quality", "max_bytes", "format", "jpeg_options", "png_options", "webp_options",
 		"avif_options", "jxl_options",
 	}},
-	{"Animation", []string{"disable_animation", "page", "max_frames"}},
+	{"Animation", []string{"disable_animation", "page", "pages", "max_frames"}},
 	{"Source unchanged", []string{"skip_processing", "raw"}},
 	{"Choice of the client", []string{"pick", "pick_dpr", "pick_format"}},
 	{"Request", []string{"preset", "cachebuster", "cache_tags", "expires", "filename", "return_attachment"}},

@@ -36,7 +36,7 @@ var parsers = map[string][]string{
 	"proxy/thumbor":    {"Verify", "Parse"},
 	"proxy/upload":     {"CopyTo"},
 	"transform/bitmap": {"Read", "ReadIcon"},
-	"transform/container": {"Sniff", "SniffPage", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
+	"transform/container": {"Sniff", "SniffPage", "SniffPages", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
 		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair",
 		"NewPNGRepair", "av1Sequences", "ListGIF", "ListWebP", "readJXLImage"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},

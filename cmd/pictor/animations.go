@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
 
@@ -19,6 +20,18 @@ func limitAnimations(l transform.Limits, a config.Animations) transform.Limits {
 	l.MaxFrames, l.MaxAnimationPixels = a.MaxFrames, int64(a.MaxAnimationPixels)
 	l.LongAnimation, _ = transform.ParseLongAnimation(strings.ToLower(a.OnLongAnimation)) // the settings are checked
 	return l
+}
+
+// planPages settles which frames of a source are used, and describes the image that pages below each other are.
+func planPages(l transform.Limits, req signedurl.Request, info transform.Info,
+) (_ transform.Info, out transform.Params, err error) {
+	if n := req.Limits.Frames; n > 0 {
+		l.MaxFrames = int(min(n, transform.MaxFrames))
+	}
+	if out, err = l.PlanFrames(info, req.Params); err == nil {
+		info, err = l.StackPages(info, out)
+	}
+	return info, out, err
 }
 
 // framesOf says what becomes of the frames of a source, of which out was made by planning; "" where
@@ -37,6 +50,9 @@ func framesOf(info transform.Info, out transform.Params) string {
 		return text + "; the result has all of them"
 	case n > 1:
 		return fmt.Sprintf("%s; the result has the first %d", text, n)
+	case out.Pages > 1:
+		return fmt.Sprintf("%s; the result is a still image, of frames or pages %d to %d", text, out.Page,
+			out.LastPage())
 	case !info.Format.Animates():
 		return text + "; the result is its still image"
 	}

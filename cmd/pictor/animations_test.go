@@ -25,6 +25,7 @@ func TestExplainTellsOfFrames(t *testing.T) {
 	}{
 		{gif, cut, "w:100", "frames       310 in this GIF; the result has the first 300\n"},
 		{gif, cut, "w:100/maf:400", "frames       310 in this GIF; the result has all of them\n"},
+		{gif, cut, "w:48/f:png/pg:4/pgs:3", "a still image, of frames or pages 4 to 6\n"},
 		{gif, cut, "w:100/f:png/pg:4", "frames       310 in this GIF; the result is a still image, of frame 4\n"},
 		{gif, long, "w:100", "refused      over a limit: the animation has 310 frames; at most 300 are allowed"},
 		{gif, long, "f:avif/pg:400", "refused      no such page: page 400"},

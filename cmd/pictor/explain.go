@@ -295,19 +295,17 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 		why += "; clients that accept another one by Accept get that, of an animation only one that moves"
 	}
 	say("format", fmt.Sprintf("%s, %s", out.Format, why))
-	limits := e.limits
-	if n := req.Limits.Frames; n > 0 {
-		limits.MaxFrames = int(min(n, transform.MaxFrames))
-	}
-	if !out.AsItIs(e.info) {
+	info := e.info
+	if !out.AsItIs(info) {
+		req.Params.Format = out.Format
 		var err error
-		if out, err = limits.PlanFrames(e.info, out); err != nil {
+		if info, out, err = planPages(e.limits, req, info); err != nil {
 			say("refused", err.Error())
 			return
 		}
-		say("frames", framesOf(e.info, out))
+		say("frames", framesOf(info, out))
 	}
-	g := transform.NewGeometry(e.info, out)
+	g := transform.NewGeometry(info, out)
 	what := "of a JPEG of 4000x3000"
 	if !e.assumed {
 		what = fmt.Sprintf("of this %s of %dx%d", e.info.Format, e.info.Width, e.info.Height)
@@ -317,7 +315,7 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 		return
 	}
 	say("result", fmt.Sprintf("%s: %dx%d", what, g.Width, g.Height))
-	need := transform.WorkingSet(e.info, g, out)
+	need := transform.WorkingSet(info, g, out)
 	say("memory", fmt.Sprintf("%s: at most %.0f MiB to process, %.0f MiB for the result",
-		what, float64(need)/(1<<20), float64(transform.ResultBytes(e.info, g, out))/(1<<20)))
+		what, float64(need)/(1<<20), float64(transform.ResultBytes(info, g, out))/(1<<20)))
 }

@@ -31,7 +31,7 @@ var refusedOptions = [][]string{
 	{"gradient", "gr"},
 	{"watermark_url", "wmu"}, {"watermark_text", "wmt"}, {"watermark_size", "wms"},
 	{"watermark_rotate", "wm_rot", "wmr"},
-	{"watermark_shadow", "wmsh"}, {"color_profile", "cp", "icc"}, {"pages", "pgs"},
+	{"watermark_shadow", "wmsh"}, {"color_profile", "cp", "icc"},
 	{"video_thumbnail_second", "vts"}, {"video_thumbnail_keyframes", "vtk"}, {"video_thumbnail_tile", "vtt"},
 	{"video_thumbnail_animation", "vta"},
 }

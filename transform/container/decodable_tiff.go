@@ -7,31 +7,26 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// reduceTIFF makes of a file one of one page for its decoder, with XMP and IPTC where they are needed: its
-// directory lies behind the end, with the tags that a decoder needs. libvips would else read all directories, and
-// libtiff all values.
+// reduceTIFF makes of a file one of the page for its decoder, or of those that are stacked, with XMP and IPTC where
+// they are needed: their directories lie behind the end, with the tags that a decoder needs. libvips would else read
+// all directories, and libtiff all values.
 func reduceTIFF(b []byte, info transform.Info, xmp, iptc bool) (patches []Patch, size int64, ok bool) {
-	f, at, err := openTIFF(b)
+	list, err := tiffPages(b, info.Page, max(info.Stacked, 1))
 	if err != nil {
 		return nil, 0, false
 	}
-	for range info.Page {
-		d, err := f.directory(at)
-		if err != nil {
+	var pages [][]tiffField
+	for _, d := range list {
+		kept := slices.DeleteFunc(slices.Clone(d.fields), func(f tiffField) bool {
+			return !tiffNeeds(f, info, xmp && len(pages) == 0, iptc && len(pages) == 0)
+		})
+		if d.plain && len(kept) == len(d.fields) && info.Frames == 1 && d.next == 0 {
 			return nil, 0, false
 		}
-		at = d.next
+		slices.SortStableFunc(kept, func(a, b tiffField) int { return cmp.Compare(a.tag, b.tag) })
+		pages = append(pages, kept)
 	}
-	d, err := f.directory(at)
-	if err != nil {
-		return nil, 0, false
-	}
-	kept := slices.DeleteFunc(slices.Clone(d.fields), func(f tiffField) bool { return !tiffNeeds(f, info, xmp, iptc) })
-	if d.plain && len(kept) == len(d.fields) && info.Frames == 1 && d.next == 0 {
-		return nil, 0, false
-	}
-	slices.SortStableFunc(kept, func(a, b tiffField) int { return cmp.Compare(a.tag, b.tag) })
-	patches, size = f.appendDirectory(kept)
+	patches, size = list[0].appendDirectories(pages)
 	return patches, size, true
 }
 
@@ -63,24 +58,23 @@ func tiffNeeds(f tiffField, info transform.Info, xmp, iptc bool) bool {
 	return slices.Contains(tiffPixelTags, f.tag)
 }
 
-// appendDirectory writes a directory behind the end, and its place into the header.
-func (f *tiffFile) appendDirectory(fields []tiffField) (patches []Patch, size int64) {
+// appendDirectories writes directories of pages behind the end, and the place of the first one into the header.
+func (f *tiffFile) appendDirectories(pages [][]tiffField) (patches []Patch, size int64) {
+	_, numberSize, placeSize := f.sizes()
 	at := len(f.b) + len(f.b)&1
-	dir := make([]byte, at-len(f.b))
-	head := slices.Clone(f.b[:8])
-	if f.big {
-		head = slices.Clone(f.b[:16])
-		f.order.PutUint64(head[8:], uint64(at))
-		dir = append(dir, make([]byte, 8)...)
-		f.order.PutUint64(dir[len(dir)-8:], uint64(len(fields)))
-	} else {
-		f.order.PutUint32(head[4:], uint32(at))
-		dir = append(dir, make([]byte, 2)...)
-		f.order.PutUint16(dir[len(dir)-2:], uint16(len(fields)))
+	head := slices.Clone(f.b[:2*placeSize])
+	f.putNumber(head[placeSize:], at)
+	tail := make([]byte, at-len(f.b))
+	for i, fields := range pages {
+		tail = append(tail, make([]byte, numberSize)...)
+		f.putNumber(tail[len(tail)-int(numberSize):], len(fields))
+		for _, field := range fields {
+			tail = append(tail, field.entry...)
+		}
+		tail = append(tail, make([]byte, placeSize)...)
+		if i < len(pages)-1 {
+			f.putNumber(tail[len(tail)-int(placeSize):], len(f.b)+len(tail))
+		}
 	}
-	for _, field := range fields {
-		dir = append(dir, field.entry...)
-	}
-	dir = append(dir, make([]byte, 8)...) // there is no next one
-	return []Patch{{0, head}, {int64(len(f.b)), dir}}, int64(len(f.b) + len(dir))
+	return []Patch{{0, head}, {int64(len(f.b)), tail}}, int64(len(f.b) + len(tail))
 }

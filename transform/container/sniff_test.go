@@ -365,6 +365,9 @@ func FuzzSniff(f *testing.F) {
 			}
 			return
 		}
+		if _, err := SniffPages(b, info, 0, 3); err != nil && !isRefusal(err) {
+			t.Fatalf("an error of no kind for three pages: %v", err)
+		}
 		if other, err := SniffPage(b, info, 1); err == nil && (info.Frames < 2 || other.Width < 1 || other.Height < 1) {
 			t.Fatalf("the second page of %+v is %+v", info, other)
 		}

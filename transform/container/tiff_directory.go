@@ -109,6 +109,18 @@ func (f *tiffFile) number(b []byte) uint64 {
 	return uint64(f.order.Uint16(b))
 }
 
+// putNumber writes a number into 2, 4 or 8 bytes.
+func (f *tiffFile) putNumber(to []byte, n int) {
+	switch len(to) {
+	case 8:
+		f.order.PutUint64(to, uint64(n))
+	case 4:
+		f.order.PutUint32(to, uint32(n))
+	default:
+		f.order.PutUint16(to, uint16(n))
+	}
+}
+
 // slice is a part of the file; ok is false where the file ends before it does.
 func (f *tiffFile) slice(at, size uint64) (b []byte, ok bool) {
 	if n := uint64(len(f.b)); at > n || size > n-at {

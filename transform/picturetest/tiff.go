@@ -32,6 +32,8 @@ type TIFFForm struct {
 	Separate   bool
 	Tile, Rows int
 	Deflate    bool
+	// Picture takes the place of the image that all pages have, if it is set.
+	Picture image.Image
 	// Fields go besides those that the rest asks for, or in their place.
 	Fields []TIFFField
 }
@@ -190,7 +192,11 @@ func TIFF(m image.Image, order binary.ByteOrder, forms ...TIFFForm) []byte {
 	}
 	link := 4
 	for _, f := range forms {
-		fields, parts := f.page(m, to.order)
+		shown := m
+		if f.Picture != nil {
+			shown = f.Picture
+		}
+		fields, parts := f.page(shown, to.order)
 		link = to.writePage(link, fields, parts, f)
 	}
 	return to.b

@@ -39,7 +39,7 @@ func setPages(source *C.PictorSource, b []byte, info transform.Info, p transform
 	if info.Format.Animates() {
 		source.page = C.int(p.Page)
 	}
-	n := max(transform.ResultFrames(info, p), p.Page+1)
+	n := max(transform.ResultFrames(info, p), p.LastPage()+1)
 	switch {
 	case info.Format == transform.GIF && n > 1:
 		return setGIFFrames(source, b, info, n)

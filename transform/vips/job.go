@@ -90,7 +90,7 @@ func newSource(b []byte, info transform.Info, p transform.Params) C.PictorSource
 		premultiplied: cBool(info.Premultiplied && info.Format != transform.TIFF),
 		partial:       cBool(info.Partial), frame: cRect(info.Frame), hdr: newHDR(info.Declared),
 		load_width: C.int(used.Width), load_height: C.int(used.Height),
-		alpha: cBool(info.Alpha), profiled: cBool(info.Profile),
+		alpha: cBool(info.Alpha), profiled: cBool(info.Profile), stacked: C.int(info.Stacked),
 	}
 	// Decoders of HEIF give colour, even of grey.
 	profile := container.DeclaredProfile(info.Declared, info.Colour() || info.Format.IsHEIF())

@@ -111,7 +111,7 @@ pictor_load(PictorChain *chain, const PictorSource *source)
 	int failed;
 
 	if (source->frames) {
-		int status = pictor_load_frame(chain, source);
+		int status = source->stacked > 1 ? pictor_load_stack(chain, source) : pictor_load_frame(chain, source);
 
 		chain->source_bits = source->bits;
 		return status;

@@ -11,7 +11,21 @@ replace(VipsImage **image, VipsImage **by, int failed)
 	return PICTOR_OK;
 }
 
-// pictor_load_tiff opens the only page that container.Decodable leaves. libvips undoes the multiplication by alpha.
+// forget_pages drops that an image was stacked of pages: encoders would make an animation of it.
+static int
+forget_pages(VipsImage **image)
+{
+	VipsImage *out = NULL;
+
+	if (replace(image, &out, vips_copy(*image, &out, NULL)))
+		return PICTOR_BROKEN;
+	vips_image_remove(*image, VIPS_META_PAGE_HEIGHT);
+	vips_image_remove(*image, VIPS_META_N_PAGES);
+	return PICTOR_OK;
+}
+
+// pictor_load_tiff opens the pages that container.Decodable leaves, which are alike. libvips undoes the
+// multiplication by alpha.
 // Lab is brought to RGB here, because no other format has it. What is behind alpha is no part of the picture.
 int
 pictor_load_tiff(const PictorSource *source, VipsImage **image)
@@ -20,7 +34,9 @@ pictor_load_tiff(const PictorSource *source, VipsImage **image)
 	VipsInterpretation space;
 
 	if (vips_tiffload_buffer((void *) source->bytes, source->size, image, "access", VIPS_ACCESS_SEQUENTIAL,
-			"fail_on", VIPS_FAIL_ON_ERROR, NULL))
+			"fail_on", VIPS_FAIL_ON_ERROR, "n", VIPS_MAX(source->stacked, 1), NULL))
+		return PICTOR_BROKEN;
+	if (source->stacked > 1 && forget_pages(image))
 		return PICTOR_BROKEN;
 	space = vips_image_guess_interpretation(*image);
 	if (space == VIPS_INTERPRETATION_LAB || space == VIPS_INTERPRETATION_LABQ || space == VIPS_INTERPRETATION_LABS) {

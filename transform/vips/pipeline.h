@@ -96,6 +96,7 @@ typedef struct {
 	int partial;       // GIF: the frame leaves some of the canvas
 	PictorRect frame;
 	int page;          // of an animation, from 0 on
+	int stacked;       // pages from there on that are the image, below each other; 1 or less: one
 	const PictorFrame *frames; // NULL where they are not read one by one
 	int frame_count;
 	PictorSpan metadata[PICTOR_WEBP_KINDS]; // WebP, with frames: chunks, empty without one
@@ -278,7 +279,7 @@ int pictor_load(PictorChain *chain, const PictorSource *source);
 int pictor_read_jpeg(PictorChain *chain, const PictorSource *file);
 // pictor_load_bitmap takes pixels of so many bytes for bands, and a profile behind them.
 int pictor_load_bitmap(const PictorSource *source, VipsImage **image);
-// pictor_load_tiff opens a TIFF of one page.
+// pictor_load_tiff opens a TIFF of one page, or of those that are stacked.
 int pictor_load_tiff(const PictorSource *source, VipsImage **image);
 int pictor_convert_colour(PictorChain *chain);
 int pictor_cut_source(PictorChain *chain);
@@ -310,6 +311,8 @@ int pictor_next_frame(PictorCanvas *canvas);
 void pictor_close_canvas(PictorCanvas *canvas);
 // pictor_load_frame begins a chain with the source's page, in memory.
 int pictor_load_frame(PictorChain *chain, const PictorSource *source);
+// pictor_load_stack begins a chain with the pages that are stacked, in memory.
+int pictor_load_stack(PictorChain *chain, const PictorSource *source);
 // A PictorLayRow lays a row of a frame on one of the canvas.
 typedef void (*PictorLayRow)(const guint8 *from, int from_bands, guint8 *to, int bands, int width);
 // pictor_lay_image lays a decoded frame on the canvas, at its place.

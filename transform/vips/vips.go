@@ -137,7 +137,8 @@ func (e *Engine) findTrim(source []byte, job transform.Job) (transform.Rect, err
 	defer C.vips_thread_shutdown()
 	trim := job.Outputs[0].Trim
 	c := C.PictorJob{source: newSource(source, job.Info, job.Outputs[0])}
-	_, free, err := setPages(&c.source, source, job.Info, transform.Params{Page: job.Outputs[0].Page})
+	_, free, err := setPages(&c.source, source, job.Info,
+		transform.Params{Page: job.Outputs[0].Page, Pages: job.Outputs[0].Pages})
 	if err != nil {
 		return transform.Rect{}, err
 	}

@@ -274,7 +274,7 @@ func (s *pictures) transform(
 	if err := source.Seal(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := container.Sniff(body)
+	info, err := sniffPages(body, outputs[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,6 +116,8 @@ var forms = map[string]struct{ ext, command string }{
 	"tiff-multiplied":  {"tif", ""},
 	"tiff-bilevel":     {"tif", ""},
 	"tiff-jpeg-strip":  {"tif", ""},
+	"tiff-pages":       {"tif", ""},
+	"tiff-pages-tiles": {"tif", ""},
 }
 
 // pictures makes the sources of the calibration, all of one photo-like
@@ -194,6 +196,9 @@ func (s *pictures) encode(of source) []byte {
 		return s.encodeHEIC(of)
 	}
 	m := s.photo(of)
+	if strings.HasPrefix(of.form, "tiff-pages") {
+		return tiffPages(of.form, m)
+	}
 	if forms[of.form].ext == "tif" {
 		return tiffOf(of.form, m)
 	}
