@@ -273,10 +273,14 @@ func inkTableBytes(info Info) float64 {
 	return 0
 }
 
-// loadedRowBytes is the strip of rows behind the decoder, and what shows them in SDR.
+// loadedRowBytes is the strip of rows behind the decoder, and what shows them in SDR. There is none of a bitmap, which
+// is decoded as a whole.
 func loadedRowBytes(info Info, g Geometry) float64 {
 	bands := bandsLoaded(info)
 	b := float64(g.LoadWidth) * bands * depthBytes(info) * math.Min(rowsLoaded, float64(g.LoadHeight))
+	if info.Coding() == BMP {
+		b = 0
+	}
 	b += toneMapBytes(info.Declared)
 	if info.NarrowGrey || info.Premultiplied { // goes through samples of four bytes
 		b += 4 * bands * float64(g.LoadWidth) * math.Min(rowsOut, float64(g.LoadHeight))

@@ -116,6 +116,13 @@ var forms = map[string]struct{ ext, command string }{
 	"tiff-multiplied":  {"tif", ""},
 	"tiff-bilevel":     {"tif", ""},
 	"tiff-jpeg-strip":  {"tif", ""},
+	"bmp":              {"bmp", ""},
+	"bmp-palette":      {"bmp", ""},
+	"bmp-masks":        {"bmp", ""},
+	"bmp-alpha":        {"bmp", ""},
+	"ico-png":          {"ico", ""},
+	"ico-bitmap":       {"ico", ""},
+	"ico-bitmap-8":     {"ico", ""},
 	"tiff-pages":       {"tif", ""},
 	"tiff-pages-tiles": {"tif", ""},
 }
@@ -196,6 +203,9 @@ func (s *pictures) encode(of source) []byte {
 		return s.encodeHEIC(of)
 	}
 	m := s.photo(of)
+	if ext := forms[of.form].ext; ext == "bmp" || ext == "ico" {
+		return bitmapOf(of.form, m)
+	}
 	if strings.HasPrefix(of.form, "tiff-pages") {
 		return tiffPages(of.form, m)
 	}
