@@ -77,9 +77,10 @@ func TestDoctorSaysWhatIsInTheWay(t *testing.T) {
 func TestMissingFormatsAreASentence(t *testing.T) {
 	for _, tc := range []struct{ without, want string }{
 		{"", ""},
-		{"load heic", "This libvips cannot load heic (Debian 13: libheif-plugin-libde265)."},
+		{"load heic", "This libvips cannot load heic (Debian 12: libheif1; Debian 13: libheif-plugin-libde265)."},
 		{"load bmp", "This libvips cannot load bmp."},
-		{"load jxl,save jxl,load bmp", "This libvips cannot load jxl, save jxl, load bmp (Debian 13: libjxl0.11)."},
+		{"load jxl,save jxl,load bmp", "This libvips cannot load jxl, save jxl, load bmp (Debian 12: libjxl0.7; " +
+			"Debian 13: libjxl0.11)."},
 	} {
 		var list []string
 		if tc.without != "" {

@@ -5,12 +5,15 @@ import (
 	"strings"
 )
 
-// formatPackages are the packages of Debian 13 that bring formats which libvips may lack.
-var formatPackages = map[string]string{
-	"heic": "libheif-plugin-libde265",
-	"jxl":  "libjxl0.11",
-	"svg":  "librsvg2-2",
-	"tiff": "libtiff6",
+// formatPackages are the packages that bring formats which libvips may lack, by the release of Debian. In Debian 12
+// libheif1 brings the decoder of HEVC itself.
+var formatPackages = []struct {
+	release  string
+	packages map[string]string
+}{
+	{"Debian 12", map[string]string{"heic": "libheif1", "jxl": "libjxl0.7", "svg": "librsvg2-2", "tiff": "libtiff6"}},
+	{"Debian 13", map[string]string{"heic": "libheif-plugin-libde265", "jxl": "libjxl0.11", "svg": "librsvg2-2",
+		"tiff": "libtiff6"}},
 }
 
 // optionalLine says in a sentence which of the formats that a libvips need not have
@@ -19,16 +22,22 @@ func optionalLine(without []string) string {
 	if len(without) == 0 {
 		return ""
 	}
-	var packages []string
-	for _, ability := range without {
-		_, format, _ := strings.Cut(ability, " ")
-		if p := formatPackages[format]; p != "" && !slices.Contains(packages, p) {
-			packages = append(packages, p)
+	var releases []string
+	for _, of := range formatPackages {
+		var packages []string
+		for _, ability := range without {
+			_, format, _ := strings.Cut(ability, " ")
+			if p := of.packages[format]; p != "" && !slices.Contains(packages, p) {
+				packages = append(packages, p)
+			}
+		}
+		if len(packages) > 0 {
+			releases = append(releases, of.release+": "+strings.Join(packages, ", "))
 		}
 	}
 	line := "This libvips cannot " + strings.Join(without, ", ")
-	if len(packages) > 0 {
-		line += " (Debian 13: " + strings.Join(packages, ", ") + ")"
+	if len(releases) > 0 {
+		line += " (" + strings.Join(releases, "; ") + ")"
 	}
 	return line + "."
 }
