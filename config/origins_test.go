@@ -25,14 +25,15 @@ photos:
   concurrency: 4
 shop: {sources: shop.example.com, bearer: token, referer: 'https://www.example.com/'}
 `)}
-	all, err := table.Entries()
+	_, err := table.Entries()
 	if err == nil || !strings.Contains(err.Error(), `entry "photos": basic: write USER:PASSWORD`) {
 		t.Errorf("%v", err)
 	}
 	if err := os.WriteFile(secret, []byte("me:from a file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if all, err = table.Entries(); err != nil {
+	all, err := table.Entries()
+	if err != nil {
 		t.Fatal(err)
 	}
 	o, shop := all["photos"], all["shop"]
