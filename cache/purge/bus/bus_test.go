@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,15 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
+
+// TestMain has the tests wait side by side: they wait for leases to end, and compute little.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err) // testing has no such flag any more
+	}
+	os.Exit(m.Run())
+}
 
 // engine is a real server that buses live in.
 type engine struct {
@@ -129,6 +139,7 @@ func spanOf(t *testing.T, b purge.Bus) (s purge.Span) {
 }
 
 func TestBusKeepsAnOrder(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -197,6 +208,7 @@ func readAll(t *testing.T, b purge.Bus, behind uint64, n int) (all []purge.Messa
 
 // A Read that waits gets what is sent meanwhile, and one that nothing comes for ends by itself.
 func TestBusReadWaits(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,6 +238,7 @@ func TestBusReadWaits(t *testing.T) {
 }
 
 func TestBusAnnouncesServers(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -266,6 +279,7 @@ func TestBusAnnouncesServers(t *testing.T) {
 
 // What a bus took is there after its engine was killed, under the same identity.
 func TestBusOutlivesItsEngine(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -300,6 +314,7 @@ func TestBusOutlivesItsEngine(t *testing.T) {
 }
 
 func TestBusAddresses(t *testing.T) {
+	t.Parallel()
 	for address, ok := range map[string]bool{
 		"redis://127.0.0.1:1/2": true, "rediss://u:hush@example.com:6380": true, "unix:///run/redis.sock": true,
 		"nats://127.0.0.1:1":       true,

@@ -75,6 +75,7 @@ func (s server) confirm(t *testing.T, tag string) purge.Confirmation {
 
 // A purge that is confirmed is in the clocks of all servers.
 func TestClusterConfirmsWhatAllHaveApplied(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,6 +121,7 @@ func TestClusterConfirmsWhatAllHaveApplied(t *testing.T) {
 
 // A server that is gone is waited for as long as its lease may hold, and named until then.
 func TestClusterWaitsForALease(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,6 +167,7 @@ func TestClusterWaitsForALease(t *testing.T) {
 // Without its bus a clock is in doubt, and refuses purges; when the bus is back all goes on, and nothing is purged
 // but what was.
 func TestClusterOutlivesABus(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,6 +209,7 @@ func TestClusterOutlivesABus(t *testing.T) {
 
 // A server that was away reads what it missed, and nothing else of it is purged.
 func TestClusterReadsOnAfterARestart(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -240,6 +244,7 @@ func TestClusterReadsOnAfterARestart(t *testing.T) {
 
 // Random outages of the engine, under purges: each that is confirmed is in every clock that is not in doubt.
 func TestClusterUnderOutages(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ import (
 
 // A bus that has lost purges, in any of several ways, has everything purged: nobody knows any more what they named.
 func TestClusterFindsOutLostPurges(t *testing.T) {
+	t.Parallel()
 	stream := "{pictor:cluster}:purges"
 	for name, lose := range map[string]func(ctx context.Context, r *redis.Client) error{
 		"all":              func(ctx context.Context, r *redis.Client) error { return r.FlushAll(ctx).Err() },
@@ -71,6 +72,7 @@ func TestClusterFindsOutLostPurges(t *testing.T) {
 
 // What a server missed may be more than the bus keeps.
 func TestClusterFindsOutDroppedPurges(t *testing.T) {
+	t.Parallel()
 	e := engines(t)["redis"](t)
 	dir := t.TempDir()
 	away, stays := e.join("away", dir, purge.Revalidate), e.join("stays", "", purge.Revalidate)
@@ -101,6 +103,7 @@ func TestClusterFindsOutDroppedPurges(t *testing.T) {
 
 // Messages of another version, or of nobody, are purges of anything.
 func TestClusterPurgesAllForWhatItCannotRead(t *testing.T) {
+	t.Parallel()
 	for name, start := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

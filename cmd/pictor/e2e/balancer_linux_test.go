@@ -194,7 +194,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 		}
 		<-old.done
 		b.servers[i] = b.start(i)
-		time.Sleep(700 * time.Millisecond) // HAProxy looks each half second
+		time.Sleep(1500 * time.Millisecond) // HAProxy looks each half second
 	}
 	c.end()
 	if n := c.failed.Load(); n > 0 {

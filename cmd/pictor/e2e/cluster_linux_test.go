@@ -97,6 +97,7 @@ func (s *server) purgeAt(ask proxy.PurgeRequest) (a proxy.PurgeAnswer, status in
 // A purge that one server answers is in force on all of them; without the bus each serves as it was told, says so, and
 // loses no request; with it back, all is as before without a restart.
 func TestPurgesReachEveryServer(t *testing.T) {
+	t.Parallel() // it waits
 	for name, startEngine := range map[string]func(testing.TB) *engine{"redis": startRedis, "nats": startNATS} {
 		t.Run(name, func(t *testing.T) {
 			e, origin := startEngine(t), newVersions(t)
@@ -162,6 +163,7 @@ func TestPurgesReachEveryServer(t *testing.T) {
 
 // The command says what came of a purge in a cluster.
 func TestPurgeCommandInACluster(t *testing.T) {
+	t.Parallel() // it waits
 	e := startRedis(t)
 	s := serve(t, clusterArgs(e, "only", t.TempDir())...)
 	admin := strings.TrimPrefix(s.admin, "http://")

@@ -278,6 +278,7 @@ func (h *history) report(phase string) {
 // No answer is older than a purge that was answered before its request, whatever happens to servers, bus and the
 // network between them. make soak does it with 10,000 purges.
 func TestHistoryOfACluster(t *testing.T) {
+	t.Parallel() // it waits
 	well, purges, purgers := 100, 60, 2
 	if os.Getenv(soakVar) != "" {
 		well, purges, purgers = 1000, 10_000, 16
