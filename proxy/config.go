@@ -26,10 +26,8 @@ type Config struct {
 	// such dialect. At "/" the native dialect reads what Thumbor does not verify.
 	Thumbor     *thumbor.Dialect
 	ThumborPath string
-	// Mounts are further dialects, each at paths of its own, which come before all others.
-	Mounts []Mount
-	Origin *origin.Fetcher
-	Cache  *cache.Cache
+	Origin      *origin.Fetcher
+	Cache       *cache.Cache
 	// Clock is the purge clock of the Cache.
 	Clock *purge.Clock
 	// Cluster keeps the Clock in step with those of other servers; nil for a server alone.

@@ -10,7 +10,10 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
-func (s *Server) mountOf(target string) (m *Mount, rest string) { return MountOf(s.cfg.Mounts, target) }
+// mountOf is MountOf by the rules in force.
+func (s *Server) mountOf(target string) (m *Mount, rest string) {
+	return MountOf(s.targets.rules.Load().Mounts, target)
+}
 
 // knownName is the name of a target in the table of known ones. Only mounts read the query.
 func (s *Server) knownName(target string) string {

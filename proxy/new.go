@@ -15,11 +15,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
-	thumborPath := ""
-	if cfg.Thumbor != nil {
-		thumborPath = cfg.ThumborPath
-	}
-	if err := CheckMounts(cfg.Mounts, cfg.PathPrefix, thumborPath); err != nil {
+	if err := cfg.checkMounts(cfg.Mounts); err != nil {
 		return nil, err
 	}
 	if cfg.RequestTimeout <= 0 {
@@ -78,4 +74,13 @@ func (s *Server) newSourceStore() (*sources.Store, error) {
 		TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout, QueueWait: s.cfg.QueueWait,
 		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
 	})
+}
+
+// checkMounts refuses mounts whose paths are taken by other dialects.
+func (cfg *Config) checkMounts(mounts []Mount) error {
+	thumborPath := ""
+	if cfg.Thumbor != nil {
+		thumborPath = cfg.ThumborPath
+	}
+	return CheckMounts(mounts, cfg.PathPrefix, thumborPath)
 }

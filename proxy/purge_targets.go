@@ -119,7 +119,7 @@ func (s *Server) addPrefix(n *targetSet, text string) error {
 		return fmt.Errorf("%w: prefix %s: sources are stored without the parameter %s (--source-key-ignore)",
 			errPurge, transform.Quote(text), transform.Quote(name))
 	}
-	if len(s.cfg.SourceKeyIgnore) > 0 && !strings.HasPrefix(p, "local:") {
+	if len(s.cfg.SourceKeyIgnore) > 0 && strings.HasPrefix(p, "http") {
 		// The parameters after the prefix may be left out of an identity, and then the
 		// separator before them is, too.
 		p = strings.TrimRight(p, "?&")
@@ -133,7 +133,7 @@ func (s *Server) addPrefix(n *targetSet, text string) error {
 // then only a pattern can match it.
 func (s *Server) ignoredParamIn(prefix string) (name string, ok bool) {
 	_, query, asks := strings.Cut(prefix, "?")
-	if !asks || strings.HasPrefix(prefix, "local:") {
+	if !asks || !strings.HasPrefix(prefix, "http") {
 		return "", false
 	}
 	parts := strings.Split(query, "&")

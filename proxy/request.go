@@ -89,7 +89,7 @@ func (s *Server) readRequest(target string) (signedurl.Request, error) {
 // verified. Where it is an error there is no request.
 func (s *Server) readTarget(target string) (read reading, err error) {
 	rules := s.targets.rules.Load()
-	m, rest := s.mountOf(target)
+	m, rest := MountOf(rules.Mounts, target)
 	if m != nil {
 		read.Request, err = s.parseMounted(m, rest)
 	} else {
@@ -218,7 +218,7 @@ func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
 func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
 	id = s.cfg.Origin.Identity(source)
 	path, query, asks := strings.Cut(id, "?")
-	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || strings.HasPrefix(id, "local:") {
+	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || !strings.HasPrefix(id, "http") {
 		return id, false
 	}
 	var kept []string

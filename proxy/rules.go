@@ -17,6 +17,8 @@ type Rules struct {
 	Unsigned *UnsignedAccess
 	// AccessKeys are the policies of keys of the Keyring, by their IDs.
 	AccessKeys map[string]AccessPolicy
+	// Mounts are further dialects, each at paths of its own, which come before all others.
+	Mounts []Mount
 }
 
 // ReloadAnswer is what POST /reload answers: the settings in force are those that were read.

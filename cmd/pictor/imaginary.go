@@ -28,7 +28,7 @@ func imaginaryDialect(cfg *config.Serve) (*imaginary.Dialect, error) {
 
 // imaginaryMounts are the paths of the dialect, if it is served. What has no key goes by the rules of unsigned paths,
 // if there are any.
-func (p *parts) imaginaryMounts(cfg *config.Serve, in *inputs) (mounts []proxy.Mount, err error) {
+func imaginaryMounts(cfg *config.Serve, rules proxy.Rules, fetcher *origin.Fetcher) (mounts []proxy.Mount, err error) {
 	d, err := imaginaryDialect(cfg)
 	if d == nil || err != nil {
 		return nil, err
@@ -47,8 +47,8 @@ func (p *parts) imaginaryMounts(cfg *config.Serve, in *inputs) (mounts []proxy.M
 			SecretParameter: imaginary.KeyParameter,
 			Parse: func(rest string) (signedurl.Request, error) {
 				v, err := d.Verify(prefix+rest, "")
-				if errors.Is(err, signedurl.ErrSignature) && in.requests.Unsigned != nil {
-					return parseUnderRules(d, prefix+rest, in, p.origin)
+				if errors.Is(err, signedurl.ErrSignature) && rules.Unsigned != nil {
+					return parseUnderRules(d, prefix+rest, rules, fetcher)
 				}
 				if err != nil {
 					return signedurl.Request{}, err
@@ -70,12 +70,12 @@ func (p *parts) imaginaryMounts(cfg *config.Serve, in *inputs) (mounts []proxy.M
 
 // parseUnderRules reads a target without a key, as a path without a signature.
 func parseUnderRules(
-	d *imaginary.Dialect, target string, in *inputs, sources *origin.Fetcher,
+	d *imaginary.Dialect, target string, rules proxy.Rules, sources *origin.Fetcher,
 ) (req signedurl.Request, err error) {
-	if req, err = d.ParseUnderRules(target, in.requests.Dialect, in.requests.Unsigned.Rules); err != nil {
+	if req, err = d.ParseUnderRules(target, rules.Unsigned.Rules); err != nil {
 		return req, err
 	}
-	if !sources.IsAmong(req.Source, in.requests.Unsigned.Sources) {
+	if !sources.IsAmong(req.Source, rules.Unsigned.Sources) {
 		return signedurl.Request{}, fmt.Errorf("%w: the source is not listed (--unsigned-sources)",
 			signedurl.ErrUnsigned)
 	}

@@ -24,7 +24,6 @@ type inputs struct {
 	// autoFormats are negotiated, the preferred one first; access is what may be read and written.
 	autoFormats []transform.Format
 	access      transform.FormatAccess
-	mounts      []proxy.Mount
 	sourceInputs
 	cdn   proxy.CDN
 	local fs.StatFS
@@ -69,7 +68,7 @@ func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {
 		return nil, err
 	}
-	if in.mounts, err = mountsOf(mountSettings{&cfg.URLs, cfg.BaseURL, cfg.NextjsBase(), cfg.Insecure}); err != nil {
+	if _, err = mountsOf(mountSettings{&cfg.URLs, cfg.BaseURL, cfg.NextjsBase(), cfg.Insecure}); err != nil {
 		return nil, err
 	}
 	if _, err = imaginaryDialect(cfg); err != nil {

@@ -125,7 +125,6 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Watermark:            in.watermark,
 		MaxUpload:            cfg.MaxUpload(),
 		Fallback:             in.fallback,
-		Mounts:               in.mounts,
 		Hidden:               p.hidden,
 		CDN:                  in.cdn,
 
@@ -140,11 +139,9 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		ReloadSettings: func() (proxy.ReloadAnswer, error) { return p.reloader.reload() },
 		Log:            p.log,
 	}
-	mounts, err := p.imaginaryMounts(cfg, in)
-	if err != nil {
+	if settings.Mounts, err = allMounts(cfg, in.requests, p.origin); err != nil {
 		return settings, err
 	}
-	settings.Mounts = append(settings.Mounts, mounts...)
 	if cfg.Dev {
 		settings.Home, err = playground.Page(in.requests.Keyring)
 	}

@@ -98,6 +98,9 @@ func (r *reloader) readAndApply() (answer proxy.ReloadAnswer, err error) {
 	if err != nil {
 		return answer, err
 	}
+	if rules.Mounts, err = allMounts(&next, rules, r.parts.origin); err != nil {
+		return answer, err
+	}
 	_, allowed, err := readSources(&next.SourceSettings)
 	if err != nil {
 		return answer, err

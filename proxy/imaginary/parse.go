@@ -41,15 +41,18 @@ func (d *Dialect) ParseUnsigned(sent string) (signedurl.Request, error) {
 	return d.Parse(Verified{t})
 }
 
-// ParseUnderRules reads a target without a key by the rules of paths without a signature, as signedurl.Dialect does.
-func (d *Dialect) ParseUnderRules(
-	sent string, native *signedurl.Dialect, rules signedurl.UnsignedRules,
-) (signedurl.Request, error) {
+// ParseUnderRules reads a target without a key by the rules of paths without a signature. Presets are of the native
+// dialect, and have no part in it.
+func (d *Dialect) ParseUnderRules(sent string, rules signedurl.UnsignedRules) (signedurl.Request, error) {
 	r, err := d.ParseUnsigned(sent)
 	if err != nil {
 		return signedurl.Request{}, err
 	}
-	return native.ParseUnderRules(r.Path(false), rules)
+	var base signedurl.Request
+	if base.Params, err = base.Params.Normalize(); err != nil {
+		return signedurl.Request{}, err
+	}
+	return rules.Bound(r, base)
 }
 
 // ParseForPurge is ParseUnsigned for purges, which give nobody an image.

@@ -3,7 +3,9 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -213,4 +215,39 @@ func TestReload(t *testing.T) {
 	if _, errs, code = pictor(t, nil, "reload", "--admin-listen", "127.0.0.1:1"); code != 1 {
 		t.Error("without a server: ", code, errs)
 	}
+}
+
+// A reload reaches dialects without a signature, too: what the new lists do not have is refused, also where it was
+// served before.
+func TestReloadReachesMountedDialects(t *testing.T) {
+	t.Parallel() // it waits
+	site := newSite(t)
+	source := site.put("/a.jpg", photo(64, 48))
+	file := filepath.Join(t.TempDir(), "pictor.yaml")
+	settings := "key: " + keyHex + "\nsalt: " + saltHex + "\nunsigned: true\nunsigned-sources: " + site.URL + "/\n" +
+		"unsigned-widths: 32\nimaginary-path: /imaginary/\ncloudflare-path: /cdn-cgi/image/\n"
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, "--config", file, "--allow-networks", "127.0.0.0/8")
+	expect := func(allowed, refused int) {
+		t.Helper()
+		for width, status := range map[int]int{allowed: http.StatusOK, refused: http.StatusForbidden} {
+			for _, path := range []string{
+				fmt.Sprintf("/imaginary/resize?width=%d&url=%s", width, url.QueryEscape(source)),
+				fmt.Sprintf("/cdn-cgi/image/w=%d/%s", width, source),
+				fmt.Sprintf("/unsigned/w:%d/plain/%s", width, source),
+			} {
+				if a := s.get(path); a.status != status {
+					t.Errorf("%s: %v, want %d", path, a, status)
+				}
+			}
+		}
+	}
+	expect(32, 48)
+	changed(t, file, func(text string) string { return strings.Replace(text, "widths: 32", "widths: 48", 1) })
+	if out, errs, code := s.reloading(t); code != 0 {
+		t.Fatalf("%d: %s%s", code, out, errs)
+	}
+	expect(48, 32)
 }
