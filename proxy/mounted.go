@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/proxy/origin"
@@ -44,17 +45,26 @@ func (m *Mount) CheckSource(fetcher *origin.Fetcher, source string) error {
 	return fmt.Errorf("%w: %s", origin.ErrSourceNotAllowed, cmp.Or(m.Refusal, "the source is not listed"))
 }
 
-// withoutSecret is a target for the log: without the value of a parameter that is a secret.
+// withoutSecret is a target for the log: without the values of parameters that are a secret of any mount, as a target
+// that is misspelled is of none.
 func (s *Server) withoutSecret(target string) string {
-	m, _ := s.mountOf(target)
-	if m == nil || m.SecretParameter == "" {
+	path, query, _ := strings.Cut(target, "?")
+	if query == "" {
 		return target
 	}
-	path, query, _ := strings.Cut(target, "?")
+	var secrets []string
+	for _, m := range s.targets.rules.Load().Mounts {
+		if m.SecretParameter != "" {
+			secrets = append(secrets, m.SecretParameter)
+		}
+	}
+	if len(secrets) == 0 {
+		return target
+	}
 	parts := strings.Split(query, "&")
 	for i, part := range parts {
 		name, _, _ := strings.Cut(part, "=")
-		if plain, err := url.QueryUnescape(name); err != nil || plain == m.SecretParameter {
+		if plain, err := url.QueryUnescape(name); err != nil || slices.Contains(secrets, plain) {
 			parts[i] = name + "=…"
 		}
 	}

@@ -42,7 +42,7 @@ func TestUploadsOfAMount(t *testing.T) {
 		t.Errorf("a form: %d %.100q", resp.StatusCode, got)
 	}
 	for path, status := range map[string]int{"/query?w=10&%6Bey=secret": 403, "/query?w=x&key=open": 400,
-		"/plain?w=10": 405} {
+		"/plain?w=10": 405, "/qu%65ry?w=10&key=secret": 405} { // which is of no mount
 		if resp, got := r.send(path, bytes.NewReader(r.picture)); resp.StatusCode != status {
 			t.Errorf("%s: %d %.100q", path, resp.StatusCode, got)
 		}
