@@ -2,7 +2,6 @@ package purge
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -52,13 +51,6 @@ type Member struct {
 	Token  string `json:"token"`
 }
 
-// NewBusID makes an identity that no bus had before.
-func NewBusID() string {
-	var id [16]byte
-	rand.Read(id[:]) // never fails since Go 1.24
-	return hex.EncodeToString(id[:])
-}
-
 // notice is a purge on its way through a bus.
 type notice struct {
 	// Token tells the message from another one that has its sequence on a bus which lost it.
@@ -94,21 +86,12 @@ func decodeNotice(data []byte) (token string, mode Mode, targets []Target, err e
 	if _, err := hex.DecodeString(n.Token); err != nil || n.Token == "" || len(n.Token) > 64 {
 		return "", 0, nil, fmt.Errorf("%w: bad token", errNotice)
 	}
-	switch n.Mode {
-	case Hard.String():
-		mode = Hard
-	case Soft.String():
-	default:
+	mode, ok := parseMode(n.Mode)
+	if !ok {
 		return n.Token, 0, nil, fmt.Errorf("%w: unknown mode", errNotice)
 	}
 	for _, t := range n.Targets {
-		target := Target{Value: t.Value}
-		for k := All; k <= URL; k++ {
-			if k.String() == t.Kind {
-				target.Kind = k
-			}
-		}
-		targets = append(targets, target)
+		targets = append(targets, Target{Kind: parseKind(t.Kind, URL), Value: t.Value})
 	}
 	if err := checkTargets(mode, targets); err != nil {
 		return n.Token, 0, nil, fmt.Errorf("%w: %w", errNotice, err)

@@ -50,19 +50,11 @@ func parseLogLine(body []byte) (l logLine, err error) {
 	if len(f) != 6 {
 		return l, errLine
 	}
-	switch f[2] {
-	case Soft.String():
-		l.mode = Soft
-	case Hard.String():
-		l.mode = Hard
-	default:
+	var ok bool
+	if l.mode, ok = parseMode(f[2]); !ok {
 		return l, errLine
 	}
-	for k := All; k <= positionLine; k++ {
-		if f[3] == k.String() {
-			l.Kind = k
-		}
-	}
+	l.Kind = parseKind(f[3], positionLine)
 	var bad [4]error
 	l.seq, bad[0] = strconv.ParseUint(f[0], 10, 63) // so that the next one is no overflow
 	_, bad[1] = strconv.ParseInt(f[1], 10, 64)

@@ -1,8 +1,6 @@
 package purge
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -132,8 +130,6 @@ func (c *Clock) beginLog(why error) (err error) {
 
 // renewID gives the clock an identity that no clock had before.
 func (c *Clock) renewID(why error) {
-	var id [16]byte
-	rand.Read(id[:]) // never fails since Go 1.24
-	c.id, c.begun = hex.EncodeToString(id[:]), why
+	c.id, c.begun = NewID(), why
 	c.state = newState(c.cfg.MaxExact, c.cfg.MaxPrefixes)
 }

@@ -1,6 +1,7 @@
 package purge
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"strconv"
@@ -40,4 +41,11 @@ func parsePosition(s string) (p Position, err error) {
 func isID(id string) bool {
 	b, err := hex.DecodeString(id)
 	return err == nil && len(b) == 16 && hex.EncodeToString(b) == id
+}
+
+// NewID makes an identity that no log and no bus had before.
+func NewID() string {
+	var id [16]byte
+	rand.Read(id[:]) // never fails since Go 1.24
+	return hex.EncodeToString(id[:])
 }

@@ -49,6 +49,16 @@ func (k Kind) String() string {
 	return names[min(k, positionLine)]
 }
 
+// parseKind is the inverse of String, for kinds up to the last one; 0 for another text.
+func parseKind(name string, last Kind) Kind {
+	for k := All; k <= last; k++ {
+		if k.String() == name {
+			return k
+		}
+	}
+	return 0
+}
+
 // Mode is what a purge leaves of an entry.
 type Mode uint8
 
@@ -61,6 +71,17 @@ const (
 
 // String is the mode as the JSON API and the log have it.
 func (m Mode) String() string { return [...]string{"soft", "hard"}[min(m, Hard)] }
+
+// parseMode is the inverse of String.
+func parseMode(name string) (m Mode, ok bool) {
+	switch name {
+	case Soft.String():
+		return Soft, true
+	case Hard.String():
+		return Hard, true
+	}
+	return 0, false
+}
 
 // Target is what a purge names. Values are compared byte by byte with those of
 // a Scope: their canonical form is the caller's business.

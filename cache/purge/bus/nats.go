@@ -72,7 +72,7 @@ func (b *natsBus) open(ctx context.Context) (*natsStreams, error) {
 	}
 	purges, err := b.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: "pictor-" + b.name + "-purges", Subjects: []string{b.purges}, MaxMsgs: keptMessages, AllowDirect: true,
-		Metadata: map[string]string{idKey: purge.NewBusID()},
+		Metadata: map[string]string{idKey: purge.NewID()},
 	})
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		purges, err = b.js.Stream(ctx, "pictor-"+b.name+"-purges")

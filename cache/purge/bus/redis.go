@@ -48,31 +48,39 @@ func (noLog) Printf(context.Context, string, ...any) {}
 
 var quiet sync.Once
 
-// spanScript gives the bus an identity if it has none. The last ID outlives messages that were dropped.
-var spanScript = redis.NewScript(`
+// lastFunction is a function for scripts: the sequence of the last message that a stream ever had, which outlives
+// messages that were dropped.
+const lastFunction = `
+local function last_of(stream)
+  if redis.call('EXISTS', stream) == 0 then
+    return '0'
+  end
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      return string.match(info[i+1], '^%d+')
+    end
+  end
+  return '0'
+end
+`
+
+// spanScript gives the bus an identity if it has none.
+var spanScript = redis.NewScript(lastFunction + `
 local id = redis.call('GET', KEYS[1])
 if not id then
   id = ARGV[1]
   redis.call('SET', KEYS[1], id)
 end
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  return {id, '1', '0'}
-end
-local last, first = '0', ''
-local info = redis.call('XINFO', 'STREAM', KEYS[2])
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' then
-    last = string.match(info[i+1], '^%d+')
-  end
-end
+local first = ''
 local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
 if #oldest > 0 then
   first = string.match(oldest[1][1], '^%d+')
 end
-return {id, first, last}`)
+return {id, first, last_of(KEYS[2])}`)
 
 func (b *redisBus) Span(ctx context.Context) (purge.Span, error) {
-	got, err := spanScript.Run(ctx, b.client, []string{b.id, b.log}, purge.NewBusID()).StringSlice()
+	got, err := spanScript.Run(ctx, b.client, []string{b.id, b.log}, purge.NewID()).StringSlice()
 	if err != nil {
 		return purge.Span{}, redisError(err)
 	}
@@ -96,17 +104,8 @@ func (b *redisBus) Span(ctx context.Context) (purge.Span, error) {
 var errReply = errors.New("redis gave an answer that the purge bus does not know")
 
 // appendScript adds a message with the next ID, in one step.
-var appendScript = redis.NewScript(`
-local last = '0'
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  local info = redis.call('XINFO', 'STREAM', KEYS[1])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      last = string.match(info[i+1], '^%d+')
-    end
-  end
-end
-local id = string.format('%.0f-0', tonumber(last) + 1)
+var appendScript = redis.NewScript(lastFunction + `
+local id = string.format('%.0f-0', tonumber(last_of(KEYS[1])) + 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], id, 'purge', ARGV[1])
 return id`)
 
