@@ -86,15 +86,19 @@ func Join(clock *Clock, bus Bus, cfg ClusterConfig) (*Cluster, error) {
 		stop: stop, stopped: make(chan struct{}), moved: make(chan struct{}),
 		joined: clock.cfg.Now(),
 	}
-	clock.lease.Store(&lease{until: g.now().Add(-time.Second), policy: cfg.Policy})
+	g.endLease()
 	go g.follow(ctx)
 	return g, nil
 }
 
-// Close leaves the cluster. The clock goes on in doubt.
+// endLease puts the clock in doubt.
+func (g *Cluster) endLease() { g.clock.lease.Store(&lease{until: g.now(), policy: g.cfg.Policy}) }
+
+// Close leaves the cluster. The clock goes on in doubt, at once: from then on nobody waits for this server.
 func (g *Cluster) Close() {
 	g.stop()
 	<-g.stopped
+	g.endLease()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = g.bus.Withdraw(ctx, g.cfg.Server) // or the others wait for it, no longer than its announcement holds

@@ -221,6 +221,9 @@ func TestClusterReadsOnAfterARestart(t *testing.T) {
 			stays.confirm(t, "first")
 			before, id := away.clock.Applied(), away.clock.ID()
 			away.leave()
+			if away.clock.Doubt(time.Now()) != purge.Revalidate {
+				t.Error("a server vouches for its entries that nobody waits for any more")
+			}
 			if _, err := stays.Purge(context.Background(), purge.Hard, tagged("missed"), true); err != nil {
 				t.Fatal(err)
 			}
