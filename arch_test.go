@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"cache/flight":          {},
 	"cache/negative":        {},
 	"cache/diskstore":       {},
+	"cache/enginetest":      {},
 	"cache/purge":           {},
 	"cache/purge/bus":       {"cache/purge"},
 	"config":                {},
