@@ -4,17 +4,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
@@ -29,86 +26,26 @@ func TestMain(m *testing.M) {
 
 // engine is a real server that buses live in.
 type engine struct {
-	t            *testing.T
-	scheme, port string
-	program      string
-	args         []string
-	cmd          *exec.Cmd
+	*enginetest.Engine
+	t   *testing.T
+	url string
 }
 
-// engines are those that are installed: with CI=true all must be.
-func engines(t *testing.T) map[string]func(*testing.T) *engine {
-	t.Helper()
-	return map[string]func(*testing.T) *engine{
-		"redis": func(t *testing.T) *engine {
-			return newEngine(t, "redis", "redis-server", func(port, dir string) []string {
-				return []string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--appendonly", "yes",
-					"--appendfsync", "always", "--save", ""}
-			})
-		},
-		"nats": func(t *testing.T) *engine {
-			return newEngine(t, "nats", "nats-server", func(port, dir string) []string {
-				return []string{"-a", "127.0.0.1", "-p", port, "-js", "-sd", dir}
-			})
-		},
-	}
-}
-
-func newEngine(t *testing.T, scheme, program string, args func(port, dir string) []string) *engine {
-	t.Helper()
-	path, err := findProgram(program)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed: .ci/setup test does it", program)
-		}
-		t.Skipf("%s is not installed", program)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	listener.Close()
-	e := &engine{t: t, scheme: scheme, port: port, program: path, args: args(port, t.TempDir())}
-	e.start()
-	t.Cleanup(e.kill)
-	return e
-}
-
-// findProgram finds a program that is installed, or that .ci/setup has built.
-func findProgram(name string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, nil
-	}
-	return exec.LookPath(filepath.Join("..", "..", "..", ".ci", "engines", "bin", name))
-}
-
-func (e *engine) start() {
-	e.t.Helper()
-	e.cmd = exec.Command(e.program, e.args...)
-	if err := e.cmd.Start(); err != nil {
-		e.t.Fatal(err)
-	}
-	for range 1000 {
-		if c, err := net.Dial("tcp", "127.0.0.1:"+e.port); err == nil {
-			c.Close()
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	e.t.Fatal("the engine does not listen")
-}
-
-func (e *engine) kill() {
-	if e.cmd.ProcessState == nil {
-		_ = e.cmd.Process.Kill()
-		_ = e.cmd.Wait()
-	}
+// engines are the kinds of servers.
+var engines = map[string]func(*testing.T) *engine{
+	"redis": func(t *testing.T) *engine {
+		e := enginetest.Redis(t)
+		return &engine{e, t, "redis://" + e.Address()}
+	},
+	"nats": func(t *testing.T) *engine {
+		e := enginetest.NATS(t)
+		return &engine{e, t, "nats://" + e.Address()}
+	},
 }
 
 func (e *engine) open(name string) purge.Bus {
 	e.t.Helper()
-	b, err := Open(e.scheme+"://127.0.0.1:"+e.port, name)
+	b, err := Open(e.url, name)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -140,7 +77,7 @@ func spanOf(t *testing.T, b purge.Bus) (s purge.Span) {
 
 func TestBusKeepsAnOrder(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -209,7 +146,7 @@ func readAll(t *testing.T, b purge.Bus, behind uint64, n int) (all []purge.Messa
 // A Read that waits gets what is sent meanwhile, and one that nothing comes for ends by itself.
 func TestBusReadWaits(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -239,7 +176,7 @@ func TestBusReadWaits(t *testing.T) {
 
 func TestBusAnnouncesServers(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -280,7 +217,7 @@ func TestBusAnnouncesServers(t *testing.T) {
 // What a bus took is there after its engine was killed, under the same identity.
 func TestBusOutlivesItsEngine(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -291,13 +228,13 @@ func TestBusOutlivesItsEngine(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			e.kill()
+			e.Kill()
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			if _, err := b.Append(ctx, []byte("lost")); err == nil {
 				t.Error("a bus without its engine takes a purge")
 			}
 			cancel()
-			e.start()
+			e.Start()
 			after := spanOf(t, b)
 			if after.ID != before.ID || after.Last != 5 {
 				t.Fatalf("%+v became %+v", before, after)

@@ -76,7 +76,7 @@ func (s server) confirm(t *testing.T, tag string) purge.Confirmation {
 // A purge that is confirmed is in the clocks of all servers.
 func TestClusterConfirmsWhatAllHaveApplied(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -122,7 +122,7 @@ func TestClusterConfirmsWhatAllHaveApplied(t *testing.T) {
 // A server that is gone is waited for as long as its lease may hold, and named until then.
 func TestClusterWaitsForALease(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -168,7 +168,7 @@ func TestClusterWaitsForALease(t *testing.T) {
 // but what was.
 func TestClusterOutlivesABus(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -179,7 +179,7 @@ func TestClusterOutlivesABus(t *testing.T) {
 				servers[i].settle(t)
 			}
 			servers[0].confirm(t, "first")
-			e.kill()
+			e.Kill()
 			for i, s := range servers {
 				for s.Stats().InDoubt == false {
 					time.Sleep(20 * time.Millisecond)
@@ -191,7 +191,7 @@ func TestClusterOutlivesABus(t *testing.T) {
 			if c, err := servers[1].Purge(context.Background(), purge.Hard, tagged("b"), true); err == nil {
 				t.Errorf("a purge without a bus: %+v", c)
 			}
-			e.start()
+			e.Start()
 			resets := servers[0].Stats().Resets
 			for i, s := range servers {
 				s.settle(t)
@@ -210,7 +210,7 @@ func TestClusterOutlivesABus(t *testing.T) {
 // A server that was away reads what it missed, and nothing else of it is purged.
 func TestClusterReadsOnAfterARestart(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -248,7 +248,7 @@ func TestClusterReadsOnAfterARestart(t *testing.T) {
 // Random outages of the engine, under purges: each that is confirmed is in every clock that is not in doubt.
 func TestClusterUnderOutages(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
@@ -290,9 +290,9 @@ func TestClusterUnderOutages(t *testing.T) {
 			}
 			for range 3 {
 				time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
-				e.kill()
+				e.Kill()
 				time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
-				e.start()
+				e.Start()
 			}
 			time.Sleep(300 * time.Millisecond)
 			close(done)

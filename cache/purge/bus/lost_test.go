@@ -40,7 +40,7 @@ func TestClusterFindsOutLostPurges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := engines(t)["redis"](t)
+			e := engines["redis"](t)
 			a, b := e.join("a", t.TempDir(), purge.Revalidate), e.join("b", "", purge.Revalidate)
 			a.settle(t)
 			b.settle(t)
@@ -49,7 +49,7 @@ func TestClusterFindsOutLostPurges(t *testing.T) {
 			}
 			resets := []uint64{a.Stats().Resets, b.Stats().Resets}
 			before := []uint64{a.clock.Applied(), b.clock.Applied()}
-			r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + e.port})
+			r := redis.NewClient(&redis.Options{Addr: e.Address()})
 			defer r.Close()
 			if err := lose(context.Background(), r); err != nil {
 				t.Fatal(err)
@@ -73,7 +73,7 @@ func TestClusterFindsOutLostPurges(t *testing.T) {
 // What a server missed may be more than the bus keeps.
 func TestClusterFindsOutDroppedPurges(t *testing.T) {
 	t.Parallel()
-	e := engines(t)["redis"](t)
+	e := engines["redis"](t)
 	dir := t.TempDir()
 	away, stays := e.join("away", dir, purge.Revalidate), e.join("stays", "", purge.Revalidate)
 	away.settle(t)
@@ -84,7 +84,7 @@ func TestClusterFindsOutDroppedPurges(t *testing.T) {
 	for i := range 5 {
 		stays.confirm(t, strconv.Itoa(i))
 	}
-	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + e.port})
+	r := redis.NewClient(&redis.Options{Addr: e.Address()})
 	defer r.Close()
 	if err := r.XTrimMaxLen(context.Background(), "{pictor:cluster}:purges", 2).Err(); err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestClusterFindsOutDroppedPurges(t *testing.T) {
 // Messages of another version, or of nobody, are purges of anything.
 func TestClusterPurgesAllForWhatItCannotRead(t *testing.T) {
 	t.Parallel()
-	for name, start := range engines(t) {
+	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
