@@ -25,6 +25,9 @@ type cacheRequest struct {
 	by *accessKey
 	// background: no client waits (see budget.InBackground).
 	background bool
+	// clock measures the phases of the request, and phases those of its fill; nil where no client waits.
+	clock  *phaseClock
+	phases *fillPhases
 }
 
 // purgeScope is what a purge may name the result of a request by, before the tags are

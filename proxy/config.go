@@ -78,7 +78,7 @@ type Config struct {
 	MetricsToken string
 	// ReloadSettings reads the settings of the server again, for POST /reload; nil where that cannot be.
 	ReloadSettings func() (ReloadAnswer, error)
-	// FullErrors shows causes to the client (--dev).
+	// FullErrors shows causes, and where the time went, to the client (--dev).
 	FullErrors bool
 	// OnIdle, unless nil, is called when the server has been idle for a while and gives
 	// the heap back.

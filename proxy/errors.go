@@ -246,6 +246,9 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 		text += causeLine(f, err)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
+	rec := recordOf(w)
+	rec.noteFailure(f.code)
+	rec.setServerTiming(h)
 	s.logError(r, f, id, err)
 	w.WriteHeader(f.status)
 	if r.Method != http.MethodHead {

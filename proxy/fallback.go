@@ -25,6 +25,7 @@ func (s *Server) serveFailure(c echo.Context, req signedurl.Request, u urlFacts,
 	}
 	s.logError(c.Request(), f, requestIDOf(c.Response()), cause)
 	s.figures.answers.WithLabelValues(f.code).Inc()
+	recordOf(c.Response()).noteFailure(f.code)
 	h := c.Response().Header()
 	noStore(h)
 	h.Set("Cache-Status", errorStatus(f, cause))
@@ -46,6 +47,8 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.RequestTimeout)
 	defer cancel()
 	a := s.newCacheRequest(req)
+	rec := recordOf(c.Response())
+	a.clock = rec.clock()
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
 		s.logSampled("fallback failed", "fallback", failureOf(err), requestIDOf(c.Response()), func() []any {
@@ -64,6 +67,9 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	w := c.Response()
 	s.setImageHeader(w.Header(), urlFacts{name: u.name, varies: u.varies, passed: u.passed}, entry, outcome, s.now())
 	s.setFallbackHeader(w.Header(), u, f, cause)
+	rec.noteFailure(f.code)
+	rec.noteEntry(entry, outcome)
+	rec.setServerTiming(w.Header())
 	w.Before(func() {
 		if w.Status == http.StatusOK {
 			w.Status = s.cfg.Fallback.statusOf(f.status)
@@ -71,6 +77,7 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	})
 	// The status says that this is not the image, so that no part of it and no validator counts.
 	err = p.Serve(withoutConditions(c.Request()), entry)
+	rec.noteSent(t.Sent())
 	s.countSent(t, entry, outcome)
 	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection, or the stream

@@ -45,6 +45,7 @@ func (s *Server) fill(
 		ctx = budget.InBackground(ctx)
 	}
 	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
+	f.queueWait.Observe(a.phases)
 	e, err := f.fillOnce(ctx, old)
 	if errors.Is(err, sources.ErrLost) {
 		e, err = f.fillOnce(ctx, old) // this time from the origin
@@ -55,6 +56,7 @@ func (s *Server) fill(
 // fillOnce is a fill with the source as it is stored now.
 func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
 	s := f.server
+	f.phases.enter(phaseFetch)
 	src, err := s.sources.Acquire(ctx, f.sourceRequest())
 	if err != nil {
 		return nil, f.preferLimitError(err)
@@ -104,7 +106,9 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		}
 		work = f.copySource
 	}
+	f.phases.enter(phaseTransform)
 	picture, err := work(ctx, info)
+	f.phases.enter(phaseLookup)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (s *Server) serveImage(c echo.Context) error {
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)
-	a.by = read.key
+	a.by, a.clock = read.key, recordOf(c.Response()).clock()
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err
@@ -261,15 +261,10 @@ func (s *Server) getAndAdmit(
 	ctx context.Context, a cacheRequest,
 ) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
-	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
-		if err := a.by.takeMiss(s.now()); err != nil {
-			return nil, err
-		}
-		return s.fill(ctx, commit, old, a)
-	}
+	wait.Observe(a.clock)
 	defer s.memory.Responses.RegisterRequest(a.key)()
 	for {
-		e, o, err = s.cfg.Cache.Get(ctx, a.key, fill)
+		e, o, err = s.getEntry(ctx, a)
 		if o == cache.Collapsed && a.hops.Elsewhere(err) {
 			continue
 		}
@@ -290,4 +285,18 @@ func (s *Server) getAndAdmit(
 		s.memory.Responses.Release(t)
 		e.Close()
 	}
+}
+
+// getEntry is the lookup of a request. The phases of a fill count for the request as long as it waits for it.
+func (s *Server) getEntry(ctx context.Context, a cacheRequest) (*cache.Entry, cache.Outcome, error) {
+	a.phases = a.clock.beginFill()
+	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
+		if err := a.by.takeMiss(s.now()); err != nil {
+			return nil, err
+		}
+		return s.fill(ctx, commit, old, a)
+	}
+	e, o, err := s.cfg.Cache.Get(ctx, a.key, fill)
+	a.phases.end(o == cache.Collapsed)
+	return e, o, err
 }

@@ -116,7 +116,10 @@ func (s *Server) respond(
 	}
 	w := c.Response()
 	h := w.Header()
+	rec := recordOf(w)
+	rec.noteEntry(e, outcome)
 	s.setImageHeader(h, u, e, outcome, s.now())
+	rec.setServerTiming(h)
 	w.Before(func() {
 		if w.Status >= http.StatusBadRequest { // an error is for this client alone
 			noStore(h)
@@ -124,6 +127,7 @@ func (s *Server) respond(
 	})
 	ignoreRange(c.Request(), e.Size())
 	err = p.Serve(c.Request(), e)
+	rec.noteSent(t.Sent())
 	s.countSent(t, e, outcome)
 	switch w.Status {
 	case http.StatusNotModified:

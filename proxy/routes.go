@@ -8,14 +8,17 @@ import (
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.serveHit(w, r) {
+	timing := s.wantsServerTiming()
+	if !timing && s.serveHit(w, r) {
 		return
 	}
 	setRequestID(w, r)
 	if r.ContentLength != 0 {
 		defer boundUnreadBody(w)()
 	}
-	s.echo.ServeHTTP(w, r)
+	rec := newResponseRecord(w)
+	rec.hasTiming = timing
+	s.echo.ServeHTTP(rec, r)
 }
 
 // registerRoutes registers GET and HEAD together, because a route for GET alone would

@@ -118,11 +118,15 @@ func (s *Server) answerUpload(c echo.Context, m *Mount, ask uploadRequest) error
 	varies := s.negotiateFormat(m, &ask.req, r.Header["Accept"])
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
+	clock := recordOf(c.Response()).clock()
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
+	wait.Observe(clock)
+	clock.enter(phaseFetch)
 	src, err := s.receiveUpload(ctx, c, wait, ask.field)
 	if err != nil {
 		return err
 	}
+	clock.enter(phaseTransform)
 	entry, err := s.transformUpload(ctx, ask.req, src, wait)
 	if err != nil {
 		return err
@@ -197,11 +201,15 @@ func (s *Server) respondToUpload(c echo.Context, u urlFacts, t *memory.Transfer,
 		return err
 	}
 	h := c.Response().Header()
+	rec := recordOf(c.Response())
+	rec.noteEntry(e, cache.Miss)
 	s.setImageHeader(h, u, e, cache.Miss, s.now())
+	rec.setServerTiming(h)
 	noStore(h)
 	delete(h, "Etag")
 	h["Cache-Status"] = []string{"pictor; fwd=method"}
 	err = p.Serve(withoutConditions(c.Request()), e)
+	rec.noteSent(t.Sent())
 	s.figures.sentBytes.WithLabelValues("upload", "none").Add(float64(t.Sent()))
 	s.figures.answers.WithLabelValues("ok").Inc()
 	if err != nil {

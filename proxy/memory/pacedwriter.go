@@ -37,7 +37,11 @@ type PacedWriter struct {
 // error is budget.ErrSaturated.
 func (t *Transfer) Writer(w http.ResponseWriter, r *http.Request) (*PacedWriter, error) {
 	p := &PacedWriter{ResponseWriter: w, inner: w, ctx: r.Context(), transfer: t}
-	if outer, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+	for {
+		outer, ok := p.inner.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
 		p.inner = outer.Unwrap()
 	}
 	p.control = http.NewResponseController(p.inner)

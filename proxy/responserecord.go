@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache"
+)
+
+// responseRecord is what is known of a response when it has ended, and where its time went. It stands between the
+// server and the ResponseWriter of net/http, so that each step of the request finds it: recordOf. A nil record records
+// nothing.
+type responseRecord struct {
+	http.ResponseWriter
+	phases phaseClock
+	// began is when the server got the request.
+	began time.Time
+	// status is 0 as long as there is no response.
+	status int
+	// sent is the size of what was sent of the content, in bytes.
+	sent int64
+	// outcome and tier are what the cache did, for a response with an image.
+	outcome, tier string
+	// code is the error code of the response; "" for none.
+	code string
+	// hasTiming says that the response has a Server-Timing header.
+	hasTiming bool
+}
+
+func newResponseRecord(w http.ResponseWriter) *responseRecord {
+	rec := &responseRecord{ResponseWriter: w, began: time.Now()}
+	rec.phases.begin(rec.began)
+	return rec
+}
+
+// recordOf finds the record below a ResponseWriter; nil where there is none, as on the admin port.
+func recordOf(w http.ResponseWriter) *responseRecord {
+	for w != nil {
+		if rec, ok := w.(*responseRecord); ok {
+			return rec
+		}
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return nil
+		}
+		w = outer.Unwrap()
+	}
+	return nil
+}
+
+// Unwrap is for http.ResponseController, and for files, which the kernel sends.
+func (rec *responseRecord) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (rec *responseRecord) WriteHeader(status int) {
+	if status >= http.StatusOK && rec.status == 0 {
+		rec.status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (rec *responseRecord) Write(b []byte) (int, error) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	n, err := rec.ResponseWriter.Write(b)
+	rec.sent += int64(n)
+	return n, err
+}
+
+// clock measures the phases of the request; nil for none.
+func (rec *responseRecord) clock() *phaseClock {
+	if rec == nil {
+		return nil
+	}
+	return &rec.phases
+}
+
+// noteFailure is told of an error that the response says.
+func (rec *responseRecord) noteFailure(code string) {
+	if rec != nil {
+		rec.code = code
+	}
+}
+
+// noteEntry is told of the entry that the response has, before it is sent.
+func (rec *responseRecord) noteEntry(e *cache.Entry, outcome cache.Outcome) {
+	if rec == nil {
+		return
+	}
+	rec.outcome, rec.tier = outcome.String(), tierOf(e, outcome)
+	rec.phases.enter(phaseSend)
+}
+
+// noteSent is told how much of an entry was sent: what the kernel takes from a file does not come by.
+func (rec *responseRecord) noteSent(n int64) {
+	if rec != nil {
+		rec.sent = n
+	}
+}
+
+// wantsServerTiming says whether a response is to say where its time went. Where it is, a hit takes all of the steps.
+func (s *Server) wantsServerTiming() bool { return s.cfg.FullErrors }
+
+// setServerTiming has a response say where the time went until it began.
+func (rec *responseRecord) setServerTiming(h http.Header) {
+	if rec == nil || !rec.hasTiming {
+		return
+	}
+	if timing := rec.phases.read().serverTiming(); timing != "" {
+		h["Server-Timing"] = []string{timing}
+	}
+}
