@@ -16,7 +16,7 @@ var (
 	// ErrNoLog: there is no usable log, and the disk cache cannot be made void
 	// either, so that what was purged could come back. Nothing was purged.
 	ErrNoLog = errors.New("no usable purge log")
-	// ErrStalled: the disk of the log does not respond. A purge that was begun
+	// ErrStalled: the disk of the log, or that of its checkpoint, does not respond. A purge that was begun
 	// takes effect if its write ends well later.
 	ErrStalled = errors.New("purge log does not respond")
 )
@@ -59,8 +59,9 @@ type Config struct {
 	// Now dates purges, for people to read; nil means time.Now.
 	Now func() time.Time
 
-	growth  int64         // tests compact earlier
-	timeout time.Duration // of a purge; tests wait for less
+	growth int64 // tests compact earlier
+	// Of a purge, and of Open; tests wait for less.
+	timeout, openTimeout time.Duration
 }
 
 // Clock is safe for concurrent use.

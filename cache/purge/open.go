@@ -12,7 +12,8 @@ import (
 
 // Open opens the log of a folder, or begins one. Where the log or its checkpoint
 // is not as it was left, the log is put aside as purge.log.broken and another
-// one is begun. Errors are ErrInUse, and those of a folder that cannot be used.
+// one is begun. Errors are ErrInUse, ErrStalled where the disk does not respond within
+// openTimeout, and those of a folder that cannot be used.
 func Open(cfg Config) (*Clock, error) {
 	if cfg.MaxExact <= 0 {
 		cfg.MaxExact = DefaultMaxExact
@@ -32,6 +33,9 @@ func Open(cfg Config) (*Clock, error) {
 	if cfg.timeout <= 0 {
 		cfg.timeout = Timeout
 	}
+	if cfg.openTimeout <= 0 {
+		cfg.openTimeout = openTimeout
+	}
 	c := &Clock{
 		cfg: cfg, writing: make(chan struct{}, 1),
 		checkpoint: newCheckpointWriter(cfg.Checkpoint, cfg.Dir == ""),
@@ -44,11 +48,40 @@ func Open(cfg Config) (*Clock, error) {
 		}
 		return c, nil
 	}
-	if err := c.openLog(); err != nil {
-		_ = c.Close() // the first error tells more
+	if err := c.openInTime(); err != nil {
 		return nil, fmt.Errorf("open purge log in %s: %w", cfg.Dir, err)
 	}
+	c.writeCheckpoint(c.Applied())
 	return c, nil
+}
+
+// openTimeout bounds the wait for the disk at the start. It is longer than Timeout: without its log a server has to
+// forget its disk cache.
+const openTimeout = 15 * time.Second
+
+// openInTime gives up the wait for a disk that hangs. Where the disk responds later, the log is let go of. It has not
+// touched the checkpoint, which belongs to the clock that took this one's place by then.
+func (c *Clock) openInTime() error {
+	opened := make(chan error, 1)
+	go func() {
+		err := c.openLog()
+		if err != nil {
+			_ = c.Close() // the first error tells more
+		}
+		opened <- err
+	}()
+	late := time.NewTimer(c.cfg.openTimeout)
+	defer late.Stop()
+	select {
+	case err := <-opened:
+		return err
+	case <-late.C:
+		go func() {
+			<-opened
+			_ = c.Close() // nobody waits for the error
+		}()
+		return ErrStalled
+	}
 }
 
 func (c *Clock) openLog() (err error) {
@@ -68,7 +101,6 @@ func (c *Clock) openLog() (err error) {
 		return err
 	}
 	c.logBytes.Store(c.log.size)
-	c.writeCheckpoint(c.Applied())
 	return nil
 }
 

@@ -90,7 +90,8 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 	if err == nil {
 		return nil
 	}
-	in.RefusePurges = st.folder == nil && (cfg.CacheDisk != config.CacheOff || purge.LogExists(in.Dir))
+	in.RefusePurges = st.folder == nil &&
+		(cfg.CacheDisk != config.CacheOff || errors.Is(err, purge.ErrStalled) || purge.LogExists(in.Dir))
 	lost := "The disk cache starts empty, and its entries will not survive a restart. "
 	switch {
 	case st.folder == nil && !in.RefusePurges:
