@@ -16,7 +16,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test check calibrate soak sweep build bench bench-http docs formats fuzz lint help setup setup-test
+.PHONY: run test check calibrate soak sweep build bench bench-http chart-check docs formats fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,11 @@ bench-http: setup-test ## measure what misses, hits and srcsets cost all process
 	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST=$(AGAINST) PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
 		PICTOR_BENCH_CHARTS=$(abspath $(CHARTS)) \
 		$(GO) test -count 1 -timeout 60m -v -run '$(if $(CHARTS),^TestBenchCharts$$,^TestBenchHTTP$$)' $(E2E)
+
+# Helm takes minutes to build, so make test does without.
+chart-check: setup-test ## hold the Helm chart against Kubernetes' API and pictor's settings
+	cd .ci/charts && CGO_ENABLED=0 GOFLAGS= $(GO) build -o bin/ tool ./manifests
+	CGO_ENABLED=1 $(GO) test -count 1 -timeout 20m -v -run '^TestChart$$' $(E2E)
 
 docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs

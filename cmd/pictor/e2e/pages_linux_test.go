@@ -61,6 +61,8 @@ func leftOut(code string) string {
 	switch {
 	case strings.Contains(code, "docker ") && exec.Command("docker", "info").Run() != nil:
 		return "no docker engine runs here"
+	case strings.Contains(code, "kubectl "):
+		return "no cluster runs here"
 	case strings.Contains(code, "/etc/nginx") && os.Getuid() != 0:
 		return "it needs root"
 	case strings.Contains(code, "nginx -t") && os.Getenv("CI") != "true" && exec.Command("nginx", "-v").Run() != nil:
