@@ -31,6 +31,9 @@ type ClusterConfig struct {
 	MaxLag time.Duration
 	// Policy is what the server does with its entries after that.
 	Policy Doubt
+	// TellLosses has a server that finds purges lost on the bus purge everything on all servers, also those that
+	// start later: a store that servers share has entries which the lost purges named.
+	TellLosses bool
 	// Log is for outages; nil discards them.
 	Log *slog.Logger
 	// Applied, unless nil, is told of each purge that was applied, whichever server it is from.
@@ -224,7 +227,7 @@ func (g *Cluster) adopt(ctx context.Context, span Span) error {
 	case at.Bus != span.ID:
 		g.purgeAll("the bus is another one", start)
 	case at.Seq > span.Last:
-		g.purgeAll("the bus has lost purges", start)
+		return g.purgeForLoss(ctx, "the bus has lost purges", start)
 	case at.Seq+1 < span.First:
 		g.purgeAll("the bus has dropped purges that this server had not read", start)
 	case at.Seq >= span.First:
@@ -247,7 +250,21 @@ func (g *Cluster) checkToken(ctx context.Context, at Position, span Span) error 
 			return nil
 		}
 	}
-	g.purgeAll("the bus has lost purges and has others in their place", Position{Bus: span.ID, Seq: span.First - 1})
+	start := Position{Bus: span.ID, Seq: span.First - 1}
+	return g.purgeForLoss(ctx, "the bus has lost purges and has others in their place", start)
+}
+
+// purgeForLoss purges everything on this server and, if need be, on all others. The others come first: a server
+// that is killed in between finds the loss again.
+func (g *Cluster) purgeForLoss(ctx context.Context, why string, at Position) error {
+	if g.cfg.TellLosses {
+		data := encodeNotice(newToken(), g.cfg.Server, Hard, []Target{{Kind: All}})
+		send := func(ctx context.Context) (uint64, error) { return g.bus.Append(ctx, data) }
+		if _, err := callBus(ctx, send); err != nil {
+			return err
+		}
+	}
+	g.purgeAll(why, at)
 	return nil
 }
 

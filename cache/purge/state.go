@@ -64,6 +64,7 @@ type state struct {
 	// position is how far the bus has been read, and positionSeq the sequence of the purge that came with it.
 	position    Position
 	positionSeq uint64
+	run         run
 }
 
 func newState(maxExact, maxPrefixes int) *state {
@@ -82,7 +83,7 @@ func (s *state) addTarget(t Target, m seqPair) {
 		s.addPrefix(t.Value, m)
 	case positionLine:
 		if p, err := parsePosition(t.Value); err == nil {
-			s.position, s.positionSeq = p, m.newest()
+			s.addPosition(p, m.newest())
 		}
 	default:
 		s.addExact(digestOf(nil, t.Kind, t.Value), m)
@@ -223,6 +224,10 @@ func (s *state) snapshot() []logLine {
 		}
 	}
 	if s.position.Bus != "" {
+		if s.run.firstSeq < s.positionSeq { // a reader takes the two for the ends of a run
+			begin := Position{Bus: s.position.Bus, Seq: s.run.first}
+			add(seqPairOf(Hard, s.run.firstSeq), positionLine, begin.String())
+		}
 		add(seqPairOf(Hard, s.positionSeq), positionLine, s.position.String())
 	}
 	slices.SortFunc(lines, func(a, b logLine) int {

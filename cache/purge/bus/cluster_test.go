@@ -23,11 +23,18 @@ type server struct {
 // join starts a server with its log in a folder, "" for none.
 func (e *engine) join(name, dir string, policy purge.Doubt) server {
 	e.t.Helper()
+	return e.joinWith(dir, purge.ClusterConfig{Server: name, Policy: policy})
+}
+
+// joinWith is join with a configuration, but for the lag.
+func (e *engine) joinWith(dir string, cfg purge.ClusterConfig) server {
+	e.t.Helper()
 	clock, err := purge.Open(purge.Config{Dir: dir})
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	g, err := purge.Join(clock, e.open("cluster"), purge.ClusterConfig{Server: name, MaxLag: maxLag, Policy: policy})
+	cfg.MaxLag = maxLag
+	g, err := purge.Join(clock, e.open("cluster"), cfg)
 	if err != nil {
 		e.t.Fatal(err)
 	}

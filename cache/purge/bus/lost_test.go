@@ -70,6 +70,53 @@ func TestClusterFindsOutLostPurges(t *testing.T) {
 	}
 }
 
+// Entries in a store that servers share may have been named by purges that the bus has lost. They count on no server
+// any more, also not on one that starts after the loss.
+func TestClusterTellsOfLostPurges(t *testing.T) {
+	t.Parallel()
+	e := engines["redis"](t)
+	ctx := context.Background()
+	r := redis.NewClient(&redis.Options{Addr: e.Address()})
+	defer r.Close()
+	a := e.joinWith(t.TempDir(), purge.ClusterConfig{Server: "a", TellLosses: true})
+	a.settle(t)
+	a.confirm(t, "first")
+	stamp, ok := a.clock.Stamp(a.clock.Applied())
+	if !ok || stamp.Seq != 1 {
+		t.Fatalf("%+v, %v", stamp, ok)
+	}
+	early := e.joinWith("", purge.ClusterConfig{Server: "early", TellLosses: true})
+	early.settle(t)
+	if got, err := early.clock.SequenceOf(stamp); err != nil {
+		t.Fatalf("before the loss: %d, %v", got, err)
+	}
+	early.leave()
+	a.confirm(t, "lost")
+	stream := "{pictor:cluster}:purges"
+	list, err := r.XRange(ctx, stream, "-", "+").Result()
+	if err == nil {
+		err = r.XDel(ctx, stream, list[1].ID).Err()
+	}
+	if err == nil {
+		err = r.Do(ctx, "XSETID", stream, list[0].ID).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if a.Stats().Resets > 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	late := e.joinWith("", purge.ClusterConfig{Server: "late", TellLosses: true})
+	late.settle(t)
+	got, err := late.clock.SequenceOf(stamp)
+	if hard, _ := late.clock.Since(got, scopeOf("lost")); err == nil && hard <= got {
+		t.Errorf("an entry that a lost purge named counts on a server that starts later: %+v", late.Stats())
+	}
+}
+
 // What a server missed may be more than the bus keeps.
 func TestClusterFindsOutDroppedPurges(t *testing.T) {
 	t.Parallel()
