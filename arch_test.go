@@ -17,10 +17,11 @@ import (
 // point one way; a new package needs a row.
 var mayImport = map[string][]string{
 	"transform":             {},
-	"cache":                 {"cache/diskstore", "cache/flight", "cache/negative", "cache/purge"},
+	"cache":                 {"cache/diskstore", "cache/flight", "cache/negative", "cache/objectstore", "cache/purge"},
 	"cache/flight":          {},
 	"cache/negative":        {},
 	"cache/diskstore":       {},
+	"cache/objectstore":     {},
 	"cache/enginetest":      {},
 	"cache/purge":           {},
 	"cache/purge/bus":       {"cache/purge"},

@@ -57,6 +57,7 @@ func New(cfg Config) (*Cache, error) {
 	if c.ram, err = newRAMTier(cfg); err != nil {
 		return nil, err
 	}
+	c.attachBucket()
 	c.outcomes, err = negative.New[Key, keyOutcome](maxOutcomes, cfg.Now)
 	return c, err
 }

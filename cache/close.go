@@ -29,6 +29,9 @@ func (c *Cache) Shutdown(ctx context.Context) error {
 	}
 	c.flights.Close()
 	err := c.awaitEnd(ctx)
+	if c.cfg.Bucket != nil {
+		c.cfg.Bucket.close()
+	}
 	c.ram.Close()
 	for _, t := range c.cfg.Lower {
 		t.Close()

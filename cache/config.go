@@ -21,6 +21,8 @@ type Config struct {
 	// Lower are the tiers below the RAM tier, the first one asked first. The
 	// Cache closes them.
 	Lower []Tier
+	// Bucket is the tier that servers share; nil for none. The Cache closes it.
+	Bucket *Bucket
 	// Clock knows the purges; nil for one without a log.
 	Clock *purge.Clock
 	// Pixels is the version of the code that makes pixels. An entry of another one is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
 // writers and readers are how many calls may be in the file system at once: each that waits there holds a thread.
@@ -90,18 +91,22 @@ func (t *diskTier) openRecord(ctx context.Context, name diskstore.Name, key Key)
 	if !ok {
 		return nil, false
 	}
-	e, err := decodeHeader(r.Header(), key, t.log)
-	if err != nil {
+	e, stamp, err := decodeHeader(r.Header())
+	// A record of another purge log has missed purges that nobody can name any more.
+	if err != nil || e.Key != key || stamp.Order != t.log {
 		r.Close()
 		t.store.Drop(name)
 		return nil, false
 	}
-	e.file = r
+	e.Seq, e.file = stamp.Seq, r
 	return e, true
 }
 
+// stampOf is the stamp of an entry by the server's own log.
+func (t *diskTier) stampOf(e *Entry) purge.Stamp { return purge.Stamp{Order: t.log, Seq: e.Seq} }
+
 func (t *diskTier) Put(e *Entry) bool {
-	h, err := encodeHeader(e, t.log)
+	h, err := encodeHeader(e, t.stampOf(e))
 	if err != nil {
 		return false
 	}
@@ -128,7 +133,7 @@ func (t *diskTier) Renew(e *Entry) bool {
 		return false
 	}
 	defer have.Close()
-	h, err := encodeHeader(e, t.log)
+	h, err := encodeHeader(e, t.stampOf(e))
 	if have.ETag != e.ETag || err != nil {
 		return false
 	}

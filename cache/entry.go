@@ -65,8 +65,9 @@ type Entry struct {
 	Tags []string
 	// Seq is the purge clock's before the fetch of the source began.
 	Seq uint64
-	// Pixels is the version of what makes the pixels; see Config.Pixels.
+	// Pixels is the version of what makes the pixels; see Config.Pixels. Effort is how long it took.
 	Pixels int
+	Effort time.Duration
 
 	// readState is the part of an entry in the RAM tier that changes; nil elsewhere.
 	readState *readState
@@ -74,8 +75,8 @@ type Entry struct {
 	bodyRefs *bodyRefs
 	// file has the bytes where Body has not.
 	file file
-	// renewed: the bytes are those of the entry that is stored.
-	renewed bool
+	// renewed: the bytes are those of the entry that is stored. inBucket: the entry was read from the bucket.
+	renewed, inBucket bool
 }
 
 // readState has the notes that readers leave at an entry.
@@ -85,6 +86,8 @@ type readState struct {
 	// usedAt is when the lower tiers were last told that it is in use, in Unix
 	// seconds.
 	usedAt atomic.Int64
+	// offered: the bucket was offered the entry.
+	offered atomic.Bool
 	// inMemory is 1 while the RAM tier has the entry, 2 when it has let go of it.
 	inMemory atomic.Int32
 }
@@ -145,7 +148,7 @@ func (e *Entry) Close() {
 func (e *Entry) Renew() *Entry {
 	n := e.metadata()
 	n.Body, n.bodyRefs = e.Body, e.bodyRefs
-	n.renewed = true
+	n.renewed, n.inBucket = true, false
 	return n
 }
 

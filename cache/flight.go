@@ -154,6 +154,9 @@ func (w *filling) storeResult(f *entryFlight) {
 	if !inLowerTier {
 		c.storeEntry(e, write)
 	}
+	if c.cfg.Bucket != nil {
+		c.cfg.Bucket.filled(e, w.old != nil)
+	}
 	c.updateStats(func(s *Stats) { s.PendingBytes -= e.Cost() })
 	f.Forget()
 }
@@ -165,6 +168,9 @@ func (w *filling) discardResult(f *entryFlight) {
 	}
 	if w.old != nil && c.invalidatesOld(f) {
 		c.dropEverywhere(w.key)
+		if c.cfg.Bucket != nil {
+			c.cfg.Bucket.drop(w.old)
+		}
 	}
 	f.Forget()
 	f.Deliver()

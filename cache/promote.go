@@ -2,24 +2,10 @@ package cache
 
 import (
 	"io"
-	"sync/atomic"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // promotions is how many entries may be promoted at once: their memory is counted nowhere until the RAM tier has it.
 const promotions = 2
-
-// doorkeeper has the keys that were lately found in a lower tier, of those that
-// share a place the last one. A full RAM tier is worth the copying only for what
-// is asked for again soon: of more than it can hold most would be refused.
-type doorkeeper [4096]atomic.Uint64
-
-// seen reports whether a key was found lately, and remembers it.
-func (w *doorkeeper) seen(key Key) bool {
-	h := xxhash.Sum64String(string(key))
-	return w[h%uint64(len(w))].Swap(h) == h
-}
 
 // startPromotion copies an entry of lower tier i into the RAM tier, if it is small
 // enough for it, and nobody has to wait for that.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
 // header is what a record says of its entry, besides the bytes.
@@ -23,38 +25,40 @@ type header struct {
 	Version      string        `json:"version"`
 	Tags         []string      `json:"tags,omitempty"`
 	Pixels       int           `json:"pixels"`
-	// Seq counts only by the log whose identity is Log.
-	Seq uint64 `json:"seq"`
-	Log string `json:"log"`
+	Effort       time.Duration `json:"effort,omitempty"`
+	// Seq counts only by the log or bus whose identity is Log, and Mark tells of its message there.
+	Seq  uint64 `json:"seq"`
+	Log  string `json:"log"`
+	Mark uint64 `json:"mark,omitempty"`
 }
 
 // errRecord: a header is not one, or of no use here.
 var errRecord = errors.New("not a record of an entry")
 
-// encodeHeader is the inverse of decodeHeader.
-func encodeHeader(e *Entry, log string) ([]byte, error) {
+// encodeHeader is the inverse of decodeHeader. stamp is that of the entry's sequence.
+func encodeHeader(e *Entry, stamp purge.Stamp) ([]byte, error) {
 	return json.Marshal(header{
 		Key: e.Key, ContentType: e.ContentType, ETag: e.ETag, LastModified: e.LastModified,
 		Stored: e.Stored, Expires: e.Expires, Refresh: e.Refresh,
 		StaleWhile: e.StaleWhile, StaleError: e.StaleError, Keep: e.Keep, Immutable: e.Immutable,
-		Source: e.Source, Version: e.Version, Tags: e.Tags, Pixels: e.Pixels, Seq: e.Seq, Log: log,
+		Source: e.Source, Version: e.Version, Tags: e.Tags, Pixels: e.Pixels, Effort: e.Effort,
+		Seq: stamp.Seq, Log: stamp.Order, Mark: stamp.Mark,
 	})
 }
 
-// decodeHeader reads the facts of key's entry. A record of another purge log
-// has missed purges that nobody can name any more.
-func decodeHeader(b []byte, key Key, log string) (*Entry, error) {
+// decodeHeader reads the facts of an entry, and the stamp that its sequence is to be made from.
+func decodeHeader(b []byte) (*Entry, purge.Stamp, error) {
 	var h header
 	if err := json.Unmarshal(b, &h); err != nil {
-		return nil, errRecord
+		return nil, purge.Stamp{}, errRecord
 	}
-	if h.Key != key || h.Log != log || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
-		return nil, errRecord
+	if h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
+		return nil, purge.Stamp{}, errRecord
 	}
 	return &Entry{
 		Key: h.Key, ContentType: h.ContentType, ETag: h.ETag, LastModified: h.LastModified,
 		Stored: h.Stored, Expires: h.Expires, Refresh: h.Refresh,
 		StaleWhile: h.StaleWhile, StaleError: h.StaleError, Keep: h.Keep, Immutable: h.Immutable,
-		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Seq: h.Seq,
-	}, nil
+		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Effort: h.Effort,
+	}, purge.Stamp{Order: h.Log, Seq: h.Seq, Mark: h.Mark}, nil
 }

@@ -57,6 +57,9 @@ func (c *Cache) countHit(e *Entry) {
 	if e.InFile() {
 		c.counters.lowerHits.Add(1)
 	}
+	if c.cfg.Bucket != nil {
+		c.cfg.Bucket.used(e)
+	}
 }
 
 // Stats is a snapshot.

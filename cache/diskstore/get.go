@@ -113,7 +113,7 @@ func (s *Store) noteMiss(name Name, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.forgetMissing(name)
-	case errors.Is(err, errBroken):
+	case errors.Is(err, ErrBroken):
 		s.mu.Lock()
 		s.stats.Corrupt++
 		s.mu.Unlock()

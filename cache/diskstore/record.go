@@ -35,8 +35,8 @@ const (
 )
 
 var (
-	// errBroken: a file is no record, or not what it was.
-	errBroken = errors.New("broken record")
+	// ErrBroken: a file or an object is no record, or not what it was.
+	ErrBroken = errors.New("broken record")
 	// errBody: what was to be written could not be read, which is not the disk's fault.
 	errBody = errors.New("record body cannot be read")
 )
@@ -279,18 +279,18 @@ func readRecord(f *os.File, s *Store) (*Record, error) {
 	}
 	var p [preambleSize]byte
 	if _, err := f.ReadAt(p[:], 0); err != nil || !st.Mode().IsRegular() || string(p[:len(magic)]) != magic {
-		return nil, errBroken
+		return nil, ErrBroken
 	}
 	capacity, header := binary.LittleEndian.Uint32(p[8:]), binary.LittleEndian.Uint32(p[12:])
 	r := &Record{store: s, file: f, capacity: int(capacity), size: int64(binary.LittleEndian.Uint64(p[16:]))}
 	if header > maxHeader || int(capacity) > headerCapacity(maxHeader) || header > capacity || r.size < 0 ||
 		r.size > st.Size() || r.fileSize() != st.Size() {
-		return nil, errBroken
+		return nil, ErrBroken
 	}
 	r.header = make([]byte, header)
 	if _, err := f.ReadAt(r.header, preambleSize); err != nil ||
 		sumOf(p[:summed], r.header) != binary.LittleEndian.Uint64(p[summed:]) {
-		return nil, errBroken
+		return nil, ErrBroken
 	}
 	return r, nil
 }
@@ -303,12 +303,12 @@ func (r *Record) verifyBody(steps *atomic.Uint64) error {
 	b := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(b)
 	if _, err := io.CopyBuffer(struct{ io.Writer }{d}, &progressReader{r.bodyReader(), steps}, b[:]); err != nil {
-		return errBroken
+		return ErrBroken
 	}
 	var sum [trailerSize]byte
 	if _, err := r.file.ReadAt(sum[:], r.fileSize()-trailerSize); err != nil ||
 		binary.LittleEndian.Uint64(sum[:]) != d.Sum64() {
-		return errBroken
+		return ErrBroken
 	}
 	return nil
 }

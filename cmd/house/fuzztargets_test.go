@@ -17,7 +17,7 @@ import (
 // calls each of them, so a new one needs a row here and a target there.
 var parsers = map[string][]string{
 	"cache":           {"decodeHeader"},
-	"cache/diskstore": {"get"},                                                      // a record
+	"cache/diskstore": {"get", "ReadRecord"},                                        // a record
 	"cache/purge":     {"open", "parseCheckpoint", "decodeNotice", "parsePosition"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},

@@ -1,0 +1,203 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/objectstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
+
+// BucketAdmit says which results a bucket gets.
+type BucketAdmit uint8
+
+const (
+	// AdmitSecond: those that were asked for twice.
+	AdmitSecond BucketAdmit = iota
+	// AdmitSlow: those that took SlowEffort to make.
+	AdmitSlow
+	// AdmitAll: all.
+	AdmitAll
+)
+
+// BucketAdmitNames are the names of these, in their order.
+var BucketAdmitNames = []string{"second", "slow", "all"}
+
+// ParseBucketAdmit reads one of BucketAdmitNames.
+func ParseBucketAdmit(s string) (BucketAdmit, bool) {
+	for i, name := range BucketAdmitNames {
+		if s == name {
+			return BucketAdmit(i), true
+		}
+	}
+	return 0, false
+}
+
+// SlowEffort is from which Entry.Effort on AdmitSlow has an entry written.
+const SlowEffort = 100 * time.Millisecond
+
+// Bucket is the tier of results that servers share. A fill asks it before the origin, and what a fill made is written
+// to it later, in the background. It may lose any entry, and gives none that was purged: its records carry stamps
+// (purge.Stamp), which each server turns into sequences of its own.
+type Bucket struct {
+	cfg BucketConfig
+	bucketHost
+
+	queue   bucketQueue
+	figures bucketFigures
+	// asked has keys that were filled lately, offered has entries that the bucket was offered or has, and
+	// replaced keys whose record there is of no use.
+	asked, offered, replaced doorkeeper
+}
+
+// BucketConfig configures a Bucket.
+type BucketConfig struct {
+	Store *objectstore.Store
+	Admit BucketAdmit
+}
+
+// NewBucket makes the tier of a bucket for Config.Bucket.
+func NewBucket(cfg BucketConfig) *Bucket { return &Bucket{cfg: cfg} }
+
+// bucketHost is what a bucket knows of its cache.
+type bucketHost struct {
+	clock *purge.Clock
+	// lower are the tiers that have the bytes of entries which are not in memory.
+	lower []Tier
+	// isFresh says that an entry is an answer, and isUsable that its bytes may at least be found to be still right.
+	isFresh, isUsable func(*Entry) bool
+	// hasRefresh says that it is time to make an entry anew.
+	hasRefresh func(*Entry) bool
+}
+
+// attach makes a bucket part of a cache, and starts its writers.
+func (b *Bucket) attach(host bucketHost) {
+	b.bucketHost = host
+	b.startWriters()
+}
+
+// recordName is the name of an entry's object: all results of a source lie together.
+func recordName(source string, key Key) string {
+	of, name := sha256.Sum256([]byte(source)), sha256.Sum256([]byte(key))
+	return "r/" + hex.EncodeToString(of[:1]) + "/" + hex.EncodeToString(of[:]) + "/" + hex.EncodeToString(name[:])
+}
+
+// Reserve reserves memory for the bytes of an entry, or gives an error. release gives them back.
+type Reserve func(ctx context.Context, bytes int64) (release func(), err error)
+
+// Why a record of the bucket is of no use.
+var (
+	errUnvouched = errors.New("the record may have missed purges")
+	errOver      = errors.New("the record was purged, or is too old")
+	errNoMemory  = errors.New("no memory for the record")
+	errForeign   = errors.New("the record is another one than its name says")
+)
+
+// read reads the entry of a key that is of use beside old.
+func (b *Bucket) read(
+	ctx context.Context, key Key, source string, old *Entry, reserve Reserve,
+) (e *Entry, release func(), err error) {
+	// The function that reads may still run when Get has returned.
+	type found struct {
+		e       *Entry
+		release func()
+	}
+	accepted := make(chan found, 1)
+	body, err := b.cfg.Store.Get(ctx, recordName(source, key),
+		func(ctx context.Context, from io.Reader, size int64) (body []byte, release func(), err error) {
+			var f found
+			body, err = diskstore.ReadRecord(from, size, func(header []byte, size int64) (err error) {
+				if f.e, err = b.decode(header, key, source); err != nil {
+					return err
+				}
+				if !b.isOfUse(f.e, old) {
+					return &objectstore.Declined{Err: errOver}
+				}
+				if f.release, err = reserve(ctx, size); err != nil {
+					return &objectstore.Declined{Err: errNoMemory}
+				}
+				return nil
+			})
+			if err == nil && f.e.ETag != ETag(body) {
+				err = diskstore.ErrBroken
+			}
+			if err != nil && f.release != nil {
+				f.release()
+			}
+			accepted <- f
+			return body, f.release, err
+		})
+	if err != nil {
+		return nil, nil, err
+	}
+	f := <-accepted
+	f.e.Body = body
+	return f.e, f.release, nil
+}
+
+// decode reads the header of a record, with a sequence of this server's clock.
+func (b *Bucket) decode(header []byte, key Key, source string) (*Entry, error) {
+	e, stamp, err := decodeHeader(header)
+	if err != nil || e.Key != key || e.Source != source {
+		return nil, errForeign
+	}
+	if e.Seq, err = b.clock.SequenceOf(stamp); err != nil {
+		return nil, &objectstore.Declined{Err: errors.Join(errUnvouched, err)}
+	}
+	return e, nil
+}
+
+// isOfUse says whether an entry of the bucket is an answer, and marks it then, or may be found to be still right.
+func (b *Bucket) isOfUse(e, old *Entry) bool {
+	e.inBucket = b.isFresh(e) && !b.hasRefresh(e) && (old == nil || e.Stored.After(old.Stored))
+	return e.inBucket || old == nil && b.isUsable(e)
+}
+
+// FromBucket says whether an entry was read from the bucket by the fill that gave it.
+func (e *Entry) FromBucket() bool { return e.inBucket }
+
+// offerName tells the forms of an entry apart, which each renewal gives another one.
+func (e *Entry) offerName() Key { return Key(string(e.Key) + "\n" + e.ETag + e.Stored.UTC().String()) }
+
+// used is told of each hit.
+func (b *Bucket) used(e *Entry) {
+	if b.cfg.Admit != AdmitSecond || e.inBucket {
+		return
+	}
+	if r := e.readState; r != nil && (r.offered.Load() || r.offered.Swap(true)) {
+		return
+	}
+	b.offer(e)
+}
+
+// filled is told of each entry that a fill has made, and of whether there was one before.
+func (b *Bucket) filled(e *Entry, again bool) {
+	if e.inBucket {
+		b.offered.seen(e.offerName())
+		return
+	}
+	switch b.cfg.Admit {
+	case AdmitSlow:
+		again = e.Effort >= SlowEffort
+	case AdmitAll:
+		again = true
+	default:
+		again = b.asked.seen(e.Key) || again
+	}
+	if again {
+		b.offer(e)
+	}
+}
+
+// offer has an entry written, unless that was done or tried before.
+func (b *Bucket) offer(e *Entry) {
+	if b.offered.seen(e.offerName()) {
+		return
+	}
+	b.enqueue(e)
+}

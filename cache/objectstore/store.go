@@ -1,0 +1,225 @@
+package objectstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Objects are the objects of a bucket, by names of letters, digits and slashes. An object is written as a whole or not
+// at all. Each call ends with its context, or a while after.
+type Objects interface {
+	// Open begins to read an object, and gives its length. Where there is none the error is ErrNone.
+	Open(ctx context.Context, name string) (io.ReadCloser, int64, error)
+	// Write writes an object. Where create is set and there is one, the error is ErrExists.
+	Write(ctx context.Context, name string, content *io.SectionReader, create bool) error
+	// Remove removes an object, if it is there.
+	Remove(ctx context.Context, name string) error
+}
+
+var (
+	// ErrNone: there is no such object.
+	ErrNone = errors.New("no such object")
+	// ErrExists: there is one already.
+	ErrExists = errors.New("the object exists")
+	// ErrOpen: the bucket has failed lately, and is not asked.
+	ErrOpen = errors.New("the bucket has failed lately")
+	// ErrBusy: as many reads as there may be are under way.
+	ErrBusy = errors.New("too many reads of the bucket are under way")
+	// ErrLate: the bucket took longer than its patience.
+	ErrLate = errors.New("the bucket is slow")
+)
+
+// Config configures a Store.
+type Config struct {
+	Objects Objects
+	// Patience bounds a Get; required.
+	Patience time.Duration
+	// WriteTimeout bounds a Put and a Remove, which nobody waits for; 0 means 10 s.
+	WriteTimeout time.Duration
+	// Pause is for how long the bucket is left alone after failures; 0 means 5 s.
+	Pause time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// maxReads bounds the reads under way, with those that were given up and have not ended.
+const maxReads = 64
+
+// Store is safe for concurrent use.
+type Store struct {
+	cfg           Config
+	reads, writes breaker
+	reading       chan struct{}
+}
+
+// New makes a Store. It uses no network.
+func New(cfg Config) *Store {
+	if cfg.WriteTimeout <= 0 {
+		cfg.WriteTimeout = 10 * time.Second
+	}
+	if cfg.Pause <= 0 {
+		cfg.Pause = 5 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Store{cfg: cfg, reading: make(chan struct{}, maxReads)}
+	s.reads.now, s.reads.pause = cfg.Now, cfg.Pause
+	s.writes.now, s.writes.pause = cfg.Now, cfg.Pause
+	return s
+}
+
+// Read reads an object of so many bytes, until ctx ends. release gives back the memory that it reserved for the body;
+// it is nil with an error, and called once the bytes are not in use any more, but where Get has given them to its
+// caller, who calls it then. A Read may run on for a while after Get has returned.
+type Read func(ctx context.Context, from io.Reader, size int64) (body []byte, release func(), err error)
+
+// Declined is the error of a Read that the bucket is not to blame for.
+type Declined struct{ Err error }
+
+func (d *Declined) Error() string { return d.Err.Error() }
+
+// Unwrap is the error.
+func (d *Declined) Unwrap() error { return d.Err }
+
+// Get gives what read makes of an object. Errors are read's own, ErrNone, ErrOpen, ErrBusy, ErrLate, ctx's cause, and
+// those of the bucket.
+func (s *Store) Get(ctx context.Context, name string, read Read) ([]byte, error) {
+	call, trial := s.reads.allow()
+	if trial {
+		s.goTry(name)
+	}
+	if !call {
+		return nil, ErrOpen
+	}
+	return s.watch(ctx, name, read, false)
+}
+
+// goTry has an open breaker find out about the bucket. No caller waits for that.
+func (s *Store) goTry(name string) {
+	look := func(_ context.Context, from io.Reader, _ int64) ([]byte, func(), error) {
+		_, err := io.CopyN(io.Discard, from, tryBytes)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return nil, func() {}, err
+	}
+	go func() { _, _ = s.watch(context.Background(), name, look, true) }()
+}
+
+// tryBytes is how much of an object is read to find out about the bucket.
+const tryBytes = 4 << 10
+
+// watch reads an object and waits for that no longer than patience allows, whatever the bucket does.
+func (s *Store) watch(parent context.Context, name string, read Read, trial bool) ([]byte, error) {
+	select {
+	case s.reading <- struct{}{}:
+	default:
+		s.reads.record(unknown, trial)
+		return nil, ErrBusy
+	}
+	ctx, cancel := context.WithTimeoutCause(parent, s.cfg.Patience, ErrLate)
+	defer cancel()
+	ended := make(chan outcome, 1)
+	go func() {
+		defer func() { <-s.reading }()
+		ended <- s.read(ctx, name, read)
+	}()
+	var o outcome
+	select {
+	case o = <-ended:
+	case <-ctx.Done():
+		o.err = context.Cause(ctx)
+		go func() { (<-ended).release() }()
+	}
+	if o.err != nil && ctx.Err() != nil {
+		o.err = context.Cause(ctx) // whatever the SDK makes of it
+	}
+	s.reads.record(verdictOf(parent, o.err), trial)
+	return o.body, o.err
+}
+
+// verdictOf says what an error of a read tells of the bucket.
+func verdictOf(parent context.Context, err error) verdict {
+	var declined *Declined
+	switch {
+	case err == nil, errors.Is(err, ErrNone), errors.As(err, &declined):
+		return good
+	case parent.Err() != nil:
+		return unknown
+	}
+	return bad
+}
+
+// outcome is how a read ended. release gives back the memory that was reserved for it.
+type outcome struct {
+	body    []byte
+	release func()
+	err     error
+}
+
+func (s *Store) read(ctx context.Context, name string, read Read) (o outcome) {
+	from, size, err := s.cfg.Objects.Open(ctx, name)
+	if err != nil {
+		return outcome{release: func() {}, err: err}
+	}
+	defer from.Close()
+	if o.body, o.release, o.err = read(ctx, from, size); o.err != nil {
+		o.release = func() {}
+	}
+	return o
+}
+
+// Put writes an object, where create is set only if there is none. Errors are ErrExists, ErrOpen, ErrLate and those of
+// the bucket.
+func (s *Store) Put(ctx context.Context, name string, content *io.SectionReader, create bool) error {
+	return s.change(ctx, func(ctx context.Context) error { return s.cfg.Objects.Write(ctx, name, content, create) })
+}
+
+// Remove removes an object.
+func (s *Store) Remove(ctx context.Context, name string) error {
+	return s.change(ctx, func(ctx context.Context) error { return s.cfg.Objects.Remove(ctx, name) })
+}
+
+// change makes a call that writes, unless such calls have failed lately.
+func (s *Store) change(parent context.Context, call func(context.Context) error) error {
+	may, trial := s.writes.allow()
+	if !may && !trial {
+		return ErrOpen
+	}
+	ctx, cancel := context.WithTimeoutCause(parent, s.cfg.WriteTimeout, ErrLate)
+	defer cancel()
+	err := call(ctx)
+	switch {
+	case err == nil, errors.Is(err, ErrExists):
+		s.writes.record(good, trial)
+	case parent.Err() != nil:
+		s.writes.record(unknown, trial)
+	default:
+		s.writes.record(bad, trial)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", ErrLate, err)
+		}
+	}
+	return err
+}
+
+// Stats are figures of a Store.
+type Stats struct {
+	// ReadsPaused and WritesPaused say that the bucket has failed lately, and is not asked. Opened is how often that
+	// began.
+	ReadsPaused, WritesPaused bool
+	Opened                    uint64
+}
+
+// Stats does not ask the bucket.
+func (s *Store) Stats() (st Stats) {
+	var reads, writes uint64
+	st.ReadsPaused, reads = s.reads.state()
+	st.WritesPaused, writes = s.writes.state()
+	st.Opened = reads + writes
+	return st
+}

@@ -1,0 +1,59 @@
+package cache
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pictor-proxy/pictor/cache/objectstore"
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
+
+// attachBucket makes the bucket, if there is one, part of the cache.
+func (c *Cache) attachBucket() {
+	if c.cfg.Bucket == nil {
+		return
+	}
+	c.cfg.Bucket.attach(bucketHost{
+		clock: c.cfg.Clock, lower: c.cfg.Lower,
+		isFresh:    func(e *Entry) bool { return c.stateOf(e) == fresh },
+		isUsable:   func(e *Entry) bool { return c.stateOf(e) > gone },
+		hasRefresh: func(e *Entry) bool { return e.isDueForRefresh(c.cfg.Now()) },
+	})
+}
+
+// FromBucket is for a Fill, before it does anything else. It looks for an entry of the key, made from a source, in the
+// bucket. Where answer is true the entry is the result of the fill. Else an entry, if there is one, is what the fill
+// may find to be still right, like old, the one that it was given. release is nil without an entry; the caller calls
+// it when its bytes are counted elsewhere.
+func (c *Cache) FromBucket(
+	ctx context.Context, key Key, source string, old *Entry, reserve Reserve,
+) (e *Entry, answer bool, release func()) {
+	b := c.cfg.Bucket
+	if b == nil || c.cfg.Clock.DoubtNow() == purge.Revalidate || c.negativeEntry(key).bypass {
+		return nil, false, nil
+	}
+	e, release, err := b.read(ctx, key, source, old, reserve)
+	b.figures.countRead(err)
+	if err != nil {
+		if !errors.Is(err, objectstore.ErrNone) {
+			b.replaced.seen(key)
+		}
+		return nil, false, nil
+	}
+	return e, e.inBucket, release
+}
+
+// ReserveBucketWrites has the bytes that wait to be written to the bucket reserved. reserve does not wait.
+func (c *Cache) ReserveBucketWrites(reserve func(bytes int64) (release func(), ok bool)) {
+	if c.cfg.Bucket != nil {
+		c.cfg.Bucket.queue.reserve.Store(&reserve)
+	}
+}
+
+// BucketStats are false without a bucket.
+func (c *Cache) BucketStats() (st BucketStats, ok bool) {
+	if c.cfg.Bucket == nil {
+		return st, false
+	}
+	return c.cfg.Bucket.stats(), true
+}
