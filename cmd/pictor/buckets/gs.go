@@ -28,7 +28,7 @@ const tokenTimeout = 10 * time.Second
 
 // openGS opens an account of Google Cloud Storage.
 func openGS(a config.Account) (opener, error) {
-	client, err := newGS(a)
+	client, err := newGS(a, storage.ScopeReadOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +39,10 @@ func openGS(a config.Account) (opener, error) {
 
 // newGS is a client of an account. It uses no network. Without a service account it takes Google's default
 // credentials: GOOGLE_APPLICATION_CREDENTIALS, those of gcloud, of the instance or the pod.
-func newGS(a config.Account) (*storage.Client, error) {
+func newGS(a config.Account, scope string) (*storage.Client, error) {
 	client := newExchangeClient()
 	if !a.Anonymous {
-		tokens, err := googleTokens(string(a.Credentials))
+		tokens, err := googleTokens(string(a.Credentials), scope)
 		if err != nil {
 			return nil, err
 		}
@@ -69,12 +69,12 @@ func newGS(a config.Account) (*storage.Client, error) {
 }
 
 // googleTokens are tokens for a service account; for "" those of the default credentials.
-func googleTokens(serviceAccount string) (oauth2.TokenSource, error) {
+func googleTokens(serviceAccount, scope string) (oauth2.TokenSource, error) {
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Timeout: tokenTimeout})
 	if serviceAccount == "" {
-		return &defaultTokens{ctx: ctx}, nil
+		return &defaultTokens{ctx: ctx, scope: scope}, nil
 	}
-	cfg, err := google.JWTConfigFromJSON([]byte(serviceAccount), storage.ScopeReadOnly)
+	cfg, err := google.JWTConfigFromJSON([]byte(serviceAccount), scope)
 	if err != nil {
 		return nil, errors.New("credentials are not the key of a service account, as Google Cloud gives it (JSON)")
 	}
@@ -84,6 +84,7 @@ func googleTokens(serviceAccount string) (oauth2.TokenSource, error) {
 // defaultTokens looks for the default credentials when they are needed: that may take requests.
 type defaultTokens struct {
 	ctx   context.Context
+	scope string
 	mu    sync.Mutex
 	found oauth2.TokenSource
 }
@@ -93,7 +94,7 @@ func (d *defaultTokens) Token() (*oauth2.Token, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.found == nil {
-		credentials, err := google.FindDefaultCredentials(d.ctx, storage.ScopeReadOnly)
+		credentials, err := google.FindDefaultCredentials(d.ctx, d.scope)
 		if err != nil {
 			return nil, err
 		}

@@ -31,7 +31,7 @@ func newGSStore(t testing.TB) *gsStore {
 	endpoint, _ := startStore(t, "bin/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", "${port}",
 		"-public-host", "127.0.0.1:${port}", "-filesystem-root", "${dir}/buckets", "-log-level", "error")
 	account := config.Account{Store: "gs", Bucket: "*", Endpoint: endpoint, Anonymous: true}
-	client, err := newGS(account)
+	client, err := newGS(account, storage.ScopeReadWrite)
 	if err != nil {
 		t.Fatal(err)
 	}
