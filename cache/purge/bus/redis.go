@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pictor-proxy/pictor/cache/purge"
+	"github.com/pictor-proxy/pictor/cache/redisclient"
 )
 
 // redisBus is a stream whose messages have the IDs 1-0, 2-0, 3-0 …
@@ -23,30 +23,15 @@ type redisBus struct {
 	id, log, servers string
 }
 
-// openRedis does not wait for Redis. No call is tried again by the client: the caller has to know of each
-// failure.
+// openRedis does not wait for Redis.
 func openRedis(address, name string) (purge.Bus, error) {
-	options, err := redis.ParseURL(address)
+	client, err := redisclient.New(address)
 	if err != nil {
-		return nil, errors.New("the purge bus is not a URL of Redis: write it like redis://user:password@host:6379/0")
+		return nil, fmt.Errorf("the purge bus is %w", err)
 	}
-	quiet.Do(func() { redis.SetLogger(noLog{}) })
-	options.MaxRetries = -1
-	options.ContextTimeoutEnabled = true
-	options.DialTimeout = time.Second
-	options.DisableIdentity = true
 	key := "{pictor:" + name + "}:"
-	b := &redisBus{client: redis.NewClient(options), id: key + "id", log: key + "purges", servers: key + "servers"}
-	return b, nil
+	return &redisBus{client: client, id: key + "id", log: key + "purges", servers: key + "servers"}, nil
 }
-
-// noLog takes what the client of Redis would write to standard error, a line for each failed connection: callers
-// have the errors.
-type noLog struct{}
-
-func (noLog) Printf(context.Context, string, ...any) {}
-
-var quiet sync.Once
 
 // lastFunction is a function for scripts: the sequence of the last message that a stream ever had, which outlives
 // messages that were dropped.
