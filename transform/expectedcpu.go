@@ -1,0 +1,30 @@
+package transform
+
+import "time"
+
+// ExpectedCPU is about the CPU time that a job takes on one core of 2020. CPUTime is the bound, far above.
+func ExpectedCPU(job Job) time.Duration {
+	const (
+		floor = 0.004 // of any job
+		jpeg  = 0.012 // of each megapixel of a JPEG, which is read smaller
+		other = 0.035 // of those of others
+		each  = 0.03  // of the pipeline
+	)
+	source := megapixels(job.Info.Width, job.Info.Height)
+	seconds := floor
+	if job.Info.Format == JPEG {
+		seconds += source * jpeg
+	} else {
+		seconds += source * other
+	}
+	for _, p := range job.Outputs {
+		g := NewGeometry(job.Info, p)
+		frames := float64(ResultFrames(job.Info, p))
+		seconds += frames * (cpuPipeline(g, p)/cpuPixel*each + cpuEncode(g, p)/20)
+		if frames > 1 {
+			seconds += (frames - 1) * source * other
+		}
+	}
+	const most = 1 << 30
+	return time.Duration(min(seconds, most) * float64(time.Second))
+}
