@@ -69,6 +69,7 @@ type Serve struct {
 	StateDir     string    `help:"Directory of the purge log. If it is lost, the disk cache is discarded. Default: pictor, with --dev pictor-dev, in the user's state directory." placeholder:"DIR" group:"Disk"`
 
 	Cluster
+	FillLeases
 
 	TTL    time.Duration `name:"ttl" help:"How long a result is fresh if the origin sends no lifetime." default:"1h" group:"Freshness"`
 	TTLMin time.Duration `name:"ttl-min" help:"Shortest lifetime taken from an origin." default:"0" group:"Freshness"`

@@ -65,7 +65,7 @@ func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 	values := map[string]string{
 		"key": "feedface", "salt": "cafec0de", "admin-token": "hush", "metrics-token": "hush", "thumbor-key": "hush",
 		"trusted-signatures": "hush", "imaginary-key": "hush", "imaginary-signature-key": "hush",
-		"source-key": strings.Repeat("ab", 16), "purge-bus": "redis://u:hush@h",
+		"source-key": strings.Repeat("ab", 16), "purge-bus": "redis://u:hush@h", "fill-leases": "redis://u:hush@h",
 		"source-hash-key": strings.Repeat("cd", 16),
 	}
 	var all []string
@@ -78,8 +78,8 @@ func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 	if known := slices.Sorted(maps.Keys(values)); !slices.Equal(all, known) {
 		t.Fatalf("secrets are %q, this test has %q", all, known)
 	}
-	// A key and its salt go together: the other one comes from the environment.
-	pair := environment{"PICTOR_KEY": "feedface", "PICTOR_SALT": "cafec0de"}
+	// A key and its salt go together, and so do leases and a purge bus: the other one comes from the environment.
+	pair := environment{"PICTOR_KEY": "feedface", "PICTOR_SALT": "cafec0de", "PICTOR_PURGE_BUS": "redis://h"}
 	for name, value := range values {
 		want := fmt.Sprintf("every user of this machine can read --%s in the list of processes: set %s in the "+
 			"environment, or use --%[1]s-file",

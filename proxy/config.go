@@ -32,6 +32,8 @@ type Config struct {
 	Clock *purge.Clock
 	// Cluster keeps the Clock in step with those of other servers; nil for a server alone.
 	Cluster *purge.Cluster
+	// Leases have one server of the Cluster make what is dear; nil for none.
+	Leases *FillLeases
 	// Disk is the store of the Cache's disk tier, for its figures; nil for none.
 	Disk *diskstore.Store
 	// Sources keeps the bytes of sources; nil for none. The Server closes it.

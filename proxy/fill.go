@@ -26,6 +26,8 @@ type fill struct {
 	settled bool
 	// resultGrant reserves the bytes of the result; nil where there is none.
 	resultGrant *budget.Grant
+	// lease is nil where the fill has no part in leases.
+	lease *fillLease
 }
 
 // fill makes a missing entry: get the source, check whether the old entry is still
@@ -46,6 +48,11 @@ func (s *Server) fill(
 	}
 	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
 	f.queueWait.Observe(a.phases)
+	return f.withLease(ctx, old)
+}
+
+// fillAgainIfLost is a fill, and another one where a stored source turned out to be lost.
+func (f *fill) fillAgainIfLost(ctx context.Context, old *cache.Entry) (*cache.Entry, error) {
 	e, err := f.fillOnce(ctx, old)
 	if errors.Is(err, sources.ErrLost) {
 		e, err = f.fillOnce(ctx, old) // this time from the origin

@@ -192,6 +192,7 @@ func (e emitter) addCache(s *Server) {
 		"Purged URLs, sources, tags, hosts and prefixes that the purge log holds exactly.", int64(p.Targets+p.Prefixes))
 	e.gauge("purge_log_bytes", "Size of the purge log, in bytes.", p.LogBytes)
 	e.addCluster(s.cfg.Cluster)
+	e.addLeases(s.cfg.Leases)
 }
 
 // addStore sends the figures of a store on disk, if there is one.

@@ -38,6 +38,9 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	if err := limits.CheckDrawing(info, transform.NewGeometry(info, out), out); err != nil {
 		return pic, err
 	}
+	if err := f.leaseIfDear(ctx, info, out); err != nil {
+		return pic, err
+	}
 	if out.Trim.On {
 		f.settle()
 		if info.Content, err = f.findTrim(ctx, info, out); err != nil {

@@ -29,6 +29,7 @@ type parts struct {
 	hidden  proxy.HiddenSources
 	cache   *cache.Cache
 	cluster *cluster
+	leases  *proxy.FillLeases
 	pool    *worker.Pool
 	server  *proxy.Server
 	// reloader is there when the server begins to serve.
@@ -80,6 +81,9 @@ func newParts(
 	if p.cluster, err = joinCluster(cfg, p.storage.clock, p.cache, log); err != nil {
 		return nil, err
 	}
+	if p.leases, err = openLeases(cfg, log); err != nil {
+		return nil, err
+	}
 	most := cfg.Workers
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0) // a limit that grows may afford more than now
@@ -114,7 +118,8 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 	settings = proxy.Config{
 		PathPrefix: cfg.Prefix(), ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
 		Rules: in.requests, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
-		Clock: p.storage.clock, Cluster: p.cluster.joined(), Disk: p.storage.results, Sources: p.storage.sources,
+		Clock: p.storage.clock, Cluster: p.cluster.joined(), Leases: p.leases,
+		Disk: p.storage.results, Sources: p.storage.sources,
 		SourceKeyIgnore: cfg.IgnoredParameters(),
 		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
 		Limits:               limitsOf(cfg),

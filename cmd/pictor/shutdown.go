@@ -165,6 +165,7 @@ func (p *parts) close() error {
 	}{
 		{"purge bus", p.cluster.close},
 		{"cache of results", func() error { return p.cache.Shutdown(wait) }},
+		{"fill leases", p.closeLeases},
 		{"workers", func() error { p.pool.Close(); return nil }},
 		{"cache of source images", func() error { return p.server.Shutdown(wait) }},
 		{"hidden sources", p.closeHidden},
