@@ -2,8 +2,8 @@ package transform
 
 import "time"
 
-// ExpectedCPU is about the CPU time that a job takes on one core of 2020: within a factor of two for photographs of 6
-// and 29 MP that become JPEGs, WebPs and AVIFs of 400 and 1600 pixels. CPUTime is the bound, far above.
+// ExpectedCPU is about the CPU time that a job takes on one core of 2020: within a factor of two for photographs of
+// 6 and 29 MP that become JPEGs, WebPs and AVIFs of 400 and 1600 pixels. CPUTime is the bound, far above.
 func ExpectedCPU(job Job) time.Duration {
 	const (
 		floor = 0.004  // of any job
