@@ -87,6 +87,7 @@ func (f *fill) askForLease(ctx context.Context) error {
 
 // awaitOther waits for another server, and takes what it hands over; nil where the fill has to make the entry.
 func (f *fill) awaitOther(ctx context.Context) (e *cache.Entry) {
+	f.phases.enter(phaseFollow)
 	l := f.server.cfg.Leases
 	most := l.Wait
 	if end, ok := ctx.Deadline(); ok {

@@ -16,7 +16,7 @@ const (
 	phaseVerify phase = iota
 	// phaseLookup looks for an entry in the tiers of the cache, and has them store a new one.
 	phaseLookup
-	// phaseFollow waits for the fill of another request.
+	// phaseFollow waits for the fill of another request, or of another server of the cluster.
 	phaseFollow
 	// phaseQueue waits for budgets.
 	phaseQueue
