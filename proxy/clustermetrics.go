@@ -22,3 +22,20 @@ func (e emitter) addCluster(g *purge.Cluster) {
 		"Purges of everything because messages of the purge bus were lost or cannot be read.", st.Resets)
 	e.counter("purge_bus_failures_total", "Times that the purge bus could not be read.", st.Failures)
 }
+
+// addLeases sends the figures of leases, if there are some.
+func (e emitter) addLeases(l *FillLeases) {
+	if l == nil {
+		return
+	}
+	st := l.Stats()
+	for outcome, n := range map[string]uint64{
+		"made": st.Held, "handed over": st.HandedOver, "taken": st.Taken, "late": st.Late,
+		"waited": st.Waits,
+	} {
+		e.counter("fill_leases_total", "Fills with a lease, by what came of it: made (this server had the lease), "+
+			"handed over (its result went to the others), waited (another server had it), taken (its result was "+
+			"taken), late (it took too long).", n, "outcome", outcome)
+	}
+	e.counter("fill_lease_failures_total", "Calls of Redis for leases of fills that failed.", st.Failures)
+}

@@ -13,19 +13,6 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// FillLeases have one server of a cluster make a result that is dear, and the others take it.
-type FillLeases struct {
-	*leases.Leases
-	// From is the expected CPU time of a transform from which on a fill is worth a lease; 0 for all fills, with
-	// their fetches.
-	From time.Duration
-	// Wait is the longest that a fill waits for another server's. It never takes more than half of the time that
-	// the fill has left.
-	Wait time.Duration
-	// HandOver is the largest result that is handed over, in bytes.
-	HandOver int64
-}
-
 // fillLease is the part that a fill has in the leases.
 type fillLease struct {
 	// since is the purge sequence before the fill began.
@@ -138,21 +125,4 @@ func (f *fill) endLease(e *cache.Entry) {
 		}
 	}
 	f.lease.held.End(h)
-}
-
-// addLeases sends the figures of leases, if there are some.
-func (e emitter) addLeases(l *FillLeases) {
-	if l == nil {
-		return
-	}
-	st := l.Stats()
-	for outcome, n := range map[string]uint64{
-		"made": st.Held, "handed over": st.HandedOver, "taken": st.Taken, "late": st.Late,
-		"waited": st.Waits,
-	} {
-		e.counter("fill_leases_total", "Fills with a lease, by what came of it: made (this server had the lease), "+
-			"handed over (its result went to the others), waited (another server had it), taken (its result was "+
-			"taken), late (it took too long).", n, "outcome", outcome)
-	}
-	e.counter("fill_lease_failures_total", "Calls of Redis for leases of fills that failed.", st.Failures)
 }
