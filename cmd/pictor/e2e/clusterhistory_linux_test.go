@@ -123,8 +123,8 @@ func newHistory(t *testing.T, servers int) *history {
 func (h *history) startServer(i int) *server {
 	at := *h.engine
 	at.url = "redis://" + h.links[i].Addr().String()
-	return serve(h.t, append(clusterArgs(&at, fmt.Sprintf("s%d", i), h.dirs[i], "--purge-in-doubt", "revalidate"),
-		promptly...)...)
+	return serve(h.t, append(clusterArgs(&at, fmt.Sprintf("s%d", i), h.dirs[i], "--purge-in-doubt", "revalidate",
+		"--fill-leases", at.url, "--fill-leases-from", "0", "--fill-leases-wait", "1s"), promptly...)...)
 }
 
 func (h *history) server(i int) *server {
@@ -292,6 +292,14 @@ func TestHistoryOfACluster(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	h.report("all is well")
+	taken := 0
+	for i := range h.servers {
+		taken += h.server(i).leased("taken")
+	}
+	if taken == 0 {
+		t.Error("no server took a result from another one")
+	}
+	t.Logf("%d results were taken from other servers", taken)
 	for h.confirmed.Load() < int64(purges+well) && !t.Failed() {
 		h.trouble()
 		time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
