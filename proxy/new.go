@@ -39,6 +39,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.errorLines = newLogSampler(s.now)
 	s.quarantine = newQuarantine(s.now, cfg.Clock)
+	if cfg.Leases != nil {
+		s.quarantine.shareWith(cfg.Leases.Leases)
+	}
 	s.batches = newBatches(s)
 	var err error
 	if s.memory, err = s.newGovernor(); err != nil {

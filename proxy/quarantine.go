@@ -37,6 +37,9 @@ const (
 type quarantine struct {
 	now   func() time.Time
 	clock *purge.Clock
+	// tell tells the other servers of a cluster of strikes, which count from a sequence on, without waiting; nil for
+	// none.
+	tell func(c quarantineKey, seq uint64, strikes int)
 
 	mu        sync.Mutex
 	suspects  *simplelru.LRU[quarantineKey, strikeRecord]
@@ -105,21 +108,28 @@ func (q *quarantine) recordOutcome(a cacheRequest, seq uint64, err error, hadTim
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	source := sourceKey(a.identity)
+	now := q.clock.Applied() // a source that is not older than purged was named by no purge up to here
 	purged := q.lastPurge(a)
+	strike := func(c quarantineKey, strikes int) {
+		q.addStrikes(c, seq, purged, strikes)
+		if q.tell != nil {
+			q.tell(c, max(seq, now), strikes)
+		}
+	}
 	switch {
 	case seq < purged: // the job was of a source that has been replaced since
 	case err == nil:
 		q.suspects.Remove(source)
 		q.succeeded.Add(source, struct{}{})
 	case errors.Is(err, transform.ErrCrashed):
-		q.addStrikes(source, seq, purged, 2)
+		strike(source, 2)
 	case errors.Is(err, transform.ErrMemory), errors.Is(err, transform.ErrCPU),
 		errors.Is(err, transform.ErrTimeout) && hadTime:
 		key := source
 		if q.succeeded.Contains(source) {
 			key = resultKey(a.key)
 		}
-		q.addStrikes(key, seq, purged, 1)
+		strike(key, 1)
 	}
 }
 

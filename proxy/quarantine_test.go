@@ -119,7 +119,7 @@ func TestPoisonSourceIsRefusedWithoutAFetch(t *testing.T) {
 	}
 }
 
-func noPurges(t *testing.T) *purge.Clock {
+func noPurges(t testing.TB) *purge.Clock {
 	t.Helper()
 	c, err := purge.Open(purge.Config{})
 	if err != nil {

@@ -26,7 +26,7 @@ type HandOver struct {
 func (l *Leases) keep(name, token string) *Lease {
 	k := &Lease{leases: l, name: name, token: token, ending: make(chan HandOver, 1)}
 	l.figures.held.Add(1)
-	l.running.Go(k.renewUntilEnd)
+	l.start(k.renewUntilEnd)
 	return k
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -49,11 +50,25 @@ type Leases struct {
 	breaker breaker
 	figures figures
 	waiting waiting
+	// self tells this server's own news from those of others.
+	self string
+	hear atomic.Pointer[func(news []byte)]
 
 	// ctx ends with Close.
-	ctx     context.Context
-	cancel  context.CancelFunc
+	ctx    context.Context
+	cancel context.CancelFunc
+	// mu keeps work from being started while Close waits for what runs.
+	mu      sync.Mutex
 	running sync.WaitGroup
+}
+
+// start runs work on a goroutine of its own, unless the Leases is closed.
+func (l *Leases) start(work func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() == nil {
+		l.running.Go(work)
+	}
 }
 
 // Open does not wait for Redis.
@@ -65,16 +80,18 @@ func Open(cfg Config) (*Leases, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Leases{client: client, cluster: "pictor:" + cfg.Cluster}
+	l := &Leases{client: client, cluster: "pictor:" + cfg.Cluster, self: rand.Text()}
 	l.breaker.log = cfg.Log
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.running.Go(l.listen)
+	l.start(l.listen)
 	return l, nil
 }
 
 // Close gives up leases that are still held, which expire, and what is to be handed over.
 func (l *Leases) Close() error {
+	l.mu.Lock()
 	l.cancel()
+	l.mu.Unlock()
 	l.running.Wait()
 	return l.client.Close()
 }

@@ -113,7 +113,7 @@ func (l *Leases) channel() string { return l.cluster + ":fills" }
 // listen reads messages until Close. The client connects again by itself; what was missed meanwhile is found by
 // asking.
 func (l *Leases) listen() {
-	messages := l.client.Subscribe(l.ctx, l.channel())
+	messages := l.client.Subscribe(l.ctx, l.channel(), l.newsChannel())
 	defer messages.Close()
 	incoming := messages.Channel(redis.WithChannelPingTimeout(time.Second),
 		redis.WithChannelReconnectTimeout(time.Second))
@@ -125,7 +125,9 @@ func (l *Leases) listen() {
 			if !ok {
 				return
 			}
-			if len(m.Payload) > 1 {
+			if m.Channel == l.newsChannel() {
+				l.heard(m.Payload)
+			} else if len(m.Payload) > 1 {
 				l.waiting.tell(m.Payload[1:], ended{known: true, handedOver: m.Payload[0] == '1'})
 			}
 		}

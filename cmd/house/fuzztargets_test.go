@@ -22,7 +22,7 @@ var parsers = map[string][]string{
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
-		"contentDisposition", "decode"},
+		"contentDisposition", "decode", "hearStrike"},
 	"proxy/hidden":    {"Open", "parseRecord"}, // a log
 	"proxy/imaginary": {"Verify", "Parse", "ParseUpload"},
 	"proxy/memstat":   {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
