@@ -228,6 +228,22 @@ func TestHolderOfALeaseIsGone(t *testing.T) {
 	}
 }
 
+// A holder that takes longer than the others have time costs them half of it, and no request.
+func TestWaitForALeaseLeavesTimeForTheFill(t *testing.T) {
+	t.Parallel() // it waits
+	l := newLeasing(t, 2, "--fill-leases", "{redis}", "--fill-leases-from", "0", "--fill-leases-wait", "30s",
+		"--request-timeout", "10s", "--fetch-timeout", "10s", "--fetch-first-byte-timeout", "10s")
+	origin := newGated(t, picturetest.JPEG(picturetest.Photo(64, 48, 1), 90))
+	path := "/_/w:20/plain/" + origin.URL + "/a.jpg@jpg"
+	l.expectSame(l.askAll(path, func() {
+		waitFor(t, "the one that waited", func() bool { return origin.fetched("/a.jpg") == 2 })
+		origin.open()
+	}))
+	if n := l.sum(func(s *server) int { return s.leased("late") }); n != 1 {
+		t.Errorf("%d waits ended", n)
+	}
+}
+
 // What is handed over is no answer after a purge, and neither is what a holder makes of the source from before.
 func TestPurgeBetweenServersThatHandOver(t *testing.T) {
 	t.Parallel() // it waits
