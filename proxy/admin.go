@@ -28,7 +28,8 @@ const readMethods, writeMethods, bothMethods = "GET, HEAD", "POST", "GET, HEAD, 
 // Config.MetricsToken will do as well. Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s}, s.figures.answers, s.figures.sentBytes, s.warmer.results,
+	registry.MustRegister(s.figures.collectors()...)
+	registry.MustRegister(collector{s}, s.warmer.results,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := limitConcurrency(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	routes := map[string]adminRoute{

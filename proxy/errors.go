@@ -210,7 +210,7 @@ func asSentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
-// writeError is Echo's error handler, the only one.
+// writeError answers all requests that failed.
 func (s *Server) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return

@@ -17,6 +17,7 @@ import (
 // done, for all other requests, and for those with conditions and ranges that it does not
 // know.
 func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
+	now := s.now()
 	condition, ok := plainCondition(r)
 	if !ok {
 		return false
@@ -27,7 +28,6 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	if target == nil {
 		return false
 	}
-	now := s.now()
 	// Under other rules the URL may mean something else, or nothing.
 	if target.hasExpired(now) || target.generation != s.targets.rules.Load().generation {
 		return false
@@ -46,15 +46,17 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	header := s.hitHeaderFor(target, result, e, now)
 	hit := memory.Hit{Entry: e, Status: http.StatusOK, Fields: header.fields, Length: header.length,
 		RequestID: requestID(r.Header)[0]}
-	answers := s.figures.hits
+	answers, requests := target.hits.answers, target.hits.requestsOK
 	if strings.TrimPrefix(condition, "W/") == e.ETag {
 		hit.Status, hit.Fields = http.StatusNotModified, header.fields[:header.notModified]
-		answers = s.figures.notModified
+		answers, requests = target.hits.notModified, target.hits.requestsNotModified
 	}
 	target.key.countRequest(nil)
 	sent, err := sender.Send(hit)
 	s.figures.hitBytes.Add(float64(sent))
 	answers.Inc()
+	requests.Inc()
+	s.figures.hitTimes.Observe(s.now().Sub(now).Seconds())
 	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/proxy/memory"
-	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -184,7 +183,7 @@ func (e emitter) addCache(s *Server) {
 	e.addStore("results", s.cfg.Disk)
 	e.addStore("sources", s.cfg.Sources)
 	e.addSources(s.sources.Stats())
-	e.addOrigins(s.cfg.Origin.BreakerStats(), s.cfg.Origin.RetryStats())
+	e.addOrigins(s.cfg.Origin.Origins(), s.cfg.Origin.BreakerStatsByOrigin(), s.cfg.Origin.RetryStats())
 	p := s.cfg.Clock.Stats()
 	e.gauge("purge_sequence", "Sequence number of the last purge in force.", int64(p.Sequence))
 	e.counter("purges_total", "Purges since the server was started.", p.Purges)
@@ -225,30 +224,6 @@ func (e emitter) addSources(st sources.Stats) {
 	}
 	e.counter("sources_fetched_bytes_total",
 		"Size of the source images received from origins, in bytes.", st.FetchedBytes)
-}
-
-func (e emitter) addOrigins(st origin.BreakerStats, again origin.RetryStats) {
-	for state, n := range map[string]int{"open": st.Suspended, "half-open": st.Probing, "closed": st.Failing} {
-		e.gauge("origin_hosts",
-			"Hosts of source images whose last fetch failed, by the state of the circuit breaker: closed (in use), "+
-				"open (suspended), half-open (to be probed).",
-			int64(n), "state", state)
-	}
-	for state, n := range map[string]uint64{"open": st.Suspensions, "half-open": st.Probes, "closed": st.Recoveries} {
-		e.counter("origin_breaker_transitions_total",
-			"Changes of circuit breakers of hosts of source images, by the new state.", n, "to", state)
-	}
-	for result, n := range map[string]uint64{"recovered": again.Recovered, "failed": again.Made - again.Recovered,
-		"over-budget": again.Refused} {
-		e.counter("origin_retries_total",
-			"Requests for source images whose connection failed before a response, by result of a second request: "+
-				"recovered, failed, over-budget (not made, because too many requests to the host were "+
-				"second ones).", n, "result", result)
-	}
-	e.counter("origin_suspensions_total",
-		"Suspensions of hosts of source images after failed fetches and failed probes.", st.Suspensions)
-	e.counter("origin_refused_total",
-		"Fetches of source images not made because the host was suspended.", st.Refused)
 }
 
 // addKeys sends the figures of keys with policies.

@@ -37,7 +37,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.Reload(cfg.Rules); err != nil {
 		return nil, err
 	}
-	s.errorLines = newLogSampler(s.now)
+	s.errorLines, s.figures = newLogSampler(s.now), newRequestFigures(cfg.Origin.Origins())
 	s.quarantine = newQuarantine(s.now, cfg.Clock)
 	if cfg.Leases != nil {
 		s.quarantine.shareWith(cfg.Leases.Leases)
@@ -54,8 +54,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.warmer = newWarmer(s.memory.CanSpare, s.memory.BackgroundJobs, s.draining.Load)
-	s.figures = newRequestFigures()
 	cfg.Cache.Watch(s.memory.Responses)
+	s.watchOrigins()
 	s.registerRoutes()
 	return s, nil
 }

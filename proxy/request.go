@@ -34,18 +34,22 @@ var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--
 
 // serveImage answers a request for an image: verify, parse, negotiate, look up or fill,
 // respond.
-func (s *Server) serveImage(c echo.Context) error {
+func (s *Server) serveImage(c echo.Context, rec *requestRecord) error {
 	r := c.Request()
+	rec.dialect = s.dialectOf(r.RequestURI)
 	read, err := s.readTarget(r.RequestURI)
 	if err != nil {
 		return err
+	}
+	if read.dialect != "" {
+		rec.dialect = read.dialect
 	}
 	req := read.Request
 	m, _ := s.mountOf(r.RequestURI)
 	varies := s.negotiateFormat(m, &req, r.Header["Accept"])
 	u := factsOf(req, varies)
 	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
-	u.readBy = read.readBy
+	u.readBy, u.hits = read.readBy, s.figures.hitsOf(rec.dialect)
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)
@@ -58,8 +62,10 @@ func (s *Server) serveImage(c echo.Context) error {
 	defer cancel()
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
+		rec.failed(err)
 		return s.serveFailure(c, req, u, err)
 	}
+	rec.answeredBy(outcome)
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
 	if err := s.respond(c, u, t, entry, outcome); err != nil {
@@ -130,6 +136,7 @@ func (s *Server) parseVerified(rules *rulesInForce, target string) (read reading
 		verified, err := s.cfg.Thumbor.Verify(path)
 		switch {
 		case err == nil:
+			read.dialect = dialectThumbor
 			read.Request, err = s.cfg.Thumbor.Parse(verified)
 			return read, err
 		case s.cfg.ThumborPath != "/":

@@ -39,6 +39,8 @@ type urlFacts struct {
 	mount *Mount
 	// passed are the names of headers that go on from the request to the origin; nil for none.
 	passed []string
+	// hits are the figures of the hits that the URL has.
+	hits *hitFigures
 	readBy
 }
 

@@ -24,16 +24,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // registerRoutes registers GET and HEAD together, because a route for GET alone would
 // answer HEAD with 405. One wildcard takes all images, and there is no middleware.
 func (s *Server) registerRoutes() {
-	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { // of echo itself, such as for a wrong method
+		_ = s.recordedPlain(routeOther, func(echo.Context) error { return err })(c)
+	}
 	s.echo.Logger.SetOutput(discardLog{})
 	both := []string{http.MethodGet, http.MethodHead}
-	s.echo.Match(both, "/", s.serveHome)
-	s.echo.Match(both, "/favicon.ico", s.serveFavicon)
-	s.echo.Match(both, "/robots.txt", s.serveRobots)
-	s.echo.Match(both, "/health", s.serveLive)
-	s.echo.Match(both, "/health/live", s.serveLive)
-	s.echo.Match(both, "/health/ready", s.serveReady)
-	s.echo.Match(both, "/*", s.serveImage)
+	image, live := s.recorded(routeImage, s.serveImage), s.recordedPlain(routeHealth, s.serveLive)
+	s.echo.Match(both, "/", s.recordedPlain(routeHome, s.serveHome))
+	s.echo.Match(both, "/favicon.ico", s.favicon(image))
+	s.echo.Match(both, "/robots.txt", s.recordedPlain(routeHome, s.serveRobots))
+	s.echo.Match(both, "/health", live)
+	s.echo.Match(both, "/health/live", live)
+	s.echo.Match(both, "/health/ready", s.recordedPlain(routeHealth, s.serveReady))
+	s.echo.Match(both, "/*", image)
 	s.allowUploads()
 }
 
@@ -50,12 +53,12 @@ func (s *Server) serveHome(c echo.Context) error {
 	return c.String(http.StatusOK, "pictor\n")
 }
 
-// serveFavicon serves the icon of the home page. Without such a page the path is one of an image.
-func (s *Server) serveFavicon(c echo.Context) error {
+// favicon serves the icon of the home page. Without such a page the path is one of an image.
+func (s *Server) favicon(image echo.HandlerFunc) echo.HandlerFunc {
 	if s.cfg.Home != nil {
-		return s.serveHome(c)
+		return s.recordedPlain(routeHome, s.serveHome)
 	}
-	return s.serveImage(c)
+	return image
 }
 
 func (s *Server) serveRobots(c echo.Context) error {

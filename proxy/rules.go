@@ -83,6 +83,8 @@ type readBy struct {
 type reading struct {
 	signedurl.Request
 	readBy
+	// dialect is the one that the request turned out to be of; "" where its path says so.
+	dialect string
 }
 
 // parse reads a path, and what a client picks of its lists, by the dialect of its key.

@@ -63,17 +63,19 @@ func TestASuspendedHost(t *testing.T) {
 	if n := r.asked.Load() - before; n != 0 {
 		t.Errorf("the host was asked %d times", n)
 	}
-	r.wantMetrics(`pictor_origin_hosts{state="open"} 1`, `pictor_origin_hosts{state="half-open"} 0`,
-		`pictor_origin_hosts{state="closed"} 0`, "pictor_origin_suspensions_total 1",
-		`pictor_origin_breaker_transitions_total{to="open"} 1`,
-		`pictor_origin_breaker_transitions_total{to="closed"} 0`,
+	r.wantMetrics(`pictor_origin_hosts{origin="other",state="open"} 1`,
+		`pictor_origin_hosts{origin="other",state="half-open"} 0`,
+		`pictor_origin_hosts{origin="other",state="closed"} 0`,
+		`pictor_origin_breaker_transitions_total{origin="other",to="open"} 1`,
+		`pictor_origin_breaker_transitions_total{origin="other",to="closed"} 0`,
 		`pictor_origin_retries_total{result="recovered"} 0`)
 	r.answers(nil)
 	w.pass(5 * time.Second)
 	r.wantStatus("the probe", r.pathOf("w:20", "/new.png"), missed)
 	r.wantStatus("after it", p, expired)
-	r.wantMetrics(`pictor_origin_hosts{state="open"} 0`, `pictor_origin_breaker_transitions_total{to="half-open"} 1`,
-		`pictor_origin_breaker_transitions_total{to="closed"} 1`)
+	r.wantMetrics(`pictor_origin_hosts{origin="other",state="open"} 0`,
+		`pictor_origin_breaker_transitions_total{origin="other",to="half-open"} 1`,
+		`pictor_origin_breaker_transitions_total{origin="other",to="closed"} 1`)
 }
 
 // wantMetrics looks for lines in what Prometheus gets.

@@ -35,7 +35,7 @@ const minUploadRate = 8 << 10
 // allowUploads registers the paths of uploads, which take all of POST.
 func (s *Server) allowUploads() {
 	if s.cfg.MaxUpload > 0 {
-		s.echo.POST("/*", s.serveUpload)
+		s.echo.POST("/*", s.recorded(routeUpload, s.serveUpload))
 	}
 }
 
@@ -47,9 +47,10 @@ func (s *Server) isUpload(target string) bool {
 
 // serveUpload answers a request whose body is the source: verify, parse, negotiate, receive, transform, respond. What
 // it makes is in no cache.
-func (s *Server) serveUpload(c echo.Context) error {
+func (s *Server) serveUpload(c echo.Context, rec *requestRecord) error {
 	r := c.Request()
 	m, _ := s.mountOf(r.RequestURI)
+	rec.dialect, rec.class = s.dialectOf(r.RequestURI), classUpload
 	ask, err := s.readUploadRequest(r)
 	if err == nil {
 		err = s.checkUpload(ask)

@@ -45,7 +45,8 @@ type breakers struct {
 	hosts *simplelru.LRU[string, *breaker]
 	// inFlight are the attempts that have not ended, by host.
 	inFlight map[string]*hostAttempts
-	stats    BreakerStats
+	// stats are the counters, by the name of the origin.
+	stats map[string]*BreakerStats
 }
 
 // hostAttempts counts the attempts in flight of a host, and how often one of them
@@ -68,8 +69,21 @@ type BreakerStats struct {
 	Suspensions, Refused, Probes, Recoveries uint64
 }
 
+// add adds other figures.
+func (s *BreakerStats) add(o BreakerStats) {
+	s.Suspended += o.Suspended
+	s.Probing += o.Probing
+	s.Failing += o.Failing
+	s.Suspensions += o.Suspensions
+	s.Refused += o.Refused
+	s.Probes += o.Probes
+	s.Recoveries += o.Recoveries
+}
+
 // breaker is the circuit breaker of a host whose last fetch failed.
 type breaker struct {
+	// origin is the name of the origin that the fetch was from.
+	origin string
 	// failures is how many in a row, and urls are hashes of different URLs of
 	// theirs; last is the last one's error, at its time.
 	failures    int
@@ -84,9 +98,9 @@ type breaker struct {
 
 // attempt is a request to a host that a breaker let pass.
 type attempt struct {
-	b    *breakers
-	host string
-	url  uint64
+	b            *breakers
+	host, origin string
+	url          uint64
 	// probe is the breaker that the request is a probe for, until it is known
 	// how it went.
 	probe *breaker
@@ -99,7 +113,8 @@ type attempt struct {
 
 func newBreakers(now func() time.Time) (*breakers, error) {
 	hosts, err := simplelru.NewLRU[string, *breaker](maxBreakers, nil)
-	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts, inFlight: map[string]*hostAttempts{}}, err
+	return &breakers{now: now, seed: maphash.MakeSeed(), hosts: hosts, inFlight: map[string]*hostAttempts{},
+		stats: map[string]*BreakerStats{}}, err
 }
 
 // hostOf is the key of a host's breaker.
@@ -113,19 +128,30 @@ func (b *breakers) suspensionOf(u *url.URL) error {
 	return err
 }
 
+// statsOf are the counters of an origin. The lock is held.
+func (b *breakers) statsOf(origin string) *BreakerStats {
+	s := b.stats[origin]
+	if s == nil {
+		s = &BreakerStats{}
+		b.stats[origin] = s
+	}
+	return s
+}
+
 // beginAttempt begins a request to a host that is not suspended; else the error is
-// that of suspensionOf. The caller ends the attempt with recordEnd.
-func (b *breakers) beginAttempt(u *url.URL) (*attempt, error) {
+// that of suspensionOf. The caller ends the attempt with recordEnd. origin is what
+// figures call the host.
+func (b *breakers) beginAttempt(u *url.URL, origin string) (*attempt, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := &attempt{b: b, host: hostOf(u), url: maphash.String(b.seed, u.String())}
+	a := &attempt{b: b, host: hostOf(u), origin: origin, url: maphash.String(b.seed, u.String())}
 	h, err := b.breakerFor(a.host)
 	if err != nil {
 		return nil, err
 	}
 	if h != nil && !h.until.IsZero() {
 		a.probe, h.probing = h, true
-		b.stats.Probes++
+		b.statsOf(origin).Probes++
 	}
 	if a.ofHost = b.inFlight[a.host]; a.ofHost == nil {
 		a.ofHost = &hostAttempts{}
@@ -155,7 +181,7 @@ func (b *breakers) breakerFor(host string) (*breaker, error) {
 	if left <= 0 && !h.probing {
 		return h, nil
 	}
-	b.stats.Refused++
+	b.statsOf(h.origin).Refused++
 	return h, &suspension{host: host, failures: h.failures, lastError: h.lastError, left: max(left, 0)}
 }
 
@@ -195,7 +221,7 @@ func (a *attempt) recordSuccess() {
 	a.leaveHost()
 	a.ofHost.successes++
 	if h, ok := b.hosts.Peek(a.host); ok && !h.until.IsZero() {
-		b.stats.Recoveries++
+		b.statsOf(h.origin).Recoveries++
 	}
 	b.hosts.Remove(a.host)
 }
@@ -230,7 +256,7 @@ func (a *attempt) recordFailure(err error) {
 	case a.successesBefore != a.ofHost.successes:
 		return // the host has worked since this began
 	case !ok || now.Sub(h.lastFailure) > breakerMemory:
-		h = &breaker{duration: firstSuspension}
+		h = &breaker{origin: a.origin, duration: firstSuspension}
 		b.hosts.Add(a.host, h)
 	}
 	h.failures++
@@ -247,15 +273,19 @@ func (a *attempt) recordFailure(err error) {
 func (b *breakers) suspend(h *breaker, now time.Time, err error) {
 	h.lastFailure, h.lastError = now, err
 	h.until = now.Add(h.duration)
-	b.stats.Suspensions++
+	b.statsOf(h.origin).Suspensions++
 }
 
-// statsNow is a snapshot.
-func (b *breakers) statsNow() BreakerStats {
+// statsNow is a snapshot, by the names of the origins.
+func (b *breakers) statsNow() map[string]BreakerStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s, now := b.stats, b.now()
+	all, now := map[string]BreakerStats{}, b.now()
+	for name, s := range b.stats {
+		all[name] = *s
+	}
 	for _, h := range b.hosts.Values() {
+		s := all[h.origin]
 		switch {
 		case h.until.IsZero():
 			if now.Sub(h.lastFailure) <= breakerMemory {
@@ -266,8 +296,9 @@ func (b *breakers) statsNow() BreakerStats {
 		default:
 			s.Probing++
 		}
+		all[h.origin] = s
 	}
-	return s
+	return all
 }
 
 // suspension is the error of a fetch that was not made. From outside it looks like

@@ -283,7 +283,7 @@ func TestBreakersAreBounded(t *testing.T) {
 		if bad != nil {
 			t.Fatal(bad)
 		}
-		if a, no := b.beginAttempt(u); no == nil {
+		if a, no := b.beginAttempt(u, OtherOrigins); no == nil {
 			a.recordEnd(err)
 		}
 	}
@@ -292,7 +292,7 @@ func TestBreakersAreBounded(t *testing.T) {
 			try(fmt.Sprint("h", host), i, ErrUnreachable)
 		}
 	}
-	got := b.statsNow()
+	got := b.statsNow()[OtherOrigins]
 	if got.Suspended != maxBreakers || got.Suspensions != 3*maxBreakers || b.hosts.Len() != maxBreakers {
 		t.Errorf("%+v", got)
 	}
@@ -304,23 +304,24 @@ func TestBreakersAreBounded(t *testing.T) {
 	}
 	// A request that was made before a suspension, or before it was forgotten.
 	u, _ := url.Parse("http://late.example/1")
-	early, _ := b.beginAttempt(u)
+	early, _ := b.beginAttempt(u, OtherOrigins)
 	for i := range breakerFailures {
 		try("late.example", i, ErrTimeout)
 	}
 	clock.pass(firstSuspension)
-	probe, err := b.beginAttempt(u)
+	probe, err := b.beginAttempt(u, OtherOrigins)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := b.statsNow().Suspensions
+	before := b.statsNow()[OtherOrigins].Suspensions
 	early.recordEnd(ErrTimeout) // known already
-	if _, err := b.beginAttempt(u); !isSuspension(err) || b.statsNow().Suspensions != before {
-		t.Errorf("%v, %+v", err, b.statsNow())
+	_, err = b.beginAttempt(u, OtherOrigins)
+	if !isSuspension(err) || b.statsNow()[OtherOrigins].Suspensions != before {
+		t.Errorf("%v, %+v", err, b.statsNow()[OtherOrigins])
 	}
 	b.hosts.Remove("http://late.example")
 	probe.recordEnd(ErrTimeout)
-	if _, err := b.beginAttempt(u); err != nil {
+	if _, err := b.beginAttempt(u, OtherOrigins); err != nil {
 		t.Error(err)
 	}
 }

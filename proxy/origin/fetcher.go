@@ -26,6 +26,8 @@ type Fetcher struct {
 	passes   bool
 	// allowed is Config.Allow at first.
 	allowed atomic.Pointer[[]SourceRule]
+	// watcher gets a report of each fetch; nil for none.
+	watcher atomic.Pointer[func(FetchReport)]
 }
 
 // New makes a Fetcher. The caller must Close it.
@@ -122,7 +124,15 @@ func (f *Fetcher) Suspended(source string) error {
 }
 
 // BreakerStats is how many hosts are suspended, and were.
-func (f *Fetcher) BreakerStats() BreakerStats { return f.breakers.statsNow() }
+func (f *Fetcher) BreakerStats() (sum BreakerStats) {
+	for _, s := range f.breakers.statsNow() {
+		sum.add(s)
+	}
+	return sum
+}
+
+// BreakerStatsByOrigin are the BreakerStats by the names that FetchReport.Origin has, of origins with any.
+func (f *Fetcher) BreakerStatsByOrigin() map[string]BreakerStats { return f.breakers.statsNow() }
 
 // Fetch writes a source to w. reserve, unless nil, is told how many more bytes
 // are about to be written, before they are: the whole length at once, before
@@ -151,6 +161,14 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, client Client, 
 	if reserve == nil {
 		reserve = func(int64) error { return nil }
 	}
+	return f.reported(at, reserve, func(reserve func(int64) error) (Meta, bool, error) {
+		return f.revalidate(ctx, at, client, have, w, reserve)
+	})
+}
+
+// revalidate is Revalidate of a source that may be fetched.
+func (f *Fetcher) revalidate(ctx context.Context, at location, client Client, have Validators, w io.Writer,
+	reserve func(n int64) error) (meta Meta, changed bool, err error) {
 	if at.image != "" {
 		b := f.cfg.Images[at.image]
 		_, err = f.cfg.copyBody(w, bytes.NewReader(b), int64(len(b)), reserve)

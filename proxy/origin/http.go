@@ -61,7 +61,7 @@ func (f *Fetcher) fetchHTTP(ctx context.Context, u *url.URL, client Client, have
 // roundTrip sends a request and waits for the header of its response, unless the
 // host is suspended.
 func (r *httpFetch) roundTrip(req *http.Request, a *access) (*http.Response, *attempt, error) {
-	attempt, err := r.f.breakers.beginAttempt(req.URL)
+	attempt, err := r.f.breakers.beginAttempt(req.URL, r.f.originOfURL(req.URL))
 	if err != nil {
 		return nil, nil, err
 	}

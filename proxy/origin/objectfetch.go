@@ -65,7 +65,7 @@ func (f *Fetcher) askStore(ctx context.Context, p *paceClock, account *Account, 
 		have = Validators{} // of a time when the source was elsewhere
 	}
 	for {
-		attempt, err := f.breakers.beginAttempt(o.site())
+		attempt, err := f.breakers.beginAttempt(o.site(), account.Name)
 		if err != nil {
 			return nil, nil, err
 		}
