@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/pictor-proxy/pictor/cache/purge"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pictor-proxy/pictor/cache/purge"
+)
 
 // addCluster sends the figures of the cluster, if there is one.
 func (e emitter) addCluster(g *purge.Cluster) {
@@ -14,7 +18,8 @@ func (e emitter) addCluster(g *purge.Cluster) {
 	}
 	e.gauge("purge_bus_sequence", "Sequence number of the last message of the purge bus in force.", int64(st.Sequence))
 	e.gauge("purge_bus_behind", "Messages of the purge bus that are not yet in force.", int64(st.Behind))
-	e.gauge("purge_bus_silence_milliseconds", "Time since the purge bus was last heard of.", st.Silence.Milliseconds())
+	e.addMetric(prometheus.GaugeValue, "purge_bus_silence_seconds",
+		"Time since the purge bus was last heard of, in seconds.", st.Silence.Seconds())
 	e.gauge("purge_bus_in_doubt",
 		"Whether the purge bus has been silent for longer than --purge-max-lag: 1 or 0.", inDoubt)
 	e.counter("purge_bus_applied_total", "Messages of the purge bus that were applied.", st.Applied)

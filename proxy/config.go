@@ -78,6 +78,8 @@ type Config struct {
 	Home http.Handler
 	// MetricsToken gives access to /metrics on the admin port alone; "" for none.
 	MetricsToken string
+	// Build is for metrics; nil for none.
+	Build func() BuildInfo
 	// ReloadSettings reads the settings of the server again, for POST /reload; nil where that cannot be.
 	ReloadSettings func() (ReloadAnswer, error)
 	// FullErrors shows causes, and where the time went, to the client (--dev).
@@ -98,4 +100,12 @@ type Watermark struct {
 	Info transform.Info
 	// Version differs for each file, and so do the cache keys of results with it.
 	Version string
+}
+
+// BuildInfo says what a server was made from.
+type BuildInfo struct {
+	// Version is the one that `pictor version` prints, Revision the commit, "" where that is not known.
+	Version, Revision string
+	// Libvips is its version in the workers, "" until one has said it.
+	Libvips string
 }

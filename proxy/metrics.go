@@ -30,7 +30,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range m.Plan {
 		e.gauge("memory_plan_bytes", "Memory planned for each part of pictor, in bytes.", p.Bytes, "part", p.Name)
 	}
-	e.addAccounts(m.Accounts)
+	e.addBudgets(m.Accounts)
+	e.addBuild(c.s.cfg.Build)
 	e.addCache(c.s)
 	e.addKeys(c.s.targets.rules.Load().keys)
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle,
@@ -42,6 +43,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		"Estimated memory of the transforms that are running, in bytes.", m.Transforms.Reserved)
 	e.gauge("transforms_real_bytes",
 		"Memory of busy workers above that of freshly started ones, in bytes.", m.Transforms.Real)
+	e.gauge("workers_retained_bytes",
+		"Memory of idle workers above that of freshly started ones, in bytes.", m.Transforms.Retained)
 	e.gauge("source_files", "Source images held in memory files.", int64(m.Sources.Count))
 	e.gauge("source_bytes", "Size of all source images held in memory files, in bytes.", m.Sources.Bytes)
 	if g := m.Cgroup; g != nil {
@@ -129,26 +132,6 @@ func (e emitter) addPressure(p memory.Pressure) {
 		"Anonymous and shared memory used by other programs in pictor's memory cgroup, in bytes.", p.Others)
 	e.counter("pressure_tightened_total",
 		"Reductions of the cache and transform budgets because memory was short.", p.Tightened)
-}
-
-func (e emitter) addAccounts(list []memory.BudgetReport) {
-	for _, a := range list {
-		e.gauge("account_in_use",
-			"Budget in use, by account, in bytes; a count for fetches, workers and alone.", a.InUse, "account", a.Name)
-		e.gauge("account_capacity",
-			"Budget size, by account, in bytes; a count for fetches, workers and alone.", a.Capacity, "account", a.Name)
-		e.gauge("account_waiting", "Requests queued for a budget, by account.", int64(a.Waiting), "account", a.Name)
-		e.gauge("account_waiting_bytes",
-			"Budget that queued requests ask for, by account, in bytes; a count for fetches, workers and alone.",
-			a.WaitingBytes, "account", a.Name)
-		e.counter("account_granted_total",
-			"Requests for a budget that were granted, by account.", a.Granted, "account", a.Name)
-		e.counter("account_shed_total",
-			"Requests for a budget that were shed because the queue was full or the wait too long, by account.",
-			a.Shed, "account", a.Name)
-		e.counter("account_too_large_total",
-			"Requests for a budget that asked for more than its size, by account.", a.TooLarge, "account", a.Name)
-	}
 }
 
 func (e emitter) addCache(s *Server) {
@@ -261,7 +244,11 @@ func (e emitter) addPool(s *Server) {
 			"Whether worker processes are confined by a layer of the sandbox: 1 or 0.", on, "layer", l.Name)
 	}
 	st := p.Stats()
-	e.gauge("workers_idle", "Worker processes that are idle.", int64(st.Idle))
+	for state, n := range map[string]int{"idle": st.Idle, "busy": st.Workers - st.Idle} {
+		e.gauge("workers", "Worker processes that live, by state (busy, idle).", int64(n), "state", state)
+	}
+	e.addMetric(prometheus.CounterValue, "workers_cpu_seconds_total",
+		"CPU time of all worker processes, ended ones included, in seconds.", st.CPU.Seconds())
 	e.counter("workers_started_total", "Worker processes started.", st.Started)
 	e.counter("jobs_total", "Transforms given to worker processes; one that is retried counts once.", st.Jobs)
 	batches := s.batches.snapshot()

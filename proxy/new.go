@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/sources"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // New makes a Server.
@@ -56,6 +57,11 @@ func New(cfg Config) (*Server, error) {
 	s.warmer = newWarmer(s.memory.CanSpare, s.memory.BackgroundJobs, s.draining.Load)
 	cfg.Cache.Watch(s.memory.Responses)
 	s.watchOrigins()
+	if w, ok := cfg.Transformer.(interface {
+		Watch(func(transform.JobMemory))
+	}); ok {
+		w.Watch(s.figures.budgets.observeMemory)
+	}
 	s.registerRoutes()
 	return s, nil
 }
@@ -65,6 +71,9 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
 	return memory.New(memory.Config{
 		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: cacheMemory{s.cfg.Cache, &s.targets}, Workers: workers,
+		Waited: func(name string, d time.Duration) {
+			s.figures.budgets.waits.WithLabelValues(name).Observe(d.Seconds())
+		},
 		RefusalID: s.refusalID, OnIdle: s.cfg.OnIdle, Log: s.log,
 	})
 }

@@ -24,6 +24,7 @@ type requestFigures struct {
 	// hits has *hitFigures by dialect.
 	hits    *sync.Map
 	origins originFigures
+	budgets budgetFigures
 }
 
 // hitFigures count the hits of one dialect.
@@ -66,7 +67,7 @@ func newRequestFigures(origins []string) requestFigures {
 				"change, encode), send. Hits in RAM of known URLs have no phases.",
 			Buckets: durationBuckets,
 		}, []string{"phase"}),
-		hits: &sync.Map{}, origins: newOriginFigures(origins),
+		hits: &sync.Map{}, origins: newOriginFigures(origins), budgets: newBudgetFigures(),
 	}
 	f.hitTimes = f.durations.WithLabelValues(classHit)
 	f.hitBytes = f.sentBytes.WithLabelValues(cache.Hit.String(), "memory")
@@ -82,7 +83,8 @@ func newRequestFigures(origins []string) requestFigures {
 // collectors are all of them.
 func (f requestFigures) collectors() []prometheus.Collector {
 	return []prometheus.Collector{f.answers, f.requests, f.sentBytes, f.durations, f.phases,
-		f.origins.fetches, f.origins.bytes, f.origins.durations}
+		f.origins.fetches, f.origins.bytes, f.origins.durations,
+		f.budgets.waits, f.budgets.memory}
 }
 
 // hitsOf are the figures of the hits of a dialect.

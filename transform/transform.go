@@ -76,6 +76,14 @@ type PoolStats struct {
 	// those for its CPU time, Stalled those that did not begin, Replaced those let go
 	// for their age or what they held, Retried the jobs given a second worker.
 	Crashed, Killed, Overran, Overtime, Stalled, Replaced, Retried uint64
+	// CPU is the CPU time of all workers since the start of the pool, in user and system mode.
+	CPU time.Duration
+}
+
+// JobMemory is what a worker took for a job, in bytes, as far as it was seen: short jobs end before.
+type JobMemory struct {
+	// Estimated is Job.Memory, and Peak the most that the worker held above a fresh one.
+	Estimated, Peak int64
 }
 
 // Transformer does jobs. It has two implementations: the pool of worker

@@ -37,6 +37,8 @@ type parts struct {
 	// formats is what may be read and written: what the settings allow, and once a worker was
 	// probed what its libvips can.
 	formats atomic.Pointer[transform.FormatAccess]
+	// libvips is its version, "" until a worker was probed.
+	libvips atomic.Pointer[string]
 	// closing is what is being closed; nil before.
 	closing atomic.Pointer[string]
 	// notReady is why the server cannot serve; nil when it can.
@@ -141,6 +143,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		OnIdle:         func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
 		MetricsToken:   string(cfg.MetricsToken),
+		Build:          p.buildInfo,
 		ReloadSettings: func() (proxy.ReloadAnswer, error) { return p.reloader.reload() },
 		Log:            p.log,
 	}
@@ -179,6 +182,7 @@ func (p *parts) probeUntilReady() {
 		case err == nil:
 			both := p.formats.Load().And(c.Access())
 			p.formats.Store(&both)
+			p.libvips.Store(&c.Version)
 			p.notReady.Store(nil)
 			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(formatNames(c.Save), " ", ","))
 			if line := optionalLine(c.Without()); line != "" {

@@ -31,6 +31,8 @@ type Config struct {
 	// were held, perhaps while none waited, does not predict a wait then, and no
 	// request is refused for it.
 	Revocable bool
+	// Waited, unless nil, is told how long each request waited that was not granted or refused at once.
+	Waited func(time.Duration)
 }
 
 // Budget gives out bytes. It is safe for concurrent use.
@@ -45,6 +47,7 @@ type Budget struct {
 	pauses   int
 	returned chan struct{}
 	hold     holdTime
+	shed     [shedReasons]uint64
 }
 
 // Stats is a snapshot of a Budget. The counters never fall.
@@ -97,15 +100,20 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	if g != nil || err != nil {
 		return g, err
 	}
+	if b.cfg.Waited != nil {
+		began := time.Now()
+		defer func() { b.cfg.Waited(time.Since(began)) }()
+	}
 	timer := time.NewTimer(b.cfg.MaxWait)
 	defer timer.Stop()
 	var left bool
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
-		left, err = b.leaveQueue(place, w, &b.stats.Cancelled), context.Cause(ctx)
+		err = context.Cause(ctx)
+		left = b.leaveQueue(place, w, err)
 	case <-timer.C:
-		left, err = b.leaveQueue(place, w, &b.stats.Shed), ErrSaturated
+		left, err = b.leaveQueue(place, w, ErrSaturated), ErrSaturated
 	}
 	switch {
 	case left:
@@ -135,8 +143,11 @@ func (b *Budget) acquireOrQueue(ctx context.Context, n int64) (*Grant, *waiter, 
 	case n == 0 || b.fits(n) && b.mayOvertake(nil):
 		b.grantBytes(n)
 		return newGrant(b, n), nil, nil, nil
-	case b.queue.Len() >= b.cfg.MaxQueue, b.predictWait(n) > maxWait*3/2:
-		b.stats.Shed++
+	case b.queue.Len() >= b.cfg.MaxQueue:
+		b.countShed(QueueFull)
+		return nil, nil, nil, ErrSaturated
+	case b.predictWait(n) > maxWait*3/2:
+		b.countShed(TooSlow)
 		return nil, nil, nil, ErrSaturated
 	}
 	w := &waiter{n: n, ready: make(chan struct{})}
@@ -168,9 +179,10 @@ func (b *Budget) mayOvertake(place *list.Element) bool {
 	return true
 }
 
-// leaveQueue takes a waiter out of the queue and counts why. It reports false where
+// leaveQueue takes a waiter out of the queue and counts why: the end of its queue wait is
+// ErrSaturated, too. It reports false where
 // the answer came first: then the bytes, or the refusal, are the waiter's.
-func (b *Budget) leaveQueue(place *list.Element, w *waiter, why *uint64) bool {
+func (b *Budget) leaveQueue(place *list.Element, w *waiter, why error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {
@@ -179,7 +191,11 @@ func (b *Budget) leaveQueue(place *list.Element, w *waiter, why *uint64) bool {
 	default:
 	}
 	b.removeWaiter(place)
-	*why++
+	if why == ErrSaturated { //nolint:errorlint // one that wraps it is another budget's
+		b.countShed(Waited)
+	} else {
+		b.stats.Cancelled++
+	}
 	b.serveQueue() // later waiters may fit where this one did not
 	return true
 }
@@ -194,7 +210,7 @@ func (b *Budget) TryAcquire(n int64) (*Grant, error) {
 		return nil, ErrTooLarge
 	}
 	if n > 0 && !(b.fits(n) && b.mayOvertake(nil)) {
-		b.stats.Shed++
+		b.countShed(NoRoom)
 		return nil, ErrSaturated
 	}
 	b.grantBytes(n)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
-	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -25,38 +24,6 @@ func (p Plan) lendable(clients int) int64 {
 // clients are connected.
 func (p Plan) exclusiveBeside(clients int) int64 {
 	return p.Exclusive - int64(max(clients-ExclusiveClients, 0))*p.perClient()
-}
-
-// Budgets admit what takes place: by bytes, and fetches and jobs by number, so
-// that a request waits here and not with a connection or a working set in its
-// hands.
-type Budgets struct {
-	Fetches, Workers, Sources, Transforms *budget.Budget
-	// Responses is for large results on their way to clients, SmallResponses for
-	// the others.
-	Responses, SmallResponses *budget.Budget
-	// Exclusive has room for one job that has all to itself.
-	Exclusive *budget.Budget
-	// Uploads is the part of Sources that clients may fill.
-	Uploads *budget.Budget
-}
-
-func newBudgets(p Plan, wait time.Duration) (Budgets, error) {
-	var b Budgets
-	small, large := SplitResponses(p.Results)
-	for into, capacity := range map[**budget.Budget]int64{
-		&b.Fetches: int64(p.Fetches), &b.Workers: int64(p.Workers), &b.Exclusive: 1,
-		&b.Sources: p.Sources, &b.Transforms: p.Transforms, &b.Responses: large, &b.SmallResponses: small,
-		&b.Uploads: shareOfUploads(p.Sources),
-	} {
-		var err error
-		// The clients of these are cut off for others.
-		cut := into == &b.Responses || into == &b.SmallResponses || into == &b.Uploads
-		if *into, err = budget.New(budget.Config{Capacity: capacity, MaxWait: wait, Revocable: cut}); err != nil {
-			return b, err
-		}
-	}
-	return b, nil
 }
 
 // Cache is the RAM cache, which gives way to jobs.
@@ -91,6 +58,8 @@ type Config struct {
 	// OnIdle, unless nil, is called when work has ended for a while, some time after the
 	// heap was given back.
 	OnIdle func()
+	// Waited, unless nil, is told how long each request waited that a budget did not admit at once.
+	Waited func(budget string, d time.Duration)
 	// Log gets changes of the level; nil means none of it.
 	Log *slog.Logger
 }
@@ -141,7 +110,7 @@ type inForce struct {
 
 // New makes a Governor and puts its plan in force.
 func New(cfg Config) (*Governor, error) {
-	b, err := newBudgets(cfg.Plan, cfg.QueueWait)
+	b, err := newBudgets(cfg.Plan, cfg.QueueWait, cfg.Waited)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"runtime/metrics"
 
-	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memstat"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/memfile"
@@ -34,6 +33,8 @@ type Report struct {
 		Real     int64 `json:"real_bytes"`
 		// Spare is how much freed memory each worker may keep for its next job.
 		Spare int64 `json:"spare_bytes"`
+		// Retained is what idle workers hold above what they held when they were fresh.
+		Retained int64 `json:"retained_bytes"`
 	} `json:"transforms"`
 	Processes []Process `json:"processes"`
 	// Sandbox are the layers that workers are confined by.
@@ -50,19 +51,6 @@ type Report struct {
 	Pressure Pressure         `json:"pressure"`
 	// Problem is what kept some of the figures from being read.
 	Problem string `json:"problem,omitempty"`
-}
-
-// BudgetReport is a budget: in bytes, but fetches and workers by number.
-type BudgetReport struct {
-	Name         string `json:"name"`
-	InUse        int64  `json:"in_use"`
-	Capacity     int64  `json:"capacity"`
-	Peak         int64  `json:"peak"`
-	Waiting      int    `json:"waiting"`
-	WaitingBytes int64  `json:"waiting_bytes"`
-	Granted      uint64 `json:"granted"`
-	Shed         uint64 `json:"shed"`
-	TooLarge     uint64 `json:"too_large"`
 }
 
 // CacheReport is the RAM tier.
@@ -169,11 +157,17 @@ func (r *Report) addProcesses(workers []transform.Worker) {
 	}
 	addProcess(Process{PID: os.Getpid(), Kind: "server"})
 	for _, w := range workers {
-		if addProcess(Process{PID: w.PID, Kind: "worker", Jobs: w.Jobs, Reserved: w.Memory}) && w.Memory > 0 {
-			p := &r.Processes[len(r.Processes)-1]
-			p.Real = max(p.Anon-w.Base, 0)
-			r.Transforms.Real += p.Real
+		if !addProcess(Process{PID: w.PID, Kind: "worker", Jobs: w.Jobs, Reserved: w.Memory}) {
+			continue
 		}
+		p := &r.Processes[len(r.Processes)-1]
+		above := max(p.Anon-w.Base, 0)
+		if w.Memory == 0 {
+			r.Transforms.Retained += above
+			continue
+		}
+		p.Real = above
+		r.Transforms.Real += above
 	}
 }
 
@@ -223,28 +217,4 @@ func readHeap() HeapReport {
 	h := HeapReport{InUse: v(0) + v(1), Idle: v(2), Released: v(3), Stacks: v(4) + v(5), Limit: v(7)}
 	h.Runtime = max(v(6)-h.InUse-h.Idle-h.Released-h.Stacks, 0)
 	return h
-}
-
-// report is the figures of all budgets. Their names are those of the metrics.
-func (b Budgets) report(fetchesWaiting int) []BudgetReport {
-	var out []BudgetReport
-	for _, row := range []struct {
-		name   string
-		budget *budget.Budget
-	}{
-		{"fetches", b.Fetches}, {"sources", b.Sources}, {"transforms", b.Transforms}, {"workers", b.Workers},
-		{"alone", b.Exclusive}, {"sending", b.Responses}, {"sending_small", b.SmallResponses},
-		{"uploads", b.Uploads},
-	} {
-		s := row.budget.Stats()
-		if row.budget == b.Fetches {
-			s.Waiting += fetchesWaiting
-			s.WaitingBytes += int64(fetchesWaiting)
-		}
-		out = append(out, BudgetReport{
-			Name: row.name, InUse: s.InUse, Capacity: s.Capacity, Peak: s.Peak, Waiting: s.Waiting,
-			WaitingBytes: s.WaitingBytes, Granted: s.Granted, Shed: s.Shed, TooLarge: s.TooLarge,
-		})
-	}
-	return out
 }

@@ -9,4 +9,7 @@ type cpuClock struct{}
 
 func startCPU(int) cpuClock { return cpuClock{} }
 
+// cpuOf is not to be had before the process has ended.
+func cpuOf(int) time.Duration { return 0 }
+
 func (cpuClock) used() time.Duration { return 0 }

@@ -16,6 +16,8 @@ type launcher struct {
 	stderr                  *stderrLog
 	// program is the file that workers run; nil where the system cannot run an open file.
 	program *os.File
+	// reaped, unless nil, is told of the CPU time of a worker that has ended.
+	reaped func(time.Duration)
 }
 
 func newLauncher(cfg Config, stderr *stderrLog) (*launcher, error) {
@@ -70,6 +72,9 @@ func (l *launcher) start() (*process, error) {
 	go func() {
 		killGroup(cmd.Process.Pid)
 		cmd.Wait() // how it ended is told by its socket
+		if s := cmd.ProcessState; s != nil && l.reaped != nil {
+			l.reaped(s.UserTime() + s.SystemTime())
+		}
 		close(p.ended)
 		_ = words.SetReadDeadline(time.Now().Add(stderrGrace)) // fails where all was read
 	}()

@@ -32,6 +32,7 @@ type Pool struct {
 	stats  transform.PoolStats
 	starts starts
 	spare  int64 // see SetSpare
+	usage  usage
 }
 
 // ErrClosed: the pool was closed.
@@ -66,6 +67,7 @@ func New(cfg Config) (*Pool, error) {
 	if p.launcher, err = newLauncher(p.cfg, p.stderr); err != nil {
 		return nil, err
 	}
+	p.launcher.reaped = p.usage.addEnded
 	for range cfg.Size {
 		p.slots <- struct{}{}
 	}
@@ -80,6 +82,7 @@ func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(in
 	r := newAssignment(job, deliver)
 	return p.runWithRetry(ctx,
 		func(w *process) error {
+			defer p.reportMemory(w, job.Memory)
 			return w.runRequest(ctx, r.jobRequest(), r.sourceFiles(), r.most, r.handleResponse)
 		},
 		func() bool { return len(r.missing) == 0 }, len(job.Outputs) == 1)
@@ -307,6 +310,7 @@ func (p *Pool) Stats() transform.PoolStats {
 	defer p.mu.Unlock()
 	s := p.stats
 	s.Workers, s.Idle = len(p.all), len(p.idle)
+	s.CPU = p.usage.total(p.all)
 	return s
 }
 

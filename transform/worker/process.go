@@ -44,8 +44,9 @@ type process struct {
 	// base is what it held when it was ready, jobs how many it was given.
 	base figures
 	jobs atomic.Int64
-	// shown is for those who look on, in bytes: what the job under way may take, and base.anon.
-	shown struct{ memory, fresh atomic.Int64 }
+	// shown is for those who look on, in bytes: what the job under way may take, and base.anon; the most that it held
+	// during the last job, 0 where nobody looked, and what it held before.
+	shown struct{ memory, fresh, peak, before atomic.Int64 }
 	// spare is how many bytes of freed memory it may keep, as it was told last.
 	spare     int64
 	idleSince time.Time
@@ -125,6 +126,8 @@ func (p *process) runRequest(ctx context.Context, req request, files []*os.File,
 		if err := setDataLimit(p.cmd.Process.Pid, limit); err != nil {
 			return errDied
 		}
+		p.shown.peak.Store(0)
+		p.shown.before.Store(now.anon)
 		stop := p.watchUsage(max(p.base.anon+p.spare, now.anon)+most.memory+overrun, most.cpu)
 		defer stop()
 	}
@@ -168,6 +171,7 @@ func (p *process) watchUsage(most int64, cpu time.Duration) (stop func()) {
 	clock := startCPU(p.cmd.Process.Pid)
 	return callEvery(watchEvery, func() (again bool) {
 		f, err := readFigures(p.cmd.Process.Pid)
+		p.shown.peak.Store(max(p.shown.peak.Load(), f.anon))
 		switch {
 		case err != nil:
 			return false

@@ -198,7 +198,7 @@ func TestAdminPort(t *testing.T) {
 	}
 	metrics := ask("/metrics", scraper...)
 	for _, want := range []string{"pictor_memory_limit_bytes ", `pictor_memory_part_bytes{part="workers"} `,
-		`pictor_account_in_use{account="transforms"} 0`, "pictor_pressure_level 1\n",
+		`pictor_budget_reserved_bytes{budget="transforms"} 0`, "pictor_pressure_level 1\n",
 		`pictor_processes{kind="worker"} 1`, "pictor_transforms_reserved_bytes 0", "go_goroutines ", "pictor_cache_bytes 0"} {
 		if metrics.status != http.StatusOK || !strings.Contains(string(metrics.body), want) {
 			t.Errorf("no %q in %d\n%s", want, metrics.status, metrics.body)
