@@ -63,6 +63,9 @@ func leftOut(code string) string {
 		return "no docker engine runs here"
 	case strings.Contains(code, "kubectl "):
 		return "no cluster runs here"
+	case strings.Contains(code, "promtool ") && os.Getenv("CI") != "true" &&
+		exec.Command("promtool", "--version").Run() != nil:
+		return "promtool is not installed"
 	case strings.Contains(code, "/etc/nginx") && os.Getuid() != 0:
 		return "it needs root"
 	case strings.Contains(code, "nginx -t") && os.Getenv("CI") != "true" && exec.Command("nginx", "-v").Run() != nil:

@@ -1,0 +1,259 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pictor-proxy/pictor/cache/enginetest"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// still are metrics of the dashboard and the alerts that stand still in the faults below, and why.
+var still = map[string]string{
+	"pictor_build_info":             "it is what the server was made from",
+	"pictor_memory_limit_bytes":     "it is a setting",
+	"pictor_slots":                  "they follow the memory limit",
+	"pictor_budget_capacity_bytes":  "it follows the memory limit, and how many clients are connected",
+	"pictor_pressure_level":         "memory is not short: tests of proxy/memory make it so",
+	"pictor_cgroup_oom_kills_total": "the server keeps its limit",
+	"pictor_clients_refused_total":  "as many clients as there may be take memory",
+	"pictor_disk_hangs":             "the disk of a test that breaks still answers",
+	"pictor_disk_max_bytes":         "it is a setting",
+	"pictor_cache_max_bytes":        "it follows the memory limit",
+	"pictor_purge_bus_resets_total": "the bus is gone, but loses nothing",
+	"pictor_purge_bus_behind":       "a server that keeps up has 0 between two scrapes",
+}
+
+// faultRig is a server in a cluster, with an origin that can fail.
+type faultRig struct {
+	*recording
+	t     *testing.T
+	site  *site
+	redis *enginetest.Engine
+	dir   string
+	next  int
+}
+
+func newFaultRig(t *testing.T) *faultRig {
+	f := &faultRig{t: t, site: newSite(t), redis: enginetest.Redis(t), dir: t.TempDir()}
+	f.site.put("/a.png", picturetest.PNG(picturetest.Photo(64, 48, 1)))
+	f.site.put("/large.jpg", photo(2400, 1600))
+	s := serve(t, append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--workers", "1",
+		"--queue-wait", "100ms", "--fetch-timeout", "20s", "--purge-max-lag", "1s",
+		"--purge-bus", "redis://" + f.redis.Address()}, storedIn(f.dir)...)...)
+	f.recording = &recording{server: s}
+	return f
+}
+
+// fresh is the path of a result of a source that was never asked for.
+func (f *faultRig) fresh(site, options, name string) string {
+	f.next++
+	return fmt.Sprintf("/x/%s/plain/%s/v/%d/%s", options, site, f.next, name)
+}
+
+// healthy is load of a minute of a server that is well: misses, hits, and one image that does not exist.
+func (f *faultRig) healthy() {
+	f.t.Helper()
+	path := f.fresh(f.site.URL, "w:20", "a.png")
+	for range 20 {
+		if a := f.server.get(path); a.status != http.StatusOK {
+			f.t.Fatal(a)
+		}
+	}
+	f.server.get(f.fresh(f.site.URL, "w:20", "none.png"))
+}
+
+// busy is load of a result that takes the only worker for a while.
+func (f *faultRig) busy() {
+	f.t.Helper()
+	if a := f.server.get(f.fresh(f.site.URL, "w:2000", "large.jpg") + "@webp"); a.status != http.StatusOK {
+		f.t.Fatal(a)
+	}
+}
+
+// slowly asks for several sizes of a source that comes slowly.
+func (f *faultRig) slowly() {
+	hold := func(how func(string)) {
+		f.site.mu.Lock()
+		defer f.site.mu.Unlock()
+		f.site.hold = how
+	}
+	hold(func(string) { time.Sleep(2600 * time.Millisecond) })
+	defer hold(nil)
+	path, width := f.fresh(f.site.URL, "w:20", "a.png"), 20
+	f.atOnce(4, http.StatusOK, func() string {
+		width++
+		return strings.Replace(path, "w:20", fmt.Sprintf("w:%d", width), 1)
+	})
+}
+
+// glimpse scrapes while there is work that waits, if it can.
+func (f *faultRig) glimpse(ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			return
+		default:
+			f.glimpses = append(f.glimpses, seriesIn(f.t, f.server.metrics()))
+		}
+	}
+}
+
+// minutes scrapes after each of some loads.
+func (f *faultRig) minutes(n int, load func(i int)) {
+	f.t.Helper()
+	f.scrapes = nil
+	f.scrape()
+	for i := range n {
+		load(i)
+		f.scrape()
+	}
+}
+
+// atOnce asks for many paths at the same time, and counts the answers of a status.
+func (f *faultRig) atOnce(n, status int, path func() string) (got int) {
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	for range n {
+		target := path()
+		asking.Go(func() {
+			a, err := f.server.try(http.MethodGet, target)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil && a.status == status {
+				got++
+			}
+		})
+	}
+	asking.Wait()
+	return got
+}
+
+// faults are what goes wrong, and which alerts fire then and no others.
+var faults = []struct {
+	name  string
+	fires []string
+	load  func(f *faultRig, i int)
+}{
+	{"a healthy server", nil, func(f *faultRig, i int) {
+		f.healthy()
+		if i == 0 {
+			f.busy()
+			if _, status, err := f.server.purgeAt(proxy.PurgeRequest{Tags: []string{"x"}}); status != http.StatusOK {
+				f.t.Error(status, err)
+			}
+		}
+	}},
+	{"origin down", []string{"PictorErrors", "PictorOriginFailing", "PictorOriginSuspended"}, func(f *faultRig, _ int) {
+		for range 6 {
+			f.server.get(f.fresh("http://127.0.0.1:1", "w:20", "a.png"))
+		}
+	}},
+	{"slow origin", []string{"PictorOriginSlow"}, func(f *faultRig, i int) {
+		if i == 3 {
+			f.slowly()
+		}
+	}},
+	{"overload", []string{"PictorShedding"}, func(f *faultRig, _ int) {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			f.atOnce(8, http.StatusServiceUnavailable, func() string {
+				return f.fresh(f.site.URL, "w:2000", "large.jpg") + "@webp"
+			})
+		}()
+		f.glimpse(ended)
+	}},
+	{"worker crash", []string{"PictorWorkersEnd"}, func(f *faultRig, _ int) {
+		for _, pid := range f.server.workers() {
+			syscall.Kill(pid, syscall.SIGKILL)
+			waitFor(f.t, "the worker to end", func() bool { return processes()[pid] == nil })
+		}
+		f.healthy()
+	}},
+	{"disk that cannot be written to", []string{"PictorDiskErrors"}, func(f *faultRig, _ int) {
+		f.breakDisk()
+		f.healthy()
+	}},
+	{"purge bus down", []string{"PictorPurgesInDoubt"}, func(f *faultRig, i int) {
+		if i == 0 {
+			f.redis.Kill()
+			waitFor(f.t, "doubt", func() bool {
+				return strings.Contains(f.server.metrics(), "pictor_purge_bus_in_doubt 1")
+			})
+		}
+		f.healthy()
+	}},
+}
+
+// breakDisk takes the folders away that results are written to, and puts files there.
+func (f *faultRig) breakDisk() {
+	folders, err := filepath.Glob(filepath.Join(f.dir, "*", "*", "results"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			continue
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			f.t.Fatal(err)
+		}
+		if err := os.WriteFile(folder, nil, 0o600); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// With a server that runs, every metric that the dashboard and the alerts name moves when things go wrong, each fault
+// has its alerts fire and no other ones, and the scrape keeps to the conventions of Prometheus.
+func TestAlertsFireForTheirFaults(t *testing.T) {
+	long(t, "a server with every fault")
+	needs(t, "promtool")
+	needs(t, "redis-server")
+	t.Parallel()
+	f := newFaultRig(t)
+	first, last := map[string]float64{}, map[string]float64{}
+	moved := map[string]bool{}
+	var tests strings.Builder
+	for _, fault := range faults {
+		f.minutes(7, func(i int) { fault.load(f, i) })
+		tests.WriteString(f.promtoolTest(fault.name, fault.fires))
+		for _, scrape := range append(f.glimpses, f.scrapes...) {
+			for series, v := range scrape {
+				name, _, _ := strings.Cut(series, "{")
+				if _, known := first[series]; !known {
+					first[series] = v
+				}
+				moved[name] = moved[name] || first[series] != v
+				last[name] = v
+			}
+		}
+	}
+	runRules(t, tests.String())
+	for _, name := range namedMetrics(t) {
+		_, exists := last[name]
+		switch {
+		case !exists:
+			t.Errorf("there is no metric %s", name)
+		case !moved[name] && still[name] == "":
+			t.Errorf("%s does not move", name)
+		case moved[name] && still[name] != "":
+			t.Logf("%s moves", name)
+		}
+	}
+	check := exec.Command("promtool", "check", "metrics")
+	check.Stdin = strings.NewReader(f.server.metrics())
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
