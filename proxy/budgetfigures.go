@@ -22,14 +22,14 @@ func newBudgetFigures() budgetFigures {
 		}, []string{"budget"}),
 		memory: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "pictor_transform_memory_ratio",
-			Help: "Peak memory of a worker during a transform as a part of the estimate by which the transform " +
-				"was admitted. Above 1 the estimate was too low. Only transforms of over 25 ms are seen, of workers " +
-				"that kept little from earlier ones.",
+			Help: "Peak memory of a worker during a transform as a part of the memory set aside: the estimate by " +
+				"which the transform was admitted, and spare memory of the worker. Above 1 the estimate was too low. " +
+				"Transforms of less than 25 ms are not seen.",
 			Buckets: []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25},
 		}),
 	}
 }
 
 func (f budgetFigures) observeMemory(m transform.JobMemory) {
-	f.memory.Observe(float64(m.Peak) / float64(m.Estimated))
+	f.memory.Observe(float64(m.Peak) / float64(m.Reserved))
 }

@@ -82,8 +82,9 @@ type PoolStats struct {
 
 // JobMemory is what a worker took for a job, in bytes, as far as it was seen: short jobs end before.
 type JobMemory struct {
-	// Estimated is Job.Memory, and Peak the most that the worker held above a fresh one.
-	Estimated, Peak int64
+	// Reserved is Job.Memory, and the spare memory that the worker may use for it. Peak is the most that the worker
+	// held above a fresh one.
+	Reserved, Peak int64
 }
 
 // Transformer does jobs. It has two implementations: the pool of worker

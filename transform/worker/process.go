@@ -45,8 +45,8 @@ type process struct {
 	base figures
 	jobs atomic.Int64
 	// shown is for those who look on, in bytes: what the job under way may take, and base.anon; the most that it held
-	// during the last job, 0 where nobody looked, and what it held before.
-	shown struct{ memory, fresh, peak, before atomic.Int64 }
+	// during the last job, 0 where nobody looked.
+	shown struct{ memory, fresh, peak atomic.Int64 }
 	// spare is how many bytes of freed memory it may keep, as it was told last.
 	spare     int64
 	idleSince time.Time
@@ -127,7 +127,6 @@ func (p *process) runRequest(ctx context.Context, req request, files []*os.File,
 			return errDied
 		}
 		p.shown.peak.Store(0)
-		p.shown.before.Store(now.anon)
 		stop := p.watchUsage(max(p.base.anon+p.spare, now.anon)+most.memory+overrun, most.cpu)
 		defer stop()
 	}

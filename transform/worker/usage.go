@@ -39,17 +39,13 @@ func (u *usage) total(live map[*process]struct{}) time.Duration {
 // one at most.
 func (p *Pool) Watch(report func(transform.JobMemory)) { p.usage.report.Store(&report) }
 
-// freshShare is how much of the estimate a worker may hold from earlier jobs, as a divisor: with more it could not be
-// told from what the job takes.
-const freshShare = 10
-
-// reportMemory reports what a job took. Jobs that ended before anybody looked are left out, and those of workers that
-// had much from before.
+// reportMemory reports what a job took. Jobs that ended before anybody looked are left out.
 func (p *Pool) reportMemory(w *process, estimated int64) {
-	report := p.usage.report.Load()
-	peak, before := w.shown.peak.Load(), w.shown.before.Load()
-	if report == nil || peak == 0 || estimated <= 0 || before-w.base.anon > estimated/freshShare {
+	report, peak := p.usage.report.Load(), w.shown.peak.Load()
+	if report == nil || peak == 0 || estimated <= 0 {
 		return
 	}
-	(*report)(transform.JobMemory{Estimated: estimated, Peak: max(peak-w.base.anon, 0)})
+	(*report)(transform.JobMemory{
+		Reserved: estimated + w.spareDuring(estimated), Peak: max(peak-w.base.anon, 0),
+	})
 }
