@@ -244,6 +244,16 @@ func (m *ramTier) dropAll(gone func(*Entry) bool) (n int) {
 	return n
 }
 
+// visit calls f for each entry until it says that this is enough.
+func (m *ramTier) visit(f func(*Entry) (enough bool)) {
+	if m == nil {
+		return
+	}
+	m.open.RLock()
+	defer m.open.RUnlock()
+	m.rc.IterValues(f)
+}
+
 // addStats adds the tier's part to a snapshot.
 func (m *ramTier) addStats(s *Stats) {
 	if m == nil {

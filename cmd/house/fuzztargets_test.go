@@ -16,7 +16,7 @@ import (
 // operators, workers, the kernel and the disk. A fuzz target of their package
 // calls each of them, so a new one needs a row here and a target there.
 var parsers = map[string][]string{
-	"cache":           {"decodeHeader", "EntryOf"},
+	"cache":           {"decodeHeader", "EntryOf", "ReadHotKeys"},
 	"cache/diskstore": {"get", "ReadRecord"},                                        // a record
 	"cache/purge":     {"open", "parseCheckpoint", "decodeNotice", "parsePosition"}, // a log
 	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
