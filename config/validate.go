@@ -188,6 +188,7 @@ func (s *Serve) checkWorkers() []error {
 func (s *Serve) checkFreshness() []error {
 	problems := append(s.Fallback.findProblems(), s.Cluster.findProblems()...)
 	problems = append(problems, s.FillLeases.findProblems(s.PurgeBus)...)
+	problems = append(problems, s.Handover.findProblems()...)
 	if s.TTL < 0 {
 		problems = append(problems, fmt.Errorf("--ttl is %s: set it to 0 or more", s.TTL))
 	}

@@ -3,6 +3,7 @@ package diskstore
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,6 +116,46 @@ func (f *Folder) openStoreDir(dir string) error {
 	}
 	return nil
 }
+
+// fileTimeout is for how long a file that belongs to no store is waited for.
+const fileTimeout = time.Second
+
+// ReadFile reads a file that WriteFile has written, of at most so many bytes. It waits for the disk no longer than
+// fileTimeout.
+func (f *Folder) ReadFile(name string, most int64) (data []byte, err error) {
+	read := make(chan []byte, 1)
+	err = runWithTimeout(fileTimeout, func() error {
+		file, err := f.root.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		b, err := io.ReadAll(io.LimitReader(file, most+1))
+		if err == nil && int64(len(b)) > most {
+			err = fmt.Errorf("%s has more than %d bytes", name, most)
+		}
+		read <- b
+		return err
+	}, func() {})
+	if err != nil {
+		return nil, err
+	}
+	return <-read, nil
+}
+
+// WriteFile replaces a file. It may be lost in a crash, and is never half of one.
+func (f *Folder) WriteFile(name string, data []byte) error {
+	return runWithTimeout(fileTimeout, func() error {
+		temp := filepath.Join(tempDir, name)
+		if err := f.root.WriteFile(temp, data, 0o600); err != nil {
+			return err
+		}
+		return f.root.Rename(temp, name)
+	}, func() {})
+}
+
+// QueueFile is DIR/pictor-v1/next, at whose lock a process waits for the folder of one that ends.
+func QueueFile(dir string) string { return filepath.Join(dir, storeDir, "next") }
 
 // Path is DIR/pictor-v1.
 func (f *Folder) Path() string { return f.path }

@@ -53,17 +53,38 @@ func newStore(cfg Config, root *os.Root, name string) *Store {
 // is kept.
 func (s *Store) Ready() <-chan struct{} { return s.scanned }
 
-// Close ends the scan. After it nothing is found or kept. Operations that hang are
+// Close ends the scan. After it nothing is found or kept, and nothing changes what is there. Operations that hang are
 // not waited for.
-func (s *Store) Close() {
+func (s *Store) Close() { _ = s.Release() }
+
+// Release is Close, and says whether the files may be given to another process: it is ErrStalled where operations
+// hang, which may change them yet.
+func (s *Store) Release() error {
 	if s.closed.CompareAndSwap(false, true) {
 		close(s.closing)
 	}
 	s.breaker.mu.Lock() // from here on no background work begins
 	s.breaker.mu.Unlock()
-	s.doWithTimeout(func() {
+	ended := s.doWithTimeout(func() {
 		s.running.Wait()
 		s.mu.Lock() // changes that were under way are done
-		defer s.mu.Unlock()
+		s.mu.Unlock()
+		s.headers.Lock()
+		s.headers.Unlock()
 	}, nil)
+	for end := time.Now().Add(s.cfg.StallTimeout); ended && s.isWriting(); time.Sleep(time.Millisecond) {
+		ended = time.Now().Before(end)
+	}
+	if !ended {
+		return ErrStalled
+	}
+	return nil
+}
+
+// isWriting says whether files are being written that have no place yet. They get none once the store is closed, and
+// are removed.
+func (s *Store) isWriting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reserved > 0
 }

@@ -259,8 +259,14 @@ func (s *Store) SetHeader(name Name, r *Record, header []byte) error {
 
 func (s *Store) setHeader(name Name, r *Record, front []byte) error {
 	s.headers.Lock()
-	_, err := r.file.WriteAt(front, 0)
+	err := errClosed // the file may be another process's by then
+	if !s.closed.Load() {
+		_, err = r.file.WriteAt(front, 0)
+	}
 	s.headers.Unlock()
+	if errors.Is(err, errClosed) {
+		return err
+	}
 	if err != nil {
 		s.mu.Lock()
 		s.writeFailed(err)

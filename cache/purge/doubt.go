@@ -38,6 +38,8 @@ type lease struct {
 	until time.Time // with its monotonic reading, which stops while the machine sleeps
 	// policy holds behind until.
 	policy Doubt
+	// retired: it ended because another process goes on with the log.
+	retired bool
 }
 
 // over says whether the lease has ended. A wall clock that was set back extends it by nothing, as the
@@ -52,7 +54,13 @@ type leaseOf struct{ atomic.Pointer[lease] }
 // InDoubt says whether the clock has not heard of its bus for longer than it may, whatever the policy.
 func (c *Clock) InDoubt(now time.Time) bool {
 	l := c.lease.Load()
-	return l != nil && l.over(now)
+	return l != nil && l.over(now) && !l.retired
+}
+
+// Retire is for a clock whose log another process takes over, of whose purges this one does not hear. From then on no
+// entry is an answer before its origin was asked.
+func (c *Clock) Retire() {
+	c.lease.Store(&lease{until: c.cfg.Now(), policy: Revalidate, retired: true})
 }
 
 // Doubt is what to do with entries at a time: Serve, where the clock has heard of all purges, or where it

@@ -23,6 +23,9 @@ const (
 // ErrLog: a purge could not be written to the log, so nothing of it is applied.
 var ErrLog = errors.New("purge log cannot be written")
 
+// QueueFile is the file in the folder of a log at whose lock a process waits for one that ends.
+func QueueFile(dir string) string { return filepath.Join(dir, "purge.next") }
+
 // LogExists reports whether a folder has a log. One that cannot be looked at counts
 // as one that has.
 func LogExists(dir string) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
@@ -16,6 +17,8 @@ import (
 type cluster struct {
 	bus  purge.Bus
 	with *purge.Cluster
+	// left: a server that leaves twice would withdraw one that has taken its name meanwhile.
+	left sync.Once
 }
 
 // joinCluster joins the cluster that the settings name, if any. It does not wait for the bus.
@@ -44,7 +47,7 @@ func joinCluster(cfg *config.Serve, clock *purge.Clock, entries *cache.Cache, lo
 	}
 	log.Info("purge bus", "name", cfg.PurgeBusName, "server", name, "max_lag", cfg.PurgeMaxLag.String(),
 		"in_doubt", policy.String())
-	return &cluster{b, g}, nil
+	return &cluster{bus: b, with: g}, nil
 }
 
 // randomName tells servers of one machine apart, and a server from the one before it: the others wait
@@ -68,6 +71,10 @@ func (c *cluster) close() error {
 	if c == nil {
 		return nil
 	}
-	c.with.Close()
-	return c.bus.Close()
+	var err error
+	c.left.Do(func() {
+		c.with.Close()
+		err = c.bus.Close()
+	})
+	return err
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/hidden"
@@ -27,7 +29,10 @@ func hashKey(h *config.SourceHash, ring *signedurl.Keyring) ([]byte, error) {
 
 // openHidden opens the log of hidden sources, if there may be some. A server whose log cannot be used serves
 // without them. One that may have fewer than there are does not start: it would have no memory for them.
-func openHidden(cfg *config.Serve, ring *signedurl.Keyring, log *slog.Logger) (h proxy.HiddenSources, err error) {
+// Another server that has the log is waited for until a time.
+func openHidden(
+	cfg *config.Serve, ring *signedurl.Keyring, until time.Time, log *slog.Logger,
+) (h proxy.HiddenSources, err error) {
 	if cfg.MaxHiddenSources == 0 {
 		return h, nil
 	}
@@ -36,7 +41,9 @@ func openHidden(cfg *config.Serve, ring *signedurl.Keyring, log *slog.Logger) (h
 	}
 	dir, err := cfg.StateFolder()
 	if err == nil {
-		h.Store, err = hidden.Open(hidden.Config{Dir: dir, Max: cfg.MaxHiddenSources, Log: log})
+		h.Store, err = awaitDirectory(purge.QueueFile(dir), until, hidden.ErrInUse, log, func() (*hidden.Store, error) {
+			return hidden.Open(hidden.Config{Dir: dir, Max: cfg.MaxHiddenSources, Log: log})
+		})
 	}
 	switch {
 	case errors.Is(err, hidden.ErrTooMany):

@@ -43,6 +43,8 @@ type parts struct {
 	closing atomic.Pointer[string]
 	// notReady is why the server cannot serve; nil when it can.
 	notReady atomic.Pointer[error]
+	// isWarm: what the server before had in memory was read, and not yet written for the next one.
+	isWarm atomic.Bool
 }
 
 // The governor takes the pool for its workers where it is a Transformer.
@@ -71,7 +73,7 @@ func newParts(
 	if p.storage, err = openStorage(cfg, plan, log); err != nil {
 		return nil, err
 	}
-	if p.hidden, err = openHidden(cfg, in.requests.Keyring, log); err != nil {
+	if p.hidden, err = openHidden(cfg, in.requests.Keyring, p.storage.waitUntil, log); err != nil {
 		return nil, err
 	}
 	if p.cache, err = cache.New(cache.Config{
@@ -159,6 +161,9 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 func (p *parts) checkReady() error {
 	if err := p.notReady.Load(); err != nil {
 		return *err
+	}
+	if err := p.storage.unready(time.Now()); err != nil {
+		return err
 	}
 	return p.pool.Unready()
 }

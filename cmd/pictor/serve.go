@@ -89,6 +89,7 @@ func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan)
 	watching, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()
 	go parts.server.Watch(watching)
+	go parts.warmFromDisk(watching)
 	go parts.probeUntilReady()
 	go parts.followLimit(&cmd.Serve, plan)
 	at := browsableAddress(doors.public.Addr())
@@ -96,7 +97,7 @@ func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan)
 	if cmd.Dev {
 		fmt.Printf("\npictor playground: http://%s/\n\n", at)
 	}
-	return serveAndShutDown(doors.public, parts, cmd.RequestTimeout)
+	return serveAndShutDown(doors.public, parts, &cmd.Serve)
 }
 
 // browsableAddress is an address that a browser on this machine can open.

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/pictor-proxy/pictor/config"
 )
 
 // A server that is told to end does so within --request-timeout and these
@@ -69,8 +71,9 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveAndShutDown serves until SIGINT or SIGTERM, then lets what is under way finish. A
 // second signal ends the process at once.
-func serveAndShutDown(listener net.Listener, parts *parts, timeout time.Duration) (ending, error) {
+func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (ending, error) {
 	server, log := parts.server, parts.log
+	timeout := cfg.RequestTimeout
 	drain := timeout + drainTime
 	handler := &counted{Handler: server}
 	s := &http.Server{
@@ -102,6 +105,7 @@ func serveAndShutDown(listener net.Listener, parts *parts, timeout time.Duration
 	server.Drain()
 	deadline, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
+	go parts.handOverWhenWanted(deadline, cfg)
 	if err := s.Shutdown(deadline); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		end.cutOff = handler.underWay.Load()
 		_ = s.Close() // they are cut off either way
@@ -163,6 +167,7 @@ func (p *parts) close() error {
 		name  string
 		close func() error
 	}{
+		{"list of what is in memory", func() error { p.writeHotKeys(); return nil }},
 		{"purge bus", p.cluster.close},
 		{"cache of results", func() error { return p.cache.Shutdown(wait) }},
 		{"fill leases", p.closeLeases},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/diskstore"
@@ -19,12 +20,36 @@ type storage struct {
 	clock  *purge.Clock
 	// results and sources are nil where nothing is kept.
 	results, sources *diskstore.Store
+	// waitUntil is until when another server is waited for that has the directories, and countUntil until when
+	// the server is not ready while what is on disk is being counted.
+	waitUntil, countUntil time.Time
+}
+
+// mostCounting is more than a disk that is well takes for as many records as there may be.
+const mostCounting = 30 * time.Second
+
+var errCounting = errors.New("starting: the disk cache is being counted")
+
+// unready says why the server should not be asked yet: what it has on disk is not known. A disk that hangs is
+// not waited for.
+func (st *storage) unready(now time.Time) error {
+	for _, s := range []*diskstore.Store{st.results, st.sources} {
+		if s == nil || !now.Before(st.countUntil) {
+			continue
+		}
+		select {
+		case <-s.Ready():
+		default:
+			return errCounting
+		}
+	}
+	return nil
 }
 
 // openStorage runs without a part that cannot be opened: it is better to serve an image
 // from memory than not at all.
 func openStorage(cfg *config.Serve, plan memory.Plan, log *slog.Logger) (*storage, error) {
-	st := &storage{}
+	st := &storage{waitUntil: time.Now().Add(cfg.DirectoryWait)}
 	st.openFolder(cfg, log)
 	if err := st.openClock(cfg, log); err != nil {
 		_ = st.closeFolder()
@@ -33,6 +58,7 @@ func openStorage(cfg *config.Serve, plan memory.Plan, log *slog.Logger) (*storag
 	if st.folder == nil {
 		return st, nil
 	}
+	st.countUntil = time.Now().Add(mostCounting)
 	results, sources := cfg.DiskShares()
 	records := plan.Records()
 	for _, s := range []struct {
@@ -60,7 +86,8 @@ func (st *storage) openFolder(cfg *config.Serve, log *slog.Logger) {
 		return // switched off
 	}
 	if err == nil {
-		st.folder, err = diskstore.OpenFolder(dir)
+		st.folder, err = awaitDirectory(diskstore.QueueFile(dir), st.waitUntil, diskstore.ErrInUse, log,
+			func() (*diskstore.Folder, error) { return diskstore.OpenFolder(dir) })
 	}
 	switch {
 	case errors.Is(err, diskstore.ErrInUse):
@@ -85,7 +112,8 @@ func (st *storage) openClock(cfg *config.Serve, log *slog.Logger) (err error) {
 		in.Checkpoint = filepath.Join(st.folder.Path(), "purge-log")
 	}
 	if in.Dir, err = cfg.StateFolder(); err == nil {
-		st.clock, err = purge.Open(in)
+		st.clock, err = awaitDirectory(purge.QueueFile(in.Dir), st.waitUntil, purge.ErrInUse, log,
+			func() (*purge.Clock, error) { return purge.Open(in) })
 	}
 	if err == nil {
 		return nil

@@ -45,8 +45,9 @@ type Store struct {
 	additions chan *addition
 	closing   chan struct{}
 	closed    chan struct{}
-	closeOnce sync.Once
-	logBytes  atomic.Int64
+	// releaseOnce and closeOnce: the lock, and the log, are let go of once.
+	releaseOnce, closeOnce sync.Once
+	logBytes               atomic.Int64
 
 	mu    sync.RWMutex
 	index index
@@ -214,14 +215,22 @@ func (s *Store) Stats() Stats {
 	return Stats{Sources: s.index.count, Max: s.cfg.Max, LogBytes: s.logBytes.Load()}
 }
 
-// Close lets go of the log; a write under way is finished. Add and Find are ErrLog from then on.
-func (s *Store) Close() error {
+// Release gives the log to another process; a write under way is finished. Add is ErrLog from then on. Find goes on:
+// what is in the log stays there.
+func (s *Store) Release() error {
 	var err error
-	s.closeOnce.Do(func() {
+	s.releaseOnce.Do(func() {
 		close(s.closing)
 		<-s.closed
-		err = errors.Join(s.log.f.Close(), s.lock.Close())
+		err = s.lock.Close()
 	})
+	return err
+}
+
+// Close lets go of the log; a write under way is finished. Add and Find are ErrLog from then on.
+func (s *Store) Close() error {
+	err := s.Release()
+	s.closeOnce.Do(func() { err = errors.Join(err, s.log.f.Close()) })
 	return err
 }
 

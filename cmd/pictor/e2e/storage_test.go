@@ -55,7 +55,7 @@ func TestTheDiskOutlastsAServer(t *testing.T) {
 			t.Errorf("cold: %s", got)
 		}
 	}
-	second := serveLocal(t, storedIn(dir)...)
+	second := serveLocal(t, append(storedIn(dir), "--directory-wait", "0s")...)
 	log := second.logged()
 	if !strings.Contains(log, "cache directory is in use by another process: running without a disk cache") ||
 		!strings.Contains(log, "purge log is in use by another process: running without it") {

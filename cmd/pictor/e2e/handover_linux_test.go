@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pictor-proxy/pictor/proxy"
+)
+
+// A server that is told to end gives its directories to the one that waits for them, though a client of it reads yet:
+// the next one has what was on disk and in memory, and its purges hold.
+func TestDirectoriesAreHandedOver(t *testing.T) {
+	site, dir := newSite(t), t.TempDir()
+	small := site.put("/photo.jpg", photo(60, 40))
+	large := append(photo(600, 400), make([]byte, 40<<20)...) // more than sockets and the memory cache hold
+	largePath := signed(t, "/raw:1/plain/"+site.put("/large.jpg", large))
+	paths := make([]string, 20)
+	for i := range paths {
+		paths[i] = signed(t, fmt.Sprintf("/w:%d/ct:tag%d/plain/%s", 20+i, i, small))
+	}
+	first := serveLocal(t, storedIn(dir)...)
+	for range 2 {
+		for _, path := range paths {
+			first.get(path)
+		}
+	}
+	waitFor(t, "a hit on disk", func() bool {
+		return strings.HasSuffix(first.get(largePath).header.Get("Cache-Status"), "detail=disk")
+	})
+	reading, err := client.Get(first.url + largePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Body.Close()
+	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+
+	second := serveLocal(t, storedIn(dir)...)
+	select {
+	case <-first.done:
+		t.Fatalf("the first server did not wait for its client: %s", first.logged())
+	default:
+	}
+	if log := second.logged(); !strings.Contains(log, "waiting for it") || strings.Contains(log, "running without") {
+		t.Errorf("the second server: %s", log)
+	}
+	waitFor(t, "a warm server", func() bool { return strings.Contains(second.logged(), "memory cache is warm") })
+	for _, path := range paths {
+		if got := second.detail(path); got != "detail=memory" {
+			t.Errorf("what was in memory is now: %s", got)
+		}
+	}
+	if got := second.detail(largePath); got != "detail=disk" {
+		t.Errorf("what was on disk is now: %s", got)
+	}
+	_, status, err := second.purgeAt(proxy.PurgeRequest{Sources: []string{small}})
+	if status != http.StatusOK || err != nil {
+		t.Errorf("a purge: %d, %v", status, err)
+	}
+	if _, status, _ := first.purgeAt(proxy.PurgeRequest{All: true}); status == http.StatusOK {
+		t.Error("a server without a log purges")
+	}
+	body, err := io.ReadAll(reading.Body)
+	if err != nil || !bytes.Equal(body, large) {
+		t.Errorf("the client of the first server got %d bytes, %v", len(body), err)
+	}
+	<-first.done
+	if code := first.cmd.ProcessState.ExitCode(); code != 0 || !strings.Contains(first.logged(), "handed over") {
+		t.Errorf("the first server ended with %d: %s", code, first.logged())
+	}
+	second.stop()
+
+	third := serveLocal(t, storedIn(dir)...)
+	if got := third.detail(paths[0]); got != "stored" {
+		t.Errorf("after a purge at the second server: %s", got)
+	}
+}
