@@ -26,12 +26,14 @@ type versions struct {
 
 func newVersions(t testing.TB) *versions {
 	o := &versions{now: map[string]int{}}
-	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=86400")
-		w.Write(versionImage(o.version(r.URL.Path)))
-	}))
+	o.Server = httptest.NewServer(http.HandlerFunc(o.answer))
 	t.Cleanup(o.Close)
 	return o
+}
+
+func (o *versions) answer(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "max-age=86400")
+	w.Write(versionImage(o.version(r.URL.Path)))
 }
 
 func (o *versions) version(path string) int {

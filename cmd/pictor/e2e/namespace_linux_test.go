@@ -28,6 +28,12 @@ echo hosts: files dns >"$0/nsswitch.conf"
 // no namespace can be made, but fails where tests must be whole.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
+	return inNamespaceOf(t, everyAddress)
+}
+
+// inNamespaceOf is inNamespace with another script that makes the network.
+func inNamespaceOf(t *testing.T, network string) bool {
+	t.Helper()
 	long(t, "a network of its own")
 	if os.Getenv(namespaceVar) != "" {
 		return true
@@ -37,7 +43,7 @@ func inNamespace(t *testing.T) bool {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Unshareflags: syscall.CLONE_NEWNS}
 		return cmd
 	}
-	script := everyAddress + `exec "$@"`
+	script := network + `exec "$@"`
 	if out, err := namespaces(exec.Command("sh", "-c", script, t.TempDir(), "true")).CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no network namespace can be made: %v: %s", err, out)
