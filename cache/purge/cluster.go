@@ -31,9 +31,6 @@ type ClusterConfig struct {
 	MaxLag time.Duration
 	// Policy is what the server does with its entries after that.
 	Policy Doubt
-	// TellLosses has a server that finds purges lost on the bus purge everything on all servers, also those that
-	// start later: a store that servers share has entries which the lost purges named.
-	TellLosses bool
 	// Log is for outages; nil discards them.
 	Log *slog.Logger
 	// Applied, unless nil, is told of each purge that was applied, whichever server it is from.
@@ -58,7 +55,7 @@ type Cluster struct {
 	// moved is closed, and made anew, when the position moves.
 	moved   chan struct{}
 	recent  recentTokens
-	failing bool // the last round failed, and that was logged
+	last    lastRounds
 	joined  time.Time
 	heard   time.Time
 	behind  uint64
@@ -141,23 +138,28 @@ func (g *Cluster) recordRound(err error) {
 	defer g.mu.Unlock()
 	switch {
 	case err == nil:
-		if g.failing {
+		if g.last.failing {
 			g.cfg.Log.Info("purge bus responds again")
 		}
-		g.failing = false
+		g.last.failing = false
 	case !errors.Is(err, context.Canceled):
 		g.figures.failures++
-		if !g.failing {
+		g.last.emptied = false
+		if !g.last.failing {
 			g.cfg.Log.Warn("purge bus does not respond: purges of other servers are not heard of",
 				"err", err, "then", g.cfg.Policy.String(), "after", g.cfg.MaxLag.String())
 		}
-		g.failing = true
+		g.last.failing = true
 	}
 }
 
 // round asks what the bus has, renews the lease where all of it is applied, and applies what comes next.
 func (g *Cluster) round(ctx context.Context) error {
 	began := g.now()
+	mayVouch, err := g.mayVouch(ctx)
+	if err != nil {
+		return err
+	}
 	span, err := callBus(ctx, g.bus.Span)
 	if err != nil {
 		return err
@@ -171,8 +173,10 @@ func (g *Cluster) round(ctx context.Context) error {
 	g.mu.Unlock()
 	wait := time.Duration(0)
 	if at.Seq >= span.Last {
-		if err := g.announce(ctx, at, began); err != nil {
-			return err
+		if mayVouch || g.isEmptied() {
+			if err := g.announce(ctx, at, began); err != nil {
+				return err
+			}
 		}
 		wait = g.readWait()
 	}
@@ -210,7 +214,7 @@ func (g *Cluster) announce(ctx context.Context, at Position, began time.Time) er
 	}
 	g.clock.lease.Store(&lease{until: began.Add(g.cfg.MaxLag), policy: g.cfg.Policy})
 	g.mu.Lock()
-	g.heard = began
+	g.heard, g.last.emptied = began, false
 	g.mu.Unlock()
 	return nil
 }
@@ -227,7 +231,7 @@ func (g *Cluster) adopt(ctx context.Context, span Span) error {
 	case at.Bus != span.ID:
 		g.purgeAll("the bus is another one", start)
 	case at.Seq > span.Last:
-		return g.purgeForLoss(ctx, "the bus has lost purges", start)
+		return g.spreadLoss(ctx, "the bus has lost purges", start)
 	case at.Seq+1 < span.First:
 		g.purgeAll("the bus has dropped purges that this server had not read", start)
 	case at.Seq >= span.First:
@@ -250,22 +254,8 @@ func (g *Cluster) checkToken(ctx context.Context, at Position, span Span) error 
 			return nil
 		}
 	}
-	start := Position{Bus: span.ID, Seq: span.First - 1}
-	return g.purgeForLoss(ctx, "the bus has lost purges and has others in their place", start)
-}
-
-// purgeForLoss purges everything on this server and, if need be, on all others. The others come first: a server
-// that is killed in between finds the loss again.
-func (g *Cluster) purgeForLoss(ctx context.Context, why string, at Position) error {
-	if g.cfg.TellLosses {
-		data := encodeNotice(newToken(), g.cfg.Server, Hard, []Target{{Kind: All}})
-		send := func(ctx context.Context) (uint64, error) { return g.bus.Append(ctx, data) }
-		if _, err := callBus(ctx, send); err != nil {
-			return err
-		}
-	}
-	g.purgeAll(why, at)
-	return nil
+	return g.spreadLoss(ctx, "the bus has lost purges and has others in their place",
+		Position{Bus: span.ID, Seq: span.First - 1})
 }
 
 // purgeAll purges everything on this server alone.
@@ -274,7 +264,7 @@ func (g *Cluster) purgeAll(why string, at Position) {
 	g.applyAt(Hard, []Target{{Kind: All}}, at)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.recent = recentTokens{}
+	g.recent, g.last.emptied = recentTokens{}, true
 	g.figures.resets++
 }
 

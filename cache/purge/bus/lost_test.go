@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -78,14 +79,14 @@ func TestClusterTellsOfLostPurges(t *testing.T) {
 	ctx := context.Background()
 	r := redis.NewClient(&redis.Options{Addr: e.Address()})
 	defer r.Close()
-	a := e.joinWith(t.TempDir(), purge.ClusterConfig{Server: "a", TellLosses: true})
+	a := e.joinWith(t.TempDir(), purge.ClusterConfig{Server: "a"})
 	a.settle(t)
 	a.confirm(t, "first")
 	stamp, ok := a.clock.Stamp(a.clock.Applied())
 	if !ok || stamp.Seq != 1 {
 		t.Fatalf("%+v, %v", stamp, ok)
 	}
-	early := e.joinWith("", purge.ClusterConfig{Server: "early", TellLosses: true})
+	early := e.joinWith("", purge.ClusterConfig{Server: "early"})
 	early.settle(t)
 	if got, err := early.clock.SequenceOf(stamp); err != nil {
 		t.Fatalf("before the loss: %d, %v", got, err)
@@ -109,7 +110,7 @@ func TestClusterTellsOfLostPurges(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	late := e.joinWith("", purge.ClusterConfig{Server: "late", TellLosses: true})
+	late := e.joinWith("", purge.ClusterConfig{Server: "late"})
 	late.settle(t)
 	got, err := late.clock.SequenceOf(stamp)
 	if hard, _ := late.clock.Since(got, scopeOf("lost")); err == nil && hard <= got {
@@ -176,4 +177,43 @@ func TestClusterPurgesAllForWhatItCannotRead(t *testing.T) {
 			s.settle(t)
 		})
 	}
+}
+
+// A bus is put back to an older copy. A server that was away when its end was written has read all that is left, and
+// could not know that there was more. It hears of that from those who had read it, before it vouches for anything.
+func TestClusterTellsThoseWhoWereAwayOfLostPurges(t *testing.T) {
+	t.Parallel()
+	e := engines["redis"](t)
+	dir := t.TempDir()
+	stays, away := e.join("stays", t.TempDir(), purge.Revalidate), e.join("away", dir, purge.Revalidate)
+	stays.settle(t)
+	away.settle(t)
+	stays.confirm(t, "first")
+	away.leave()
+	before := away.clock.Applied()
+	e.Kill()
+	backup := t.TempDir()
+	if err := os.CopyFS(backup, os.DirFS(e.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	e.Start()
+	stays.confirm(t, "second")
+	e.Kill()
+	if err := os.RemoveAll(e.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(e.Dir, os.DirFS(backup)); err != nil {
+		t.Fatal(err)
+	}
+	e.Start()
+	back := e.join("away", dir, purge.Revalidate)
+	if applied := back.clock.Applied(); applied != before {
+		t.Fatalf("it goes on from %d, not from %d", applied, before)
+	}
+	back.settle(t)
+	if hard, _ := back.clock.Since(before, scopeOf("second")); hard <= before {
+		t.Error("it vouches for what was purged when it was away")
+	}
+	stays.settle(t)
+	stays.confirm(t, "third")
 }
