@@ -86,9 +86,9 @@ func ReadHotKeys(b []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// How fast WarmUp reads: an entry takes some 0.2 ms of a processor, so this is a tenth of one at most.
+// How fast WarmUp reads: an entry of 40 KB takes 0.7 ms of a processor, so this is an eighth of one.
 const (
-	warmPause          = 2 * time.Millisecond
+	warmPause          = 5 * time.Millisecond
 	warmBytesPerSecond = 16 << 20
 )
 
@@ -99,6 +99,19 @@ func (c *Cache) WarmUp(ctx context.Context, keys []Key) (copied int) {
 	if c.ram == nil || len(c.cfg.Lower) == 0 {
 		return 0
 	}
+	done := make(chan struct{})
+	started := c.background.start(func() {
+		defer close(done)
+		copied = c.copyKeys(ctx, keys)
+	})
+	if started {
+		<-done
+	}
+	return copied
+}
+
+// copyKeys is WarmUp, on a goroutine that Shutdown waits for.
+func (c *Cache) copyKeys(ctx context.Context, keys []Key) (copied int) {
 	before := c.Stats().Promoted
 	warmed := func() int { return int(c.Stats().Promoted - before) }
 	for _, key := range keys {
