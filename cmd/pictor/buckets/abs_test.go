@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
 
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
@@ -24,10 +25,10 @@ func newABSStore(t testing.TB) *absStore {
 	t.Helper()
 	const name, key = "pictor", "c2VjcmV0LW9mLXRoZS1zdG9yZQ=="
 	t.Setenv("AZURITE_ACCOUNTS", name+":"+key)
-	endpoint, _ := startStore(t, "node_modules/.bin/azurite-blob", "--silent", "--skipApiVersionCheck", "--blobHost",
-		"127.0.0.1", "--blobPort", "${port}", "--location", "${dir}", "--disableTelemetry")
-	account := config.Account{Store: "abs", Bucket: "*", Endpoint: endpoint + "/" + name, AccountName: name,
-		AccountKey: key}
+	store := enginetest.Run(t, "azurite-blob", "--silent", "--skipApiVersionCheck", "--blobHost", "{host}",
+		"--blobPort", "{port}", "--location", "{dir}", "--disableTelemetry")
+	account := config.Account{Store: "abs", Bucket: "*", Endpoint: "http://" + store.Address() + "/" + name,
+		AccountName: name, AccountKey: key}
 	client, err := newABS(account)
 	if err != nil {
 		t.Fatal(err)

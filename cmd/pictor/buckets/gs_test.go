@@ -15,6 +15,7 @@ import (
 
 	"cloud.google.com/go/storage"
 
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
@@ -28,9 +29,9 @@ type gsStore struct {
 
 func newGSStore(t testing.TB) *gsStore {
 	t.Helper()
-	endpoint, _ := startStore(t, "bin/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", "${port}",
-		"-public-host", "127.0.0.1:${port}", "-filesystem-root", "${dir}/buckets", "-log-level", "error")
-	account := config.Account{Store: "gs", Bucket: "*", Endpoint: endpoint, Anonymous: true}
+	store := enginetest.Run(t, "fake-gcs-server", "-scheme", "http", "-host", "{host}", "-port", "{port}",
+		"-public-host", "{host}:{port}", "-filesystem-root", "{dir}", "-log-level", "error")
+	account := config.Account{Store: "gs", Bucket: "*", Endpoint: "http://" + store.Address(), Anonymous: true}
 	client, err := newGS(account, storage.ScopeReadWrite)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
@@ -28,14 +29,16 @@ type s3Store struct {
 func newS3Store(t testing.TB) *s3Store {
 	t.Helper()
 	const id, secret = "AKIDPICTOR", "secret-of-the-store"
-	endpoint, dir := startStore(t, "bin/versitygw", "--quiet", "--access", id, "--secret", secret, "--port",
-		"127.0.0.1:${port}", "posix", "--versioning-dir", "${dir}/versions", "${dir}/buckets")
-	account := config.Account{Store: "s3", Bucket: "*", Endpoint: endpoint, AccessKeyID: id, SecretAccessKey: secret}
+	dir := t.TempDir()
+	store := enginetest.Run(t, "versitygw", "--quiet", "--access", id, "--secret", secret, "--port", "{host}:{port}",
+		"posix", "--versioning-dir", t.TempDir(), dir)
+	account := config.Account{Store: "s3", Bucket: "*", Endpoint: "http://" + store.Address(), AccessKeyID: id,
+		SecretAccessKey: secret}
 	client, err := newS3(account)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &s3Store{account, client, filepath.Join(dir, "buckets"), map[string]bool{}}
+	return &s3Store{account, client, dir, map[string]bool{}}
 }
 
 func (s *s3Store) makeBucket(t testing.TB, bucket string) {

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -16,64 +12,6 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
-
-// programs are the stores that .ci/setup builds where CI is true.
-const programs = "../../../.ci/stores"
-
-// startStore runs a store until the end of the test, and gives its URL. Arguments say {port} and {dir}.
-func startStore(t testing.TB, program string, args ...string) (url, dir string) {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join(programs, program))
-	if err == nil {
-		_, err = os.Stat(path)
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("%s is not installed: run CI=true .ci/setup test", program)
-	}
-	dir = t.TempDir()
-	for _, folder := range []string{"buckets", "versions"} {
-		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	free.Close()
-	values := map[string]string{"port": port, "dir": dir}
-	for i := range args {
-		args[i] = os.Expand(args[i], func(name string) string { return values[name] })
-	}
-	var output bytes.Buffer
-	cmd := exec.Command(path, args...)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }() // it is killed
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			conn.Close()
-			return "http://127.0.0.1:" + port, dir
-		}
-		select {
-		case <-ended:
-			t.Fatalf("%s has ended: %s", program, output.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen: %s", program, output.String())
-		}
-	}
-}
 
 // open opens one account.
 func open(t testing.TB, account config.Account) origin.Account {

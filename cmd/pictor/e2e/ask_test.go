@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,12 +14,7 @@ import (
 // What pictor purge says when it gets no good answer: whether it may have been
 // applied, and why it does not know.
 func TestPurgeWithoutAGoodAnswer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := l.Addr().String()
-	l.Close()
+	gone := freeAddress(t)
 	release := make(chan struct{})
 	const unsure = "may have been purged all the same"
 	for what, tc := range map[string]struct {

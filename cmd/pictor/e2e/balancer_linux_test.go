@@ -25,7 +25,7 @@ import (
 type balanced struct {
 	t       *testing.T
 	url     string
-	ports   []string
+	listen  []string // of each server
 	dirs    []string
 	servers []*server
 	args    []string
@@ -47,15 +47,15 @@ func newBalanced(t *testing.T, args ...string) *balanced {
 		t.Fatal(err)
 	}
 	b := &balanced{t: t, args: args}
-	front := freePort(t)
+	front := freeAddress(t)
 	b.control = filepath.Join(t.TempDir(), "control")
-	change := []string{"bind :8000", "bind 127.0.0.1:" + front,
+	change := []string{"bind :8000", "bind " + front,
 		"global\n", "global\n\tstats socket " + b.control + "\n"}
 	for i := range 3 {
-		b.ports = append(b.ports, freePort(t))
+		b.listen = append(b.listen, freeAddress(t))
 		b.dirs = append(b.dirs, t.TempDir())
 		b.servers = append(b.servers, b.start(i))
-		change = append(change, fmt.Sprintf("127.0.0.1:808%d", i+1), "127.0.0.1:"+b.ports[i])
+		change = append(change, fmt.Sprintf("127.0.0.1:808%d", i+1), b.listen[i])
 	}
 	conf := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(recipe))), 0o600); err != nil {
@@ -67,16 +67,16 @@ func newBalanced(t *testing.T, args ...string) *balanced {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	b.url = "http://127.0.0.1:" + front
+	b.url = "http://" + front
 	waitFor(t, "HAProxy", func() bool { return b.get("/health/ready").status == http.StatusOK })
 	return b
 }
 
-// start starts a server on the port and in the folders that it has.
+// start starts a server at the address and in the folders that it has.
 func (b *balanced) start(i int) *server {
 	b.t.Helper()
 	args := append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--log-level", "info", "--workers", "1",
-		"--listen", "127.0.0.1:" + b.ports[i]}, storedIn(b.dirs[i])...)
+		"--listen", b.listen[i]}, storedIn(b.dirs[i])...)
 	return serve(b.t, append(args, b.args...)...)
 }
 

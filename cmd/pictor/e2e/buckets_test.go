@@ -5,61 +5,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
-
-// objectStores are programs that .ci/setup builds where CI is true.
-const objectStores = "../../../.ci/stores/bin"
-
-// objectStore runs a store on a free port, which arguments have as PORT, and gives its address and how to end it.
-func objectStore(t *testing.T, name string, args ...string) (address string, end func()) {
-	t.Helper()
-	path := filepath.Join(objectStores, name)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("%s is not installed: run CI=true .ci/setup test", name)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = free.Addr().String()
-	free.Close()
-	_, port, _ := net.SplitHostPort(address)
-	for i := range args {
-		args[i] = strings.ReplaceAll(args[i], "PORT", port)
-	}
-	cmd := exec.Command(path, args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := false
-	end = func() {
-		if !ended {
-			ended = true
-			cmd.Process.Kill()
-			cmd.Wait()
-		}
-	}
-	t.Cleanup(end)
-	waitFor(t, name, func() bool {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	return address, end
-}
 
 // slowProxy hands on what a server sends five seconds late.
 func slowProxy(t *testing.T, address string) string {
@@ -108,10 +62,10 @@ func TestBuckets(t *testing.T) {
 	s3Dir, gsDir, dir := t.TempDir(), t.TempDir(), t.TempDir()
 	bucketFiles(t, s3Dir, "photos/a.jpg", "photos/shop/a b.jpg", "photos/b.jpg", "slow/a.jpg", "denied/a.jpg")
 	bucketFiles(t, gsDir, "press/2024/a.jpg")
-	s3, endS3 := objectStore(t, "versitygw", "--quiet", "--access", "AKID", "--secret", secret, "--port",
-		"127.0.0.1:PORT", "posix", "--nometa", s3Dir)
-	gs, _ := objectStore(t, "fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", "PORT", "-public-host",
-		"127.0.0.1:PORT", "-data", gsDir, "-backend", "memory", "-log-level", "error")
+	s3 := enginetest.Run(t, "versitygw", "--quiet", "--access", "AKID", "--secret", secret, "--port", "{host}:{port}",
+		"posix", "--nometa", s3Dir)
+	gs := enginetest.Run(t, "fake-gcs-server", "-scheme", "http", "-host", "{host}", "-port", "{port}", "-public-host",
+		"{host}:{port}", "-data", gsDir, "-backend", "memory", "-log-level", "error")
 	file, key := filepath.Join(dir, "pictor.yaml"), filepath.Join(dir, "key")
 	if err := os.WriteFile(key, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -121,12 +75,12 @@ func TestBuckets(t *testing.T) {
 			"}\n"
 	}
 	yaml := "insecure: true\nttl-max: 0s\nsource-aliases: {shop: s3://photos/shop/}\naccounts:\n" +
-		"  main: " + account("photos", s3, "secret-access-key-file: "+key) +
-		"  shop: " + account("photos", s3, "prefix: shop/, secret-access-key: "+secret) +
-		"  wrong: " + account("denied", s3, "secret-access-key: "+wrong) +
-		"  nowhere: " + account("nowhere", s3, "secret-access-key: "+secret) +
-		"  slow: " + account("slow", slowProxy(t, s3), "first-byte-timeout: 1s, secret-access-key: "+secret) +
-		"  press: {store: gs, bucket: press, endpoint: 'http://" + gs + "', anonymous: true}\n"
+		"  main: " + account("photos", s3.Address(), "secret-access-key-file: "+key) +
+		"  shop: " + account("photos", s3.Address(), "prefix: shop/, secret-access-key: "+secret) +
+		"  wrong: " + account("denied", s3.Address(), "secret-access-key: "+wrong) +
+		"  nowhere: " + account("nowhere", s3.Address(), "secret-access-key: "+secret) +
+		"  slow: " + account("slow", slowProxy(t, s3.Address()), "first-byte-timeout: 1s, secret-access-key: "+secret) +
+		"  press: {store: gs, bucket: press, endpoint: 'http://" + gs.Address() + "', anonymous: true}\n"
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +114,7 @@ func TestBuckets(t *testing.T) {
 	if a := ask("s3://photos/a.jpg"); a.status != http.StatusOK { // revalidated
 		t.Errorf("again: %v", a)
 	}
-	endS3()
+	s3.Kill()
 	a := ask("s3://photos/a.jpg")
 	if a.status != http.StatusOK || !strings.Contains(a.header.Get("Cache-Status"), "hit") {
 		t.Errorf("the stale result, while the store is down: %v", a)

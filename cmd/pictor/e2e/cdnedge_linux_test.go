@@ -186,16 +186,18 @@ func recipe(t *testing.T, name, into string, replace ...string) {
 
 func startNginx(t *testing.T, pictor string) *edge {
 	needs(t, "nginx")
-	s := newNginxSite(t, pictor, "127.0.0.1")
-	runAt(t, s.port, exec.Command("nginx", "-p", s.dir, "-c", s.conf, "-e", "stderr", "-g", "daemon off;"))
-	e := &edge{url: "http://127.0.0.1:" + s.port}
+	address := freeAddress(t)
+	host, _, _ := net.SplitHostPort(address)
+	s := newNginxSite(t, address, pictor, host)
+	runAt(t, address, exec.Command("nginx", "-p", s.dir, "-c", s.conf, "-e", "stderr", "-g", "daemon off;"))
+	e := &edge{url: "http://" + address}
 	e.purge = func(t *testing.T, path string, _ []string) { e.get(t, path, "X-Refresh", "a-secret") }
 	return e
 }
 
 func startVarnish(t *testing.T, pictor string) *edge {
 	needs(t, "varnishd")
-	dir, port := t.TempDir(), freePort(t)
+	dir, address := t.TempDir(), freeAddress(t)
 	host, at, _ := net.SplitHostPort(pictor)
 	vcl := filepath.Join(dir, "pictor.vcl")
 	recipe(t, "varnish.vcl", vcl, `.host = "127.0.0.1"`, `.host = "`+host+`"`, `.port = "8080"`, `.port = "`+at+`"`)
@@ -206,10 +208,9 @@ func startVarnish(t *testing.T, pictor string) *edge {
 		}
 		needs(t, "xkey of varnish-modules")
 	}
-	runAt(t, port, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a",
-		"127.0.0.1:"+port,
-		"-f", vcl, "-T", "none", "-s", "malloc,16m", "-p", "http_resp_hdr_len=16k"))
-	e := &edge{url: "http://127.0.0.1:" + port}
+	runAt(t, address, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a",
+		address, "-f", vcl, "-T", "none", "-s", "malloc,16m", "-p", "http_resp_hdr_len=16k"))
+	e := &edge{url: "http://" + address}
 	e.purge = func(t *testing.T, _ string, tags []string) {
 		if a := e.ask(t, "PURGE", "/", "X-Purge-Secret", "a-secret", "X-Purge-Tags",
 			strings.Join(tags, " ")); a.status != http.StatusOK {

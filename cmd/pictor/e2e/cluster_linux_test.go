@@ -130,7 +130,7 @@ func TestPurgesReachEveryServer(t *testing.T) {
 				origin.change("/a.png")
 			}
 			last := origin.version("/a.png")
-			e.kill()
+			e.Kill()
 			waitFor(t, "doubt", func() bool {
 				return strings.Contains(servers[1].get(path).header.Get("Cache-Status"), "purge-bus-silent") &&
 					strings.Contains(servers[2].get(path).header.Get("Cache-Status"), "purge-bus-silent") &&
@@ -150,7 +150,7 @@ func TestPurgesReachEveryServer(t *testing.T) {
 				!strings.Contains(string(a.body), "not been heard of") {
 				t.Errorf("readiness: %v", a)
 			}
-			e.start()
+			e.Start()
 			for _, s := range servers {
 				waitFor(t, "the bus", func() bool { return string(s.get("/health/ready").body) == "ok\n" })
 			}

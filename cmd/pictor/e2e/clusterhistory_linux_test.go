@@ -220,13 +220,13 @@ func (h *history) trouble() {
 		pause(4000)
 		h.ways[i].heal()
 	case 3:
-		h.engine.kill()
+		h.engine.Kill()
 		pause(1000)
-		h.engine.start()
+		h.engine.Start()
 	case 4:
-		_ = syscall.Kill(h.engine.cmd.Process.Pid, syscall.SIGSTOP)
+		_ = syscall.Kill(h.engine.PID(), syscall.SIGSTOP)
 		pause(3000)
-		_ = syscall.Kill(h.engine.cmd.Process.Pid, syscall.SIGCONT)
+		_ = syscall.Kill(h.engine.PID(), syscall.SIGCONT)
 	case 5:
 		h.ways[i].oneWay()
 		pause(4000)

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 )
 
 // busWay is a server's way to the bus, and where the server runs.
@@ -135,7 +137,7 @@ func newNetworks(t *testing.T, servers int) (o *versions, e *engine, ways []busW
 	if os.Getenv(namespaceVar) == "" {
 		o, e = newVersions(t), startRedis(t)
 		for range servers {
-			ways = append(ways, newLink(t, "127.0.0.1:"+e.port))
+			ways = append(ways, newLink(t, e.Address()))
 		}
 		return o, e, ways
 	}
@@ -150,12 +152,11 @@ func newNetworks(t *testing.T, servers int) (o *versions, e *engine, ways []busW
 	o.Listener = l
 	o.Start()
 	t.Cleanup(o.Close)
-	e = newEngine(t, "redis-server", "redis://")
-	e.args = []string{"--port", e.port, "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", t.TempDir(),
-		"--appendonly", "yes", "--appendfsync", "always", "--save", ""}
-	e.start()
+	redis := enginetest.Run(t, "redis-server", "--port", "{port}", "--bind", "0.0.0.0", "--protected-mode", "no",
+		"--dir", "{dir}", "--appendonly", "yes", "--appendfsync", "always", "--save", "")
+	e = &engine{redis, "redis://" + redis.Address()}
 	for i := range servers {
-		ways = append(ways, newNamespace(t, i, e.port))
+		ways = append(ways, newNamespace(t, i, e.Port))
 	}
 	return o, e, ways
 }

@@ -91,14 +91,14 @@ func TestBusIsGoneUnderLoad(t *testing.T) {
 		wait.Go(func() { s.load(origin.URL, done) })
 	}
 	send := func(signal syscall.Signal) func() {
-		return func() { _ = syscall.Kill(e.cmd.Process.Pid, signal) }
+		return func() { _ = syscall.Kill(e.PID(), signal) }
 	}
 	for _, trouble := range []struct {
 		name        string
 		begin, over func()
 	}{
 		{"it hangs", send(syscall.SIGSTOP), send(syscall.SIGCONT)},
-		{"it is gone", e.kill, e.start},
+		{"it is gone", e.Kill, e.Start},
 	} {
 		var before []int
 		for _, s := range servers {

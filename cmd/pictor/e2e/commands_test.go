@@ -94,13 +94,13 @@ func TestVersionAndHealth(t *testing.T) {
 		t.Errorf("%d: %q %q", code, out, stderr)
 	}
 	// A script that starts a server waits for it: here for one that comes late.
-	port := freePort(t)
+	late := freeAddress(t)
 	waited := make(chan int)
 	go func() {
-		_, _, code := pictor(t, nil, "health", "--listen", "127.0.0.1:"+port, "--wait", patience.String())
+		_, _, code := pictor(t, nil, "health", "--listen", late, "--wait", patience.String())
 		waited <- code
 	}()
-	serve(t, "--insecure", "--listen", "127.0.0.1:"+port)
+	serve(t, "--insecure", "--listen", late)
 	if code := <-waited; code != 0 {
 		t.Errorf("health --wait: %d", code)
 	}

@@ -319,8 +319,8 @@ func TestLeasesOfABadRedis(t *testing.T) {
 		func() { overwrite("body", "wrong") },
 		func() { overwrite("head", `{"entry":{}}`) },
 		func() { overwrite("body", ""); r.FlushAll(ctx) },
-		func() { leases.cmd.Process.Signal(syscall.SIGSTOP) },
-		func() { leases.cmd.Process.Kill() },
+		func() { _ = syscall.Kill(leases.PID(), syscall.SIGSTOP) },
+		func() { leases.Kill() },
 	} {
 		path := fmt.Sprintf("/_/w:%d/plain/%s/a.jpg@jpg", 100+i, origin.URL)
 		first := l.servers[0].get(path)

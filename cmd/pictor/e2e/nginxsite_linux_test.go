@@ -13,15 +13,15 @@ import (
 
 // nginxSite has docs/cdn/nginx.conf as a site beside Debian's default one, under
 // Debian's own nginx.conf (testdata/debian), in a directory of its own and at
-// another port. Both sites are at that port, and the default one gets what names
+// another address. Both sites are at that address, and the default one gets what names
 // no other, so the recipe's server_name is replaced, too.
 type nginxSite struct {
-	dir, conf, port string
+	dir, conf string
 }
 
-func newNginxSite(t *testing.T, pictor, serverName string) nginxSite {
+func newNginxSite(t *testing.T, address, pictor, serverName string) nginxSite {
 	t.Helper()
-	s := nginxSite{dir: t.TempDir(), port: freePort(t)}
+	s := nginxSite{dir: t.TempDir()}
 	if err := os.Chmod(filepath.Dir(s.dir), 0o711); err != nil { // workers are not root
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func newNginxSite(t *testing.T, pictor, serverName string) nginxSite {
 			t.Fatal(err)
 		}
 	}
-	listen := []string{"listen 80", "listen 127.0.0.1:" + s.port, "listen [::]:80", s.ipv6()}
+	listen := []string{"listen 80", "listen " + address, "listen [::]:80", ipv6Directive(address)}
 	main := []string{"/etc/nginx/", s.dir + "/", "/run/nginx.pid", s.dir + "/pid", "/var/log/nginx/", s.dir + "/log/"}
 	if _, err := user.Lookup("www-data"); err != nil { // not on Debian
 		main = append(main, "user www-data;", "user root;")
@@ -58,14 +58,15 @@ func newNginxSite(t *testing.T, pictor, serverName string) nginxSite {
 	return s
 }
 
-// ipv6 is the directive to listen at the same port with, where there is IPv6.
-func (s nginxSite) ipv6() string {
-	l, err := net.Listen("tcp6", "[::1]:"+s.port)
+// ipv6Directive is the one to listen at the same port with, where IPv6 has it.
+func ipv6Directive(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	l, err := net.Listen("tcp6", "[::1]:"+port)
 	if err != nil {
 		return "# no IPv6 here: listen [::]:80"
 	}
 	l.Close()
-	return "listen [::1]:" + s.port
+	return "listen [::1]:" + port
 }
 
 // copy writes a file with all of its texts replaced, each of which must be there.
@@ -89,7 +90,7 @@ func (s nginxSite) copy(t *testing.T, from, into string, replace ...string) {
 // nginx -t takes the recipe as a site of Debian's nginx, as the page says.
 func TestNginxSiteOnDebian(t *testing.T) {
 	needs(t, "nginx")
-	s := newNginxSite(t, "127.0.0.1:8080", "img.example.com")
+	s := newNginxSite(t, freeAddress(t), "127.0.0.1:8080", "img.example.com")
 	out, err := exec.Command("nginx", "-t", "-p", s.dir, "-c", s.conf, "-e", "stderr").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "test is successful") {
 		t.Fatalf("nginx -t: %v\n%s", err, out)

@@ -70,14 +70,15 @@ func (a *authority) issue(t *testing.T, name string, cert *x509.Certificate) *ec
 func privateNginx(t *testing.T, dir string) (address, log string) {
 	t.Helper()
 	ours := newAuthority(t, dir, "ca")
+	address = freeAddress(t)
+	host, _, _ := net.SplitHostPort(address)
 	issued := func(serial int64) *x509.Certificate {
 		return &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour),
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+			IPAddresses: []net.IP{net.ParseIP(host)}}
 	}
 	ours.issue(t, "server", issued(2))
 	ours.issue(t, "client", issued(3))
 	newAuthority(t, dir, "other").issue(t, "stranger", issued(4))
-	port := freePort(t)
 	owner := "nobody"
 	if _, err := user.Lookup("www-data"); err == nil {
 		owner = "www-data"
@@ -89,7 +90,7 @@ http {
 	client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4;
 	scgi_temp_path %[1]s/t5;
 	server {
-		listen 127.0.0.1:%[2]s ssl http2;
+		listen %[2]s ssl http2;
 		ssl_certificate %[1]s/server.pem; ssl_certificate_key %[1]s/server-key.pem;
 		ssl_client_certificate %[1]s/ca.pem; ssl_verify_client on;
 		auth_basic "private"; auth_basic_user_file %[1]s/users;
@@ -100,7 +101,7 @@ http {
 		}
 	}
 }
-`, dir, port, owner)
+`, dir, address, owner)
 	for name, b := range map[string]string{"nginx.conf": conf, "users": "me:{PLAIN}hush-password\n",
 		"files/photo.jpg": string(photo(120, 80))} {
 		path := filepath.Join(dir, name)
@@ -111,8 +112,8 @@ http {
 			t.Fatal(err)
 		}
 	}
-	runAt(t, port, exec.Command("nginx", "-p", dir, "-c", dir+"/nginx.conf", "-e", "stderr", "-g", "daemon off;"))
-	return "127.0.0.1:" + port, dir + "/access.log"
+	runAt(t, address, exec.Command("nginx", "-p", dir, "-c", dir+"/nginx.conf", "-e", "stderr", "-g", "daemon off;"))
+	return address, dir + "/access.log"
 }
 
 // privateEntries are entries of --origins, each for a folder of the origin, with what is wrong in each.
@@ -120,7 +121,7 @@ func privateEntries(dir, address string) string {
 	const basic, header = "basic-file: %[1]s/password", "headers: {X-Key: hush-header}"
 	const ca, certificate = "ca: %[1]s/ca.pem", "certificate: %[1]s/client.pem, certificate-key: %[1]s/client-key.pem"
 	var file strings.Builder
-	file.WriteString("allow-networks: 127.0.0.1\norigins:\n")
+	file.WriteString("allow-networks: 127.0.0.0/8\norigins:\n")
 	for name, fields := range map[string][]string{
 		"right":          {basic, header, ca, certificate},
 		"no-password":    {header, ca, certificate},

@@ -7,20 +7,18 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/pictor-proxy/pictor/cache/enginetest"
 )
 
-func freePort(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+// freeAddress is a host and port for a program that cannot choose its port, and that no other program takes.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	return net.JoinHostPort(enginetest.FreeAddress(t))
 }
 
-// runAt starts a program that serves at a port, and ends it with the test.
-func runAt(t *testing.T, port string, cmd *exec.Cmd) {
+// runAt starts a program that serves at an address, and ends it with the test.
+func runAt(t *testing.T, address string, cmd *exec.Cmd) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -46,7 +44,7 @@ func runAt(t *testing.T, port string, cmd *exec.Cmd) {
 			t.Fatalf("%s ended: %s", cmd.Args[0], out.String())
 		default:
 		}
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
+		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
 		}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,8 +23,8 @@ type nextSite struct {
 func TestRecipeNext(t *testing.T) {
 	needsFrontend(t, "next")
 	t.Parallel() // while others wait
-	pictor, port := serveLocal(t), freePort(t)
-	s := &nextSite{url: "http://127.0.0.1:" + port, sources: newSite(t), client: &http.Client{
+	pictor, address := serveLocal(t), freeAddress(t)
+	s := &nextSite{url: "http://" + address, sources: newSite(t), client: &http.Client{
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -43,7 +44,8 @@ func TestRecipeNext(t *testing.T) {
 	const next = "node_modules/next/dist/bin/next"
 	p.run(t, pictor.url, "node", next, "build")
 	p.noKeyIn(t, ".next/static")
-	runAt(t, port, p.command(pictor.url, "node", next, "start", "-H", "127.0.0.1", "-p", port))
+	host, port, _ := net.SplitHostPort(address)
+	runAt(t, address, p.command(pictor.url, "node", next, "start", "-H", host, "-p", port))
 	t.Run("page", s.page)
 	t.Run("signed", s.signs)
 	t.Run("refused", s.refuses)

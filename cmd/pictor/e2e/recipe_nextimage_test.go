@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -42,9 +43,9 @@ func TestRecipeNextWithoutALoader(t *testing.T) {
 	needs(t, "chromium")
 	t.Parallel() // while others wait
 	s := &nextImageSite{sources: newSite(t), results: make(chan []browserResult)}
-	port, nextPort, pictorPort := freePort(t), freePort(t), freePort(t)
-	s.url, s.next = "http://127.0.0.1:"+port, "http://127.0.0.1:"+nextPort
-	pictorURL := "http://127.0.0.1:" + pictorPort
+	address, nextAddress, pictorAddress := freeAddress(t), freeAddress(t), freeAddress(t)
+	s.url, s.next = "http://"+address, "http://"+nextAddress
+	pictorURL := "http://" + pictorAddress
 	p := newProject(t, "Next.js without a loader", "https://www.example.com", s.next,
 		"https://images.example.com", s.sources.URL, "http://127.0.0.1:8080", pictorURL)
 	p.write(t, "package.json", `{"private": true}`)
@@ -58,9 +59,10 @@ func TestRecipeNextWithoutALoader(t *testing.T) {
 	p.packages(t)
 	const next = "node_modules/next/dist/bin/next"
 	p.run(t, "", "node", next, "build")
-	runAt(t, nextPort, p.command("", "node", next, "start", "-H", "127.0.0.1", "-p", nextPort))
-	s.pictor = serveLocal(t, "--listen", "127.0.0.1:"+pictorPort, "--config", filepath.Join(p.dir, "pictor.yaml"))
-	s.startNginx(t, p, port)
+	host, port, _ := net.SplitHostPort(nextAddress)
+	runAt(t, nextAddress, p.command("", "node", next, "start", "-H", host, "-p", port))
+	s.pictor = serveLocal(t, "--listen", pictorAddress, "--config", filepath.Join(p.dir, "pictor.yaml"))
+	s.startNginx(t, p, address)
 	t.Run("browser", s.browse)
 	t.Run("answers", s.compare)
 }
@@ -80,7 +82,7 @@ func (s *nextImageSite) addSources(t *testing.T) {
 }
 
 // startNginx starts an nginx with the location of the page.
-func (s *nextImageSite) startNginx(t *testing.T, p *project, port string) {
+func (s *nextImageSite) startNginx(t *testing.T, p *project, address string) {
 	t.Helper()
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got []browserResult
@@ -100,14 +102,14 @@ http {
 access_log off;
 %s
 server {
-listen 127.0.0.1:%s;
+listen %s;
 include %[1]s/image.conf;
 location /results { proxy_pass %[4]s; }
 location / { proxy_pass %[5]s; }
 }
 }
-`, p.dir, temps, port, receiver.URL, s.next))
-	runAt(t, port, exec.Command("nginx", "-p", p.dir, "-c", filepath.Join(p.dir, "nginx.conf"), "-e", "stderr", "-g",
+`, p.dir, temps, address, receiver.URL, s.next))
+	runAt(t, address, exec.Command("nginx", "-p", p.dir, "-c", filepath.Join(p.dir, "nginx.conf"), "-e", "stderr", "-g",
 		"daemon off; user root;"))
 }
 

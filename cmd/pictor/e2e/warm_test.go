@@ -166,7 +166,7 @@ func TestWarmWithoutAGoodAnswer(t *testing.T) {
 			fmt.Fprintln(w, `{"status":"stopped","error":"The server is shutting down.","left":1}`)
 		}, "1 URLs are left: The server is shutting down."},
 	} {
-		at := "127.0.0.1:" + freePort(t)
+		at := freeAddress(t)
 		if tc.answer != nil {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tc.answer(w) }))
 			defer s.Close()
