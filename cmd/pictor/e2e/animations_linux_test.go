@@ -39,6 +39,7 @@ func hostileWebP(w, h, n, x, wide int) []byte {
 // worker of it crashes for.
 func TestHostileAnimations(t *testing.T) {
 	long(t, "animations by the thousand")
+	t.Parallel() // one image after the other
 	whole := image.Rect(0, 0, 40, 30)
 	good := hostileGIF(40, 30, 3, 10, whole)
 	site := newSite(t)

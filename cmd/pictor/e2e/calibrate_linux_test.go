@@ -67,7 +67,7 @@ func (c charge) ratio() float64 { return float64(c.estimate) / float64(max(c.act
 // The real peak of every job stays within its estimate, and the estimate near
 // the peak.
 func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	cases := someCases()
 	switch os.Getenv(calibrateAll) {
@@ -114,6 +114,16 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 	}
 }
 
+// calibrates is what tests begin with that hold estimates against real peaks. What they measure is that of single
+// processes, so that they may be side by side; a whole calibration has large pictures, and is not.
+func calibrates(t *testing.T) {
+	t.Helper()
+	long(t, "calibration")
+	if os.Getenv(calibrateAll) == "" {
+		t.Parallel()
+	}
+}
+
 // fewOf are every n-th of a list of cases in a run of all tests, and all where the calibration is asked for.
 func fewOf[T any](all []T, n int) (few []T) {
 	if os.Getenv(calibrateAll) != "" {
@@ -127,7 +137,7 @@ func fewOf[T any](all []T, n int) (few []T) {
 
 // The memory that a photograph of 29 megapixels takes is that of its width.
 func TestALargePhotographTakesLittle(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	c := newPictures(t).measure(calibration{megapixels("jpeg", 29), toJPEG})
 	t.Logf("%s takes %.1f MiB over the idle worker", c.name, mebi(c.actual))
@@ -202,7 +212,7 @@ func (s *pictures) measureFile(name string, body, tiny []byte, outputs ...transf
 		small.Enlarge = false
 		s.transform(p, tiny, 0, small)
 	}
-	pid := onlyChild(t)
+	pid := onlyWorker(t, p)
 	resetPeak(t, pid)
 	idle := look(t, pid)
 	watch := watchPeaks(t, pid)
@@ -296,13 +306,13 @@ func (s *pictures) transform(
 	return info
 }
 
-func onlyChild(t testing.TB) int {
+func onlyWorker(t testing.TB, p *worker.Pool) int {
 	t.Helper()
-	pids := children(os.Getpid())
-	if len(pids) != 1 {
-		t.Fatalf("%d children, want the worker alone", len(pids))
+	workers := p.Workers()
+	if len(workers) != 1 {
+		t.Fatalf("%d workers, want one", len(workers))
 	}
-	return pids[0]
+	return workers[0].PID
 }
 
 // resetPeak makes VmHWM what is resident now (proc_pid_clear_refs(5)).

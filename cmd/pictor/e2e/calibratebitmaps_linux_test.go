@@ -54,7 +54,7 @@ func bitmapCases() []calibration {
 
 // The peak of bitmaps and icons stays within its estimate.
 func TestWorkingSetHoldsWhatBitmapsTake(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	set := newPictures(t)
 	var charges []charge

@@ -9,7 +9,7 @@ import (
 
 // Resizing in linear light takes rows of 16 bits and tables, which its estimate knows.
 func TestWorkingSetHoldsLinearLight(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	forms := []string{"jpeg", "png-alpha"}
 	if os.Getenv(calibrateAll) != "" {

@@ -50,7 +50,7 @@ func pagesCases() []calibration {
 
 // The peak of pages below each other stays within its estimate.
 func TestWorkingSetHoldsWhatPagesTake(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	set := newPictures(t)
 	var charges []charge

@@ -56,7 +56,7 @@ func drawings() map[string][]byte {
 
 // Drawing takes what is in the document, and surfaces of a tile.
 func TestWorkingSetHoldsSVG(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	set := newPictures(t)
 	var charges []charge
 	all := drawings()

@@ -26,6 +26,7 @@ func metadataBombs(t *testing.T) []picturetest.Bomb {
 // Each bomb is the image without its metadata, or refused, and its worker lives
 // and has hardly worked.
 func TestBombsOfMetadata(t *testing.T) {
+	t.Parallel() // one worker does it all
 	const most = 2500 * time.Millisecond
 	site, s := newSite(t), serveLocal(t, "--workers", "1")
 	get := func(path string, b []byte, options string) answer {
@@ -96,6 +97,7 @@ func (s *server) counted(want string) {
 // An image of 1000 pixels that takes the CPU for ever is refused, and blocked
 // after two workers.
 func TestJobOverItsCPUTime(t *testing.T) {
+	t.Parallel() // one worker does it all
 	site, s := newSite(t), serveLocal(t, "--workers", "1")
 	b := picturetest.PNG(picturetest.Photo(32, 32, 3))
 	// A text that is left out, so that there is memory for the steps.

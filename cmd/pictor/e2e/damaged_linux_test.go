@@ -69,6 +69,7 @@ func damaged(whole []byte, about int) (cuts, flips map[string][]byte) {
 // A damaged JPEG XL or HEIC ends in a clear refusal, or in a picture where its decoder makes one of it; no worker dies
 // of it. One that is cut off is never served, unless what is missing is no part of the picture.
 func TestDamagedPictures(t *testing.T) {
+	t.Parallel() // one image after the other
 	site := newSite(t)
 	s := serveLocal(t, "--insecure", "--allow-networks", "127.0.0.0/8")
 	for name, whole := range damagedSources(t) {

@@ -36,29 +36,28 @@ func TestMain(m *testing.M) {
 	if ballast() || refusing() {
 		return
 	}
-	if program = os.Getenv(programVar); program != "" {
-		os.Exit(m.Run())
-	}
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "pictor-e2e-")
-		if err != nil {
+		var err error
+		if scratch, err = os.MkdirTemp("", "pictor-e2e-"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(dir)
-		if err := os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+		defer os.RemoveAll(scratch)
+		if program = os.Getenv(programVar); program != "" {
+			return m.Run()
 		}
-		program = filepath.Join(dir, "pictor")
-		if err := errors.Join(build(program, "..", "CGO_ENABLED=0"),
-			build(workerProgram(), workerSource, "CGO_ENABLED=1")); err != nil {
+		program = filepath.Join(scratch, "pictor")
+		if err := errors.Join(os.Chmod(scratch, 0o755), // some tests run it as another user
+			build(program, "..", "CGO_ENABLED=0"), build(workerProgram(), workerSource, "CGO_ENABLED=1")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
 }
+
+// scratch is the folder of what is made once for all tests of the package.
+var scratch string
 
 // workerSource is the package of the worker program.
 const workerSource = "../../pictor-worker"

@@ -133,6 +133,7 @@ func plain(w, h int) image.Image {
 // also where the limits of pictures are set out of the way.
 func TestHostilePictures(t *testing.T) {
 	long(t, "load in a memory cgroup")
+	t.Parallel() // it has a cgroup of its own
 	const limit = 256 * mib
 	progressive := saved(t, picturetest.PNG(plain(6592, 4400)), "jpg", "interlace,Q=85")
 	origin := newSite(t)

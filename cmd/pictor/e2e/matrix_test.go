@@ -30,6 +30,7 @@ const unlike = 6
 // decoders that are not pictor's. docs/formats.md shows what came out.
 func TestFormatMatrix(t *testing.T) {
 	needs(t, "vips")
+	t.Parallel() // one image after the other
 	origin := newSite(t)
 	s := serveLocal(t, "--insecure", "--cache-disk", "off")
 	reads, writes := savedFormats(t)

@@ -48,6 +48,7 @@ func under(t testing.TB, g *cgroup, l load, peak, limit int64) {
 // What is larger than the share of all jobs runs alone, also while others ask.
 func TestLargePicturesAreServedAlone(t *testing.T) {
 	long(t, "load in a memory cgroup")
+	t.Parallel() // it has a cgroup of its own
 	const limit = 256 * mib
 	origin := newSite(t)
 	origin.put("/12mp.avif", saved(t, picturetest.JPEG(picturetest.Photo(4032, 3024, 4), 90), "avif", "effort=0"))

@@ -110,6 +110,7 @@ func TestTheMemoryReportOfALargeLimitAddsUp(t *testing.T) {
 
 // The whole tree is small when it has done nothing yet but one picture.
 func TestAFreshTreeIsSmall(t *testing.T) {
+	t.Parallel() // it waits for workers to end
 	s := serveIn(t, newCgroup(t, 256*mib))
 	origin := newSite(t)
 	origin.put("/a.jpg", photo(1200, 900))

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform/picturetest"
@@ -128,7 +129,7 @@ var forms = map[string]struct{ ext, command string }{
 }
 
 // pictures makes the sources of the calibration, all of one photo-like
-// picture for each size. Nothing of it outlives the test.
+// picture for each size. Tests share them, but for those of a whole calibration, which are too many to keep.
 type pictures struct {
 	t   testing.TB
 	dir string
@@ -136,7 +137,26 @@ type pictures struct {
 	last *image.YCbCr
 }
 
-func newPictures(t testing.TB) *pictures { return &pictures{t: t, dir: t.TempDir()} }
+func newPictures(t testing.TB) *pictures {
+	if os.Getenv(calibrateAll) != "" {
+		return &pictures{t: t, dir: t.TempDir()}
+	}
+	return &pictures{t: t, dir: scratch}
+}
+
+// made are locks by path: a file is made once, and read when it is whole.
+var made sync.Map
+
+// once has a file made where there is none.
+func (s *pictures) once(path string, write func(string)) string {
+	lock, _ := made.LoadOrStore(path, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	defer lock.(*sync.Mutex).Unlock()
+	if _, err := os.Stat(path); err != nil {
+		write(path)
+	}
+	return path
+}
 
 // file is the bytes of a source, made when first asked for.
 func (s *pictures) file(of source) []byte {
@@ -145,24 +165,30 @@ func (s *pictures) file(of source) []byte {
 	if !ok {
 		s.t.Fatalf("no form %q", of.form)
 	}
-	path := s.path(of, form.ext)
-	if b, err := os.ReadFile(path); err == nil {
-		return b
-	}
-	if form.command != "" {
-		s.run(of, form.command, path)
-	} else if err := os.WriteFile(path, s.encode(of), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	b, err := os.ReadFile(path)
-	if err == nil && strings.HasSuffix(of.form, "-hdr") {
-		b = inHDR(b)
-		err = os.WriteFile(path, b, 0o600)
-	}
+	b, err := os.ReadFile(s.once(s.path(of, form.ext), func(path string) { s.write(of, form.command, path) }))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return b
+}
+
+// write makes a source by a command of vips, or by an encoder in Go.
+func (s *pictures) write(of source, command, path string) {
+	if command != "" {
+		s.run(of, command, path)
+	} else if err := os.WriteFile(path, s.encode(of), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if !strings.HasSuffix(of.form, "-hdr") {
+		return
+	}
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, inHDR(b), 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // inHDR is a PNG or an AVIF of which it says that it is in HLG, which takes more than PQ to show.
@@ -175,8 +201,11 @@ func inHDR(b []byte) []byte {
 	return picturetest.WithPNGChunk(b, "cICP", []byte{bt2020, hlg, 0, 1})
 }
 
-// forget removes the files of a source and those it was made from.
+// forget removes the files of a source and those it was made from, if they are the test's own.
 func (s *pictures) forget(of source) {
+	if s.dir == scratch {
+		return
+	}
 	files, _ := filepath.Glob(filepath.Join(s.dir, fmt.Sprintf("%dx%d-*", of.width, of.height)))
 	for _, f := range files {
 		os.Remove(f)
@@ -349,11 +378,4 @@ func (s *pictures) withAlpha(of source) string {
 		s.vips("bandjoin", colour+" "+green, path)
 		os.Remove(green)
 	})
-}
-
-func (s *pictures) once(path string, write func(string)) string {
-	if _, err := os.Stat(path); err != nil {
-		write(path)
-	}
-	return path
 }

@@ -34,14 +34,19 @@ func saved(t testing.TB, picture []byte, ext, options string) []byte {
 
 // mixed are pictures as a site has them, in seven forms and two sizes, made
 // once: 6 MP (2816×2112) and 29 MP (6592×4400).
-var mixed = sync.OnceValue(func() map[string][]byte { return map[string][]byte{} })
+var mixed struct {
+	sync.Mutex
+	made map[string][]byte
+}
 
 func mixedPictures(t testing.TB) map[string][]byte {
 	t.Helper()
-	m := mixed()
-	if len(m) > 0 {
-		return m
+	mixed.Lock()
+	defer mixed.Unlock()
+	if mixed.made != nil {
+		return mixed.made
 	}
+	m := map[string][]byte{}
 	small, big := picturetest.Photo(2816, 2112, 1), picturetest.JPEG(picturetest.Photo(6592, 4400, 2), 85)
 	six := picturetest.JPEG(small, 85)
 	m["6mp.jpg"], m["29mp.jpg"] = six, big
@@ -52,6 +57,7 @@ func mixedPictures(t testing.TB) map[string][]byte {
 	m["6mp.png"] = saved(t, smooth, "png", "compression=6")
 	m["6mp-lossless.webp"] = saved(t, smooth, "webp", "lossless,effort=0")
 	m["29mp.webp"] = saved(t, big, "webp", "Q=80,effort=0")
+	mixed.made = m
 	return m
 }
 

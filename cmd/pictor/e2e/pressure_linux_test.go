@@ -86,6 +86,7 @@ func hitRatio(t testing.TB, s *server, n int, path func(i int) string) float64 {
 // and afterwards hits are as many as before.
 func TestTheCacheGivesWayAndRecovers(t *testing.T) {
 	long(t, "load in a memory cgroup")
+	t.Parallel() // it waits for pressure to come and go
 	const limit = 256 * mib
 	origin := newSite(t)
 	origin.put("/small.jpg", photo(800, 600))

@@ -69,7 +69,7 @@ func randomJob(t *testing.T, r *rand.Rand, of []string, widths []int) calibratio
 // Whatever is asked for at once is made within its estimate: a job that takes
 // more is ended, and its URL an error for good.
 func TestRandomJobsStayWithinTheirEstimate(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	jobs, of, widths := 80, []string{"jpeg", "png-alpha", "png-16", "webp-alpha", "gif", "avif-alpha"}, []int{60, 300,
 		600}

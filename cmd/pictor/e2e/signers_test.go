@@ -98,6 +98,7 @@ func needsModuleSyntax(t testing.TB, program string) {
 
 // Every signer of the page gives what the vectors say.
 func TestSignersOfThePage(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../../docs/signing.md")
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ func (f *silentConns) close() {
 // 300 new ones a second, and with 5000 at once.
 func TestSilentConnectionsDoNotTakeThePlaces(t *testing.T) {
 	long(t, "thousands of connections")
+	t.Parallel() // it waits
 	origin := newSite(t)
 	origin.put("/a.jpg", photo(800, 600))
 	for name, tc := range map[string]struct{ step, all int }{"300 a second": {30, 2400}, "5000 at once": {5000, 5000}} {

@@ -83,7 +83,7 @@ func TestAJobFindsTheMemoryOfTheOneBefore(t *testing.T) {
 
 // Spare memory has its bound after any job, and gets no job into trouble that keeps to its estimate.
 func TestRandomJobsBesideSpareMemory(t *testing.T) {
-	long(t, "calibration")
+	calibrates(t)
 	needs(t, "vips")
 	jobs, of, widths := 60, []string{"jpeg", "progressive", "png-alpha", "webp-alpha", "lossless", "gif", "avif"},
 		[]int{60, 600, 1500}

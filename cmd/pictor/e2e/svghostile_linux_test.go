@@ -240,8 +240,9 @@ func tracedCalls(t *testing.T, s *server) func() []string {
 // What costs more than a worker may have ends in a clear 422, and the server goes on.
 func TestHostileSVGEnds(t *testing.T) {
 	long(t, "half a minute of CPU time, or more")
+	t.Parallel() // one worker does it all
 	site := newSite(t)
-	s := serveLocal(t, slices.Concat([]string{"--memory-limit", "512MiB", "--workers", "1"}, readsSVG, promptly)...)
+	s := serveLocal(t, slices.Concat([]string{"--memory-limit", "512MiB", "--workers", "1"}, readsSVG)...)
 	clear := append([]string{"overtime", "crashed"}, clearCodes...)
 	drawn := site.put("/drawn.svg", svgOf(`<rect width="200" height="200"/>`))
 	for name, doc := range expensive() {
