@@ -34,7 +34,7 @@ func someCases() []calibration {
 		out = append(out, calibration{source{form, 3000, 2000}, toJPEG})
 	}
 	for _, form := range []string{"webp-alpha", "webp-animated", "gif-restoring", "avif-alpha", "avif-12",
-		"png-16-alpha-hdr", "avif-12-hdr", "jxl", "jxl-alpha", "jxl-exact", "heic", "heic-alpha"} {
+		"png-16-alpha-hdr", "avif-12-hdr", "jxl", "jxl-alpha", "jxl-exact", "heic-alpha"} {
 		out = append(out, calibration{source{form, 1500, 1000}, toJPEG})
 	}
 	for _, form := range []string{"jpeg", "progressive", "png", "webp", "gif", "avif"} {
@@ -67,7 +67,8 @@ func heicCases(sizes ...float64) []calibration {
 }
 
 // someEffects are the last of someCases: options that take something of their own.
-func someEffects() []calibration { return effects(1.5, someEffectOptions) }
+// Every other one is each option with some of the sources, and all sources.
+func someEffects() []calibration { return fewOf(effects(1.5, someEffectOptions), 2) }
 
 // allCases are every form at every size, and what can be asked of some.
 // Between 29 and 80 megapixels nothing is new, so the largest size is for one

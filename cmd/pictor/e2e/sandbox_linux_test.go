@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -246,13 +247,18 @@ var sandboxOptions = []string{
 // bytes with and without.
 func TestSandboxChangesNoByte(t *testing.T) {
 	needsWholeSandbox(t)
-	long(t, "420 images twice")
+	long(t, "hundreds of images twice")
+	t.Parallel()
 	origin := newSite(t)
 	paths := map[string][]string{} // by source
-	for name, b := range sandboxSources(t) {
-		source := origin.put("/"+name, b)
-		for _, options := range sandboxOptions {
-			for _, format := range []string{"jpg", "png", "webp", "avif", "gif"} {
+	sources := sandboxSources(t)
+	for i, name := range slices.Sorted(maps.Keys(sources)) {
+		source := origin.put("/"+name, sources[name])
+		for j, options := range sandboxOptions {
+			for k, format := range []string{"jpg", "png", "webp", "avif", "gif"} {
+				if (i+j+k)%2 == 1 && os.Getenv(soakVar) == "" {
+					continue // each source in each format, and each option in each, but not all three
+				}
 				paths[source] = append(paths[source], "/insecure/"+options+"/plain/"+source+"@"+format)
 			}
 		}
