@@ -23,8 +23,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
+// patience is longer than anything takes that happens at all.
+const patience = 5 * time.Minute
+
+// newFetcher is one that waits for slow machines where it fetches from this one, unless the test is about time.
 func newFetcher(t testing.TB, cfg Config) *Fetcher {
 	t.Helper()
+	if cfg.AllowNetworks != nil && cfg.Timeout == 0 && cfg.FirstByte == 0 {
+		cfg.Timeout = patience
+	}
 	f, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
