@@ -77,9 +77,11 @@ func (h *hanging) origin(serve func(net.Conn)) (url string) {
 // unread is a client that asks for much and reads nothing.
 func (h *hanging) unread() {
 	large := append(photo(600, 400), make([]byte, 40<<20)...) // more than sockets hold
-	resp, err := client.Get(h.url + signed(h.t, "/raw:1/plain/"+h.site.put("/large.jpg", large)))
-	if err != nil {
-		h.t.Fatal(err)
+	path := signed(h.t, "/raw:1/plain/"+h.site.put("/large.jpg", large))
+	waitFor(h.t, "a large hit", func() bool { return h.get(path).status == http.StatusOK }) // in time, however late
+	resp, err := client.Get(h.url + path)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		h.t.Fatal(resp, err)
 	}
 	h.t.Cleanup(func() { resp.Body.Close() })
 }
