@@ -16,7 +16,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test check calibrate soak sweep build bench bench-http chart-check docs formats fuzz lint help setup setup-test
+.PHONY: run test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check docs formats fuzz lint help setup setup-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,14 +28,21 @@ build: setup ## build bin/pictor and bin/pictor-worker
 	CGO_ENABLED=0 $(BUILD) -o bin/pictor ./cmd/pictor
 	CGO_ENABLED=1 $(BUILD) -o bin/pictor-worker ./cmd/pictor-worker
 
-# Two packages at a time in the last line: the end-to-end tests wait for half of their time, and the pipeline's
-# measure CPU time. What is parallel in them mostly waits, too, so that there may be more of it than processors.
+# The detector's packages and the pipeline have a processor each; neither judges rates. The end-to-end tests come
+# alone: they judge rates and latencies only where no other program takes the processors. What is parallel in them
+# mostly waits, so that there may be more of it than processors. go vet has seen the packages of RACE in the first line.
 # The timeouts are for what hangs; no honest run reaches them.
-test: setup-test ## run every test: without cgo, with the race detector, then the pipeline and end to end
+test: setup-test ## run every test: without cgo, with the race detector and the pipeline, then end to end
 	CGO_ENABLED=0 $(GO) test -timeout 30m $(PURE)
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/pictor-worker
-	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(RACE)
-	CGO_ENABLED=1 $(GO) test -p 2 -parallel 8 -timeout 90m ./transform/vips ./cmd/docs $(E2E)
+	$(MAKE) --no-print-directory -j 2 test-race test-pipeline
+	CGO_ENABLED=1 $(GO) test -parallel 8 -timeout 90m $(E2E)
+
+test-race:
+	CGO_ENABLED=1 $(GO) test -race -vet off -timeout 60m $(RACE)
+
+test-pipeline:
+	CGO_ENABLED=1 $(GO) test -timeout 60m ./transform/vips ./cmd/docs
 
 check: setup lint ## lint, and the tests without load, kills and calibration: for the loop of a developer
 	CGO_ENABLED=1 $(GO) test -short -timeout 15m ./...
