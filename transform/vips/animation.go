@@ -18,9 +18,10 @@ import (
 func setFrames(job *C.PictorJob, b []byte, info transform.Info, g transform.Geometry, p transform.Params,
 ) (free func(), err error) {
 	n := transform.ResultFrames(info, p)
-	if rows := n * g.Height; n > 1 && rows >= C.VIPS_MAX_COORD {
+	most := int(C.VIPS_MAX_COORD) // a number in libvips 8.14, a function's result from 8.16 on
+	if rows := n * g.Height; n > 1 && rows >= most {
 		return nil, fmt.Errorf("%w: the frames of the animation have %d rows together; fewer than %d are supported",
-			transform.ErrLimit, rows, int(C.VIPS_MAX_COORD))
+			transform.ErrLimit, rows, most)
 	}
 	job.frames = C.int(n)
 	oneTable, free, err := setPages(&job.source, b, info, p)

@@ -321,10 +321,8 @@ func TestHDRIsDeclaredInTheStream(t *testing.T) {
 	for _, options := range []string{"", "/avifo:off", "/avifo:::1"} {
 		b := run(t, in, parse(t, "f:avif/ph:1/q:100"+options)).Body
 		b = bytes.ReplaceAll(b, []byte("colrnclx"), []byte("freenclx"))
-		if sniffed(t, b).Declared.HDR() {
-			t.Fatal("the AV1 data declares HDR before")
-		}
-		if !container.DeclareAVIF(b, space) {
+		// Newer libheifs than 1.15 tell the encoder of it.
+		if !sniffed(t, b).Declared.HDR() && !container.DeclareAVIF(b, space) {
 			t.Errorf("%s: HDR is not declared", options)
 		}
 		if got := sniffed(t, b).Declared; got != space {

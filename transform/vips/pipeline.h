@@ -9,6 +9,8 @@
 #ifndef PICTOR_PIPELINE_H
 #define PICTOR_PIPELINE_H
 
+// libvips 8.16 and newer else rename error_exit, of libjpeg's struct too, as libvips 7 had a function of that name.
+#define VIPS_DISABLE_COMPAT
 #include <vips/vips.h>
 
 // The numbers are those of transform.Format.
