@@ -16,7 +16,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check docs formats fuzz lint help setup setup-test
+.PHONY: run test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check docs formats fuzz lint help setup setup-test image-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,14 @@ docs: setup ## make docs/options.md, its images and docs/settings.md
 
 formats: setup-test ## try every format as every other, and write docs/formats.md's table
 	CGO_ENABLED=1 PICTOR_FORMAT_MATRIX=write $(GO) test -count 1 -timeout 10m -run '^TestFormatMatrix$$' $(E2E)
+
+# As root: trees are mounted. DEBIAN=12, 13 or another suite: that one instead of the one that the Dockerfile names.
+# MIRROR: an archive, like one of snapshot.debian.org. TESTS=false leaves out the tests. Trees and caches lie in IMAGE_DIR.
+image-check: ## build the Dockerfile in a tree of Debian, and try what came out (no Docker, root, many minutes)
+	@.ci/setup image
+	$(GO) build -o bin/image ./cmd/image
+	bin/image check -version $(VERSION) -debian '$(DEBIAN)' -tests=$(or $(TESTS),true) $(if $(MIRROR),-mirror $(MIRROR)) \
+		$(if $(IMAGE_DIR),-dir $(abspath $(IMAGE_DIR)))
 
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
 	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz

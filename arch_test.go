@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/leases", "cache/purge", "proxy/budget", "proxy/hidden", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources", "proxy/upload"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/house":             {},
+	"cmd/image":             {"transform/picturetest"},
 	"cmd/pictor":            {"cmd/pictor/buckets", "transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/leases", "cache/objectstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/budget", "proxy/hidden", "proxy/imaginary", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources"},
 	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
 	"cmd/pictor/buckets":    {"cache/objectstore", "config", "proxy/origin"},

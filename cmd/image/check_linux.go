@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+// insideVar says that this process has a mount namespace of its own already.
+const insideVar = "PICTOR_IMAGE_INSIDE"
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	dir, suite, mirror, version string
+	tests                       bool
+}
+
+// suites are Debian's names of releases.
+var suites = map[string]string{"12": "bookworm", "13": "trixie", "14": "forky"}
+
+// check builds the image and tries it. All that it mounts is in a mount namespace of its own, and so goes with it.
+func check(args []string) error {
+	var o checkOptions
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	flags.StringVar(&o.dir, "dir", filepath.Join(cache, "pictor-image"), "where trees and caches lie")
+	flags.StringVar(&o.suite, "debian", "", "release to build on instead of that of the Dockerfile, like 12 or trixie")
+	flags.StringVar(&o.mirror, "mirror", "http://deb.debian.org/debian", "where packages come from")
+	flags.StringVar(&o.version, "version", "unknown", "the version that the programs say")
+	flags.BoolVar(&o.tests, "tests", true, "run the tests of pictures and the short calibration, too")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("mounting needs root: sudo make image-check")
+	}
+	if os.Getenv(insideVar) == "" {
+		return checkInside(args)
+	}
+	if name, ok := suites[o.suite]; ok {
+		o.suite = name
+	}
+	if err := lintFiles(nil); err != nil {
+		return err
+	}
+	return o.checkImage()
+}
+
+// checkInside runs this program once more in a mount namespace of its own.
+func checkInside(args []string) error {
+	cmd := exec.Command("/proc/self/exe", append([]string{"check"}, args...)...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), insideVar+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	// The parent's death is told to the child of the thread that ends, not of the process.
+	runtime.LockOSThread()
+	if err := cmd.Run(); err != nil {
+		return errors.New("the check failed")
+	}
+	return nil
+}
+
+func (o checkOptions) checkImage() error {
+	stages, ignored, err := readFiles()
+	if err != nil {
+		return err
+	}
+	b := &builder{suite: o.suite, mirror: o.mirror, ignored: ignored, given: map[string]string{"VERSION": o.version}}
+	name := o.suite
+	if name == "" {
+		name = "image"
+	}
+	b.dir = filepath.Join(o.dir, "build-"+name)
+	b.caches = filepath.Join(o.dir, "caches") // the version of the compiler of C is part of Go's keys
+	defer os.RemoveAll(b.dir)
+	last, err := b.buildStages(stages)
+	if err != nil {
+		return err
+	}
+	if err := o.tryImage(last); err != nil {
+		return err
+	}
+	if !o.tests {
+		return nil
+	}
+	return runTests(b.built["build"], b.cache("/root/.cache/go-build"))
+}
+
+// tryImage starts what was built as a container would: read-only but for the volume, as the user of USER, with its
+// server as the first process.
+func (o checkOptions) tryImage(t *tree) error {
+	if err := t.reportSize(); err != nil {
+		return err
+	}
+	if err := t.mountKernel(); err != nil {
+		return err
+	}
+	pictures := filepath.Join(o.dir, "pictures")
+	if err := os.RemoveAll(pictures); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(pictures, 0o755); err != nil {
+		return err
+	}
+	if err := t.bindPath(pictures, "/pictures"); err != nil {
+		return err
+	}
+	if err := t.makeReadOnly(); err != nil {
+		return err
+	}
+	out, err := t.containedPictor("doctor").CombinedOutput()
+	fmt.Print(string(out))
+	if err != nil {
+		return fmt.Errorf("pictor doctor: %w", err)
+	}
+	return tryServer(t, pictures)
+}
+
+// makeReadOnly makes the tree read-only, but for the volume, which is an empty directory on a disk with the owner and
+// the mode that the directory of the image has.
+func (t *tree) makeReadOnly() error {
+	const volume = "/var/lib/pictor"
+	disk := filepath.Join(filepath.Dir(t.root), "volume")
+	info, err := os.Stat(t.root + volume)
+	if err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	if err := syscall.Mount(t.root, t.root, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("read-only: %w", err)
+	}
+	err = errors.Join(os.Mkdir(disk, info.Mode().Perm()), os.Chown(disk, int(owner.Uid), int(owner.Gid)))
+	if err != nil {
+		return err
+	}
+	if err := t.bindPath(disk, volume); err != nil {
+		return err
+	}
+	if err := os.WriteFile(t.root+"/written", nil, 0o644); !errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("the tree is not read-only: %v", err)
+	}
+	return nil
+}
+
+// containedPictor runs pictor in the tree, as the first process of a namespace of processes.
+func (t *tree) containedPictor(args ...string) *exec.Cmd {
+	words := []string{"--fork", "--kill-child", "--pid", "--mount-proc=" + t.root + "/proc",
+		"/usr/sbin/chroot", "--userspec=" + t.user, t.root, "/usr/local/bin/pictor"}
+	cmd := exec.Command("unshare", append(words, args...)...)
+	cmd.Env = append([]string{usualPath}, t.env...)
+	cmd.Env = append(cmd.Env, "PICTOR_MEMORY_LIMIT=512MiB", "PICTOR_INSECURE=true", "PICTOR_LOCAL_ROOT=/pictures",
+		"PICTOR_ADMIN_LISTEN=off", "PICTOR_LISTEN="+address)
+	return cmd
+}
+
+// address is one that no other program of this machine has.
+var address = fmt.Sprintf("127.%d.%d.7:8080", 64+os.Getpid()>>8&63, os.Getpid()&255)
