@@ -71,6 +71,7 @@ type Serve struct {
 	Cluster
 	FillLeases
 	Handover
+	CacheBucket
 
 	TTL    time.Duration `name:"ttl" help:"How long a result is fresh if the origin sends no lifetime." default:"1h" group:"Freshness"`
 	TTLMin time.Duration `name:"ttl-min" help:"Shortest lifetime taken from an origin." default:"0" group:"Freshness"`

@@ -229,7 +229,7 @@ func (s *Serve) checkSourceLimits() []error {
 			fmt.Errorf("--max-source-pixels is %d pixels, too few for an image: set it to %d or more, like 100MP",
 				int64(n), int64(leastSourcePixels)))
 	}
-	problems = append(problems, s.Buckets.findProblems()...)
+	problems = append(problems, append(s.Buckets.findProblems(), s.checkCacheBucket()...)...)
 	problems = append(problems, checkLimits([]limit{
 		{"--max-source-size", int64(s.MaxSourceSize), 0},
 		{"--max-source-pixels", int64(s.MaxSourcePixels), 0},

@@ -8,7 +8,7 @@ import (
 )
 
 // tierOf is the tier that had the entry; "none" where the entry has just been made, or
-// revalidated at its origin.
+// revalidated at its origin. The bucket is asked by a fill, of which the outcome tells.
 func tierOf(e *cache.Entry, outcome cache.Outcome) string {
 	switch outcome {
 	case cache.Hit, cache.Stale, cache.StaleError:
@@ -16,6 +16,10 @@ func tierOf(e *cache.Entry, outcome cache.Outcome) string {
 			return "disk"
 		}
 		return "memory"
+	case cache.Miss, cache.Expired:
+		if e.FromBucket() {
+			return "bucket"
+		}
 	}
 	return "none"
 }
@@ -49,6 +53,12 @@ func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time, doubt boo
 			return status + "fwd=bypass; detail=" + inDoubt
 		}
 		return status + "fwd=bypass; detail=hit-for-miss"
+	case cache.Miss, cache.Expired:
+		if tier == "bucket" {
+			return status + "hit" + ttl + "; detail=bucket"
+		}
+	}
+	switch outcome {
 	case cache.Expired:
 		status += "fwd=stale"
 	default:

@@ -114,15 +114,18 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		work = f.copySource
 	}
 	f.phases.enter(phaseTransform)
+	began, waited := time.Now(), f.queueWait.Left()
 	picture, err := work(ctx, info)
 	f.phases.enter(phaseLookup)
 	if err != nil {
 		return nil, err
 	}
+	effort := time.Since(began) - (waited - f.queueWait.Left())
 	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.Meta().Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height,
 		"bytes", len(picture.Body), "reserved", f.workingSet)
 	e := f.newEntry(picture.Body, picture.Format.MIME())
+	e.Effort = effort
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
 }

@@ -143,7 +143,7 @@ func (e emitter) addCache(s *Server) {
 		"Cache fills that are running, or whose result no cache tier has stored yet.", int64(c.Flights))
 	e.gauge("cache_pending_bytes", "Size of the results that no cache tier has stored yet, in bytes.", c.PendingBytes)
 	for tier, n := range map[string]uint64{"memory": c.Hits - c.LowerHits, "disk": c.LowerHits} {
-		e.counter("cache_hits_total", "Cache hits, by the tier that held the entry (memory, disk).", n, "tier", tier)
+		e.counter("cache_hits_total", hitsHelp, n, "tier", tier)
 	}
 	for outcome, n := range map[string]uint64{"hit": c.Hits, "miss": c.Misses, "collapsed": c.Collapsed,
 		"stale": c.Stale, "stale-if-error": c.StaleErrors, "remembered-error": c.Remembered, "bypass": c.Bypassed} {
@@ -175,6 +175,7 @@ func (e emitter) addCache(s *Server) {
 	e.gauge("purge_log_bytes", "Size of the purge log, in bytes.", p.LogBytes)
 	e.addCluster(s.cfg.Cluster)
 	e.addLeases(s.cfg.Leases)
+	e.addBucket(s)
 }
 
 // addStore sends the figures of a store on disk, if there is one.

@@ -62,6 +62,7 @@ func New(cfg Config) (*Server, error) {
 	}); ok {
 		w.Watch(s.figures.budgets.observeMemory)
 	}
+	s.reserveBucketWrites()
 	s.registerRoutes()
 	return s, nil
 }

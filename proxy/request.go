@@ -298,10 +298,7 @@ func (s *Server) getAndAdmit(
 func (s *Server) getEntry(ctx context.Context, a cacheRequest) (*cache.Entry, cache.Outcome, error) {
 	a.phases = a.clock.beginFill()
 	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
-		if err := a.by.takeMiss(s.now()); err != nil {
-			return nil, err
-		}
-		return s.fill(ctx, commit, old, a)
+		return s.fillOrShare(ctx, commit, old, a)
 	}
 	e, o, err := s.cfg.Cache.Get(ctx, a.key, fill)
 	a.phases.end(o == cache.Collapsed)

@@ -189,7 +189,7 @@ func (run *warmRun) fillEntry(ctx context.Context, a cacheRequest) (line WarmLin
 func (run *warmRun) freshEntry(ctx context.Context, a cacheRequest) (*cache.Entry, cache.Outcome, error) {
 	s := run.server
 	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
-		return s.fill(ctx, commit, old, a)
+		return s.fillOrShare(ctx, commit, old, a)
 	}
 	wasStale := false
 	for {

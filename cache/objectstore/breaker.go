@@ -46,7 +46,8 @@ const (
 	unknown
 )
 
-func (b *breaker) record(v verdict, trial bool) {
+// record counts how a call went. changed says that the breaker has opened or closed.
+func (b *breaker) record(v verdict, trial bool) (changed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if trial {
@@ -55,17 +56,19 @@ func (b *breaker) record(v verdict, trial bool) {
 	switch {
 	case v == good && trial:
 		b.open, b.failures = false, 0
+		return true
 	case v == good:
 		b.failures = max(b.failures-1, 0)
 	case v == bad && (trial || !b.open):
 		b.failures++
 		if trial || b.failures >= maxFailures {
-			if !b.open {
+			if changed = !b.open; changed {
 				b.opened++
 			}
 			b.open, b.retry = true, b.now().Add(b.pause)
 		}
 	}
+	return changed
 }
 
 func (b *breaker) state() (open bool, opened uint64) {

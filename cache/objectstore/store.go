@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 )
 
@@ -41,6 +42,8 @@ type Config struct {
 	WriteTimeout time.Duration
 	// Pause is for how long the bucket is left alone after failures; 0 means 5 s.
 	Pause time.Duration
+	// Log is for the beginnings and ends of pauses; nil discards them.
+	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -65,6 +68,9 @@ func New(cfg Config) *Store {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{cfg: cfg, reading: make(chan struct{}, maxReads)}
 	s.reads.now, s.reads.pause = cfg.Now, cfg.Pause
@@ -138,8 +144,22 @@ func (s *Store) watch(parent context.Context, name string, read Read, trial bool
 	if o.err != nil && ctx.Err() != nil {
 		o.err = context.Cause(ctx) // whatever the SDK makes of it
 	}
-	s.reads.record(verdictOf(parent, o.err), trial)
+	s.record(&s.reads, verdictOf(parent, o.err), trial, o.err)
 	return o.body, o.err
+}
+
+// record counts how a call went.
+func (s *Store) record(b *breaker, v verdict, trial bool, err error) {
+	calls := "reads"
+	if b == &s.writes {
+		calls = "writes"
+	}
+	switch changed := b.record(v, trial); {
+	case changed && v == bad:
+		s.cfg.Log.Warn("cache bucket does not work: it is left alone for a while", "of", calls, "err", err)
+	case changed:
+		s.cfg.Log.Info("cache bucket works again", "of", calls)
+	}
 }
 
 // verdictOf says what an error of a read tells of the bucket.
@@ -195,11 +215,11 @@ func (s *Store) change(parent context.Context, call func(context.Context) error)
 	err := call(ctx)
 	switch {
 	case err == nil, errors.Is(err, ErrExists):
-		s.writes.record(good, trial)
+		s.record(&s.writes, good, trial, nil)
 	case parent.Err() != nil:
-		s.writes.record(unknown, trial)
+		s.record(&s.writes, unknown, trial, nil)
 	default:
-		s.writes.record(bad, trial)
+		s.record(&s.writes, bad, trial, err)
 		if ctx.Err() != nil {
 			err = fmt.Errorf("%w: %w", ErrLate, err)
 		}

@@ -76,8 +76,13 @@ func newParts(
 	if p.hidden, err = openHidden(cfg, in.requests.Keyring, p.storage.waitUntil, log); err != nil {
 		return nil, err
 	}
+	shared, err := openCacheBucket(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	if p.cache, err = cache.New(cache.Config{
-		MaxBytes: plan.Cache, Lower: p.storage.tiers(), Clock: p.storage.clock, Pixels: transform.PixelVersion,
+		MaxBytes: plan.Cache, Lower: p.storage.tiers(), Bucket: shared, Clock: p.storage.clock,
+		Pixels:   transform.PixelVersion,
 		Classify: proxy.ClassifyError, FillTimeout: cfg.RequestTimeout,
 	}); err != nil {
 		return nil, err

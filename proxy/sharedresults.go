@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
+)
+
+// fillOrShare is fill, unless another server has made the entry and the bucket has it. That counts as no miss of the
+// key.
+func (s *Server) fillOrShare(
+	ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest,
+) (*cache.Entry, error) {
+	shared, answer, release := s.cfg.Cache.FromBucket(ctx, a.key, a.identity, old, s.reserveShared(a))
+	if release != nil {
+		defer release()
+	}
+	if answer {
+		s.memory.NoteActivity()
+		s.countFilled(shared)
+		return shared, nil
+	}
+	if shared != nil {
+		old = shared
+	}
+	if err := a.by.takeMiss(s.now()); err != nil {
+		return nil, err
+	}
+	e, err := s.fill(ctx, commit, old, a)
+	if err == nil && shared != nil && len(e.Body) > 0 && &e.Body[0] == &shared.Body[0] {
+		s.countFilled(e)
+	}
+	return e, err
+}
+
+// reserveShared reserves the bytes of an entry of the bucket where those of the results of fills are.
+func (s *Server) reserveShared(a cacheRequest) cache.Reserve {
+	return func(ctx context.Context, bytes int64) (func(), error) {
+		if a.background {
+			ctx = budget.InBackground(ctx)
+		}
+		grant, err := s.memory.Budgets.Transforms.Acquire(ctx, bytes)
+		if err != nil {
+			return nil, err
+		}
+		return grant.Release, nil
+	}
+}
+
+// countFilled counts the bytes of an entry of the bucket like those of a result, while they are reserved, too.
+func (s *Server) countFilled(e *cache.Entry) {
+	s.memory.Responses.AddFilled(e, s.memory.Budgets.Transforms.Charge(int64(cap(e.Body))))
+}
+
+// bucketShare is the part of the budget of large responses that writes to the bucket may take. Clients come first:
+// nothing is reserved while one waits, or where less than a half would be left.
+const bucketShare = 4
+
+// reserveBucketWrites has the results that wait for the bucket counted as results on their way to clients are.
+func (s *Server) reserveBucketWrites() {
+	responses := s.memory.Budgets.Responses
+	spare := budget.InBackground(context.Background())
+	var held atomic.Int64
+	s.cfg.Cache.ReserveBucketWrites(func(bytes int64) (func(), bool) {
+		if held.Add(bytes) > responses.Stats().Capacity/bucketShare {
+			held.Add(-bytes)
+			return nil, false
+		}
+		grant, err := responses.Acquire(spare, bytes)
+		if err != nil {
+			held.Add(-bytes)
+			return nil, false
+		}
+		return func() {
+			grant.Release()
+			held.Add(-bytes)
+		}, true
+	})
+}
