@@ -83,9 +83,14 @@ var (
 
 // take reserves bytes of the queue.
 func (q *bucketQueue) take(n int64) (release func(), ok bool) {
-	if q.bytes.Add(n) > maxQueuedBytes {
-		q.bytes.Add(-n)
-		return nil, false
+	for {
+		now := q.bytes.Load()
+		if now+n > maxQueuedBytes {
+			return nil, false
+		}
+		if q.bytes.CompareAndSwap(now, now+n) {
+			break
+		}
 	}
 	give := func() {}
 	if reserve := q.reserve.Load(); reserve != nil {
