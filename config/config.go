@@ -113,6 +113,7 @@ type Serve struct {
 
 	LogFormat string `help:"Log format: text or json." default:"text" placeholder:"text" group:"Log"`
 	LogLevel  string `help:"Least severe level to log: debug, info, warn or error." default:"info" placeholder:"info" group:"Log"`
+	RequestLog
 }
 
 // The addresses served on where --listen is not set.

@@ -66,7 +66,7 @@ func TestSecretsThatAreFlagsAreRemarked(t *testing.T) {
 		"key": "feedface", "salt": "cafec0de", "admin-token": "hush", "metrics-token": "hush", "thumbor-key": "hush",
 		"trusted-signatures": "hush", "imaginary-key": "hush", "imaginary-signature-key": "hush",
 		"source-key": strings.Repeat("ab", 16), "purge-bus": "redis://u:hush@h", "fill-leases": "redis://u:hush@h",
-		"source-hash-key": strings.Repeat("cd", 16),
+		"timing-token": "hush", "source-hash-key": strings.Repeat("cd", 16),
 	}
 	var all []string
 	for name, s := range tableOf(t) {

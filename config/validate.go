@@ -31,7 +31,8 @@ func (s *Serve) Validate() error {
 	var problems []error
 	for _, check := range []func() []error{
 		s.checkSigning, s.checkAccessKeys, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
-		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkMounts,
+		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkRequestLog,
+		s.checkMounts,
 	} {
 		problems = append(problems, check()...)
 	}

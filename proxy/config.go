@@ -75,7 +75,8 @@ type Config struct {
 	// Ready gives the reason why the server is not ready; nil for always ready.
 	Ready func() error
 	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
-	Home http.Handler
+	Home       http.Handler
+	RequestLog RequestLog
 	// MetricsToken gives access to /metrics on the admin port alone; "" for none.
 	MetricsToken string
 	// Build is for metrics; nil for none.

@@ -33,12 +33,15 @@ func logRateOf(f failure) rate {
 }
 
 // logError logs an error with its cause, which the response does not have.
-func (s *Server) logError(r *http.Request, f failure, id string, err error) {
+func (s *Server) logError(rec *responseRecord, r *http.Request, f failure, id string, err error) {
 	series := f.code
 	if errors.Is(err, origin.ErrRefused) {
 		series = "refused address" // a flood of these must not hide hosts that are down
 	}
 	s.logSampled("request failed", series, f, id, func() []any {
+		if s.cfg.RequestLog.hidesSources() {
+			return []any{"target", clipText(s.loggedTarget(rec, r)), "err", clipText(f.causeWithoutSource(err))}
+		}
 		attrs := []any{"target", clipText(s.withoutSecret(r.RequestURI)), "err", clipText(err.Error())}
 		if d := errorDetails(err); d != "" {
 			attrs = append(attrs, "detail", clipText(d))

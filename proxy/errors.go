@@ -203,6 +203,14 @@ func rowOf(err error) failure {
 	return internalFailure
 }
 
+// causeWithoutSource is the text of an error that names no source: those of its kind have one text.
+func (f failure) causeWithoutSource(err error) string {
+	if f.target != nil {
+		return f.target.Error()
+	}
+	return err.Error()
+}
+
 func asSentence(s string) string {
 	if s == "" {
 		return s
@@ -249,7 +257,7 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	rec := recordOf(w)
 	rec.noteFailure(f.code)
 	rec.setServerTiming(h)
-	s.logError(r, f, id, err)
+	s.logError(rec, r, f, id, err)
 	w.WriteHeader(f.status)
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, text) // the client may have left

@@ -23,7 +23,7 @@ func (s *Server) serveFailure(c echo.Context, req signedurl.Request, u urlFacts,
 	if to == "" {
 		return s.serveFallback(c, req, u, cause)
 	}
-	s.logError(c.Request(), f, requestIDOf(c.Response()), cause)
+	s.logError(recordOf(c.Response()), c.Request(), f, requestIDOf(c.Response()), cause)
 	s.figures.answers.WithLabelValues(f.code).Inc()
 	recordOf(c.Response()).noteFailure(f.code)
 	h := c.Response().Header()
@@ -58,7 +58,7 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	}
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
-	s.logError(c.Request(), f, requestIDOf(c.Response()), cause)
+	s.logError(recordOf(c.Response()), c.Request(), f, requestIDOf(c.Response()), cause)
 	s.figures.answers.WithLabelValues(f.code).Inc()
 	p, err := t.Writer(c.Response(), c.Request())
 	if err != nil {

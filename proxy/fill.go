@@ -121,7 +121,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		return nil, err
 	}
 	effort := time.Since(began) - (waited - f.queueWait.Left())
-	s.log.Debug("filled", "source", f.req.Source, "from", info.Format, "source_bytes", src.Meta().Size,
+	s.log.Debug("filled", "source", s.loggedSource(f.req), "from", info.Format, "source_bytes", src.Meta().Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height,
 		"bytes", len(picture.Body), "reserved", f.workingSet)
 	e := f.newEntry(picture.Body, picture.Format.MIME())

@@ -22,6 +22,10 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	if !ok {
 		return false
 	}
+	var began time.Time
+	if s.cfg.RequestLog.logsHits() {
+		began = time.Now()
+	}
 	target, result := s.targets.find(s.knownName(r.RequestURI), func(u urlFacts) variant {
 		return s.variantOf(u, r.Header)
 	})
@@ -57,6 +61,9 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	answers.Inc()
 	requests.Inc()
 	s.figures.hitTimes.Observe(s.now().Sub(now).Seconds())
+	if !began.IsZero() {
+		s.cfg.RequestLog.logHit(r, began, target.logged, hit.RequestID, hit.Status, sent)
+	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection
 	}

@@ -151,10 +151,10 @@ func (k *knownTargets) learn(path string, u urlFacts, v variant, key cache.Key) 
 		t = old
 	}
 	if t == nil || t.readBy != u.readBy {
-		u.name = strings.Clone(u.name)
+		u.name, u.logged = strings.Clone(u.name), strings.Clone(u.logged)
 		t = &knownTarget{
 			urlFacts: u, results: map[variant]*knownResult{},
-			bytes: knownTargetBytes + int64(len(path)+len(u.name)),
+			bytes: knownTargetBytes + int64(len(path)+len(u.name)+len(u.logged)),
 		}
 		path = strings.Clone(path) // which else would keep the whole request header
 	}

@@ -71,6 +71,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		e.gauge("hidden_sources_max", "Hidden sources that may be registered.", int64(st.Max))
 		e.gauge("hidden_log_bytes", "Size of the log of hidden sources, in bytes.", st.LogBytes)
 	}
+	e.addRequestLog(c.s.cfg.RequestLog)
 	e.addPressure(m.Pressure)
 	e.addPool(c.s)
 }

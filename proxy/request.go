@@ -50,6 +50,8 @@ func (s *Server) serveImage(c echo.Context, rec *requestRecord) error {
 	u := factsOf(req, varies)
 	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
 	u.readBy, u.hits = read.readBy, s.figures.hitsOf(rec.dialect)
+	u.logged = s.targetOf(r.RequestURI, read.Request)
+	recordOf(c.Response()).noteTarget(u.logged)
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)

@@ -41,6 +41,8 @@ type urlFacts struct {
 	passed []string
 	// hits are the figures of the hits that the URL has.
 	hits *hitFigures
+	// logged is the target for logs; "" where they have none.
+	logged string
 	readBy
 }
 

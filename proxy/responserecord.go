@@ -23,6 +23,8 @@ type responseRecord struct {
 	outcome, tier string
 	// code is the error code of the response; "" for none.
 	code string
+	// target is the target for logs; "" for one that was not read.
+	target string
 	// hasTiming says that the response has a Server-Timing header.
 	hasTiming bool
 }
@@ -93,15 +95,19 @@ func (rec *responseRecord) noteEntry(e *cache.Entry, outcome cache.Outcome) {
 	rec.phases.enter(phaseSend)
 }
 
+// noteTarget is told of the target for logs.
+func (rec *responseRecord) noteTarget(target string) {
+	if rec != nil {
+		rec.target = target
+	}
+}
+
 // noteSent is told how much of an entry was sent: what the kernel takes from a file does not come by.
 func (rec *responseRecord) noteSent(n int64) {
 	if rec != nil {
 		rec.sent = n
 	}
 }
-
-// wantsServerTiming says whether a response is to say where its time went. Where it is, a hit takes all of the steps.
-func (s *Server) wantsServerTiming() bool { return s.cfg.FullErrors }
 
 // setServerTiming has a response say where the time went until it began.
 func (rec *responseRecord) setServerTiming(h http.Header) {

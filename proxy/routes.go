@@ -8,7 +8,7 @@ import (
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	timing := s.wantsServerTiming()
+	timing := s.wantsServerTiming(r)
 	if !timing && s.serveHit(w, r) {
 		return
 	}
@@ -18,6 +18,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec := newResponseRecord(w)
 	rec.hasTiming = timing
+	defer s.logAccess(rec, r)
 	s.echo.ServeHTTP(rec, r)
 }
 

@@ -111,7 +111,7 @@ func (f *fill) finishResult(
 		}
 	}
 	if t.job.Info.GainMap && int64(len(pic.Body)) != f.source.Meta().Size { // else it may be the source
-		f.server.log.Debug("gain map dropped: the result is in SDR", "source", f.req.Source)
+		f.server.log.Debug("gain map dropped: the result is in SDR", "source", f.server.loggedSource(f.req))
 	}
 	return pic, f.server.memory.Budgets.Transforms.Charge(int64(cap(pic.Body))), nil
 }

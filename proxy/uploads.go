@@ -116,6 +116,7 @@ func (s *Server) checkUpload(ask uploadRequest) error {
 // answerUpload is serveUpload behind the target.
 func (s *Server) answerUpload(c echo.Context, m *Mount, ask uploadRequest) error {
 	r := c.Request()
+	recordOf(c.Response()).noteTarget(s.targetOf(r.RequestURI, ask.req))
 	varies := s.negotiateFormat(m, &ask.req, r.Header["Accept"])
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()

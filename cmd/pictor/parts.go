@@ -32,6 +32,8 @@ type parts struct {
 	leases  *proxy.FillLeases
 	pool    *worker.Pool
 	server  *proxy.Server
+	// requestLog is closed after all requests have ended.
+	requestLog proxy.RequestLog
 	// reloader is there when the server begins to serve.
 	reloader *reloader
 	// formats is what may be read and written: what the settings allow, and once a worker was
@@ -105,6 +107,10 @@ func newParts(
 	if err != nil {
 		return nil, err
 	}
+	if p.requestLog, err = newRequestLog(cfg); err != nil {
+		return nil, err
+	}
+	settings.RequestLog = p.requestLog
 	p.server, err = proxy.New(settings)
 	return p, err
 }

@@ -176,6 +176,7 @@ func (p *parts) close() error {
 		{"hidden sources", p.closeHidden},
 		{"purge log", p.storage.closeClock},
 		{"cache directory", p.storage.closeFolder},
+		{"access log", func() error { return p.requestLog.Close(wait) }},
 		{"connections to origins", func() error { p.origin.Close(); return nil }},
 	} {
 		p.closing.Store(&part.name)

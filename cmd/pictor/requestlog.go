@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/accesslog"
+)
+
+// newRequestLog opens the access log, if there is one.
+func newRequestLog(cfg *config.Serve) (l proxy.RequestLog, err error) {
+	l = proxy.RequestLog{
+		OnlyErrors: strings.EqualFold(cfg.AccessLog, "errors"), Sources: strings.ToLower(cfg.LogSources),
+		TimingToken: string(cfg.TimingToken),
+	}
+	format := cfg.AccessFormat()
+	if format == "" {
+		return l, nil
+	}
+	// Else a reader of standard output that ends would end the server.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	l.Access, err = accesslog.New(accesslog.Config{Out: os.Stdout, Format: format, PerSecond: cfg.AccessLogRate})
+	return l, err
+}

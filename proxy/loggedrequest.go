@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/proxy/accesslog"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
+
+// wantsServerTiming says whether a response is to say where its time went. Where it is, a hit takes all of the steps.
+func (s *Server) wantsServerTiming(r *http.Request) bool {
+	token := s.cfg.RequestLog.TimingToken
+	if token == "" || s.cfg.FullErrors {
+		return s.cfg.FullErrors
+	}
+	given := r.Header[TimingHeader]
+	return len(given) == 1 && subtle.ConstantTimeCompare([]byte(given[0]), []byte(token)) == 1
+}
+
+// logAccess writes the line of a request that took all of the steps.
+func (s *Server) logAccess(rec *responseRecord, r *http.Request) {
+	l := &s.cfg.RequestLog
+	if l.Access == nil {
+		return
+	}
+	line := accesslog.Line{Status: rec.status, Code: rec.code, Sent: rec.sent, Outcome: rec.outcome, Tier: rec.tier}
+	if line.Status == 0 {
+		line.Status = statusClientLeft
+	}
+	if l.OnlyErrors && line.Status < http.StatusBadRequest {
+		return
+	}
+	times := rec.phases.read()
+	for p, d := range times {
+		line.Duration += d
+		line.Phases = append(line.Phases, accesslog.Phase{Name: phaseNames[p], Time: d})
+	}
+	line.Target, line.RequestID = s.loggedTarget(rec, r), requestIDOf(rec)
+	l.write(&line, rec.began, r)
+}
+
+// loggedTarget is the target of a request for logs.
+func (s *Server) loggedTarget(rec *responseRecord, r *http.Request) string {
+	if rec != nil && rec.target != "" {
+		return rec.target
+	}
+	return s.loggedUnread(r.RequestURI)
+}
+
+// targetOf is the target of a request that was read, for logs: in one spelling for all dialects, and without
+// signature, keys, the query of its source, and a source that clients do not see. "" where nothing is logged.
+func (s *Server) targetOf(target string, req signedurl.Request) string {
+	l := &s.cfg.RequestLog
+	if l.Access == nil && !l.hidesSources() {
+		return ""
+	}
+	if !req.IsHidden() {
+		req.Source = l.redactSource(req.Source)
+		if strings.Contains(target, "/enc/") {
+			req.Source = leftOut
+		}
+	}
+	return s.cfg.PathPrefix + "/" + leftOut + req.Path(true)
+}
+
+// loggedSource is the source of a request for logs.
+func (s *Server) loggedSource(req signedurl.Request) string {
+	if req.IsHidden() {
+		return req.SourceHash.String()
+	}
+	return s.cfg.RequestLog.redactSource(req.Source)
+}
+
+// ownPaths are paths that are no images.
+var ownPaths = []string{"/", "/favicon.ico", "/robots.txt", "/health", "/health/live", "/health/ready"}
+
+// loggedUnread is a target that was not read, for logs: nothing is known of where in it a secret may stand. Options
+// of the native grammar stay, which have a colon.
+func (s *Server) loggedUnread(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	if slices.Contains(ownPaths, path) {
+		return path
+	}
+	if m, _ := s.mountOf(target); m != nil {
+		return strings.TrimSuffix(m.Prefix, "/") + "/" + leftOut
+	}
+	if s.cfg.Thumbor != nil && s.cfg.ThumborPath != "/" && strings.HasPrefix(path, s.cfg.ThumborPath) {
+		return strings.TrimSuffix(s.cfg.ThumborPath, "/") + "/" + leftOut
+	}
+	own := signedurl.WithoutPrefix(path, s.cfg.PathPrefix)
+	segments := strings.Split(strings.TrimPrefix(own, "/"), "/")
+	kept := s.cfg.PathPrefix + "/" + leftOut
+	for _, segment := range segments[1:] {
+		if !isOption(segment) {
+			break
+		}
+		kept += "/" + segment
+	}
+	return kept + "/" + leftOut
+}
+
+// isOption says whether a segment looks like an option, and like no source.
+func isOption(segment string) bool {
+	name := segment[:max(strings.IndexByte(segment, ':'), 0)]
+	if name == "" || len(name) > 40 || strings.Contains(segment, ":%2") ||
+		slices.Contains([]string{"http", "https", "local", "s3", "gs", "abs"}, name) {
+		return false
+	}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") == ""
+}
