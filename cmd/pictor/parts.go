@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -32,8 +33,7 @@ type parts struct {
 	leases  *proxy.FillLeases
 	pool    *worker.Pool
 	server  *proxy.Server
-	// requestLog is closed after all requests have ended.
-	requestLog proxy.RequestLog
+	outlets
 	// reloader is there when the server begins to serve.
 	reloader *reloader
 	// formats is what may be read and written: what the settings allow, and once a worker was
@@ -41,10 +41,6 @@ type parts struct {
 	formats atomic.Pointer[transform.FormatAccess]
 	// libvips is its version, "" until a worker was probed.
 	libvips atomic.Pointer[string]
-	// closing is what is being closed; nil before.
-	closing atomic.Pointer[string]
-	// notReady is why the server cannot serve; nil when it can.
-	notReady atomic.Pointer[error]
 	// isWarm: what the server before had in memory was read, and not yet written for the next one.
 	isWarm atomic.Bool
 }
@@ -58,7 +54,7 @@ var errStarting = errors.New("starting: no worker is ready yet")
 func newParts(
 	cfg *config.Serve, plan memory.Plan, in *inputs, workers worker.Config, log *slog.Logger,
 ) (p *parts, err error) {
-	p = &parts{log: log}
+	p = &parts{log: log, outlets: outlets{systemd: newNotifier(os.Getenv)}}
 	p.notReady.Store(&errStarting)
 	p.formats.Store(&in.access)
 	if p.origin, err = origin.New(origin.Config{
@@ -200,6 +196,7 @@ func (p *parts) probeUntilReady() {
 			p.formats.Store(&both)
 			p.libvips.Store(&c.Version)
 			p.notReady.Store(nil)
+			p.systemd.tellReady()
 			p.log.Info("ready", "libvips", c.Version, "formats", strings.ReplaceAll(formatNames(c.Save), " ", ","))
 			if line := optionalLine(c.Without()); line != "" {
 				p.log.Info("formats are missing that need not be there", "missing", line)

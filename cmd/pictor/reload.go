@@ -70,6 +70,7 @@ func contentsOf(cfg *config.Serve) (c fileContents) {
 func (r *reloader) reload() (answer proxy.ReloadAnswer, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.parts.systemd.tellReloading()()
 	answer, err = r.readAndApply()
 	if err != nil {
 		r.parts.log.Error("settings not reloaded: those in force stay", "err", err)

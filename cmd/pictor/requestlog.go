@@ -4,12 +4,25 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/accesslog"
 )
+
+// outlets are what a server tells of itself, and where.
+type outlets struct {
+	// requestLog is closed after all requests have ended.
+	requestLog proxy.RequestLog
+	// systemd is told how the server is.
+	systemd *notifier
+	// closing is what is being closed; nil before.
+	closing atomic.Pointer[string]
+	// notReady is why the server cannot serve; nil when it can.
+	notReady atomic.Pointer[error]
+}
 
 // newRequestLog opens the access log, if there is one.
 func newRequestLog(cfg *config.Serve) (l proxy.RequestLog, err error) {

@@ -103,6 +103,7 @@ func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (e
 	go parts.endAtOnce(signals, drain+closeTime+lastWords)
 	log.Info("shutting down: draining requests", "at_most", drain)
 	server.Drain()
+	parts.systemd.tellStopping()
 	deadline, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	go parts.handOverWhenWanted(deadline, cfg)
