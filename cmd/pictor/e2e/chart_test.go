@@ -108,8 +108,8 @@ func TestChart(t *testing.T) {
 				t.Fatal(err)
 			}
 			runChart(t, nil, "helm", "lint", "--strict", "--kube-version", oldest, helmChart, "-f", values)
-			rendered := runChart(t, nil, "helm", "template", "images", helmChart, "-f", values, "--kube-version", oldest,
-				"--api-versions", "monitoring.coreos.com/v1")
+			rendered := runChart(t, nil, "helm", "template", "images", helmChart, "-f", values,
+				"--kube-version", oldest, "--api-versions", "monitoring.coreos.com/v1")
 			var kinds []string
 			for line := range strings.Lines(string(runChart(t, rendered, "manifests"))) {
 				kinds = append(kinds, strings.Fields(line)[1])
