@@ -29,6 +29,7 @@ func TestWhatIsNotKept(t *testing.T) {
 			if err != nil || outcome != want || got != e {
 				t.Errorf("%s: %v, %v", name, outcome, err)
 			}
+			awaitIdle(c) // until then a settled flight answers, too
 		}
 	}
 	if s := c.Stats(); s.Bytes != 0 {
