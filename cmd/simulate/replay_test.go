@@ -111,8 +111,7 @@ func TestPurgeIsReplayed(t *testing.T) {
 
 func TestFlagsAreChecked(t *testing.T) {
 	for _, args := range []string{"-requests 0", "-swing 2", "-warm 1", "-servers 0", "-servers x", "-balance some",
-		"x",
-		"-weight 0", "-bound 100", "-disk -1", "-files -disk 0", "-zipf -1", "-variants 200"} {
+		"x", "-weight 0", "-bound 100", "-disk -1", "-files -disk 0", "-zipf -1", "-variants 200"} {
 		if _, err := parseOptions(strings.Fields(args)); err == nil {
 			t.Errorf("%s was taken", args)
 		}
