@@ -56,6 +56,7 @@ func TestAccessLog(t *testing.T) {
 	r := newHitRig(t, logTo(t, &out, RequestLog{}))
 	path := r.path("w:100")
 	first, body := r.must(path, "X-Request-Id", "mine", "Referer", "https://shop.example/?token=hush")
+	r.settled()
 	if _, short := r.askInFront(path, "X-Request-Id: short"); !short {
 		t.Error("the hit was not short")
 	}
