@@ -48,7 +48,7 @@ func newFaultRig(t *testing.T) *faultRig {
 	f.site.put("/a.png", picturetest.PNG(picturetest.Photo(64, 48, 1)))
 	f.site.put("/large.jpg", photo(2400, 1600))
 	s := serve(t, append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--workers", "1",
-		"--queue-wait", "100ms", "--fetch-timeout", "20s", "--purge-max-lag", "1s",
+		"--queue-wait", "1s", "--fetch-timeout", "20s", "--purge-max-lag", "1s",
 		"--purge-bus", "redis://" + f.redis.Address()}, storedIn(f.dir)...)...)
 	f.recording = &recording{server: s}
 	return f
@@ -167,7 +167,7 @@ var faults = []struct {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			f.atOnce(8, http.StatusServiceUnavailable, func() string {
+			f.atOnce(32, http.StatusServiceUnavailable, func() string {
 				return f.fresh(f.site.URL, "w:2000", "large.jpg") + "@webp"
 			})
 		}()
