@@ -147,6 +147,9 @@ func paste(t testing.TB, dir, script string) string {
 	err = cmd.Run()
 	if cmd.Process != nil {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		waitFor(t, "the end of the page's servers, which write into their folders", func() bool {
+			return syscall.Kill(-cmd.Process.Pid, 0) != nil
+		})
 	}
 	text, _ := os.ReadFile(out.Name())
 	if err != nil {
