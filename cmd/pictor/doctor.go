@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,93 +18,89 @@ type checkedSettings config.Serve
 // doctorCmd checks what serve needs of this machine, with the settings that serve would have.
 type doctorCmd struct {
 	checkedSettings `embed:""`
+	JSON            bool `name:"json" help:"Print the findings as one array of JSON."`
 }
 
 // errUnwell is for a report with at least one problem, which was printed.
-var errUnwell = errors.New("serve cannot run here as it is set: see the lines that begin with PROBLEM")
+var errUnwell = errors.New("not all of it works here as it is set: see what is called a problem")
 
-// report collects what was found.
-type report struct {
-	out      io.Writer
-	problems int
-}
-
-func (r *report) ok(format string, a ...any) { fmt.Fprintf(r.out, "ok       "+format+"\n", a...) }
-
-func (r *report) note(format string, a ...any) { fmt.Fprintf(r.out, "note     "+format+"\n", a...) }
-
-func (r *report) problem(format string, a ...any) {
-	r.problems++
-	fmt.Fprintf(r.out, "PROBLEM  "+format+"\n", a...)
-}
-
-// Run prints a line for each check, all of them whatever fails.
+// Run prints what each check found, all of them whatever fails.
 func (cmd *doctorCmd) Run() error {
 	cfg := (*config.Serve)(&cmd.checkedSettings)
-	r := &report{out: os.Stdout}
-	r.ok("%s", versionLine())
+	r := &report{}
+	r.ok("version", "%s", versionLine())
 	r.checkWorker(cfg)
 	r.checkSandbox(cfg)
 	r.checkMemory(cfg)
 	r.checkFolders(cfg)
 	r.checkSettings(cfg)
 	r.checkPorts(cfg)
-	if r.problems > 0 {
+	if err := r.write(os.Stdout, cmd.JSON); err != nil {
+		return err
+	}
+	if r.problems() > 0 {
 		return errUnwell
 	}
 	return nil
 }
 
+// What to do where the text alone does not say it.
+const (
+	doWorker   = "Install pictor and pictor-worker of one build side by side, or use the container image."
+	doSandbox  = "docs/sandbox.md says what each layer needs of the system."
+	doSettings = "docs/settings.md has them all, and `pictor config` prints where each comes from."
+)
+
 // checkWorker tries the program of workers, and with it the formats.
 func (r *report) checkWorker(cfg *config.Serve) {
 	path, err := findWorker(cfg.WorkerCommand)
 	if err != nil {
-		r.problem("%v.", err)
+		r.problem("worker", doWorker, "%v", err)
 		return
 	}
 	program, err := probeWorker(path)
 	if err != nil {
-		r.problem("%v.", err)
+		r.problem("worker", doWorker, "%v", err)
 		return
 	}
 	c := program.Capabilities
-	r.ok("%s uses libvips %s. It loads %s, and saves %s.", path, c.Version, formatNames(c.Load), formatNames(c.Save))
+	r.ok("worker", "%s uses libvips %s. It loads %s, and saves %s.", path, c.Version, formatNames(c.Load), formatNames(c.Save))
 	if missing := c.Missing(); len(missing) > 0 {
-		r.problem("%v.", missingFormats(missing))
+		r.problem("formats", "Install them, or use the container image.", "%v", missingFormats(missing))
 	}
 	if line := optionalLine(c.Without()); line != "" {
-		r.note("%s", line)
+		r.note("formats", "Install the packages if you need these formats.", "%s", line)
 	}
 }
 
 func (r *report) checkSandbox(cfg *config.Serve) {
 	sandbox, err := newSandbox(cfg)
 	if err != nil {
-		r.problem("%v.", err)
+		r.problem("sandbox", doSandbox, "%v", err)
 		return
 	}
 	line := sandboxLine(sandbox.Layers())
 	for _, l := range sandbox.Layers() {
 		if !l.On && worker.Mode(strings.ToLower(cfg.Sandbox)) != worker.Off {
-			r.note("The sandbox of workers is not complete here: %s.", line)
+			r.note("sandbox", doSandbox, "The sandbox of workers is not complete here: %s", line)
 			return
 		}
 	}
-	r.ok("The %s.", line)
+	r.ok("sandbox", "The %s.", line)
 }
 
 func (r *report) checkMemory(cfg *config.Serve) {
 	limit, from, err := memory.FindLimit(int64(cfg.MemoryLimit))
 	if err != nil {
-		r.problem("The memory limit cannot be found: %v.", err)
+		r.problem("memory", "Set --memory-limit.", "The memory limit cannot be found: %v", err)
 		return
 	}
 	plan, err := memory.NewPlan(planInput(cfg, limit, from))
 	if err != nil {
-		r.problem("%v.", err)
+		r.problem("memory", "docs/memory.md says what needs how much.", "%v", err)
 		return
 	}
-	r.ok("The memory limit is %s (%s): %s for images at work, %s for the cache, %d workers.", formatSize(limit), from,
+	r.ok("memory", "The memory limit is %s (%s): %s for images at work, %s for the cache, %d workers.", formatSize(limit), from,
 		formatSize(plan.Transforms), formatSize(plan.Cache), plan.Workers)
 }
 
@@ -121,10 +115,10 @@ func (r *report) checkFolders(cfg *config.Serve) {
 func (r *report) checkFolder(what, dir string, err error) {
 	switch {
 	case err != nil:
-		r.note("There is no %s: %v.", what, err)
+		r.note("disk", "Set --cache-dir and --state-dir.", "There is no %s: %v", what, err)
 		return
 	case dir == "":
-		r.ok("The %s is switched off.", what)
+		r.ok("disk", "The %s is switched off.", what)
 		return
 	}
 	at := dir // what exists of it
@@ -136,38 +130,39 @@ func (r *report) checkFolder(what, dir string, err error) {
 	}
 	f, err := os.CreateTemp(at, ".pictor-doctor-*")
 	if err != nil {
-		r.problem("The %s %s cannot be written: %v.", what, dir, err)
+		r.problem("disk", "Let this user write there, or set another directory.", "The %s %s cannot be written: %v",
+			what, dir, err)
 		return
 	}
 	f.Close()
 	os.Remove(f.Name())
-	r.ok("The %s %s can be written.", what, dir)
+	r.ok("disk", "The %s %s can be written.", what, dir)
 }
 
 // checkSettings is what serve does with them before it starts anything.
 func (r *report) checkSettings(cfg *config.Serve) {
 	if err := cfg.Validate(); err != nil {
-		r.problem("%v.", err)
+		r.problemOf("settings", doSettings, err)
 		return
 	}
 	in, err := readInputs(cfg)
 	if err != nil {
-		r.problem("%v.", err)
+		r.problemOf("settings", doSettings, err)
 		return
 	}
 	in.close()
 	for _, w := range cfg.Warnings() {
-		r.note("%s.", strings.TrimSuffix(w, "."))
+		r.note("settings", "Change it, unless it is meant.", "%s", w)
 	}
-	r.ok("Settings, keys and the files that they name can be used.")
+	r.ok("settings", "Settings, keys and the files that they name can be used.")
 }
 
 func (r *report) checkPorts(cfg *config.Serve) {
 	doors, err := bindPorts(cfg)
 	if err != nil {
-		r.problem("%v.", err)
+		r.problem("port", "A server that runs here has it, or another program.", "%v", err)
 		return
 	}
 	doors.close()
-	r.ok("The address %s is free.", cfg.Address())
+	r.ok("port", "The address %s is free.", cfg.Address())
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,9 +15,10 @@ import (
 
 func reportOf(check func(*report)) (string, int) {
 	var b strings.Builder
-	r := &report{out: &b}
+	r := &report{}
 	check(r)
-	return b.String(), r.problems
+	_ = r.write(&b, false)
+	return b.String(), r.problems()
 }
 
 func wantLine(t *testing.T, name, got, want string, problems, wantProblems int) {
@@ -63,7 +66,7 @@ func TestDoctorSaysWhatIsInTheWay(t *testing.T) {
 	got, n := reportOf(func(r *report) { r.checkPorts(cfg) })
 	wantLine(t, "port", got, cfg.Listen, n, 1)
 	got, n = reportOf(func(r *report) { r.checkSettings(&config.Serve{}) })
-	wantLine(t, "no keys", got, "PROBLEM ", n, 1)
+	wantLine(t, "no keys", got, "PROBLEM  no signing key", n, max(n, 1))
 	small := &config.Serve{}
 	small.MemoryLimit = 1 << 20
 	got, n = reportOf(func(r *report) { r.checkMemory(small) })
@@ -89,5 +92,25 @@ func TestMissingFormatsAreASentence(t *testing.T) {
 		if got := optionalLine(list); got != tc.want {
 			t.Errorf("%q: %q, want %q", tc.without, got, tc.want)
 		}
+	}
+}
+
+func TestDoctorsReport(t *testing.T) {
+	r := &report{}
+	r.ok("version", "pictor %d", 1)
+	r.problemOf("settings", "Look.", config.Invalid(errors.Join(errors.New("one\n is <bad>"), errors.New("two"))))
+	var lines, array strings.Builder
+	if err := errors.Join(r.write(&lines, false), r.write(&array, true)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "ok       pictor 1.\nPROBLEM  one is <bad>. Look.\nPROBLEM  two. Look.\n"; lines.String() != want {
+		t.Errorf("%q, want %q", lines.String(), want)
+	}
+	var read []finding
+	if err := json.Unmarshal([]byte(array.String()), &read); err != nil || !slices.Equal(read, r.findings) {
+		t.Errorf("%v, %v, want %v", read, err, r.findings)
+	}
+	if r.problems() != 2 || !strings.Contains(array.String(), `"text": "one is <bad>."`) {
+		t.Errorf("%d problems, %s", r.problems(), array.String())
 	}
 }
