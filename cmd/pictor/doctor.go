@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/memory"
@@ -33,6 +33,7 @@ func (cmd *doctorCmd) Run() error {
 	r.checkSandbox(cfg)
 	r.checkMemory(cfg)
 	r.checkFolders(cfg)
+	r.checkClock(cfg, time.Now())
 	r.checkSettings(cfg)
 	r.checkPorts(cfg)
 	if err := r.write(os.Stdout, cmd.JSON); err != nil {
@@ -102,41 +103,8 @@ func (r *report) checkMemory(cfg *config.Serve) {
 	}
 	r.ok("memory", "The memory limit is %s (%s): %s for images at work, %s for the cache, %d workers.", formatSize(limit), from,
 		formatSize(plan.Transforms), formatSize(plan.Cache), plan.Workers)
-}
-
-// checkFolders tries to write where serve would.
-func (r *report) checkFolders(cfg *config.Serve) {
-	cacheFolder, err := cfg.CacheFolder()
-	r.checkFolder("cache directory", cacheFolder, err)
-	stateFolder, err := cfg.StateFolder()
-	r.checkFolder("state directory", stateFolder, err)
-}
-
-func (r *report) checkFolder(what, dir string, err error) {
-	switch {
-	case err != nil:
-		r.note("disk", "Set --cache-dir and --state-dir.", "There is no %s: %v", what, err)
-		return
-	case dir == "":
-		r.ok("disk", "The %s is switched off.", what)
-		return
-	}
-	at := dir // what exists of it
-	for {
-		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
-			break
-		}
-		at = filepath.Dir(at)
-	}
-	f, err := os.CreateTemp(at, ".pictor-doctor-*")
-	if err != nil {
-		r.problem("disk", "Let this user write there, or set another directory.", "The %s %s cannot be written: %v",
-			what, dir, err)
-		return
-	}
-	f.Close()
-	os.Remove(f.Name())
-	r.ok("disk", "The %s %s can be written.", what, dir)
+	r.checkCgroup(plan)
+	r.checkOpenFiles(plan)
 }
 
 // checkSettings is what serve does with them before it starts anything.

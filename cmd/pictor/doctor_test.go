@@ -46,7 +46,7 @@ func TestDoctorTriesToWrite(t *testing.T) {
 		{"nowhere", "", errors.New("no home"), "note ", 0},
 		{"below a file", filepath.Join(file, "a"), nil, "PROBLEM ", 1},
 	} {
-		got, n := reportOf(func(r *report) { r.checkFolder("cache directory", tc.dir, tc.err) })
+		got, n := reportOf(func(r *report) { _, _ = r.checkFolder("cache directory", tc.dir, tc.err) })
 		wantLine(t, tc.name, got, tc.want, n, tc.problems)
 	}
 	left, err := os.ReadDir(dir)
