@@ -34,7 +34,11 @@ func (cmd *doctorCmd) Run() error {
 	r.checkMemory(cfg)
 	r.checkFolders(cfg)
 	r.checkClock(cfg, time.Now())
-	r.checkSettings(cfg)
+	in := r.checkSettings(cfg)
+	r.checkNetwork(cfg, in)
+	if in != nil {
+		in.close()
+	}
 	r.checkPorts(cfg)
 	if err := r.write(os.Stdout, cmd.JSON); err != nil {
 		return err
@@ -107,22 +111,22 @@ func (r *report) checkMemory(cfg *config.Serve) {
 	r.checkOpenFiles(plan)
 }
 
-// checkSettings is what serve does with them before it starts anything.
-func (r *report) checkSettings(cfg *config.Serve) {
+// checkSettings is what serve does with them before it starts anything. in is nil where they cannot be used.
+func (r *report) checkSettings(cfg *config.Serve) (in *inputs) {
 	if err := cfg.Validate(); err != nil {
 		r.problemOf("settings", doSettings, err)
-		return
+		return nil
 	}
 	in, err := readInputs(cfg)
 	if err != nil {
 		r.problemOf("settings", doSettings, err)
-		return
+		return nil
 	}
-	in.close()
 	for _, w := range cfg.Warnings() {
 		r.note("settings", "Change it, unless it is meant.", "%s", w)
 	}
 	r.ok("settings", "Settings, keys and the files that they name can be used.")
+	return in
 }
 
 func (r *report) checkPorts(cfg *config.Serve) {

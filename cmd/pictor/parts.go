@@ -57,12 +57,7 @@ func newParts(
 	p = &parts{log: log, outlets: outlets{systemd: newNotifier(os.Getenv)}}
 	p.notReady.Store(&errStarting)
 	p.formats.Store(&in.access)
-	if p.origin, err = origin.New(origin.Config{
-		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
-		AllowNetworks: allowedNetworks(cfg), Local: in.local, Rewrites: in.rewrites, Allow: in.rules,
-		Origins: in.origins, Images: in.images, Accounts: in.accounts,
-		UserAgent: "pictor/" + version,
-	}); err != nil {
+	if p.origin, err = origin.New(fetcherConfig(cfg, in)); err != nil {
 		return nil, err
 	}
 	if err = p.checkFallback(in.fallback); err != nil {
@@ -109,6 +104,16 @@ func newParts(
 	settings.RequestLog = p.requestLog
 	p.server, err = proxy.New(settings)
 	return p, err
+}
+
+// fetcherConfig is how sources are fetched.
+func fetcherConfig(cfg *config.Serve, in *inputs) origin.Config {
+	return origin.Config{
+		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
+		AllowNetworks: allowedNetworks(cfg), Local: in.local, Rewrites: in.rewrites, Allow: in.rules,
+		Origins: in.origins, Images: in.images, Accounts: in.accounts,
+		UserAgent: "pictor/" + version,
+	}
 }
 
 // checkFallback refuses fallback images that no request could get.
