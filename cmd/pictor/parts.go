@@ -106,16 +106,6 @@ func newParts(
 	return p, err
 }
 
-// fetcherConfig is how sources are fetched.
-func fetcherConfig(cfg *config.Serve, in *inputs) origin.Config {
-	return origin.Config{
-		MaxBytes: int64(cfg.MaxSourceSize), Timeout: cfg.FetchTimeout, FirstByte: cfg.FirstByteTimeout(),
-		AllowNetworks: allowedNetworks(cfg), Local: in.local, Rewrites: in.rewrites, Allow: in.rules,
-		Origins: in.origins, Images: in.images, Accounts: in.accounts,
-		UserAgent: "pictor/" + version,
-	}
-}
-
 // checkFallback refuses fallback images that no request could get.
 func (p *parts) checkFallback(f proxy.Fallback) error {
 	for _, source := range []string{f.Missing, f.Failed, f.Undecodable} {
