@@ -8,6 +8,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
@@ -29,14 +30,17 @@ func (cmd *doctorCmd) Run() error {
 	cfg := (*config.Serve)(&cmd.checkedSettings)
 	r := &report{}
 	r.ok("version", "%s", versionLine())
-	r.checkWorker(cfg)
+	can := r.checkWorker(cfg)
 	r.checkSandbox(cfg)
 	r.checkMemory(cfg)
 	r.checkFolders(cfg)
 	r.checkClock(cfg, time.Now())
 	in := r.checkSettings(cfg)
+	r.checkSigning(cfg)
+	r.checkConflicts(cfg)
 	r.checkNetwork(cfg, in)
 	if in != nil {
+		r.checkAutoFormats(cfg, in, can)
 		in.close()
 	}
 	r.checkPorts(cfg)
@@ -56,26 +60,29 @@ const (
 	doSettings = "docs/settings.md has them all, and `pictor config` prints where each comes from."
 )
 
-// checkWorker tries the program of workers, and with it the formats.
-func (r *report) checkWorker(cfg *config.Serve) {
+// checkWorker tries the program of workers, and with it the formats. It is nil where that cannot be asked.
+func (r *report) checkWorker(cfg *config.Serve) *transform.Capabilities {
 	path, err := findWorker(cfg.WorkerCommand)
 	if err != nil {
 		r.problem("worker", doWorker, "%v", err)
-		return
+		return nil
 	}
 	program, err := probeWorker(path)
 	if err != nil {
 		r.problem("worker", doWorker, "%v", err)
-		return
+		return nil
 	}
 	c := program.Capabilities
-	r.ok("worker", "%s uses libvips %s. It loads %s, and saves %s.", path, c.Version, formatNames(c.Load), formatNames(c.Save))
+	r.ok("worker", "%s uses libvips %s. It loads %s, and saves %s.", path, c.Version,
+		formatNames(c.Load), formatNames(c.Save))
 	if missing := c.Missing(); len(missing) > 0 {
 		r.problem("formats", "Install them, or use the container image.", "%v", missingFormats(missing))
 	}
 	if line := optionalLine(c.Without()); line != "" {
 		r.note("formats", "Install the packages if you need these formats.", "%s", line)
 	}
+	r.checkLibraries(program)
+	return c
 }
 
 func (r *report) checkSandbox(cfg *config.Serve) {
@@ -105,8 +112,8 @@ func (r *report) checkMemory(cfg *config.Serve) {
 		r.problem("memory", "docs/memory.md says what needs how much.", "%v", err)
 		return
 	}
-	r.ok("memory", "The memory limit is %s (%s): %s for images at work, %s for the cache, %d workers.", formatSize(limit), from,
-		formatSize(plan.Transforms), formatSize(plan.Cache), plan.Workers)
+	r.ok("memory", "The memory limit is %s (%s): %s for images at work, %s for the cache, %d workers.",
+		formatSize(limit), from, formatSize(plan.Transforms), formatSize(plan.Cache), plan.Workers)
 	r.checkCgroup(plan)
 	r.checkOpenFiles(plan)
 }
@@ -136,5 +143,9 @@ func (r *report) checkPorts(cfg *config.Serve) {
 		return
 	}
 	doors.close()
+	if address, _ := cfg.AdminAddress(); address != "" && doors.admin == nil {
+		r.note("port", "Set --admin-listen to another address, or to off.",
+			"The admin address %s is in use: serve runs without metrics and purges", address)
+	}
 	r.ok("port", "The address %s is free.", cfg.Address())
 }

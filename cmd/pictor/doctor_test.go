@@ -114,3 +114,50 @@ func TestDoctorsReport(t *testing.T) {
 		t.Errorf("%d problems, %s", r.problems(), array.String())
 	}
 }
+
+func TestDoctorKnowsLibraries(t *testing.T) {
+	for _, tc := range []struct {
+		vips, heif string
+		problems   int
+		want       string
+	}{
+		{"8.12.1", "", 1, "before 8.14"}, {"8.14.1", "1.15.1", 0, "libheif is 1.15.1"},
+		{"8.18.0", "1.20.2", 0, ""}, {"unknown", "", 0, ""},
+	} {
+		got, n := reportOf(func(r *report) { r.addKnown(map[string]string{"libvips": tc.vips, "libheif": tc.heif}) })
+		wantLine(t, tc.vips, got, tc.want, n, tc.problems)
+		if tc.want == "" && got != "" {
+			t.Errorf("%s, %s: %q", tc.vips, tc.heif, got)
+		}
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "libheif.so.1.15.1")
+	link := filepath.Join(dir, "libheif.so.1")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	if v := libraryVersion("libheif", []string{t.TempDir(), dir}); v != "1.15.1" {
+		t.Errorf("libheif %q", v)
+	}
+}
+
+func TestDoctorReadsCgroups(t *testing.T) {
+	mounted := t.TempDir()
+	one, list := filepath.Join(mounted, "memory", "a"), filepath.Join(mounted, "list")
+	if err := os.MkdirAll(one, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ content, want string }{
+		{"0::/b/c\n", filepath.Join(mounted, "b", "c")},
+		{"4:cpu,memory:/a\n0::/\n", one},
+		{"4:memory:/of/the/host\n", filepath.Join(mounted, "memory")},
+		{"nonsense\n", ""},
+	} {
+		if err := os.WriteFile(list, []byte(tc.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := cgroupFolder(list, mounted); got != tc.want {
+			t.Errorf("%q: %q, want %q", tc.content, got, tc.want)
+		}
+	}
+}

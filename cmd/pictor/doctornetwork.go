@@ -145,9 +145,10 @@ func (r *report) checkAccount(account origin.Account) {
 	}
 	var said *origin.ObjectError
 	isAnswer := errors.As(err, &said)
-	noBucket := isAnswer && (said.Code == "NoSuchBucket" || said.Code == "ContainerNotFound")
+	noBucket := isAnswer && account.Bucket != origin.AnyBucket &&
+		(said.Code == "NoSuchBucket" || said.Code == "ContainerNotFound")
 	switch {
-	case err == nil, isAnswer && said.Status == http.StatusNotFound && (!noBucket || account.Bucket == origin.AnyBucket):
+	case err == nil, isAnswer && said.Status == http.StatusNotFound && !noBucket:
 		r.ok("bucket", "The account %s answers", account.Name)
 	case noBucket:
 		r.problem("bucket", "Correct the bucket in --accounts, or make it.", "The account %s has no bucket %s: %v",
