@@ -70,7 +70,7 @@ type phaseClock struct {
 }
 
 // begin starts the clock, in the first phase.
-func (c *phaseClock) begin(now time.Time) { c.since = now }
+func (c *phaseClock) begin(now time.Time) { c.since, c.current = now, phaseVerify }
 
 // enter ends the current phase.
 func (c *phaseClock) enter(p phase) {

@@ -40,7 +40,7 @@ func (cmd *doctorCmd) Run() error {
 	r.checkConflicts(cfg)
 	r.checkNetwork(cfg, in)
 	if in != nil {
-		r.checkAutoFormats(cfg, in, can)
+		r.checkAutoFormats(in, can)
 		in.close()
 	}
 	r.checkPorts(cfg)

@@ -112,7 +112,7 @@ func isInside(dir, root string) bool {
 }
 
 // checkAutoFormats compares --auto-formats with what may be written by --formats and can be written by libvips.
-func (r *report) checkAutoFormats(cfg *config.Serve, in *inputs, can *transform.Capabilities) {
+func (r *report) checkAutoFormats(in *inputs, can *transform.Capabilities) {
 	for _, f := range in.autoFormats {
 		switch {
 		case !in.access.Write.Has(f):
