@@ -39,8 +39,8 @@ func TestModelOfTheDiskIsTheDisks(t *testing.T) {
 	if files.DiskHits == 0 || files.Transforms == 0 {
 		t.Fatalf("nothing to compare: %+v", files)
 	}
-	// The RAM tier evicts at random, and what it misses is on disk. Which promotions and writes there is time for varies,
-	// on a busy machine by more than a point.
+	// The RAM tier evicts at random, and what it misses is on disk. Which promotions and writes there is time for
+	// varies, on a busy machine by more than a point.
 	ram := math.Abs(float64(model.RAMHits-files.RAMHits)) / float64(files.Requests)
 	if all := math.Abs(model.hitRatio() - files.hitRatio()); all > 0.03 || ram > 0.1 {
 		t.Errorf("model %+v\nfiles %+v", model, files)
