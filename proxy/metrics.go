@@ -259,7 +259,7 @@ func (e emitter) addPool(s *Server) {
 	e.counter("batch_results_total",
 		"Results made by transforms that made several results of one source image.", batches.results)
 	e.counter("jobs_retried_total",
-		"Transforms given to a second worker process after the first one crashed.", st.Retried)
+		"Transforms done once more after a crash, or beside spare memory after too much memory.", st.Retried)
 	for why, n := range map[string]uint64{"crashed": st.Crashed, "killed": st.Killed, "overran": st.Overran,
 		"overtime": st.Overtime, "replaced": st.Replaced, "stalled": st.Stalled} {
 		e.counter("workers_ended_total",

@@ -46,6 +46,7 @@ var logLines = map[string]string{
 	"disk cache cannot be written: will be retried":                                                  onChange,
 	"disk cache can be written again":                                                                onChange,
 	"part of the disk cache cannot be read":                                                          atStart,
+	"job took more than its estimate beside spare memory: retrying once":                             atDebug,
 	"worker crashed during a job: retrying once":                                                     byProcess,
 	"memory limit is now too small: continuing with the smallest plan that works":                    onChange,
 	"memory limit has changed and cannot be split: keeping the previous plan":                        onChange,

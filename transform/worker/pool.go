@@ -75,15 +75,18 @@ func New(cfg Config) (*Pool, error) {
 }
 
 // Transform implements transform.Transformer. A job of one output whose worker
-// dies by itself is done once more on a new worker, if ctx allows. Of several
+// dies by itself is done once more on a new worker, if ctx allows, and one that
+// takes more than its estimate beside spare memory once more without that. Of several
 // outputs one may be the cause: those still missing are the caller's to ask for
 // one by one. A job whose worker was ended for the deadline is ErrTimeout.
 func (p *Pool) Transform(ctx context.Context, job transform.Job, deliver func(int, transform.Picture)) error {
 	r := newAssignment(job, deliver)
-	return p.runWithRetry(ctx,
-		func(w *process) error {
+	return p.runWithRetry(ctx, job.Memory,
+		func(w *process, withoutSpare bool) error {
 			defer p.reportMemory(w, job.Memory)
-			return w.runRequest(ctx, r.jobRequest(), r.sourceFiles(), r.most, r.handleResponse)
+			most := r.most
+			most.withoutSpare = withoutSpare
+			return w.runRequest(ctx, r.jobRequest(), r.sourceFiles(), most, r.handleResponse)
 		},
 		func() bool { return len(r.missing) == 0 }, len(job.Outputs) == 1)
 }
@@ -97,7 +100,8 @@ func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transfo
 		untouched: transform.MappedOnly(job.Info, transform.NewGeometry(job.Info, whole), whole)}
 	used := job.Info.Used(job.Outputs[0])
 	req := request{Kind: kindLook, Info: job.Info, Outputs: job.Outputs}
-	err = p.runWithRetry(ctx, func(w *process) error {
+	err = p.runWithRetry(ctx, job.Memory, func(w *process, withoutSpare bool) error {
+		most.withoutSpare = withoutSpare
 		return w.runRequest(ctx, req, []*os.File{job.Source.File()}, most, func(resp response, _ []byte) (bool, error) {
 			switch {
 			case resp.Kind == kindFailed:
@@ -112,24 +116,36 @@ func (p *Pool) FindTrim(ctx context.Context, job transform.Job) (content transfo
 	return content, err
 }
 
-// runWithRetry has f done by a worker, and once more by another where the first one
-// dies by itself before all is done, if that may be tried again.
-func (p *Pool) runWithRetry(ctx context.Context, f func(*process) error, done func() bool, again bool) error {
+// runWithRetry has f done by a worker, and once more by another where the first one dies by itself before all is
+// done, if that may be tried again. So it is, without spare memory, where it took more than the memory of its
+// estimate beside that: large blocks fit badly into the gaps of a heap.
+func (p *Pool) runWithRetry(ctx context.Context, memory int64, f func(w *process, withoutSpare bool) error,
+	done func() bool, again bool) error {
 	if err := p.acquireSlot(ctx); err != nil {
 		return err
 	}
 	defer p.releaseSlot()
 	p.updateStats(func(s *transform.PoolStats) { s.Jobs++ })
-	err := p.runOnLiveWorker(ctx, f)
-	if errors.Is(err, transform.ErrCrashed) && done() {
+	besideSpare := false
+	err := p.runOnLiveWorker(ctx, func(w *process) error {
+		besideSpare = w.spareDuring(memory) > 0
+		return f(w, false)
+	})
+	crashed := errors.Is(err, transform.ErrCrashed)
+	switch {
+	case crashed && done():
 		return nil // it died with nothing left to do
-	}
-	if errors.Is(err, transform.ErrCrashed) && ctx.Err() == nil && again {
-		p.updateStats(func(s *transform.PoolStats) { s.Retried++ })
+	case !again || done() || ctx.Err() != nil:
+		return err
+	case crashed:
 		p.log.Warn("worker crashed during a job: retrying once", "err", err)
-		err = p.runOnLiveWorker(ctx, f)
+	case besideSpare && errors.Is(err, transform.ErrMemory):
+		p.log.Debug("job took more than its estimate beside spare memory: retrying once", "estimate", memory)
+	default:
+		return err
 	}
-	return err
+	p.updateStats(func(s *transform.PoolStats) { s.Retried++ })
+	return p.runOnLiveWorker(ctx, func(w *process) error { return f(w, !crashed) })
 }
 
 // Probe asks a worker what its libvips can do.

@@ -105,13 +105,17 @@ type bounds struct {
 	body int64
 	// cpu is the CPU time of all threads; 0 means without bound.
 	cpu time.Duration
+	// withoutSpare has the worker give back its spare memory first, and keep none.
+	withoutSpare bool
 }
 
 // runRequest sends a request and passes what comes back to answer, until answer says
 // that it was the last.
 func (p *process) runRequest(ctx context.Context, req request, files []*os.File, most bounds,
 	answer func(response, []byte) (last bool, err error)) error {
-	req.Spare = p.spareDuring(most.memory)
+	if !most.withoutSpare {
+		req.Spare = p.spareDuring(most.memory)
+	}
 	p.jobs.Add(1)
 	p.shown.memory.Store(max(most.memory, 1))
 	defer p.shown.memory.Store(0)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -79,6 +80,28 @@ func TestAJobFindsTheMemoryOfTheOneBefore(t *testing.T) {
 	if s := p.Stats(); s.Started != 1 || s.Replaced != 0 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// Jobs of few large blocks, which fit badly into the gaps that the job before has left, succeed beside spare memory.
+func TestLargeBlocksBesideSpareMemory(t *testing.T) {
+	needs(t, "vips")
+	set := newPictures(t)
+	large := set.file(source{"lossless", 3000, 2000})
+	info, err := container.Sniff(large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	retried := uint64(0)
+	for _, spare := range []int64{24 * mib, 32 * mib, 40 * mib} {
+		p := spareWorker(t, spare)
+		for i := range 6 {
+			out := transform.Params{Width: 3000 - i%2*1000, Format: transform.JPEG}
+			_, estimate := estimateOf(info, out)
+			set.transform(p, large, estimate, out)
+		}
+		retried += p.Stats().Retried
+	}
+	t.Logf("%d of 18 jobs were done again", retried)
 }
 
 // Spare memory has its bound after any job, and gets no job into trouble that keeps to its estimate.
