@@ -8,10 +8,13 @@
 #endif
 
 // The least and the largest block that is not taken from the heap but mapped for itself, in
-// bytes. The first is what workers start with (MALLOC_MMAP_THRESHOLD_), the second
-// the most that glibc allows.
+// bytes. The first is what workers start with (MALLOC_MMAP_THRESHOLD_). Larger ones than
+// the second, such as whole images of six megapixels, fit badly into the gaps of a heap: jobs
+// with some of them took more than their estimate.
 #define MAPPED_BLOCK (256 << 10)
-#define LARGEST_HEAP_BLOCK (32 << 20)
+#define LARGEST_HEAP_BLOCK (16 << 20)
+// With so much spare memory all blocks up to the largest come from the heap.
+#define AMPLE_SPARE (32 << 20)
 
 // The steps between decoder and encoder, in their order. The order is imgproxy's,
 // with tone and colour before the effects that read neighbours, and the mask last.
@@ -135,7 +138,7 @@ pictor_set_spare(size_t bytes)
 #ifdef __GLIBC__
 	// Without spare memory a large block is mapped for itself, and is the system's
 	// again when it is freed. Else free memory stays until trim_heap is called.
-	mallopt(M_MMAP_THRESHOLD, spare < LARGEST_HEAP_BLOCK ? MAX(spare / 8, MAPPED_BLOCK) : LARGEST_HEAP_BLOCK);
+	mallopt(M_MMAP_THRESHOLD, spare < AMPLE_SPARE ? MAX(spare / 8, MAPPED_BLOCK) : LARGEST_HEAP_BLOCK);
 	mallopt(M_TRIM_THRESHOLD, spare ? G_MAXINT : MAPPED_BLOCK);
 #endif
 	if (bytes < before)
