@@ -180,9 +180,9 @@ func (g *Cluster) round(ctx context.Context) error {
 		}
 		wait = g.readWait()
 	}
-	timed, cancel := context.WithTimeout(ctx, wait+callTimeout)
-	defer cancel()
-	messages, err := g.bus.Read(timed, at.Seq, wait)
+	messages, err := callBusFor(ctx, wait+callTimeout, func(ctx context.Context) ([]Message, error) {
+		return g.bus.Read(ctx, at.Seq, wait)
+	})
 	if err != nil {
 		return err
 	}
@@ -196,20 +196,42 @@ func (g *Cluster) round(ctx context.Context) error {
 // more, as clocks do not run alike.
 func (g *Cluster) announcementTTL() time.Duration { return g.cfg.MaxLag + g.cfg.MaxLag/10 }
 
-// callBus bounds a call of the bus.
+// callBus bounds a call of the bus. It does not wait for a call whose ctx has ended: a client of Redis stays with a
+// connection that hangs.
 func callBus[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return call(ctx)
+	return callBusFor(ctx, callTimeout, call)
+}
+
+// callBusFor is callBus with another timeout.
+func callBusFor[T any](ctx context.Context, most time.Duration, call func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		timed, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		value, err := call(timed)
+		answered <- answer{value, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // announce tells how far this server is, then renews its lease: others go on to wait for the server as long as
 // the lease holds, and a little longer.
 func (g *Cluster) announce(ctx context.Context, at Position, began time.Time) error {
-	timed, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	m := Member{Server: g.cfg.Server, Seq: at.Seq, Token: at.Token}
-	if err := g.bus.Announce(timed, m, g.announcementTTL()); err != nil {
+	_, err := callBus(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, g.bus.Announce(ctx, m, g.announcementTTL())
+	})
+	if err != nil {
 		return err
 	}
 	g.clock.lease.Store(&lease{until: began.Add(g.cfg.MaxLag), policy: g.cfg.Policy})
@@ -243,9 +265,9 @@ func (g *Cluster) adopt(ctx context.Context, span Span) error {
 // checkToken asks whether the message at the position is still the one that was applied: a bus that was started
 // anew may have lost it, and have another one there by now.
 func (g *Cluster) checkToken(ctx context.Context, at Position, span Span) error {
-	timed, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	messages, err := g.bus.Read(timed, at.Seq-1, 0)
+	messages, err := callBus(ctx, func(ctx context.Context) ([]Message, error) {
+		return g.bus.Read(ctx, at.Seq-1, 0)
+	})
 	if err != nil {
 		return err
 	}

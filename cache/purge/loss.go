@@ -29,10 +29,10 @@ func (g *Cluster) mayVouch(ctx context.Context) (bool, error) {
 	if !g.clock.InDoubt(g.now()) {
 		return true, nil
 	}
-	timed, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, memory, err := g.bus.Members(timed)
-	return memory >= g.announcementTTL(), err
+	return callBus(ctx, func(ctx context.Context) (bool, error) {
+		_, memory, err := g.bus.Members(ctx)
+		return memory >= g.announcementTTL(), err
+	})
 }
 
 // isEmptied says whether there is nothing that is older than the purge of everything.
