@@ -22,6 +22,8 @@ const (
 	maxQueuedBytes = 8 << 20
 	// drainTime is how long Close waits for what is queued.
 	drainTime = 3 * time.Second
+	// drainPart is the part of the time of a Shutdown that this may take: others need some, too.
+	drainPart = 2
 )
 
 // bucketQueue has the writes that wait. No caller waits for its place there: what does not fit is not written.
@@ -61,14 +63,18 @@ func (b *Bucket) startWriters() {
 	}
 }
 
-// close writes what is queued, for a while.
-func (b *Bucket) close() {
+// close writes what is queued, for a while: no longer than ctx allows.
+func (b *Bucket) close(ctx context.Context) {
+	most := drainTime
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end)/drainPart)
+	}
 	q := &b.queue
 	q.mu.Lock()
 	q.closed = true
 	close(q.waiting)
 	q.mu.Unlock()
-	t := time.AfterFunc(drainTime, q.cancel)
+	t := time.AfterFunc(most, q.cancel)
 	defer t.Stop()
 	q.writers.Wait()
 	q.cancel()

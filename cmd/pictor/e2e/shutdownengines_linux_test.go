@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +35,26 @@ func TestServersEndWellWhereEnginesHang(t *testing.T) {
 		for i := range 5 {
 			s.get(fmt.Sprintf("/_/f:png/plain/%s/%d.png", o.URL, i))
 		}
+		s.endsWell(t)
+	})
+	t.Run("a bucket that is written", func(t *testing.T) {
+		e, o := startRedis(t), newVersions(t)
+		asked := make(chan struct{}, 100)
+		b := &sharedBucket{Server: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPut {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body) // else the end of the client is not seen
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}))}
+		t.Cleanup(b.Close)
+		s := serve(t, b.flags(t, e, "first")...)
+		for i := range 12 {
+			s.get(fmt.Sprintf("/_/f:png/plain/%s/%d.png", o.URL, i))
+		}
+		<-asked
 		s.endsWell(t)
 	})
 }
