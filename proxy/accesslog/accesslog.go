@@ -168,7 +168,10 @@ func (l *Log) writePending() {
 	}
 }
 
-// Close writes what waits, as long as ctx lasts.
+// lastMoment is how long a reader that reads takes for the last lines, and more.
+const lastMoment = 50 * time.Millisecond
+
+// Close writes what waits, as long as ctx lasts, and for lastMoment where it has ended before.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.closed {
@@ -184,6 +187,11 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
+	}
+	select {
+	case <-l.done:
+		return nil
+	case <-time.After(lastMoment):
 		return errors.New("the access log is not read")
 	}
 }

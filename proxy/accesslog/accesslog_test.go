@@ -65,6 +65,20 @@ func TestReaderThatHangs(t *testing.T) {
 	r.Close()
 }
 
+// A shutdown that has no time left, as other parts took it, has the last lines written all the same.
+func TestLastLinesOfAShutdownWithoutTime(t *testing.T) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 100 {
+		var out bytes.Buffer
+		l := newLog(t, Config{Out: &out, Format: "text"})
+		l.Write(&Line{Status: 200})
+		if err := l.Close(over); err != nil || !strings.Contains(out.String(), "status=200") {
+			t.Fatalf("%v, %q", err, out.String())
+		}
+	}
+}
+
 // Beyond the rate lines are counted, the next line says so, and errors have room when others have none any more.
 func TestLinesOfASecond(t *testing.T) {
 	var out bytes.Buffer
