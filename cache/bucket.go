@@ -118,7 +118,7 @@ func (b *Bucket) read(
 				if !b.isOfUse(f.e, old) {
 					return &objectstore.Declined{Err: errOver}
 				}
-				if f.release, err = reserve(ctx, size); err != nil {
+				if f.release, err = reserveInTime(ctx, reserve, size); err != nil {
 					return &objectstore.Declined{Err: errNoMemory}
 				}
 				return nil
@@ -138,6 +138,17 @@ func (b *Bucket) read(
 	f := <-accepted
 	f.e.Body = body
 	return f.e, f.release, nil
+}
+
+// reserveInTime waits for memory for a half of the patience that is left. The other one is for the bytes: what memory
+// takes must not look like a slow bucket.
+func reserveInTime(ctx context.Context, reserve Reserve, size int64) (release func(), err error) {
+	if end, ok := ctx.Deadline(); ok {
+		timed, cancel := context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+		ctx = timed
+	}
+	return reserve(ctx, size)
 }
 
 // decode reads the header of a record, with a sequence of this server's clock.

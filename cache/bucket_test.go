@@ -333,3 +333,23 @@ func TestBucketThatFails(t *testing.T) {
 		}
 	}
 }
+
+// Memory that is not to be had costs the wait for it, and says nothing against the bucket.
+func TestBucketWithoutMemoryToRead(t *testing.T) {
+	o, clock := &objects{all: map[string][]byte{}}, newClock(t)
+	a, b := newReplica(t, o, clock, AdmitAll), newReplica(t, o, clock, AdmitAll)
+	a.get("k")
+	a.await("written", 1)
+	wait := func(ctx context.Context, _ int64) (func(), error) {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}
+	for range 7 {
+		if e, _, _ := b.FromBucket(context.Background(), "k", bucketSource, nil, wait); e != nil {
+			t.Fatal("an entry without memory for it")
+		}
+	}
+	if st, _ := b.BucketStats(); st.Reads["memory"] != 7 || st.ReadsPaused {
+		t.Errorf("%v, paused: %v", b.reads(), st.ReadsPaused)
+	}
+}
