@@ -165,7 +165,8 @@ func TestOneFillInACluster(t *testing.T) {
 	}{
 		"none": {nil, 3, 3},
 		"dear": {[]string{"--fill-leases", "{redis}", "--fill-leases-from", "20ms", "--fill-leases-wait", "30s"}, 3, 1},
-		"all":  {[]string{"--fill-leases", "{redis}", "--fill-leases-from", "0", "--fill-leases-wait", "30s"}, 1, 1},
+		"all":  {[]string{"--fill-leases", "{redis}", "--fill-leases-from", "0", "--fill-leases-wait", "30s",
+			"--log-level", "debug", "--log-sources", "off"}, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,6 +188,11 @@ func TestOneFillInACluster(t *testing.T) {
 				}
 				if n := origin.fetched(file); n != c.fetches {
 					t.Errorf("%d fetches, want %d", n, c.fetches)
+				}
+			}
+			for _, s := range l.servers {
+				if name == "all" && strings.Contains(s.logged(), origin.URL) {
+					t.Errorf("a log has a source that it is not to have: %s", s.logged())
 				}
 			}
 		})
