@@ -205,9 +205,9 @@ func (b *Bucket) filled(e *Entry, again bool) {
 	}
 }
 
-// offer has an entry written, unless that was done or tried before.
+// offer has an entry written, unless that was done or tried before, or it is not for other servers.
 func (b *Bucket) offer(e *Entry) {
-	if b.offered.seen(e.offerName()) {
+	if e.Key.IsVariant() || b.offered.seen(e.offerName()) {
 		return
 	}
 	b.enqueue(e)

@@ -353,3 +353,18 @@ func TestBucketWithoutMemoryToRead(t *testing.T) {
 		t.Errorf("%v, paused: %v", b.reads(), st.ReadsPaused)
 	}
 }
+
+// What depends on headers of a client stays where it was made.
+func TestBucketHasNoResultsOfPassedHeaders(t *testing.T) {
+	o, clock := &objects{all: map[string][]byte{}}, newClock(t)
+	a := newReplica(t, o, clock, AdmitAll)
+	private := Key("k").OfVariant("hash")
+	for _, key := range []Key{private, private, "k"} {
+		a.get(key)
+		settle(a.Cache)
+	}
+	a.await("written", 1)
+	if n := o.len(); n != 1 || o.opens.Load() != 1 {
+		t.Errorf("%d records of 1, %d reads", n, o.opens.Load())
+	}
+}

@@ -25,6 +25,10 @@ const variantMark = "variant:"
 // key without a variant name all of them.
 func (k Key) OfVariant(name string) Key { return Key(variantMark + name + "\n" + string(k)) }
 
+// IsVariant says whether the key is one of OfVariant. Its results are not shared with other servers: what they depend
+// on may be a secret of one client, and the key may have a hash of it.
+func (k Key) IsVariant() bool { return k != k.withoutVariant() }
+
 func (k Key) withoutVariant() Key {
 	if _, rest, ok := strings.Cut(string(k), "\n"); ok && strings.HasPrefix(string(k), variantMark) {
 		return Key(rest)

@@ -168,7 +168,7 @@ func (w *filling) discardResult(f *entryFlight) {
 	}
 	if w.old != nil && c.invalidatesOld(f) {
 		c.dropEverywhere(w.key)
-		if c.cfg.Bucket != nil {
+		if c.cfg.Bucket != nil && !w.key.IsVariant() {
 			c.cfg.Bucket.drop(w.old)
 		}
 	}

@@ -29,7 +29,7 @@ func (c *Cache) FromBucket(
 	ctx context.Context, key Key, source string, old *Entry, reserve Reserve,
 ) (e *Entry, answer bool, release func()) {
 	b := c.cfg.Bucket
-	if b == nil || c.cfg.Clock.DoubtNow() == purge.Revalidate || c.negativeEntry(key).bypass {
+	if b == nil || key.IsVariant() || c.cfg.Clock.DoubtNow() == purge.Revalidate || c.negativeEntry(key).bypass {
 		return nil, false, nil
 	}
 	e, release, err := b.read(ctx, key, source, old, reserve)

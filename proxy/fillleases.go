@@ -30,7 +30,7 @@ var errElsewhere = errors.New("another server makes this result")
 // that: no source, and no memory.
 func (f *fill) withLease(ctx context.Context, old *cache.Entry) (e *cache.Entry, err error) {
 	s := f.server
-	if s.cfg.Leases == nil || s.cfg.Clock.DoubtNow() == purge.Revalidate {
+	if s.cfg.Leases == nil || f.key.IsVariant() || s.cfg.Clock.DoubtNow() == purge.Revalidate {
 		return f.fillAgainIfLost(ctx, old)
 	}
 	f.lease = &fillLease{since: s.cfg.Clock.Applied()}

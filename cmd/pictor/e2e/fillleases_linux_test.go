@@ -8,6 +8,8 @@ import (
 	_ "image/jpeg" // decodes what servers answer
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -165,7 +167,7 @@ func TestOneFillInACluster(t *testing.T) {
 	}{
 		"none": {nil, 3, 3},
 		"dear": {[]string{"--fill-leases", "{redis}", "--fill-leases-from", "20ms", "--fill-leases-wait", "30s"}, 3, 1},
-		"all":  {[]string{"--fill-leases", "{redis}", "--fill-leases-from", "0", "--fill-leases-wait", "30s",
+		"all": {[]string{"--fill-leases", "{redis}", "--fill-leases-from", "0", "--fill-leases-wait", "30s",
 			"--log-level", "debug", "--log-sources", "off"}, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -342,6 +344,38 @@ func TestLeasesOfABadRedis(t *testing.T) {
 	for _, s := range l.servers {
 		if a := s.get("/health/ready"); string(a.body) != "ok\n" {
 			t.Errorf("%s", a.body)
+		}
+	}
+}
+
+// What an origin made for the headers of one client is handed to no other server.
+func TestNoLeaseForPassedHeaders(t *testing.T) {
+	t.Parallel()
+	origin := newGated(t, photo(60, 40))
+	origin.open()
+	file := filepath.Join(t.TempDir(), "pictor.yaml")
+	yaml := fmt.Sprintf("origins:\n  shop: {sources: '%s/', pass-headers: [Authorization]}\n", origin.URL)
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := newLeasing(t, 1, "--config", file, "--fill-leases", "{redis}", "--fill-leases-from", "0s")
+	s := l.servers[0]
+	path := "/_/w:30/plain/" + origin.URL + "/a.jpg"
+	for i, authorization := range []string{"Basic aHVzaA==", ""} {
+		req, err := http.NewRequest(http.MethodGet, s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if authorization != "" {
+			req.Header.Set("Authorization", authorization)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if n := s.leased("made"); resp.StatusCode != http.StatusOK || n != i {
+			t.Errorf("with %q: %d, %d leases in all, want %d", authorization, resp.StatusCode, n, i)
 		}
 	}
 }
