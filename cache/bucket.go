@@ -45,7 +45,8 @@ const SlowEffort = 100 * time.Millisecond
 // to it later, in the background. It may lose any entry, and gives none that was purged: its records carry stamps
 // (purge.Stamp), which each server turns into sequences of its own.
 type Bucket struct {
-	cfg BucketConfig
+	cfg  BucketConfig
+	mark string // in the records of lower tiers
 	bucketHost
 
 	queue   bucketQueue
@@ -59,10 +60,16 @@ type Bucket struct {
 type BucketConfig struct {
 	Store *objectstore.Store
 	Admit BucketAdmit
+	// Name tells the bucket from others that a server may have had before: records on disk say which one has them,
+	// too.
+	Name string
 }
 
 // NewBucket makes the tier of a bucket for Config.Bucket.
-func NewBucket(cfg BucketConfig) *Bucket { return &Bucket{cfg: cfg} }
+func NewBucket(cfg BucketConfig) *Bucket {
+	sum := sha256.Sum256([]byte(cfg.Name))
+	return &Bucket{cfg: cfg, mark: hex.EncodeToString(sum[:4])}
+}
 
 // bucketHost is what a bucket knows of its cache.
 type bucketHost struct {
@@ -157,6 +164,7 @@ func (b *Bucket) decode(header []byte, key Key, source string) (*Entry, error) {
 	if err != nil || e.Key != key || e.Source != source {
 		return nil, errForeign
 	}
+	e.sharedIn = ""
 	if e.Seq, err = b.clock.SequenceOf(stamp); err != nil {
 		return nil, &objectstore.Declined{Err: errors.Join(errUnvouched, err)}
 	}
@@ -166,6 +174,9 @@ func (b *Bucket) decode(header []byte, key Key, source string) (*Entry, error) {
 // isOfUse says whether an entry of the bucket is an answer, and marks it then, or may be found to be still right.
 func (b *Bucket) isOfUse(e, old *Entry) bool {
 	e.inBucket = b.isFresh(e) && !b.hasRefresh(e) && (old == nil || e.Stored.After(old.Stored))
+	if e.inBucket {
+		e.sharedIn = b.mark
+	}
 	return e.inBucket || old == nil && b.isUsable(e)
 }
 
@@ -175,9 +186,9 @@ func (e *Entry) FromBucket() bool { return e.inBucket }
 // offerName tells the forms of an entry apart, which each renewal gives another one.
 func (e *Entry) offerName() Key { return Key(string(e.Key) + "\n" + e.ETag + e.Stored.UTC().String()) }
 
-// used is told of each hit.
+// used is told of each hit. An entry whose record on disk says that the bucket has it costs nothing.
 func (b *Bucket) used(e *Entry) {
-	if b.cfg.Admit != AdmitSecond || e.inBucket {
+	if b.cfg.Admit != AdmitSecond || e.inBucket || e.sharedIn == b.mark {
 		return
 	}
 	if r := e.readState; r != nil && (r.offered.Load() || r.offered.Swap(true)) {

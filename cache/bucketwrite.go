@@ -161,6 +161,7 @@ func (b *Bucket) write(w bucketWrite) error {
 	if !ok {
 		return errStamp
 	}
+	e.sharedIn = ""
 	header, err := encodeHeader(e, stamp)
 	if err != nil {
 		return err
@@ -184,7 +185,27 @@ func (b *Bucket) write(w bucketWrite) error {
 		}
 		err = b.cfg.Store.Put(ctx, name, content, false)
 	}
+	if err == nil || errors.Is(err, objectstore.ErrExists) {
+		b.markShared(e)
+	}
 	return err
+}
+
+// markShared has the lower tiers remember that the bucket has an entry, or one as good: their hits would else offer it
+// again, and again after a restart.
+func (b *Bucket) markShared(e *Entry) {
+	e.sharedIn = b.mark
+	for _, t := range b.lower {
+		if t, ok := t.(sharedMarker); ok {
+			t.MarkShared(e)
+		}
+	}
+}
+
+// sharedMarker is a Tier whose entries outlast what a process remembers.
+type sharedMarker interface {
+	// MarkShared notes that the bucket has an entry, where its key still has the very entry.
+	MarkShared(*Entry)
 }
 
 // errRemoved: a record was removed, as was wanted.

@@ -140,6 +140,29 @@ func (t *diskTier) Renew(e *Entry) bool {
 	return t.store.SetHeader(name, have.file.(*diskstore.Record), h) == nil
 }
 
+// MarkShared implements sharedMarker. It writes the metadata alone. A record that was renewed meanwhile has other
+// times, and is left as it is.
+func (t *diskTier) MarkShared(e *Entry) {
+	name := diskstore.NameOf(string(e.Key))
+	leave, ok := t.acquireWrite(name)
+	if !ok {
+		return
+	}
+	defer leave()
+	have, ok := t.openRecord(context.Background(), name, e.Key)
+	if !ok {
+		return
+	}
+	defer have.Close()
+	if have.offerName() != e.offerName() || have.sharedIn == e.sharedIn {
+		return
+	}
+	have.sharedIn = e.sharedIn
+	if h, err := encodeHeader(have, t.stampOf(have)); err == nil {
+		_ = t.store.SetHeader(name, have.file.(*diskstore.Record), h) // or the bucket is asked once more
+	}
+}
+
 func (t *diskTier) Use(key Key) { t.store.Touch(diskstore.NameOf(string(key))) }
 
 func (t *diskTier) Drop(key Key) { t.store.Drop(diskstore.NameOf(string(key))) }

@@ -81,6 +81,8 @@ type Entry struct {
 	file file
 	// renewed: the bytes are those of the entry that is stored. inBucket: the entry was read from the bucket.
 	renewed, inBucket bool
+	// sharedIn is the mark of the bucket that has the entry as it is here; empty where that is not known.
+	sharedIn string
 }
 
 // readState has the notes that readers leave at an entry.
@@ -153,6 +155,7 @@ func (e *Entry) Renew() *Entry {
 	n := e.metadata()
 	n.Body, n.bodyRefs = e.Body, e.bodyRefs
 	n.renewed, n.inBucket = true, false
+	n.sharedIn = ""
 	return n
 }
 

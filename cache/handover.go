@@ -44,6 +44,7 @@ func (c *Cache) EntryOf(head []byte, key Key, source string) (e *Entry, size int
 	if err != nil || e.Key != key || e.Source != source {
 		return nil, 0, false
 	}
+	e.sharedIn = ""
 	if e.Seq, err = c.cfg.Clock.SequenceOf(stamp); err != nil {
 		return nil, 0, false
 	}

@@ -26,6 +26,8 @@ type header struct {
 	Tags         []string      `json:"tags,omitempty"`
 	Pixels       int           `json:"pixels"`
 	Effort       time.Duration `json:"effort,omitempty"`
+	// SharedIn counts in a server's own records alone: another server cannot know what this one's bucket has.
+	SharedIn string `json:"shared,omitempty"`
 	// Seq counts only by the log or bus whose identity is Log, and Mark tells of its message there.
 	Seq  uint64 `json:"seq"`
 	Log  string `json:"log"`
@@ -42,7 +44,7 @@ func encodeHeader(e *Entry, stamp purge.Stamp) ([]byte, error) {
 		Stored: e.Stored, Expires: e.Expires, Refresh: e.Refresh,
 		StaleWhile: e.StaleWhile, StaleError: e.StaleError, Keep: e.Keep, Immutable: e.Immutable,
 		Source: e.Source, Version: e.Version, Tags: e.Tags, Pixels: e.Pixels, Effort: e.Effort,
-		Seq: stamp.Seq, Log: stamp.Order, Mark: stamp.Mark,
+		SharedIn: e.sharedIn, Seq: stamp.Seq, Log: stamp.Order, Mark: stamp.Mark,
 	})
 }
 
@@ -60,5 +62,6 @@ func decodeHeader(b []byte) (*Entry, purge.Stamp, error) {
 		Stored: h.Stored, Expires: h.Expires, Refresh: h.Refresh,
 		StaleWhile: h.StaleWhile, StaleError: h.StaleError, Keep: h.Keep, Immutable: h.Immutable,
 		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Effort: h.Effort,
+		sharedIn: h.SharedIn,
 	}, purge.Stamp{Order: h.Log, Seq: h.Seq, Mark: h.Mark}, nil
 }

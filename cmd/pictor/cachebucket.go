@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/objectstore"
@@ -30,6 +31,7 @@ func openCacheBucket(cfg *config.Serve, log *slog.Logger) (*cache.Bucket, error)
 		Store: objectstore.New(objectstore.Config{
 			Objects: objects, Patience: cfg.CacheBucketPatience, Log: log,
 		}),
-		Admit: admit,
+		Admit: admit, Name: strings.Join([]string{account.Store, account.Endpoint, account.AccountName, account.Bucket,
+			account.Prefix + prefix}, "\n"),
 	}), nil
 }
