@@ -95,7 +95,7 @@ func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 		return nil
 	}
 	g, err := f.queueWait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
-		return s.memory.Budgets.Transforms.Acquire(ctx, size)
+		return s.memory.Budgets.Transforms.Acquire(budget.Optional(ctx), size)
 	})
 	if err != nil {
 		return nil

@@ -35,13 +35,14 @@ func (s *Server) fillOrShare(
 	return e, err
 }
 
-// reserveShared reserves the bytes of an entry of the bucket where those of the results of fills are.
+// reserveShared reserves the bytes of an entry of the bucket where those of the results of fills are. Where they are
+// not to be had the fill makes the entry itself: nothing is shed.
 func (s *Server) reserveShared(a cacheRequest) cache.Reserve {
 	return func(ctx context.Context, bytes int64) (func(), error) {
 		if a.background {
 			ctx = budget.InBackground(ctx)
 		}
-		grant, err := s.memory.Budgets.Transforms.Acquire(ctx, bytes)
+		grant, err := s.memory.Budgets.Transforms.Acquire(budget.Optional(ctx), bytes)
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func (b *Budget) acquireSpare(ctx context.Context, n int64) (*Grant, error) {
 	defer b.mu.Unlock()
 	switch {
 	case n > b.cfg.Capacity:
-		b.stats.TooLarge++
+		b.countTooLarge(isOptional(ctx))
 		return nil, ErrTooLarge
 	case n > 0 && ctx.Err() != nil:
 		b.stats.Cancelled++

@@ -57,9 +57,9 @@ type Stats struct {
 	// Waiting is how many requests wait now, WaitingBytes what they ask for.
 	Waiting      int
 	WaitingBytes int64
-	// Granted, Shed (ErrSaturated), TooLarge and Cancelled count the ways in
-	// which a request ended.
-	Granted, Shed, TooLarge, Cancelled uint64
+	// Granted, Shed (ErrSaturated), TooLarge, Cancelled and, of Optional requests in
+	// place of Shed and TooLarge, Declined count the ways in which a request ended.
+	Granted, Shed, TooLarge, Cancelled, Declined uint64
 }
 
 type waiter struct {
@@ -67,6 +67,7 @@ type waiter struct {
 	overtook int           // how many later requests were served before
 	ready    chan struct{} // closed when granted or refused, with the lock held
 	refused  error         // set before ready is closed
+	optional bool
 }
 
 // New makes a Budget.
@@ -133,9 +134,10 @@ func (b *Budget) acquireOrQueue(ctx context.Context, n int64) (*Grant, *waiter, 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	optional := isOptional(ctx)
 	switch {
 	case n > b.cfg.Capacity:
-		b.stats.TooLarge++
+		b.countTooLarge(optional)
 		return nil, nil, nil, ErrTooLarge
 	case n > 0 && ctx.Err() != nil:
 		b.stats.Cancelled++
@@ -144,13 +146,13 @@ func (b *Budget) acquireOrQueue(ctx context.Context, n int64) (*Grant, *waiter, 
 		b.grantBytes(n)
 		return newGrant(b, n), nil, nil, nil
 	case b.queue.Len() >= b.cfg.MaxQueue:
-		b.countShed(QueueFull)
+		b.countShed(QueueFull, optional)
 		return nil, nil, nil, ErrSaturated
 	case b.predictWait(n) > maxWait*3/2:
-		b.countShed(TooSlow)
+		b.countShed(TooSlow, optional)
 		return nil, nil, nil, ErrSaturated
 	}
-	w := &waiter{n: n, ready: make(chan struct{})}
+	w := &waiter{n: n, ready: make(chan struct{}), optional: optional}
 	b.stats.WaitingBytes += n
 	return nil, w, b.queue.PushBack(w), nil
 }
@@ -192,7 +194,7 @@ func (b *Budget) leaveQueue(place *list.Element, w *waiter, why error) bool {
 	}
 	b.removeWaiter(place)
 	if why == ErrSaturated { //nolint:errorlint // one that wraps it is another budget's
-		b.countShed(Waited)
+		b.countShed(Waited, w.optional)
 	} else {
 		b.stats.Cancelled++
 	}
@@ -210,7 +212,7 @@ func (b *Budget) TryAcquire(n int64) (*Grant, error) {
 		return nil, ErrTooLarge
 	}
 	if n > 0 && !(b.fits(n) && b.mayOvertake(nil)) {
-		b.countShed(NoRoom)
+		b.countShed(NoRoom, false)
 		return nil, ErrSaturated
 	}
 	b.grantBytes(n)
@@ -273,7 +275,7 @@ func (b *Budget) Resize(capacity int64) {
 		next, w := e.Next(), e.Value.(*waiter)
 		if w.n > capacity {
 			b.removeWaiter(e)
-			b.stats.TooLarge++
+			b.countTooLarge(w.optional)
 			w.refused = ErrTooLarge
 			close(w.ready)
 		}

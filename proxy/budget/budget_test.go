@@ -154,6 +154,11 @@ func TestALineThatIsTooSlowIsNotJoined(t *testing.T) {
 		if _, err := b.Acquire(ctx, 1); !errors.Is(err, ErrSaturated) || time.Since(start) > 0 {
 			t.Errorf("a wait longer than the deadline: %v after %v", err, time.Since(start))
 		}
+		shed := b.Stats().Shed
+		if _, err := b.Acquire(Optional(ctx), 1); !errors.Is(err, ErrSaturated) || b.Stats().Shed != shed ||
+			b.Stats().Declined != 1 {
+			t.Errorf("work that does without: %v, %+v", err, b.Stats())
+		}
 		g.Release()
 		(<-second).Release()
 	})

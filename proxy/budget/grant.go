@@ -29,7 +29,7 @@ func (g *Grant) Grow(n int64) error {
 	case errors.Is(err, ErrTooLarge):
 		b.stats.TooLarge++
 	case errors.Is(err, ErrSaturated):
-		b.countShed(NoRoom)
+		b.countShed(NoRoom, false)
 	}
 	return err
 }

@@ -1,5 +1,7 @@
 package budget
 
+import "context"
+
 // ShedReason is why a request was shed.
 type ShedReason uint8
 
@@ -33,8 +35,31 @@ func (b *Budget) ShedBy() map[ShedReason]uint64 {
 	return counts
 }
 
+type optionalKey struct{}
+
+// Optional marks the requests of a context as those of work that goes on in another way where they are not granted.
+// Their errors are the same ones, but nothing was shed then: they are counted as Declined.
+func Optional(ctx context.Context) context.Context {
+	return context.WithValue(ctx, optionalKey{}, true)
+}
+
+func isOptional(ctx context.Context) bool { return ctx.Value(optionalKey{}) != nil }
+
+// countTooLarge counts a request of more than the whole capacity. The lock is held.
+func (b *Budget) countTooLarge(optional bool) {
+	if optional {
+		b.stats.Declined++
+		return
+	}
+	b.stats.TooLarge++
+}
+
 // countShed counts a request that was shed. The lock is held.
-func (b *Budget) countShed(r ShedReason) {
+func (b *Budget) countShed(r ShedReason, optional bool) {
+	if optional {
+		b.stats.Declined++
+		return
+	}
 	b.stats.Shed++
 	b.shed[r]++
 }
