@@ -102,12 +102,12 @@ var (
 	errUnvouched = errors.New("the record may have missed purges")
 	errOver      = errors.New("the record was purged, or is too old")
 	errNoMemory  = errors.New("no memory for the record")
-	errForeign   = errors.New("the record is another one than its name says")
+	errForeign   = errors.New("the record is no result, or another one than its name says")
 )
 
-// read reads the entry of a key that is of use beside old.
+// read reads a wanted entry that is of use beside old.
 func (b *Bucket) read(
-	ctx context.Context, key Key, source string, old *Entry, reserve Reserve,
+	ctx context.Context, wanted Wanted, old *Entry, reserve Reserve,
 ) (e *Entry, release func(), err error) {
 	// The function that reads may still run when Get has returned.
 	type found struct {
@@ -115,11 +115,11 @@ func (b *Bucket) read(
 		release func()
 	}
 	accepted := make(chan found, 1)
-	body, err := b.cfg.Store.Get(ctx, recordName(source, key),
+	body, err := b.cfg.Store.Get(ctx, recordName(wanted.Source, wanted.Key),
 		func(ctx context.Context, from io.Reader, size int64) (body []byte, release func(), err error) {
 			var f found
 			body, err = diskstore.ReadRecord(from, size, func(header []byte, size int64) (err error) {
-				if f.e, err = b.decode(header, key, source); err != nil {
+				if f.e, err = b.decode(header, wanted); err != nil {
 					return err
 				}
 				if !b.isOfUse(f.e, old) {
@@ -159,16 +159,12 @@ func reserveInTime(ctx context.Context, reserve Reserve, size int64) (release fu
 }
 
 // decode reads the header of a record, with a sequence of this server's clock.
-func (b *Bucket) decode(header []byte, key Key, source string) (*Entry, error) {
-	e, stamp, err := decodeHeader(header)
-	if err != nil || e.Key != key || e.Source != source {
-		return nil, errForeign
+func (b *Bucket) decode(header []byte, wanted Wanted) (*Entry, error) {
+	e, err := wanted.decode(header, b.clock.SequenceOf)
+	if errors.Is(err, errUnvouched) {
+		err = &objectstore.Declined{Err: err}
 	}
-	e.sharedIn = ""
-	if e.Seq, err = b.clock.SequenceOf(stamp); err != nil {
-		return nil, &objectstore.Declined{Err: errors.Join(errUnvouched, err)}
-	}
-	return e, nil
+	return e, err
 }
 
 // isOfUse says whether an entry of the bucket is an answer, and marks it then, or may be found to be still right.

@@ -110,7 +110,7 @@ func (r *replica) get(key Key) (*Entry, Outcome) {
 	r.t.Helper()
 	e, o, err := r.Get(context.Background(), key,
 		func(ctx context.Context, _ func() error, old *Entry) (*Entry, error) {
-			shared, answer, release := r.FromBucket(ctx, key, bucketSource, old, r.reserve)
+			shared, answer, release := r.FromBucket(ctx, Wanted{Key: key, Source: bucketSource}, old, r.reserve)
 			if release != nil {
 				defer release()
 			}
@@ -121,8 +121,8 @@ func (r *replica) get(key Key) (*Entry, Outcome) {
 			body := []byte(*r.body.Load())
 			now := time.Now()
 			return &Entry{
-				Key: key, Body: body, ETag: ETag(body), Source: bucketSource, Stored: now, Expires: now.Add(time.Hour),
-				Seq: r.cfg.Clock.Applied(), Effort: SlowEffort,
+				Key: key, Body: body, ContentType: "image/png", ETag: ETag(body), Source: bucketSource,
+				Stored: now, Expires: now.Add(time.Hour), Seq: r.cfg.Clock.Applied(), Effort: SlowEffort,
 			}, nil
 		})
 	if err != nil {
@@ -345,7 +345,7 @@ func TestBucketWithoutMemoryToRead(t *testing.T) {
 		return nil, context.Cause(ctx)
 	}
 	for range 7 {
-		if e, _, _ := b.FromBucket(context.Background(), "k", bucketSource, nil, wait); e != nil {
+		if e, _, _ := b.FromBucket(context.Background(), Wanted{Key: "k", Source: bucketSource}, nil, wait); e != nil {
 			t.Fatal("an entry without memory for it")
 		}
 	}

@@ -34,7 +34,9 @@ func newCache(t testing.TB, cfg Config) *Cache {
 }
 
 func newEntry(key Key, body string, ttl time.Duration) *Entry {
-	return &Entry{Key: key, Body: []byte(body), ETag: ETag([]byte(body)), Expires: time.Now().Add(ttl)}
+	return &Entry{
+		Key: key, Body: []byte(body), ContentType: "image/png", ETag: ETag([]byte(body)), Expires: time.Now().Add(ttl),
+	}
 }
 
 // filler gives a fill that makes an entry of its key and counts.

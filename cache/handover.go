@@ -32,20 +32,15 @@ func (c *Cache) HeadOf(e *Entry, since uint64) (head []byte, ok bool) {
 }
 
 // EntryOf reads what HeadOf wrote on another server: the entry without its bytes, and how many these are. It is false
-// where that is no answer for a key, made from a source, on this server: another one's, one that was purged or is
-// not fresh, or one that may have missed a purge which this server knows of. The caller compares the bytes
-// with the ETag.
-func (c *Cache) EntryOf(head []byte, key Key, source string) (e *Entry, size int64, ok bool) {
+// where that is not the wanted answer on this server: another one, no result, one that was purged or is not fresh, or
+// one that may have missed a purge which this server knows of. The caller compares the bytes with the ETag.
+func (c *Cache) EntryOf(head []byte, wanted Wanted) (e *Entry, size int64, ok bool) {
 	var h handedHead
 	if json.Unmarshal(head, &h) != nil || h.Size <= 0 {
 		return nil, 0, false
 	}
-	e, stamp, err := decodeHeader(h.Entry)
-	if err != nil || e.Key != key || e.Source != source {
-		return nil, 0, false
-	}
-	e.sharedIn = ""
-	if e.Seq, err = c.cfg.Clock.SequenceOf(stamp); err != nil {
+	e, err := wanted.decode(h.Entry, c.cfg.Clock.SequenceOf)
+	if err != nil {
 		return nil, 0, false
 	}
 	return e, h.Size, c.stateOf(e) == fresh

@@ -52,26 +52,26 @@ func TestHandedOverEntries(t *testing.T) {
 	if !ok {
 		t.Fatal("not handed over")
 	}
-	e, size, ok := to.EntryOf(head, "k", made.Source)
+	e, size, ok := to.EntryOf(head, Wanted{Key: "k", Source: made.Source})
 	want := made.metadata()
 	want.Seq = 8 // since the fill began no purge has named it
 	if !ok || size != 4 || !cmp.Equal(want, e, factsOnly) {
 		t.Errorf("%v, %d: %s", ok, size, cmp.Diff(want, e, factsOnly))
 	}
 	for name, ask := range map[string][2]string{"key": {"other", made.Source}, "source": {"k", "https://b.example/"}} {
-		if _, _, ok := to.EntryOf(head, Key(ask[0]), ask[1]); ok {
+		if _, _, ok := to.EntryOf(head, Wanted{Key: Key(ask[0]), Source: ask[1]}); ok {
 			t.Errorf("another %s's entry", name)
 		}
 	}
-	if _, _, ok := handing(t, clockOfTest(t)).EntryOf(head, "k", made.Source); ok {
+	if _, _, ok := handing(t, clockOfTest(t)).EntryOf(head, Wanted{Key: "k", Source: made.Source}); ok {
 		t.Error("a server that shares no purges takes it")
 	}
 	purgeAt(t, clock, purge.Hard, "unrelated")
-	if _, _, ok := to.EntryOf(head, "k", made.Source); !ok {
+	if _, _, ok := to.EntryOf(head, Wanted{Key: "k", Source: made.Source}); !ok {
 		t.Error("a purge of something else")
 	}
 	purgeAt(t, clock, purge.Soft, "a")
-	if _, _, ok := to.EntryOf(head, "k", made.Source); ok {
+	if _, _, ok := to.EntryOf(head, Wanted{Key: "k", Source: made.Source}); ok {
 		t.Error("what was purged later is taken")
 	}
 	if _, ok := from.HeadOf(made, 8); ok {
@@ -79,7 +79,7 @@ func TestHandedOverEntries(t *testing.T) {
 	}
 	made.Seq = clock.Applied() // made anew
 	head, ok = from.HeadOf(made, 8)
-	if e, _, taken := to.EntryOf(head, "k", made.Source); !ok || !taken || e.Seq != made.Seq {
+	if e, _, taken := to.EntryOf(head, Wanted{Key: "k", Source: made.Source}); !ok || !taken || e.Seq != made.Seq {
 		t.Errorf("after the purge: %v, %v", ok, taken)
 	}
 }
@@ -120,7 +120,7 @@ func FuzzHandedHead(f *testing.F) {
 	f.Add(head)
 	f.Add([]byte(strings.Replace(string(head), `"size":4`, `"size":-4`, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, size, ok := c.EntryOf(b, "k", e.Source)
+		got, size, ok := c.EntryOf(b, Wanted{Key: "k", Source: e.Source})
 		if ok && (size <= 0 || got.Key != "k" || got.Source != e.Source || got.Seq > clock.Applied()) {
 			t.Errorf("%s: %+v, %d", b, got, size)
 		}

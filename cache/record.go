@@ -3,6 +3,8 @@ package cache
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/purge"
@@ -37,6 +39,42 @@ type header struct {
 // errRecord: a header is not one, or of no use here.
 var errRecord = errors.New("not a record of an entry")
 
+// otherTypes are the media types of results that are no images.
+var otherTypes = []string{"application/json"}
+
+// isResultType says whether results are of a media type. No other type comes in from outside, whatever tier it is in.
+func isResultType(t string) bool {
+	if name, ok := strings.CutPrefix(t, "image/"); ok {
+		return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.+-") == ""
+	}
+	return slices.Contains(otherTypes, t)
+}
+
+// Wanted is an entry that other servers may have.
+type Wanted struct {
+	Key Key
+	// Source is what it was made from.
+	Source string
+	// Bound, unless it is nil, makes what another server says of the entry no more than what this one would.
+	Bound func(*Entry)
+}
+
+// decode reads a header that another server wrote; seq is this server's sequence of a stamp.
+func (w Wanted) decode(b []byte, seq func(purge.Stamp) (uint64, error)) (*Entry, error) {
+	e, stamp, err := decodeHeader(b)
+	if err != nil || e.Key != w.Key || e.Source != w.Source {
+		return nil, errForeign
+	}
+	e.sharedIn = ""
+	if e.Seq, err = seq(stamp); err != nil {
+		return nil, errors.Join(errUnvouched, err)
+	}
+	if w.Bound != nil {
+		w.Bound(e)
+	}
+	return e, nil
+}
+
 // encodeHeader is the inverse of decodeHeader. stamp is that of the entry's sequence.
 func encodeHeader(e *Entry, stamp purge.Stamp) ([]byte, error) {
 	return json.Marshal(header{
@@ -54,7 +92,7 @@ func decodeHeader(b []byte) (*Entry, purge.Stamp, error) {
 	if err := json.Unmarshal(b, &h); err != nil {
 		return nil, purge.Stamp{}, errRecord
 	}
-	if h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
+	if !isResultType(h.ContentType) || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
 		return nil, purge.Stamp{}, errRecord
 	}
 	return &Entry{

@@ -21,18 +21,18 @@ func (c *Cache) attachBucket() {
 	})
 }
 
-// FromBucket is for a Fill, before it does anything else. It looks for an entry of the key, made from a source, in the
-// bucket. Where answer is true the entry is the result of the fill. Else an entry, if there is one, is what the fill
-// may find to be still right, like old, the one that it was given. release is nil without an entry; the caller calls
-// it when its bytes are counted elsewhere.
+// FromBucket is for a Fill, before it does anything else. It looks for the entry of its key in the bucket. Where answer
+// is true the entry is the result of the fill. Else an entry, if there is one, is what the fill may find to be still
+// right, like old, the one that it was given. release is nil without an entry; the caller calls it when its bytes are
+// counted elsewhere.
 func (c *Cache) FromBucket(
-	ctx context.Context, key Key, source string, old *Entry, reserve Reserve,
+	ctx context.Context, wanted Wanted, old *Entry, reserve Reserve,
 ) (e *Entry, answer bool, release func()) {
-	b := c.cfg.Bucket
+	b, key := c.cfg.Bucket, wanted.Key
 	if b == nil || key.IsVariant() || c.cfg.Clock.DoubtNow() == purge.Revalidate || c.negativeEntry(key).bypass {
 		return nil, false, nil
 	}
-	e, release, err := b.read(ctx, key, source, old, reserve)
+	e, release, err := b.read(ctx, wanted, old, reserve)
 	b.figures.countRead(err)
 	if err != nil {
 		if !errors.Is(err, objectstore.ErrNone) {

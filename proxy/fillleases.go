@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -90,8 +89,8 @@ func (f *fill) awaitOther(ctx context.Context) (e *cache.Entry) {
 // takeOver reads what another server hands over, into memory that was admitted for it; nil where it is no answer.
 func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 	s := f.server
-	e, size, ok := s.cfg.Cache.EntryOf(head, f.key, f.identity)
-	if !ok || size > s.cfg.Leases.HandOver || !isResultType(e.ContentType) {
+	e, size, ok := s.cfg.Cache.EntryOf(head, wantedEntry(f.cacheRequest, s.cfg.TTL))
+	if !ok || size > s.cfg.Leases.HandOver {
 		return nil
 	}
 	g, err := f.queueWait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
@@ -108,9 +107,6 @@ func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 	s.memory.Responses.AddFilled(e, g)
 	return e
 }
-
-// isResultType says whether results are of a media type, so that no other type comes in from outside.
-func isResultType(t string) bool { return strings.HasPrefix(t, "image/") || t == "application/json" }
 
 // endLease ends the lease of a fill, if it has one, and hands its entry over; nil for none.
 func (f *fill) endLease(e *cache.Entry) {

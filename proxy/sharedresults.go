@@ -13,7 +13,7 @@ import (
 func (s *Server) fillOrShare(
 	ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest,
 ) (*cache.Entry, error) {
-	shared, answer, release := s.cfg.Cache.FromBucket(ctx, a.key, a.identity, old, s.reserveShared(a))
+	shared, answer, release := s.cfg.Cache.FromBucket(ctx, wantedEntry(a, s.cfg.TTL), old, s.reserveShared(a))
 	if release != nil {
 		defer release()
 	}
