@@ -127,9 +127,24 @@ func (c *Cache) copyKeys(ctx context.Context, keys []Key) (copied int) {
 		if full {
 			return warmed()
 		}
-		time.Sleep(pause)
+		if !c.pauseWarmUp(ctx, pause) {
+			return warmed()
+		}
 	}
 	return warmed()
+}
+
+// pauseWarmUp reports whether to go on after a pause: not where ctx ends meanwhile, or the cache is closed.
+func (c *Cache) pauseWarmUp(ctx context.Context, pause time.Duration) bool {
+	over := time.NewTimer(pause)
+	defer over.Stop()
+	select {
+	case <-over.C:
+		return true
+	case <-ctx.Done():
+	case <-c.background.ctx.Done():
+	}
+	return false
 }
 
 // warmOne copies one entry, and says for how long to pause after it, and whether the RAM tier is full.

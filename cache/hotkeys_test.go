@@ -102,6 +102,25 @@ func TestWarmUpPushesNothingOut(t *testing.T) {
 	}
 }
 
+// A pause, however long after a large entry, ends with the caller and with the cache.
+func TestThePauseOfAWarmUpEnds(t *testing.T) {
+	clock := openClock(t, t.TempDir())
+	defer clock.Close()
+	c, end := cacheOver(t, t.TempDir(), clock)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if c.pauseWarmUp(ctx, time.Hour) {
+		t.Error("the caller has left, and the warm-up goes on")
+	}
+	if !c.pauseWarmUp(t.Context(), time.Millisecond) {
+		t.Error("the pause is over, and the warm-up has ended")
+	}
+	end()
+	if c.pauseWarmUp(t.Context(), time.Hour) {
+		t.Error("the cache is closed, and the warm-up goes on")
+	}
+}
+
 func openClock(t *testing.T, dir string) *purge.Clock {
 	t.Helper()
 	clock, err := purge.Open(purge.Config{Dir: dir})
