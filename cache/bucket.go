@@ -52,7 +52,7 @@ type Bucket struct {
 	queue   bucketQueue
 	figures bucketFigures
 	// asked has keys that were filled lately, offered has entries that the bucket was offered or has, and
-	// replaced keys whose record there is of no use.
+	// replaced keys whose record there is of no use, until it is replaced.
 	asked, offered, replaced doorkeeper
 }
 

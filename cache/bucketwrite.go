@@ -185,14 +185,17 @@ func (b *Bucket) write(w bucketWrite) error {
 		}
 		err = b.cfg.Store.Put(ctx, name, content, false)
 	}
+	if err == nil {
+		b.replaced.forget(e.Key)
+	}
 	if err == nil || errors.Is(err, objectstore.ErrExists) {
 		b.markShared(e)
 	}
 	return err
 }
 
-// markShared has the lower tiers remember that the bucket has an entry, or one as good: their hits would else offer it
-// again, and again after a restart.
+// markShared has the lower tiers remember that the bucket has an entry, or one as good: their hits would else offer
+// it again, and again after a restart.
 func (b *Bucket) markShared(e *Entry) {
 	e.sharedIn = b.mark
 	for _, t := range b.lower {
@@ -254,7 +257,16 @@ func (b *Bucket) isWorse(ctx context.Context, name string, e *Entry) bool {
 	case errors.Is(err, errDecoded):
 		there := <-found
 		return !b.isFresh(there) || there.Expires.Before(e.Expires) || there.Seq < e.Seq && there.ETag != e.ETag
-	case errors.Is(err, errForeign), errors.Is(err, diskstore.ErrBroken), errors.Is(err, objectstore.ErrNone):
+	}
+	return errors.Is(err, objectstore.ErrNone) || isOfNoUse(err)
+}
+
+// isOfNoUse says whether an error of a read tells of a record that is of no use to any server. A server that has
+// applied more purges may yet have use for one that is ahead, and a bucket that is slow or fails says nothing of its
+// records.
+func isOfNoUse(err error) bool {
+	switch {
+	case errors.Is(err, errOver), errors.Is(err, errForeign), errors.Is(err, diskstore.ErrBroken):
 		return true
 	}
 	return errors.Is(err, errUnvouched) && !errors.Is(err, purge.ErrAhead)

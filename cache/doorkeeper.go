@@ -17,6 +17,12 @@ func (w *doorkeeper) seen(key Key) bool {
 	return w[h%uint64(len(w))].Swap(h) == h
 }
 
+// forget makes has report false, until the key is seen again.
+func (w *doorkeeper) forget(key Key) {
+	h := xxhash.Sum64String(string(key))
+	w[h%uint64(len(w))].CompareAndSwap(h, 0)
+}
+
 // has reports whether a key was the last one that was seen in its place.
 func (w *doorkeeper) has(key Key) bool {
 	h := xxhash.Sum64String(string(key))

@@ -1,11 +1,14 @@
 package cache
 
 import (
+	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
+	"github.com/pictor-proxy/pictor/cache/objectstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
@@ -26,7 +29,8 @@ func (o *objects) plant(t *testing.T, clock *purge.Clock, e *Entry) {
 	}
 }
 
-// What was planted in the bucket is a result of a known type that lives no longer than one of this server, or nothing.
+// What was planted in the bucket is a result of a known type that lives no longer than one of this server, or
+// nothing.
 func TestPlantedRecords(t *testing.T) {
 	const most = time.Hour
 	now := time.Now()
@@ -83,5 +87,63 @@ func TestPlantedRecords(t *testing.T) {
 		if r.kept.Load() != 0 {
 			t.Errorf("%s: %d bytes stay reserved", name, r.kept.Load())
 		}
+	}
+}
+
+// Only what is of no use to any server is replaced without a look, and only once.
+func TestWhatIsReplacedUnseen(t *testing.T) {
+	read := func(result string) func(*testing.T, *objects, *replica) {
+		return func(t *testing.T, o *objects, r *replica) {
+			e, _ := r.get("k")
+			if string(e.Body) != "made" || r.reads()[result] != 1 {
+				t.Fatalf("%q, %v", e.Body, r.reads())
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		fault  func(context.Context) error
+		change func([]byte) []byte
+		read   func(*testing.T, *objects, *replica)
+		want   bool
+	}{
+		"none there": {read: func(t *testing.T, o *objects, r *replica) {
+			clear(o.all)
+			read("none")(t, o, r)
+		}},
+		"slow":  {fault: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, read: read("slow")},
+		"fails": {fault: func(context.Context) error { return errors.New("503") }, read: read("failed")},
+		"no memory": {read: func(t *testing.T, _ *objects, r *replica) {
+			none := func(context.Context, int64) (func(), error) { return nil, errors.New("none") }
+			r.FromBucket(t.Context(), Wanted{Key: "k", Source: bucketSource}, nil, none)
+			if r.reads()["memory"] != 1 {
+				t.Fatal(r.reads())
+			}
+		}},
+		"broken": {change: func(b []byte) []byte { return b[1:] }, read: read("broken"), want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, clock := &stuck{&objects{all: map[string][]byte{}}, make(chan struct{})}, newClock(t)
+			other := newReplica(t, o.objects, clock, AdmitAll)
+			other.get("k")
+			other.await("written", 1)
+			c := newCache(t, Config{MaxBytes: 1 << 20, Clock: clock, Bucket: NewBucket(BucketConfig{Admit: AdmitAll,
+				Store: objectstore.New(objectstore.Config{Objects: o, Patience: 100 * time.Millisecond})})})
+			r := &replica{Cache: c, t: t}
+			body := "made"
+			r.body.Store(&body)
+			o.misbehave(test.fault, test.change)
+			test.read(t, o.objects, r)
+			o.misbehave(nil, nil)
+			if got := c.cfg.Bucket.replaced.has("k"); got != test.want {
+				t.Errorf("replaced unseen: %v", got)
+			}
+			close(o.goOn)
+			if test.want {
+				r.await("written", 1)
+				if c.cfg.Bucket.replaced.has("k") {
+					t.Error("it would be replaced unseen once more")
+				}
+			}
+		})
 	}
 }

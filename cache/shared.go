@@ -2,9 +2,7 @@ package cache
 
 import (
 	"context"
-	"errors"
 
-	"github.com/pictor-proxy/pictor/cache/objectstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
@@ -21,10 +19,10 @@ func (c *Cache) attachBucket() {
 	})
 }
 
-// FromBucket is for a Fill, before it does anything else. It looks for the entry of its key in the bucket. Where answer
-// is true the entry is the result of the fill. Else an entry, if there is one, is what the fill may find to be still
-// right, like old, the one that it was given. release is nil without an entry; the caller calls it when its bytes are
-// counted elsewhere.
+// FromBucket is for a Fill, before it does anything else. It looks for the entry of its key in the bucket. Where
+// answer is true the entry is the result of the fill. Else an entry, if there is one, is what the fill may find to be
+// still right, like old, the one that it was given. release is nil without an entry; the caller calls it when its
+// bytes are counted elsewhere.
 func (c *Cache) FromBucket(
 	ctx context.Context, wanted Wanted, old *Entry, reserve Reserve,
 ) (e *Entry, answer bool, release func()) {
@@ -35,7 +33,7 @@ func (c *Cache) FromBucket(
 	e, release, err := b.read(ctx, wanted, old, reserve)
 	b.figures.countRead(err)
 	if err != nil {
-		if !errors.Is(err, objectstore.ErrNone) {
+		if isOfNoUse(err) {
 			b.replaced.seen(key)
 		}
 		return nil, false, nil
