@@ -17,7 +17,7 @@ func openCacheBucket(cfg *config.Serve, log *slog.Logger) (*cache.Bucket, error)
 	if err != nil || !ok {
 		return nil, config.Invalid(err)
 	}
-	objects, err := buckets.OpenObjects(name, account, prefix)
+	objects, err := buckets.OpenObjects(name, account, prefix, log)
 	if err != nil {
 		return nil, config.Invalid(err)
 	}

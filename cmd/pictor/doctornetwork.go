@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache/objectstore"
 	"github.com/pictor-proxy/pictor/cache/purge/bus"
 	"github.com/pictor-proxy/pictor/cmd/pictor/buckets"
 	"github.com/pictor-proxy/pictor/config"
@@ -172,15 +173,19 @@ func (r *report) checkCacheBucket(cfg *config.Serve) {
 	if err != nil || !ok {
 		return // an error is one of the settings
 	}
-	objects, err := buckets.OpenObjects(name, account, prefix)
+	objects, err := buckets.OpenObjects(name, account, prefix, nil)
 	if err != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), networkPatience)
 	defer cancel()
 	object, content := strings.ReplaceAll(probeName(), "-", "/"), []byte("pictor doctor")
-	err = objects.Write(ctx, object, io.NewSectionReader(bytes.NewReader(content), 0, int64(len(content))), true)
-	if err == nil {
+	create := func() error {
+		return objects.Write(ctx, object, io.NewSectionReader(bytes.NewReader(content), 0, int64(len(content))), true)
+	}
+	replaces := false
+	if err = create(); err == nil {
+		replaces = !errors.Is(create(), objectstore.ErrExists)
 		if err = objects.Remove(ctx, object); err != nil {
 			err = fmt.Errorf("%s was written and cannot be removed: %w", prefix+object, err)
 		}
@@ -189,6 +194,10 @@ func (r *report) checkCacheBucket(cfg *config.Serve) {
 		r.problem("cache-bucket", "Let the account write and remove objects below the prefix, or look at its endpoint.",
 			"The bucket of --cache-bucket cannot be used: %v", err)
 		return
+	}
+	if replaces {
+		r.note("cache-bucket", "Update the store, or take one that knows If-None-Match.",
+			"The store of --cache-bucket replaces an object where it was to create one: records of other servers, too")
 	}
 	r.ok("cache-bucket", "The bucket of --cache-bucket can be written")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"cloud.google.com/go/storage"
@@ -22,20 +23,21 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
-// objects are those of an account's bucket whose keys begin with a prefix. Writes go to the SDKs: the portable writers
-// keep copies of parts, which no budget counts.
-type objects struct {
+// Objects are those of an account's bucket whose keys begin with a prefix. Writes go to the SDKs: the portable
+// writers keep copies of parts, which no budget counts.
+type Objects struct {
 	account config.Account
 	prefix  string
 	read    opener
 	write   func(ctx context.Context, key string, content *io.SectionReader, create bool) error
 	remove  func(ctx context.Context, key string) error
+	creation
 }
 
 // OpenObjects gives the objects of an account's bucket whose keys begin with the account's prefix and another one, to
-// be written, too. It uses no network.
-func OpenObjects(name string, a config.Account, prefix string) (objectstore.Objects, error) {
-	o := &objects{account: a, prefix: a.Prefix + prefix}
+// be written, too. It uses no network. log, unless nil, is told of a store that lacks something.
+func OpenObjects(name string, a config.Account, prefix string, log *slog.Logger) (*Objects, error) {
+	o := &Objects{account: a, prefix: a.Prefix + prefix, creation: creation{log: log}}
 	var err error
 	switch a.Store {
 	case "s3":
@@ -54,7 +56,7 @@ func OpenObjects(name string, a config.Account, prefix string) (objectstore.Obje
 }
 
 // Open implements objectstore.Objects.
-func (o *objects) Open(ctx context.Context, name string) (io.ReadCloser, int64, error) {
+func (o *Objects) Open(ctx context.Context, name string) (io.ReadCloser, int64, error) {
 	resp, err := o.read(ctx, origin.Object{Store: o.account.Store, Bucket: o.account.Bucket, Key: o.prefix + name},
 		origin.StoredObject{})
 	var said *origin.ObjectError
@@ -68,16 +70,22 @@ func (o *objects) Open(ctx context.Context, name string) (io.ReadCloser, int64, 
 }
 
 // Write implements objectstore.Objects.
-func (o *objects) Write(ctx context.Context, name string, content *io.SectionReader, create bool) error {
+func (o *Objects) Write(ctx context.Context, name string, content *io.SectionReader, create bool) error {
+	create = create && !o.unconditional.Load()
 	err := o.write(ctx, o.prefix+name, content, create)
-	if status := statusOf(err); create && (status == http.StatusPreconditionFailed || status == http.StatusConflict) {
-		return objectstore.ErrExists
+	if create && err != nil {
+		switch statusOf(err) {
+		case http.StatusPreconditionFailed, http.StatusConflict:
+			return objectstore.ErrExists
+		case http.StatusNotImplemented, http.StatusBadRequest:
+			err = o.writeAnyhow(ctx, o.prefix+name, content)
+		}
 	}
 	return hideSecrets(o.account, err)
 }
 
 // Remove implements objectstore.Objects.
-func (o *objects) Remove(ctx context.Context, name string) error {
+func (o *Objects) Remove(ctx context.Context, name string) error {
 	err := o.remove(ctx, o.prefix+name)
 	if statusOf(err) == http.StatusNotFound || errors.Is(err, storage.ErrObjectNotExist) {
 		return nil
@@ -104,7 +112,7 @@ func statusOf(err error) int {
 // recordType is the content type of the objects.
 const recordType = "application/octet-stream"
 
-func (o *objects) useS3() error {
+func (o *Objects) useS3() error {
 	client, err := newS3(o.account)
 	if err != nil {
 		return err
@@ -131,7 +139,7 @@ func (o *objects) useS3() error {
 	return nil
 }
 
-func (o *objects) useGS() error {
+func (o *Objects) useGS() error {
 	client, err := newGS(o.account, storage.ScopeReadWrite)
 	if err != nil {
 		return err
@@ -158,7 +166,7 @@ func (o *objects) useGS() error {
 	return nil
 }
 
-func (o *objects) useABS() error {
+func (o *Objects) useABS() error {
 	client, err := newABS(o.account)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 func testObjects(t *testing.T, account config.Account) {
 	t.Helper()
 	account.Bucket, account.Prefix = "records", "pictor/"
-	o, err := OpenObjects("main", account, "eu/")
+	o, err := OpenObjects("main", account, "eu/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,10 @@ package e2e
 import (
 	"encoding/json"
 	"net"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,10 +144,12 @@ func faultsOfTheNetwork(t *testing.T) []fault {
 		"{host}:{port}", "posix", "--nometa", dir)
 	redis := enginetest.Redis(t)
 	bus := "redis://" + redis.Address()
-	account := func(bucket, secret string) []string {
-		return []string{"--accounts", "{main: {store: s3, bucket: " + bucket + ", endpoint: 'http://" + s3.Address() +
+	old := storeWithoutConditions(t, s3.Address())
+	at := func(endpoint, bucket, secret string) []string {
+		return []string{"--accounts", "{main: {store: s3, bucket: " + bucket + ", endpoint: '" + endpoint +
 			"', access-key-id: AKID, secret-access-key: " + secret + "}}"}
 	}
+	account := func(bucket, secret string) []string { return at("http://"+s3.Address(), bucket, secret) }
 	return []fault{
 		{"closed port", "problem", "origin", "--base-url cannot be reached", []string{"--base-url",
 			"http://" + closed + "/"}},
@@ -156,6 +161,8 @@ func faultsOfTheNetwork(t *testing.T) []fault {
 		{"no bucket", "problem", "bucket", "no bucket nowhere", account("nowhere", "the-right-secret")},
 		{"cache bucket", "problem", "cache-bucket", "cannot be used", append(account("photos", wrongSecret),
 			"--cache-bucket", "main/results/", "--purge-bus", bus)},
+		{"store without conditions", "note", "cache-bucket", "replaces an object", append(at(old, "photos",
+			"the-right-secret"), "--cache-bucket", "main/results/", "--purge-bus", bus)},
 		{"closed bus", "problem", "purge-bus", "does not answer", []string{"--purge-bus", "redis://" + closed}},
 		{"closed NATS", "problem", "purge-bus", "does not answer", []string{"--purge-bus", "nats://" + closed}},
 		{"wrong password", "problem", "purge-bus", "does not answer", []string{"--purge-bus",
@@ -163,6 +170,23 @@ func faultsOfTheNetwork(t *testing.T) []fault {
 		{"closed leases", "problem", "fill-leases", "does not answer", []string{"--purge-bus", bus,
 			"--fill-leases", "redis://:" + wrongSecret + "@" + closed}},
 	}
+}
+
+// storeWithoutConditions is a store that refuses to create objects on a condition.
+func storeWithoutConditions(t *testing.T, address string) (endpoint string) {
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: address})
+		r.Out.Host = r.In.Host // it is signed
+	}}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(http.StatusNotImplemented)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return front.URL
 }
 
 // A set-up with everything that answers has no problem. Nothing of it is left, and a server that has the directories
