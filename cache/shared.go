@@ -48,6 +48,13 @@ func (c *Cache) ReserveBucketWrites(reserve func(bytes int64) (release func(), o
 	}
 }
 
+// AdmitBucketReads has admit asked for each read of the bucket: see objectstore.Store.AdmitReads.
+func (c *Cache) AdmitBucketReads(admit func() (release func(), ok bool)) {
+	if c.cfg.Bucket != nil {
+		c.cfg.Bucket.cfg.Store.AdmitReads(admit)
+	}
+}
+
 // BucketStats are false without a bucket.
 func (c *Cache) BucketStats() (st BucketStats, ok bool) {
 	if c.cfg.Bucket == nil {

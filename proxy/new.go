@@ -63,6 +63,7 @@ func New(cfg Config) (*Server, error) {
 		w.Watch(s.figures.budgets.observeMemory)
 	}
 	s.reserveBucketWrites()
+	s.admitBucketReads()
 	s.registerRoutes()
 	return s, nil
 }

@@ -80,3 +80,24 @@ func (s *Server) reserveBucketWrites() {
 		}, true
 	})
 }
+
+// bucketReads is the part of the fetches that reads of the bucket may be: each has the buffers of one.
+const bucketReads = 4
+
+// admitBucketReads has reads of the bucket counted as fetches are. They wait for none: fetches make way, as a read
+// that finds something spares one.
+func (s *Server) admitBucketReads() {
+	fetches := s.memory.Budgets.Fetches
+	var reading atomic.Int64
+	s.cfg.Cache.AdmitBucketReads(func() (func(), bool) {
+		if reading.Add(1) > max(1, fetches.Stats().Capacity/bucketReads) {
+			reading.Add(-1)
+			return nil, false
+		}
+		slot := fetches.Charge(1)
+		return func() {
+			slot.Release()
+			reading.Add(-1)
+		}, true
+	})
+}

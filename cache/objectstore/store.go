@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
-// Objects are the objects of a bucket, by names of letters, digits and slashes. An object is written as a whole or not
-// at all. Each call ends with its context, or a while after.
+// Objects are the objects of a bucket, by names of letters, digits and slashes. An object is written as a whole or
+// not at all. Each call ends with its context, or a while after.
 type Objects interface {
 	// Open begins to read an object, and gives its length. Where there is none the error is ErrNone.
 	Open(ctx context.Context, name string) (io.ReadCloser, int64, error)
@@ -48,6 +49,26 @@ type Config struct {
 	Now func() time.Time
 }
 
+// AdmitReads has admit asked for each read from now on; it does not wait. release is called when the read has ended.
+func (s *Store) AdmitReads(admit func() (release func(), ok bool)) { s.admit.Store(&admit) }
+
+// beginRead admits a read. The caller calls end when it has ended.
+func (s *Store) beginRead() (end func(), ok bool) {
+	release := func() {}
+	ok = s.reading.Add(1) <= maxReads
+	if admit := s.admit.Load(); ok && admit != nil {
+		release, ok = (*admit)()
+	}
+	if !ok {
+		s.reading.Add(-1)
+		return nil, false
+	}
+	return func() {
+		release()
+		s.reading.Add(-1)
+	}, true
+}
+
 // maxReads bounds the reads under way, with those that were given up and have not ended.
 const maxReads = 64
 
@@ -55,7 +76,9 @@ const maxReads = 64
 type Store struct {
 	cfg           Config
 	reads, writes breaker
-	reading       chan struct{}
+	// admit, if there is one, is asked for each read, beside maxReads.
+	admit   atomic.Pointer[func() (release func(), ok bool)]
+	reading atomic.Int64
 }
 
 // New makes a Store. It uses no network.
@@ -72,7 +95,7 @@ func New(cfg Config) *Store {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{cfg: cfg, reading: make(chan struct{}, maxReads)}
+	s := &Store{cfg: cfg}
 	s.reads.now, s.reads.pause = cfg.Now, cfg.Pause
 	s.writes.now, s.writes.pause = cfg.Now, cfg.Pause
 	return s
@@ -121,9 +144,8 @@ const tryBytes = 4 << 10
 
 // watch reads an object and waits for that no longer than patience allows, whatever the bucket does.
 func (s *Store) watch(parent context.Context, name string, read Read, trial bool) ([]byte, error) {
-	select {
-	case s.reading <- struct{}{}:
-	default:
+	end, ok := s.beginRead()
+	if !ok {
 		s.reads.record(unknown, trial)
 		return nil, ErrBusy
 	}
@@ -131,7 +153,7 @@ func (s *Store) watch(parent context.Context, name string, read Read, trial bool
 	defer cancel()
 	ended := make(chan outcome, 1)
 	go func() {
-		defer func() { <-s.reading }()
+		defer end()
 		ended <- s.read(ctx, name, read)
 	}()
 	var o outcome
@@ -193,8 +215,8 @@ func (s *Store) read(ctx context.Context, name string, read Read) (o outcome) {
 	return o
 }
 
-// Put writes an object, where create is set only if there is none. Errors are ErrExists, ErrOpen, ErrLate and those of
-// the bucket.
+// Put writes an object, where create is set only if there is none. Errors are ErrExists, ErrOpen, ErrLate and those
+// of the bucket.
 func (s *Store) Put(ctx context.Context, name string, content *io.SectionReader, create bool) error {
 	return s.change(ctx, func(ctx context.Context) error { return s.cfg.Objects.Write(ctx, name, content, create) })
 }
