@@ -48,6 +48,9 @@ func (c *Cache) ReserveBucketWrites(reserve func(bytes int64) (release func(), o
 	}
 }
 
+// HasBucket says whether there is a bucket.
+func (c *Cache) HasBucket() bool { return c.cfg.Bucket != nil }
+
 // AdmitBucketReads has admit asked for each read of the bucket: see objectstore.Store.AdmitReads.
 func (c *Cache) AdmitBucketReads(admit func() (release func(), ok bool)) {
 	if c.cfg.Bucket != nil {

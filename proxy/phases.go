@@ -16,6 +16,8 @@ const (
 	phaseVerify phase = iota
 	// phaseLookup looks for an entry in the tiers of the cache, and has them store a new one.
 	phaseLookup
+	// phaseBucket asks the bucket of results, before a fill makes one.
+	phaseBucket
 	// phaseFollow waits for the fill of another request, or of another server of the cluster.
 	phaseFollow
 	// phaseQueue waits for budgets.
@@ -30,7 +32,7 @@ const (
 )
 
 // phaseNames are the names of phases in logs, traces, metrics and Server-Timing.
-var phaseNames = [phaseCount]string{"verify", "lookup", "follow", "queue", "fetch", "transform", "send"}
+var phaseNames = [phaseCount]string{"verify", "lookup", "bucket", "follow", "queue", "fetch", "transform", "send"}
 
 func (p phase) String() string { return phaseNames[p] }
 

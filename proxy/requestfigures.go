@@ -63,8 +63,8 @@ func newRequestFigures(origins []string) requestFigures {
 		phases: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "pictor_phase_duration_seconds",
 			Help: "Time that image requests spent in a phase, in seconds: verify (signature and parsing), lookup " +
-				"(caches), follow (the miss of another request), queue (budgets), fetch (source), transform (decode, " +
-				"change, encode), send. Hits in RAM of known URLs have no phases.",
+				"(caches), bucket (of results), follow (the miss of another request), queue (budgets), fetch " +
+				"(source), transform (decode, change, encode), send. Hits in RAM of known URLs have no phases.",
 			Buckets: durationBuckets,
 		}, []string{"phase"}),
 		hits: &sync.Map{}, origins: newOriginFigures(origins), budgets: newBudgetFigures(),

@@ -13,7 +13,7 @@ import (
 func (s *Server) fillOrShare(
 	ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest,
 ) (*cache.Entry, error) {
-	shared, answer, release := s.cfg.Cache.FromBucket(ctx, wantedEntry(a, s.cfg.TTL), old, s.reserveShared(a))
+	shared, answer, release := s.askBucket(ctx, old, a)
 	if release != nil {
 		defer release()
 	}
@@ -33,6 +33,18 @@ func (s *Server) fillOrShare(
 		s.countFilled(e)
 	}
 	return e, err
+}
+
+// askBucket asks the bucket, if there is one, for the entry of a request: see cache.Cache.FromBucket.
+func (s *Server) askBucket(
+	ctx context.Context, old *cache.Entry, a cacheRequest,
+) (e *cache.Entry, answer bool, release func()) {
+	if !s.cfg.Cache.HasBucket() {
+		return nil, false, nil
+	}
+	a.phases.enter(phaseBucket)
+	defer a.phases.enter(phaseLookup)
+	return s.cfg.Cache.FromBucket(ctx, wantedEntry(a, s.cfg.TTL), old, s.reserveShared(a))
 }
 
 // reserveShared reserves the bytes of an entry of the bucket where those of the results of fills are. Where they are

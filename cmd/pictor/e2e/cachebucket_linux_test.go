@@ -72,6 +72,8 @@ func (b *sharedBucket) change(r *http.Response) error {
 	return nil
 }
 
+const bucketTimingToken = "0123456789abcdef0123456789abcdef"
+
 // flags are those of a server that uses the bucket.
 func (b *sharedBucket) flags(t *testing.T, e *engine, name string) []string {
 	file := filepath.Join(t.TempDir(), "pictor.yaml")
@@ -81,7 +83,7 @@ func (b *sharedBucket) flags(t *testing.T, e *engine, name string) []string {
 		t.Fatal(err)
 	}
 	return clusterArgs(e, name, t.TempDir(), "--config", file, "--cache-bucket", "results/v1/",
-		"--cache-bucket-admit", "all", "--cache-bucket-patience", "500ms")
+		"--cache-bucket-admit", "all", "--cache-bucket-patience", "500ms", "--timing-token", bucketTimingToken)
 }
 
 // awaitWritten waits until a server has written so many records.
@@ -118,7 +120,13 @@ func TestServersShareResultsInABucket(t *testing.T) {
 	late := serve(t, b.flags(t, e, "late")...)
 	want(late, 0, 1, "fwd=uri-miss")
 	late.awaitWritten(t, 1)
-	want(first, 0, 1, "detail=bucket")
+	timed := first.get(path(0), "Pictor-Timing", bucketTimingToken)
+	if timing := timed.header.Get("Server-Timing"); !strings.Contains(timing, "bucket;dur=") {
+		t.Errorf("Server-Timing: %s", timing)
+	}
+	if status := timed.header.Get("Cache-Status"); !strings.Contains(status, "detail=bucket") {
+		t.Error(status)
+	}
 	next := 1
 	for name, spoil := range map[string]func(w http.ResponseWriter, answer []byte) bool{
 		"slow": func(w http.ResponseWriter, _ []byte) bool {
