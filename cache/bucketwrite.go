@@ -111,18 +111,18 @@ func (q *bucketQueue) take(n int64) (release func(), ok bool) {
 	}, true
 }
 
-// enqueue has an entry written soon.
-func (b *Bucket) enqueue(e *Entry) {
+// enqueue has an entry written soon, and reports whether it will be tried.
+func (b *Bucket) enqueue(e *Entry) bool {
 	w := bucketWrite{entry: e.metadata(), release: func() {}}
 	if e.Body != nil {
 		release, ok := b.queue.take(e.Size())
 		if !ok {
 			b.figures.countWrite(errQueueFull)
-			return
+			return false
 		}
 		w.entry.Body, w.release = e.Body, release
 	}
-	b.put(w)
+	return b.put(w)
 }
 
 // drop has the record of an entry removed soon.
@@ -130,18 +130,19 @@ func (b *Bucket) drop(e *Entry) {
 	b.put(bucketWrite{entry: e.metadata(), remove: true, release: func() {}})
 }
 
-func (b *Bucket) put(w bucketWrite) {
+func (b *Bucket) put(w bucketWrite) bool {
 	b.queue.mu.Lock()
 	defer b.queue.mu.Unlock()
 	if !b.queue.closed {
 		select {
 		case b.queue.waiting <- w:
-			return
+			return true
 		default:
 			b.figures.countWrite(errQueueFull)
 		}
 	}
 	w.release()
+	return false
 }
 
 // write writes an entry in place of what is older or of no use.

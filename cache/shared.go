@@ -51,6 +51,18 @@ func (c *Cache) ReserveBucketWrites(reserve func(bytes int64) (release func(), o
 // HasBucket says whether there is a bucket.
 func (c *Cache) HasBucket() bool { return c.cfg.Bucket != nil }
 
+// OfferToBucket has an entry that a fill has just made written to the bucket, whatever the rule of admission. It is
+// false where there is no room for the bytes among those that wait to be written, or the entry is not for other
+// servers.
+func (c *Cache) OfferToBucket(e *Entry) bool {
+	b := c.cfg.Bucket
+	if b == nil || e.Key.IsVariant() {
+		return false
+	}
+	b.offered.seen(e.offerName())
+	return b.enqueue(e)
+}
+
 // AdmitBucketReads has admit asked for each read of the bucket: see objectstore.Store.AdmitReads.
 func (c *Cache) AdmitBucketReads(admit func() (release func(), ok bool)) {
 	if c.cfg.Bucket != nil {

@@ -90,8 +90,12 @@ func (f *fill) awaitOther(ctx context.Context) (e *cache.Entry) {
 func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 	s := f.server
 	e, size, ok := s.cfg.Cache.EntryOf(head, wantedEntry(f.cacheRequest, s.cfg.TTL))
-	if !ok || size > s.cfg.Leases.HandOver {
+	if !ok {
 		return nil
+	}
+	if size > s.cfg.Leases.HandOver {
+		defer f.phases.enter(phaseFollow)
+		return s.shared().await(ctx, f.cacheRequest)
 	}
 	g, err := f.queueWait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
 		return s.memory.Budgets.Transforms.Acquire(budget.Optional(ctx), size)
@@ -108,16 +112,25 @@ func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 	return e
 }
 
-// endLease ends the lease of a fill, if it has one, and hands its entry over; nil for none.
+// shared reads what other servers have made.
+func (s *Server) shared() bucketReader { return bucketReader{s.cfg.Cache, s.memory, s.cfg.TTL} }
+
+// endLease ends the lease of a fill, if it has one, and hands its entry over; nil for none. One that is too large for
+// that is written to the bucket, whatever its rule of admission: a server that waits is a second request.
 func (f *fill) endLease(e *cache.Entry) {
 	if f.lease.held == nil {
 		return
 	}
 	s, h := f.server, leases.HandOver{}
-	if e != nil && int64(len(e.Body)) <= s.cfg.Leases.HandOver {
-		if head, ok := s.cfg.Cache.HeadOf(e, f.lease.since); ok {
+	fits := e != nil && int64(len(e.Body)) <= s.cfg.Leases.HandOver
+	if e != nil && (fits || s.cfg.Cache.HasBucket()) {
+		head, ok := s.cfg.Cache.HeadOf(e, f.lease.since)
+		switch {
+		case ok && fits:
 			g := s.memory.Budgets.Transforms.Charge(int64(len(e.Body)))
 			h = leases.HandOver{Head: head, Body: e.Body, Sent: g.Release}
+		case ok && s.cfg.Cache.OfferToBucket(e):
+			h = leases.HandOver{Head: head}
 		}
 	}
 	f.lease.held.End(h)

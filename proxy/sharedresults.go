@@ -13,13 +13,13 @@ import (
 func (s *Server) fillOrShare(
 	ctx context.Context, commit func() error, old *cache.Entry, a cacheRequest,
 ) (*cache.Entry, error) {
-	shared, answer, release := s.askBucket(ctx, old, a)
+	shared, answer, release := s.shared().ask(ctx, old, a)
 	if release != nil {
 		defer release()
 	}
 	if answer {
 		s.memory.NoteActivity()
-		s.countFilled(shared)
+		s.shared().countFilled(shared)
 		return shared, nil
 	}
 	if shared != nil {
@@ -30,41 +30,9 @@ func (s *Server) fillOrShare(
 	}
 	e, err := s.fill(ctx, commit, old, a)
 	if err == nil && shared != nil && len(e.Body) > 0 && &e.Body[0] == &shared.Body[0] {
-		s.countFilled(e)
+		s.shared().countFilled(e)
 	}
 	return e, err
-}
-
-// askBucket asks the bucket, if there is one, for the entry of a request: see cache.Cache.FromBucket.
-func (s *Server) askBucket(
-	ctx context.Context, old *cache.Entry, a cacheRequest,
-) (e *cache.Entry, answer bool, release func()) {
-	if !s.cfg.Cache.HasBucket() {
-		return nil, false, nil
-	}
-	a.phases.enter(phaseBucket)
-	defer a.phases.enter(phaseLookup)
-	return s.cfg.Cache.FromBucket(ctx, wantedEntry(a, s.cfg.TTL), old, s.reserveShared(a))
-}
-
-// reserveShared reserves the bytes of an entry of the bucket where those of the results of fills are. Where they are
-// not to be had the fill makes the entry itself: nothing is shed.
-func (s *Server) reserveShared(a cacheRequest) cache.Reserve {
-	return func(ctx context.Context, bytes int64) (func(), error) {
-		if a.background {
-			ctx = budget.InBackground(ctx)
-		}
-		grant, err := s.memory.Budgets.Transforms.Acquire(budget.Optional(ctx), bytes)
-		if err != nil {
-			return nil, err
-		}
-		return grant.Release, nil
-	}
-}
-
-// countFilled counts the bytes of an entry of the bucket like those of a result, while they are reserved, too.
-func (s *Server) countFilled(e *cache.Entry) {
-	s.memory.Responses.AddFilled(e, s.memory.Budgets.Transforms.Charge(int64(cap(e.Body))))
 }
 
 // bucketShare is the part of the budget of large responses that writes to the bucket may take. Clients come first:

@@ -36,7 +36,7 @@ func TestMemoryForASharedResultShedsNobody(t *testing.T) {
 		g.Release()
 	}
 	g := hold()
-	reserve := r.server.reserveShared(cacheRequest{})
+	reserve := r.server.shared().reserve(cacheRequest{})
 	for bytes, want := range map[int64]error{all: budget.ErrSaturated, all + 1: budget.ErrTooLarge} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		if _, err := reserve(ctx, bytes); !errors.Is(err, want) {
