@@ -32,7 +32,7 @@ type Config struct {
 	// Log is for damage; nil discards it.
 	Log *slog.Logger
 
-	timeout, readTimeout time.Duration // tests wait for less
+	timeout, readTimeout, openTimeout time.Duration // tests wait for less
 }
 
 // Store is safe for concurrent use.
@@ -54,7 +54,8 @@ type Store struct {
 }
 
 // Open opens the log of a folder, or begins one, and reads it. Errors are ErrInUse, ErrTooMany
-// where the log has more sources than Config.Max, and those of a folder or a file that cannot be used.
+// where the log has more sources than Config.Max, ErrStalled where the disk does not respond within openTimeout, and
+// those of a folder or a file that cannot be used.
 func Open(cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -65,17 +66,14 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.readTimeout <= 0 {
 		cfg.readTimeout = readTimeout
 	}
+	if cfg.openTimeout <= 0 {
+		cfg.openTimeout = openTimeout
+	}
 	s := &Store{
 		cfg: cfg, reads: make(chan struct{}, maxReads), additions: make(chan *addition),
 		closing: make(chan struct{}), closed: make(chan struct{}),
 	}
-	if err := s.load(); err != nil {
-		if s.log != nil {
-			_ = s.log.f.Close()
-		}
-		if s.lock != nil {
-			_ = s.lock.Close()
-		}
+	if err := s.openInTime(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Join(cfg.Dir, logName), err)
 	}
 	go s.writeAdditions()
