@@ -13,7 +13,7 @@ import (
 )
 
 // doors are the ports of a server. Clients that come before it serves wait in
-// the backlog of the kernel.
+// the backlog of the kernel, or hear that it starts where that takes long.
 type doors struct {
 	public net.Listener
 	// admin is nil where it is off, or its address is in use and nobody asked for

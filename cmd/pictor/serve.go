@@ -67,7 +67,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 		workers.Readable = worker.FontDirs
 	}
 	log.Info("memory plan", "split", plan)
-	parts, err := newParts(&cmd.Serve, plan, in, workers, log)
+	parts, err := answerOn(doors.public, func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, log) })
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pictor-proxy/pictor/proxy"
 )
@@ -80,4 +81,41 @@ func TestDirectoriesAreHandedOver(t *testing.T) {
 	if got := third.detail(paths[0]); got != "stored" {
 		t.Errorf("after a purge at the second server: %s", got)
 	}
+}
+
+// A server that waits for the directories of another one says so at its port: it lives, is not ready, and refuses
+// images. The other one goes on to serve. Once it has them it answers at the same port.
+func TestServerAnswersWhileItWaitsForDirectories(t *testing.T) {
+	site, dir, at := newSite(t), t.TempDir(), freeAddress(t)
+	path := signed(t, "/w:30/plain/"+site.put("/photo.jpg", photo(60, 40)))
+	first := serveLocal(t, storedIn(dir)...)
+	first.get(path)
+	started := make(chan *server, 1)
+	go func() {
+		started <- serveLocal(t, append(storedIn(dir), "--listen", at, "--directory-wait", "1m")...)
+	}()
+	second := &server{t: t, url: "http://" + at}
+	waitFor(t, "an answer of the server that waits", func() bool {
+		return second.attempt("/health/live").status == http.StatusOK
+	})
+	for _, path := range []string{"/health/ready", path} {
+		if a := second.get(path); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+	if a := first.get(path); a.status != http.StatusOK {
+		t.Errorf("the server that has the directories: %v", a)
+	}
+	first.stop()
+	select {
+	case second = <-started:
+	case <-time.After(patience):
+		t.Fatal("the second server does not start")
+	}
+	if got := second.url; got != "http://"+at {
+		t.Errorf("it listens at %s", got)
+	}
+	waitFor(t, "the image of the server that waited", func() bool {
+		return second.attempt(path).status == http.StatusOK
+	})
 }
