@@ -16,7 +16,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check docs formats fuzz lint help setup setup-test image-check
+.PHONY: run test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check envoy-check docs formats fuzz lint help setup setup-test image-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,11 @@ bench-http: setup-test ## measure what misses, hits and srcsets cost all process
 chart-check: setup-test ## hold the Helm chart against Kubernetes' API and pictor's settings
 	cd .ci/charts && CGO_ENABLED=0 GOFLAGS= $(GO) build -o bin/ tool ./manifests
 	CGO_ENABLED=1 $(GO) test -count 1 -timeout 20m -v -run '^TestChart$$' $(E2E)
+
+# Debian has no Envoy, so it is not run. Its API takes minutes to build, so make test does without.
+envoy-check: setup-test ## hold docs/deploy/envoy.yaml against Envoy's API
+	cd .ci/envoy && CGO_ENABLED=0 GOFLAGS= $(GO) build -o bin/ .
+	CGO_ENABLED=1 $(GO) test -count 1 -v -run '^TestEnvoy' $(E2E)
 
 docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs

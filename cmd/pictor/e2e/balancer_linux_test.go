@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// balanced are three servers behind HAProxy with docs/deploy/haproxy.cfg.
+// balanced are three servers behind a balancer with a recipe of docs/deploy.
 type balanced struct {
 	t       *testing.T
 	url     string
@@ -31,6 +31,23 @@ type balanced struct {
 	args    []string
 	// control is the socket at which HAProxy says how it sees the servers.
 	control string
+}
+
+// balancers are those that there are recipes for.
+var balancers = map[string]func(t *testing.T, args ...string) *balanced{
+	"haproxy": newBalanced, "nginx": newBalancedByNginx,
+}
+
+// startServers starts the servers. It gives what is to be replaced in a recipe, and by what.
+func (b *balanced) startServers() (change []string) {
+	b.t.Helper()
+	for i := range 3 {
+		b.listen = append(b.listen, freeAddress(b.t))
+		b.dirs = append(b.dirs, b.t.TempDir())
+		b.servers = append(b.servers, b.start(i))
+		change = append(change, fmt.Sprintf("127.0.0.1:808%d", i+1), b.listen[i])
+	}
+	return change
 }
 
 func newBalanced(t *testing.T, args ...string) *balanced {
@@ -51,12 +68,7 @@ func newBalanced(t *testing.T, args ...string) *balanced {
 	b.control = filepath.Join(t.TempDir(), "control")
 	change := []string{"bind :8000", "bind " + front,
 		"global\n", "global\n\tstats socket " + b.control + "\n"}
-	for i := range 3 {
-		b.listen = append(b.listen, freeAddress(t))
-		b.dirs = append(b.dirs, t.TempDir())
-		b.servers = append(b.servers, b.start(i))
-		change = append(change, fmt.Sprintf("127.0.0.1:808%d", i+1), b.listen[i])
-	}
+	change = append(change, b.startServers()...)
 	conf := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(recipe))), 0o600); err != nil {
 		t.Fatal(err)
@@ -80,7 +92,7 @@ func (b *balanced) start(i int) *server {
 	return serve(b.t, append(args, b.args...)...)
 }
 
-// get asks through HAProxy; a failed request has the status 0.
+// get asks through the balancer; a failed request has the status 0.
 func (b *balanced) get(path string) answer {
 	return (&server{t: b.t, url: b.url}).attempt(path)
 }
@@ -131,7 +143,13 @@ func variantsOf(source string) []string {
 // Each source has its server: all sizes and formats of an image are made where its source is, which is
 // fetched once.
 func TestBalancerSendsASourceToItsServer(t *testing.T) {
-	b, site := newBalanced(t), newSite(t)
+	for name, start := range balancers {
+		t.Run(name, func(t *testing.T) { sendSources(t, start(t)) })
+	}
+}
+
+func sendSources(t *testing.T, b *balanced) {
+	site := newSite(t)
 	const sources = 24
 	for i := range sources {
 		site.put(fmt.Sprintf("/%d/photo.jpg", i), photo(64, 48))
@@ -254,10 +272,16 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	t.Logf("%d requests, %d hits; %d images fetched again", c.asked.Load(), c.hits.Load(), fetched)
 }
 
-// A server that is killed loses no request: HAProxy asks another one. Its share of the images is made anew elsewhere,
-// and the others stay hits.
+// A server that is killed loses no request: the balancer asks another one. Its share of the images is made anew
+// elsewhere, and the others stay hits.
 func TestKilledServerCostsItsShare(t *testing.T) {
-	b, site := newBalanced(t), newSite(t)
+	for name, start := range balancers {
+		t.Run(name, func(t *testing.T) { killServer(t, start(t)) })
+	}
+}
+
+func killServer(t *testing.T, b *balanced) {
+	site := newSite(t)
 	site.put("/photo.jpg", photo(64, 48))
 	const images = 90
 	for i := range images {
