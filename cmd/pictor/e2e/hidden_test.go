@@ -185,3 +185,39 @@ func TestHiddenSourcesOnTheCommandLine(t *testing.T) {
 		t.Errorf("without a key: %d %s", code, stderr)
 	}
 }
+
+// One command tells several servers, and names those that have not been told.
+func TestHiddenSourcesOfSeveralServers(t *testing.T) {
+	args := func(dir string) []string { return append(storedIn(dir), "--max-hidden-sources", "2") }
+	a, b := serveLocal(t, args(t.TempDir())...), serveLocal(t, args(t.TempDir())...)
+	other := serve(t, append(args(t.TempDir()), "--insecure", "--source-hash-key", strings.Repeat("ab", 32))...)
+	at := func(s *server) string { return strings.TrimPrefix(s.admin, "http://") }
+	gone := freeAddress(t)
+	add := func(servers []string, sources ...string) (string, string, int) {
+		ask := []string{"sources", "add"}
+		for _, server := range servers {
+			ask = append(ask, "--server", server)
+		}
+		return pictor(t, nil, append(ask, sources...)...)
+	}
+	const one, two, three = "https://a.example/1.jpg", "https://a.example/2.jpg", "https://a.example/3.jpg"
+	if out, stderr, code := add([]string{at(a), at(b)}, one); code != 0 || strings.Count(out, "\n") != 1 {
+		t.Errorf("two servers: %d %q %s", code, out, stderr)
+	}
+	out, stderr, code := add([]string{gone, at(a), at(other), at(b)}, two)
+	if code == 0 || strings.Count(out, "\n") != 1 || !strings.Contains(stderr, gone+" has not taken all") ||
+		!strings.Contains(stderr, at(other)+" has not taken all: its hashes are others") ||
+		strings.Contains(stderr, at(a)) || strings.Contains(stderr, at(b)) {
+		t.Errorf("two of four servers: %d %q %s", code, out, stderr)
+	}
+	for _, s := range []*server{a, b} {
+		if out, _, code := pictor(t, nil, "sources", "count", "--admin-listen", at(s)); code != 0 ||
+			!strings.HasPrefix(out, "2 of at most 2, ") {
+			t.Errorf("count: %d %q", code, out)
+		}
+	}
+	out, stderr, code = add([]string{at(a), at(b)}, three)
+	if code != 1 || out != "" || strings.Count(stderr, "hidden-full") != 2 {
+		t.Errorf("no room: %d %q %s", code, out, stderr)
+	}
+}
