@@ -26,6 +26,9 @@ type composeFile struct {
 		Volumes     []string          `yaml:"volumes"`
 		StopGrace   string            `yaml:"stop_grace_period"`
 		Networks    any               `yaml:"networks"`
+		Healthcheck struct {
+			Test []string `yaml:"test"`
+		} `yaml:"healthcheck"`
 	} `yaml:"services"`
 	Volumes map[string]any `yaml:"volumes"`
 }
@@ -83,6 +86,10 @@ func TestComposeFile(t *testing.T) {
 		}
 	}
 	front := composeBalancer(t, fmt.Sprint(c.Services["haproxy"].Command), listen)
+	for service, inside := range map[string]string{"haproxy": "127.0.0.1/8000", "store": "127.0.0.1:7070"} {
+		at := map[string]string{"haproxy": strings.TrimPrefix(front, "http://"), "store": store}[service]
+		checkHealth(t, c.Services[service].Healthcheck.Test, inside, at)
+	}
 	path := signed(t, "/f:png/plain/"+origin.URL+"/a.png")
 	if a := (&server{t: t, url: front}).get(path); a.status != http.StatusOK {
 		t.Fatal(a)
@@ -98,6 +105,28 @@ func TestComposeFile(t *testing.T) {
 	answer, status, err := servers[2].purgeAt(proxy.PurgeRequest{All: true})
 	if err != nil || status != http.StatusOK || len(answer.Servers) != 3 {
 		t.Errorf("%+v, %d, %v", answer, status, err)
+	}
+}
+
+// checkHealth runs a health check at an address in place of the one that it has, and at one where nothing is.
+func checkHealth(t *testing.T, check []string, inside, at string) {
+	t.Helper()
+	if len(check) < 2 || check[0] != "CMD" || !strings.Contains(strings.Join(check, " "), inside) {
+		t.Fatalf("%q has no %s", check, inside)
+	}
+	needs(t, check[1])
+	for _, address := range []string{at, freeAddress(t)} {
+		if strings.Contains(inside, "/") {
+			address = strings.Replace(address, ":", "/", 1)
+		}
+		var args []string
+		for _, arg := range check[2:] {
+			args = append(args, strings.ReplaceAll(arg, inside, address))
+		}
+		out, err := exec.Command(check[1], args...).CombinedOutput()
+		if healthy := address == at || strings.Replace(at, ":", "/", 1) == address; (err == nil) != healthy {
+			t.Errorf("%q at %s: %s, %v", check, address, out, err)
+		}
 	}
 }
 
