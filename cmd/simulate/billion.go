@@ -6,6 +6,17 @@ import (
 )
 
 // site is a site of so many views a day, and what its parts cost. Costs of requests are measured (docs/performance.md),
+// work is what requests cost.
+type work struct {
+	// HitCPU and MissCPU are CPU seconds of a hit of 31 KB, and of a miss: 70 % WebP and 30 % AVIF, of 6 megapixels.
+	HitCPU, MissCPU float64
+	// Used is how much of a processor is planned to be in use at the peak.
+	Used float64
+}
+
+// memory is what a core needs that makes results, and what each of so many servers has for its cache, in bytes.
+type memory struct{ PerCore, Cache, Servers float64 }
+
 // prices are those of lists on 2026-11-29, in US dollars and without tax.
 type site struct {
 	// Views are images shown a day. FromBrowser of them come out of the caches of browsers.
@@ -16,10 +27,8 @@ type site struct {
 	NewImages, Variants, Result float64
 	// Source is the size of an image's source in bytes.
 	Source float64
-	// HitCPU and MissCPU are CPU seconds of a hit of 31 KB, and of a miss: 70 % WebP and 30 % AVIF, of 6 megapixels.
-	HitCPU, MissCPU float64
-	// Used is how much of a processor is planned to be in use at the peak.
-	Used float64
+	work
+	memory
 	prices
 	// Kept is how many days the objects stay.
 	Kept float64
@@ -36,7 +45,8 @@ type prices struct{ Core, Storage, Put, Get float64 }
 // al., An Analysis of Facebook Photo Caching, SOSP '13: 65.5 %).
 var billion = site{
 	Views: 1e9, FromBrowser: 0.655, Peak: 3, NewImages: 1e6, Variants: 5, Result: 30e3, Source: 1e6,
-	HitCPU: 0.0158e-3, MissCPU: (0.7*54.7 + 0.3*76.4) * 1e-3, Used: 0.6, Kept: 30,
+	work:   work{HitCPU: 0.0158e-3, MissCPU: (0.7*54.7 + 0.3*76.4) * 1e-3, Used: 0.6},
+	memory: memory{PerCore: 256 << 20, Cache: 2 << 30, Servers: 16}, Kept: 30,
 	prices: prices{Core: 29, Storage: 0.015, Put: 4.5, Get: 0.36},
 	Missed: 0.493, Remade: 0.429,
 }
@@ -56,6 +66,11 @@ const secondsPerDay, daysPerMonth = 86400, 30
 
 // cores are processors for so many seconds of work a day, at the peak.
 func (s site) cores(work float64) float64 { return work * s.Peak / secondsPerDay / s.Used }
+
+// memoryFor is what servers need that make so many results a day, and for their caches.
+func (s site) memoryFor(made float64) string {
+	return fmt.Sprintf("%.0f + %.0f GiB", s.PerCore*s.cores(made*s.MissCPU)/(1<<30), s.Cache*s.Servers/(1<<30))
+}
 
 // arithmetic is a table of CDNs with hit ratios, in Markdown.
 func (s site) arithmetic(cdns []float64) string {
@@ -97,6 +112,8 @@ func (s site) rows() []row {
 		{"cores for hits", func(l load) string { return text("%.2f", s.cores(l.Requests*s.HitCPU)) }},
 		{"cores for results, without a bucket", func(l load) string { return text("%.0f", s.cores(l.Made*s.MissCPU)) }},
 		{"… and with one", func(l load) string { return text("%.0f", s.cores(l.MadeWithBucket*s.MissCPU)) }},
+		{"memory to make results and for caches, without a bucket", func(l load) string { return s.memoryFor(l.Made) }},
+		{"… and with one", func(l load) string { return s.memoryFor(l.MadeWithBucket) }},
 		{"cores a month, without a bucket", func(l load) string {
 			return text("$%.0f", s.Core*s.cores(l.Requests*s.HitCPU+l.Made*s.MissCPU))
 		}},
