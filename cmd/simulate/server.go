@@ -55,19 +55,28 @@ func openServer(cfg serverConfig, dir string, now *atomic.Int64) (s *server, err
 		return nil, err
 	}
 	c := cache.Config{MaxBytes: cfg.RAM, Clock: s.clock, Now: s.time}
-	switch {
-	case cfg.Files:
-		store, err := s.openStore(dir)
+	if cfg.Disk > 0 {
+		tier, err := s.openDisk(dir)
 		if err != nil {
 			return nil, err
 		}
-		c.Lower = []cache.Tier{cache.NewDiskTier(store, s.clock.ID())}
-	case cfg.Disk > 0:
-		records := newLRU[cache.Key, *cache.Entry](cfg.Disk/2, cfg.records()-cfg.records()/8)
-		c.Lower = []cache.Tier{&modelTier{records: records}}
+		c.Lower = []cache.Tier{tier}
 	}
 	s.cache, err = cache.New(c)
 	return s, err
+}
+
+// openDisk opens the disk tier, or the model of it.
+func (s *server) openDisk(dir string) (cache.Tier, error) {
+	if !s.Files {
+		records := newLRU[cache.Key, *cache.Entry](s.Disk/2, s.records()-s.records()/8)
+		return &modelTier{records: records}, nil
+	}
+	store, err := s.openStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	return cache.NewDiskTier(store, s.clock.ID()), nil
 }
 
 func (s *server) openStore(dir string) (store *diskstore.Store, err error) {
