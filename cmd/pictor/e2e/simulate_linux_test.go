@@ -78,7 +78,7 @@ func TestSimulationAgreesWithServers(t *testing.T) {
 				t.Fatal(size)
 			}
 			want, trace := simulateServers(t, balance, len(size.body))
-			hits := 0
+			hits, choose := 0, rand.New(rand.NewPCG(1, 1)) // the trace has a seed, too
 			for i, r := range trace {
 				if r.purge {
 					for _, s := range b.servers {
@@ -92,7 +92,7 @@ func TestSimulationAgreesWithServers(t *testing.T) {
 				}
 				ask := b.get
 				if balance == "random" {
-					ask = b.servers[rand.IntN(len(b.servers))].attempt
+					ask = b.servers[choose.IntN(len(b.servers))].attempt
 				}
 				a := ask(path(r))
 				if a.status != http.StatusOK {
