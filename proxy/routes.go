@@ -8,12 +8,20 @@ import (
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor > 1 {
+		release, ok := s.memory.Connections.AdmitStream(r)
+		if !ok {
+			s.memory.Connections.RefuseStream(w)
+			return
+		}
+		defer release()
+	}
 	timing := s.wantsServerTiming(r)
 	if !timing && s.serveHit(w, r) {
 		return
 	}
 	setRequestID(w, r)
-	if r.ContentLength != 0 {
+	if r.ContentLength != 0 && r.ProtoMajor == 1 { // else the stream is reset with the response
 		defer boundUnreadBody(w)()
 	}
 	rec := newResponseRecord(w)

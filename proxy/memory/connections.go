@@ -176,13 +176,23 @@ func (cs *Connections) nextToEvict(grace time.Duration) *trackedConn {
 // twice as much memory.
 const sendBufferSize, crowdedSendBuffer = 64 << 10, 16 << 10
 
+// makeRoom reports whether n clients more have room, and closes connections for them.
+func (cs *Connections) makeRoom(n int) bool {
+	limit := cs.Limit()
+	cs.mu.Lock()
+	open := cs.openCount
+	cs.mu.Unlock()
+	return open+n <= limit || cs.EvictDownTo(limit-n, cs.idleGrace)+n <= limit ||
+		cs.CutSlowest != nil && cs.CutSlowest()
+}
+
 // admitConn tracks a new connection. It returns nil where there is no room for it.
 func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 	limit := cs.Limit()
 	cs.mu.Lock()
 	open := cs.openCount
 	cs.mu.Unlock()
-	if open >= limit && cs.EvictDownTo(limit-1, cs.idleGrace) >= limit && (cs.CutSlowest == nil || !cs.CutSlowest()) {
+	if !cs.makeRoom(1) {
 		cs.refused.Add(1)
 		return nil
 	}
@@ -207,8 +217,8 @@ func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 // trackState is http.Server.ConnState. A connection becomes active when a whole request has
 // come.
 func (cs *Connections) trackState(conn net.Conn, to http.ConnState) {
-	c, ok := conn.(*trackedConn)
-	if !ok {
+	c := trackedOf(conn)
+	if c == nil {
 		return
 	}
 	cs.mu.Lock()
@@ -250,11 +260,23 @@ func (cs *Connections) moveToLocked(c *trackedConn, to *list.List) {
 // refusalText is the response to a client that is refused. It is written before the request
 // is read, so that it has an id of its own.
 func refusalText(id string) string {
-	body := "shed: The server has the maximum number of clients. Try again shortly. (request " + id + ")\n"
-	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-		"Content-Length: " + strconv.Itoa(len(body)) +
-		"\r\nCache-Control: no-store\r\nRetry-After: 2\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: " + id +
+	body := refusalBody(id)
+	text := "HTTP/1.1 503 Service Unavailable\r\n"
+	for _, field := range refusalFields {
+		text += field.name + ": " + field.value + "\r\n"
+	}
+	return text + "Content-Length: " + strconv.Itoa(len(body)) + "\r\nX-Request-Id: " + id +
 		"\r\nConnection: close\r\n\r\n" + body
+}
+
+func refusalBody(id string) string {
+	return "shed: The server has the maximum number of clients. Try again shortly. (request " + id + ")\n"
+}
+
+// refusalFields are the header of that response, but for what each has of its own.
+var refusalFields = []struct{ name, value string }{
+	{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}, {"Retry-After", "2"},
+	{"X-Content-Type-Options", "nosniff"},
 }
 
 // refuseConn sends a 503 and closes the connection. The request is read before, for a second

@@ -39,14 +39,14 @@ type flushingWriter interface {
 }
 
 // HitSender returns a sender for the response to a request. It is false where w is not that
-// of net/http, or Connections does not track the connection.
+// of net/http, Connections does not track the connection, or what net/http writes is not HTTP/1 as it goes out.
 func (rs *Responses) HitSender(w http.ResponseWriter, r *http.Request) (HitSender, bool) {
 	to, ok := w.(flushingWriter)
-	if !ok {
+	if !ok || r.TLS != nil || r.ProtoMajor != 1 {
 		return HitSender{}, false
 	}
-	conn, ok := r.Context().Value(trackedConnKey{}).(*trackedConn)
-	return HitSender{rs, conn, to}, ok
+	conn := connOf(r)
+	return HitSender{rs, conn, to}, conn != nil
 }
 
 // outgoingHit is a hit that is being sent. It takes what net/http writes on a connection: the

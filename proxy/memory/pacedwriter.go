@@ -29,6 +29,10 @@ type PacedWriter struct {
 	control  *http.ResponseController
 	// conn is the connection; nil where Connections does not track it.
 	conn *trackedConn
+	// stream, unless nil, is where the response shares the connection with others (HTTP/2); conn is nil then.
+	stream *streamCutter
+	// left is how much of a piece the deadline in force is for yet, in bytes.
+	left int
 	// err is the first error of a write.
 	err error
 }
@@ -46,19 +50,33 @@ func (t *Transfer) Writer(w http.ResponseWriter, r *http.Request) (*PacedWriter,
 	}
 	p.control = http.NewResponseController(p.inner)
 	abort := func() { _ = p.control.SetWriteDeadline(time.Unix(1, 0)) }
-	if conn, ok := r.Context().Value(trackedConnKey{}).(*trackedConn); ok {
+	switch conn := connOf(r); {
+	case conn == nil:
+	case r.ProtoMajor == 1:
 		abort, p.conn = conn.abort, conn
+	default:
+		p.stream = newStreamCutter(func() { t.cut(cutTimeout) }, conn, p.control)
+		abort = p.stream.abort
 	}
-	if !t.start(abort) {
+	if !t.start(abort, p.stream) {
 		return nil, budget.ErrSaturated
 	}
 	return p, nil
 }
 
+// extendDeadline gives the client time for the next piece.
+func (p *PacedWriter) extendDeadline() error {
+	p.left = pieceSize
+	if p.stream != nil {
+		return p.transfer.extendDeadline(p.stream.setDeadline)
+	}
+	return p.transfer.extendDeadline(p.control.SetWriteDeadline)
+}
+
 // Serve sends as much of an entry as a request asks for. After an error the client has not
 // received all of it.
 func (p *PacedWriter) Serve(r *http.Request, e *cache.Entry) error {
-	err := p.transfer.extendDeadline(p.control.SetWriteDeadline) // for the header
+	err := p.extendDeadline() // for the header
 	if p.recordWrite(0, err) == nil {
 		http.ServeContent(p, r, "", e.LastModified, contentOf(e))
 	}
@@ -78,10 +96,13 @@ func (p *PacedWriter) recordWrite(n int64, err error) error {
 // Write implements io.Writer.
 func (p *PacedWriter) Write(b []byte) (n int, err error) {
 	for {
-		if err = p.transfer.extendDeadline(p.control.SetWriteDeadline); err != nil {
-			return n, p.recordWrite(0, err)
+		if p.left <= 0 {
+			if err = p.extendDeadline(); err != nil {
+				return n, p.recordWrite(0, err)
+			}
 		}
-		m, err := p.ResponseWriter.Write(b[n:min(n+pieceSize, len(b))])
+		m, err := p.ResponseWriter.Write(b[n:min(n+p.left, len(b))])
+		p.left -= m
 		if n += m; p.recordWrite(int64(m), err) != nil || n == len(b) {
 			return n, err
 		}
@@ -122,7 +143,7 @@ func (p *PacedWriter) sendFile(kernel io.ReaderFrom, c *fileContent, size int64)
 		if err = c.file.Prefetch(p.ctx, at+n, end-n); err != nil {
 			break
 		}
-		if err = p.transfer.extendDeadline(p.control.SetWriteDeadline); err != nil {
+		if err = p.extendDeadline(); err != nil {
 			break
 		}
 		for err == nil && n < end {

@@ -69,7 +69,7 @@ func (s *Responses) reads(t *testing.T, e *cache.Entry) *Transfer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reads.start(func() { s.Release(reads) })
+	reads.start(func() { s.Release(reads) }, nil)
 	return reads
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type trackedConn struct {
 	// is the only one that writes.
 	socket   socketWriter
 	deadline writeDeadline
+	// streams is how many requests are under way, where there can be several (HTTP/2).
+	streams atomic.Int32
 	// writer, unless nil, gets what net/http writes.
 	writer io.Writer
 	// closing is true for a connection that is about to be closed for another one, released
@@ -94,6 +97,9 @@ type writeDeadline struct {
 	at time.Time
 	// waiting is true while a write waits, set while the connection below has a deadline.
 	waiting, set bool
+	// read is how much was read since the write waits, in bytes. writeEnded, unless nil, is closed when it has ended.
+	read       int
+	writeEnded chan struct{}
 }
 
 // SetWriteDeadline implements net.Conn.
@@ -131,6 +137,6 @@ func (c *trackedConn) beginWait() (endWait func()) {
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.waiting = false
+		d.endWaitLocked()
 	}
 }

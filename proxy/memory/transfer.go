@@ -22,6 +22,8 @@ type Transfer struct {
 	mu sync.Mutex
 	// abort ends the connection, or the stream; nil before the response begins.
 	abort func()
+	// stream, unless nil, is what abort ends without the connection.
+	stream *streamCutter
 	// ended is true when the client was cut off or has read all.
 	ended bool
 }
@@ -56,12 +58,12 @@ func (t *Transfer) isStarted() bool {
 	return t.abort != nil && !t.ended
 }
 
-// start begins the response. abort cuts it off. It reports false where the client was cut
-// off before.
-func (t *Transfer) start(abort func()) bool {
+// start begins the response. abort cuts it off, and stream, unless nil, is that of it. It reports false where the
+// client was cut off before.
+func (t *Transfer) start(abort func(), stream *streamCutter) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.abort = abort
+	t.abort, t.stream = abort, stream
 	return !t.ended
 }
 
@@ -83,8 +85,12 @@ func (t *Transfer) markCut() (abort func(), ok bool) {
 // markEnded keeps the transfer from being cut off.
 func (t *Transfer) markEnded() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	stream := t.stream
 	t.ended = true
+	t.mu.Unlock()
+	if stream != nil {
+		stream.end() // waits for an abort under way, which may want the lock
+	}
 }
 
 // extendDeadline gives the client time for the next piece.
@@ -104,8 +110,13 @@ func (t *Transfer) cutAfterTimeout(err error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return
 	}
+	t.cut(cutTimeout)
+}
+
+// cut cuts the client off, if it has not ended.
+func (t *Transfer) cut(reason int) {
 	if abort, ok := t.markCut(); ok {
-		t.responses.cuts[cutTimeout].Add(1)
+		t.responses.cuts[reason].Add(1)
 		abort()
 	}
 }
