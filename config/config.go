@@ -39,7 +39,8 @@ type Serve struct {
 	AdminTokenFile   string `help:"File with the token, instead of --admin-token." placeholder:"FILE" group:"Server"`
 	MetricsToken     Secret `help:"Bearer token for /metrics alone, for Prometheus. /metrics accepts --admin-token, too." placeholder:"TEXT" group:"Server"`
 	MetricsTokenFile string `help:"File with the token, instead of --metrics-token." placeholder:"FILE" group:"Server"`
-	Dev              bool   `help:"Try pictor out: loopback only, a temporary key, full errors, the playground, and cache and state directories of its own." group:"Server"`
+	TLS
+	Dev bool `help:"Try pictor out: loopback only, a temporary key, full errors, the playground, and cache and state directories of its own." group:"Server"`
 
 	File
 

@@ -37,6 +37,7 @@ func (cmd *doctorCmd) Run() error {
 	r.checkClock(cfg, time.Now())
 	in := r.checkSettings(cfg)
 	r.checkSigning(cfg)
+	r.checkTLS(cfg, time.Now())
 	r.checkConflicts(cfg)
 	r.checkNetwork(cfg, in)
 	if in != nil {

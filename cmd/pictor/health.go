@@ -13,6 +13,7 @@ type healthCmd struct {
 	config.File `embed:""`
 
 	Listen  string        `help:"Address of the server, as in its --listen." default:":8080"`
+	TLSCert string        `name:"tls-cert" help:"The --tls-cert of the server: where it is set, the server is asked by HTTPS." placeholder:"FILE"`
 	Timeout time.Duration `help:"How long to wait for a response." default:"4s"`
 	Wait    time.Duration `help:"Keep asking for this long until the server is ready, for scripts that have just started it." placeholder:"30s"`
 }
@@ -37,6 +38,9 @@ func (cmd healthCmd) checkReady() error {
 	req, err := http.NewRequest(http.MethodGet, "/health/ready", nil)
 	if err != nil {
 		return err
+	}
+	if cmd.TLSCert != "" {
+		req.URL.Scheme = "https"
 	}
 	_, err = askAdmin("--listen", cmd.Listen, cmd.Timeout, req)
 	return err

@@ -32,6 +32,8 @@ type inputs struct {
 	images   map[string][]byte
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
+	// tls is nil for a server without TLS.
+	tls *tlsFiles
 }
 
 // sourceInputs say where sources are, which may be fetched, and how.
@@ -63,6 +65,9 @@ func readInputs(cfg *config.Serve) (*inputs, error) {
 func parseInputs(cfg *config.Serve) (in *inputs, err error) {
 	in = &inputs{}
 	if in.requests, err = readRules(cfg); err != nil {
+		return nil, err
+	}
+	if in.tls, err = readTLS(&cfg.TLS); err != nil {
 		return nil, err
 	}
 	if in.thumbor, err = thumborDialect(&cfg.Thumbor); err != nil {

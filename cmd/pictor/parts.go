@@ -57,6 +57,7 @@ func newParts(
 	p = &parts{log: log, outlets: outlets{systemd: newNotifier(os.Getenv)}}
 	p.notReady.Store(&errStarting)
 	p.formats.Store(&in.access)
+	p.certificates.use(in.tls)
 	if p.origin, err = origin.New(fetcherConfig(cfg, in)); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ var reloadable = []string{
 	"source-key",
 	"unsigned", "unsigned-sources", "unsigned-widths", "unsigned-heights", "unsigned-dprs", "unsigned-qualities",
 	"unsigned-formats", "unsigned-presets", "unsigned-snap",
-	"allow-sources", "log-level",
+	"allow-sources", "log-level", "tls-cert", "tls-key", "tls-client-ca",
 }
 
 func isReloadable(name string) bool {
@@ -53,16 +54,21 @@ type reloader struct {
 type fileContents struct {
 	keys    map[string]config.AccessKey
 	presets map[string]string
+	tls     [sha256.Size]byte
 }
 
 func newReloader(p *parts, cfg *config.Serve, level *slog.LevelVar) *reloader {
-	return &reloader{parts: p, level: level, read: parseServe, cfg: *cfg, contents: contentsOf(cfg)}
+	return &reloader{parts: p, level: level, read: parseServe, cfg: *cfg,
+		contents: contentsOf(cfg, p.certificates.inForce.Load())}
 }
 
 // contentsOf reads what is in files. They were read before without an error.
-func contentsOf(cfg *config.Serve) (c fileContents) {
+func contentsOf(cfg *config.Serve, tls *tlsFiles) (c fileContents) {
 	c.keys, _ = cfg.AccessKeyList()
 	c.presets, _ = cfg.PresetList()
+	if tls != nil {
+		c.tls = tls.content
+	}
 	return c
 }
 
@@ -91,7 +97,10 @@ func (r *reloader) readAndApply() (answer proxy.ReloadAnswer, err error) {
 	}
 	next := r.cfg
 	answer = proxy.ReloadAnswer{Changed: []string{}, Restart: []string{}}
-	changed, left, err := next.Adopt(fresh, isReloadable)
+	changed, left, err := next.Adopt(fresh, func(name string) bool {
+		// A listener has TLS or not for as long as it is there.
+		return isReloadable(name) && (!strings.HasPrefix(name, "tls-") || r.cfg.ServesTLS() == fresh.ServesTLS())
+	})
 	if err != nil {
 		return answer, err
 	}
@@ -106,14 +115,24 @@ func (r *reloader) readAndApply() (answer proxy.ReloadAnswer, err error) {
 	if err != nil {
 		return answer, err
 	}
+	tls, err := readTLS(&next.TLS)
+	if err != nil {
+		return answer, err
+	}
 	// First the sources: the rules have known targets read again.
 	r.parts.origin.SetAllowed(allowed)
 	if err := r.parts.server.Reload(rules); err != nil {
 		return answer, err
 	}
 	r.level.Set(next.Level())
-	contents := contentsOf(&next)
+	r.parts.certificates.use(tls)
+	if w := tls.warning(time.Now()); w != "" {
+		r.parts.log.Warn(w)
+	}
+	contents := contentsOf(&next, tls)
 	for name, same := range map[string]bool{"access-keys": reflect.DeepEqual(contents.keys, r.contents.keys),
+		"tls-cert": contents.tls == r.contents.tls || slices.Contains(changed, "tls-key") ||
+			slices.Contains(changed, "tls-client-ca"),
 		"presets-file": slices.Contains(changed, "presets") ||
 			reflect.DeepEqual(contents.presets, r.contents.presets)} {
 		if !same && !slices.Contains(changed, name) {

@@ -22,6 +22,8 @@ type outlets struct {
 	closing atomic.Pointer[string]
 	// notReady is why the server cannot serve; nil when it can.
 	notReady atomic.Pointer[error]
+	// certificates are what clients are shown, and asked for.
+	certificates certificates
 }
 
 // newRequestLog opens the access log, if there is one.

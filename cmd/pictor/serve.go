@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/memory"
@@ -49,7 +51,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	}
 	log, level := newLogger(&cmd.Serve, os.Stderr)
 	takeStandardLog(log)
-	for _, w := range append(cmd.Warnings(), remarks.Warnings(os.Environ())...) {
+	for _, w := range slices.Concat(cmd.Warnings(), remarks.Warnings(os.Environ()), in.tls.warnings(time.Now())) {
 		log.Warn(w)
 	}
 	if err := worker.Hide(); err != nil {
@@ -94,9 +96,13 @@ func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan)
 	go parts.probeUntilReady()
 	go parts.followLimit(&cmd.Serve, plan)
 	at := browsableAddress(doors.public.Addr())
-	log.Info("listening", "url", "http://"+at, "version", version)
+	scheme := "http://"
+	if cmd.ServesTLS() {
+		scheme = "https://"
+	}
+	log.Info("listening", "url", scheme+at, "version", version)
 	if cmd.Dev {
-		fmt.Printf("\npictor playground: http://%s/\n\n", at)
+		fmt.Printf("\npictor playground: %s%s/\n\n", scheme, at)
 	}
 	return serveAndShutDown(doors.public, parts, &cmd.Serve)
 }

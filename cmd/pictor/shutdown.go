@@ -73,24 +73,12 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // second signal ends the process at once.
 func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (ending, error) {
 	server, log := parts.server, parts.log
-	timeout := cfg.RequestTimeout
-	drain := timeout + drainTime
-	handler := &counted{Handler: server}
-	s := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		// A client that asks and does not read must not keep its place. The
-		// deadlines of an image's pieces replace this one.
-		WriteTimeout: timeout + 30*time.Second,
-		// Longer than load balancers keep theirs, or they would send into a
-		// connection that is just being closed.
-		IdleTimeout:    120 * time.Second,
-		MaxHeaderBytes: 16 << 10,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	drain := cfg.RequestTimeout + drainTime
+	handler := &counted{Handler: parts.certificates.askClients(server)}
+	s := parts.publicServer(handler, cfg)
 	ended := make(chan error, 1)
 	listener = server.LimitListener(s, listener)
-	go func() { ended <- s.Serve(listener) }()
+	go func() { ended <- serveOn(s, listener) }()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	select {
