@@ -4,10 +4,11 @@ import "github.com/labstack/echo/v4"
 
 // recorded makes a handler of one that fills in the record of its request, and counts the request when it has
 // ended, also by a panic. Errors are answered here, so that their status counts.
-func (s *Server) recorded(route string, serve func(echo.Context, *requestRecord) error) echo.HandlerFunc {
+func (s *Server) recorded(route string, serve func(echo.Context, *responseRecord) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		rec := &requestRecord{route: route, dialect: none, cache: none, class: classError}
-		defer func() { s.figures.count(rec, c.Response(), recordOf(c.Response()).clock().read()) }()
+		rec := recordOf(c.Response())
+		rec.route = route
+		defer func() { s.figures.count(rec, c.Response()) }()
 		if err := serve(c, rec); err != nil {
 			rec.failed(err)
 			s.writeError(err, c)
@@ -18,7 +19,7 @@ func (s *Server) recorded(route string, serve func(echo.Context, *requestRecord)
 
 // recordedPlain is recorded for a handler of a path that is none of an image.
 func (s *Server) recordedPlain(route string, serve echo.HandlerFunc) echo.HandlerFunc {
-	return s.recorded(route, func(c echo.Context, _ *requestRecord) error { return serve(c) })
+	return s.recorded(route, func(c echo.Context, _ *responseRecord) error { return serve(c) })
 }
 
 // dialectOf is the dialect of a target by its path alone: one that cannot be read has it, too.

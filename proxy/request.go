@@ -34,7 +34,7 @@ var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--
 
 // serveImage answers a request for an image: verify, parse, negotiate, look up or fill,
 // respond.
-func (s *Server) serveImage(c echo.Context, rec *requestRecord) error {
+func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
 	r := c.Request()
 	rec.dialect = s.dialectOf(r.RequestURI)
 	read, err := s.readTarget(r.RequestURI)
@@ -51,11 +51,11 @@ func (s *Server) serveImage(c echo.Context, rec *requestRecord) error {
 	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
 	u.readBy, u.hits = read.readBy, s.figures.hitsOf(rec.dialect)
 	u.logged = s.targetOf(r.RequestURI, read.Request)
-	recordOf(c.Response()).noteTarget(u.logged)
+	rec.noteTarget(u.logged)
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)
-	a.by, a.clock = read.key, recordOf(c.Response()).clock()
+	a.by, a.clock = read.key, rec.clock()
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err

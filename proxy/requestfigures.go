@@ -103,7 +103,7 @@ func (f requestFigures) hitsOf(dialect string) *hitFigures {
 }
 
 // count counts a request that has ended.
-func (f requestFigures) count(rec *requestRecord, w *echo.Response, times phaseTimes) {
+func (f requestFigures) count(rec *responseRecord, w *echo.Response) {
 	status := w.Status
 	if !w.Committed {
 		status = statusClientLeft
@@ -116,7 +116,7 @@ func (f requestFigures) count(rec *requestRecord, w *echo.Response, times phaseT
 		return
 	}
 	var all time.Duration
-	for p, took := range times {
+	for p, took := range rec.phases.read() {
 		if took > 0 {
 			f.phases.WithLabelValues(phaseNames[p]).Observe(took.Seconds())
 		}

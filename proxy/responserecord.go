@@ -13,6 +13,7 @@ import (
 type responseRecord struct {
 	http.ResponseWriter
 	phases phaseClock
+	requestLabels
 	// began is when the server got the request.
 	began time.Time
 	// status is 0 as long as there is no response.
@@ -31,6 +32,7 @@ type responseRecord struct {
 
 func newResponseRecord(w http.ResponseWriter) *responseRecord {
 	rec := &responseRecord{ResponseWriter: w, began: time.Now()}
+	rec.dialect, rec.cache, rec.class = none, none, classError
 	rec.phases.begin(rec.began)
 	return rec
 }

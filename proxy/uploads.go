@@ -47,7 +47,7 @@ func (s *Server) isUpload(target string) bool {
 
 // serveUpload answers a request whose body is the source: verify, parse, negotiate, receive, transform, respond. What
 // it makes is in no cache.
-func (s *Server) serveUpload(c echo.Context, rec *requestRecord) error {
+func (s *Server) serveUpload(c echo.Context, rec *responseRecord) error {
 	r := c.Request()
 	m, _ := s.mountOf(r.RequestURI)
 	rec.dialect, rec.class = s.dialectOf(r.RequestURI), classUpload
@@ -57,7 +57,7 @@ func (s *Server) serveUpload(c echo.Context, rec *requestRecord) error {
 	}
 	ask.by.countRequest(err)
 	if err == nil {
-		err = s.answerUpload(c, m, ask)
+		err = s.answerUpload(c, rec, m, ask)
 	}
 	return m.errorOf(err)
 }
@@ -114,13 +114,13 @@ func (s *Server) checkUpload(ask uploadRequest) error {
 }
 
 // answerUpload is serveUpload behind the target.
-func (s *Server) answerUpload(c echo.Context, m *Mount, ask uploadRequest) error {
+func (s *Server) answerUpload(c echo.Context, rec *responseRecord, m *Mount, ask uploadRequest) error {
 	r := c.Request()
-	recordOf(c.Response()).noteTarget(s.targetOf(r.RequestURI, ask.req))
+	rec.noteTarget(s.targetOf(r.RequestURI, ask.req))
 	varies := s.negotiateFormat(m, &ask.req, r.Header["Accept"])
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	clock := recordOf(c.Response()).clock()
+	clock := rec.clock()
 	wait := budget.NewQueueWait(s.cfg.QueueWait)
 	wait.Observe(clock)
 	clock.enter(phaseFetch)

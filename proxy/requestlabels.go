@@ -34,31 +34,31 @@ const (
 // statusClientLeft is that of a request whose client left before the response, as nginx logs it.
 const statusClientLeft = 499
 
-// requestRecord is what metrics say of one request. The steps of the request fill it in.
-type requestRecord struct {
+// requestLabels are what metrics say of one request. The steps of the request fill them in.
+type requestLabels struct {
 	route, dialect string
 	// cache is the outcome, and class the one of durations.
 	cache, class string
 }
 
 // answeredBy notes what the cache did.
-func (rec *requestRecord) answeredBy(outcome cache.Outcome) {
-	rec.cache = outcome.String()
+func (l *requestLabels) answeredBy(outcome cache.Outcome) {
+	l.cache = outcome.String()
 	switch outcome {
 	case cache.Hit:
-		rec.class = classHit
+		l.class = classHit
 	case cache.Stale, cache.StaleError:
-		rec.class = classStale
+		l.class = classStale
 	default:
-		rec.class = classMiss
+		l.class = classMiss
 	}
 }
 
 // failed notes that there is an error in place of the image.
-func (rec *requestRecord) failed(err error) {
-	rec.cache, rec.class = none, classError
+func (l *requestLabels) failed(err error) {
+	l.cache, l.class = none, classError
 	var known *cache.Remembered
 	if errors.As(err, &known) {
-		rec.cache = "remembered-error"
+		l.cache = "remembered-error"
 	}
 }
