@@ -65,7 +65,8 @@ func (g *Governor) Admit(
 	if total := need + src.Reserved(); total > g.currentPlan().Exclusive {
 		return nil, fmt.Errorf("%w: this image needs about %s of memory; "+
 			"request a smaller result, use a smaller source, or raise --memory-limit to %s",
-			budget.ErrTooLarge, formatMebibytes(need), formatMebibytes(LimitFor(total+g.currentPlan().Index.Hidden)))
+			budget.ErrTooLarge, formatMebibytes(need),
+			formatMebibytes(LimitFor(total+g.currentPlan().Index.demanded())))
 	}
 	if budget.IsBackground(ctx) {
 		return nil, fmt.Errorf("%w: this image needs about %s of memory, more than can be spared for it "+
@@ -105,7 +106,7 @@ func (g *Governor) SourceTooLarge(bytes int64) error {
 	return fmt.Errorf("%w: the source file has %s, but the memory limit leaves %s for source files; "+
 		"use a smaller file, or raise --memory-limit to %s",
 		budget.ErrTooLarge, formatMebibytes(bytes), formatMebibytes(g.Budgets.Sources.Stats().Capacity),
-		formatMebibytes(LimitForSource(bytes+g.currentPlan().Index.Hidden/4)))
+		formatMebibytes(LimitForSource(bytes+g.currentPlan().Index.demanded()/4)))
 }
 
 // formatMebibytes rounds up.

@@ -77,6 +77,8 @@ type PlanInput struct {
 	CacheDisk int64
 	// HiddenIndex is what the index of hidden sources may take, in bytes.
 	HiddenIndex int64
+	// Spans is what traces on their way to a collector may take, in bytes.
+	Spans int64
 }
 
 // Plan splits a memory limit. All but the numbers of workers, fetches and clients
@@ -108,7 +110,7 @@ type Plan struct {
 	// is a tier switched off. Beside it there is
 	// headroom for garbage that Go's collector has not found yet.
 	Cache int64
-	// Index is for indexes of what is on disk.
+	// Index is for indexes of what is on disk, and for traces.
 	Index Indexes
 	// Sources is for sources that are fetched and worked on, Results for results on
 	// their way to clients.
@@ -170,7 +172,7 @@ func splitLimit(in PlanInput) (Plan, bool) {
 	if spare < 0 {
 		return Plan{}, false
 	}
-	p.Index.Hidden = max(in.HiddenIndex, 0)
+	p.Index.Hidden, p.Index.Spans = max(in.HiddenIndex, 0), max(in.Spans, 0)
 	p.Index.Disk = min(max(in.CacheDisk, 0)/recommendedRecord*recordBytes, p.Limit/128, spare/2)
 	spare -= p.Index.Disk
 	if in.CacheMemory == 0 {
@@ -227,7 +229,7 @@ func cacheHeadroom(cache int64) int64 { return cache / gcEntries * (gcHeap - gcE
 func (in PlanInput) leastBytes() int64 {
 	cache := max(in.CacheMemory, 0)
 	return fixedBytes + connectionBytes(in.Limit) + int64(max(in.Workers, 1))*baseWorker + minBodies + minTransform +
-		cache + cacheHeadroom(cache) + max(in.HiddenIndex, 0)
+		cache + cacheHeadroom(cache) + max(in.HiddenIndex, 0) + max(in.Spans, 0)
 }
 
 func (in PlanInput) tooSmall() error {
@@ -240,6 +242,9 @@ func (in PlanInput) tooSmall() error {
 	}
 	if in.HiddenIndex > 0 {
 		advice = append(advice, "lower --max-hidden-sources")
+	}
+	if in.Spans > 0 {
+		advice = append(advice, "lower OTEL_BSP_MAX_QUEUE_SIZE")
 	}
 	from := ""
 	if in.LimitFrom != "" {
@@ -302,8 +307,11 @@ func (p Plan) String() string {
 	fmt.Fprintf(&b, "memory limit %s%s = server %s + connections %s + workers %d × %s + slack %s",
 		formatBytes(p.Limit), from, formatBytes(fixedBytes), formatBytes(p.Connections), p.Workers,
 		formatBytes(baseWorker), formatBytes(p.Slack))
+	if p.Index.Spans > 0 {
+		fmt.Fprintf(&b, " + traces %s", formatBytes(p.Index.Spans))
+	}
 	fmt.Fprintf(&b, " + cache %s + its headroom %s + disk index %s + bodies %s + transforms %s; GOMEMLIMIT %s",
-		formatBytes(p.Cache), formatBytes(cacheHeadroom(p.Cache)), formatBytes(p.Index.sum()),
+		formatBytes(p.Cache), formatBytes(cacheHeadroom(p.Cache)), formatBytes(p.Index.onDisk()),
 		formatBytes(p.Sources+p.Results), formatBytes(p.Transforms), formatBytes(p.GoLimit))
 	return b.String()
 }
@@ -318,8 +326,11 @@ type Part struct {
 func (p Plan) Parts() []Part {
 	parts := []Part{
 		{"server", fixedBytes}, {"connections", p.Connections}, {"workers", int64(p.Workers) * baseWorker},
-		{"cache", p.Cache}, {"cache headroom", cacheHeadroom(p.Cache)}, {"disk index", p.Index.sum()},
+		{"cache", p.Cache}, {"cache headroom", cacheHeadroom(p.Cache)}, {"disk index", p.Index.onDisk()},
 		{"bodies", p.Sources + p.Results}, {"transforms", p.Transforms},
+	}
+	if p.Index.Spans > 0 {
+		parts = append(parts, Part{"traces", p.Index.Spans})
 	}
 	rest := p.Limit
 	for _, part := range parts {
@@ -343,7 +354,8 @@ func (p Plan) LogValue() slog.Value {
 		slog.String("slack", formatBytes(p.Slack)),
 		slog.String("cache", formatBytes(p.Cache)),
 		slog.String("cache_headroom", formatBytes(cacheHeadroom(p.Cache))),
-		slog.String("disk_index", formatBytes(p.Index.sum())),
+		slog.String("disk_index", formatBytes(p.Index.onDisk())),
+		slog.String("traces", formatBytes(p.Index.Spans)),
 		slog.String("bodies", formatBytes(p.Sources+p.Results)),
 		slog.String("transforms", formatBytes(p.Transforms)),
 		slog.String("gomemlimit", formatBytes(p.GoLimit)),

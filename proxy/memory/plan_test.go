@@ -19,7 +19,7 @@ const maxWorkers = 256
 
 func sum(p Plan) int64 {
 	return fixedBytes + p.Connections + int64(p.Workers)*baseWorker + p.Slack + p.Cache + cacheHeadroom(p.Cache) +
-		p.Index.Disk + p.Index.Hidden + p.Sources + p.Results + p.Transforms
+		p.Index.Disk + p.Index.Hidden + p.Index.Spans + p.Sources + p.Results + p.Transforms
 }
 
 func planInput(t *rapid.T) PlanInput {
@@ -33,6 +33,7 @@ func planInput(t *rapid.T) PlanInput {
 			rapid.Just(int64(0)), rapid.Just(int64(-1)), rapid.Int64Range(1, top),
 		).Draw(t, "cache"),
 		CacheDisk:   rapid.Int64Range(-1, 1<<45).Draw(t, "disk"),
+		Spans:       rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, top/8)).Draw(t, "spans"),
 		HiddenIndex: rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, top/8)).Draw(t, "hidden"),
 	}
 }
@@ -175,8 +176,9 @@ func TestLimitForIsTheLeastThatDoes(t *testing.T) {
 	}
 }
 
-// The index of hidden sources comes out of what jobs may have, and the limit that a refusal names has room for both.
-func TestIndexOfHiddenSources(t *testing.T) {
+// The index of hidden sources, and traces, come out of what jobs may have, and the limit that a refusal names has room
+// for all of them.
+func TestWhatSettingsAskFor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := planInput(t)
 		p, err := NewPlan(in)
@@ -184,12 +186,13 @@ func TestIndexOfHiddenSources(t *testing.T) {
 			return
 		}
 		without := in
-		without.HiddenIndex = 0
-		if q, err := NewPlan(without); err != nil || q.Exclusive < p.Exclusive || p.Index.Hidden != in.HiddenIndex {
-			t.Fatalf("%d of %d become %d, %v", q.Exclusive, p.Index.Hidden, p.Exclusive, err)
+		without.HiddenIndex, without.Spans = 0, 0
+		if q, err := NewPlan(without); err != nil || q.Exclusive < p.Exclusive || p.Index.Hidden != in.HiddenIndex ||
+			p.Index.Spans != in.Spans {
+			t.Fatalf("%d of %+v become %d, %v", q.Exclusive, p.Index, p.Exclusive, err)
 		}
 		need := p.Exclusive + rapid.Int64Range(1, 1<<30).Draw(t, "more")
-		in.Limit = LimitFor(need + p.Index.Hidden)
+		in.Limit = LimitFor(need + p.Index.demanded())
 		if p, err = NewPlan(in); err != nil || p.Exclusive < need {
 			t.Fatalf("%d does not fit exclusively into %d: %v, %s", need, in.Limit, err, p)
 		}
