@@ -21,6 +21,8 @@ type cacheRequest struct {
 	hops origin.Hops
 	// passed are headers of the request that go on to the origin of the source.
 	passed origin.Passed
+	// trace is told of requests to the origin; nil for none.
+	trace origin.Trace
 	// by is the key whose rate of misses a fill counts against; nil for none.
 	by *accessKey
 	// background: no client waits (see budget.InBackground).

@@ -12,6 +12,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
+	"github.com/pictor-proxy/pictor/proxy/tracing"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
@@ -77,6 +78,8 @@ type Config struct {
 	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
 	Home       http.Handler
 	RequestLog RequestLog
+	// Tracer makes traces of requests; nil for none. The caller closes it.
+	Tracer *tracing.Tracer
 	// MetricsToken gives access to /metrics on the admin port alone; "" for none.
 	MetricsToken string
 	// Build is for metrics; nil for none.

@@ -38,11 +38,14 @@ func (s *Server) logError(rec *responseRecord, r *http.Request, f failure, id st
 	if errors.Is(err, origin.ErrRefused) {
 		series = "refused address" // a flood of these must not hide hosts that are down
 	}
-	s.logSampled("request failed", series, f, id, func() []any {
-		if s.cfg.RequestLog.hidesSources() {
-			return []any{"target", clipText(s.loggedTarget(rec, r)), "err", clipText(f.causeWithoutSource(err))}
+	s.logSampled("request failed", series, f, id, func() (attrs []any) {
+		if id := rec.traceID(); id != "" {
+			attrs = []any{"trace", id}
 		}
-		attrs := []any{"target", clipText(s.withoutSecret(r.RequestURI)), "err", clipText(err.Error())}
+		if s.cfg.RequestLog.hidesSources() {
+			return append(attrs, "target", clipText(s.loggedTarget(rec, r)), "err", clipText(f.causeWithoutSource(err)))
+		}
+		attrs = append(attrs, "target", clipText(s.withoutSecret(r.RequestURI)), "err", clipText(err.Error()))
 		if d := errorDetails(err); d != "" {
 			attrs = append(attrs, "detail", clipText(d))
 		}

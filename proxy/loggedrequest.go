@@ -39,31 +39,34 @@ func (s *Server) logAccess(rec *responseRecord, r *http.Request) {
 		line.Phases = append(line.Phases, accesslog.Phase{Name: phaseNames[p], Time: d})
 	}
 	line.Target, line.RequestID = s.loggedTarget(rec, r), requestIDOf(rec)
+	line.Trace = rec.trace.ID()
 	l.write(&line, rec.began, r)
 }
 
 // loggedTarget is the target of a request for logs.
 func (s *Server) loggedTarget(rec *responseRecord, r *http.Request) string {
-	if rec != nil && rec.target != "" {
-		return rec.target
+	if rec != nil && rec.asked != nil {
+		return s.targetOf(r.RequestURI, *rec.asked)
 	}
 	return s.loggedUnread(r.RequestURI)
 }
 
 // targetOf is the target of a request that was read, for logs: in one spelling for all dialects, and without
-// signature, keys, the query of its source, and a source that clients do not see. "" where nothing is logged.
+// signature, keys, the query of its source, and a source that clients do not see.
 func (s *Server) targetOf(target string, req signedurl.Request) string {
 	l := &s.cfg.RequestLog
-	if l.Access == nil && !l.hidesSources() {
-		return ""
-	}
 	if !req.IsHidden() {
 		req.Source = l.redactSource(req.Source)
-		if strings.Contains(target, "/enc/") {
+		if hidesSource(target, req) {
 			req.Source = leftOut
 		}
 	}
 	return s.cfg.PathPrefix + "/" + leftOut + req.Path(true)
+}
+
+// hidesSource says whether clients do not see the source of a request that was read.
+func hidesSource(target string, req signedurl.Request) bool {
+	return req.IsHidden() || strings.Contains(target, "/enc/")
 }
 
 // loggedSource is the source of a request for logs.

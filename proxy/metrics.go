@@ -72,6 +72,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		e.gauge("hidden_log_bytes", "Size of the log of hidden sources, in bytes.", st.LogBytes)
 	}
 	e.addRequestLog(c.s.cfg.RequestLog)
+	e.addTraces(c.s.cfg.Tracer)
 	e.addPressure(m.Pressure)
 	e.addPool(c.s)
 }

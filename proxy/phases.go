@@ -65,6 +65,8 @@ type phaseClock struct {
 	// since is when the current phase began, or was last counted.
 	since time.Time
 	times phaseTimes
+	// timeline has when the phases were; nil where no trace asks for it.
+	timeline *timeline
 	// fill is the fill that the request waits for; nil for none.
 	fill *fillPhases
 	// beforeWait is the phase that the wait for a budget is in the midst of.
@@ -82,6 +84,7 @@ func (c *phaseClock) enter(p phase) {
 func (c *phaseClock) enterLocked(p phase) {
 	now := time.Now()
 	c.times[c.current] += now.Sub(c.since)
+	c.timeline.add(c.current, c.since, now)
 	c.current, c.since = p, now
 }
 
@@ -127,6 +130,7 @@ func (c *phaseClock) moveLocked(to phase, d time.Duration) {
 	d = min(d, c.times[c.current])
 	c.times[c.current] -= d
 	c.times[to] += d
+	c.timeline.move(c.current, to, d)
 }
 
 // beginFill has the fill of a lookup count its phases for the request.

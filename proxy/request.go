@@ -50,12 +50,15 @@ func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
 	u := factsOf(req, varies)
 	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
 	u.readBy, u.hits = read.readBy, s.figures.hitsOf(rec.dialect)
-	u.logged = s.targetOf(r.RequestURI, read.Request)
-	rec.noteTarget(u.logged)
+	rec.asked = &read.Request
+	if s.cfg.RequestLog.logsHits() {
+		u.logged = s.targetOf(r.RequestURI, read.Request)
+	}
 	u.setVary(c.Response().Header())
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)
 	a.by, a.clock = read.key, rec.clock()
+	a.trace = s.traceFetches(rec, r, read.Request)
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err

@@ -15,13 +15,13 @@ import (
 
 // accessLine is what an access log says.
 type accessLine struct {
-	Request, Client, Method, Target, Code, Outcome, Tier string
-	Status                                               int
-	Sent                                                 int64
-	Duration                                             float64 `json:"duration_ms"`
-	Fetch                                                float64 `json:"fetch_ms"`
-	Transform                                            float64 `json:"transform_ms"`
-	Verify                                               float64 `json:"verify_ms"`
+	Request, Trace, Client, Method, Target, Code, Outcome, Tier string
+	Status                                                      int
+	Sent                                                        int64
+	Duration                                                    float64 `json:"duration_ms"`
+	Fetch                                                       float64 `json:"fetch_ms"`
+	Transform                                                   float64 `json:"transform_ms"`
+	Verify                                                      float64 `json:"verify_ms"`
 }
 
 // logTo has a server log requests to out.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/tracing"
 )
 
 // responseRecord is what is known of a response when it has ended, and where its time went. It stands between the
@@ -24,15 +26,17 @@ type responseRecord struct {
 	outcome, tier string
 	// code is the error code of the response; "" for none.
 	code string
-	// target is the target for logs; "" for one that was not read.
-	target string
+	// asked is the request as it was read; nil for one that could not be.
+	asked *signedurl.Request
+	// trace is nil where there are no traces.
+	trace *tracing.Request
 	// hasTiming says that the response has a Server-Timing header.
 	hasTiming bool
 }
 
 func newResponseRecord(w http.ResponseWriter) *responseRecord {
 	rec := &responseRecord{ResponseWriter: w, began: time.Now()}
-	rec.dialect, rec.cache, rec.class = none, none, classError
+	rec.requestLabels = requestLabels{dialect: none, cache: none, class: classError}
 	rec.phases.begin(rec.began)
 	return rec
 }
@@ -95,13 +99,6 @@ func (rec *responseRecord) noteEntry(e *cache.Entry, outcome cache.Outcome) {
 	}
 	rec.outcome, rec.tier = outcome.String(), tierOf(e, outcome)
 	rec.phases.enter(phaseSend)
-}
-
-// noteTarget is told of the target for logs.
-func (rec *responseRecord) noteTarget(target string) {
-	if rec != nil {
-		rec.target = target
-	}
 }
 
 // noteSent is told how much of an entry was sent: what the kernel takes from a file does not come by.

@@ -16,8 +16,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		defer release()
 	}
-	timing := s.wantsServerTiming(r)
-	if !timing && s.serveHit(w, r) {
+	timing, trace := s.wantsServerTiming(r), s.beginTrace(r)
+	if !timing && !trace.IsSampled() && s.serveHit(w, r) {
 		return
 	}
 	setRequestID(w, r)
@@ -26,6 +26,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec := newResponseRecord(w)
 	rec.hasTiming = timing
+	rec.traceAs(trace)
+	defer s.finishTrace(rec, r)
 	defer s.logAccess(rec, r)
 	s.echo.ServeHTTP(rec, r)
 }

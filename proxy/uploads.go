@@ -116,7 +116,8 @@ func (s *Server) checkUpload(ask uploadRequest) error {
 // answerUpload is serveUpload behind the target.
 func (s *Server) answerUpload(c echo.Context, rec *responseRecord, m *Mount, ask uploadRequest) error {
 	r := c.Request()
-	rec.noteTarget(s.targetOf(r.RequestURI, ask.req))
+	asked := ask.req
+	rec.asked = &asked
 	varies := s.negotiateFormat(m, &ask.req, r.Header["Accept"])
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()

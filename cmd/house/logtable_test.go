@@ -20,6 +20,7 @@ const (
 	byDisk     = "for a file of the cache that is broken, once"
 	byBudget   = "for a bounded number of lines a second"
 	byPause    = "as often as it is tried again, with longer and longer pauses"
+	byMinute   = "once a minute"
 	byProcess  = "for each worker process that died, which takes longer than the line"
 )
 
@@ -93,9 +94,11 @@ var logLines = map[string]string{
 	"filled":                    atDebug,
 	"taken from another server": atDebug,
 	"job of several results failed: each that is missing is made alone": atDebug,
-	"gain map dropped: the result is in SDR":                            atDebug,
-	"purged":                                                            byOperator,
-	"warming has ended":                                                 byOperator,
+	"traces cannot be sent":                  byMinute,
+	"traces are sent":                        atStart,
+	"gain map dropped: the result is in SDR": atDebug,
+	"purged":                                 byOperator,
+	"warming has ended":                      byOperator,
 
 	"log of hidden sources is damaged: the sources there are unknown until they are added again": atStart,
 	"log of hidden sources ended in the middle of a write: the rest of it is removed":            atStart,

@@ -47,6 +47,7 @@ func (cmd *configCmd) Run(ctx *kong.Context, origins config.Origins, remarks *co
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", flag.Name, displayValue(text), from)
 	}
+	fmt.Fprintf(w, "traces\t%s\tOTEL_… of the environment\n", describeTraces())
 	if err := w.Flush(); err != nil {
 		return err
 	}

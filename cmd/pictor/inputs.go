@@ -34,6 +34,7 @@ type inputs struct {
 	watermark *proxy.Watermark
 	// tls is nil for a server without TLS.
 	tls *tlsFiles
+	traces    config.Traces
 }
 
 // sourceInputs say where sources are, which may be fetched, and how.
@@ -58,6 +59,9 @@ func readInputs(cfg *config.Serve) (*inputs, error) {
 	}
 	if err == nil {
 		in.fallback, in.images, err = loadFallback(&cfg.Fallback)
+	}
+	if err == nil {
+		in.traces, err = config.ReadTraces(os.Getenv)
 	}
 	return in, config.Invalid(err)
 }

@@ -22,7 +22,7 @@ func makePlan(cfg *config.Serve) (memory.Plan, error) {
 func planInput(cfg *config.Serve, limit int64, from string) memory.PlanInput {
 	return memory.PlanInput{Limit: limit, LimitFrom: from, Workers: cfg.Workers, MaxWorkers: config.MaxWorkers,
 		CacheMemory: int64(cfg.CacheMemory), CacheDisk: int64(cfg.CacheDisk),
-		HiddenIndex: hiddenIndexBytes(cfg)}
+		HiddenIndex: hiddenIndexBytes(cfg), Spans: spanBytes()}
 }
 
 // serverPlan is the plan for the server, which holds Go's heap to its part, too, unless

@@ -102,7 +102,10 @@ func newParts(
 	if p.requestLog, err = newRequestLog(cfg); err != nil {
 		return nil, err
 	}
-	settings.RequestLog = p.requestLog
+	if p.tracer, err = newTracer(in.traces, log); err != nil {
+		return nil, err
+	}
+	settings.RequestLog, settings.Tracer = p.requestLog, p.tracer
 	p.server, err = proxy.New(settings)
 	return p, err
 }

@@ -10,12 +10,15 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/accesslog"
+	"github.com/pictor-proxy/pictor/proxy/tracing"
 )
 
 // outlets are what a server tells of itself, and where.
 type outlets struct {
 	// requestLog is closed after all requests have ended.
 	requestLog proxy.RequestLog
+	// tracer is nil where there are no traces. It is closed after all requests have ended, too.
+	tracer *tracing.Tracer
 	// systemd is told how the server is.
 	systemd *notifier
 	// closing is what is being closed; nil before.

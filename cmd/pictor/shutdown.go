@@ -165,6 +165,7 @@ func (p *parts) close() error {
 		{"hidden sources", p.closeHidden},
 		{"purge log", p.storage.closeClock},
 		{"cache directory", p.storage.closeFolder},
+		{"traces", func() error { return p.closeTracer(wait) }},
 		{"access log", func() error { return p.requestLog.Close(wait) }},
 		{"connections to origins", func() error { p.origin.Close(); return nil }},
 	} {

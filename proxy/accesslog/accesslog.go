@@ -22,8 +22,8 @@ type Line struct {
 	Status int
 	// Sent is the size of what was sent of the content, in bytes.
 	Sent int64
-	// RequestID is X-Request-Id.
-	RequestID string
+	// RequestID is X-Request-Id, Trace the id of a trace that is recorded; "" for none.
+	RequestID, Trace string
 	// Code is the error code of the response; "" for none.
 	Code string
 	// Outcome and Tier are what the cache did, for a response with an image; else "".

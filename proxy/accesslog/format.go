@@ -22,6 +22,9 @@ func clip(s string) string {
 func (l *Line) fields(leftOut uint64, text func(name, value string), number func(name string, value float64)) {
 	text("time", l.Began.UTC().Format("2006-01-02T15:04:05.000Z"))
 	text("request", l.RequestID)
+	if l.Trace != "" {
+		text("trace", l.Trace)
+	}
 	text("client", l.Client.Address)
 	text("method", l.Method)
 	text("target", clip(l.Target))

@@ -14,6 +14,15 @@ type Client struct {
 	// Hops are the proxies that the request has passed, Passed the headers that go on to the origin.
 	Hops   Hops
 	Passed Passed
+	// Trace is told of requests; nil for none.
+	Trace Trace
+}
+
+// Trace is told of requests to origins.
+type Trace interface {
+	// Begin is told of a request before it is sent, and may add headers to it that say which trace it is part of. end
+	// is told the status of its response, or 0 and why there is none.
+	Begin(req *http.Request) (end func(status int, err error))
 }
 
 // httpFetch is the fetch of one source of http or https.

@@ -100,7 +100,7 @@ func isConnectionError(err error) bool {
 func (r *httpFetch) send(req *http.Request, t *http.Transport, a *attempt) (*http.Response, error) {
 	f := r.f
 	f.retries.addRequest(a.host)
-	resp, err := t.RoundTrip(req)
+	resp, err := r.exchange(req, t)
 	if err == nil || r.retried || a.probe != nil || r.ctx.Err() != nil || !isConnectionError(err) ||
 		!f.retries.take(a.host) {
 		return resp, err
@@ -109,10 +109,24 @@ func (r *httpFetch) send(req *http.Request, t *http.Transport, a *attempt) (*htt
 	if !pauseBeforeRetry(r.ctx) {
 		return nil, err
 	}
-	resp, err = t.RoundTrip(req.Clone(r.ctx))
+	resp, err = r.exchange(req.Clone(r.ctx), t)
 	if err == nil {
 		f.retries.recordRecovered()
 	}
+	return resp, err
+}
+
+// exchange makes a request, and waits for the header of its response.
+func (r *httpFetch) exchange(req *http.Request, t *http.Transport) (*http.Response, error) {
+	if r.client.Trace == nil {
+		return t.RoundTrip(req)
+	}
+	end, status := r.client.Trace.Begin(req), 0
+	resp, err := t.RoundTrip(req)
+	if err == nil {
+		status = resp.StatusCode
+	}
+	end(status, err)
 	return resp, err
 }
 

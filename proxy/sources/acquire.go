@@ -25,6 +25,8 @@ type Request struct {
 	// Passed are headers of the request that go on to the origin. Sources that are fetched with others are
 	// others.
 	Passed origin.Passed
+	// Trace is told of requests to the origin; nil for none. A flight takes it from its leader.
+	Trace origin.Trace
 	// MinFetched and MinValidated are the newest purges that name the result: the
 	// source must have been fetched after the first, and be validated after the
 	// second.

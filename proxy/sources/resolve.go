@@ -104,7 +104,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	hash := sha256.New()
 	// The age of a response counts from the request on (RFC 9111 §4.2.3).
 	requested := t.cfg.Now()
-	client := origin.Client{Hops: w.Hops, Passed: w.Passed}
+	client := origin.Client{Hops: w.Hops, Passed: w.Passed, Trace: w.Trace}
 	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, client, stored.validators(),
 		io.MultiWriter(src.data, hash), src.reserveBytes(ctx, wait))
 	if err != nil {
