@@ -75,7 +75,7 @@ func find(program string) (string, error) {
 		return "", err
 	}
 	for ; filepath.Dir(folder) != folder; folder = filepath.Dir(folder) {
-		for _, in := range []string{"engines/bin", "stores/bin", "stores/node_modules/.bin"} {
+		for _, in := range []string{"collector/bin", "engines/bin", "stores/bin", "stores/node_modules/.bin"} {
 			if path, err := exec.LookPath(filepath.Join(folder, ".ci", in, program)); err == nil {
 				return path, nil
 			}
