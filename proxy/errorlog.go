@@ -45,9 +45,10 @@ func (s *Server) logError(rec *responseRecord, r *http.Request, f failure, id st
 		if s.cfg.RequestLog.hidesSources() {
 			return append(attrs, "target", clipText(s.loggedTarget(rec, r)), "err", clipText(f.causeWithoutSource(err)))
 		}
-		attrs = append(attrs, "target", clipText(s.withoutSecret(r.RequestURI)), "err", clipText(err.Error()))
+		attrs = append(attrs, "target", clipText(s.loggedTarget(rec, r)),
+			"err", clipText(rec.withoutQuery(err.Error())))
 		if d := errorDetails(err); d != "" {
-			attrs = append(attrs, "detail", clipText(d))
+			attrs = append(attrs, "detail", clipText(rec.withoutQuery(d)))
 		}
 		return attrs
 	})

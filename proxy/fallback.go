@@ -52,7 +52,8 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
 		s.logSampled("fallback failed", "fallback", failureOf(err), requestIDOf(c.Response()), func() []any {
-			return []any{"source", clipText(source), "err", clipText(err.Error())}
+			return []any{"source", clipText(s.cfg.RequestLog.redactSource(source)), "err",
+				clipText(failureOf(err).causeWithoutSource(err))}
 		})
 		return cause
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -48,7 +49,22 @@ func (s *Server) loggedTarget(rec *responseRecord, r *http.Request) string {
 	if rec != nil && rec.asked != nil {
 		return s.targetOf(r.RequestURI, *rec.asked)
 	}
+	if rec == nil { // of the admin port, whose paths have no secrets
+		return signedurl.PathOf(r.RequestURI)
+	}
 	return s.loggedUnread(r.RequestURI)
+}
+
+// withoutQuery is a text without the query of the source, which may be signed: causes quote what an origin, or the
+// client of a bucket, says.
+func (rec *responseRecord) withoutQuery(text string) string {
+	if rec == nil || rec.asked == nil {
+		return text
+	}
+	if _, query, ok := strings.Cut(rec.asked.Source, "?"); ok && query != "" {
+		text = strings.ReplaceAll(text, query, leftOut)
+	}
+	return text
 }
 
 // targetOf is the target of a request that was read, for logs: in one spelling for all dialects, and without
@@ -81,7 +97,7 @@ func (s *Server) loggedSource(req signedurl.Request) string {
 var ownPaths = []string{"/", "/favicon.ico", "/robots.txt", "/health", "/health/live", "/health/ready"}
 
 // loggedUnread is a target that was not read, for logs: nothing is known of where in it a secret may stand. Options
-// of the native grammar stay, which have a colon.
+// of the native grammar stay, which have a colon, and what is plainly the place of a source.
 func (s *Server) loggedUnread(target string) string {
 	path, _, _ := strings.Cut(target, "?")
 	if slices.Contains(ownPaths, path) {
@@ -96,13 +112,48 @@ func (s *Server) loggedUnread(target string) string {
 	own := signedurl.WithoutPrefix(path, s.cfg.PathPrefix)
 	segments := strings.Split(strings.TrimPrefix(own, "/"), "/")
 	kept := s.cfg.PathPrefix + "/" + leftOut
-	for _, segment := range segments[1:] {
+	for i, segment := range segments[1:] {
+		if segment == "plain" {
+			return kept + "/plain/" + s.cfg.RequestLog.unreadSource(strings.Join(segments[i+2:], "/"))
+		}
 		if !isOption(segment) {
 			break
 		}
 		kept += "/" + segment
 	}
 	return kept + "/" + leftOut
+}
+
+// The characters of the hosts and paths of sources that are logged unread. Others may begin what a secret is in: a
+// query, credentials, or another encoding of them.
+const (
+	inLoggedHost = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.:[]"
+	inLoggedPath = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"
+)
+
+// unreadSource is what logs say of a source that was not read, by what follows "plain/" in its target: the host, and
+// as much of the path as is nothing but a path.
+func (l *RequestLog) unreadSource(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
+	scheme, rest, isURL := strings.Cut(text, "://")
+	if !isURL {
+		scheme, rest = "", text
+	}
+	end := strings.IndexByte(rest, '/')
+	if host := rest[:max(end, 0)]; isURL && (host == "" || strings.Trim(host, inLoggedHost) != "") {
+		return leftOut
+	}
+	from := 0
+	if isURL {
+		scheme, from = scheme+"://", end
+	}
+	path := rest[from:]
+	if i := strings.IndexFunc(path, func(r rune) bool { return !strings.ContainsRune(inLoggedPath, r) }); i >= 0 {
+		path = path[:i]
+	}
+	return l.redactSource(scheme + rest[:from] + path)
 }
 
 // isOption says whether a segment looks like an option, and like no source.

@@ -3,8 +3,6 @@ package proxy
 import (
 	"cmp"
 	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/pictor-proxy/pictor/proxy/origin"
@@ -43,30 +41,4 @@ func (m *Mount) CheckSource(fetcher *origin.Fetcher, source string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", origin.ErrSourceNotAllowed, cmp.Or(m.Refusal, "the source is not listed"))
-}
-
-// withoutSecret is a target for the log: without the values of parameters that are a secret of any mount, as a target
-// that is misspelled is of none.
-func (s *Server) withoutSecret(target string) string {
-	path, query, _ := strings.Cut(target, "?")
-	if query == "" {
-		return target
-	}
-	var secrets []string
-	for _, m := range s.targets.rules.Load().Mounts {
-		if m.SecretParameter != "" {
-			secrets = append(secrets, m.SecretParameter)
-		}
-	}
-	if len(secrets) == 0 {
-		return target
-	}
-	parts := strings.Split(query, "&")
-	for i, part := range parts {
-		name, _, _ := strings.Cut(part, "=")
-		if plain, err := url.QueryUnescape(name); err != nil || slices.Contains(secrets, plain) {
-			parts[i] = name + "=…"
-		}
-	}
-	return path + "?" + strings.Join(parts, "&")
 }

@@ -38,8 +38,6 @@ type Mount struct {
 	Formats []transform.Format
 	// Statuses are of errors that have another status in this dialect, by their code.
 	Statuses map[string]int
-	// SecretParameter is a parameter of the query whose value stays out of the log; "" for none.
-	SecretParameter string
 	// Header is set on responses with an image, over what the server sets itself. Names are canonical.
 	Header http.Header
 	// SetHeader, unless nil, changes the header of such a response. status is "hit" or "stale" where

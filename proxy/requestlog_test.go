@@ -83,7 +83,7 @@ func TestAccessLog(t *testing.T) {
 	if same.Status != 304 || same.Sent != 0 {
 		t.Errorf("the one that has not changed: %+v", same)
 	}
-	if wrong.Status != 403 || wrong.Code != "wrong-signature" || wrong.Target != "/-/w:1/-" {
+	if wrong.Status != 403 || wrong.Code != "wrong-signature" || wrong.Target != "/-/w:1/plain/https://hush.example/a" {
 		t.Errorf("the error: %+v", wrong)
 	}
 	if health.Target != "/health" || health.Status != 200 {
@@ -141,10 +141,7 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 			r.must("/" + strings.Repeat("A", 43) + "/w:1/aHR0cHM6Ly9wcmVzaWduZWQ")
 		}
 		r.cfg.RequestLog.Close(context.Background())
-		text := out.String()
-		if mode != LogSourcesFull {
-			text += errors.String()
-		}
+		text := out.String() + errors.String()
 		secrets := []string{"presigned", "cHJlc2lnbmVk", strings.Split(good, "/")[1], "AAAAA"}
 		host := strings.TrimPrefix(r.site.URL, "http://")
 		switch mode {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -16,7 +15,6 @@ func TestUploadsOfAMount(t *testing.T) {
 	r := newUploadRig(t, func(c *Config) {
 		m, plain := queryMount(), queryMount()
 		plain.Prefix = "/plain"
-		m.SecretParameter = "key"
 		m.ParseUpload = func(rest, apiKey string) (signedurl.Request, string, error) {
 			if !strings.Contains(rest, "key=open") && apiKey != "open" {
 				return signedurl.Request{}, "", signedurl.ErrSignature
@@ -48,7 +46,7 @@ func TestUploadsOfAMount(t *testing.T) {
 		}
 	}
 	if text := log.String(); strings.Contains(text, "secret") || strings.Contains(text, "key=open") ||
-		!strings.Contains(text, fmt.Sprintf("target=%q", "/query?w=10&%6Bey=…")) {
+		!strings.Contains(text, "target=/query/- ") {
 		t.Error(text)
 	}
 	resp, got := r.send(uploadPath("w:10/upload"), bytes.NewReader(r.picture))

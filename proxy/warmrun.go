@@ -11,6 +11,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
 // warmRun warms what one request names.
@@ -123,7 +124,7 @@ func (run *warmRun) judge(line WarmLine, err error) WarmLine {
 		line.Status = StatusFailed
 		line.Code, line.Error = f.code, f.text
 		s.logSampled("image not warmed", "not warmed: "+f.code, f, run.request, func() []any {
-			attrs := []any{"target", clipText(line.URL), "err", clipText(err.Error())}
+			attrs := []any{"target", clipText(s.loggedUnread(signedurl.PathOf(line.URL))), "err", clipText(err.Error())}
 			if d := errorDetails(err); d != "" {
 				attrs = append(attrs, "detail", clipText(d))
 			}

@@ -44,7 +44,6 @@ func imaginaryMounts(cfg *config.Serve, rules proxy.Rules, fetcher *origin.Fetch
 	for _, prefix := range prefixes {
 		mounts = append(mounts, proxy.Mount{
 			Name: "imaginary", Prefix: prefix, Formats: imaginary.AutoFormats(), Statuses: imaginary.Statuses(),
-			SecretParameter: imaginary.KeyParameter,
 			Parse: func(rest string) (signedurl.Request, error) {
 				v, err := d.Verify(prefix+rest, "")
 				if errors.Is(err, signedurl.ErrSignature) && rules.Unsigned != nil {

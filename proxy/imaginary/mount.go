@@ -6,9 +6,6 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// KeyParameter is the name of the parameter that has an API key.
-const KeyParameter = "key"
-
 // AutoFormats are negotiated for type=auto. The peer gives PNG and JPEG, too, to whoever names them first; a client
 // that accepts no WebP has the format of the source here.
 func AutoFormats() []transform.Format { return []transform.Format{transform.WebP} }
