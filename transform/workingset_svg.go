@@ -1,14 +1,16 @@
 package transform
 
-// Bytes and CPU time of drawing an SVG, as measured with librsvg 2.54 (make calibrate).
+// Bytes and CPU time of drawing an SVG, as measured with librsvg 2.54 and 2.63 (make calibrate).
 const (
 	svgElementBytes = 1800 // of an element, with its attributes and styles
 	svgTextBytes    = 800  // of a byte of text: each glyph is laid out
 	svgLineBytes    = 6000 // of a byte of the first text, which shapes it as one line
 	svgLine         = 16 << 10
 	svgByteBytes    = 8 // of a byte of the file: paths become numbers, and there is a copy
-	svgImageBytes   = 8 // of a pixel of an image inside: it is decoded, and converted
-	svgLayers       = 6 // surfaces of a tile's size: groups, masks and clips one inside of the other
+	// Of a pixel of an image inside. Newer librsvgs hold it as it was decoded, up to 8 bytes of 16-bit RGBA, as
+	// 8-bit RGBA, and as a surface, all at once. librsvg 2.54 takes half of that.
+	svgImageBytes = 16
+	svgLayers     = 6 // surfaces of a tile's size: groups, masks and clips one inside of the other
 
 	cpuSVGByte  = 1e-6 // of a byte of the file, for each tile
 	cpuSVGPixel = 2.0  // of a megapixel

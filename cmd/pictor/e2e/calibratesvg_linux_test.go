@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/base64"
 	"fmt"
+	"image"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 // drawings are SVGs of which each has much of one thing.
@@ -37,17 +39,23 @@ func drawings() map[string][]byte {
 			`</filter><g filter="url(#f)">` + shape + `</g>`
 	}
 	jpeg := base64.StdEncoding.EncodeToString(photo(3000, 2000))
+	deep := image.NewNRGBA64(image.Rect(0, 0, 2000, 1500))
+	for i := range deep.Pix {
+		deep.Pix[i] = byte(i >> 3)
+	}
+	png := base64.StdEncoding.EncodeToString(picturetest.PNG(deep))
 	all := map[string][]byte{}
 	for name, inside := range map[string]string{
 		"icon": path(20), "illustration": paths(2000, 20), "map": paths(50, 4000), "elements": strings.Repeat("<rect/>", 50_000),
-		"styled":  "<style>.a{fill:red;stroke:#00f}</style>" + strings.Repeat(`<rect class="a" width="9" height="9"/>`, 10_000),
-		"label":   `<text y="100" font-size="30">A label</text>`,
-		"text":    `<text y="20">` + strings.Repeat("several words ", 1000) + `</text>`,
-		"layers":  strings.Repeat(`<g opacity=".9">`+shape, 4) + strings.Repeat("</g>", 4),
-		"masks":   `<mask id="m">` + shape + `</mask>` + strings.Repeat(`<g mask="url(#m)">`+shape+`</g>`, 5),
-		"shadow":  filter(`<feDropShadow dx="4" dy="4" stdDeviation="4"/>`),
-		"filters": filter(strings.Repeat(`<feGaussianBlur stdDeviation="2"/><feOffset dx="1"/>`, 5)),
-		"image":   `<image width="200" height="200" href="data:image/jpeg;base64,` + jpeg + `"/>`,
+		"styled":     "<style>.a{fill:red;stroke:#00f}</style>" + strings.Repeat(`<rect class="a" width="9" height="9"/>`, 10_000),
+		"label":      `<text y="100" font-size="30">A label</text>`,
+		"text":       `<text y="20">` + strings.Repeat("several words ", 1000) + `</text>`,
+		"layers":     strings.Repeat(`<g opacity=".9">`+shape, 4) + strings.Repeat("</g>", 4),
+		"masks":      `<mask id="m">` + shape + `</mask>` + strings.Repeat(`<g mask="url(#m)">`+shape+`</g>`, 5),
+		"shadow":     filter(`<feDropShadow dx="4" dy="4" stdDeviation="4"/>`),
+		"filters":    filter(strings.Repeat(`<feGaussianBlur stdDeviation="2"/><feOffset dx="1"/>`, 5)),
+		"image":      `<image width="200" height="200" href="data:image/jpeg;base64,` + jpeg + `"/>`,
+		"image-deep": `<image width="200" height="200" href="data:image/png;base64,` + png + `"/>`,
 	} {
 		all[name] = svgOf(inside)
 	}
