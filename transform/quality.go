@@ -6,8 +6,8 @@ import (
 )
 
 var qualityOption = wholeOption(Usage{Names: []string{"quality", "q"}, Args: "percent",
-	Text: "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 83 for WebP, 72 for AVIF and 81 " +
-		"for JPEG XL, which look alike.",
+	Text: "1 to 100. 0 means the value of `format_quality`, or else 80 for JPEG, 83 for WebP, 72 for AVIF (66 where " +
+		"libvips 8.18 tunes it for images) and 81 for JPEG XL, which look alike.",
 	Example: "w:160/q:10"},
 	100, func(p *Params) *int { return &p.Quality })
 
@@ -47,8 +47,18 @@ var formatQualityOption = Option{
 	},
 }
 
+// TunedAVIFQuality is the default of AVIF where the encoder is tuned for images (tune=iq, libaom 3.13), which a
+// worker finds out. Without the tuning it takes 72 to look the same (docs/performance.md).
+const TunedAVIFQuality = 66
+
+// DefaultQuality says that nothing asks for a quality.
+func (p Params) DefaultQuality() bool {
+	return p.Quality == 0 && p.FormatQuality[p.Format.tableRow()] == 0
+}
+
 // EffectiveQuality is the one that a result is saved with. The defaults look alike: of
 // seven photographs at 720 pixels each has a SSIMULACRA2 of 77.6 to 78.0 (docs/performance.md).
+// For AVIF it is that without TunedAVIFQuality, which is as high or higher.
 func (p Params) EffectiveQuality() int {
 	switch {
 	case p.Quality > 0:

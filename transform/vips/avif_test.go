@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -73,6 +74,22 @@ func TestAnAVIFThatBeginsLikeAVideo(t *testing.T) {
 		}
 		if d := picturetest.Distance(want, pixels(t, run(t, video, transform.Params{Format: transform.PNG}))); d != 0 {
 			t.Errorf("%s: off by %v", major, d)
+		}
+	}
+}
+
+// Of 8.18, Debian and Homebrew have packages with a libaom that tunes for images.
+func TestDefaultQualityOfAVIFIsThatOfTheTuning(t *testing.T) {
+	want := 72
+	if strings.HasPrefix(Version(), "8.18.") {
+		want = transform.TunedAVIFQuality
+	}
+	source := picturetest.PNG(picturetest.Photo(300, 200, 1))
+	got := run(t, source, transform.Params{Format: transform.AVIF}).Body
+	for _, q := range []int{72, transform.TunedAVIFQuality} {
+		same := bytes.Equal(got, run(t, source, transform.Params{Format: transform.AVIF, Quality: q}).Body)
+		if same != (q == want) {
+			t.Errorf("with libvips %s the default is like q:%d: %v", Version(), q, same)
 		}
 	}
 }

@@ -170,6 +170,9 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 		job.compression, job.smart_subsample = C.int(p.WebP.Compression), cBool(p.WebP.SmartSubsample)
 		job.preset, job.effort = C.int(p.WebP.Preset), C.int(p.WebP.Method())
 	case transform.AVIF:
+		if p.DefaultQuality() && C.pictor_tunes_for_images() != 0 {
+			job.quality = transform.TunedAVIFQuality
+		}
 		job.effort, job.lossless = C.int(p.AVIF.Speed()), cBool(p.AVIF.Lossless)
 		job.half_chroma, job.full_chroma = cBool(p.AVIF.Subsampling == transform.SubsampleOn),
 			cBool(p.AVIF.Subsampling == transform.SubsampleOff)

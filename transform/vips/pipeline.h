@@ -271,6 +271,9 @@ int pictor_resize(PictorChain *chain, PictorWindow window, int width, int height
 int pictor_prepare_jxl(PictorChain *chain, const PictorSource *source);
 // pictor_save_jxl writes a JPEG XL of a quality of 1 to 100. It gives 0, or -1 on errors.
 int pictor_save_jxl(PictorChain *chain, int quality, PictorResult *result);
+// pictor_tunes_for_images says whether AVIFs are tuned for images (tune=iq), where a quality means more. The first
+// call encodes two small pictures.
+int pictor_tunes_for_images(void);
 // pictor_max_sample is the largest value of a sample.
 double pictor_max_sample(PictorChain *chain);
 
