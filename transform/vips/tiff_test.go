@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -208,13 +209,22 @@ func TestTIFFsOfLibtiff(t *testing.T) {
 		"jpeg inks":       {inks, "--compression", "jpeg", "--Q", "95"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "lab" && strings.HasPrefix(Version(), "8.18.") {
+				t.Skip("libvips 8.18 refuses CIELAB of 8 bits (docs/formats.md)")
+			}
 			out := filepath.Join(t.TempDir(), "out.tif")
 			runVips(t, append([]string{"tiffsave", args[0], out}, args[1:]...)...)
 			b, err := os.ReadFile(out)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := picturetest.Distance(want, asPNG(t, b)); d > 3 {
+			// The inks were made by relative colorimetry, where black ink is a dark grey. libvips 8.18 comes back by
+			// the perceptual intent that it is asked for, which makes it black: 5 of 255.
+			most := 3.0
+			if strings.HasSuffix(name, "inks") && strings.HasPrefix(Version(), "8.18.") {
+				most = 6
+			}
+			if d := picturetest.Distance(want, asPNG(t, b)); d > most {
 				t.Errorf("%.1f away from the photo", d)
 			}
 		})
