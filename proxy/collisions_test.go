@@ -87,7 +87,7 @@ func TestDistinctRequestsHaveDistinctKeys(t *testing.T) {
 			continue
 		}
 		// Other dialects set these.
-		req.Meta = []string{"", "", "", "", "thumbor", "imagor"}[random.IntN(6)]
+		req.Meta.Form = []string{"", "", "", "", "thumbor", "imagor"}[random.IntN(6)]
 		if random.IntN(6) == 0 {
 			req.MaxAge, req.HasMaxAge = int64(random.IntN(3)), true
 		}

@@ -39,7 +39,7 @@ func (s *Server) serveFailure(c echo.Context, req signedurl.Request, u urlFacts,
 func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts, cause error) error {
 	f := failureOf(cause)
 	source := s.cfg.Fallback.sourceFor(f.code)
-	if source == "" || req.Meta != "" || req.Source == source {
+	if source == "" || req.Meta.Form != "" || req.Source == source {
 		return cause
 	}
 	req.Source, req.CacheBuster = source, ""

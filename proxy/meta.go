@@ -53,7 +53,7 @@ func (s *Server) imageMeta(req signedurl.Request, info transform.Info) ([]byte, 
 	}
 	out.Trim = transform.Trim{}
 	g := transform.NewGeometry(info, out)
-	if req.Meta == "imagor" {
+	if req.Meta.Form == "imagor" {
 		return json.Marshal(imagorMeta{
 			Format: out.Format.String(), ContentType: out.Format.MIME(), Width: g.Width, Height: g.Height,
 			Orientation: info.Orientation, Pages: info.Frames, Bands: info.Bands,

@@ -32,7 +32,7 @@ func (s *Server) negotiateFormat(m *Mount, req *signedurl.Request, accept []stri
 
 // leavesFormatOpen says whether the format of a request is negotiated, and marks it so.
 func (s *Server) leavesFormatOpen(m *Mount, req *signedurl.Request) bool {
-	hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta != ""
+	hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta.Form != ""
 	always := len(s.cfg.AutoFormats) > 0 && (m == nil || m.Formats == nil)
 	if !req.Auto && (!always || hasFormat) {
 		return false

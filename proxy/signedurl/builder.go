@@ -62,7 +62,11 @@ func (u URL) Options(options string) URL {
 			u = u.Preset(strings.Split(names, ":")...)
 			continue
 		}
-		if err := d.applyOption(&u.r, segment, nil); err != nil {
+		apply := func(r *Request, segment string) error { return d.applyOption(r, segment, nil) }
+		if u.r.IsInfo() {
+			apply = d.applyFactOption
+		}
+		if err := apply(&u.r, segment); err != nil {
 			u.err = err
 			return u
 		}
@@ -172,6 +176,9 @@ func (u URL) Path() (string, error) {
 	u.r.Params = params
 	if u.b.HashKey != nil {
 		u.r.SourceHash = HashSource(u.b.HashKey, u.r.Source)
+	}
+	if u.r.IsInfo() {
+		return u.infoPath()
 	}
 	path, before := u.r.Path(u.b.Plain), u.choice.String()
 	switch {

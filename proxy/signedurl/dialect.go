@@ -157,6 +157,13 @@ func (d *Dialect) applyOption(r *Request, segment string, within []string) error
 		return unknownOption(name)
 	case within == nil && d.allowed != nil && !d.allowed[o.long]:
 		return notAllowed(name)
+	}
+	return o.apply(r, name, args)
+}
+
+// apply sets what the arguments of an option say, which goes by this name in the path.
+func (o setter) apply(r *Request, name string, args []string) error {
+	switch {
 	case len(args) == 0:
 		return fmt.Errorf("%w: option %s needs an argument", ErrBadArgument, name)
 	case len(args) > o.most:
@@ -166,11 +173,12 @@ func (d *Dialect) applyOption(r *Request, segment string, within []string) error
 		// Some client libraries encode their arguments as URL components.
 		decoded, err := url.PathUnescape(a)
 		if err != nil {
-			return fmt.Errorf("%w: invalid percent-encoding in option %s", ErrBadArgument, transform.Quote(segment))
+			return fmt.Errorf("%w: invalid percent-encoding in option %s, argument %s", ErrBadArgument, name,
+				transform.Quote(a))
 		}
 		args[i] = decoded
 	}
-	if o.long == "format" {
+	if o.long == "format" && !r.IsInfo() {
 		if r.setAutoFormat(args[0]) {
 			return nil
 		}

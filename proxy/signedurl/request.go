@@ -34,9 +34,8 @@ type Request struct {
 	Limits Limits
 	// Picks are signed lists that nothing was picked of yet.
 	Picks Picks
-	// Meta asks for metadata of the image, as JSON in a dialect's form ("thumbor",
-	// "imagor"), instead of the image; "" for the image.
-	Meta string
+	// Meta asks for facts about the image instead of the image.
+	Meta Meta
 	// Terms are those of the dialect for all of its URLs.
 	Terms Terms
 	Freshness
@@ -104,9 +103,12 @@ func (r Request) Canonical() string {
 	if r.AnimatedFormat != transform.FormatUnknown {
 		b.WriteString("animated:" + r.AnimatedFormat.Ext() + "/")
 	}
-	// Only other dialects have these, and no dialect parses a canonical text.
-	if r.Meta != "" {
-		b.WriteString("meta:" + r.Meta + "/")
+	// Only other dialects and paths of facts have these, and no dialect parses a canonical text.
+	if r.Meta.Form != "" {
+		b.WriteString("meta:" + r.Meta.Form + "/")
+	}
+	if r.IsInfo() {
+		r.Meta.Facts.writeOptions(&b)
 	}
 	if r.HasMaxAge {
 		b.WriteString("max_age:" + strconv.FormatInt(r.MaxAge, 10) + "/")
@@ -189,3 +191,6 @@ func (r Request) encodedSource(ext string, plain bool) string {
 	}
 	return hashPrefix + r.SourceHash.String() + ext
 }
+
+// IsInfo says that the request is of a path below /info/.
+func (r Request) IsInfo() bool { return r.Meta.Form == InfoForm }

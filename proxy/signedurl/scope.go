@@ -15,7 +15,7 @@ var ErrScope = errors.New("not allowed")
 // applied in any case.
 type Scope struct {
 	// Options are by any of their names; nil for all. An extension is the option format. The option
-	// expires, which takes rights away, is always allowed.
+	// expires, which takes rights away, is always allowed. InfoMark stands for all paths of facts.
 	Options []string
 	// Presets are names of presets; nil for all, if Options allow the option preset.
 	Presets []string
@@ -32,6 +32,9 @@ func (d *Dialect) Within(s Scope) (*Dialect, error) {
 	}
 	for _, name := range s.Options {
 		long := longName(name)
+		if name == InfoMark {
+			long = InfoMark
+		}
 		if long == "" {
 			return nil, fmt.Errorf("there is no option %s to allow", transform.Quote(name))
 		}
@@ -85,4 +88,12 @@ func (s *scope) checkExtension(ext string) error {
 		return nil
 	}
 	return s.checkOption("format", nil)
+}
+
+// checkInfo refuses a path of facts where those are out of scope.
+func (s *scope) checkInfo() error {
+	if s == nil || s.options == nil || slices.Contains(s.options, InfoMark) {
+		return nil
+	}
+	return fmt.Errorf("%w: option %s is not listed (options)", ErrScope, InfoMark)
 }

@@ -26,6 +26,8 @@ type UnsignedRules struct {
 	Auto bool
 	// Presets are names of presets.
 	Presets []string
+	// Facts are the options that paths of facts may have, each as it stands in a path; none for no such paths.
+	Facts []string
 	// Snap raises a width and height that is not listed to the next one that is, or lowers it to the largest.
 	Snap bool
 }

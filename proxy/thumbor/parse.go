@@ -127,7 +127,7 @@ func (p *parser) readGeometry() {
 	params := &p.r.Params
 	p.nextSegment(oneOf("debug"))
 	if p.nextSegment(oneOf("meta")) {
-		p.r.Meta = []string{Thumbor: "thumbor", Imagor: "imagor"}[p.flavor]
+		p.r.Meta.Form = []string{Thumbor: "thumbor", Imagor: "imagor"}[p.flavor]
 	}
 	p.nextSegment(p.readTrim)
 	p.nextSegment(p.readCrop)

@@ -190,7 +190,7 @@ func TestParseOfTheRequest(t *testing.T) {
 	imagor := dialect(t, Config{Unsafe: true, Flavor: Imagor})
 	r, err := imagor.ParseUnsigned("meta/filters:attachment(summer):expire(1900000000123):max_age(60):" +
 		"focal(10x20:30x40):focal(0,0)/300x200/x")
-	if err != nil || r.Meta != "imagor" || !r.Attachment || r.Filename != "summer" || r.Expires != 1900000000 ||
+	if err != nil || r.Meta.Form != "imagor" || !r.Attachment || r.Filename != "summer" || r.Expires != 1900000000 ||
 		r.MaxAge != 60 || !r.HasMaxAge {
 		t.Errorf("%+v, %v", r, err)
 	}
