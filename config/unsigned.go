@@ -18,6 +18,7 @@ type Unsigned struct {
 	UnsignedQualities string `help:"Qualities that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
 	UnsignedFormats   string `help:"Formats that such paths may ask for, and auto." placeholder:"FORMAT,..." group:"Unsigned"`
 	UnsignedPresets   string `help:"Presets that such paths may name." placeholder:"NAME,..." group:"Unsigned"`
+	UnsignedInfo      string `help:"Options that paths of facts without a signature (/info/unsigned/…) may have, as in such a path. Without it there are no such paths." placeholder:"OPTION,..." group:"Unsigned"`
 	UnsignedSnap      bool   `help:"Raise a width or height of such a path that is not listed to the next one that is." group:"Unsigned"`
 }
 
@@ -35,6 +36,9 @@ func (u *Unsigned) CloudflareRoot() string {
 // Formats are those of UnsignedFormats, and Presets the names of presets.
 func (u *Unsigned) Formats() []string { return splitList(u.UnsignedFormats) }
 func (u *Unsigned) Presets() []string { return splitList(u.UnsignedPresets) }
+
+// Facts are options of paths of facts.
+func (u *Unsigned) Facts() []string { return splitList(u.UnsignedInfo) }
 
 // Sizes are the lists of whole numbers.
 func (u *Unsigned) Sizes() (widths, heights, qualities []int, err error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/facts"
 	"github.com/pictor-proxy/pictor/proxy/hidden"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
@@ -126,6 +127,8 @@ var failureTable = []failure{
 		"This image needs more memory to decode than estimated from its header.", 0, true},
 	{transform.ErrCPU, http.StatusUnprocessableEntity, "overtime",
 		"This image needs more processor time than images of its size.", 0, true},
+	{facts.ErrHashsum, http.StatusUnprocessableEntity, "wrong-hashsum",
+		"The source has another hashsum than the URL demands.", negTTLMissing, false},
 	{transform.ErrNoPage, http.StatusUnprocessableEntity, "no-such-page", "", negTTLContent, false},
 	{errAnimationTimeout, http.StatusGatewayTimeout, "transform-timeout", "", negTTLTransient, true},
 	{transform.ErrTimeout, http.StatusGatewayTimeout, "transform-timeout",

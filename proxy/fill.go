@@ -102,6 +102,11 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		return nil, fmt.Errorf("%w: the source is larger than the %d bytes that max_src_file_size in the URL allows",
 			origin.ErrTooLarge, most)
 	}
+	if f.req.IsInfo() {
+		f.settle()
+		b, err := tellFacts(ctx, src, info, f.req.Meta.Facts)
+		return f.newEntry(b, "application/json"), err
+	}
 	if f.req.Meta.Form != "" {
 		b, err := s.imageMeta(f.req, info)
 		return f.newEntry(b, "application/json"), err

@@ -204,6 +204,9 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
 	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
 	dialect := s.targets.rules.Load().Dialect
+	if path, ok := signedurl.CutInfo("/" + strings.TrimPrefix(own, "/")); ok {
+		return s.parseSpellings(signedurl.Spellings(path), onlyOne(s.parseUnsignedInfo))
+	}
 	reqs, err := s.parseSpellings(signedurl.Spellings("/"+strings.TrimPrefix(own, "/")), s.parseCandidates)
 	if choice, rest := dialect.CutChoice(own); choice != (signedurl.Choice{}) {
 		chosen := func(path string) (signedurl.Request, error) {

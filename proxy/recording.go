@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/labstack/echo/v4"
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+)
 
 // recorded makes a handler of one that fills in the record of its request, and counts the request when it has
 // ended, also by a panic. Errors are answered here, so that their status counts.
@@ -29,6 +33,9 @@ func (s *Server) dialectOf(target string) string {
 	}
 	if _, ok := s.thumborPath(target); ok && s.cfg.ThumborPath != "/" {
 		return dialectThumbor
+	}
+	if _, ok := signedurl.CutInfo(signedurl.WithoutPrefix(target, s.cfg.PathPrefix)); ok {
+		return dialectInfo
 	}
 	return dialectNative
 }

@@ -20,12 +20,6 @@ import (
 // errExpired is of a URL whose time (exp) has passed.
 var errExpired = errors.New("expired")
 
-// errNoInfo is of a path of imgproxy Pro's info endpoint, /info/SIGNATURE/…, which some
-// client libraries make. With --insecure any word is a signature, "info" too, so a path
-// is taken for one of that endpoint only where it cannot be read otherwise.
-var errNoInfo = fmt.Errorf("%w: there is no info endpoint in pictor yet; "+
-	"paths that begin with /info/ are imgproxy Pro's", signedurl.ErrMalformed)
-
 // errNotAllowed is of a URL that sets limits where URLs may not.
 var errNotAllowed = errors.New("option not allowed")
 
@@ -150,12 +144,11 @@ func (s *Server) parseVerified(rules *rulesInForce, target string) (read reading
 		// At the root the path may be of the native dialect.
 	}
 	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
+	if path, ok := signedurl.CutInfo(own); ok {
+		return s.parseInfo(rules, path)
+	}
 	read, err = s.parseNative(rules, own)
-	switch {
-	case err == nil:
-	case strings.HasPrefix(signedurl.PathOf(own), "/info/"):
-		err = errNoInfo
-	case s.isUpload(target):
+	if err != nil && s.isUpload(target) {
 		err = &wrongMethodError{"POST", "this path is for an upload; send the image with POST"}
 	}
 	return read, err

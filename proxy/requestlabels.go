@@ -15,10 +15,11 @@ const (
 	routeOther  = "other"
 )
 
-// The names of the server's own dialects, beside those of mounts, and of none.
+// The names of the server's own dialects, of which info is that of paths of facts, beside those of mounts, and of none.
 const (
 	dialectNative  = "native"
 	dialectThumbor = "thumbor"
+	dialectInfo    = "info"
 	none           = "none"
 )
 

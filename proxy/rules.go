@@ -97,6 +97,16 @@ func (r *rulesInForce) parse(v signedurl.Verified, choice signedurl.Choice) (rea
 	return read, err
 }
 
+// parseInfo reads a path of facts by the dialect of its key.
+func (r *rulesInForce) parseInfo(v signedurl.Verified) (read reading, err error) {
+	key, dialect, err := r.keyOf(v)
+	read.key = key
+	if err == nil {
+		read.Request, err = dialect.ParseInfo(v)
+	}
+	return read, err
+}
+
 // keyOf is the key of a path, nil for one without a policy, and the dialect that reads its paths. It refuses a
 // key that is revoked.
 func (r *rulesInForce) keyOf(v signedurl.Verified) (*accessKey, *signedurl.Dialect, error) {

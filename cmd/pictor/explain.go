@@ -170,6 +170,9 @@ func (e *explainer) verdictOn(target string) verdict {
 	if v, ok := e.judgeUpload(path); ok {
 		return v
 	}
+	if v, ok := e.judgeInfo(path); ok {
+		return v
+	}
 	v := verdict{code: "ok", unchecked: e.ring == nil}
 	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
 		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
@@ -238,7 +241,10 @@ func (e *explainer) explainURL(target string, out io.Writer) error {
 	if v.err != nil && v.errCode != "expired" {
 		say("wrong", v.err.Error())
 	}
-	if v.req.Source != "" || v.req.IsHidden() || v.isUpload {
+	switch {
+	case v.req.IsInfo():
+		e.writeInfo(v.req, say)
+	case v.req.Source != "" || v.req.IsHidden() || v.isUpload:
 		e.writeRequest(v.req, say)
 	}
 	return joinCauses(wrong, v.err)

@@ -31,6 +31,9 @@ func (e *explainer) judgeKey(v *verdict) {
 }
 
 func (e *explainer) checkPolicy(v *verdict, policy proxy.AccessPolicy) error {
+	if v.req.IsInfo() {
+		return e.checkInfoPolicy(v, policy)
+	}
 	within, err := e.dialect.Within(policy.Scope)
 	if err == nil {
 		_, err = within.ParseUnsignedChoice(v.diag.Signed, v.choice)

@@ -33,8 +33,8 @@ type inputs struct {
 	// watermark is nil where none is configured.
 	watermark *proxy.Watermark
 	// tls is nil for a server without TLS.
-	tls *tlsFiles
-	traces    config.Traces
+	tls    *tlsFiles
+	traces config.Traces
 }
 
 // sourceInputs say where sources are, which may be fetched, and how.

@@ -29,6 +29,7 @@ type signCmd struct {
 	Source  string        `arg:"" optional:"" help:"URL of the source image, or - to read one per line from standard input. None with --upload."`
 	Options []string      `arg:"" optional:"" help:"Options as in a path, such as rs:fill:300:200, f:webp or pr:card."`
 	Upload  bool          `help:"Sign a path for POST, to which a client sends the source image. All arguments are options."`
+	Info    bool          `help:"Sign a path for facts about the image (/info) instead of the image. Options are facts, such as calc_hashsums:sha256."`
 	Hash    bool          `help:"Name the source by its hash (h/HASH), which tells nothing of it. The server knows it once it is registered: see pictor sources add."`
 	Plain   bool          `help:"Leave the source readable instead of encoding it as base64url."`
 	URL     string        `name:"url" help:"Server to put before the path, such as https://img.example.com. Without it the path alone is printed." placeholder:"URL"`
@@ -43,6 +44,8 @@ func (cmd *signCmd) Validate() error {
 	switch {
 	case cmd.Upload && len(cmd.Srcset) > 0:
 		return errors.New("an upload has no srcset: take --upload or --srcset")
+	case cmd.Info && (cmd.Upload || len(cmd.Srcset) > 0):
+		return errors.New("facts have no upload and no srcset: take --info, --upload or --srcset")
 	case !cmd.Upload && cmd.Source == "":
 		return errors.New("expected \"<source>\"")
 	}
@@ -101,6 +104,9 @@ func (cmd signCmd) signingRing() (*signedurl.Keyring, error) {
 
 func (cmd signCmd) mintURL(b *signedurl.Builder, source string) (string, error) {
 	u, options := b.Source(source), cmd.Options
+	if cmd.Info {
+		u = b.Info(source)
+	}
 	if cmd.Upload {
 		u = b.Upload()
 		if source != "" {

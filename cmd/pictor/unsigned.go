@@ -40,6 +40,12 @@ func unsignedLists(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
 				transform.FormatNames(transform.Outputs))
 		}
 	}
+	rules.Facts = cfg.Facts()
+	for _, option := range rules.Facts {
+		if err := signedurl.CheckFactOption(option); err != nil {
+			return nil, fmt.Errorf("--unsigned-info has %q: %w", option, err)
+		}
+	}
 	access.Sources, err = sourceRules("--unsigned-sources", cfg.SourceRules())
 	return access, err
 }

@@ -1,0 +1,24 @@
+package proxy
+
+import (
+	"context"
+
+	"github.com/pictor-proxy/pictor/proxy/facts"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/sources"
+	"github.com/pictor-proxy/pictor/transform"
+)
+
+// tellFacts tells facts about a source. It decodes nothing, and takes no memory that grows with the image.
+func tellFacts(ctx context.Context, src *sources.Source, info transform.Info, asked signedurl.Facts) ([]byte, error) {
+	source := facts.Source{Info: info, Size: src.Meta().Size}
+	if facts.NeedsBytes(asked) {
+		b, err := src.Data().Bytes()
+		if err != nil {
+			return nil, err
+		}
+		defer src.Data().Release()
+		source.Bytes = b
+	}
+	return facts.Tell(ctx, source, asked)
+}
