@@ -43,12 +43,12 @@ func (s *Server) animatedFormat(req signedurl.Request, info transform.Info) tran
 }
 
 // limitsOf are the limits of the server, with those that the URL may set itself. A source
-// that is served unchanged (raw) needs none, because it is not decoded, nor do facts.
+// that is served unchanged (raw) needs none, because it is not decoded, nor do facts of the header.
 func (s *Server) limitsOf(req signedurl.Request) transform.Limits {
 	if req.Params.Raw {
 		return transform.Limits{}
 	}
-	if req.IsInfo() {
+	if req.IsInfo() && !req.Meta.Facts.NeedPixels() {
 		return transform.Limits{MaxPixels: req.Limits.SourcePixels}
 	}
 	l := s.cfg.Limits

@@ -9,9 +9,12 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// tellFacts tells facts about a source. It decodes nothing, and takes no memory that grows with the image.
-func tellFacts(ctx context.Context, src *sources.Source, info transform.Info, asked signedurl.Facts) ([]byte, error) {
-	source := facts.Source{Info: info, Size: src.Meta().Size}
+// tellFacts tells facts about a source, of which pixels are nil where no fact needs them. It decodes nothing, and takes
+// no memory that grows with the image.
+func tellFacts(
+	ctx context.Context, src *sources.Source, info transform.Info, pixels *facts.Pixels, asked signedurl.Facts,
+) ([]byte, error) {
+	source := facts.Source{Info: info, Size: src.Meta().Size, Pixels: pixels}
 	if facts.NeedsBytes(asked) {
 		b, err := src.Data().Bytes()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
+	"github.com/pictor-proxy/pictor/proxy/facts"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
@@ -103,8 +104,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 			origin.ErrTooLarge, most)
 	}
 	if f.req.IsInfo() {
-		f.settle()
-		b, err := tellFacts(ctx, src, info, f.req.Meta.Facts)
+		b, err := f.tellFacts(ctx, info)
 		return f.newEntry(b, "application/json"), err
 	}
 	if f.req.Meta.Form != "" {
@@ -133,6 +133,33 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 	e.Effort = effort
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
+}
+
+// tellFacts tells facts. A worker makes a small image for those about pixels, and none for the others.
+func (f *fill) tellFacts(ctx context.Context, info transform.Info) ([]byte, error) {
+	asked := f.req.Meta.Facts
+	var pixels *facts.Pixels
+	if asked.NeedPixels() {
+		var err error
+		if pixels, err = f.smallPixels(ctx, info); err != nil {
+			return nil, err
+		}
+	}
+	f.settle()
+	return tellFacts(ctx, f.source, info, pixels, asked)
+}
+
+// smallPixels has a worker make the small image that facts about pixels are told of.
+func (f *fill) smallPixels(ctx context.Context, info transform.Info) (*facts.Pixels, error) {
+	f.req.Params = facts.SmallImage(f.req.Params.Page)
+	f.phases.enter(phaseTransform)
+	picture, err := f.transform(ctx, info)
+	f.phases.enter(phaseLookup)
+	if err != nil {
+		return nil, err
+	}
+	defer f.resultGrant.Release()
+	return facts.ReadPixels(picture.Body)
 }
 
 // settle tells other fills of the source that they need not wait for this one.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
+	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -101,6 +103,44 @@ func TestLimitsOfFacts(t *testing.T) {
 		if resp, body := r.must(r.infoPath(options, "/"+options)); resp.StatusCode != want {
 			t.Errorf("%s: %d %q", options, resp.StatusCode, body)
 		}
+	}
+}
+
+// Facts about pixels take one small job, within the budgets, and are cached like others.
+func TestFactsAboutPixels(t *testing.T) {
+	r := newRig(t, nil)
+	path := r.infoPath("p:4/avg:1/dc:1:1/bh:4:3/th:1/ph:1/a:1:1", "/a.png")
+	got := r.facts(path)
+	black := map[string]any{"R": 0.0, "G": 0.0, "B": 0.0, "A": 255.0}
+	want := map[string]any{"size": float64(len(r.picture)), "format": "png", "mime_type": "image/png", "width": 400.0,
+		"height": 300.0, "orientation": 1.0, "alpha": false, "transparent": false, "average": black,
+		"palette": []any{black}, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ", "thumb_hash": got["thumb_hash"],
+		"perceptual_hash": got["perceptual_hash"], "dominant_colors": got["dominant_colors"]}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v instead of %v", got, want)
+	}
+	if again := r.facts(path); !reflect.DeepEqual(again, got) {
+		t.Errorf("the second time: %v", again)
+	}
+	job := r.painter.last.Load()
+	if n := r.painter.results.Load(); n != 1 || job.Memory <= 0 || job.Outputs[0].Width != 100 ||
+		job.Outputs[0].Height != 100 || job.Outputs[0].Format != transform.PNG {
+		t.Errorf("%d jobs, the last one %+v", n, job)
+	}
+}
+
+// What has to be decoded keeps the limits of pixels, and a result that is no small PNG is an error.
+func TestFactsAboutPixelsOfBadImages(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits.MaxPixels = 100 })
+	for options, want := range map[string]int{"": 200, "th:1": 422} {
+		if resp, body := r.must(r.infoPath(options, "/a.png")); resp.StatusCode != want {
+			t.Errorf("%s: %d %q", options, resp.StatusCode, body)
+		}
+	}
+	r = newRig(t, nil)
+	r.painter.fail = func(context.Context) error { return transform.ErrMalformed }
+	if resp, body := r.must(r.infoPath("th:1", "/a.png")); !strings.HasPrefix(body, "broken-picture") {
+		t.Errorf("%d %q", resp.StatusCode, body)
 	}
 }
 

@@ -23,6 +23,7 @@ var parsers = map[string][]string{
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition", "decode", "hearStrike"},
+	"proxy/facts":     {"ReadPixels"},
 	"proxy/hidden":    {"Open", "parseRecord"}, // a log
 	"proxy/imaginary": {"Verify", "Parse", "ParseUpload"},
 	"proxy/memstat":   {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},

@@ -1,4 +1,5 @@
-// Package facts tells facts about images as JSON, by the names of imgproxy Pro's info endpoint. It decodes no image.
+// Package facts tells facts about images as JSON, by the names of imgproxy Pro's info endpoint. It decodes no image but the
+// small one that a worker made.
 package facts
 
 import (
@@ -16,6 +17,8 @@ type Source struct {
 	Info  transform.Info
 	// Size is the size of the file in bytes.
 	Size int64
+	// Pixels are those of the small image; nil where no fact needs them (signedurl.Facts.NeedPixels).
+	Pixels *Pixels
 }
 
 // told is the JSON. Fields that nobody asked for are left out.
@@ -25,6 +28,7 @@ type told struct {
 	MIME   string `json:"mime_type,omitempty"`
 	dimensions
 	samples
+	pixelFacts
 	Hashsums map[string]string `json:"hashsums,omitempty"`
 }
 
@@ -54,6 +58,9 @@ func NeedsBytes(asked signedurl.Facts) bool {
 func Tell(ctx context.Context, src Source, asked signedurl.Facts) ([]byte, error) {
 	var t told
 	t.describe(src, asked.Asked)
+	if src.Pixels != nil {
+		t.look(src.Pixels, asked)
+	}
 	if err := t.sum(ctx, src.Bytes, asked); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,14 @@ type Facts struct {
 	Asked FactSet
 	// Expected is the hashsum that the source must have, as "sha256:HEX"; "" for any.
 	Expected string
+	// Palette is the most colours of the palette, 0 for none.
+	Palette int
+	// BlurhashX and BlurhashY are the components of the BlurHash each way, 0 for none.
+	BlurhashX, BlurhashY int
 }
+
+// NeedPixels says whether some of the facts are about pixels, so that the image must be decoded.
+func (f Facts) NeedPixels() bool { return f.Asked&pixelFacts != 0 || f.Palette > 0 || f.BlurhashX > 0 }
 
 // FactSet is a set of facts, and of the ways to tell them.
 type FactSet uint32
@@ -47,7 +54,19 @@ const (
 	FactSHA1
 	FactSHA256
 	FactSHA512
+	// FactTransparency adds to FactAlpha whether some pixel is not opaque.
+	FactTransparency
+	FactAverage
+	// FactCountTransparent has FactAverage count what is fully transparent, too.
+	FactCountTransparent
+	FactDominant
+	// FactBuildMissed has FactDominant make the colours that the image has not.
+	FactBuildMissed
+	FactThumbHash
+	FactPerceptualHash
 )
+
+const pixelFacts = FactTransparency | FactAverage | FactDominant | FactThumbHash | FactPerceptualHash
 
 // defaultFacts are told unless a path says otherwise. imgproxy tells EXIF, IPTC and XMP as well: here a path asks for
 // them, as the signature of an image is one of its facts, too, and they may say where a photograph was taken.
@@ -145,7 +164,15 @@ var factOptions = []factOption{
 	factSwitch("Type of samples by libvips' names: `uchar`, `ushort` (`sample_format`).", "switch",
 		[]string{"sample_format", "sf"}, FactSampleFormat),
 	factSwitch("Number of pages or frames (`pages_number`).", "switch", []string{"pages_number", "pn"}, FactPages),
-	factSwitch("Whether there is an alpha channel (`alpha`).", "switch", []string{"alpha", "a"}, FactAlpha),
+	factSwitch("Whether there is an alpha channel (`alpha`), and whether some pixel is not opaque (`transparent`).",
+		"switch:transparency", []string{"alpha", "a"}, FactAlpha, FactTransparency),
+	paletteOption, averageOption,
+	factSwitch("Dominant colours by their kind (`dominant_colors`). `build_missed` makes those that the image has not.",
+		"switch:build_missed", []string{"dominant_colors", "dc"}, FactDominant, FactBuildMissed),
+	blurhashOption,
+	factSwitch("ThumbHash in hexadecimal (`thumb_hash`).", "switch", []string{"thumb_hash", "th"}, FactThumbHash),
+	factSwitch("Perceptual hash in hexadecimal (`perceptual_hash`).", "switch",
+		[]string{"perceptual_hash", "phash", "ph"}, FactPerceptualHash),
 	hashsumsOption, hashsumOption,
 }
 
