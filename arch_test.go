@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/house":             {},
 	"cmd/image":             {"transform/picturetest"},
-	"cmd/pictor":            {"cmd/pictor/buckets", "transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/leases", "cache/objectstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/accesslog", "proxy/budget", "proxy/hidden", "proxy/imaginary", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources", "proxy/tracing"},
+	"cmd/pictor":            {"cmd/pictor/buckets", "transform", "transform/container", "transform/worker", "cache", "cache/diskstore", "cache/leases", "cache/objectstore", "cache/purge", "cache/purge/bus", "config", "proxy", "proxy/accesslog", "proxy/budget", "proxy/facts", "proxy/hidden", "proxy/imaginary", "proxy/memory", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/nextjs", "proxy/cloudflare", "proxy/playground", "transform/memfile", "proxy/sources", "proxy/tracing"},
 	"cmd/simulate":          {"cache", "cache/diskstore", "cache/purge"},
 	"cmd/pictor-worker":     {"transform/vips", "transform/worker"},
 	"cmd/pictor/buckets":    {"cache/objectstore", "config", "proxy/origin"},

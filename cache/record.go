@@ -39,8 +39,8 @@ type header struct {
 // errRecord: a header is not one, or of no use here.
 var errRecord = errors.New("not a record of an entry")
 
-// otherTypes are the media types of results that are no images.
-var otherTypes = []string{"application/json"}
+// otherTypes are the media types of results that are no images: facts and placeholders.
+var otherTypes = []string{"application/json", "text/plain"}
 
 // isResultType says whether results are of a media type. No other type comes in from outside, whatever tier it is in.
 func isResultType(t string) bool {

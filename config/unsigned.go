@@ -16,7 +16,7 @@ type Unsigned struct {
 	UnsignedHeights   string `help:"Heights in pixels that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
 	UnsignedDPRs      string `name:"unsigned-dprs" help:"Values of dpr that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
 	UnsignedQualities string `help:"Qualities that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
-	UnsignedFormats   string `help:"Formats that such paths may ask for, and auto." placeholder:"FORMAT,..." group:"Unsigned"`
+	UnsignedFormats   string `help:"Formats that such paths may ask for, auto, and placeholders: blurhash, thumbhash, lqip, color." placeholder:"FORMAT,..." group:"Unsigned"`
 	UnsignedPresets   string `help:"Presets that such paths may name." placeholder:"NAME,..." group:"Unsigned"`
 	UnsignedInfo      string `help:"Options that paths of facts without a signature (/info/unsigned/…) may have, as in such a path. Without it there are no such paths." placeholder:"OPTION,..." group:"Unsigned"`
 	UnsignedSnap      bool   `help:"Raise a width or height of such a path that is not listed to the next one that is." group:"Unsigned"`

@@ -9,6 +9,9 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
+// placeholderType is the media type of placeholders, which are ASCII.
+const placeholderType = "text/plain"
+
 // tellFacts tells facts about a source, of which pixels are nil where no fact needs them. It decodes nothing, and takes
 // no memory that grows with the image.
 func tellFacts(

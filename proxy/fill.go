@@ -82,6 +82,7 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 // makeEntry makes the entry of the source that the fill has: sniff, check limits, admit, transform.
 func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 	s, src := f.server, f.source
+	f.req.Params = facts.ImageFor(f.req.Meta, f.req.Params)
 	info, err := src.Load(ctx, f.queueWait)
 	if err == nil {
 		err = s.checkReadable(f.req, info)
@@ -107,7 +108,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		b, err := f.tellFacts(ctx, info)
 		return f.newEntry(b, "application/json"), err
 	}
-	if f.req.Meta.Form != "" {
+	if f.req.Meta.Form != "" && !f.req.IsPlaceholder() {
 		b, err := s.imageMeta(f.req, info)
 		return f.newEntry(b, "application/json"), err
 	}
@@ -130,6 +131,11 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		"to", picture.Format, "width", picture.Width, "height", picture.Height,
 		"bytes", len(picture.Body), "reserved", f.workingSet)
 	e := f.newEntry(picture.Body, picture.Format.MIME())
+	if f.req.IsPlaceholder() {
+		if e, err = f.newPlaceholder(picture.Body); err != nil {
+			return nil, err
+		}
+	}
 	e.Effort = effort
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
@@ -151,7 +157,6 @@ func (f *fill) tellFacts(ctx context.Context, info transform.Info) ([]byte, erro
 
 // smallPixels has a worker make the small image that facts about pixels are told of.
 func (f *fill) smallPixels(ctx context.Context, info transform.Info) (*facts.Pixels, error) {
-	f.req.Params = facts.SmallImage(f.req.Params.Page)
 	f.phases.enter(phaseTransform)
 	picture, err := f.transform(ctx, info)
 	f.phases.enter(phaseLookup)
@@ -160,6 +165,18 @@ func (f *fill) smallPixels(ctx context.Context, info transform.Info) (*facts.Pix
 	}
 	defer f.resultGrant.Release()
 	return facts.ReadPixels(picture.Body)
+}
+
+// newPlaceholder is the entry of the placeholder that an image becomes.
+func (f *fill) newPlaceholder(picture []byte) (*cache.Entry, error) {
+	text, err := facts.Placeholder(f.req.Meta.Form, picture)
+	f.resultGrant.Release()
+	f.resultGrant = f.server.memory.Budgets.Transforms.Charge(int64(len(text)))
+	if err != nil {
+		f.resultGrant.Release()
+		return nil, err
+	}
+	return f.newEntry([]byte(text), placeholderType), nil
 }
 
 // settle tells other fills of the source that they need not wait for this one.

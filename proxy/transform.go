@@ -105,8 +105,8 @@ func (f *fill) transformAdmitted(
 func (f *fill) finishResult(
 	t plannedTransform, pic transform.Picture,
 ) (_ transform.Picture, result *budget.Grant, err error) {
-	// Facts are told of what the worker made, never of bytes from outside.
-	if out := t.job.Outputs[0]; !f.req.IsInfo() && !out.Changes(t.job.Info, t.plan) {
+	// Facts and placeholders are told of what the worker made, never of bytes from outside.
+	if out := t.job.Outputs[0]; f.req.Meta.Form == "" && !out.Changes(t.job.Info, t.plan) {
 		if pic, err = f.orSourceBytes(pic, t.job.Info, out); err != nil {
 			return pic, nil, err
 		}

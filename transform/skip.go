@@ -30,7 +30,8 @@ var formatOption = Option{
 		Text: "Format of the result: `jpg`, `png`, `webp`, `gif`, `avif`, `jxl` or `auto`. `auto` takes AVIF or " +
 			"WebP if the client accepts it (`Accept`), else a format that all clients read, and for an animation " +
 			"WebP or GIF. The format can also be written after the source: `@webp` after a plain source, `.webp` " +
-			"after a base64 source. That takes precedence over this option.",
+			"after a base64 source. That takes precedence over this option. `blurhash`, " +
+			"`thumbhash`, `lqip` and `color` are [placeholders](info.md#placeholders) as text.",
 	},
 	Set: func(p *Params, args []string) (err error) {
 		p.Format, err = parseFormat(args[0], Outputs)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/facts"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
@@ -293,7 +294,11 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 	} else if !req.IsHidden() {
 		say("source", "the body of a POST (--allow-uploads)")
 	}
+	req.Params = facts.ImageFor(req.Meta, req.Params)
 	out, why := req.Params, "requested"
+	if req.IsPlaceholder() {
+		why = "from which the text of the placeholder " + req.Meta.Form + " is made"
+	}
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"
 	}

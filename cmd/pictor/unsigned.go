@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
@@ -33,11 +35,13 @@ func unsignedLists(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
 		switch {
 		case name == "auto":
 			rules.Auto = true
+		case slices.Contains(signedurl.Placeholders, name):
+			rules.Placeholders = append(rules.Placeholders, name)
 		case ok:
 			rules.Formats = append(rules.Formats, f)
 		default:
-			return nil, fmt.Errorf("--unsigned-formats has %q: use some of %s and auto", name,
-				transform.FormatNames(transform.Outputs))
+			return nil, fmt.Errorf("--unsigned-formats has %q: use some of %s, auto and %s", name,
+				transform.FormatNames(transform.Outputs), strings.Join(signedurl.Placeholders, ", "))
 		}
 	}
 	rules.Facts = cfg.Facts()

@@ -72,7 +72,8 @@ func buildColours(found map[string]rgb) {
 		for _, sameSaturation := range []bool{true, false} {
 			for _, kind := range kindsOfColours {
 				from, ok := found[kind.name]
-				if _, done := origin[missing.name]; !ok || done || sameSaturation && kind.saturation != missing.saturation {
+				_, done := origin[missing.name]
+				if !ok || done || sameSaturation && kind.saturation != missing.saturation {
 					continue
 				}
 				h, s, _ := hslOf(from)
@@ -90,7 +91,8 @@ func buildColours(found map[string]rgb) {
 
 // hslOf is hue, saturation and lightness, each 0 to 1 (CSS Color 4 §8.1).
 func hslOf(c rgb) (h, s, l float64) {
-	r, g, b := float64(c.R)/255, float64(c.G)/255, float64(c.B)/255
+	r, g := float64(c.R)/255, float64(c.G)/255
+	b := float64(c.B) / 255
 	high, low := max(r, g, b), min(r, g, b)
 	l = (high + low) / 2
 	span := high - low

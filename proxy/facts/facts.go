@@ -1,5 +1,5 @@
-// Package facts tells facts about images as JSON, by the names of imgproxy Pro's info endpoint. It decodes no image but the
-// small one that a worker made.
+// Package facts tells facts about images as JSON, by the names of imgproxy Pro's info endpoint, and makes
+// placeholders. It decodes no image but the small one that a worker made.
 package facts
 
 import (

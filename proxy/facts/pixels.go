@@ -9,17 +9,7 @@ import (
 	"image/png"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/transform"
 )
-
-// Side is the most that either side of the image has that facts about pixels are told of, in pixels. A worker makes
-// it, within its budget, as small as the decoder can load it: the blurred facts need no more, and ThumbHash takes no more.
-const Side = 100
-
-// SmallImage asks for the image that facts about the pixels of a page are told of.
-func SmallImage(page int) transform.Params {
-	return transform.Params{Width: Side, Height: Side, Format: transform.PNG, Still: true, Page: page, DropCopyright: true}
-}
 
 // Pixels are those of a small image, not premultiplied.
 type Pixels struct {
@@ -31,7 +21,7 @@ type Pixels struct {
 // errNotSmall: the image that a worker made is not the one that it was asked for.
 var errNotSmall = errors.New("facts: not an image of 1 to 100 pixels per side")
 
-// ReadPixels reads an image as SmallImage asks for it: a PNG of at most Side pixels per side.
+// ReadPixels reads an image as ImageFor asks for it: a PNG of at most Side pixels per side.
 func ReadPixels(b []byte) (*Pixels, error) {
 	cfg, err := png.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
@@ -83,7 +73,11 @@ func (p *Pixels) average(ignoreTransparent bool) rgba {
 			continue
 		}
 		w := uint64(c.A)
-		r, g, b, a, n = r+w*uint64(c.R), g+w*uint64(c.G), b+w*uint64(c.B), a+w, n+1
+		r += w * uint64(c.R)
+		g += w * uint64(c.G)
+		b += w * uint64(c.B)
+		a += w
+		n++
 	}
 	if a == 0 {
 		return rgba{}

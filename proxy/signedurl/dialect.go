@@ -179,7 +179,7 @@ func (o setter) apply(r *Request, name string, args []string) error {
 		args[i] = decoded
 	}
 	if o.long == "format" && !r.IsInfo() {
-		if r.setAutoFormat(args[0]) {
+		if r.setNamedFormat(args[0]) {
 			return nil
 		}
 	}
@@ -192,13 +192,19 @@ func (o setter) apply(r *Request, name string, args []string) error {
 // autoFormat stands for the format that the client takes best.
 const autoFormat = "auto"
 
-// setAutoFormat leaves the format to the client if the name says so.
-func (r *Request) setAutoFormat(name string) bool {
+// setNamedFormat sets a format that is a word for another thing than a format of images: the choice of the client, or
+// a placeholder. It is false for other names, and takes back what such a name has set.
+func (r *Request) setNamedFormat(name string) bool {
 	r.Auto = name == autoFormat
-	if r.Auto {
-		r.Params.Format = transform.FormatUnknown
+	r.Meta.Form = ""
+	if slices.Contains(Placeholders, name) {
+		r.Meta.Form = name
 	}
-	return r.Auto
+	if r.Auto || r.IsPlaceholder() {
+		r.Params.Format = transform.FormatUnknown
+		return true
+	}
+	return false
 }
 
 // presetUsage is of the option that a Dialect does itself.
@@ -260,7 +266,7 @@ func (d *Dialect) readEnding(
 	if err := d.scope.checkExtension(ext); err != nil {
 		return Request{}, err
 	}
-	if ext != "" && !r.Params.Raw && !r.setAutoFormat(ext) { // the extension speaks last
+	if ext != "" && !r.Params.Raw && !r.setNamedFormat(ext) { // the extension speaks last
 		f, ok := transform.ParseOutput(ext)
 		if !ok {
 			hint := ""

@@ -13,7 +13,8 @@ const maxPalette, maxComponents = 256, 9
 
 var paletteOption = factOption{
 	Usage: transform.Usage{Names: []string{"palette", "p"}, Args: "colors", Most: 1, Default: "0",
-		Text: fmt.Sprintf("Palette of at most so many colours, 2 to %d, the most frequent first (`palette`).", maxPalette)},
+		Text: fmt.Sprintf("Palette of at most so many colours, 2 to %d, the most frequent first (`palette`).",
+			maxPalette)},
 	set: func(f *Facts, args []string) error {
 		n, err := transform.ParseWhole(args[0], maxPalette)
 		if err == nil && n == 1 {
@@ -22,7 +23,12 @@ var paletteOption = factOption{
 		f.Palette = n
 		return err
 	},
-	text: func(f Facts) string { return formatInteger(int64(f.Palette)) },
+	text: func(f Facts) string {
+		if f.Palette == 0 {
+			return ""
+		}
+		return strconv.Itoa(f.Palette)
+	},
 	isOn: func(f Facts) bool { return f.Palette > 0 },
 }
 
@@ -65,7 +71,8 @@ var averageOption = factOption{
 
 var blurhashOption = factOption{
 	Usage: transform.Usage{Names: []string{"blurhash", "bh"}, Args: "x_components:y_components", Most: 2,
-		Default: "`0:0`", Text: fmt.Sprintf("BlurHash of so many components each way, 1 to %d (`blurhash`).", maxComponents)},
+		Default: "`0:0`",
+		Text:    fmt.Sprintf("BlurHash of so many components each way, 1 to %d (`blurhash`).", maxComponents)},
 	set: func(f *Facts, args []string) error {
 		var sides [2]int
 		for i, a := range args {

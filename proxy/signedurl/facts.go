@@ -10,7 +10,8 @@ import (
 
 // Meta asks for facts about an image instead of the image.
 type Meta struct {
-	// Form is that of the response: JSON as a dialect has it ("thumbor", "imagor"), or InfoForm; "" for the image.
+	// Form is that of the response: JSON as a dialect has it ("thumbor", "imagor"), InfoForm, or one of Placeholders;
+	// "" for the image.
 	Form string
 	// Facts are those that InfoForm tells.
 	Facts Facts
@@ -18,6 +19,19 @@ type Meta struct {
 
 // InfoForm is the JSON of paths below /info/, as imgproxy Pro has it.
 const InfoForm = "info"
+
+// The placeholders that stand for an image until it is there, by the names of their formats.
+const (
+	FormBlurhash  = "blurhash"
+	FormThumbhash = "thumbhash"
+	// FormLQIP is a data: URL of a tiny image.
+	FormLQIP = "lqip"
+	// FormColour is the mean colour.
+	FormColour = "color"
+)
+
+// Placeholders are all of them.
+var Placeholders = []string{FormBlurhash, FormThumbhash, FormLQIP, FormColour}
 
 // InfoMark begins the path of a request for facts: /info/SIGNATURE/OPTIONS/SOURCE. It is not signed, so that
 // signatures are those of imgproxy Pro.

@@ -214,7 +214,7 @@ func (r Request) choose(c Choice) (Request, error) {
 	if dpr != "" {
 		r.Params.DPR, _ = strconv.ParseFloat(dpr, 64)
 	}
-	if format != "" && !r.setAutoFormat(format) {
+	if format != "" && !r.setNamedFormat(format) {
 		r.Params.Format, _ = transform.ParseOutput(format)
 	}
 	if r.Params, err = r.Params.Normalize(); err != nil {

@@ -1,6 +1,7 @@
 package signedurl
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -157,8 +158,11 @@ func (r Request) Path(plain bool) string {
 func (r Request) optionsAndExtension() (options, ext string) {
 	p := r.Params
 	ext = p.Format.Ext()
-	if r.Auto {
+	switch {
+	case r.Auto:
 		ext = autoFormat
+	case r.IsPlaceholder():
+		ext = r.Meta.Form
 	}
 	p.Format = transform.FormatUnknown
 	var b strings.Builder
@@ -194,3 +198,6 @@ func (r Request) encodedSource(ext string, plain bool) string {
 
 // IsInfo says that the request is of a path below /info/.
 func (r Request) IsInfo() bool { return r.Meta.Form == InfoForm }
+
+// IsPlaceholder says that the result is one of Placeholders, as text.
+func (r Request) IsPlaceholder() bool { return slices.Contains(Placeholders, r.Meta.Form) }

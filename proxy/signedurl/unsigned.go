@@ -22,6 +22,8 @@ type UnsignedRules struct {
 	Widths, Heights, Qualities []int
 	DPRs                       []float64
 	Formats                    []transform.Format
+	// Placeholders are names of them.
+	Placeholders []string
 	// Auto allows f:auto.
 	Auto bool
 	// Presets are names of presets.
@@ -74,13 +76,16 @@ func (rules UnsignedRules) Bound(r, base Request) (Request, error) {
 		return Request{}, unsignedError(fmt.Sprintf("dpr %v is not listed", p.DPR), "--unsigned-dprs")
 	case p.Quality != q.Quality && !slices.Contains(rules.Qualities, p.Quality):
 		return Request{}, unsignedError(fmt.Sprintf("quality %d is not listed", p.Quality), "--unsigned-qualities")
-	case p.Format != q.Format && !slices.Contains(rules.Formats, p.Format):
+	case r.Meta.Form != base.Meta.Form && r.IsPlaceholder() && !slices.Contains(rules.Placeholders, r.Meta.Form):
+		return Request{}, unsignedError("format "+r.Meta.Form+" is not listed", "--unsigned-formats")
+	case p.Format != q.Format && !r.IsPlaceholder() && !slices.Contains(rules.Formats, p.Format):
 		return Request{}, unsignedError(fmt.Sprintf("format %v is not listed", p.Format), "--unsigned-formats")
 	case r.Auto && !base.Auto && !rules.Auto:
 		return Request{}, unsignedError("format auto is not listed", "--unsigned-formats")
 	}
 	rest := r
 	rest.Source, rest.Auto = base.Source, base.Auto
+	rest.Meta = base.Meta
 	rest.SourceHash = base.SourceHash
 	rest.Params.Width, rest.Params.Height = q.Width, q.Height
 	rest.Params.DPR, rest.Params.Quality = q.DPR, q.Quality

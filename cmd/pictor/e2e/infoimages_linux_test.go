@@ -45,8 +45,8 @@ func (s *server) told(t *testing.T, path string) (facts map[string]any) {
 	return facts
 }
 
-// Facts of the header are those that vipsheader and exiftool tell, and hashes those that the packages of npm make of the
-// same small image.
+// Facts of the header are those that vipsheader and exiftool tell, and hashes those that the packages of npm make of
+// the same small image.
 func TestFactsAreThoseOfOtherPrograms(t *testing.T) {
 	for _, program := range []string{"vipsheader", "exiftool", "node"} {
 		needs(t, program)
