@@ -10,6 +10,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/facts"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -152,6 +153,15 @@ func (f *fill) tellFacts(ctx context.Context, info transform.Info) ([]byte, erro
 		}
 	}
 	f.settle()
+	if asked.Asked&signedurl.MetadataFacts != 0 {
+		grant, err := f.queueWait.In(ctx, func(ctx context.Context) (*budget.Grant, error) {
+			return f.server.memory.Budgets.Transforms.Acquire(ctx, facts.MetadataBytes)
+		})
+		if err != nil {
+			return nil, err
+		}
+		defer grant.Release()
+	}
 	return tellFacts(ctx, f.source, info, pixels, asked)
 }
 

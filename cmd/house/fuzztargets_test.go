@@ -23,7 +23,7 @@ var parsers = map[string][]string{
 	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition", "decode", "hearStrike"},
-	"proxy/facts":     {"ReadPixels"},
+	"proxy/facts":     {"ReadPixels", "read"},
 	"proxy/hidden":    {"Open", "parseRecord"}, // a log
 	"proxy/imaginary": {"Verify", "Parse", "ParseUpload"},
 	"proxy/memstat":   {"parseStatus", "parseRollup", "parseCgroup", "parseFigures"},
@@ -38,7 +38,7 @@ var parsers = map[string][]string{
 	"proxy/upload":     {"CopyTo"},
 	"transform/bitmap": {"Read", "ReadIcon"},
 	"transform/container": {"Sniff", "SniffPage", "SniffPages", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
-		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair",
+		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "FindBlocks", "EXIFTags",
 		"NewPNGRepair", "av1Sequences", "ListGIF", "ListWebP", "readJXLImage"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }

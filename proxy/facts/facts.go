@@ -27,6 +27,7 @@ type told struct {
 	Format string `json:"format,omitempty"`
 	MIME   string `json:"mime_type,omitempty"`
 	dimensions
+	metadata
 	samples
 	pixelFacts
 	Hashsums map[string]string `json:"hashsums,omitempty"`
@@ -50,7 +51,7 @@ type samples struct {
 
 // NeedsBytes says whether Tell reads the bytes of the source for these facts.
 func NeedsBytes(asked signedurl.Facts) bool {
-	return asked.Asked&hashsums != 0 || asked.Expected != ""
+	return asked.Asked&(hashsums|signedurl.MetadataFacts) != 0 || asked.Expected != ""
 }
 
 // Tell tells the facts that are asked for. It ends with the context. The error wraps ErrHashsum where the source is
@@ -58,6 +59,7 @@ func NeedsBytes(asked signedurl.Facts) bool {
 func Tell(ctx context.Context, src Source, asked signedurl.Facts) ([]byte, error) {
 	var t told
 	t.describe(src, asked.Asked)
+	t.read(src, asked.Asked)
 	if src.Pixels != nil {
 		t.look(src.Pixels, asked)
 	}

@@ -78,7 +78,15 @@ const (
 	FactBuildMissed
 	FactThumbHash
 	FactPerceptualHash
+	FactEXIF
+	// FactCanonicalNames has FactEXIF use the names of the standard instead of titles for people.
+	FactCanonicalNames
+	FactIPTC
+	FactXMP
 )
+
+// MetadataFacts are those that are read from metadata in the file.
+const MetadataFacts = FactEXIF | FactIPTC | FactXMP
 
 const pixelFacts = FactTransparency | FactAverage | FactDominant | FactThumbHash | FactPerceptualHash
 
@@ -172,6 +180,10 @@ var factOptions = []factOption{
 	factSwitch("Format and media type (`format`, `mime_type`).", "switch", []string{"format", "f"}, FactFormat),
 	factSwitch("Width and height in pixels as shown, and the EXIF orientation (`width`, `height`, `orientation`).",
 		"switch", []string{"dimensions", "d"}, FactDimensions),
+	factSwitch("EXIF (`exif`), as plain numbers and text. `canonical_names` 1 gives the names of the standard.",
+		"switch:canonical_names", []string{"exif"}, FactEXIF, FactCanonicalNames),
+	factSwitch("IPTC (`iptc`).", "switch", []string{"iptc"}, FactIPTC),
+	factSwitch("XMP by prefix and name (`xmp`).", "switch", []string{"xmp"}, FactXMP),
 	factSwitch("Colour space by libvips' names: `srgb`, `rgb16`, `b-w`, `grey16`, `cmyk` (`colorspace`).", "switch",
 		[]string{"colorspace", "cs"}, FactColourSpace),
 	factSwitch("Number of channels, with alpha (`bands`).", "switch", []string{"bands", "b"}, FactBands),
