@@ -130,7 +130,8 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 	effort := time.Since(began) - (waited - f.queueWait.Left())
 	s.log.Debug("filled", "source", s.loggedSource(f.req), "from", info.Format, "source_bytes", src.Meta().Size,
 		"to", picture.Format, "width", picture.Width, "height", picture.Height,
-		"bytes", len(picture.Body), "reserved", f.workingSet)
+		"bytes", len(picture.Body), "reserved", f.workingSet, "quality", picture.Searched.Quality,
+		"encodes", picture.Searched.Encodes, "score", picture.Searched.Score)
 	e := f.newEntry(picture.Body, picture.Format.MIME())
 	if f.req.IsPlaceholder() {
 		if e, err = f.newPlaceholder(picture.Body); err != nil {

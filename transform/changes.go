@@ -14,6 +14,7 @@ func (p Params) Changes(info Info, g Geometry) bool {
 	recoloured := info.Normalized || info.Profile && !p.KeepProfile || info.Bits > 8 && !p.Deep(info)
 	p.Format, p.Quality = FormatUnknown, 0
 	p.FormatQuality, p.MaxBytes = Qualities{}, 0
+	p.AutoQuality = AutoQuality{}
 	encoded := p.JPEG != JPEGOptions{} || p.PNG != PNGOptions{} || p.WebP != WebPOptions{} || p.AVIF != AVIFOptions{} ||
 		p.JXL != JXLOptions{}
 	return !same || covered || recoloured || encoded || p.paints() || p.EnforceThumbnail

@@ -15,6 +15,7 @@ const (
 	cpuAround  = 4.0  // of sharpening and pixelating
 	cpuSigma   = 0.2  // of each pixel of a blur's sigma
 	cpuSqueeze = 9    // as many encodes, to fit into a number of bytes
+	cpuCompare = 4.0  // of a comparison with the original
 	cpuFrame   = 0.01 // of each frame, however small
 )
 
@@ -97,9 +98,15 @@ func cpuEncode(g Geometry, p Params) float64 {
 	case AVIF:
 		each = cpuAVIF[min(max(p.AVIF.Speed(), 0), len(cpuAVIF)-1)]
 	}
+	encodes := 1.0
 	if p.Squeezes() {
-		each *= cpuSqueeze
+		encodes = cpuSqueeze
 	}
+	if p.Searches(1) {
+		encodes += MostEncodes
+		each += cpuDecode + cpuCompare
+	}
+	each *= encodes
 	if p.PreserveHDR {
 		each *= 2
 	}

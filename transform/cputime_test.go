@@ -28,6 +28,7 @@ func TestCPUTimeGrowsWithTheWork(t *testing.T) {
 		"result":    {of(large, Params{Width: 100}), of(large, Params{Width: 2000})},
 		"blur":      {of(small, Params{Blur: 1}), of(small, Params{Blur: 100})},
 		"max_bytes": {of(small, Params{}), of(small, Params{MaxBytes: 1000})},
+		"search":    {of(small, Params{}), of(small, Params{AutoQuality: AutoQuality{Method: BySSIMULACRA2}})},
 		"palette":   {of(small, Params{Format: PNG}), of(small, Params{Format: PNG, PNG: PNGOptions{Palette: true}})},
 		"lossless":  {of(small, Params{Format: WebP}), of(small, Params{Format: WebP, WebP: WebPOptions{Compression: Lossless}})},
 		"effort":    {of(small, Params{Format: AVIF}), of(small, Params{Format: AVIF, AVIF: AVIFOptions{Effort: 10}})},

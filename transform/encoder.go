@@ -298,7 +298,7 @@ func (o PNGOptions) PaletteBits() int {
 // fullChroma says whether a result's colour is at full size, which doubles
 // what encoders hold.
 func (p Params) fullChroma() bool {
-	fine := p.EffectiveQuality() >= fineQuality
+	fine := p.highestQuality() >= fineQuality
 	switch p.Format {
 	case JPEG:
 		return fine || p.JPEG.FullChroma

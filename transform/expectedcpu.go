@@ -11,6 +11,8 @@ func ExpectedCPU(job Job) time.Duration {
 		other = 0.02   // of those of others
 		each  = 0.005  // of the pipeline
 		saved = 38     // how much less encoding takes than it may
+		// compared is for the comparisons of a search.
+		compared = 0.2
 	)
 	source := megapixels(job.Info.Width, job.Info.Height)
 	seconds := floor
@@ -23,6 +25,9 @@ func ExpectedCPU(job Job) time.Duration {
 		g := NewGeometry(job.Info, p)
 		frames := float64(ResultFrames(job.Info, p))
 		seconds += frames * (cpuPipeline(g, p)/cpuPixel*each + cpuEncode(g, p)/saved)
+		if p.Searches(int(frames)) {
+			seconds += compared * megapixels(g.Width, g.Height)
+		}
 		if frames > 1 {
 			seconds += (frames - 1) * source * other
 		}

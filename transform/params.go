@@ -85,6 +85,8 @@ type Params struct {
 	FormatQuality Qualities `json:",omitzero"`
 	// MaxBytes is the size that quality is lowered for; 0 for any size.
 	MaxBytes int `json:",omitzero"`
+	// AutoQuality takes the place of Quality where it is on.
+	AutoQuality AutoQuality `json:",omitzero"`
 	// Format is the format of the result; FormatUnknown means the source's.
 	Format Format      `json:",omitzero"`
 	JPEG   JPEGOptions `json:",omitzero"`

@@ -101,7 +101,10 @@ var maxBytesOption = Option{
 }
 
 // Squeezes says whether quality may have to be lowered for MaxBytes.
-func (p Params) Squeezes() bool {
-	return p.MaxBytes > 0 && (p.Format == JPEG || p.Format == WebP && p.WebP.Compression == Lossy ||
-		p.Format == AVIF && !p.AVIF.Lossless || p.Format == JXL && !p.JXL.Lossless)
+func (p Params) Squeezes() bool { return p.MaxBytes > 0 && p.lossy() }
+
+// lossy says whether the result has a quality.
+func (p Params) lossy() bool {
+	return p.Format == JPEG || p.Format == WebP && p.WebP.Compression == Lossy ||
+		p.Format == AVIF && !p.AVIF.Lossless || p.Format == JXL && !p.JXL.Lossless
 }

@@ -3,6 +3,7 @@ package transform
 import (
 	"context"
 	"iter"
+	"math"
 	"os"
 	"time"
 )
@@ -17,6 +18,16 @@ type Picture struct {
 	Format        Format
 	Width, Height int
 	Body          []byte
+	// Searched is zero where no quality was searched for.
+	Searched Searched
+}
+
+// Searched is what a search for a quality has come to.
+type Searched struct {
+	// Quality is the one that was chosen, Encodes how many were tried.
+	Quality, Encodes int
+	// Score is that of the result: bytes, DSSIM or SSIMULACRA2, by the method.
+	Score float64
 }
 
 // Source is the bytes of one image in memory that a worker process can map.
@@ -33,6 +44,12 @@ type Source interface {
 	// Patched is another view up to end, with other bytes in some places, until
 	// done is called. patches yields each place and the bytes there, in order.
 	Patched(from, end int64, patches iter.Seq2[int64, []byte]) (view []byte, done func(), err error)
+}
+
+// Possible says whether a search can have come to that.
+func (s Searched) Possible() bool {
+	return s.Quality >= 1 && s.Quality <= 100 && s.Encodes >= 1 && s.Encodes <= MostEncodes &&
+		math.Abs(s.Score) <= maxMaxBytes
 }
 
 // Job is one source and the results wanted of it. The results of one page's

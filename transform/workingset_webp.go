@@ -76,7 +76,7 @@ func webpBytes(w CostInput, alpha bool) float64 {
 		// The image, what predicts it, and chains of what was there before.
 		return 33*px + harder + colourTile*tileCount(w.Plan.Width, w.Plan.Height, 7-method)
 	}
-	b := webpPerPixel(alpha && w.Info.Alpha, w.Out.EffectiveQuality()) * px
+	b := webpPerPixel(alpha && w.Info.Alpha, w.Out.highestQuality()) * px
 	switch {
 	case !alpha:
 		return b

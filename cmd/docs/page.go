@@ -96,8 +96,8 @@ var groups = []group{
 		"strip_metadata", "keep_copyright", "strip_color_profile", "preserve_hdr", "enforce_thumbnail",
 	}},
 	{"Encoding", []string{
-		"quality", "format_quality", "max_bytes", "format", "jpeg_options", "png_options", "webp_options",
-		"avif_options", "jxl_options",
+		"quality", "format_quality", "max_bytes", "autoquality", "format", "jpeg_options", "png_options",
+		"webp_options", "avif_options", "jxl_options",
 	}},
 	{"Animation", []string{"disable_animation", "page", "pages", "max_frames"}},
 	{"Source unchanged", []string{"skip_processing", "raw"}},

@@ -7,9 +7,9 @@ import (
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// ignorableOptions are options of imgproxy's paid edition that pictor lacks and that an
-// operator may have ignored, as the image is much the same without them. Keys are
-// long names, values all names.
+// ignorableOptions are options of imgproxy's paid edition that pictor lacks, or has not
+// all methods of, and that an operator may have ignored, as the image is much the same
+// without them. Keys are long names, values all names.
 var ignorableOptions = map[string][]string{
 	"resizing_algorithm": {"resizing_algorithm", "ra"},
 	"dpi":                {"dpi"},

@@ -58,14 +58,15 @@ save_gif(PictorChain *chain, PictorResult *result)
 		"effort", job->frames > 1 ? FRAME_EFFORT : STILL_EFFORT, "reuse", job->same_palette, NULL);
 }
 
-static int
-save_at_quality(PictorChain *chain, int q, PictorResult *result)
+int
+pictor_save(PictorChain *chain, int q, PictorResult *result)
 {
 	const PictorJob *job = chain->job;
 	VipsImage *in = chain->image;
 	int failed;
 
 	result->body = NULL;
+	result->quality = q;
 #define TO &result->body, &result->size, "strip", chain->strip
 	switch (job->format) {
 	case PICTOR_JPEG:
@@ -96,14 +97,13 @@ save_at_quality(PictorChain *chain, int q, PictorResult *result)
 	return failed ? PICTOR_BROKEN : PICTOR_OK;
 }
 
-// search_quality looks for the highest quality whose result is small enough, by
-// halving what lies between. Of the results one is kept besides the newest.
+// squeeze looks for the highest quality whose result is small enough, by halving what lies
+// between. Of the results one is kept besides the newest.
 static int
-search_quality(PictorChain *chain, PictorResult *result)
+squeeze(PictorChain *chain, int high, PictorResult *result)
 {
 	const PictorJob *job = chain->job;
-	int low = VIPS_MIN(job->least_quality, job->quality);
-	int high = job->quality;
+	int low = VIPS_MIN(job->least_quality, high);
 	int q = high; // first as asked
 	PictorResult best = { 0 };
 
@@ -112,7 +112,7 @@ search_quality(PictorChain *chain, PictorResult *result)
 	while (low <= high) {
 		PictorResult now = { 0 };
 		gboolean smaller;
-		int status = save_at_quality(chain, q, &now);
+		int status = pictor_save(chain, q, &now);
 
 		if (status) {
 			g_free(best.body);
@@ -146,6 +146,7 @@ search_quality(PictorChain *chain, PictorResult *result)
 	}
 	result->body = best.body;
 	result->size = best.size;
+	result->quality = best.quality;
 	return PICTOR_OK;
 }
 
@@ -157,7 +158,15 @@ pictor_encode(PictorChain *chain, PictorResult *result)
 	result->width = chain->image->Xsize;
 	result->height = chain->image->Ysize / VIPS_MAX(job->frames, 1);
 	result->stripped = chain->strip;
-	return job->max_bytes > 0 ? search_quality(chain, result) : save_at_quality(chain, job->quality, result);
+	if (job->search.method) {
+		int status = pictor_search_quality(chain, result);
+
+		if (status || job->max_bytes == 0 || result->size <= job->max_bytes)
+			return status;
+		g_free(result->body);
+		return squeeze(chain, result->quality, result);
+	}
+	return job->max_bytes > 0 ? squeeze(chain, job->quality, result) : pictor_save(chain, job->quality, result);
 }
 
 void

@@ -38,6 +38,9 @@ func newJob(
 	job.linear = cBool(p.Linear)
 	setCanvas(&job, g, p)
 	setEncoder(&job, p)
+	if p.Searches(int(max(job.frames, 1))) && job.keep_hdr == 0 {
+		job.search = newSearch(p)
+	}
 	if p.Format == transform.PNG || p.Format == transform.ICO {
 		job.format = C.PICTOR_PNG // Run puts it into an ICO
 		setPNG(&job, p.PNG, info, int64(len(source)))
@@ -179,6 +182,13 @@ func setEncoder(job *C.PictorJob, p transform.Params) {
 	case transform.JXL:
 		job.effort, job.lossless = C.int(p.JXL.LevelOfEffort()), cBool(p.JXL.Lossless)
 	}
+}
+
+func newSearch(p transform.Params) C.PictorSearch {
+	a := p.AutoQuality
+	least, most := p.QualityRange()
+	return C.PictorSearch{method: C.int(a.Method), target: C.double(a.Target), error: C.double(a.AllowedError()),
+		least: C.int(least), most: C.int(most)}
 }
 
 func setPNG(job *C.PictorJob, o transform.PNGOptions, info transform.Info, sourceBytes int64) {

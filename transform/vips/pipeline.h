@@ -117,6 +117,14 @@ typedef struct {
 	int in_srgb, source_bits, source_grey; // as in PictorChain
 } PictorShared;
 
+// How the quality of a result is searched for.
+typedef struct {
+	int method; // 0: it is not searched for
+	double target, error;
+	int least, most;
+	int start; // a quality to begin with, 0 without one
+} PictorSearch;
+
 typedef struct {
 	PictorSource source;
 	const PictorShared *shared; // NULL: the source is decoded for this output alone
@@ -170,6 +178,7 @@ typedef struct {
 
 	int format; // of the result
 	int quality;
+	PictorSearch search;
 	size_t max_bytes;
 	int least_quality;
 	int full_chroma, half_chroma; // neither: by the quality
@@ -187,6 +196,9 @@ typedef struct {
 	size_t size;
 	int width, height;
 	int stripped; // no metadata is meant to be in it
+	int quality;  // that it was saved with
+	int encodes;  // of a search, 0 without one
+	double score; // what a search has measured of it
 } PictorResult;
 
 // Frames of an animation, one after the other.
@@ -303,6 +315,10 @@ int pictor_overlay_watermark(PictorChain *chain);
 int pictor_apply_mask(PictorChain *chain);
 int pictor_filter_metadata(PictorChain *chain);
 int pictor_encode(PictorChain *chain, PictorResult *result);
+// pictor_save encodes by a quality. What the result has held before is not freed.
+int pictor_save(PictorChain *chain, int quality, PictorResult *result);
+// pictor_search_quality encodes by the quality that the job's search finds, five times at most.
+int pictor_search_quality(PictorChain *chain, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
 // pictor_run_steps does all that is between the decoder and the encoder.

@@ -3,8 +3,6 @@
 
 #include "score.h"
 
-// Smaller images have no means to speak of.
-#define LEAST_SIDE 8
 // Rows that are decoded at a time.
 #define STRIP 16
 // The steps of a sample between two of eight bits, for what alpha makes of them.
@@ -87,7 +85,7 @@ open_scorer(PictorScorer *scorer, const PictorMetric *metric, int width, int hei
 {
 	memset(scorer, 0, sizeof *scorer);
 	scorer->metric = metric;
-	for (int i = 0; i < SCORE_LEVELS && width >= LEAST_SIDE && height >= LEAST_SIDE; i++) {
+	for (int i = 0; i < SCORE_LEVELS && width >= SCORE_LEAST_SIDE && height >= SCORE_LEAST_SIDE; i++) {
 		// The size before counts: what is halved once more may be smaller.
 		if (i > 0) {
 			width = (width + 1) / 2;

@@ -15,6 +15,8 @@ enum { PICTOR_BY_SIZE = 1, PICTOR_BY_DSSIM, PICTOR_BY_SSIMULACRA2 };
 // The means that are compared: of both images, of their squares, and of their product.
 enum { MEAN_1, MEAN_2, SQUARE_1, SQUARE_2, PRODUCT, SCORE_MEANS };
 
+// Images with a smaller side have no means to speak of.
+#define SCORE_LEAST_SIDE 8
 #define SCORE_LEVELS 6
 #define SCORE_CHANNELS 3
 // Per channel and level: two norms of three kinds of difference. DSSIM has the first one alone.

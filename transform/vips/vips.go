@@ -108,8 +108,12 @@ func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params
 	if p.Format == transform.ICO {
 		body = container.Icon(body, int(result.width), int(result.height))
 	}
-	return deliver(transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height),
-		Body: body})
+	pic := transform.Picture{Format: p.Format, Width: int(result.width), Height: int(result.height), Body: body}
+	if result.encodes > 0 {
+		pic.Searched = transform.Searched{Quality: int(result.quality), Encodes: int(result.encodes),
+			Score: float64(result.score)}
+	}
+	return deliver(pic)
 }
 
 // FindTrim finds the area inside of a border of one colour. Where the image has

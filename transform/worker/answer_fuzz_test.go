@@ -31,10 +31,13 @@ func FuzzAnswer(f *testing.F) {
 				delivered[i] > 1 {
 				t.Fatalf("output %d: %+v, %v, %d times", i, info, err, delivered[i])
 			}
+			if p.Searched != (transform.Searched{}) && !p.Searched.Possible() {
+				t.Fatalf("output %d: no search comes to %+v", i, p.Searched)
+			}
 		})
 		a.jobRequest()
 		resp := response{Kind: kind(kind_), Index: index, Width: width, Height: height, Class: class, Text: text,
-			Detail: text}
+			Detail: text, Searched: transform.Searched{Quality: width, Encodes: height, Score: float64(index)}}
 		for range 2 {
 			last, err := a.handleResponse(resp, body)
 			if last && err == nil && len(delivered) != len(job.Outputs) {

@@ -105,7 +105,11 @@ func (r *assignment) deliverPicture(resp response, body []byte) error {
 			transform.ResultFrames(r.job.Info, p))
 	}
 	r.missing = append(r.missing[:at], r.missing[at+1:]...)
-	r.deliver(i, transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height, Body: body})
+	pic := transform.Picture{Format: info.Format, Width: info.Width, Height: info.Height, Body: body}
+	if resp.Searched.Possible() {
+		pic.Searched = resp.Searched
+	}
+	r.deliver(i, pic)
 	return nil
 }
 

@@ -71,6 +71,8 @@ type response struct {
 	Format transform.Format `json:",omitempty"`
 	Width  int              `json:",omitempty"`
 	Height int              `json:",omitempty"`
+	// Searched is of a picture, too.
+	Searched transform.Searched `json:",omitzero"`
 	// Class and Text are a failure: one of classes, and a sentence for people.
 	// Detail is the codec's own text, for the log.
 	Class  string `json:",omitempty"`

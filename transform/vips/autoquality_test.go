@@ -1,0 +1,145 @@
+package vips
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"math"
+	"testing"
+
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
+)
+
+// photographs are ten images with the detail of photographs.
+func photographs() (all [][]byte) {
+	for seed := range uint64(10) {
+		all = append(all, picturetest.JPEG(picturetest.Photo(600+40*int(seed), 450, seed), 95))
+	}
+	return all
+}
+
+// scoreOf decodes a result and compares it with the same image without loss.
+func scoreOf(t *testing.T, method transform.Method, source []byte, options string, pic transform.Picture) float64 {
+	t.Helper()
+	original := pixels(t, run(t, source, parse(t, options+"/f:png")))
+	decoded := pixels(t, run(t, pic.Body, parse(t, "f:png")))
+	score, err := Score(method, pixelsOf(toNRGBA(original)), pixelsOf(toNRGBA(decoded)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return score
+}
+
+func toNRGBA(m image.Image) *image.NRGBA {
+	out := image.NewNRGBA(m.Bounds())
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			out.Set(x, y, m.At(x, y))
+		}
+	}
+	return out
+}
+
+// A score that is asked for is reached within 2 %, in at most five encodes, and it is that of the bytes that are
+// delivered.
+func TestAutoQualityReachesItsTarget(t *testing.T) {
+	encodes, searches := 0, 0
+	for i, photo := range photographs() {
+		for _, f := range []string{"jpg", "webp", "avif"} {
+			target := []float64{70, 75, 80}[i%3]
+			pic := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/aq:ssimulacra2:%v", f, target)))
+			s := pic.Searched
+			if s.Encodes < 1 || s.Encodes > transform.MostEncodes || math.Abs(s.Score-target) > 0.02*target {
+				t.Errorf("photograph %d, %s: %+v for %v", i, f, s, target)
+			}
+			if got := scoreOf(t, transform.BySSIMULACRA2, photo, "w:300", pic); math.Abs(got-s.Score) > 0.01 {
+				t.Errorf("photograph %d, %s: the score is %.2f, not %.2f", i, f, got, s.Score)
+			}
+			same := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/q:%d", f, s.Quality)))
+			if !bytes.Equal(same.Body, pic.Body) {
+				t.Errorf("photograph %d, %s: quality %d gives another result", i, f, s.Quality)
+			}
+			encodes, searches = encodes+s.Encodes, searches+1
+		}
+	}
+	t.Logf("%.2f encodes a search", float64(encodes)/float64(searches))
+}
+
+func TestAutoQualityByOtherTargets(t *testing.T) {
+	photo := photographs()[3]
+	full := size(t, photo, "w:300/f:jpg")
+	for _, f := range []string{"jpg", "webp", "avif", "jxl"} {
+		s := run(t, photo, parse(t, "w:300/aq:dssim:0.006/f:"+f)).Searched
+		if s.Encodes > transform.MostEncodes || math.Abs(s.Score-0.006) > 0.0006 {
+			t.Errorf("%s: DSSIM %+v", f, s)
+		}
+		most := full / 2
+		pic := run(t, photo, parse(t, fmt.Sprintf("w:300/aq:size:%d/f:%s", most, f)))
+		if n := len(pic.Body); n > most || n < most*9/10 || pic.Searched.Encodes > transform.MostEncodes {
+			t.Errorf("%s: %d bytes for %d, %+v", f, n, most, pic.Searched)
+		}
+	}
+	if n := size(t, photo, "w:300/f:jpg/aq:size:1000000"); n != full {
+		t.Errorf("%d bytes where the size is met anyway, %d is usual", n, full)
+	}
+	for options, quality := range map[string]int{
+		"aq:size:10": 10, "aq:size:10:40": 40, "aq:ssimulacra2:100": 95, "aq:ssimulacra2:99::77": 77,
+		"aq:ssimulacra2:1:30": 30, "aq:dssim:1:55:60": 55,
+	} {
+		if s := run(t, photo, parse(t, "w:300/f:jpg/"+options)).Searched; s.Quality != quality {
+			t.Errorf("%s: %+v, want quality %d", options, s, quality)
+		}
+	}
+	pic := run(t, photo, parse(t, fmt.Sprintf("w:300/f:jpg/aq:ssimulacra2:90/mb:%d", full)))
+	if len(pic.Body) > full {
+		t.Errorf("%d bytes where %d are allowed", len(pic.Body), full)
+	}
+}
+
+// What is transparent counts on a dark and on a bright ground.
+func TestAutoQualityOfTransparentImages(t *testing.T) {
+	glass := picturetest.PNG(picturetest.Glass(400, 300))
+	for _, f := range []string{"webp", "avif", "jxl"} {
+		pic := run(t, glass, parse(t, "f:"+f+"/aq:ssimulacra2:75"))
+		got := scoreOf(t, transform.BySSIMULACRA2, glass, "w:0", pic)
+		if math.Abs(got-pic.Searched.Score) > 0.1 {
+			t.Errorf("%s: the score is %.2f, not %+v", f, got, pic.Searched)
+		}
+		if pic.Searched.Score < 74.5 && pic.Searched.Quality < 95 {
+			t.Errorf("%s: %+v does not reach 75", f, pic.Searched)
+		}
+	}
+}
+
+// Sizes without means, other samples, and results without a quality are no errors.
+func TestAutoQualityOfOddImages(t *testing.T) {
+	photo := picturetest.JPEG(picturetest.Photo(300, 200, 3), 92)
+	for _, f := range []string{"jpg", "webp", "avif", "jxl"} {
+		for _, options := range []string{"rs:force:1:1", "rs:force:7:7", "rs:force:8:8", "rs:force:300:9",
+			"rs:force:3:200", "mc:1", "bl:3/rot:90", "sm:0/scp:0"} {
+			if pic := run(t, photo, parse(t, options+"/aq:ssimulacra2:70/f:"+f)); pic.Searched.Encodes > 5 {
+				t.Errorf("%s: %+v", options, pic.Searched)
+			}
+		}
+	}
+	if run(t, photo, parse(t, "rs:force:7:200/aq:ssimulacra2:70/f:jpg")).Searched.Encodes != 0 {
+		t.Error("an image that is too small to be compared was searched for")
+	}
+	for _, options := range []string{"f:png", "f:webp/webpo:lossless", "f:gif", "f:avif/avifo:auto:1:1"} {
+		with, without := run(t, photo, parse(t, options+"/aq:ssimulacra2:70")), run(t, photo, parse(t, options))
+		if !bytes.Equal(with.Body, without.Body) {
+			t.Errorf("%s has no quality to search for", options)
+		}
+	}
+	deep := picturetest.RawPNG(90, 60, 16, 2, bytes.Repeat([]byte{3, 99, 140, 7, 80, 1, 200, 9}, 90*60*6/8))
+	for _, f := range []string{"jpg", "avif", "jxl"} {
+		if run(t, deep, parse(t, "ph:1/aq:ssimulacra2:70/f:"+f)).Searched.Encodes == 0 {
+			t.Errorf("%s: no quality was searched for with samples of 16 bits", f)
+		}
+	}
+	movie := picturetest.PhotoMovie(64, 48, 3).Encode()
+	if !bytes.Equal(run(t, movie, parse(t, "f:webp/aq:size:100")).Body, run(t, movie, parse(t, "f:webp")).Body) {
+		t.Error("the quality of an animation was searched for")
+	}
+}
