@@ -19,6 +19,16 @@ func (s *Server) planOutput(req signedurl.Request, info transform.Info) (transfo
 			return moving, err
 		}
 	}
+	if out.Best != 0 {
+		outputs := out.BestOutputs(info, limits, s.formatAccess().Write)
+		if len(outputs) == 0 {
+			return out, out.NoBestFormat()
+		}
+		best := out.Best
+		out = outputs[0] // they differ in nothing but the encoder
+		out.Best = best
+		return limits.PlanFrames(info, out)
+	}
 	if out.Format == transform.FormatUnknown {
 		out.Format = s.fallbackFormat(req, info)
 	}

@@ -23,6 +23,8 @@ import (
 type batches struct {
 	server  *Server
 	running sync.WaitGroup
+	// searches are those that jobs have made.
+	searches *searches
 
 	mu     sync.Mutex
 	queues map[*sources.Source]*batchQueue
@@ -79,7 +81,7 @@ const (
 )
 
 func newBatches(s *Server) *batches {
-	return &batches{server: s, queues: map[*sources.Source]*batchQueue{}}
+	return &batches{server: s, searches: newSearches(), queues: map[*sources.Source]*batchQueue{}}
 }
 
 // mayTake says whether a transform can be one of a batch. One that has to run exclusively cannot.

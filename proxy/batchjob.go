@@ -90,9 +90,10 @@ func needOf(members []*batchMember) int64 {
 // jobOf is one job for all members, without its bounds.
 func jobOf(members []*batchMember) transform.Job {
 	job := members[0].planned.job
-	job.Outputs = nil
+	job.Outputs, job.Starts = nil, nil
 	for _, m := range members {
 		job.Outputs = append(job.Outputs, m.planned.job.Outputs[0])
+		job.Starts = append(job.Starts, m.planned.job.StartOf(0))
 		if mark := m.planned.job; mark.Watermark != nil {
 			job.Watermark, job.WatermarkInfo = mark.Watermark, mark.WatermarkInfo
 		}

@@ -53,7 +53,7 @@ func TestKnownTargetsAreBounded(t *testing.T) {
 // The heap that the table takes is what it counts, or less.
 func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
 	open, webp := variant{}, variant{negotiated: negotiated{format: transform.WebP}}
-	avif := variant{negotiated: negotiated{transform.AVIF, transform.WebP}}
+	avif := variant{negotiated: negotiated{format: transform.AVIF, animated: transform.WebP}}
 	for name, formats := range map[string][]variant{
 		"one format": {open}, "three formats": {open, webp, avif},
 	} {

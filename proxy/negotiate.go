@@ -17,7 +17,11 @@ var defaultAutoFormats = []transform.Format{transform.AVIF, transform.WebP}
 // hit, so that it has two parts: the format of the result, and the one where the source is an
 // animation, if the format holds none. The zero value is for a client that accepts no
 // offered format; see fallbackFormat.
-type negotiated struct{ format, animated transform.Format }
+type negotiated struct {
+	format, animated transform.Format
+	// accepted are all offered formats that the client accepts, for f:best.
+	accepted transform.FormatSet
+}
 
 // negotiateFormat chooses the format of a request that leaves it open: of the offered
 // formats the one with the largest weight in Accept, of equal ones the first. It reports
@@ -32,7 +36,11 @@ func (s *Server) negotiateFormat(m *Mount, req *signedurl.Request, accept []stri
 
 // leavesFormatOpen says whether the format of a request is negotiated, and marks it so.
 func (s *Server) leavesFormatOpen(m *Mount, req *signedurl.Request) bool {
-	hasFormat := req.Params.Format != transform.FormatUnknown || req.Params.Raw || req.Meta.Form != ""
+	if req.Params.BestIsOpen() {
+		return true
+	}
+	p := req.Params
+	hasFormat := p.Best != 0 || p.Format != transform.FormatUnknown || p.Raw || req.Meta.Form != ""
 	always := len(s.cfg.AutoFormats) > 0 && (m == nil || m.Formats == nil)
 	if !req.Auto && (!always || hasFormat) {
 		return false
@@ -44,12 +52,28 @@ func (s *Server) leavesFormatOpen(m *Mount, req *signedurl.Request) bool {
 // applyTo settles the format of a request. One of a format that holds animations is from then on
 // the same as one that names the format, and so is one of a still image.
 func (n negotiated) applyTo(req *signedurl.Request) {
+	if req.Params.BestIsOpen() {
+		n.applyToBest(req)
+		return
+	}
 	if n.format == transform.FormatUnknown {
 		return
 	}
 	req.Params.Format, req.Auto = n.format, false
 	if !req.Params.Still {
 		req.AnimatedFormat = n.animated
+	}
+}
+
+// applyToBest settles what the smallest result is chosen from: what the client accepts, and what every client reads.
+func (n negotiated) applyToBest(req *signedurl.Request) {
+	req.Params.Best = n.accepted | transform.FormatSetOf([]transform.Format{transform.JPEG, transform.PNG})
+	switch {
+	case req.Params.Still:
+	case n.accepted.Has(transform.WebP):
+		req.AnimatedFormat = transform.WebP
+	default:
+		req.AnimatedFormat = transform.GIF
 	}
 }
 
@@ -62,6 +86,9 @@ func (s *Server) acceptedFormats(m *Mount, accept []string) (chosen negotiated) 
 			continue
 		}
 		w := weightOf(accept, f.MIME())
+		if w > 0 {
+			chosen.accepted |= 1 << f
+		}
 		if w > best {
 			best, chosen.format = w, f
 		}
@@ -97,7 +124,19 @@ func (s *Server) allNegotiated(m *Mount) []negotiated {
 			continue
 		}
 		for _, other := range animated {
-			all = append(all, negotiated{f, other})
+			all = append(all, negotiated{format: f, animated: other})
+		}
+	}
+	return all
+}
+
+// allAccepted is the same for f:best: each set of offered formats.
+func (s *Server) allAccepted(m *Mount) []negotiated {
+	all := []negotiated{{}}
+	for _, f := range s.offeredFormats(m) {
+		for _, n := range all {
+			n.accepted |= 1 << f
+			all = append(all, n)
 		}
 	}
 	return all

@@ -315,7 +315,11 @@ func (s *Server) negotiatedVariants(m *Mount, req signedurl.Request) []signedurl
 		return []signedurl.Request{req}
 	}
 	var all []signedurl.Request
-	for _, formats := range s.allNegotiated(m) {
+	outcomes := s.allNegotiated(m)
+	if req.Params.BestIsOpen() {
+		outcomes = s.allAccepted(m)
+	}
+	for _, formats := range outcomes {
 		one := req
 		formats.applyTo(&one)
 		all = append(all, one)

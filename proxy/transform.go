@@ -61,12 +61,13 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	if mark := f.server.cfg.Watermark; out.Watermark.On() {
 		t.job.Watermark, t.job.WatermarkInfo = mark.Source, mark.Info
 	}
+	f.chooseOutputs(&t, limits)
 	t.job.Memory, t.job.CPU = transform.JobWorkingSet(t.job), transform.CPUTime(t.job)
 	f.workingSet = t.job.Memory
 	batches := f.server.batches
 	// A job for clients makes nothing beside their results, and none is begun with what background work
 	// was admitted to.
-	if !f.background && batches.mayTake(t) {
+	if !f.background && out.Best == 0 && batches.mayTake(t) {
 		pic, err = batches.transform(ctx, f, t)
 		if !errors.Is(err, errBatchFailed) {
 			return pic, err
@@ -84,6 +85,16 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	return f.transformAdmitted(ctx, t, admission)
 }
 
+// chooseOutputs makes one output into those that the smallest is chosen from, if there are several, and begins their
+// searches where others of the source have ended.
+func (f *fill) chooseOutputs(t *plannedTransform, limits transform.Limits) {
+	if out := t.job.Outputs[0]; out.Best != 0 {
+		t.job.Outputs = out.BestOutputs(t.job.Info, limits, f.server.formatAccess().Write)
+		t.resultBytes = resultBytesOf(t.job)
+	}
+	t.job.Starts = f.server.batches.searches.startsOf(f.identity, t.job.Outputs)
+}
+
 // transformAdmitted has a worker make the result alone.
 func (f *fill) transformAdmitted(
 	ctx context.Context, t plannedTransform, admission *memory.Admission,
@@ -93,7 +104,8 @@ func (f *fill) transformAdmitted(
 		return pic, err
 	}
 	err = f.trackWorkerFailure(func() error {
-		return f.server.cfg.Transformer.Transform(ctx, t.job, func(_ int, p transform.Picture) { pic = p })
+		pic, err = f.transformSmallest(ctx, t.job)
+		return err
 	})
 	if err == nil {
 		pic, f.resultGrant, err = f.finishResult(t, pic)
@@ -101,12 +113,31 @@ func (f *fill) transformAdmitted(
 	return pic, err
 }
 
+// transformSmallest has a worker do a job, and gives the smallest result. If the job ends early, for its time or for a
+// format that does not work out, the results that were made count.
+func (f *fill) transformSmallest(ctx context.Context, job transform.Job) (transform.Picture, error) {
+	ctx, cancel := bestTime(ctx, job)
+	defer cancel()
+	best := smallest{made: func(i int, p transform.Picture) {
+		f.server.batches.searches.note(f.identity, job.Outputs[i], p.Searched)
+	}}
+	err := f.server.cfg.Transformer.Transform(ctx, job, best.deliver)
+	if err != nil && best.picture.Body != nil {
+		f.server.log.Debug("not all formats could be made: the smallest of the others is served",
+			"source", f.server.loggedSource(f.req), "format", best.picture.Format, "err", err)
+		return best.picture, nil
+	}
+	return best.picture, err
+}
+
 // finishResult takes the result of a worker, and reserves its bytes while those of the job still are.
 func (f *fill) finishResult(
 	t plannedTransform, pic transform.Picture,
 ) (_ transform.Picture, result *budget.Grant, err error) {
+	out := outputOf(t.job, pic.Format)
+	f.server.batches.searches.note(f.identity, out, pic.Searched)
 	// Facts and placeholders are told of what the worker made, never of bytes from outside.
-	if out := t.job.Outputs[0]; f.req.Meta.Form == "" && !out.Changes(t.job.Info, t.plan) {
+	if f.req.Meta.Form == "" && !out.Changes(t.job.Info, t.plan) {
 		if pic, err = f.orSourceBytes(pic, t.job.Info, out); err != nil {
 			return pic, nil, err
 		}

@@ -75,8 +75,8 @@ var autoQualityOption = Option{
 			"above 0 and up to 100. 70 is high quality, 80 very high, 90 looks lossless.\n\n" +
 			"`min_quality` is 10, `max_quality` 95, for `size` the quality that the result would have without this. " +
 			"A search ends early where it is within `allowed_error` of the target: by default 2 % of a size, 5 % of " +
-			"a DSSIM, 0.5 of a SSIMULACRA2. Where no quality reaches the target, the nearest one is taken. The method " +
-			"`ml` of imgproxy Pro does not exist.",
+			"a DSSIM, 0.5 of a SSIMULACRA2. Where no quality reaches the target, the nearest one is taken. The " +
+			"method `ml` of imgproxy Pro does not exist.",
 		Example: "w:160/aq:ssimulacra2:70",
 	},
 	Set: func(p *Params, args []string) error {

@@ -88,12 +88,15 @@ type Params struct {
 	// AutoQuality takes the place of Quality where it is on.
 	AutoQuality AutoQuality `json:",omitzero"`
 	// Format is the format of the result; FormatUnknown means the source's.
-	Format Format      `json:",omitzero"`
-	JPEG   JPEGOptions `json:",omitzero"`
-	PNG    PNGOptions  `json:",omitzero"`
-	WebP   WebPOptions `json:",omitzero"`
-	AVIF   AVIFOptions `json:",omitzero"`
-	JXL    JXLOptions  `json:",omitzero"`
+	Format Format `json:",omitzero"`
+	// Best are the formats to choose the smallest result from, in place of Format; FormatUnknown among them
+	// stands for those that the client accepts.
+	Best FormatSet   `json:",omitzero"`
+	JPEG JPEGOptions `json:",omitzero"`
+	PNG  PNGOptions  `json:",omitzero"`
+	WebP WebPOptions `json:",omitzero"`
+	AVIF AVIFOptions `json:",omitzero"`
+	JXL  JXLOptions  `json:",omitzero"`
 	// Skip are the source formats that are left as they are.
 	Skip FormatSet `json:",omitzero"`
 	// Raw gives the source's bytes, whatever else is asked.
@@ -134,6 +137,8 @@ func (p Params) Normalize() (Params, error) {
 		return p, fmt.Errorf("quality must be 0 to 100, got %d", p.Quality)
 	case p.Rotate%90 != 0 || p.LateRotate%90 != 0:
 		return p, fmt.Errorf("rotations must be multiples of 90 degrees, got %d and %d", p.Rotate, p.LateRotate)
+	case p.Best != 0 && p.AutoQuality.Method == BySize:
+		return p, errors.New("format best takes a score to compare formats at, not autoquality by size")
 	case p.Extend.Gravity.Anchor == Smart || p.ExtendRatio.Gravity.Anchor == Smart:
 		return p, errors.New("extend does not take smart gravity")
 	}

@@ -26,18 +26,35 @@ func FormatNames(list []Format) string {
 
 var formatOption = Option{
 	Usage: Usage{
-		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1, Default: "format of the source",
-		Text: "Format of the result: `jpg`, `png`, `webp`, `gif`, `avif`, `jxl` or `auto`. `auto` takes AVIF or " +
-			"WebP if the client accepts it (`Accept`), else a format that all clients read, and for an animation " +
-			"WebP or GIF. The format can also be written after the source: `@webp` after a plain source, `.webp` " +
-			"after a base64 source. That takes precedence over this option. `blurhash`, " +
-			"`thumbhash`, `lqip` and `color` are [placeholders](info.md#placeholders) as text.",
+		Names: []string{"format", "f", "ext"}, Args: "format", Most: 1 + len(Outputs), Default: "format of the source",
+		Text: "Format of the result: `jpg`, `png`, `webp`, `gif`, `avif`, `jxl`, `auto` or `best`. `auto` takes AVIF " +
+			"or WebP if the client accepts it (`Accept`), else a format that all clients read, and for an animation " +
+			"WebP or GIF. `best` makes a still image in JPEG (or PNG) and in the formats of `auto` that the client " +
+			"accepts, at the same score of `autoquality` (SSIMULACRA2 78 without it), and serves the smallest. It " +
+			"can be followed by formats to choose from whatever the client accepts: `best:jpg:webp`. The format can " +
+			"also be written after the source: `@webp` after a plain source, `.webp` after a base64 source. That " +
+			"takes precedence over this option. `blurhash`, `thumbhash`, `lqip` and `color` are " +
+			"[placeholders](info.md#placeholders) as text.",
 	},
 	Set: func(p *Params, args []string) (err error) {
+		if args[0] == BestFormat {
+			p.Format = FormatUnknown
+			p.Best, err = parseBest(args[1:])
+			return err
+		}
+		if len(args) > 1 {
+			return fmt.Errorf("only %s takes more formats than one", BestFormat)
+		}
+		p.Best = 0
 		p.Format, err = parseFormat(args[0], Outputs)
 		return err
 	},
-	Text: func(p Params) string { return p.Format.Ext() },
+	Text: func(p Params) string {
+		if p.Best != 0 {
+			return p.Best.bestText()
+		}
+		return p.Format.Ext()
+	},
 }
 
 var skipOption = Option{

@@ -60,6 +60,9 @@ type Job struct {
 	Info Info
 	// Outputs has at least one element. Each must have its Format set.
 	Outputs []Params
+	// Starts are qualities to begin the searches of the outputs with: 0 where none is known, and none for
+	// those that it is too short for.
+	Starts []int
 	// Watermark is the image that outputs with a watermark are marked with,
 	// and WatermarkInfo what container.Sniff said of it; nil where none is configured.
 	Watermark     Source
@@ -69,6 +72,14 @@ type Job struct {
 	Memory int64
 	// CPU is the most CPU time that the work may take; 0 means without bound.
 	CPU time.Duration
+}
+
+// StartOf is the quality to begin the search of an output with, 0 where none is known.
+func (j Job) StartOf(output int) int {
+	if output >= len(j.Starts) {
+		return 0
+	}
+	return j.Starts[output]
 }
 
 // Worker is a process that does jobs, as its pool sees it.

@@ -296,8 +296,11 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 	}
 	req.Params = facts.ImageFor(req.Meta, req.Params)
 	out, why := req.Params, "requested"
-	if req.IsPlaceholder() {
+	switch {
+	case req.IsPlaceholder():
 		why = "from which the text of the placeholder " + req.Meta.Form + " is made"
+	case out.Best != 0:
+		out.Format, why = transform.JPEG, "one of those that the smallest is chosen from"
 	}
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"

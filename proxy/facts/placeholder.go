@@ -30,6 +30,7 @@ func ImageFor(asked signedurl.Meta, p transform.Params) transform.Params {
 	}
 	p.Format, p.Still = transform.PNG, true
 	p.MaxFrames, p.MaxBytes = 0, 0
+	p.Best, p.AutoQuality = 0, transform.AutoQuality{}
 	side := Side
 	if asked.Form == signedurl.FormLQIP {
 		p.Format, side = transform.WebP, lqipSide

@@ -114,7 +114,8 @@ func (u URL) Format(f transform.Format) URL {
 		u.choice.format = f.Ext()
 		return u
 	}
-	u.r.Params.Format, u.r.Auto = f, false
+	u.r.Params.Format, u.r.Params.Best = f, 0
+	u.r.Auto = false
 	return u
 }
 

@@ -36,7 +36,8 @@ func (u URL) PickFormats(formats ...transform.Format) URL {
 		args = append(args, f.Ext())
 	}
 	u.choice.format = ""
-	u.r.Params.Format, u.r.Auto = transform.FormatUnknown, false
+	u.r.Params.Format, u.r.Params.Best = transform.FormatUnknown, 0
+	u.r.Auto = false
 	return u.withList(pickFormatsOption, args)
 }
 

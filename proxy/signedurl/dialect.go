@@ -201,7 +201,7 @@ func (r *Request) setNamedFormat(name string) bool {
 		r.Meta.Form = name
 	}
 	if r.Auto || r.IsPlaceholder() {
-		r.Params.Format = transform.FormatUnknown
+		r.Params.Format, r.Params.Best = transform.FormatUnknown, 0
 		return true
 	}
 	return false
@@ -266,19 +266,30 @@ func (d *Dialect) readEnding(
 	if err := d.scope.checkExtension(ext); err != nil {
 		return Request{}, err
 	}
-	if ext != "" && !r.Params.Raw && !r.setNamedFormat(ext) { // the extension speaks last
-		f, ok := transform.ParseOutput(ext)
-		if !ok {
-			hint := ""
-			if strings.Contains(ext, "/") { // plain/https://me@example.com/a.jpg
-				hint = "; write %40 for an @ in the source URL"
-			}
-			return Request{}, fmt.Errorf("%w: the extension %s is not one of %s%s",
-				ErrBadArgument, transform.Quote(ext), transform.FormatNames(transform.Outputs), hint)
+	if ext != "" && !r.Params.Raw && !r.setExtension(ext) { // the extension speaks last
+		hint := ""
+		if strings.Contains(ext, "/") { // plain/https://me@example.com/a.jpg
+			hint = "; write %40 for an @ in the source URL"
 		}
-		r.Params.Format = f
+		return Request{}, fmt.Errorf("%w: the extension %s is not one of %s%s",
+			ErrBadArgument, transform.Quote(ext), transform.FormatNames(transform.Outputs), hint)
 	}
 	return r, nil
+}
+
+// setExtension sets the format that an extension says. It reports false for one that says none.
+func (r *Request) setExtension(ext string) bool {
+	if r.setNamedFormat(ext) {
+		return true
+	}
+	f, ok := transform.ParseOutput(ext)
+	if ok || ext == transform.BestFormat {
+		r.Params.Format, r.Params.Best = f, 0
+	}
+	if ext == transform.BestFormat {
+		r.Params.Best = transform.BestOfAccepted
+	}
+	return ok || ext == transform.BestFormat
 }
 
 // readOptions applies the segments before the source and gives the rest of the path.

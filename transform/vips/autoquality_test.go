@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
@@ -44,26 +46,64 @@ func toNRGBA(m image.Image) *image.NRGBA {
 // A score that is asked for is reached within 2 %, in at most five encodes, and it is that of the bytes that are
 // delivered.
 func TestAutoQualityReachesItsTarget(t *testing.T) {
-	encodes, searches := 0, 0
+	figures := map[string]*searchFigures{}
 	for i, photo := range photographs() {
 		for _, f := range []string{"jpg", "webp", "avif"} {
 			target := []float64{70, 75, 80}[i%3]
+			before := usedCPU(t)
 			pic := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/aq:ssimulacra2:%v", f, target)))
-			s := pic.Searched
+			s, searched := pic.Searched, usedCPU(t)
 			if s.Encodes < 1 || s.Encodes > transform.MostEncodes || math.Abs(s.Score-target) > 0.02*target {
 				t.Errorf("photograph %d, %s: %+v for %v", i, f, s, target)
+			}
+			same := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/q:%d", f, s.Quality)))
+			plain := usedCPU(t) - searched
+			if !bytes.Equal(same.Body, pic.Body) {
+				t.Errorf("photograph %d, %s: quality %d gives another result", i, f, s.Quality)
 			}
 			if got := scoreOf(t, transform.BySSIMULACRA2, photo, "w:300", pic); math.Abs(got-s.Score) > 0.01 {
 				t.Errorf("photograph %d, %s: the score is %.2f, not %.2f", i, f, got, s.Score)
 			}
-			same := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/q:%d", f, s.Quality)))
-			if !bytes.Equal(same.Body, pic.Body) {
-				t.Errorf("photograph %d, %s: quality %d gives another result", i, f, s.Quality)
+			if figures[f] == nil {
+				figures[f] = &searchFigures{}
 			}
-			encodes, searches = encodes+s.Encodes, searches+1
+			figures[f].add(s, target, searched-before, plain)
 		}
 	}
-	t.Logf("%.2f encodes a search", float64(encodes)/float64(searches))
+	for f, sum := range figures {
+		t.Logf("%s: %v", f, sum)
+	}
+}
+
+// searchFigures are sums over searches: what docs/performance.md has of them.
+type searchFigures struct {
+	searches, encodes, most int
+	off, worst              float64
+	searched, plain         time.Duration
+}
+
+// add counts a search, the CPU time of its job, and that of a job with the quality that it found.
+func (f *searchFigures) add(s transform.Searched, target float64, searched, plain time.Duration) {
+	f.searches, f.encodes = f.searches+1, f.encodes+s.Encodes
+	f.most = max(f.most, s.Encodes)
+	off := math.Abs(s.Score-target) / target * 100
+	f.off, f.worst = f.off+off, max(f.worst, off)
+	f.searched, f.plain = f.searched+searched, f.plain+plain
+}
+
+func (f *searchFigures) String() string {
+	n := float64(f.searches)
+	return fmt.Sprintf("%.1f encodes (at most %d), %.2f %% off (at most %.2f), %.1f ms of CPU, %.1f without",
+		float64(f.encodes)/n, f.most, f.off/n, f.worst, f.searched.Seconds()*1000/n, f.plain.Seconds()*1000/n)
+}
+
+func usedCPU(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func TestAutoQualityByOtherTargets(t *testing.T) {
@@ -94,6 +134,25 @@ func TestAutoQualityByOtherTargets(t *testing.T) {
 	pic := run(t, photo, parse(t, fmt.Sprintf("w:300/f:jpg/aq:ssimulacra2:90/mb:%d", full)))
 	if len(pic.Body) > full {
 		t.Errorf("%d bytes where %d are allowed", len(pic.Body), full)
+	}
+}
+
+// A search that begins where another one has ended takes one encode.
+func TestAutoQualityBeginsWhereItIsTold(t *testing.T) {
+	photo := photographs()[1]
+	job := transform.Job{Source: source(t, photo), Info: sniffed(t, photo),
+		Outputs: []transform.Params{parse(t, "w:300/f:webp/aq:ssimulacra2:60")}}
+	from := func(quality int) (found transform.Searched) {
+		job.Starts = []int{quality}
+		err := New().Transform(t.Context(), job, func(_ int, pic transform.Picture) { found = pic.Searched })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	far := from(15)
+	if near := from(far.Quality); far.Encodes < 2 || near.Encodes != 1 || near.Score != far.Score {
+		t.Errorf("%+v after %+v", near, far)
 	}
 }
 

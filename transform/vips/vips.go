@@ -64,12 +64,12 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 		return err
 	}
 	defer shared.release()
-	for i, p := range job.Outputs {
+	for i := range job.Outputs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := source.withRepair(func(b []byte) error {
-			return e.runOutput(b, job, p, shared, func(p transform.Picture) error { return deliver(i, p) })
+			return e.runOutput(b, job, i, shared, func(p transform.Picture) error { return deliver(i, p) })
 		})
 		if err != nil {
 			return err
@@ -79,8 +79,9 @@ func (e *Engine) Run(ctx context.Context, job transform.Job, deliver func(int, t
 }
 
 // runOutput does one result of a job.
-func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params, shared *sharedDecode,
+func (e *Engine) runOutput(source []byte, task transform.Job, output int, shared *sharedDecode,
 	deliver func(transform.Picture) error) error {
+	p := task.Outputs[output]
 	// libvips keeps state by thread; a goroutine that moved would leave it behind.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -91,6 +92,7 @@ func (e *Engine) runOutput(source []byte, task transform.Job, p transform.Params
 		return err
 	}
 	defer free()
+	job.search.start = C.int(task.StartOf(output))
 	var result C.PictorResult
 	status := C.pictor_run(&job, &result)
 	runtime.KeepAlive(source)

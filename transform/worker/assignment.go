@@ -43,6 +43,9 @@ func (r *assignment) jobRequest() request {
 	req := request{Kind: kindJob, Info: r.job.Info, Watermark: r.job.WatermarkInfo}
 	for _, i := range r.asked {
 		req.Outputs = append(req.Outputs, r.job.Outputs[i])
+		if len(r.job.Starts) > 0 {
+			req.Starts = append(req.Starts, r.job.StartOf(i))
+		}
 	}
 	return req
 }

@@ -54,6 +54,7 @@ type request struct {
 	Kind    kind
 	Info    transform.Info     `json:",omitzero"`
 	Outputs []transform.Params `json:",omitempty"`
+	Starts  []int              `json:",omitempty"`
 	// Watermark is of the second file.
 	Watermark transform.Info `json:",omitzero"`
 	// Spare is how many bytes of freed memory the worker may have besides what the

@@ -186,7 +186,8 @@ func runJob(conn net.Conn, engine Engine, in incoming) (last response, err error
 		defer source.Close()
 		sources = append(sources, source)
 	}
-	job := transform.Job{Source: sources[0], Info: in.Info, Outputs: in.Outputs, WatermarkInfo: in.Watermark}
+	job := transform.Job{Source: sources[0], Info: in.Info, Outputs: in.Outputs, Starts: in.Starts,
+		WatermarkInfo: in.Watermark}
 	if len(sources) > 1 {
 		job.Watermark = sources[1]
 	}

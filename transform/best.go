@@ -1,0 +1,106 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// BestFormat is the name that stands for the smallest result of several formats, and BestOfAccepted what it is chosen
+// from where that is left to the client.
+const (
+	BestFormat               = "best"
+	BestOfAccepted FormatSet = 1 << FormatUnknown
+)
+
+// BestScore is the SSIMULACRA2 at which formats are compared where a URL names none: what the usual qualities of all
+// formats come to.
+const BestScore = 78
+
+// BestCPU is the CPU time, as ExpectedCPU has it, that a choice between formats may take. Formats that would take it
+// beyond that are left out, the dearest ones first.
+const BestCPU = 10 * time.Second
+
+// bestOrder are the formats to choose from, in the order of what a search in them costs.
+var bestOrder = []Format{JPEG, PNG, WebP, JXL, AVIF}
+
+// parseBest reads the formats to choose from; without one that is left to the client.
+func parseBest(args []string) (set FormatSet, err error) {
+	if len(args) == 0 {
+		return BestOfAccepted, nil
+	}
+	for _, arg := range args {
+		f, err := parseFormat(arg, bestOrder)
+		if err != nil {
+			return 0, err
+		}
+		set |= 1 << f
+	}
+	return set, nil
+}
+
+// bestText is the inverse of parseBest.
+func (s FormatSet) bestText() string {
+	names := []string{BestFormat}
+	for _, f := range bestOrder {
+		if s.Has(f) {
+			names = append(names, f.Ext())
+		}
+	}
+	return strings.Join(names, ":")
+}
+
+// BestIsOpen says whether the client has yet to say what the smallest result is chosen from.
+func (p Params) BestIsOpen() bool { return p.Best.Has(FormatUnknown) }
+
+// BestOutputs are the results to choose the smallest from, at one score, the cheapest first: in the formats of
+// Best that may be written and that the image fits into, as still images. JPEG is left out for transparent images, PNG
+// for opaque ones that were not lossless before.
+func (p Params) BestOutputs(info Info, limits Limits, writes FormatSet) (outputs []Params) {
+	if !p.AutoQuality.On() {
+		p.AutoQuality = AutoQuality{Method: BySSIMULACRA2, Target: BestScore}
+	}
+	set := p.Best
+	p.Best, p.Still = 0, true
+	var expected time.Duration
+	for _, f := range bestOrder {
+		if !set.Has(f) || !writes.Has(f) {
+			continue
+		}
+		p.Format = f
+		g := NewGeometry(info, p)
+		clear := CostInput{info, g, p.in(PNG)}.resultAlpha()
+		if f == JPEG && clear || f == PNG && !clear && !isLossless(info) || limits.CheckResult(g, f) != nil {
+			continue
+		}
+		expected += ExpectedCPU(Job{Info: info, Outputs: []Params{p}})
+		if len(outputs) > 0 && expected > BestCPU {
+			break
+		}
+		outputs = append(outputs, p)
+	}
+	return outputs
+}
+
+// in is the same result in another format.
+func (p Params) in(f Format) Params {
+	p.Format = f
+	return p
+}
+
+// isLossless says whether a source has the pixels that its author made, so that edges and flat areas are as they were.
+func isLossless(info Info) bool {
+	switch info.Coding() {
+	case PNG, GIF, BMP, TIFF, SVG:
+		return true
+	case WebP, JXL:
+		return info.Lossless
+	}
+	return false
+}
+
+// NoBestFormat is the error of a result that none of the formats of Best can hold.
+func (p Params) NoBestFormat() error {
+	return fmt.Errorf("%w: none of the formats to choose from (%s) can hold the result", ErrUnsupported,
+		p.Best.bestText())
+}
