@@ -21,7 +21,7 @@ func Quote(s string) string {
 func ParseBool(s string) (bool, error) {
 	b, err := strconv.ParseBool(s)
 	if err != nil {
-		return false, fmt.Errorf("%s is not 1 or 0", Quote(s))
+		return false, outside(s, Domain{Kind: Switch})
 	}
 	return b, nil
 }
@@ -30,7 +30,7 @@ func ParseBool(s string) (bool, error) {
 func ParseWhole(s string, most int) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || n > most {
-		return 0, fmt.Errorf("%s is not a whole number from 0 to %d", Quote(s), most)
+		return 0, outside(s, Domain{Kind: WholeNumber, Most: float64(most)})
 	}
 	return n, nil
 }
@@ -40,18 +40,14 @@ func ParseWhole(s string, most int) (int, error) {
 func parseDecimal(s string, least, most float64) (float64, error) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || strings.ContainsAny(s, "xXpP_") || !(f >= least && f <= most) {
-		return 0, fmt.Errorf("%s is not a number from %s to %s", Quote(s), formatNumber(least), formatNumber(most))
+		return 0, outside(s, Domain{Kind: DecimalNumber, Least: least, Most: most})
 	}
 	return f + 0, nil // -0 is 0
 }
 
 // above0 reads a number over 0 up to most.
 func above0(s string, most float64) (float64, error) {
-	f, err := parseDecimal(s, math.SmallestNonzeroFloat64, most)
-	if err != nil {
-		return 0, fmt.Errorf("%s is not a number above 0 and up to %s", Quote(s), formatNumber(most))
-	}
-	return f, nil
+	return parseDecimal(s, math.SmallestNonzeroFloat64, most)
 }
 
 // formatNumber is the shortest text that reads as f again.
@@ -107,7 +103,7 @@ func wordTo[T ~uint8](to *T, words []string) func(string) error {
 	return func(s string) error {
 		i, ok := indexOf(words, s)
 		if !ok {
-			return fmt.Errorf("%s is not one of %s", Quote(s), strings.Join(words, ", "))
+			return noneOf(s, words)
 		}
 		*to = T(i)
 		return nil
@@ -144,7 +140,7 @@ func ParseColor(s string) (Color, error) {
 	}
 	n, err := strconv.ParseUint(s, 16, 32)
 	if len(s) != 6 || err != nil || strings.ContainsAny(s, "_+") {
-		return c, fmt.Errorf("%s is not a colour of three or six hexadecimal digits, as in ff8800", Quote(s))
+		return c, outside(s, Domain{Kind: ColourCode})
 	}
 	return Color{uint8(n >> 16), uint8(n >> 8), uint8(n)}, nil
 }

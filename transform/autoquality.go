@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 )
 
 // Method is how a quality is chosen (autoquality).
@@ -103,9 +102,6 @@ var autoQualityOption = Option{
 	},
 	ExtraBytes: searchBytes,
 }
-
-// plainNumber has no exponent, which numbers of bytes are not read with.
-func plainNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // read reads the arguments of the option.
 func (a *AutoQuality) read(args []string) error {

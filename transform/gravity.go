@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 )
 
 // Anchor is the place in an image that a crop keeps.
@@ -84,7 +83,7 @@ func parseGravity(args []string, last Anchor) (Gravity, error) {
 	allowed := anchorsOf(last)
 	i, ok := indexOf(allowed, args[0])
 	if !ok {
-		return g, fmt.Errorf("%s is not one of %s", Quote(args[0]), strings.Join(allowed, ", "))
+		return g, noneOf(args[0], allowed)
 	}
 	g.Anchor = Anchor(i)
 	if len(args) > 3 {

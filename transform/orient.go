@@ -1,9 +1,6 @@
 package transform
 
-import (
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 var autoRotateOption = switchOption(Usage{Names: []string{"auto_rotate", "ar"}, Args: "switch",
 	Text: "0 ignores the EXIF orientation. 1 turns the image upright."},
@@ -29,7 +26,7 @@ func turnOption(u Usage, field func(*Params) *int) Option {
 		Set: func(p *Params, args []string) error {
 			n, err := strconv.Atoi(args[0])
 			if err != nil || n%90 != 0 {
-				return fmt.Errorf("%s is not a multiple of 90", Quote(args[0]))
+				return outside(args[0], Domain{Kind: QuarterTurn, Words: []string{"0", "90", "180", "270"}})
 			}
 			*field(p) = (n%360 + 360) % 360
 			return nil

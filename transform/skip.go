@@ -10,18 +10,19 @@ import (
 func parseFormat(s string, list []Format) (Format, error) {
 	f, ok := ParseFormat(s)
 	if !ok || !slices.Contains(list, f) {
-		return f, fmt.Errorf("format %s is not one of %s", Quote(s), FormatNames(list))
+		return f, fmt.Errorf("format %w", noneOf(s, formatNames(list)))
 	}
 	return f, nil
 }
 
 // FormatNames are the names of formats as URLs have them, for errors.
-func FormatNames(list []Format) string {
-	var names []string
+func FormatNames(list []Format) string { return strings.Join(formatNames(list), ", ") }
+
+func formatNames(list []Format) (names []string) {
 	for _, f := range list {
 		names = append(names, f.Ext())
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 var formatOption = Option{

@@ -47,17 +47,11 @@ func brightnessTo(to *int) func(string) error {
 	return func(s string) error {
 		v, err := parseDecimal(s, -255, 255)
 		if err != nil || v != float64(int(v)) {
-			return errBrightness(s)
+			return outside(s, Domain{Kind: WholeNumber, Least: -255, Most: 255})
 		}
 		*to = int(v)
 		return nil
 	}
-}
-
-type errBrightness string
-
-func (e errBrightness) Error() string {
-	return Quote(string(e)) + " is not a whole number from -255 to 255"
 }
 
 var adjustOption = Option{

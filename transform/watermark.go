@@ -1,10 +1,6 @@
 package transform
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Watermark lays the configured image over the result.
 type Watermark struct {
@@ -58,7 +54,7 @@ var watermarkOption = Option{
 						return nil
 					}
 				}
-				return fmt.Errorf("%s is not one of %s", Quote(s), strings.Join(watermarkAnchors, ", "))
+				return noneOf(s, watermarkAnchors)
 			},
 			decimalTo(&m.Position.X, -maxOffset, maxOffset), decimalTo(&m.Position.Y, -maxOffset, maxOffset),
 			decimalTo(&m.Scale, 0, maxMarkScale),

@@ -184,7 +184,7 @@ func (o setter) apply(r *Request, name string, args []string) error {
 		}
 	}
 	if err := o.set(r, args); err != nil {
-		return fmt.Errorf("%w: option %s: %v", ErrBadArgument, name, err)
+		return fmt.Errorf("%w: option %s: %w", ErrBadArgument, name, err)
 	}
 	return nil
 }

@@ -201,7 +201,8 @@ var maxFramePixelsOption = requestOption{
 func parseCount(to *int64, s string) error {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n > 1<<40 {
-		return fmt.Errorf("%s is not a whole number from 0 to %d", transform.Quote(s), int64(1)<<40)
+		return &transform.OutsideError{Given: s,
+			Domain: transform.Domain{Kind: transform.WholeNumber, Most: 1 << 40}}
 	}
 	*to = n
 	return nil
@@ -213,7 +214,8 @@ const million = 1e6
 func parseMegapixels(to *int64, s string) error {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || strings.ContainsAny(s, "xXpP_") || !(f >= 0 && f <= million) {
-		return fmt.Errorf("%s is not a number of megapixels from 0 to %d", transform.Quote(s), int(million))
+		return fmt.Errorf("megapixels: %w", &transform.OutsideError{Given: s,
+			Domain: transform.Domain{Kind: transform.DecimalNumber, Most: million}})
 	}
 	*to = int64(math.Round(f * million))
 	return nil
