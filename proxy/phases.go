@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,6 +70,8 @@ type phaseClock struct {
 	timeline *timeline
 	// fill is the fill that the request waits for; nil for none.
 	fill *fillPhases
+	// workingSet is what the job of the fill was admitted with, in bytes; 0 for none.
+	workingSet int64
 	// beforeWait is the phase that the wait for a budget is in the midst of.
 	beforeWait phase
 }
@@ -95,6 +98,16 @@ func (c *phaseClock) read() (t phaseTimes) {
 		t = c.times
 	})
 	return t
+}
+
+// memoryTiming is the member of Server-Timing for the memory of the job; "" where there was none.
+func (c *phaseClock) memoryTiming() (member string) {
+	c.locked(func(c *phaseClock) {
+		if c.workingSet > 0 {
+			member = fmt.Sprintf(`memory;desc="%.1f MiB"`, float64(c.workingSet)/(1<<20))
+		}
+	})
+	return member
 }
 
 // WaitBegins implements budget.Observer, for what the request waits for beside its fill.
@@ -175,6 +188,9 @@ func (f *fillPhases) end(followed bool) {
 func (f *fillPhases) enter(p phase) {
 	f.count(func(c *phaseClock) { c.enterLocked(p) })
 }
+
+// noteWorkingSet is told what the job of the fill was admitted with, in bytes.
+func (f *fillPhases) noteWorkingSet(n int64) { f.count(func(c *phaseClock) { c.workingSet = n }) }
 
 // WaitBegins implements budget.Observer.
 func (f *fillPhases) WaitBegins() { f.count((*phaseClock).beginWait) }

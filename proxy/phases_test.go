@@ -42,7 +42,7 @@ func TestServerTiming(t *testing.T) {
 		t.FailNow()
 	}
 	for want, resp := range map[string]*http.Response{
-		"verify lookup queue fetch transform": leader, "verify lookup follow queue": follower,
+		"verify lookup queue fetch transform memory": leader, "verify lookup follow queue": follower,
 	} {
 		for _, name := range timingNames(resp.Header) {
 			if !slices.Contains(strings.Fields(want), name) {

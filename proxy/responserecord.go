@@ -113,7 +113,11 @@ func (rec *responseRecord) setServerTiming(h http.Header) {
 	if rec == nil || !rec.hasTiming {
 		return
 	}
-	if timing := rec.phases.read().serverTiming(); timing != "" {
+	timing := rec.phases.read().serverTiming()
+	if memory := rec.phases.memoryTiming(); memory != "" {
+		timing += ", " + memory
+	}
+	if timing != "" {
 		h["Server-Timing"] = []string{timing}
 	}
 }

@@ -64,6 +64,7 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	f.chooseOutputs(&t, limits)
 	t.job.Memory, t.job.CPU = transform.JobWorkingSet(t.job), transform.CPUTime(t.job)
 	f.workingSet = t.job.Memory
+	f.phases.noteWorkingSet(t.job.Memory)
 	batches := f.server.batches
 	// A job for clients makes nothing beside their results, and none is begun with what background work
 	// was admitted to.
