@@ -256,6 +256,10 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	if s.cfg.FullErrors {
 		text += causeLine(f, err)
 	}
+	if s.wantsPicture(r) {
+		h.Set("Content-Type", "image/svg+xml")
+		text = drawError(f, text)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	rec := recordOf(w)
 	rec.noteFailure(f.code)
