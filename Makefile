@@ -16,12 +16,12 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check envoy-check docs formats fuzz lint help setup setup-test image-check
+.PHONY: run studio-picture test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check envoy-check docs formats fuzz lint help setup setup-test image-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: build ## build, then serve the playground at http://127.0.0.1:8080/ (ARGS adds flags)
+run: build ## build, then serve the studio at http://127.0.0.1:8080/ (ARGS adds flags)
 	bin/pictor serve --dev $(ARGS)
 
 build: setup ## build bin/pictor and bin/pictor-worker
@@ -78,6 +78,9 @@ chart-check: setup-test ## hold the Helm chart against Kubernetes' API and picto
 envoy-check: setup-test ## hold docs/deploy/envoy.yaml against Envoy's API
 	cd .ci/envoy && CGO_ENABLED=0 GOFLAGS= $(GO) build -o bin/ .
 	CGO_ENABLED=1 $(GO) test -count 1 -v -run '^TestEnvoy' $(E2E)
+
+studio-picture: setup-test ## try the studio in a browser, and make its picture for README, docs/studio.png
+	CGO_ENABLED=1 PICTOR_STUDIO_PICTURE=$(CURDIR)/docs/studio.png $(GO) test -count 1 -run '^TestStudio$$' $(E2E)
 
 docs: setup ## make docs/options.md, its images and docs/settings.md
 	CGO_ENABLED=1 $(GO) run ./cmd/docs

@@ -40,7 +40,7 @@ type Serve struct {
 	MetricsToken     Secret `help:"Bearer token for /metrics alone, for Prometheus. /metrics accepts --admin-token, too." placeholder:"TEXT" group:"Server"`
 	MetricsTokenFile string `help:"File with the token, instead of --metrics-token." placeholder:"FILE" group:"Server"`
 	TLS
-	Dev bool `help:"Try pictor out: loopback only, a temporary key, full errors, the playground, and cache and state directories of its own." group:"Server"`
+	Dev bool `help:"Try pictor out: loopback only, a temporary key, full errors, the studio, and cache and state directories of its own." group:"Server"`
 
 	File
 

@@ -23,7 +23,8 @@ type adminRoute struct {
 const readMethods, writeMethods, bothMethods = "GET, HEAD", "POST", "GET, HEAD, POST"
 
 // Admin returns the handler of the admin port: GET /metrics in the text format of Prometheus,
-// GET /debug/memory, POST /purge, POST /warm, POST /reload, and GET and POST /sources. Where token
+// GET /debug/memory, POST /purge, POST /warm, POST /reload, and GET and POST /sources, and with a token the
+// studio below /studio/. Where token
 // is not empty all paths need it (Authorization: Bearer, RFC 6750 §2.1); for /metrics
 // Config.MetricsToken will do as well. Paths without a token answer only requests to a loopback address or localhost.
 func (s *Server) Admin(token string) http.Handler {
@@ -41,8 +42,15 @@ func (s *Server) Admin(token string) http.Handler {
 		"/sources":      {bothMethods, s.requireToken(newRegistry(s).serveSources, token)},
 		"/reload":       {writeMethods, s.requireToken(s.serveReload, token)},
 	}
+	studio := s.adminStudio(token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
+		if strings.HasPrefix(r.URL.Path, studioPath) {
+			if err := studio(w, r); err != nil {
+				s.writeAdminError(w, r, err)
+			}
+			return
+		}
 		if err := dispatchAdmin(routes, w, r); err != nil {
 			s.writeAdminError(w, r, err)
 		}
@@ -55,7 +63,7 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	switch {
 	case !ok:
 		return refuse(http.StatusNotFound, "not-found",
-			"The admin port has /metrics, /debug/memory, /purge, /warm, /sources and /reload.")
+			"The admin port has /metrics, /debug/memory, /purge, /warm, /sources, /reload and, with a token, /studio/.")
 	case strings.Contains(", "+to.methods+",", ", "+r.Method+","):
 		return to.handler(w, r)
 	}
@@ -78,7 +86,7 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	// The client may have left.
-	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\nPOST /reload\n/sources\n")
+	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\nPOST /reload\n/sources\n/studio/\n")
 	return nil
 }
 

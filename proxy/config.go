@@ -75,9 +75,10 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Ready gives the reason why the server is not ready; nil for always ready.
 	Ready func() error
-	// Home answers GET / and GET /favicon.ico; nil means a quiet 200 and a 404.
-	Home       http.Handler
-	RequestLog RequestLog
+	// Studio answers GET /, GET /favicon.ico and all below /studio/; nil means a quiet 200, and 404. AdminStudio
+	// does so for operators, below /studio/ of the admin port, where that has a token.
+	Studio, AdminStudio http.Handler
+	RequestLog          RequestLog
 	// Tracer makes traces of requests; nil for none. The caller closes it.
 	Tracer *tracing.Tracer
 	// MetricsToken gives access to /metrics on the admin port alone; "" for none.

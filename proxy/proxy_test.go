@@ -333,7 +333,7 @@ func TestReadiness(t *testing.T) {
 
 func TestTheHomePageHasAnIcon(t *testing.T) {
 	home := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "home of ", r.URL.Path) })
-	r := newRig(t, func(c *Config) { c.Home = home })
+	r := newRig(t, func(c *Config) { c.Studio = home })
 	for _, path := range []string{"/", "/favicon.ico"} {
 		if resp, body := r.must(path); resp.StatusCode != 200 || body != "home of "+path {
 			t.Errorf("%s: %d %q", path, resp.StatusCode, body)

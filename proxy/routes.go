@@ -47,6 +47,7 @@ func (s *Server) registerRoutes() {
 	s.echo.Match(both, "/health", live)
 	s.echo.Match(both, "/health/live", live)
 	s.echo.Match(both, "/health/ready", s.recordedPlain(routeHealth, s.serveReady))
+	s.routeStudio()
 	s.echo.Match(both, "/*", image)
 	s.allowUploads()
 }
@@ -57,16 +58,15 @@ type discardLog struct{}
 func (discardLog) Write(p []byte) (int, error) { return len(p), nil }
 
 func (s *Server) serveHome(c echo.Context) error {
-	if s.cfg.Home != nil {
-		s.cfg.Home.ServeHTTP(c.Response(), c.Request())
-		return nil
+	if s.cfg.Studio != nil {
+		return s.serveStudio(c)
 	}
 	return c.String(http.StatusOK, "pictor\n")
 }
 
 // favicon serves the icon of the home page. Without such a page the path is one of an image.
 func (s *Server) favicon(image echo.HandlerFunc) echo.HandlerFunc {
-	if s.cfg.Home != nil {
+	if s.cfg.Studio != nil {
 		return s.recordedPlain(routeHome, s.serveHome)
 	}
 	return image

@@ -229,12 +229,16 @@ var errWrongSignature = errors.New("the signature does not match this path")
 
 // explainURL tells all of a URL. A wrong one is also an error, for scripts.
 func (e *explainer) explainURL(target string, out io.Writer) error {
-	v := e.verdictOn(target)
-	say := func(label, text string) {
+	return e.explainTo(target, func(label, text string) {
 		if text != "" {
 			fmt.Fprintf(out, "%-12s %s\n", label, text)
 		}
-	}
+	})
+}
+
+// explainTo is explainURL, line by line. The text of a line may be empty.
+func (e *explainer) explainTo(target string, say func(label, text string)) error {
+	v := e.verdictOn(target)
 	say("signed part", v.diag.Signed)
 	say("damage", v.diag.Damage)
 	wrong := e.writeSignature(v, say)

@@ -16,7 +16,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
-	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
@@ -138,7 +137,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
 		AutoFormats:          in.autoFormats,
 		Watermark:            in.watermark,
-		MaxUpload:            cfg.MaxUpload(),
+		MaxUpload:            uploadLimit(cfg),
 		Fallback:             in.fallback,
 		Hidden:               p.hidden,
 		CDN:                  in.cdn,
@@ -158,10 +157,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 	if settings.Mounts, err = allMounts(cfg, in.requests, p.origin); err != nil {
 		return settings, err
 	}
-	if cfg.Dev {
-		settings.Home, err = playground.Page(in.requests.Keyring)
-	}
-	return settings, err
+	return settings, p.addStudios(cfg, &settings)
 }
 
 func (p *parts) checkReady() error {

@@ -144,6 +144,13 @@ func (r *reloader) readAndApply() (answer proxy.ReloadAnswer, err error) {
 	return answer, nil
 }
 
+// settings are those in force.
+func (r *reloader) settings() config.Serve {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cfg
+}
+
 // reloadOnSignals reloads at each SIGHUP, until stop is called. In development the signal ends the process,
 // as it does where a terminal is closed.
 func (r *reloader) reloadOnSignals() (stop func()) {

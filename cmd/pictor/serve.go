@@ -102,7 +102,7 @@ func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan)
 	}
 	log.Info("listening", "url", scheme+at, "version", version)
 	if cmd.Dev {
-		fmt.Printf("\npictor playground: %s%s/\n\n", scheme, at)
+		fmt.Printf("\npictor studio: %s%s/\n\n", scheme, at)
 	}
 	return serveAndShutDown(doors.public, parts, &cmd.Serve)
 }

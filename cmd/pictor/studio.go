@@ -1,0 +1,127 @@
+package main
+
+import (
+	"io/fs"
+	"runtime"
+	"strings"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/proxy/memory"
+	"github.com/pictor-proxy/pictor/proxy/playground"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/proxy/studio"
+)
+
+// addStudios makes the studio of operators, which reads alone, and in development the one that signs.
+func (p *parts) addStudios(cfg *config.Serve, settings *proxy.Config) (err error) {
+	shared := studio.Config{
+		Prefix: cfg.Prefix(), Limits: cfg.AllowSecurityOptions, Watermark: cfg.Watermark != "", Figures: p.studioFigures,
+	}
+	reads, signs := shared, shared
+	reads.Explain = func(target string) []studio.Line { return p.explainLines(target, false) }
+	if settings.AdminStudio, err = studio.New(reads); err != nil || !cfg.Dev {
+		return err
+	}
+	signs.Explain = func(target string) []studio.Line { return p.explainLines(target, true) }
+	signs.Keyring = func() *signedurl.Keyring { return p.server.KeyringInForce() }
+	signs.Samples, signs.Uploads = sampleSources(), true
+	settings.Studio, err = studio.New(signs)
+	return err
+}
+
+// uploadLimit is how many bytes an image may have that a client sends; 0 for none. In development they need no
+// setting: only this machine gets to the server.
+func uploadLimit(cfg *config.Serve) int64 {
+	if cfg.Dev {
+		return int64(cfg.MaxSourceSize)
+	}
+	return cfg.MaxUpload()
+}
+
+// sampleSources names the sample images.
+func sampleSources() (names []string) {
+	_ = fs.WalkDir(playground.Samples(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			names = append(names, "local:///"+name)
+		}
+		return err
+	})
+	return names
+}
+
+// explainLines tells what a URL means to this server. Operators do not learn signatures, nor what URLs encrypt: who
+// has the admin token has no key by that.
+func (p *parts) explainLines(target string, isDev bool) (lines []studio.Line) {
+	e, err := p.newStudioExplainer()
+	if err != nil {
+		return []studio.Line{{Label: "wrong", Text: err.Error()}}
+	}
+	secret := !isDev && strings.Contains(target, "/enc/")
+	err = e.explainTo(target, func(label, text string) {
+		switch {
+		case text == "", label == "right" && !isDev:
+			return
+		case secret && (label == "source" || label == "fetched from" || label == "cache key" || label == "wrong"):
+			text = "not shown, as the URL encrypts its source"
+		}
+		lines = append(lines, studio.Line{Label: label, Text: text})
+	})
+	code := "ok"
+	if err != nil {
+		code = "refused"
+	}
+	return append([]studio.Line{{Label: "result of checks", Text: code}}, lines...)
+}
+
+// newStudioExplainer reads URLs by the settings and keys in force.
+func (p *parts) newStudioExplainer() (*explainer, error) {
+	cfg := p.reloader.settings()
+	cmd := explainCmd{Keys: cfg.Keys, Access: cfg.Access, URLs: cfg.URLs, Animations: cfg.Animations,
+		explainSources: explainSources{cfg.SourceSettings, cfg.Fallback}, Insecure: cfg.Insecure}
+	e, err := cmd.newExplainer()
+	if err == nil {
+		e.ring = p.server.KeyringInForce()
+	}
+	return e, err
+}
+
+// studioFigures are what the studio plots.
+type studioFigures struct {
+	Memory memory.Report `json:"memory"`
+	Cache  struct {
+		Hits      uint64 `json:"hits"`
+		Misses    uint64 `json:"misses"`
+		Stale     uint64 `json:"stale"`
+		Collapsed uint64 `json:"collapsed"`
+		Entries   int64  `json:"entries"`
+		Bytes     int64  `json:"bytes"`
+		Max       int64  `json:"max_bytes"`
+	} `json:"cache"`
+	Workers struct {
+		Alive int    `json:"alive"`
+		Busy  int    `json:"busy"`
+		Most  int    `json:"most"`
+		Jobs  uint64 `json:"jobs"`
+	} `json:"workers"`
+	Go string `json:"go"`
+}
+
+// studioFigures reads them. The memory report costs some milliseconds.
+func (p *parts) studioFigures() any {
+	f := studioFigures{Memory: p.server.Memory(), Go: runtime.Version()}
+	f.Memory.Processes, f.Memory.Sandbox = nil, nil // which the plots do not need
+	c := p.cache.Stats()
+	f.Cache.Hits, f.Cache.Misses = c.Hits, c.Misses
+	f.Cache.Stale, f.Cache.Collapsed = c.Stale, c.Collapsed
+	f.Cache.Entries, f.Cache.Bytes, f.Cache.Max = c.Entries, c.Bytes, c.MaxBytes
+	pool := p.pool.Stats()
+	f.Workers.Alive, f.Workers.Jobs = pool.Workers, pool.Jobs
+	f.Workers.Busy = pool.Workers - pool.Idle
+	for _, a := range f.Memory.Accounts {
+		if a.Name == "workers" {
+			f.Workers.Most = int(a.Capacity)
+		}
+	}
+	return f
+}
