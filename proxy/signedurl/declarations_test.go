@@ -1,6 +1,7 @@
 package signedurl
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -59,7 +60,7 @@ func TestDeclarationsAreWhatParsersTake(t *testing.T) {
 	}
 }
 
-// Every word and bound that a declaration names is taken.
+// Every word that a declaration names is taken, but for those that need an argument more.
 func TestDeclaredArgumentsAreTaken(t *testing.T) {
 	for _, d := range Declarations() {
 		a := d.Arguments[0]
@@ -68,7 +69,8 @@ func TestDeclaredArgumentsAreTaken(t *testing.T) {
 			words = []string{"0", "1"}
 		}
 		for _, word := range words {
-			if err := (&Dialect{}).applyOption(&Request{}, d.Names[0]+":"+word, nil); err != nil && word != "fp" {
+			err := (&Dialect{}).applyOption(&Request{}, d.Names[0]+":"+word, nil)
+			if err != nil && word != "fp" && !strings.HasSuffix(err.Error(), "needs a target") {
 				t.Errorf("%s:%s: %v", d.Names[0], word, err)
 			}
 		}
