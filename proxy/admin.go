@@ -86,7 +86,8 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	// The client may have left.
-	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\nPOST /reload\n/sources\n/studio/\n")
+	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\nPOST /reload\n"+
+		"/sources\n/studio/\n")
 	return nil
 }
 

@@ -7,11 +7,8 @@ import (
 	"strings"
 )
 
-// wantsPicture says whether an error is for an img element, in development: there a text would be a broken image.
-func (s *Server) wantsPicture(r *http.Request) bool {
-	if !s.cfg.FullErrors {
-		return false
-	}
+// wantsPicture says whether an error is for an img element, where a text would be a broken image.
+func wantsPicture(r *http.Request) bool {
 	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" {
 		return dest == "image"
 	}
@@ -25,7 +22,7 @@ const (
 )
 
 // drawError draws the text of an error as an SVG.
-func drawError(f failure, text string) string {
+func drawError(status int, code, text string) string {
 	var b strings.Builder
 	_, rest, _ := strings.Cut(text, ": ")
 	lines := wrapText(rest, pictureColumns)
@@ -36,7 +33,7 @@ func drawError(f failure, text string) string {
 	fmt.Fprintf(&b, `<title>%s</title>`, escapeXML(text))
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff4ee"/><rect width="6" height="%[2]d" fill="#c2410c"/>`,
 		pictureWidth, height)
-	fmt.Fprintf(&b, `<text x="28" y="44" font-size="22" font-weight="700">%d %s</text>`, f.status, escapeXML(f.code))
+	fmt.Fprintf(&b, `<text x="28" y="44" font-size="22" font-weight="700">%d %s</text>`, status, escapeXML(code))
 	for i, line := range lines {
 		fmt.Fprintf(&b, `<text x="28" y="%d" font-size="16">%s</text>`, pictureTop+pictureLine*i, escapeXML(line))
 	}

@@ -42,8 +42,9 @@ func TestErrorsOfImagesArePictures(t *testing.T) {
 }
 
 func TestDrawnErrorsHoldAnyText(t *testing.T) {
-	for _, text := range []string{"a: <script>alert(1)</script> & \x00\xff ]]>", "a: " + strings.Repeat("https://x/", 300), "a: "} {
-		drawn := drawError(failure{status: 404, code: "bad-source"}, text)
+	for _, text := range []string{"a: <script>alert(1)</script> & \x00\xff ]]>", "a: ",
+		"a: " + strings.Repeat("https://x/", 300)} {
+		drawn := drawError(404, "bad-source", text)
 		if !isXML(drawn) || strings.Contains(drawn, "<script") || len(drawn) > 16<<10 {
 			t.Errorf("%q: %s", text, drawn)
 		}

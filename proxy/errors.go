@@ -256,9 +256,9 @@ func (s *Server) writeFailure(w http.ResponseWriter, r *http.Request, f failure,
 	if s.cfg.FullErrors {
 		text += causeLine(f, err)
 	}
-	if s.wantsPicture(r) {
+	if s.cfg.FullErrors && wantsPicture(r) {
 		h.Set("Content-Type", "image/svg+xml")
-		text = drawError(f, text)
+		text = drawError(f.status, f.code, text)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	rec := recordOf(w)

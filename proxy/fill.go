@@ -128,10 +128,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 		return nil, err
 	}
 	effort := time.Since(began) - (waited - f.queueWait.Left())
-	s.log.Debug("filled", "source", s.loggedSource(f.req), "from", info.Format, "source_bytes", src.Meta().Size,
-		"to", picture.Format, "width", picture.Width, "height", picture.Height,
-		"bytes", len(picture.Body), "reserved", f.workingSet, "quality", picture.Searched.Quality,
-		"encodes", picture.Searched.Encodes, "score", picture.Searched.Score)
+	f.logFilled(info, picture)
 	e := f.newEntry(picture.Body, picture.Format.MIME())
 	if f.req.IsPlaceholder() {
 		if e, err = f.newPlaceholder(picture.Body); err != nil {
@@ -141,6 +138,14 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 	e.Effort = effort
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
+}
+
+// logFilled tells of a result that a worker has made, or that is its source.
+func (f *fill) logFilled(info transform.Info, picture transform.Picture) {
+	f.server.log.Debug("filled", "source", f.server.loggedSource(f.req), "from", info.Format,
+		"source_bytes", f.source.Meta().Size, "to", picture.Format, "width", picture.Width, "height", picture.Height,
+		"bytes", len(picture.Body), "reserved", f.workingSet, "quality", picture.Searched.Quality,
+		"encodes", picture.Searched.Encodes, "score", picture.Searched.Score)
 }
 
 // tellFacts tells facts. A worker makes a small image for those about pixels, and none for the others.

@@ -20,8 +20,8 @@ func (s *Server) routeStudio() {
 	s.echo.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, studioPath+"*", serve)
 }
 
-// serveStudio answers by the studio. It signs URLs, so a page of another site that has pointed a name of its own at this
-// machine must not get to it.
+// serveStudio answers by the studio. It signs URLs, so a page of another site that has pointed a name of its own at
+// this machine must not get to it.
 func (s *Server) serveStudio(c echo.Context) error {
 	if requireLocalHost(c.Request()) != nil {
 		noStore(c.Response().Header())

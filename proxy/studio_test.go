@@ -8,7 +8,9 @@ import (
 )
 
 func studioStub(name string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(name + " " + r.URL.Path)) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(name + " " + r.URL.Path))
+	})
 }
 
 // The studio is for this machine alone, also where a name of another site leads here, and is nowhere without --dev.

@@ -16,6 +16,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
@@ -157,7 +158,13 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 	if settings.Mounts, err = allMounts(cfg, in.requests, p.origin); err != nil {
 		return settings, err
 	}
-	return settings, p.addStudios(cfg, &settings)
+	shown := studioServer{
+		settings: func() config.Serve { return p.reloader.settings() },
+		keyring:  func() *signedurl.Keyring { return p.server.KeyringInForce() },
+		memory:   func() memory.Report { return p.server.Memory() },
+		cache:    p.cache.Stats, pool: p.pool.Stats,
+	}
+	return settings, shown.addTo(&settings, cfg)
 }
 
 func (p *parts) checkReady() error {

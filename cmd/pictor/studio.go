@@ -5,26 +5,38 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/playground"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/studio"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
-// addStudios makes the studio of operators, which reads alone, and in development the one that signs.
-func (p *parts) addStudios(cfg *config.Serve, settings *proxy.Config) (err error) {
+// studioServer is what the studio shows of the server. The functions are called when it is there.
+type studioServer struct {
+	// settings are those in force.
+	settings func() config.Serve
+	keyring  func() *signedurl.Keyring
+	memory   func() memory.Report
+	cache    func() cache.Stats
+	pool     func() transform.PoolStats
+}
+
+// addTo makes the studio of operators, which reads alone, and in development the one that signs.
+func (s studioServer) addTo(settings *proxy.Config, cfg *config.Serve) (err error) {
 	shared := studio.Config{
-		Prefix: cfg.Prefix(), Limits: cfg.AllowSecurityOptions, Watermark: cfg.Watermark != "", Figures: p.studioFigures,
+		Prefix: cfg.Prefix(), Limits: cfg.AllowSecurityOptions, Watermark: cfg.Watermark != "", Figures: s.figures,
 	}
 	reads, signs := shared, shared
-	reads.Explain = func(target string) []studio.Line { return p.explainLines(target, false) }
+	reads.Explain = func(target string) []studio.Line { return s.explainLines(target, false) }
 	if settings.AdminStudio, err = studio.New(reads); err != nil || !cfg.Dev {
 		return err
 	}
-	signs.Explain = func(target string) []studio.Line { return p.explainLines(target, true) }
-	signs.Keyring = func() *signedurl.Keyring { return p.server.KeyringInForce() }
+	signs.Explain = func(target string) []studio.Line { return s.explainLines(target, true) }
+	signs.Keyring = s.keyring
 	signs.Samples, signs.Uploads = sampleSources(), true
 	settings.Studio, err = studio.New(signs)
 	return err
@@ -52,8 +64,8 @@ func sampleSources() (names []string) {
 
 // explainLines tells what a URL means to this server. Operators do not learn signatures, nor what URLs encrypt: who
 // has the admin token has no key by that.
-func (p *parts) explainLines(target string, isDev bool) (lines []studio.Line) {
-	e, err := p.newStudioExplainer()
+func (s studioServer) explainLines(target string, isDev bool) (lines []studio.Line) {
+	e, err := s.newExplainer()
 	if err != nil {
 		return []studio.Line{{Label: "wrong", Text: err.Error()}}
 	}
@@ -74,14 +86,14 @@ func (p *parts) explainLines(target string, isDev bool) (lines []studio.Line) {
 	return append([]studio.Line{{Label: "result of checks", Text: code}}, lines...)
 }
 
-// newStudioExplainer reads URLs by the settings and keys in force.
-func (p *parts) newStudioExplainer() (*explainer, error) {
-	cfg := p.reloader.settings()
+// newExplainer reads URLs by the settings and keys in force.
+func (s studioServer) newExplainer() (*explainer, error) {
+	cfg := s.settings()
 	cmd := explainCmd{Keys: cfg.Keys, Access: cfg.Access, URLs: cfg.URLs, Animations: cfg.Animations,
 		explainSources: explainSources{cfg.SourceSettings, cfg.Fallback}, Insecure: cfg.Insecure}
 	e, err := cmd.newExplainer()
 	if err == nil {
-		e.ring = p.server.KeyringInForce()
+		e.ring = s.keyring()
 	}
 	return e, err
 }
@@ -107,15 +119,16 @@ type studioFigures struct {
 	Go string `json:"go"`
 }
 
-// studioFigures reads them. The memory report costs some milliseconds.
-func (p *parts) studioFigures() any {
-	f := studioFigures{Memory: p.server.Memory(), Go: runtime.Version()}
+// figures reads them. The memory report costs some milliseconds.
+func (s studioServer) figures() any {
+	f := studioFigures{Memory: s.memory(), Go: runtime.Version()}
 	f.Memory.Processes, f.Memory.Sandbox = nil, nil // which the plots do not need
-	c := p.cache.Stats()
+	c := s.cache()
 	f.Cache.Hits, f.Cache.Misses = c.Hits, c.Misses
 	f.Cache.Stale, f.Cache.Collapsed = c.Stale, c.Collapsed
-	f.Cache.Entries, f.Cache.Bytes, f.Cache.Max = c.Entries, c.Bytes, c.MaxBytes
-	pool := p.pool.Stats()
+	f.Cache.Entries, f.Cache.Bytes = c.Entries, c.Bytes
+	f.Cache.Max = c.MaxBytes
+	pool := s.pool()
 	f.Workers.Alive, f.Workers.Jobs = pool.Workers, pool.Jobs
 	f.Workers.Busy = pool.Workers - pool.Idle
 	for _, a := range f.Memory.Accounts {

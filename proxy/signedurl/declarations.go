@@ -40,7 +40,8 @@ func Declarations() []Declaration {
 	}
 	var all []Declaration
 	for _, u := range Options() {
-		d := Declaration{Names: u.Names, Default: u.Default, Text: u.Text, Example: u.Example, SumsUp: sumsUp[u.Names[0]]}
+		d := Declaration{Names: u.Names, Default: u.Default, Text: u.Text, Example: u.Example,
+			SumsUp: sumsUp[u.Names[0]]}
 		d.Arguments, d.NeedsPermission = argumentsOf(u), limitsServer(u)
 		all = append(all, d)
 	}

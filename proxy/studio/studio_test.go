@@ -14,7 +14,8 @@ import (
 
 func newTestStudio(t *testing.T, signs bool) (http.Handler, *signedurl.Keyring) {
 	t.Helper()
-	ring, err := signedurl.New(signedurl.Config{Pairs: []signedurl.Pair{{Key: []byte("the key"), Salt: []byte("the salt")}}})
+	pair := signedurl.Pair{Key: []byte("the key"), Salt: []byte("the salt")}
+	ring, err := signedurl.New(signedurl.Config{Pairs: []signedurl.Pair{pair}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,8 +42,8 @@ func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	needs(t, "chromium")
 	home := t.TempDir()
-	cmd := exec.Command("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-		"--disable-background-networking", "--disable-dev-shm-usage", "--remote-debugging-pipe",
+	cmd := exec.Command("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+		"--hide-scrollbars", "--disable-background-networking", "--disable-dev-shm-usage", "--remote-debugging-pipe",
 		"--user-data-dir="+filepath.Join(home, "profile"), "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+home)
 	theirIn, ourOut, err := os.Pipe()
@@ -150,7 +150,8 @@ func (b *browser) eval(expression string, to any) {
 			Exception struct{ Description string }
 		}
 	}
-	b.call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true}, &got)
+	b.call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true},
+		&got)
 	if e := got.ExceptionDetails; e != nil {
 		b.t.Fatalf("%s: %s %s", expression, e.Text, e.Exception.Description)
 	}

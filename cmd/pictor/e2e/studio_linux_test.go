@@ -57,7 +57,8 @@ func TestStudio(t *testing.T) {
 		if err := os.WriteFile(whole, p.screenshot(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command("vips", "pngsave", whole, name, "--palette", "--strip").CombinedOutput(); err != nil {
+		out, err := exec.Command("vips", "pngsave", whole, name, "--palette", "--strip").CombinedOutput()
+		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
@@ -127,7 +128,8 @@ func (p *studioPage) testFields(t *testing.T) {
 		t.Errorf("size %s", size)
 	}
 	if p.fact("memory") == "" || p.fact("cache") == "" || p.fact("time") == "" || p.fact("bytes") == "" {
-		t.Errorf("memory %q, cache %q, time %q, bytes %q", p.fact("memory"), p.fact("cache"), p.fact("time"), p.fact("bytes"))
+		t.Errorf("memory %q, cache %q, time %q, bytes %q", p.fact("memory"), p.fact("cache"), p.fact("time"),
+			p.fact("bytes"))
 	}
 	p.good(t, p.change("o-format-0", "jpg"), "@jpg")
 	if format := p.fact("format"); format != "JPEG" {
@@ -152,8 +154,8 @@ func (p *studioPage) testFields(t *testing.T) {
 	}
 	for _, o := range known.Options {
 		var there bool
-		p.eval(fmt.Sprintf("document.querySelector('[data-option=\"%s\"] input, [data-option=\"%[1]s\"] select') !== null",
-			o.Names[0]), &there)
+		p.eval(fmt.Sprintf("document.querySelector('[data-option=\"%s\"] input, [data-option=\"%[1]s\"] select')"+
+			" !== null", o.Names[0]), &there)
 		if there == o.SumsUp {
 			t.Errorf("%s has a control: %v", o.Names[0], there)
 		}
@@ -180,7 +182,7 @@ func (p *studioPage) view(name string) {
 func (p *studioPage) testDragging(t *testing.T) {
 	p.open(p.server.url + "/#source=local:///samples/dunes.jpg&a=w:400/h:400/f:webp")
 	before := p.shown()
-	x, y, w, h := p.place(".divider")
+	x, y, _, _ := p.place(".divider")
 	p.drag(x, y, x+60, y)
 	var at []float64
 	p.eval("[Number(document.querySelector('.divider').getAttribute('aria-valuenow'))]", &at)
@@ -190,7 +192,7 @@ func (p *studioPage) testDragging(t *testing.T) {
 		t.Errorf("the divider is at %v", at)
 	}
 	p.view("focus")
-	x, y, w, h = p.place(".frame")
+	x, y, w, h := p.place(".frame")
 	p.drag(x, y, x-w/4, y+h/4)
 	p.wait("another URL", fmt.Sprintf("document.querySelector('#code').textContent !== %q", before))
 	focused := p.shown()

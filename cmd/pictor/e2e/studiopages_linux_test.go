@@ -36,8 +36,8 @@ func (p *studioPage) testCode(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for id, run := range map[string][]string{"curl": {"sh", "a.sh"}, "go": {"go", "run", "a.go"}, "js": {"node", "a.mjs"},
-		"python": {"python3", "a.py"}, "php": {"php", "a.php"}, "ruby": {"ruby", "a.rb"}} {
+	for id, run := range map[string][]string{"curl": {"sh", "a.sh"}, "go": {"go", "run", "a.go"},
+		"js": {"node", "a.mjs"}, "python": {"python3", "a.py"}, "php": {"php", "a.php"}, "ruby": {"ruby", "a.rb"}} {
 		code := p.tab(id)
 		needs(t, run[0])
 		if err := os.WriteFile(filepath.Join(dir, run[len(run)-1]), []byte(code), 0o600); err != nil {
@@ -53,7 +53,8 @@ func (p *studioPage) testCode(t *testing.T) {
 			t.Errorf("%s gives %s, want %s", id, got, want)
 		}
 	}
-	if made, err := os.ReadFile(filepath.Join(dir, "result.webp")); err != nil || !strings.Contains(string(made[:16]), "WEBP") {
+	made, err := os.ReadFile(filepath.Join(dir, "result.webp"))
+	if err != nil || !strings.Contains(string(made[:min(len(made), 16)]), "WEBP") {
 		t.Errorf("curl: %v", err)
 	}
 	p.tab("url")
@@ -77,7 +78,8 @@ func (p *studioPage) testExplain(t *testing.T) {
 	good := p.server.url + signed(t, "/w:300/plain/local:///samples/dunes.jpg")
 	for target, want := range map[string]string{good: "The server serves it", good + "x": "The server refuses it"} {
 		p.open(p.server.url + "/studio/explain")
-		p.eval(fmt.Sprintf("document.getElementById('url').value = %q; document.querySelector('#ask button').click()", target), nil)
+		p.eval(fmt.Sprintf("document.getElementById('url').value = %q; document.querySelector('#ask button').click()",
+			target), nil)
 		p.wait("an answer", "document.querySelector('.verdict')")
 		var text string
 		p.eval("document.querySelector('#answer').textContent", &text)
