@@ -327,8 +327,8 @@ func flagsThereAre(t testing.TB) []string {
 		"read-only", "cap-drop", "security-opt", "format", // of docker
 		"certificate-identity", "certificate-oidc-issuer"} // of cosign
 	for _, command := range []string{"serve", "sign", "explain", "config", "purge", "warm",
-		"keys", "health", "version"} {
-		help, stderr, code := pictor(t, nil, command, "--help")
+		"keys", "health", "version", "sources add"} {
+		help, stderr, code := pictor(t, nil, append(strings.Fields(command), "--help")...)
 		if code != 0 {
 			t.Fatalf("%s --help: %d %s", command, code, stderr)
 		}
