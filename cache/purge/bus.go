@@ -1,6 +1,7 @@
 package purge
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -54,10 +55,33 @@ type Member struct {
 // notice is a purge on its way through a bus.
 type notice struct {
 	// Token tells the message from another one that has its sequence on a bus which lost it.
-	Token   string         `json:"token"`
-	Server  string         `json:"server"`
-	Mode    string         `json:"mode"`
-	Targets []noticeTarget `json:"targets"`
+	Token   string        `json:"token"`
+	Server  string        `json:"server"`
+	Mode    string        `json:"mode"`
+	Targets noticeTargets `json:"targets"`
+}
+
+// maxNoticeTargets bounds the targets of a message: a clock tells no more of them apart. Without a bound those of a
+// message of 8 MiB could take 30 times that.
+const maxNoticeTargets = DefaultMaxExact
+
+// noticeTargets are read one by one, up to the first that is too many.
+type noticeTargets []noticeTarget
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (list *noticeTargets) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('[') {
+		return errNotice
+	}
+	for *list = nil; d.More(); {
+		var t noticeTarget
+		if err := d.Decode(&t); err != nil || len(*list) == maxNoticeTargets {
+			return errNotice
+		}
+		*list = append(*list, t)
+	}
+	return nil
 }
 
 type noticeTarget struct {

@@ -2,8 +2,31 @@ package purge
 
 import (
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 )
+
+// A message takes memory for the purges that it may have, not for as many as it has.
+func TestNoticeTakesNoMoreThanItMay(t *testing.T) {
+	for name, element := range map[string]string{"empty": "{},", "null": "null,", "number": "0,", "list": "[],",
+		"known": `{"kind":"tag","value":"x"},`} {
+		text := `{"token":"aa","mode":"hard","targets":[` + strings.Repeat(element, 8<<20/len(element))
+		data := []byte(text[:len(text)-1] + "]}")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, _, err := decodeNotice(data)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 64<<20 {
+			t.Errorf("%s: %v, %d bytes were taken", name, err, took)
+		}
+	}
+	most := []byte(`{"token":"aa","mode":"hard","targets":[` + strings.Repeat(`{"kind":"tag","value":"x"},`,
+		maxNoticeTargets-1) + `{"kind":"tag","value":"y"}]}`)
+	if _, _, targets, err := decodeNotice(most); err != nil || len(targets) != maxNoticeTargets {
+		t.Errorf("%d targets, %v", len(targets), err)
+	}
+}
 
 // FuzzNotice: whatever comes through a bus is a purge that can be sent again as it was, or an error.
 func FuzzNotice(f *testing.F) {

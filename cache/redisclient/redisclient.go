@@ -1,5 +1,5 @@
 // Package redisclient has the one way in which pictor talks to Redis and Valkey: no call is tried again, each ends with
-// its context, and nothing is written to standard error.
+// its context, no reply takes more than MaxReply, and nothing is written to standard error.
 package redisclient
 
 import (
@@ -26,6 +26,7 @@ func New(address string) (*redis.Client, error) {
 	options.ContextTimeoutEnabled = true
 	options.DialTimeout = time.Second
 	options.DisableIdentity = true
+	guardReplies(options)
 	return redis.NewClient(options), nil
 }
 

@@ -16,11 +16,12 @@ import (
 // operators, workers, the kernel and the disk. A fuzz target of their package
 // calls each of them, so a new one needs a row here and a target there.
 var parsers = map[string][]string{
-	"cache":           {"decodeHeader", "EntryOf", "ReadHotKeys"},
-	"cache/diskstore": {"get", "ReadRecord"},                                        // a record
-	"cache/purge":     {"open", "parseCheckpoint", "decodeNotice", "parsePosition"}, // a log
-	"cmd/pictor":      {"starts", "verdictOf", "explainLog"},
-	"config":          {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
+	"cache":             {"decodeHeader", "EntryOf", "ReadHotKeys"},
+	"cache/diskstore":   {"get", "ReadRecord"},                                        // a record
+	"cache/purge":       {"open", "parseCheckpoint", "decodeNotice", "parsePosition"}, // a log
+	"cache/redisclient": {"check"},                                                    // what Redis replies
+	"cmd/pictor":        {"starts", "verdictOf", "explainLog"},
+	"config":            {"UnmarshalText", "parseDuration", "parseFile", "Load", "Pairs", "readTable"},
 	"proxy": {"keysOf", "Admin", "weightOf", "plainCondition", "negotiateFormat", "requestID", "traceID", "ServeHTTP",
 		"contentDisposition", "decode", "hearStrike"},
 	"proxy/facts":     {"ReadPixels", "read"},

@@ -18,6 +18,18 @@ const keptMessages = 100_000
 // batch is how many messages a Read gives at most.
 const batch = 256
 
+const (
+	// maxMessage is how many bytes a message may have. The largest purge that the admin port takes has 6 MiB as a
+	// message. One that has more is from someone else who writes to the bus, and is given without its data, so that
+	// it cannot be read and everything is purged.
+	maxMessage = 8 << 20
+	// maxBatch is how many bytes a Read gives at most, beside a first message that has more.
+	maxBatch = 8 << 20
+)
+
+// errTooLarge is of a purge that no message can have.
+var errTooLarge = fmt.Errorf("a purge of more than %d MiB does not fit into a message of the purge bus", maxMessage>>20)
+
 var errName = errors.New("a bus name must be letters, digits, - and _")
 
 var busName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -49,18 +49,27 @@ func openNATS(address, name string) (purge.Bus, error) {
 		return nil, errors.New("the purge bus is not a URL of NATS: write it like nats://user:password@host:4222")
 	}
 	if b.js, err = jetstream.New(b.conn); err == nil {
-		_, err = b.conn.Subscribe(b.purges, func(*nats.Msg) {
-			select {
-			case b.arrived <- struct{}{}:
-			default:
-			}
-		})
+		err = b.listen()
 	}
 	if err != nil {
 		b.conn.Close()
 		return nil, fmt.Errorf("nats: %w", err)
 	}
 	return b, nil
+}
+
+// listen has arrived told of each purge that is sent.
+func (b *natsBus) listen() error {
+	heard, err := b.conn.Subscribe(b.purges, func(*nats.Msg) {
+		select {
+		case b.arrived <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return heard.SetPendingLimits(batch, maxBatch) // what is beyond is in the stream all the same
 }
 
 // open gives the streams, and makes those that are missing.
@@ -70,9 +79,14 @@ func (b *natsBus) open(ctx context.Context) (*natsStreams, error) {
 	if b.streams != nil {
 		return b.streams, nil
 	}
+	// What any client of the server may send comes to this one whole.
+	if most := b.conn.MaxPayload(); most > maxMessage {
+		return nil, fmt.Errorf("nats: the server takes messages of %d bytes: set its max_payload to %d or less", most,
+			maxMessage)
+	}
 	purges, err := b.js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: "pictor-" + b.name + "-purges", Subjects: []string{b.purges}, MaxMsgs: keptMessages, AllowDirect: true,
-		Metadata: map[string]string{idKey: purge.NewID()},
+		Name: "pictor-" + b.name + "-purges", Subjects: []string{b.purges}, MaxMsgs: keptMessages,
+		MaxMsgSize: maxMessage, AllowDirect: true, Metadata: map[string]string{idKey: purge.NewID()},
 	})
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		purges, err = b.js.Stream(ctx, "pictor-"+b.name+"-purges")
@@ -116,6 +130,9 @@ func (b *natsBus) Span(ctx context.Context) (purge.Span, error) {
 }
 
 func (b *natsBus) Append(ctx context.Context, data []byte) (uint64, error) {
+	if len(data) > maxMessage {
+		return 0, errTooLarge
+	}
 	if _, err := b.open(ctx); err != nil {
 		return 0, err
 	}
@@ -160,7 +177,7 @@ func (b *natsBus) Read(ctx context.Context, behind uint64, wait time.Duration) (
 
 // readStream gives the messages behind a sequence that there are.
 func readStream(ctx context.Context, s jetstream.Stream, behind uint64) (messages []purge.Message, err error) {
-	for len(messages) < batch {
+	for size := 0; len(messages) < batch && size < maxBatch; {
 		m, err := s.GetMsg(ctx, behind+1+uint64(len(messages)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return messages, nil
@@ -169,6 +186,7 @@ func readStream(ctx context.Context, s jetstream.Stream, behind uint64) (message
 			return nil, natsError(err)
 		}
 		messages = append(messages, purge.Message{Seq: m.Sequence, Data: m.Data})
+		size += len(m.Data)
 	}
 	return messages, nil
 }

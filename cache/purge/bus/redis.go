@@ -95,6 +95,9 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], id, 'purge', ARGV[1])
 return id`)
 
 func (b *redisBus) Append(ctx context.Context, data []byte) (uint64, error) {
+	if len(data) > maxMessage {
+		return 0, errTooLarge
+	}
 	id, err := appendScript.Run(ctx, b.client, []string{b.log}, data, keptMessages).Text()
 	if err != nil {
 		return 0, redisError(err)
@@ -123,6 +126,9 @@ func (b *redisBus) Read(ctx context.Context, behind uint64, wait time.Duration) 
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
+	if errors.Is(err, redisclient.ErrReply) {
+		return b.readBounded(ctx, behind)
+	}
 	if err != nil {
 		return nil, redisError(err)
 	}
@@ -134,8 +140,55 @@ func (b *redisBus) Read(ctx context.Context, behind uint64, wait time.Duration) 
 				return nil, err
 			}
 			data, _ := m.Values["purge"].(string)
+			if len(data) > maxMessage {
+				data = ""
+			}
 			messages = append(messages, purge.Message{Seq: seq, Data: []byte(data)})
 		}
+	}
+	return messages, nil
+}
+
+// boundedScript gives messages behind a sequence as an ID and data each: no more than ARGV[4], which have no more than
+// ARGV[3] bytes together, but always one, and without data where it has more than ARGV[2] bytes.
+var boundedScript = redis.NewScript(`
+local list, total, from = {}, 0, ARGV[1] .. '-1'
+for _ = 1, ARGV[4] do
+  local found = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)
+  if #found == 0 then
+    break
+  end
+  local id, fields, data = found[1][1], found[1][2], ''
+  for i = 1, #fields, 2 do
+    if fields[i] == 'purge' and #fields[i+1] <= tonumber(ARGV[2]) then
+      data = fields[i+1]
+    end
+  end
+  total = total + #data
+  if #list > 0 and total > tonumber(ARGV[3]) then
+    break
+  end
+  list[#list+1], list[#list+2] = id, data
+  local sequence = string.match(id, '^(%d+)-0$')
+  if not sequence then
+    break
+  end
+  from = sequence .. '-1'
+end
+return list`)
+
+// readBounded gives messages where XREAD gives more than a reply may have.
+func (b *redisBus) readBounded(ctx context.Context, behind uint64) (messages []purge.Message, err error) {
+	list, err := boundedScript.Run(ctx, b.client, []string{b.log}, behind, maxMessage, maxBatch, batch).StringSlice()
+	if err != nil {
+		return nil, redisError(err)
+	}
+	for i := 0; i+1 < len(list); i += 2 {
+		seq, err := sequenceOf(list[i])
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, purge.Message{Seq: seq, Data: []byte(list[i+1])})
 	}
 	return messages, nil
 }
