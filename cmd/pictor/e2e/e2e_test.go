@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
@@ -278,28 +277,21 @@ func TestTurnedPhotographCostsLikeAnUprightOne(t *testing.T) {
 	}
 }
 
-func TestPlayground(t *testing.T) {
+// In development the home page is the studio, with all that it loads. It signs, and other paths need a signature.
+func TestDevelopmentServesTheStudio(t *testing.T) {
 	s := serve(t, "--dev")
 	page := s.get("/")
 	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
 		t.Fatal(page)
 	}
-	pictures := regexp.MustCompile(`<img src="([^"]+)"`).FindAllStringSubmatch(string(page.body), -1)
-	if len(pictures) < 3 {
-		t.Fatalf("%d pictures", len(pictures))
+	parts := regexp.MustCompile(`(?:src|href)="(/studio/static/[^"]+)"`).FindAllStringSubmatch(string(page.body), -1)
+	if len(parts) < 3 {
+		t.Fatalf("the page loads %d files", len(parts))
 	}
-	for _, p := range pictures {
-		a := s.get(p[1])
-		if a.status != http.StatusOK {
+	for _, p := range parts {
+		if a := s.get(p[1]); a.status != http.StatusOK {
 			t.Errorf("%s: %v", p[1], a)
-			continue
 		}
-		if _, err := container.Sniff(a.body); err != nil {
-			t.Errorf("%s: %v", p[1], err)
-		}
-	}
-	if a := s.get(missigned(pictures[0][1])); a.status != http.StatusForbidden {
-		t.Errorf("another signature: %v", a)
 	}
 	site := newSite(t)
 	a := s.get("/x/plain/" + site.URL)
