@@ -156,6 +156,29 @@ func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
 	}
 }
 
+// signedVerdict judges the signature in front of a path whose values no client picks.
+func (e *explainer) signedVerdict(target string) verdict {
+	v := verdict{code: "ok", unchecked: e.ring == nil}
+	if v.unchecked {
+		v.diag = signedurl.DiagnoseForm(target, "", e.size)
+	} else {
+		v.diag = e.ring.Diagnose(target, "")
+	}
+	if !v.diag.Valid {
+		v.code = "wrong-signature"
+	}
+	return v
+}
+
+// unsignedVerdict is that of a path that needs no signature, as it begins with root: rest is what follows.
+func (e *explainer) unsignedVerdict(rest, root string) verdict {
+	return verdict{
+		code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest},
+		unsigned:    "none, as the path begins with " + root,
+		checkSource: func(source string) error { return e.unsigned.CheckSource(e.sources, source) },
+	}
+}
+
 func (e *explainer) verdictOn(target string) verdict {
 	if m, rest := proxy.MountOf(e.mounts, strings.TrimSpace(target)); m != nil {
 		return e.judgeMounted(m, rest)
@@ -176,9 +199,7 @@ func (e *explainer) verdictOn(target string) verdict {
 	}
 	v := verdict{code: "ok", unchecked: e.ring == nil}
 	if rest, ok := signedurl.CutUnsigned(signedurl.WithoutPrefix(path, e.prefix)); ok && e.unsigned != nil {
-		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
-		v.unchecked, v.unsigned = false, "none, as the path begins with /unsigned/"
-		v.checkSource = func(source string) error { return e.unsigned.CheckSource(e.sources, source) }
+		v = e.unsignedVerdict(rest, "/unsigned/")
 		req, err := e.dialect.ParseUnderRules(rest, e.unsigned.Rules)
 		e.judgeRest(&v, req, err)
 		return v

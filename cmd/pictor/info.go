@@ -14,23 +14,13 @@ func (e *explainer) judgeInfo(path string) (v verdict, ok bool) {
 	if !ok {
 		return v, false
 	}
-	v = verdict{code: "ok", unchecked: e.ring == nil}
 	if rest, ok := signedurl.CutUnsigned(target); ok && e.unsigned != nil {
-		v.diag = signedurl.Diagnosis{Valid: true, Signed: rest}
-		v.unchecked, v.unsigned = false, "none, as the path begins with /info/unsigned/"
-		v.checkSource = func(source string) error { return e.unsigned.CheckSource(e.sources, source) }
+		v = e.unsignedVerdict(rest, "/info/unsigned/")
 		req, err := e.dialect.ParseInfoUnderRules(rest, e.unsigned.Rules)
 		e.judgeRest(&v, req, err)
 		return v, true
 	}
-	if v.unchecked {
-		v.diag = signedurl.DiagnoseForm(target, "", e.size)
-	} else {
-		v.diag = e.ring.Diagnose(target, "")
-	}
-	if !v.diag.Valid {
-		v.code = "wrong-signature"
-	}
+	v = e.signedVerdict(target)
 	if v.diag.Signed == "" {
 		return v, true
 	}

@@ -13,15 +13,7 @@ func (e *explainer) judgeUpload(path string) (v verdict, ok bool) {
 	if !ok || e.insecure {
 		return v, false // any word is a signature there, and the path perhaps one of a source
 	}
-	v = verdict{code: "ok", unchecked: e.ring == nil}
-	if v.unchecked {
-		v.diag = signedurl.DiagnoseForm(target, "", e.size)
-	} else {
-		v.diag = e.ring.Diagnose(target, "")
-	}
-	if !v.diag.Valid {
-		v.code = "wrong-signature"
-	}
+	v = e.signedVerdict(target)
 	if v.diag.Signed == "" {
 		return v, true
 	}
