@@ -4,17 +4,37 @@ import { follow, shape } from './stage.js';
 
 const least = 0.02; // of a side
 
-/** CropArea is the option crop as a box: shares of the source, from its north-west corner. */
-export class CropArea {
-  constructor(root, changed) {
+/** Handle is a button on an image, which the pointer or the arrow keys move. */
+class Handle {
+  constructor(root, changed, button) {
     this.root = root;
     this.changed = changed;
-    this.box = { x: 0, y: 0, w: 1, h: 1 };
-    this.area = el('button', { type: 'button', class: 'croparea' },
-      ...['nw', 'ne', 'sw', 'se'].map((corner) => el('i', { class: corner, 'data-corner': corner })));
+    this.button = button;
     this.frame = el('div', { class: 'frame cropframe' });
     this.frame.addEventListener('pointerdown', (event) => this.grab(event));
-    this.area.addEventListener('keydown', (event) => this.key(event));
+    this.button.addEventListener('keydown', (event) => this.key(event));
+  }
+
+  show(image) {
+    this.image = image;
+    this.frame.replaceChildren(image, this.button);
+    this.room = el('div', { class: 'fit' }, this.frame);
+    this.root.replaceChildren(this.room);
+    this.fit();
+    this.place();
+  }
+
+  fit() { shape(this.frame, this.image, this.room); }
+}
+
+const arrows = { ArrowLeft: [-0.02, 0], ArrowRight: [0.02, 0], ArrowUp: [0, -0.02], ArrowDown: [0, 0.02] };
+
+/** CropArea is the option crop as a box: shares of the source, from its north-west corner. */
+export class CropArea extends Handle {
+  constructor(root, changed) {
+    super(root, changed, el('button', { type: 'button', class: 'croparea' },
+      ...['nw', 'ne', 'sw', 'se'].map((corner) => el('i', { class: corner, 'data-corner': corner }))));
+    this.box = { x: 0, y: 0, w: 1, h: 1 };
   }
 
   /** read takes the arguments of the option, as far as they are a box of this kind. */
@@ -39,30 +59,19 @@ export class CropArea {
     return [side(w), side(h), 'nowe', round(x), round(y)];
   }
 
-  show(image) {
-    this.image = image;
-    this.frame.replaceChildren(image, this.area);
-    this.room = el('div', { class: 'fit' }, this.frame);
-    this.root.replaceChildren(this.room);
-    this.fit();
-    this.place();
-  }
-
-  fit() { shape(this.frame, this.image, this.room); }
-
   place() {
     const { x, y, w, h } = this.box;
-    Object.assign(this.area.style, { left: `${100 * x}%`, top: `${100 * y}%`, width: `${100 * w}%`, height: `${100 * h}%` });
-    this.area.setAttribute('aria-label', `Cropped area: ${percent(w)} by ${percent(h)} of the image, ${percent(x)} from the left, ` +
+    Object.assign(this.button.style, { left: `${100 * x}%`, top: `${100 * y}%`, width: `${100 * w}%`, height: `${100 * h}%` });
+    this.button.setAttribute('aria-label', `Cropped area: ${percent(w)} by ${percent(h)} of the image, ${percent(x)} from the left, ` +
       `${percent(y)} from the top. Arrow keys move it, with Shift they change its size.`);
   }
 
   grab(event) {
     event.preventDefault();
-    this.area.focus({ preventScroll: true });
+    this.button.focus({ preventScroll: true });
     const before = { ...this.box };
     const corner = event.target.dataset?.corner;
-    const isInside = this.area.contains(event.target) && (before.w < 1 || before.h < 1);
+    const isInside = this.button.contains(event.target) && (before.w < 1 || before.h < 1);
     let from = null;
     follow(event, this.frame, (px, py) => {
       const at = { x: clamp(px, 0, 1), y: clamp(py, 0, 1) };
@@ -92,7 +101,7 @@ export class CropArea {
   }
 
   key(event) {
-    const [dx, dy] = { ArrowLeft: [-0.02, 0], ArrowRight: [0.02, 0], ArrowUp: [0, -0.02], ArrowDown: [0, 0.02] }[event.key] ?? [];
+    const [dx, dy] = arrows[event.key] ?? [];
     if (dx === undefined) return;
     event.preventDefault();
     const b = this.box;
@@ -104,41 +113,25 @@ export class CropArea {
 }
 
 /** FocalPoint is the option gravity as a point on the source. */
-export class FocalPoint {
+export class FocalPoint extends Handle {
   constructor(root, changed) {
-    this.root = root;
-    this.changed = changed;
+    super(root, changed, el('button', { type: 'button', class: 'point' }));
     this.at = { x: 0.5, y: 0.5 };
-    this.point = el('button', { type: 'button', class: 'point' });
-    this.frame = el('div', { class: 'frame cropframe' });
-    this.frame.addEventListener('pointerdown', (event) => this.grab(event));
-    this.point.addEventListener('keydown', (event) => this.key(event));
   }
 
   read([anchor, x, y]) {
     this.at = anchor === 'fp' ? { x: clamp(Number(x), 0, 1), y: clamp(Number(y), 0, 1) } : { x: 0.5, y: 0.5 };
   }
 
-  show(image) {
-    this.image = image;
-    this.frame.replaceChildren(image, this.point);
-    this.room = el('div', { class: 'fit' }, this.frame);
-    this.root.replaceChildren(this.room);
-    this.fit();
-    this.place();
-  }
-
-  fit() { shape(this.frame, this.image, this.room); }
-
   place() {
-    Object.assign(this.point.style, { left: `${100 * this.at.x}%`, top: `${100 * this.at.y}%` });
-    this.point.setAttribute('aria-label', `Focal point: ${percent(this.at.x)} from the left, ${percent(this.at.y)} from the top. ` +
+    Object.assign(this.button.style, { left: `${100 * this.at.x}%`, top: `${100 * this.at.y}%` });
+    this.button.setAttribute('aria-label', `Focal point: ${percent(this.at.x)} from the left, ${percent(this.at.y)} from the top. ` +
       'Arrow keys move it.');
   }
 
   grab(event) {
     event.preventDefault();
-    this.point.focus({ preventScroll: true });
+    this.button.focus({ preventScroll: true });
     follow(event, this.frame, (x, y) => this.move(x, y), () => this.tell());
   }
 
@@ -150,7 +143,7 @@ export class FocalPoint {
   tell() { this.changed(['fp', round(this.at.x), round(this.at.y)]); }
 
   key(event) {
-    const [dx, dy] = { ArrowLeft: [-0.02, 0], ArrowRight: [0.02, 0], ArrowUp: [0, -0.02], ArrowDown: [0, 0.02] }[event.key] ?? [];
+    const [dx, dy] = arrows[event.key] ?? [];
     if (dx === undefined) return;
     event.preventDefault();
     this.move(this.at.x + dx, this.at.y + dy);
