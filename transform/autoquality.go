@@ -69,7 +69,7 @@ var autoQualityOption = Option{
 			"- `none`: the quality is that of `quality`.\n" +
 			"- `size`: the highest quality whose result is at most `target` bytes.\n" +
 			"- `dssim`: the lowest quality whose DSSIM against the resized image is at most `target`, above 0 and up " +
-			"to 1. Smaller is better. 0.005 is about quality 80 of a JPEG.\n" +
+			"to 1. It is (1 - SSIM) / 2, as imgproxy has it; 0.02 is about quality 85 of a JPEG.\n" +
 			"- `ssimulacra2`: the lowest quality whose SSIMULACRA2 against the resized image is at least `target`, " +
 			"above 0 and up to 100. 70 is high quality, 80 very high, 90 looks lossless.\n\n" +
 			"`min_quality` is 10, `max_quality` 95, for `size` the quality that the result would have without this. " +

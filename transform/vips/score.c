@@ -85,7 +85,7 @@ open_scorer(PictorScorer *scorer, const PictorMetric *metric, int width, int hei
 {
 	memset(scorer, 0, sizeof *scorer);
 	scorer->metric = metric;
-	for (int i = 0; i < SCORE_LEVELS && width >= SCORE_LEAST_SIDE && height >= SCORE_LEAST_SIDE; i++) {
+	for (int i = 0; i < metric->levels && width >= SCORE_LEAST_SIDE && height >= SCORE_LEAST_SIDE; i++) {
 		// The size before counts: what is halved once more may be smaller.
 		if (i > 0) {
 			width = (width + 1) / 2;

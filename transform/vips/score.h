@@ -38,6 +38,7 @@ typedef struct {
 // How samples become what is compared, and what is made of the sums.
 typedef struct {
 	int channels;
+	int levels; // at the most
 	// begin turns a row of encoded RGB, 0 to 1 in steps of 1/4080, into rows that may be halved.
 	void (*begin)(const guint16 *rgb, float *const *rows, int width);
 	// convert turns such rows into what is compared.
@@ -51,7 +52,7 @@ extern const PictorMetric pictor_ssimulacra2;
 extern const PictorMetric pictor_dssim;
 
 // pictor_score compares a result with its original, which lies in memory: by SSIMULACRA2 up to 100, by DSSIM from 0
-// on. Of images that let something shine through the worse of two scores counts, on a dark and on a bright ground.
+// to 1. Of images that let something shine through the worse of two scores counts, on a dark and on a bright ground.
 // Sides of under 8 pixels are too small to be compared: it gives the score of equal images.
 int pictor_score(VipsImage *original, VipsImage *result, int method, double *score);
 

@@ -2,11 +2,8 @@
 
 #include "score.h"
 
-// DSSIM is 1/SSIM - 1. SSIM (Wang, Bovik, Sheikh, Simoncelli, 2004) is of encoded luma (ITU-R BT.601), the mean of all
-// pixels on each of five scales, and of these the mean by the weights of Wang, Simoncelli and Bovik (2003).
-
-#define SCALES 5
-static const double weights[SCALES] = { 0.0448, 0.2856, 0.3001, 0.2363, 0.1333 };
+// DSSIM is (1 - SSIM) / 2, as imgproxy Pro has it: 0 of equal images, 1 at most. SSIM (Wang, Bovik, Sheikh, Simoncelli,
+// 2004) is of encoded luma (ITU-R BT.601), the mean of all pixels.
 
 // (K1 L)^2 and (K2 L)^2 of samples up to 1.
 #define LIGHT_SLACK 0.0001f
@@ -49,16 +46,7 @@ compare_luma(const float *first, const float *second, float *const *means, doubl
 static double
 finish_dssim(const PictorLevel *levels, int count)
 {
-	double sum = 0, all = 0;
-
-	for (int i = 0; i < VIPS_MIN(count, SCALES); i++) {
-		sum += weights[i] * levels[i].sums[0][0] / ((double) levels[i].width * levels[i].height);
-		all += weights[i];
-	}
-	if (all == 0)
-		return 0;
-	// Less than no likeness is none.
-	return sum > 0.001 * all ? all / sum - 1 : 999;
+	return count > 0 ? (1 - levels[0].sums[0][0] / ((double) levels[0].width * levels[0].height)) / 2 : 0;
 }
 
-const PictorMetric pictor_dssim = { 1, begin_in_luma, as_it_is, compare_luma, finish_dssim };
+const PictorMetric pictor_dssim = { 1, 1, begin_in_luma, as_it_is, compare_luma, finish_dssim };

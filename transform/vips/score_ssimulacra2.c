@@ -167,4 +167,4 @@ finish_ssimulacra2(const PictorLevel *levels, int count)
 	return sum > 0 ? 100 - 10 * pow(sum, 0.6276336467831387) : 100;
 }
 
-const PictorMetric pictor_ssimulacra2 = { 3, begin_in_light, cones, compare_cones, finish_ssimulacra2 };
+const PictorMetric pictor_ssimulacra2 = { 3, SCORE_LEVELS, begin_in_light, cones, compare_cones, finish_ssimulacra2 };

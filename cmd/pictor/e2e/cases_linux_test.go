@@ -151,7 +151,7 @@ var effectOptions = []string{
 	"w:1600/f:avif/avifo:off", "w:1000/f:avif/avifo::4", "w:1000/f:avif/avifo:off:2:1",
 	"w:1600/f:jpg/mb:30000", "w:1600/f:webp/mb:30000", "w:1000/f:avif/mb:10000",
 	"w:1600/f:jpg/aq:ssimulacra2:80", "w:1600/f:jpg/jpgo:1/aq:ssimulacra2:85", "w:1600/f:webp/aq:ssimulacra2:80", "w:1000/f:avif/aq:ssimulacra2:75",
-	"w:1000/f:jxl/aq:dssim:0.005",
+	"w:1000/f:jxl/aq:dssim:0.02",
 	"rs:fill:1600:900/g:sm", "c:0.5:0.5:sm/w:1600", "c:0.9:0.9:sm/w:300", "c:0.3:0.3:soea/w:1600", "c:0.3:0.9/w:300", "t:10/w:1600", "w:1600/scp:0",
 	"w:1600/bl:3/sh:1/pix:9/a:1:1.1:1.1/pd:40/wm:0.5:re/rc:20/rot:90/f:webp", "w:1600/ph:1/f:png", "w:1600/ph:1/f:avif", "ph:1/f:png/rot:90",
 }
@@ -166,7 +166,7 @@ var smallOptions = []string{
 var someEffectOptions = []string{
 	"w:380/f:webp/webpo:lossless", "w:210/f:webp/webpo:lossless:0:default:6", "w:380/f:avif/mb:3000", "w:210/sh:10",
 	"bl:20", "sh:2", "pix:50", "w:800/pd:100", "w:800/wm:0.5:re:10:10", "w:800/rc:50", "w:800/f:png/pngo:0:1",
-	"w:800/f:jpg/aq:ssimulacra2:80", "w:380/f:avif/aq:ssimulacra2:75", "w:800/f:webp/aq:dssim:0.004",
+	"w:800/f:jpg/aq:ssimulacra2:80", "w:380/f:avif/aq:ssimulacra2:75", "w:800/f:webp/aq:dssim:0.016",
 	"w:800/f:webp/webpo:lossless", "w:800/f:jpg/mb:30000", "rs:fill:800:450/g:sm", "c:0.8:0.8:sm/w:300", "t:10/w:800", "w:800/ph:1/f:png",
 }
 
