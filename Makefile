@@ -62,10 +62,10 @@ sweep: setup-test ## send every file of DIR through a server under a memory limi
 bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
 
-# Its variables: AGAINST (name,url-prefix,pid of a running server with imgproxy's URLs, to measure beside), PARTS (misses,
+# Its variables: AGAINST (name,url-prefix,pid of running servers with imgproxy's URLs, to measure beside), PARTS (misses,
 # sparse, hits, srcset), TABLE (a file for the tables), CHARTS (a folder: draws charts there instead of the tables).
 bench-http: setup-test ## measure what misses, hits and srcsets cost all processes, beside programs that do nothing else (minutes)
-	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST=$(AGAINST) PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
+	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST='$(AGAINST)' PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
 		PICTOR_BENCH_CHARTS=$(abspath $(CHARTS)) \
 		$(GO) test -count 1 -timeout 60m -v -run '$(if $(CHARTS),^TestBenchCharts$$,^TestBenchHTTP$$)' $(E2E)
 
@@ -89,12 +89,13 @@ formats: setup-test ## try every format as every other, and write docs/formats.m
 	CGO_ENABLED=1 PICTOR_FORMAT_MATRIX=write $(GO) test -count 1 -timeout 10m -run '^TestFormatMatrix$$' $(E2E)
 
 # As root: trees are mounted. DEBIAN=12, 13 or another suite: that one instead of the one that the Dockerfile names.
-# MIRROR: an archive, like one of snapshot.debian.org. TESTS=false leaves out the tests. Trees and caches lie in IMAGE_DIR.
+# MIRROR: an archive, like one of snapshot.debian.org. TESTS=false leaves out the tests. SERVE=true builds and keeps the server
+# running, for bench-http to measure. Trees and caches lie in IMAGE_DIR.
 image-check: ## build the Dockerfile in a tree of Debian, and try what came out (no Docker, root, many minutes)
 	@.ci/setup image
 	$(GO) build -o bin/image ./cmd/image
-	bin/image check -version $(VERSION) -debian '$(DEBIAN)' -tests=$(or $(TESTS),true) $(if $(MIRROR),-mirror $(MIRROR)) \
-		$(if $(IMAGE_DIR),-dir $(abspath $(IMAGE_DIR)))
+	bin/image check -version $(VERSION) -debian '$(DEBIAN)' -tests=$(or $(TESTS),true) \
+		-serve=$(or $(SERVE),false) $(if $(MIRROR),-mirror $(MIRROR)) $(if $(IMAGE_DIR),-dir $(abspath $(IMAGE_DIR)))
 
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
 	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz

@@ -17,7 +17,7 @@ const insideVar = "PICTOR_IMAGE_INSIDE"
 // checkOptions are the flags of check.
 type checkOptions struct {
 	dir, suite, mirror, version string
-	tests                       bool
+	tests, serve                bool
 }
 
 // suites are Debian's names of releases.
@@ -36,17 +36,20 @@ func check(args []string) error {
 	flags.StringVar(&o.mirror, "mirror", "http://deb.debian.org/debian", "where packages come from")
 	flags.StringVar(&o.version, "version", "unknown", "the version that the programs say")
 	flags.BoolVar(&o.tests, "tests", true, "run the tests of pictures and the short calibration, too")
+	flags.BoolVar(&o.serve, "serve", false, "instead of a check, keep the server running until Enter is pressed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("mounting needs root: sudo make image-check")
 	}
-	if os.Getenv(insideVar) == "" {
-		return checkInside(args)
-	}
 	if name, ok := suites[o.suite]; ok {
 		o.suite = name
+	}
+	if os.Getenv(insideVar) == "" {
+		// Only out here, where its mounts are not seen: inside, files of this machine lie below it.
+		defer os.RemoveAll(o.buildDir())
+		return checkInside(args)
 	}
 	if err := lintFiles(nil); err != nil {
 		return err
@@ -57,6 +60,7 @@ func check(args []string) error {
 // checkInside runs this program once more in a mount namespace of its own.
 func checkInside(args []string) error {
 	cmd := exec.Command("/proc/self/exe", append([]string{"check"}, args...)...)
+	cmd.Stdin = os.Stdin
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), insideVar+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
@@ -68,46 +72,46 @@ func checkInside(args []string) error {
 	return nil
 }
 
+// buildDir is where trees are made.
+func (o checkOptions) buildDir() string {
+	name := o.suite
+	if name == "" {
+		name = "image"
+	}
+	return filepath.Join(o.dir, "build-"+name)
+}
+
 func (o checkOptions) checkImage() error {
 	stages, ignored, err := readFiles()
 	if err != nil {
 		return err
 	}
 	b := &builder{suite: o.suite, mirror: o.mirror, ignored: ignored, given: map[string]string{"VERSION": o.version}}
-	name := o.suite
-	if name == "" {
-		name = "image"
-	}
-	b.dir = filepath.Join(o.dir, "build-"+name)
+	b.dir = o.buildDir()
 	b.caches = filepath.Join(o.dir, "caches") // the version of the compiler of C is part of Go's keys
-	defer os.RemoveAll(b.dir)
 	last, err := b.buildStages(stages)
 	if err != nil {
 		return err
 	}
-	if err := o.tryImage(last); err != nil {
+	if err := o.tryImage(last, filepath.Join(b.dir, "pictures")); err != nil {
 		return err
 	}
-	if !o.tests {
+	if !o.tests || o.serve {
 		return nil
 	}
 	return runTests(b.built["build"], b.cache("/root/.cache/go-build"))
 }
 
 // tryImage starts what was built as a container would: read-only but for the volume, as the user of USER, with its
-// server as the first process.
-func (o checkOptions) tryImage(t *tree) error {
+// server as the first process. Its sources lie in the directory pictures, which is made.
+func (o checkOptions) tryImage(t *tree, pictures string) error {
 	if err := t.reportSize(); err != nil {
 		return err
 	}
 	if err := t.mountKernel(); err != nil {
 		return err
 	}
-	pictures := filepath.Join(o.dir, "pictures")
-	if err := os.RemoveAll(pictures); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(pictures, 0o755); err != nil {
+	if err := os.Mkdir(pictures, 0o755); err != nil {
 		return err
 	}
 	if err := t.bindPath(pictures, "/pictures"); err != nil {
@@ -115,6 +119,9 @@ func (o checkOptions) tryImage(t *tree) error {
 	}
 	if err := t.makeReadOnly(); err != nil {
 		return err
+	}
+	if o.serve {
+		return keepServing(t)
 	}
 	out, err := t.containedPictor("doctor").CombinedOutput()
 	fmt.Print(string(out))
@@ -157,7 +164,7 @@ func (t *tree) containedPictor(args ...string) *exec.Cmd {
 	cmd := exec.Command("unshare", append(words, args...)...)
 	cmd.Env = append([]string{usualPath}, t.env...)
 	cmd.Env = append(cmd.Env, "PICTOR_MEMORY_LIMIT=512MiB", "PICTOR_INSECURE=true", "PICTOR_LOCAL_ROOT=/pictures",
-		"PICTOR_ADMIN_LISTEN=off", "PICTOR_LISTEN="+address)
+		"PICTOR_ADMIN_LISTEN=off", "PICTOR_LISTEN="+address, "PICTOR_ALLOW_NETWORKS=127.0.0.0/8")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ var formats = []string{"jpg", "png", "webp", "gif", "avif", "jxl", "ico"}
 
 // tooLong is how long a step may take before it counts as hanging.
 const tooLong = 30 * time.Second
+
+// restTime is after how long server and workers have given back what they do not need: ten seconds (docs/memory.md),
+// and some for a busy machine.
+const restTime = 15 * time.Second
 
 // drawing is an SVG with text in an encoding that iconv's tables are for.
 const drawing = `<?xml version="1.0" encoding="ISO-8859-2"?>
@@ -50,7 +55,8 @@ func tryServer(t *tree, pictures string) error {
 	return nil
 }
 
-func (s *containedServer) tryPictures(pictures string) error {
+// await waits until the server is ready.
+func (s *containedServer) await() error {
 	if out, err := s.tree.containedPictor("health", "--wait", tooLong.String()).CombinedOutput(); err != nil {
 		return fmt.Errorf("pictor health: %w\n%s", err, out)
 	}
@@ -59,11 +65,36 @@ func (s *containedServer) tryPictures(pictures string) error {
 		return errors.New("the server is not there")
 	}
 	s.first = all[1]
+	return nil
+}
+
+// keepServing starts a server, says how make bench-http measures it, and ends it when Enter is pressed.
+func keepServing(t *tree) error {
+	s := &containedServer{tree: t, cmd: t.containedPictor("serve")}
+	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	defer s.cmd.Process.Kill()
+	if err := s.await(); err != nil {
+		return err
+	}
+	fmt.Printf("AGAINST=libvips,http://%s/insecure,%d\n", address, s.first)
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // the end of the input is as good
+	return s.endServer()
+}
+
+func (s *containedServer) tryPictures(pictures string) error {
+	if err := s.await(); err != nil {
+		return err
+	}
+	fmt.Println("just started:", memoryOf(processTree(s.first)))
+	time.Sleep(restTime)
 	fmt.Println("idle:", memoryOf(processTree(s.first)))
 	if err := s.makePictures(pictures); err != nil {
 		return err
 	}
-	all = processTree(s.first)
+	all := processTree(s.first)
 	idle, err := s.tree.idleLibraries(mappedLibraries(all))
 	if err != nil {
 		return err
@@ -75,6 +106,8 @@ func (s *containedServer) tryPictures(pictures string) error {
 		return err
 	}
 	fmt.Println("after pictures of every format:", memoryOf(processTree(s.first)))
+	time.Sleep(restTime)
+	fmt.Println("idle again:", memoryOf(processTree(s.first)))
 	if strings.Contains(s.log.String(), "worker wrote to stderr") {
 		return errors.New("workers complain")
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/pictor-proxy/pictor/transform/container"
 )
 
-// againstVar names a running server that takes imgproxy's URLs, to measure beside
-// pictor: name,url-prefix,pid.
+// againstVar names running servers that take imgproxy's URLs, to measure beside pictor: name,url-prefix,pid of each,
+// with spaces between them.
 const againstVar = "PICTOR_BENCH_AGAINST"
 
 // benchForm is one kind of miss: a source, and what is made of it.
@@ -51,20 +51,19 @@ type peer struct {
 	pid          int
 }
 
-// against is the server that the environment names.
-func against(t testing.TB) []peer {
+// against are the servers that the environment names.
+func against(t testing.TB) (peers []peer) {
 	t.Helper()
-	text := os.Getenv(againstVar)
-	if text == "" {
-		return nil
+	for text := range strings.FieldsSeq(os.Getenv(againstVar)) {
+		parts := strings.Split(text, ",")
+		pid, err := strconv.Atoi(parts[len(parts)-1])
+		if len(parts) != 3 || err != nil || processes()[pid] == nil {
+			t.Fatalf("%s: %s: want name,url-prefix,pid of a running server, such as "+
+				"imgproxy,http://127.0.0.1:8088/unsafe,1234", againstVar, text)
+		}
+		peers = append(peers, peer{parts[0], strings.TrimSuffix(parts[1], "/"), pid})
 	}
-	parts := strings.Split(text, ",")
-	pid, err := strconv.Atoi(parts[len(parts)-1])
-	if len(parts) != 3 || err != nil || processes()[pid] == nil {
-		t.Fatalf("%s=%s: want name,url-prefix,pid of a running server, such as "+
-			"imgproxy,http://127.0.0.1:8088/unsafe,1234", againstVar, text)
-	}
-	return []peer{{parts[0], strings.TrimSuffix(parts[1], "/"), pid}}
+	return peers
 }
 
 func (s *server) peer() peer { return peer{"pictor", s.url + "/insecure", s.cmd.Process.Pid} }
