@@ -96,10 +96,7 @@ type Serve struct {
 	MaxOutputSide   int    `help:"Longest side of a result in pixels, 1 to 65535." default:"8192" group:"Sources"`
 	Animations
 
-	// Formats is a comma list; FormatNames splits it.
-	Formats string `help:"Formats to read and to write, such as jpg,png,webp,gif:in. A name with :in is only read, one with :out only written. Default: all that the libvips here can." placeholder:"FORMAT,..." group:"Images"`
-	// AutoFormats is a comma list; AutoFormatNames splits it.
-	AutoFormats          string `help:"Formats to negotiate by the Accept header if a URL names none, best first, such as avif,webp. An animation becomes none that is still, as AVIF is, but WebP or GIF. Default: negotiate only for f:auto." placeholder:"FORMAT,..." group:"Images"`
+	Negotiation
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
 	AllowSVGPassthrough  bool   `name:"allow-svg-passthrough" help:"Let raw and skip_processing serve an SVG unchanged, as a download in a sandbox. It may hold scripts of strangers." group:"Images"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Images"`
@@ -155,12 +152,6 @@ func (s *Serve) FirstByteTimeout() time.Duration {
 	}
 	return s.FetchFirstByteTimeout
 }
-
-// FormatNames are the entries of Formats, nil for all formats.
-func (s *Serve) FormatNames() []string { return splitList(s.Formats) }
-
-// AutoFormatNames are the formats to choose from, nil for none.
-func (s *Serve) AutoFormatNames() []string { return splitList(s.AutoFormats) }
 
 // IgnoredParameters are those of SourceKeyIgnore, nil for none.
 func (s *Serve) IgnoredParameters() []string { return splitList(s.SourceKeyIgnore) }

@@ -237,7 +237,7 @@ func (s *Serve) checkSourceLimits() []error {
 		{"--max-output-side", int64(s.MaxOutputSide), maxSide},
 	})...)
 	problems = append(problems, s.Hidden.findProblems(s.Key != "" || s.Dev)...)
-	return append(problems, s.Animations.findProblems()...)
+	return append(append(problems, s.Animations.findProblems()...), s.Negotiation.findProblems()...)
 }
 
 // checkFolder: path is unset or a directory that is there.

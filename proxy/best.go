@@ -2,33 +2,57 @@ package proxy
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/pictor-proxy/pictor/transform"
 )
 
-// smallest collects the results of a job, and keeps the smallest.
+// smallest collects the results of a job, and keeps the smallest one that reaches the score.
 type smallest struct {
-	picture transform.Picture
+	search transform.AutoQuality
 	// made is told of each result, with its index.
 	made func(int, transform.Picture)
+	// enough ends the job.
+	enough context.CancelFunc
+
+	mu      sync.Mutex
+	late    bool
+	picture transform.Picture
 }
 
 func (s *smallest) deliver(i int, p transform.Picture) {
 	s.made(i, p)
-	if s.picture.Body == nil || len(p.Body) < len(s.picture.Body) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.picture.Body == nil || s.search.Beats(p, s.picture) {
 		s.picture = p
+	}
+	if s.late {
+		s.enough()
 	}
 }
 
-// bestTime leaves a quarter of the time for what is made when the job ends, where a job has several results to choose
-// from.
-func bestTime(ctx context.Context, job transform.Job) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok || len(job.Outputs) < 2 {
-		return ctx, func() {}
+// end has the job end with what it has made, or else with the first result.
+func (s *smallest) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late = true; s.picture.Body != nil {
+		s.enough()
 	}
-	return context.WithDeadline(ctx, end.Add(-time.Until(end)/4))
+}
+
+// bestTime is after how long a job that has several results to choose from ends with those that are made; 0 for never.
+// Without a setting a quarter of the time is left for what follows.
+func bestTime(ctx context.Context, job transform.Job, setting time.Duration) time.Duration {
+	end, ok := ctx.Deadline()
+	switch {
+	case len(job.Outputs) < 2:
+		return 0
+	case setting > 0 || !ok:
+		return setting
+	}
+	return max(time.Until(end)*3/4, 1)
 }
 
 // outputOf is what a result was asked for with.

@@ -20,13 +20,20 @@ func TestSearchesAreRemembered(t *testing.T) {
 	bytes.AutoQuality.Method = transform.BySize
 	s.note("http://x/a", bytes, transform.Searched{Quality: 60, Encodes: 3})
 	s.note("http://x/b", p, transform.Searched{}) // there was no search
+	narrow := p
+	narrow.Width = 40
+	s.note("http://x/c", p, transform.Searched{Quality: 71, Encodes: 3})
+	s.note("http://x/c", narrow, transform.Searched{Quality: 75, Encodes: 1})
+	still := p
+	still.Still = true
 	for _, tc := range []struct {
 		identity string
 		p        transform.Params
 		want     int
 	}{
 		{"http://x/a", p, 71}, {"http://x/a", wide, 71}, {"http://x/a", other, 0}, {"http://x/a", bytes, 0},
-		{"http://x/b", p, 0}, {"http://x/a", transform.Params{Format: transform.WebP}, 0},
+		{"http://x/b", p, 0}, {"http://x/c", still, 71}, {"http://x/c", narrow, 75}, {"http://x/c", wide, 75},
+		{"http://x/a", transform.Params{Format: transform.WebP}, 0},
 	} {
 		if got := s.startOf(tc.identity, tc.p); got != tc.want {
 			t.Errorf("%s %v begins at %d, want %d", tc.identity, tc.p, got, tc.want)

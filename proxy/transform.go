@@ -117,12 +117,18 @@ func (f *fill) transformAdmitted(
 // transformSmallest has a worker do a job, and gives the smallest result. If the job ends early, for its time or for a
 // format that does not work out, the results that were made count.
 func (f *fill) transformSmallest(ctx context.Context, job transform.Job) (transform.Picture, error) {
-	ctx, cancel := bestTime(ctx, job)
+	left := bestTime(ctx, job, f.server.cfg.Limits.Best.Time)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	best := smallest{made: func(i int, p transform.Picture) {
+	best := smallest{search: job.Outputs[0].AutoQuality, enough: cancel, made: func(i int, p transform.Picture) {
 		f.server.batches.searches.note(f.identity, job.Outputs[i], p.Searched)
 	}}
+	if left > 0 {
+		defer time.AfterFunc(left, best.end).Stop()
+	}
 	err := f.server.cfg.Transformer.Transform(ctx, job, best.deliver)
+	best.mu.Lock()
+	defer best.mu.Unlock()
 	if err != nil && best.picture.Body != nil {
 		f.server.log.Debug("not all formats could be made: the smallest of the others is served",
 			"source", f.server.loggedSource(f.req), "format", best.picture.Format, "err", err)

@@ -60,6 +60,19 @@ func (a AutoQuality) AllowedError() float64 {
 	return 0.5
 }
 
+// Reached says whether a search has come to its target. What was not searched for lacks nothing.
+func (a AutoQuality) Reached(found Searched) bool {
+	switch {
+	case found.Encodes == 0:
+		return true
+	case a.Method == BySSIMULACRA2:
+		return found.Score >= a.Target-a.AllowedError()
+	case a.Method == ByDSSIM:
+		return found.Score <= a.Target+a.AllowedError()
+	}
+	return found.Score <= a.Target
+}
+
 var autoQualityOption = Option{
 	Usage: Usage{
 		Names: []string{"autoquality", "aq"}, Args: "method:target:min_quality:max_quality:allowed_error", Most: 5,

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -17,9 +18,17 @@ const (
 // formats come to.
 const BestScore = 78
 
-// BestCPU is the CPU time, as ExpectedCPU has it, that a choice between formats may take. Formats that would take it
-// beyond that are left out, the dearest ones first.
-const BestCPU = 10 * time.Second
+// BestBounds are those of a choice between formats.
+type BestBounds struct {
+	// CPU is the CPU time, as ExpectedCPU has it, that it may take; 0 means 10 s. Formats that would take it beyond
+	// that are left out, the dearest ones first, but for one.
+	CPU time.Duration
+	// Time is after how long a job that is under way ends with the results that it has, once it has one; 0 means three
+	// quarters of what the request has left.
+	Time time.Duration
+}
+
+const defaultBestCPU = 10 * time.Second
 
 // bestOrder are the formats to choose from, in the order of what a search in them costs.
 var bestOrder = []Format{JPEG, PNG, WebP, JXL, AVIF}
@@ -63,6 +72,7 @@ func (p Params) BestOutputs(info Info, limits Limits, writes FormatSet) (outputs
 	set := p.Best
 	p.Best, p.Still = 0, true
 	var expected time.Duration
+	most := cmp.Or(limits.Best.CPU, defaultBestCPU)
 	for _, f := range bestOrder {
 		if !set.Has(f) || !writes.Has(f) {
 			continue
@@ -74,12 +84,21 @@ func (p Params) BestOutputs(info Info, limits Limits, writes FormatSet) (outputs
 			continue
 		}
 		expected += ExpectedCPU(Job{Info: info, Outputs: []Params{p}})
-		if len(outputs) > 0 && expected > BestCPU {
+		if len(outputs) > 0 && expected > most {
 			break
 		}
 		outputs = append(outputs, p)
 	}
 	return outputs
+}
+
+// Beats says whether a result is a better choice than another one: it reaches the score where that one does not, or is
+// smaller where both or neither do.
+func (a AutoQuality) Beats(one, other Picture) bool {
+	if first, second := a.Reached(one.Searched), a.Reached(other.Searched); first != second {
+		return first
+	}
+	return len(one.Body) < len(other.Body)
 }
 
 // in is the same result in another format.

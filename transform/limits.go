@@ -28,6 +28,8 @@ type Limits struct {
 	LongAnimation      LongAnimation
 	// MaxOutputSide bounds both sides of a result, in pixels.
 	MaxOutputSide int
+	// Best bounds a choice between formats.
+	Best BestBounds
 }
 
 // maxCoordinate is the longest side of any image in libvips

@@ -11,7 +11,8 @@ import (
 
 // limitsOf are the limits of sources and results that the settings have.
 func limitsOf(cfg *config.Serve) transform.Limits {
-	l := transform.Limits{MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide}
+	l := transform.Limits{MaxPixels: int64(cfg.MaxSourcePixels), MaxOutputSide: cfg.MaxOutputSide,
+		Best: transform.BestBounds{CPU: cfg.BestCPU, Time: cfg.BestTime}}
 	return limitAnimations(l, cfg.Animations)
 }
 
