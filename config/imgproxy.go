@@ -135,6 +135,9 @@ func FromImgproxy(environ []string, option func(segment string) error) []Moved {
 		if value = strings.TrimSpace(value); !ok || value == "" {
 			continue
 		}
+		if bare == "AUTOQUALITY_METHOD" {
+			value = autoQuality(environ)
+		}
 		moved, options := translateVariable(name, value, translations[bare])
 		for _, segment := range options {
 			if err := option(segment); err != nil {

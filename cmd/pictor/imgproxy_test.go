@@ -63,7 +63,8 @@ func asks(t testing.TB) map[string][2]string {
 		"STRIP_METADATA": {"0", "sm:0"}, "KEEP_COPYRIGHT": {"1", "kcr:1"}, "STRIP_COLOR_PROFILE": {"false", "scp:false"},
 		"ENFORCE_THUMBNAIL": {"1", "eth:1"}, "USE_LINEAR_COLORSPACE": {"1", "linear:1"}, "RETURN_ATTACHMENT": {"1", "att:1"}, "PRESERVE_HDR": {"1", "ph:1"},
 		"JPEG_PROGRESSIVE": {"1", "jpgo:1"}, "PNG_INTERLACED": {"1", "pngo:1"}, "AVIF_SPEED": {"8", "avifo::1"}, "WEBP_EFFORT": {"4", "webpo::::4"},
-		"JXL_EFFORT": {"6", "jxlo:6"},
+		"JXL_EFFORT": {"6", "jxlo:6"}, "AUTOQUALITY_METHOD": {"dssim", "aq:dssim:0.02:70:80:0.002"},
+		"BEST_FORMAT_BY_DEFAULT": {"true", "f:best"},
 	} {
 		all[variable] = [2]string{options[0], line("presets", "default="+options[1])}
 	}
@@ -76,6 +77,9 @@ func asks(t testing.TB) map[string][2]string {
 		"COOKIE_PASSTHROUGH", "COOKIE_PASSTHROUGH_ALL", "CUSTOM_REQUEST_HEADERS", "USER_AGENT",
 		"IGNORE_SSL_VERIFICATION",
 		"FREE_MEMORY_INTERVAL", "DOWNLOAD_BUFFER_SIZE",
+		"AUTOQUALITY_TARGET", "AUTOQUALITY_MIN", "AUTOQUALITY_MAX", "AUTOQUALITY_ALLOWED_ERROR", "AUTOQUALITY_FORMAT_MIN",
+		"AUTOQUALITY_FORMAT_MAX", "AUTOQUALITY_MAX_RESOLUTION", "BEST_FORMAT_COMPLEXITY_THRESHOLD",
+		"BEST_FORMAT_MAX_RESOLUTION", "BEST_FORMAT_ALLOW_SKIPS",
 	} {
 		all[known] = [2]string{"1", ""}
 	}
