@@ -151,7 +151,7 @@ func (c *Clock) writePurge(mode Mode, targets []Target) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrLog, errClosed)
 	}
 	seq := c.Applied() + 1
-	err := c.log.appendPurge(seq, c.cfg.Now(), mode, targets)
+	err := c.log.appendPurges(c.cfg.Now(), loggedPurge{seq, mode, targets})
 	if c.log == nil {
 		err = c.voidOldCache()
 	}

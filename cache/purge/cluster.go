@@ -186,9 +186,7 @@ func (g *Cluster) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range messages {
-		g.apply(at.Bus, m)
-	}
+	g.apply(at.Bus, messages)
 	return nil
 }
 
@@ -283,45 +281,55 @@ func (g *Cluster) checkToken(ctx context.Context, at Position, span Span) error 
 // purgeAll purges everything on this server alone.
 func (g *Cluster) purgeAll(why string, at Position) {
 	g.cfg.Log.Warn("purging everything: "+why, "bus", at.Bus, "from", at.Seq+1)
-	g.applyAt(Hard, []Target{{Kind: All}}, at)
+	g.applyShared(sharedPurge{Hard, []Target{{Kind: All}}, at})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.recent, g.last.emptied = recentTokens{}, true
 	g.figures.resets++
 }
 
-// apply applies a message. One that cannot be read may be a purge of anything.
-func (g *Cluster) apply(bus string, m Message) {
-	at := Position{Bus: bus, Seq: m.Seq}
+// apply applies messages. One that cannot be read may be a purge of anything.
+func (g *Cluster) apply(bus string, messages []Message) {
+	var purges []sharedPurge
 	last := g.clock.Position().Seq
-	if m.Seq <= last {
-		return
+	for _, m := range messages {
+		if m.Seq <= last {
+			continue
+		}
+		token, mode, targets, err := decodeNotice(m.Data)
+		if err == nil && m.Seq > last+1 {
+			err = errors.New("purges before it are missing")
+		}
+		if err != nil {
+			g.cfg.Log.Warn("purging everything: a message of the purge bus cannot be applied", "sequence", m.Seq,
+				"err", err)
+			mode, targets = Hard, []Target{{Kind: All}}
+			g.mu.Lock()
+			g.figures.resets++
+			g.mu.Unlock()
+		}
+		purges = append(purges, sharedPurge{mode, targets, Position{Bus: bus, Seq: m.Seq, Token: token}})
+		last = m.Seq
 	}
-	token, mode, targets, err := decodeNotice(m.Data)
-	at.Token = token
-	if err == nil && m.Seq > last+1 {
-		err = errors.New("purges before it are missing")
+	if len(purges) > 0 {
+		g.applyShared(purges...)
 	}
-	if err != nil {
-		g.cfg.Log.Warn("purging everything: a message of the purge bus cannot be applied", "sequence", m.Seq,
-			"err", err)
-		mode, targets = Hard, []Target{{Kind: All}}
-		g.mu.Lock()
-		g.figures.resets++
-		g.mu.Unlock()
-	}
-	g.applyAt(mode, targets, at)
 }
 
-func (g *Cluster) applyAt(mode Mode, targets []Target, at Position) {
-	g.clock.applyShared(mode, targets, at)
+// applyShared applies purges, and tells whoever waits for them.
+func (g *Cluster) applyShared(purges ...sharedPurge) {
+	g.clock.applyShared(purges...)
 	g.mu.Lock()
-	g.recent.add(at.Seq, at.Token)
-	g.figures.applied++
+	for _, p := range purges {
+		g.recent.add(p.at.Seq, p.at.Token)
+	}
+	g.figures.applied += uint64(len(purges))
 	close(g.moved)
 	g.moved = make(chan struct{})
 	g.mu.Unlock()
-	g.cfg.Applied(mode)
+	for _, p := range purges {
+		g.cfg.Applied(p.mode)
+	}
 }
 
 // recentTokens are the tokens of the last messages applied.

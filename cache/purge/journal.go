@@ -111,8 +111,15 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// appendPurge writes a purge; without an error it is on disk.
-func (j *journal) appendPurge(seq uint64, now time.Time, mode Mode, targets []Target) error {
+// loggedPurge is a purge as the log has it.
+type loggedPurge struct {
+	seq     uint64
+	mode    Mode
+	targets []Target
+}
+
+// appendPurges writes purges; without an error they are on disk, and with one none of them is.
+func (j *journal) appendPurges(now time.Time, purges ...loggedPurge) error {
 	if j == nil {
 		return nil
 	}
@@ -121,9 +128,11 @@ func (j *journal) appendPurge(seq uint64, now time.Time, mode Mode, targets []Ta
 	}
 	var b []byte
 	sum := j.sum
-	for i, t := range targets {
-		l := logLine{seq: seq, mode: mode, remaining: len(targets) - 1 - i, Target: t}
-		b, sum = l.appendTo(b, sum, now.Unix())
+	for _, p := range purges {
+		for i, t := range p.targets {
+			l := logLine{seq: p.seq, mode: p.mode, remaining: len(p.targets) - 1 - i, Target: t}
+			b, sum = l.appendTo(b, sum, now.Unix())
+		}
 	}
 	_, err := j.f.Write(b)
 	if err == nil {

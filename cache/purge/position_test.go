@@ -25,7 +25,7 @@ func TestPositionIsInTheLog(t *testing.T) {
 		}
 		for n := range 10 {
 			at := Position{someBus, uint64(10*i + n), "ab"}
-			c.applyShared(Hard, []Target{{Kind: Tag, Value: "x"}}, at)
+			c.applyShared(sharedPurge{Hard, []Target{{Kind: Tag, Value: "x"}}, at})
 			if got := c.Position(); got != at {
 				t.Fatalf("%+v was applied, the position is %+v", at, got)
 			}
@@ -44,9 +44,9 @@ func TestPositionStaysBehindWhereTheLogFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.applyShared(Soft, []Target{{Kind: All}}, Position{someBus, 1, "aa"})
+	c.applyShared(sharedPurge{Soft, []Target{{Kind: All}}, Position{someBus, 1, "aa"}})
 	c.log.broken = errors.New("the disk is gone")
-	c.applyShared(Hard, []Target{{Kind: All}}, Position{someBus, 2, "bb"})
+	c.applyShared(sharedPurge{Hard, []Target{{Kind: All}}, Position{someBus, 2, "bb"}})
 	if hard, _ := c.Last(Scope{}); hard != 2 || c.Position().Seq != 2 {
 		t.Errorf("hard %d, position %+v", hard, c.Position())
 	}

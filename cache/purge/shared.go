@@ -7,28 +7,40 @@ func (c *Clock) Position() Position {
 	return c.state.position
 }
 
-// applyShared applies a purge that came from a bus, with the position behind it, in one step: also after a
-// crash the log has both or neither. The bus keeps what it has sent, so a log that cannot be written is no
-// reason not to apply it: nothing is written to that log any more, and the next start reads on from the
-// position that it has.
-func (c *Clock) applyShared(mode Mode, targets []Target, at Position) {
+// sharedPurge is a purge that came from a bus, with the position behind it.
+type sharedPurge struct {
+	mode    Mode
+	targets []Target
+	at      Position
+}
+
+// applyShared applies purges that came from a bus, each with its position in one step: also after a crash the log has
+// both or neither. Several are written at once. The bus keeps what it has sent, so a log that cannot be written is no
+// reason not to apply them: nothing is written to that log any more, and the next start reads on from the position that
+// it has.
+func (c *Clock) applyShared(purges ...sharedPurge) {
 	c.writing <- struct{}{}
 	defer func() { <-c.writing }()
-	seq := c.Applied() + 1
-	lines := append(targets[:len(targets):len(targets)], Target{positionLine, at.String()})
+	list := make([]loggedPurge, len(purges))
+	for i, p := range purges {
+		lines := append(p.targets[:len(p.targets):len(p.targets)], Target{positionLine, p.at.String()})
+		list[i] = loggedPurge{c.Applied() + 1 + uint64(i), p.mode, lines}
+	}
 	switch {
 	case c.isClosed:
 	case c.log == nil:
 		_ = c.voidOldCache() // logged where it is opened
 	case c.log.broken == nil:
-		if err := c.log.appendPurge(seq, c.cfg.Now(), mode, lines); err != nil {
+		if err := c.log.appendPurges(c.cfg.Now(), list...); err != nil {
 			c.cfg.Log.Error("purge log cannot be written: purges of the bus are kept in memory, and read again "+
 				"from the bus at the next start", "err", err)
 			c.log.broken = err
 		}
 	}
-	c.applyPurge(seq, mode, lines)
+	for _, p := range list {
+		c.applyPurge(p.seq, p.mode, p.targets)
+	}
 	if c.log != nil && c.log.broken == nil && !c.isClosed {
-		c.afterAppend(seq)
+		c.afterAppend(c.Applied())
 	}
 }

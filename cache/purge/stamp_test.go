@@ -24,7 +24,8 @@ func tokenOf(seq uint64) string { return fmt.Sprintf("%016x", seq*7919) }
 
 func (c *Clock) follow(from, to uint64) {
 	for seq := from; seq <= to; seq++ {
-		c.applyShared(Hard, []Target{{Kind: Tag, Value: fmt.Sprint(seq)}}, Position{someBus, seq, tokenOf(seq)})
+		at := Position{someBus, seq, tokenOf(seq)}
+		c.applyShared(sharedPurge{Hard, []Target{{Kind: Tag, Value: fmt.Sprint(seq)}}, at})
 	}
 }
 
@@ -37,7 +38,7 @@ func TestStampCountsOnAllServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*Clock{a, b} {
-		c.applyShared(Hard, []Target{{Kind: All}}, Position{Bus: someBus})
+		c.applyShared(sharedPurge{Hard, []Target{{Kind: All}}, Position{Bus: someBus}})
 	}
 	start, ok := a.Stamp(a.Applied())
 	if !ok || start.Seq != 0 {
@@ -143,7 +144,7 @@ func TestStampOfRandomHistories(t *testing.T) {
 			case 2: // the server missed messages, or was new
 				to := at + uint64(rnd.IntN(3))
 				last = max(last, to)
-				c.applyShared(Hard, []Target{{Kind: All}}, Position{someBus, to, ""})
+				c.applyShared(sharedPurge{Hard, []Target{{Kind: All}}, Position{someBus, to, ""}})
 			default:
 				last = max(last, at+1)
 				c.follow(at+1, at+1)
