@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // Bus carries the purges of several servers in one order, which is the same for all of them, and keeps them
@@ -16,12 +17,15 @@ import (
 type Bus interface {
 	// Span says which bus this is, and which messages it has.
 	Span(ctx context.Context) (Span, error)
-	// Append adds a message at the end and gives its sequence, one more than that of the message before. After
-	// an error the message may be there all the same.
-	Append(ctx context.Context, data []byte) (seq uint64, err error)
-	// Read gives messages behind a sequence, in their order, and not always all of them. Where there are none it
-	// waits for one, no longer than it is told, or not at all; then there are none and no error.
-	Read(ctx context.Context, behind uint64, wait time.Duration) ([]Message, error)
+	// Append adds messages of up to MaxMessage bytes at the end, in their order, and gives the sequence of the
+	// last one. Each is one more than that of the message before; others' messages may come between them. After an
+	// error some or all may be there all the same.
+	Append(ctx context.Context, messages ...[]byte) (last uint64, err error)
+	// Read gives messages behind a sequence, in their order: at most as many as it is told, and not always all of
+	// them. Where there are none it waits for one, no longer than it is told, or not at all; then there are none
+	// and no error. What is no message of a server may be dropped, with all that is there, for one that cannot
+	// be read.
+	Read(ctx context.Context, behind uint64, most int, wait time.Duration) ([]Message, error)
 	// Announce tells the other servers how far this one is. It holds until ttl has passed, or Withdraw.
 	Announce(ctx context.Context, m Member, ttl time.Duration) error
 	Withdraw(ctx context.Context, server string) error
@@ -87,16 +91,71 @@ func (list *noticeTargets) UnmarshalJSON(data []byte) error {
 type noticeTarget struct {
 	Kind  string `json:"kind"`
 	Value string `json:"value,omitempty"`
+	// Raw is a value that JSON has no text for, as it is not in UTF-8.
+	Raw []byte `json:"raw,omitempty"`
+}
+
+func newNoticeTarget(t Target) noticeTarget {
+	if utf8.ValidString(t.Value) {
+		return noticeTarget{Kind: t.Kind.String(), Value: t.Value}
+	}
+	return noticeTarget{Kind: t.Kind.String(), Raw: []byte(t.Value)}
+}
+
+func (n noticeTarget) target() Target {
+	t := Target{Kind: parseKind(n.Kind, URL), Value: n.Value}
+	if n.Raw != nil {
+		t.Value = string(n.Raw)
+	}
+	return t
+}
+
+// MaxMessage is how many bytes a message has at most, but for one with a single target, which has at most twice that.
+const MaxMessage = 16 << 10
+
+// encodeNotices makes messages of a purge, each with a part of its targets and a token of its own. Targets must be
+// valid.
+func encodeNotices(server string, mode Mode, targets []Target) (list [][]byte) {
+	for len(targets) > 0 {
+		size, n := 512, 0 // for all but the targets: the name of a server has 200 bytes
+		for n < len(targets) && (n == 0 || size+sizeOf(targets[n]) <= MaxMessage) {
+			size += sizeOf(targets[n])
+			n++
+		}
+		list = append(list, encodeNotice(newToken(), server, mode, targets[:n]))
+		targets = targets[n:]
+	}
+	return list
+}
+
+// MessageForAll is a message that purges everything. A bus has it in place of what nobody can read.
+func MessageForAll() []byte { return encodeNotice(newToken(), "", Hard, []Target{{Kind: All}}) }
+
+// sizeOf is what a target has at most in a message.
+func sizeOf(t Target) int {
+	size := len(`{"kind":"source","value":""},`) + len(t.Value)
+	for _, r := range t.Value {
+		switch r {
+		case '"', '\\': // two bytes in JSON, and six for those below, which have three
+			size++
+		case '\u2028', '\u2029', utf8.RuneError:
+			size += 3
+		}
+	}
+	return size
 }
 
 // encodeNotice is the inverse of decodeNotice. Targets must be valid.
 func encodeNotice(token, server string, mode Mode, targets []Target) []byte {
 	n := notice{Token: token, Server: server, Mode: mode.String()}
 	for _, t := range targets {
-		n.Targets = append(n.Targets, noticeTarget{t.Kind.String(), t.Value})
+		n.Targets = append(n.Targets, newNoticeTarget(t))
 	}
-	data, _ := json.Marshal(n) // strings alone: no error
-	return data
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // "&" is in many URLs
+	_ = e.Encode(n)        // strings alone: no error
+	return text.Bytes()
 }
 
 var errNotice = errors.New("not a purge of this version of pictor")
@@ -115,7 +174,7 @@ func decodeNotice(data []byte) (token string, mode Mode, targets []Target, err e
 		return n.Token, 0, nil, fmt.Errorf("%w: unknown mode", errNotice)
 	}
 	for _, t := range n.Targets {
-		targets = append(targets, Target{Kind: parseKind(t.Kind, URL), Value: t.Value})
+		targets = append(targets, t.target())
 	}
 	if err := checkTargets(mode, targets); err != nil {
 		return n.Token, 0, nil, fmt.Errorf("%w: %w", errNotice, err)

@@ -111,6 +111,9 @@ const (
 	mostPause   = time.Second
 )
 
+// mostMessages is how many messages are read at once. They take one write to the purge log.
+const mostMessages = 256
+
 // readWait is how long a Read waits: the announcement and the lease are renewed in between.
 func (g *Cluster) readWait() time.Duration { return min(time.Second, g.cfg.MaxLag/4) }
 
@@ -181,7 +184,7 @@ func (g *Cluster) round(ctx context.Context) error {
 		wait = g.readWait()
 	}
 	messages, err := callBusFor(ctx, wait+callTimeout, func(ctx context.Context) ([]Message, error) {
-		return g.bus.Read(ctx, at.Seq, wait)
+		return g.bus.Read(ctx, at.Seq, mostMessages, wait)
 	})
 	if err != nil {
 		return err
@@ -264,7 +267,7 @@ func (g *Cluster) adopt(ctx context.Context, span Span) error {
 // anew may have lost it, and have another one there by now.
 func (g *Cluster) checkToken(ctx context.Context, at Position, span Span) error {
 	messages, err := callBus(ctx, func(ctx context.Context) ([]Message, error) {
-		return g.bus.Read(ctx, at.Seq-1, 0)
+		return g.bus.Read(ctx, at.Seq-1, 1, 0)
 	})
 	if err != nil {
 		return err

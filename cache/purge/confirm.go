@@ -23,15 +23,16 @@ func (c Confirmation) Complete() bool { return len(c.Pending) == 0 && !c.Unknown
 
 // Purge sends a purge to all servers. It returns when this one has applied it and, if all is set, when all others
 // have, too, or have stopped to vouch for what they have; at the latest after a little more than MaxLag, with those
-// who have not. Errors are ErrBadTarget, ErrBus and the end of ctx; after the last two the purge may still come.
+// who have not. A purge of many targets is several messages, and is answered when the last of them is applied. Errors
+// are ErrBadTarget, ErrBus and the end of ctx; after the last two the purge, or a part of it, may still come.
 func (g *Cluster) Purge(ctx context.Context, mode Mode, targets []Target, all bool) (Confirmation, error) {
 	if err := checkTargets(mode, targets); err != nil {
 		return Confirmation{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.MaxLag+2*time.Second)
 	defer cancel()
-	data := encodeNotice(newToken(), g.cfg.Server, mode, targets)
-	seq, err := callBus(ctx, func(ctx context.Context) (uint64, error) { return g.bus.Append(ctx, data) })
+	messages := encodeNotices(g.cfg.Server, mode, targets)
+	seq, err := callBus(ctx, func(ctx context.Context) (uint64, error) { return g.bus.Append(ctx, messages...) })
 	if err != nil {
 		return Confirmation{}, fmt.Errorf("%w: %w", ErrBus, err)
 	}

@@ -12,8 +12,8 @@ type lastRounds struct {
 // spreadLoss purges everything, here and on each server that reads the bus from where it is now: one that was away has
 // not read what was lost, and could not know. The message is sent first, as after the purge nobody would.
 func (g *Cluster) spreadLoss(ctx context.Context, why string, at Position) error {
-	data := encodeNotice(newToken(), g.cfg.Server, Hard, []Target{{Kind: All}})
-	_, err := callBus(ctx, func(ctx context.Context) (uint64, error) { return g.bus.Append(ctx, data) })
+	all := encodeNotices(g.cfg.Server, Hard, []Target{{Kind: All}})
+	_, err := callBus(ctx, func(ctx context.Context) (uint64, error) { return g.bus.Append(ctx, all...) })
 	if err != nil {
 		return err
 	}

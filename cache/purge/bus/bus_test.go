@@ -93,7 +93,7 @@ func TestBusKeepsAnOrder(t *testing.T) {
 				t.Fatal("buses of two names are one")
 			}
 			ctx := context.Background()
-			if got, err := a.Read(ctx, 0, 0); err != nil || len(got) > 0 {
+			if got, err := a.Read(ctx, 0, batch, 0); err != nil || len(got) > 0 {
 				t.Fatalf("read of an empty bus: %v, %v", got, err)
 			}
 			var wait sync.WaitGroup
@@ -132,7 +132,7 @@ func readAll(t *testing.T, b purge.Bus, behind uint64, n int) (all []purge.Messa
 	t.Helper()
 	for len(all) < n {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		got, err := b.Read(ctx, behind, time.Second)
+		got, err := b.Read(ctx, behind, batch, time.Second)
 		cancel()
 		if err != nil || len(got) == 0 {
 			t.Fatalf("%d of %d messages, then %v", len(all), n, err)
@@ -153,7 +153,7 @@ func TestBusReadWaits(t *testing.T) {
 			a, b := e.open("x"), e.open("x")
 			spanOf(t, a)
 			spanOf(t, b)
-			if got, err := a.Read(context.Background(), 0, 50*time.Millisecond); err != nil || len(got) > 0 {
+			if got, err := a.Read(context.Background(), 0, batch, 50*time.Millisecond); err != nil || len(got) > 0 {
 				t.Fatalf("%v, %v", got, err)
 			}
 			began := time.Now()
@@ -163,7 +163,7 @@ func TestBusReadWaits(t *testing.T) {
 				_, err := b.Append(context.Background(), []byte("now"))
 				sent <- err
 			}()
-			got, err := a.Read(context.Background(), 0, 30*time.Second)
+			got, err := a.Read(context.Background(), 0, batch, 30*time.Second)
 			if err != nil || len(got) != 1 || string(got[0].Data) != "now" {
 				t.Fatalf("%v, %v after %v", got, err, time.Since(began))
 			}
@@ -240,7 +240,7 @@ func TestBusOutlivesItsEngine(t *testing.T) {
 				t.Fatalf("%+v became %+v", before, after)
 			}
 			eventually(t, func(ctx context.Context) error {
-				got, err := b.Read(ctx, 0, 0)
+				got, err := b.Read(ctx, 0, batch, 0)
 				if err == nil && len(got) != 5 {
 					t.Fatalf("%d messages", len(got))
 				}

@@ -3,6 +3,7 @@
 package bus
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,16 +20,33 @@ const keptMessages = 100_000
 const batch = 256
 
 const (
-	// maxMessage is how many bytes a message may have. The largest purge that the admin port takes has 6 MiB as a
-	// message. One that has more is from someone else who writes to the bus, and is given without its data, so that
-	// it cannot be read and everything is purged.
-	maxMessage = 8 << 20
-	// maxBatch is how many bytes a Read gives at most, beside a first message that has more.
-	maxBatch = 8 << 20
+	// maxMessage is how many bytes a message may have: twice what purge.MaxMessage allows. One that has more is from
+	// someone else who writes to the bus. It cannot be read, so everything is purged.
+	maxMessage = 2 * purge.MaxMessage
+	// maxBatch is how many bytes a Read gives at most. A reply of Redis with as many is no larger than it may be.
+	maxBatch = batch * maxMessage
+	// maxMember is how many bytes an announcement of a server may have.
+	maxMember = 4 << 10
 )
 
-// errTooLarge is of a purge that no message can have.
-var errTooLarge = fmt.Errorf("a purge of more than %d MiB does not fit into a message of the purge bus", maxMessage>>20)
+// checkSizes refuses what no message can have.
+func checkSizes(messages [][]byte) error {
+	for _, data := range messages {
+		if len(data) > maxMessage {
+			return fmt.Errorf("a message of the purge bus has at most %d KiB", maxMessage>>10)
+		}
+	}
+	return nil
+}
+
+// encodeMember is an announcement.
+func encodeMember(m purge.Member) ([]byte, error) {
+	data, err := json.Marshal(m)
+	if err == nil && len(data) > maxMember {
+		err = fmt.Errorf("the name of a server is too long: an announcement has at most %d bytes", maxMember)
+	}
+	return data, err
+}
 
 var errName = errors.New("a bus name must be letters, digits, - and _")
 

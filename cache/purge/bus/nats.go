@@ -34,6 +34,9 @@ type natsBus struct {
 
 type natsStreams struct{ purges, servers jetstream.Stream }
 
+// maxPayload is how many bytes the messages of a server may have, whoever sends them.
+const maxPayload = 8 << 20
+
 // idKey is the metadata of the stream that has the bus's identity.
 const idKey = "pictor-bus-id"
 
@@ -80,9 +83,9 @@ func (b *natsBus) open(ctx context.Context) (*natsStreams, error) {
 		return b.streams, nil
 	}
 	// What any client of the server may send comes to this one whole.
-	if most := b.conn.MaxPayload(); most > maxMessage {
+	if most := b.conn.MaxPayload(); most > maxPayload {
 		return nil, fmt.Errorf("nats: the server takes messages of %d bytes: set its max_payload to %d or less", most,
-			maxMessage)
+			maxPayload)
 	}
 	purges, err := b.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: "pictor-" + b.name + "-purges", Subjects: []string{b.purges}, MaxMsgs: keptMessages,
@@ -129,19 +132,37 @@ func (b *natsBus) Span(ctx context.Context) (purge.Span, error) {
 	return span, nil
 }
 
-func (b *natsBus) Append(ctx context.Context, data []byte) (uint64, error) {
-	if len(data) > maxMessage {
-		return 0, errTooLarge
+// Append waits for none of the messages before it sends the next one.
+func (b *natsBus) Append(ctx context.Context, messages ...[]byte) (last uint64, err error) {
+	if err := checkSizes(messages); err != nil {
+		return 0, err
 	}
 	if _, err := b.open(ctx); err != nil {
 		return 0, err
 	}
-	ack, err := b.js.Publish(ctx, b.purges, data, jetstream.WithRetryAttempts(0))
-	if err != nil {
-		b.forget()
-		return 0, natsError(err)
+	var sent []jetstream.PubAckFuture
+	for _, data := range messages {
+		future, err := b.js.PublishAsync(b.purges, data, jetstream.WithRetryAttempts(0))
+		if err != nil {
+			b.forget()
+			return 0, natsError(err)
+		}
+		sent = append(sent, future)
 	}
-	return ack.Sequence, nil
+	for _, future := range sent {
+		select {
+		case ack := <-future.Ok():
+			last = max(last, ack.Sequence)
+		case err = <-future.Err():
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			b.forget()
+			return 0, natsError(err)
+		}
+	}
+	return last, nil
 }
 
 // Subscribers hear of a purge as it is sent, a moment before it is in the stream.
@@ -150,12 +171,12 @@ const (
 	settleMost  = 64 * time.Millisecond
 )
 
-func (b *natsBus) Read(ctx context.Context, behind uint64, wait time.Duration) ([]purge.Message, error) {
+func (b *natsBus) Read(ctx context.Context, behind uint64, most int, wait time.Duration) ([]purge.Message, error) {
 	s, err := b.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := readStream(ctx, s.purges, behind)
+	messages, err := readStream(ctx, s.purges, behind, most)
 	if err != nil || len(messages) > 0 || wait <= 0 {
 		return messages, err
 	}
@@ -167,7 +188,7 @@ func (b *natsBus) Read(ctx context.Context, behind uint64, wait time.Duration) (
 	case <-ctx.Done():
 	}
 	for pause := settleFirst; ; pause *= 2 {
-		messages, err = readStream(ctx, s.purges, behind)
+		messages, err = readStream(ctx, s.purges, behind, most)
 		if err != nil || len(messages) > 0 || pause > settleMost {
 			return messages, err
 		}
@@ -175,20 +196,24 @@ func (b *natsBus) Read(ctx context.Context, behind uint64, wait time.Duration) (
 	}
 }
 
-// readStream gives the messages behind a sequence that there are.
-func readStream(ctx context.Context, s jetstream.Stream, behind uint64) (messages []purge.Message, err error) {
-	for size := 0; len(messages) < batch && size < maxBatch; {
-		m, err := s.GetMsg(ctx, behind+1+uint64(len(messages)))
+// readStream gives the messages behind a sequence that there are. Streams that an earlier version made take larger
+// ones than it sends.
+func readStream(ctx context.Context, s jetstream.Stream, behind uint64, most int) (list []purge.Message, err error) {
+	for size := 0; len(list) < min(most, batch) && size < maxBatch; {
+		m, err := s.GetMsg(ctx, behind+1+uint64(len(list)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return messages, nil
+			return list, nil
 		}
 		if err != nil {
 			return nil, natsError(err)
 		}
-		messages = append(messages, purge.Message{Seq: m.Sequence, Data: m.Data})
 		size += len(m.Data)
+		if len(m.Data) > maxMessage {
+			m.Data = nil
+		}
+		list = append(list, purge.Message{Seq: m.Sequence, Data: m.Data})
 	}
-	return messages, nil
+	return list, nil
 }
 
 // serverSubject has the name of a server, which may hold what a subject may not.
@@ -200,7 +225,7 @@ func (b *natsBus) Announce(ctx context.Context, m purge.Member, ttl time.Duratio
 	if _, err := b.open(ctx); err != nil {
 		return err
 	}
-	data, err := json.Marshal(m)
+	data, err := encodeMember(m)
 	if err != nil {
 		return err
 	}

@@ -34,38 +34,61 @@ func openRedis(address, name string) (purge.Bus, error) {
 }
 
 // lastFunction is a function for scripts: the sequence of the last message that a stream ever had, which outlives
-// messages that were dropped.
+// messages that were dropped. A consumer group is put there, as XINFO STREAM would copy the first and the last message
+// of the stream, of which one may be anyone's and have 512 MB.
 const lastFunction = `
 local function last_of(stream)
   if redis.call('EXISTS', stream) == 0 then
     return '0'
   end
-  local info = redis.call('XINFO', 'STREAM', stream)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      return string.match(info[i+1], '^%d+')
+  if redis.pcall('XGROUP', 'SETID', stream, 'pictor', '$').err then
+    redis.call('XGROUP', 'CREATE', stream, 'pictor', '$')
+  end
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local of = {}
+    for i = 1, #group, 2 do
+      of[group[i]] = group[i+1]
+    end
+    if of.name == 'pictor' then
+      return string.match(of['last-delivered-id'], '^%d+')
     end
   end
-  return '0'
+  return redis.error_reply('ERR the stream has no group')
 end
 `
 
-// spanScript gives the bus an identity if it has none.
-var spanScript = redis.NewScript(lastFunction + `
-local id = redis.call('GET', KEYS[1])
-if not id then
-  id = ARGV[1]
-  redis.call('SET', KEYS[1], id)
+// dropFunction is a function for scripts that takes all messages off a stream, and puts one there that purges
+// everything, as servers have to for what was there.
+const dropFunction = lastFunction + `
+local function drop_all(stream, message)
+  local id = string.format('%.0f-0', tonumber(last_of(stream)) + 1)
+  redis.call('XTRIM', stream, 'MAXLEN', 0)
+  redis.call('XADD', stream, id, 'purge', message)
 end
-local first = ''
-local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
-if #oldest > 0 then
-  first = string.match(oldest[1][1], '^%d+')
-end
-return {id, first, last_of(KEYS[2])}`)
+`
 
+// spanScript gives the bus an identity if it has none. The memory of a short stream tells of a message that is too
+// large before anyone has to read it; ARGV[2] is what each may have.
+var spanScript = redis.NewScript(dropFunction + `
+if redis.call('STRLEN', KEYS[1]) ~= 32 then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+local length = redis.call('XLEN', KEYS[2])
+if length > 0 and length <= 1000 then
+  local used = redis.pcall('MEMORY', 'USAGE', KEYS[2], 'SAMPLES', 0)
+  if type(used) == 'number' and used > 1048576 + length * 2 * ARGV[2] then
+    drop_all(KEYS[2], ARGV[3])
+    length = 1
+  end
+end
+return {redis.call('GET', KEYS[1]), last_of(KEYS[2]), tostring(length)}`)
+
+// Span counts back from the last message to the first one, which it does not look at. Where messages are missing in
+// between, or IDs were left out, First is behind the oldest one, and servers purge everything that would have had to
+// for the gap.
 func (b *redisBus) Span(ctx context.Context) (purge.Span, error) {
-	got, err := spanScript.Run(ctx, b.client, []string{b.id, b.log}, purge.NewID()).StringSlice()
+	got, err := spanScript.Run(ctx, b.client, []string{b.id, b.log}, purge.NewID(), maxMessage,
+		purge.MessageForAll()).StringSlice()
 	if err != nil {
 		return purge.Span{}, redisError(err)
 	}
@@ -73,32 +96,39 @@ func (b *redisBus) Span(ctx context.Context) (purge.Span, error) {
 		return purge.Span{}, errReply
 	}
 	span := purge.Span{ID: got[0]}
-	if span.Last, err = strconv.ParseUint(got[2], 10, 63); err != nil {
+	if span.Last, err = strconv.ParseUint(got[1], 10, 63); err != nil {
 		return purge.Span{}, errReply
 	}
-	if got[1] == "" {
-		span.First = span.Last + 1
-		return span, nil
-	}
-	if span.First, err = strconv.ParseUint(got[1], 10, 63); err != nil {
+	length, err := strconv.ParseUint(got[2], 10, 63)
+	if err != nil {
 		return purge.Span{}, errReply
 	}
+	span.First = span.Last - min(span.Last, length) + 1
 	return span, nil
 }
 
 var errReply = errors.New("redis gave an answer that the purge bus does not know")
 
-// appendScript adds a message with the next ID, in one step.
+// appendScript adds messages with the next IDs, in one step.
 var appendScript = redis.NewScript(lastFunction + `
-local id = string.format('%.0f-0', tonumber(last_of(KEYS[1])) + 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], id, 'purge', ARGV[1])
+local id
+local last = tonumber(last_of(KEYS[1]))
+for i = 2, #ARGV do
+  id = string.format('%.0f-0', last + i - 1)
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], id, 'purge', ARGV[i])
+end
 return id`)
 
-func (b *redisBus) Append(ctx context.Context, data []byte) (uint64, error) {
-	if len(data) > maxMessage {
-		return 0, errTooLarge
+// Append adds all of the messages, or none.
+func (b *redisBus) Append(ctx context.Context, messages ...[]byte) (uint64, error) {
+	if err := checkSizes(messages); err != nil {
+		return 0, err
 	}
-	id, err := appendScript.Run(ctx, b.client, []string{b.log}, data, keptMessages).Text()
+	args := []any{keptMessages}
+	for _, data := range messages {
+		args = append(args, data)
+	}
+	id, err := appendScript.Run(ctx, b.client, []string{b.log}, args...).Text()
 	if err != nil {
 		return 0, redisError(err)
 	}
@@ -115,19 +145,19 @@ func sequenceOf(id string) (uint64, error) {
 	return seq, nil
 }
 
-func (b *redisBus) Read(ctx context.Context, behind uint64, wait time.Duration) ([]purge.Message, error) {
+func (b *redisBus) Read(ctx context.Context, behind uint64, most int, wait time.Duration) ([]purge.Message, error) {
 	block := wait
 	if wait <= 0 {
 		block = -1 // which XREAD has for not at all; 0 would be for ever
 	}
 	streams, err := b.client.XRead(ctx, &redis.XReadArgs{
-		Streams: []string{b.log, strconv.FormatUint(behind, 10) + "-0"}, Count: batch, Block: block,
+		Streams: []string{b.log, strconv.FormatUint(behind, 10) + "-0"}, Count: int64(min(most, batch)), Block: block,
 	}).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	if errors.Is(err, redisclient.ErrReply) {
-		return b.readBounded(ctx, behind)
+		return nil, b.dropAll(ctx, behind)
 	}
 	if err != nil {
 		return nil, redisError(err)
@@ -136,12 +166,9 @@ func (b *redisBus) Read(ctx context.Context, behind uint64, wait time.Duration) 
 	for _, stream := range streams {
 		for _, m := range stream.Messages {
 			seq, err := sequenceOf(m.ID)
-			if err != nil {
-				return nil, err
-			}
 			data, _ := m.Values["purge"].(string)
-			if len(data) > maxMessage {
-				data = ""
+			if err != nil || len(data) > maxMessage {
+				return nil, b.dropAll(ctx, behind)
 			}
 			messages = append(messages, purge.Message{Seq: seq, Data: []byte(data)})
 		}
@@ -149,55 +176,26 @@ func (b *redisBus) Read(ctx context.Context, behind uint64, wait time.Duration) 
 	return messages, nil
 }
 
-// boundedScript gives messages behind a sequence as an ID and data each: no more than ARGV[4], which have no more than
-// ARGV[3] bytes together, but always one, and without data where it has more than ARGV[2] bytes.
-var boundedScript = redis.NewScript(`
-local list, total, from = {}, 0, ARGV[1] .. '-1'
-for _ = 1, ARGV[4] do
-  local found = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)
-  if #found == 0 then
-    break
-  end
-  local id, fields, data = found[1][1], found[1][2], ''
-  for i = 1, #fields, 2 do
-    if fields[i] == 'purge' and #fields[i+1] <= tonumber(ARGV[2]) then
-      data = fields[i+1]
-    end
-  end
-  total = total + #data
-  if #list > 0 and total > tonumber(ARGV[3]) then
-    break
-  end
-  list[#list+1], list[#list+2] = id, data
-  local sequence = string.match(id, '^(%d+)-0$')
-  if not sequence then
-    break
-  end
-  from = sequence .. '-1'
+// dropScript drops all messages, unless those right behind a sequence were dropped already: each server that finds what
+// it cannot take asks for that.
+var dropScript = redis.NewScript(dropFunction + `
+local length = redis.call('XLEN', KEYS[1])
+if length > 0 and tonumber(ARGV[1]) >= tonumber(last_of(KEYS[1])) - length then
+  drop_all(KEYS[1], ARGV[2])
 end
-return list`)
+return 1`)
 
-// readBounded gives messages where XREAD gives more than a reply may have.
-func (b *redisBus) readBounded(ctx context.Context, behind uint64) (messages []purge.Message, err error) {
-	list, err := boundedScript.Run(ctx, b.client, []string{b.log}, behind, maxMessage, maxBatch, batch).StringSlice()
-	if err != nil {
-		return nil, redisError(err)
-	}
-	for i := 0; i+1 < len(list); i += 2 {
-		seq, err := sequenceOf(list[i])
-		if err != nil {
-			return nil, err
-		}
-		messages = append(messages, purge.Message{Seq: seq, Data: []byte(list[i+1])})
-	}
-	return messages, nil
+// dropAll takes off what no server can read, as each would have to ask for it again and again. To find out which of the
+// messages it is would copy it; none of them is needed, as everything is purged.
+func (b *redisBus) dropAll(ctx context.Context, behind uint64) error {
+	return redisError(dropScript.Run(ctx, b.client, []string{b.log}, behind, purge.MessageForAll()).Err())
 }
 
 // serverKey is where a server is announced. The key expires by itself.
 func (b *redisBus) serverKey(server string) string { return b.servers + ":" + server }
 
 func (b *redisBus) Announce(ctx context.Context, m purge.Member, ttl time.Duration) error {
-	data, err := json.Marshal(m)
+	data, err := encodeMember(m)
 	if err != nil {
 		return err
 	}
@@ -218,13 +216,15 @@ func (b *redisBus) Withdraw(ctx context.Context, server string) error {
 	return redisError(err)
 }
 
-// membersScript gives what is announced, and takes servers whose announcement has expired off the set.
+// membersScript gives what is announced, and takes servers off the set whose announcement has expired, or has more than
+// ARGV[1] bytes, as none of a server has.
 var membersScript = redis.NewScript(`
 local list = {}
 for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local m = redis.call('GET', KEYS[1] .. ':' .. name)
-  if m then
-    list[#list+1] = m
+  local key = KEYS[1] .. ':' .. name
+  local size = redis.call('STRLEN', key)
+  if size > 0 and size <= tonumber(ARGV[1]) then
+    list[#list+1] = redis.call('GET', key)
   else
     redis.call('SREM', KEYS[1], name)
   end
@@ -233,7 +233,7 @@ return list`)
 
 // Members has a memory as long as the process of Redis runs: what it had on disk may be older than its end.
 func (b *redisBus) Members(ctx context.Context) ([]purge.Member, time.Duration, error) {
-	texts, err := membersScript.Run(ctx, b.client, []string{b.servers}).StringSlice()
+	texts, err := membersScript.Run(ctx, b.client, []string{b.servers}, maxMember).StringSlice()
 	if err != nil {
 		return nil, 0, redisError(err)
 	}
