@@ -28,6 +28,9 @@ const (
 // BucketAdmitNames are the names of these, in their order.
 var BucketAdmitNames = []string{"second", "slow", "all"}
 
+// String is its name.
+func (a BucketAdmit) String() string { return BucketAdmitNames[min(a, AdmitAll)] }
+
 // ParseBucketAdmit reads one of BucketAdmitNames.
 func ParseBucketAdmit(s string) (BucketAdmit, bool) {
 	for i, name := range BucketAdmitNames {

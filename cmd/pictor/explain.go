@@ -64,7 +64,7 @@ type explainer struct {
 	explainAccess
 	// sources fetches nothing here.
 	sources  *origin.Fetcher
-	fallback config.Fallback
+	stored   explainStored
 	mounts   []proxy.Mount
 	prefix   string
 	insecure bool
@@ -75,7 +75,7 @@ type explainer struct {
 
 func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
-		insecure: cmd.Insecure, fallback: cmd.Fallback, assumed: cmd.Source == "",
+		insecure: cmd.Insecure, stored: explainStored{cmd.Fallback, cmd.CacheBucket}, assumed: cmd.Source == "",
 		limits: limitAnimations(transform.Limits{}, cmd.Animations),
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
 			Bits: 8, Scans: 1}}
@@ -272,6 +272,7 @@ func (e *explainer) explainTo(target string, say func(label, text string)) error
 		e.writeInfo(v.req, say)
 	case v.req.Source != "" || v.req.IsHidden() || v.isUpload:
 		e.writeRequest(v.req, say)
+		e.writeBucket(v, say)
 	}
 	return joinCauses(wrong, v.err)
 }

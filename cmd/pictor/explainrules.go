@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/origin"
@@ -17,6 +18,13 @@ import (
 type explainSources struct {
 	config.SourceSettings `embed:""`
 	config.Fallback       `embed:""`
+	config.CacheBucket    `embed:""`
+}
+
+// explainStored are settings of what is served in place of an image, and of where it is kept.
+type explainStored struct {
+	fallback config.Fallback
+	bucket   config.CacheBucket
 }
 
 // fetcher reads sources as a server with these settings does. It takes any folder for that of local sources, as
@@ -26,7 +34,51 @@ func (cfg *explainSources) fetcher() (*origin.Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return origin.New(origin.Config{Rewrites: rewrites, Allow: rules, Local: os.DirFS(".").(fs.StatFS)})
+	passed, err := cfg.passedHeaders(rewrites.Aliases)
+	if err != nil {
+		return nil, err
+	}
+	return origin.New(origin.Config{Rewrites: rewrites, Allow: rules, Origins: passed,
+		Local: os.DirFS(".").(fs.StatFS)})
+}
+
+// passedHeaders are the settings of origins as far as they say which headers of a client go on to them: the files that
+// others name need not be here.
+func (cfg *explainSources) passedHeaders(aliases map[string]string) (all []origin.Settings, err error) {
+	entries, err := cfg.Entries()
+	if err != nil {
+		return nil, err
+	}
+	for name, o := range entries {
+		entries[name] = config.Origin{Sources: o.Sources, PassHeaders: o.PassHeaders}
+	}
+	return settingsOfOrigins(entries, aliases)
+}
+
+// writeBucket tells whether other servers get the result from the bucket.
+func (e *explainer) writeBucket(v verdict, say func(label, text string)) {
+	if e.stored.bucket.CacheBucket == "" {
+		return
+	}
+	if v.isUpload {
+		say("bucket", "no: results of uploads are not cached")
+		return
+	}
+	admit := e.stored.bucket.CacheBucketAdmit
+	when, ok := map[string]string{
+		cache.AdmitSecond.String(): "when it is asked for the second time at one server",
+		cache.AdmitSlow.String():   "if it takes " + cache.SlowEffort.String() + " or more to make",
+		cache.AdmitAll.String():    "as soon as it is made",
+	}[admit]
+	if !ok {
+		say("bucket", fmt.Sprintf("no server starts with --cache-bucket-admit %q", admit))
+		return
+	}
+	text := fmt.Sprintf("shared %s (--cache-bucket-admit %s), unless the origin forbids to store it", when, admit)
+	if names := e.sources.PassedHeaders(v.req.Source); v.req.Source != "" && len(names) > 0 {
+		text += "; not for requests with " + strings.Join(names, " or ") + ", which go on to the origin (pass-headers)"
+	}
+	say("bucket", text)
 }
 
 var errExpired = errors.New("it was good until")
@@ -74,12 +126,12 @@ func (e *explainer) writeSource(req signedurl.Request, say func(label, text stri
 		say("fetched from", at)
 	}
 	for _, image := range []struct{ label, flag, value string }{
-		{"if missing", "--fallback-missing", e.fallback.FallbackMissing},
-		{"if failed", "--fallback-failed", e.fallback.FallbackFailed},
-		{"if no image", "--fallback-undecodable", e.fallback.FallbackUndecodable},
+		{"if missing", "--fallback-missing", e.stored.fallback.FallbackMissing},
+		{"if failed", "--fallback-failed", e.stored.fallback.FallbackFailed},
+		{"if no image", "--fallback-undecodable", e.stored.fallback.FallbackUndecodable},
 	} {
 		if image.value == "" {
-			image.flag, image.value = "--fallback-image", e.fallback.FallbackImage
+			image.flag, image.value = "--fallback-image", e.stored.fallback.FallbackImage
 		}
 		if image.value == "" {
 			continue
@@ -88,7 +140,7 @@ func (e *explainer) writeSource(req signedurl.Request, say func(label, text stri
 			image.value = "the data: URL"
 		}
 		status := "the status of the error"
-		if n := e.fallback.FallbackStatus; n != 0 {
+		if n := e.stored.fallback.FallbackStatus; n != 0 {
 			status = fmt.Sprintf("status %d", n)
 		}
 		say(image.label, fmt.Sprintf("%s, with %s (%s)", image.value, status, image.flag))

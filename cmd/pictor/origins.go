@@ -22,6 +22,10 @@ func readOrigins(cfg *config.SourceSettings, aliases map[string]string) (all []o
 	if err != nil {
 		return nil, err
 	}
+	return settingsOfOrigins(entries, aliases)
+}
+
+func settingsOfOrigins(entries map[string]config.Origin, aliases map[string]string) (all []origin.Settings, err error) {
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		s, err := originSettings(entries[name], aliases)
 		if err != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -88,4 +89,27 @@ func TestExplainNamesTheRule(t *testing.T) {
 		signed(t, "/w:1/plain/https://evil.example/a"), "/images/unsigned/w:9" + source, "/images/w:640" + pick}, "\n")})
 	explainedWith(t, nil, true, []string{"--config", file, "--batch", filepath.Join(filepath.Dir(file), "log")},
 		"not-in-list: ", "source-not-allowed: ", "--allow-sources", "unsigned: ", "      1  ok\n")
+}
+
+// The row of the bucket says by which rule a result is written there, and for which requests never.
+func TestExplainTellsOfTheBucket(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pictor.yaml")
+	yaml := "accounts:\n  results: {store: s3, bucket: records, region: eu-central-1}\n" +
+		"origins:\n  shop: {sources: 'https://shop.example/', pass-headers: [authorization], ca: /not/here}\n"
+	if err := os.WriteFile(file, []byte(yaml+"cache-bucket: results/v1/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open, shop := signed(t, "/w:9/plain/https://a.example/x"), signed(t, "/w:9/plain/https://shop.example/x")
+	all := explained(t, true, []string{"--config", file, open},
+		"bucket       shared when it is asked for the second time")
+	if strings.Contains(all, "pass-headers") {
+		t.Errorf("the origin has no passed headers: %s", all)
+	}
+	explained(t, true, []string{"--config", file, "--cache-bucket-admit", "slow", open}, "if it takes 100ms or more")
+	explained(t, true, []string{"--config", file, "--cache-bucket-admit", "all", shop}, "as soon as it is made",
+		"not for requests with Authorization")
+	explained(t, true, []string{"--config", file, "--cache-bucket-admit", "often", open}, `no server starts with`)
+	if all := explained(t, true, []string{open}); strings.Contains(all, "bucket") {
+		t.Errorf("there is no bucket: %s", all)
+	}
 }
