@@ -96,8 +96,11 @@ func (o checkOptions) checkImage() error {
 	if err := o.tryImage(last, filepath.Join(b.dir, "pictures")); err != nil {
 		return err
 	}
-	if !o.tests || o.serve {
+	if o.serve {
 		return nil
+	}
+	if err := reportCost(b.built["build"]); err != nil || !o.tests {
+		return err
 	}
 	return runTests(b.built["build"], b.cache("/root/.cache/go-build"))
 }
