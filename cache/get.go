@@ -40,6 +40,38 @@ func (c *Cache) GetFromRAM(key Key) (*Entry, bool) {
 	return e, true
 }
 
+// GetStored is Get where that takes no wait for a fill: there is an entry that is fresh, or stale and served while
+// fill makes it anew. Else the entry is nil, and mayFind says whether a Get with a fill that makes nothing may still
+// find one: an entry that its origin may say to be still right, or one that other servers share. It is false while a
+// fill of the key is under way, for which a Get would wait.
+func (c *Cache) GetStored(ctx context.Context, key Key, fill Fill) (e *Entry, outcome Outcome, mayFind bool) {
+	e, s := c.findUsable(ctx, key)
+	if s >= stale {
+		return e, c.answerStored(key, fill, e, s), false
+	}
+	if f, settled := c.flights.Lookup(key); f == nil || settled {
+		mayFind = e != nil || c.cfg.Bucket != nil && !key.IsVariant()
+	}
+	if e != nil {
+		e.Close()
+	}
+	return nil, Miss, mayFind
+}
+
+// answerStored counts an entry that answers a request without a wait, and has it made anew where it is time.
+func (c *Cache) answerStored(key Key, fill Fill, e *Entry, s state) Outcome {
+	if s == fresh {
+		c.countHit(e)
+		if e.isDueForRefresh(c.cfg.Now()) {
+			c.refreshAhead(key, fill, e)
+		}
+		return Hit
+	}
+	c.updateStats(func(s *Stats) { s.Stale++ })
+	c.refreshAhead(key, fill, e)
+	return Stale
+}
+
 // isDueForRefresh says whether a hit has the entry made anew.
 func (e *Entry) isDueForRefresh(now time.Time) bool {
 	return !e.Refresh.IsZero() && !now.Before(e.Refresh)
@@ -52,16 +84,8 @@ func (c *Cache) tryGet(ctx context.Context, key Key, fill Fill) (*Entry, Outcome
 	switch {
 	case e == nil && ctx.Err() != nil: // perhaps it was not found for that
 		return nil, Miss, context.Cause(ctx)
-	case s == fresh:
-		c.countHit(e)
-		if e.isDueForRefresh(c.cfg.Now()) {
-			c.refreshAhead(key, fill, e)
-		}
-		return e, Hit, nil
-	case s == stale:
-		c.updateStats(func(s *Stats) { s.Stale++ })
-		c.refreshAhead(key, fill, e)
-		return e, Stale, nil
+	case s >= stale:
+		return e, c.answerStored(key, fill, e, s), nil
 	}
 	n := c.negativeEntry(key)
 	if n.err != nil && !n.background {
