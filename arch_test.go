@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"docs/heap":             {},
 	"proxy/memstat":         {},
 	"proxy/memory":          {"transform", "transform/memfile", "cache", "proxy/budget", "proxy/memstat"},
-	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/leases", "cache/purge", "proxy/accesslog", "proxy/budget", "proxy/facts", "proxy/hidden", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources", "proxy/tracing", "proxy/upload"},
+	"proxy":                 {"transform", "transform/container", "cache", "cache/diskstore", "cache/leases", "cache/negative", "cache/purge", "proxy/accesslog", "proxy/budget", "proxy/facts", "proxy/hidden", "proxy/memstat", "proxy/origin", "proxy/signedurl", "proxy/thumbor", "proxy/memory", "transform/memfile", "proxy/sources", "proxy/tracing", "proxy/upload"},
 	"cmd/docs":              {"config", "transform", "transform/container", "transform/vips", "proxy/signedurl", "transform/memfile"},
 	"cmd/house":             {},
 	"cmd/image":             {"transform/picturetest"},

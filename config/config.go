@@ -97,6 +97,7 @@ type Serve struct {
 	Animations
 
 	Negotiation
+	Deferral
 	Watermark            string `help:"Image for the watermark option (wm), at most 1 MiB." placeholder:"FILE" group:"Images"`
 	AllowSVGPassthrough  bool   `name:"allow-svg-passthrough" help:"Let raw and skip_processing serve an SVG unchanged, as a download in a sandbox. It may hold scripts of strangers." group:"Images"`
 	AllowSecurityOptions bool   `help:"Let URLs set limits of their own: msr, msfs, maf, mafr, mrd." group:"Images"`

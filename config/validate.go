@@ -32,7 +32,7 @@ func (s *Serve) Validate() error {
 	for _, check := range []func() []error{
 		s.checkSigning, s.checkAccessKeys, s.checkURLs, s.checkAddress, s.checkAdmin, s.checkMemory,
 		s.checkWorkers, s.checkFreshness, s.checkSourceLimits, s.checkTimeouts, s.checkLogging, s.checkRequestLog,
-		s.checkMounts, s.TLS.findProblems,
+		s.checkMounts, s.TLS.findProblems, s.Deferral.findProblems,
 	} {
 		problems = append(problems, check()...)
 	}

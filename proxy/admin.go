@@ -30,7 +30,7 @@ const readMethods, writeMethods, bothMethods = "GET, HEAD", "POST", "GET, HEAD, 
 func (s *Server) Admin(token string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.figures.collectors()...)
-	registry.MustRegister(collector{s}, s.warmer.results,
+	registry.MustRegister(collector{s}, s.warmer.results, s.deferrals.results, s.deferrals.gauge(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := limitConcurrency(2, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	routes := map[string]adminRoute{

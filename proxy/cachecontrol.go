@@ -68,6 +68,9 @@ func lifetimeOf(u urlFacts, e *cache.Entry, outcome cache.Outcome, now time.Time
 	default:
 		l.fresh = wholeSeconds(left)
 	}
+	if most := u.deferral.maxAge; most > 0 && most < l.fresh {
+		l.fresh, l.immutable = most, false
+	}
 	if u.expires != 0 {
 		// In seconds, because a Duration may be too short for the time until then.
 		end := max(u.expires-now.Unix(), 0)

@@ -25,11 +25,21 @@ type cacheRequest struct {
 	trace origin.Trace
 	// by is the key whose rate of misses a fill counts against; nil for none.
 	by *accessKey
+	// quick is what is served in place of the result until that was made in the background; nil where the result is
+	// not deferred.
+	quick *quickAnswer
 	// background: no client waits (see budget.InBackground).
 	background bool
 	// clock measures the phases of the request, and phases those of its fill; nil where no client waits.
 	clock  *phaseClock
 	phases *fillPhases
+}
+
+// quickAnswer is what is served in place of a deferred result.
+type quickAnswer struct {
+	cacheRequest
+	// what is deferred: names of formats, autoquality or best.
+	what string
 }
 
 // purgeScope is what a purge may name the result of a request by, before the tags are
@@ -38,4 +48,13 @@ func (a cacheRequest) purgeScope() purge.Scope {
 	return purge.Scope{
 		URL: cache.PurgeName(a.key), Source: a.identity, Hosts: cache.Hosts(a.identity), Tags: a.req.TagList(),
 	}
+}
+
+// inBackground is the request with nothing of the client that made it.
+func (a cacheRequest) inBackground() cacheRequest {
+	a.background = true
+	a.quick, a.by = nil, nil
+	a.trace = nil
+	a.clock, a.phases = nil, nil
+	return a
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -71,4 +72,16 @@ func cacheStatus(e *cache.Entry, outcome cache.Outcome, now time.Time, doubt boo
 		status += "; detail=" + inDoubt
 	}
 	return status
+}
+
+// withDetail adds words to the detail of a Cache-Status header; "" adds nothing.
+func withDetail(status, words string) string {
+	if words == "" {
+		return status
+	}
+	status, detail, ok := strings.Cut(status, "; detail=")
+	if ok {
+		words = strings.Trim(detail, `"`) + ", " + words
+	}
+	return status + "; detail=" + strconv.Quote(words)
 }

@@ -53,6 +53,8 @@ type Config struct {
 	// AutoFormats are negotiated where a URL names no format, the preferred one first.
 	// Where empty, only URLs with f:auto are negotiated, with AVIF before WebP.
 	AutoFormats []transform.Format
+	// Defer are results that are made when workers are idle.
+	Defer Deferral
 	// AllowSVGPassthrough has raw and skip_processing serve an SVG unchanged, which is else an error.
 	AllowSVGPassthrough bool
 	// AllowSecurityOptions lets URLs set limits of their own.

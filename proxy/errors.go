@@ -160,7 +160,7 @@ func ClassifyError(err error) cache.ErrorClass {
 	if sources.IsURLScoped(err) || errors.Is(err, errKeyRate) {
 		return cache.ErrorClass{Stale: true, LeaderOnly: true}
 	}
-	if errors.Is(err, budget.ErrYielded) || errors.Is(err, memory.ErrOnlyExclusive) {
+	if errors.Is(err, errDeferred) || errors.Is(err, budget.ErrYielded) || errors.Is(err, memory.ErrOnlyExclusive) {
 		return cache.ErrorClass{LeaderOnly: true} // what stops background work does not stop a client
 	}
 	f := failureOf(err)

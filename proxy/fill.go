@@ -24,6 +24,9 @@ type fill struct {
 	source    *sources.Source
 	// workingSet is the estimate that the transform was admitted with, in bytes.
 	workingSet int64
+	// makesNothing has the fill find out whether the old entry is still right, and no more: else it ends with
+	// errDeferred.
+	makesNothing bool
 	// settled says that other fills of the source do not wait for this one to come to their batch.
 	settled bool
 	// resultGrant reserves the bytes of the result; nil where there is none.
@@ -76,6 +79,9 @@ func (f *fill) fillOnce(ctx context.Context, old *cache.Entry) (*cache.Entry, er
 		e := old.Renew()
 		f.setFreshness(e)
 		return e, nil
+	}
+	if f.makesNothing {
+		return nil, errDeferred
 	}
 	return f.makeEntry(ctx)
 }

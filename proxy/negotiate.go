@@ -78,9 +78,13 @@ func (n negotiated) applyToBest(req *signedurl.Request) {
 }
 
 // acceptedFormats is what negotiation comes to. It is on the path of hits.
-func (s *Server) acceptedFormats(m *Mount, accept []string) (chosen negotiated) {
+func (s *Server) acceptedFormats(m *Mount, accept []string) negotiated {
+	return s.acceptedOf(m, accept, s.formatAccess().Write)
+}
+
+// acceptedOf is what negotiation comes to where these formats may be written.
+func (s *Server) acceptedOf(m *Mount, accept []string, writes transform.FormatSet) (chosen negotiated) {
 	best, bestAnimated := 0.0, 0.0
-	writes := s.formatAccess().Write
 	for _, f := range s.offeredFormats(m) {
 		if !writes.Has(f) {
 			continue

@@ -55,6 +55,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.warmer = newWarmer(s.memory.CanSpare, s.memory.BackgroundJobs, s.draining.Load)
+	if s.deferrals, err = newDeferrals(s.deferringServer()); err != nil {
+		return nil, err
+	}
 	cfg.Cache.Watch(s.memory.Responses)
 	s.watchOrigins()
 	if w, ok := cfg.Transformer.(interface {

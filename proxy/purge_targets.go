@@ -192,6 +192,9 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 	for _, req := range reqs {
 		for _, variant := range s.negotiatedVariants(m, req) {
 			keys = append(keys, s.newCacheRequest(variant).key)
+			if quick, what := s.withoutSearch(variant); what != "" {
+				keys = append(keys, s.newCacheRequest(quick).key)
+			}
 		}
 	}
 	if len(keys) == 0 {

@@ -53,24 +53,26 @@ func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
 	a.passHeaders(u.passed, r.Header)
 	a.by, a.clock = read.key, rec.clock()
 	a.trace = s.traceFetches(rec, r, read.Request)
+	a.quick = s.quickAnswerTo(m, read.Request, a, r.Header["Accept"])
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
 	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	entry, outcome, t, err := s.getAndAdmit(ctx, a)
+	entry, outcome, t, err := s.getOrDefer(ctx, a, &u)
 	if err != nil {
 		rec.failed(err)
 		return s.serveFailure(c, req, u, err)
 	}
 	rec.answeredBy(outcome)
+	rec.deferred = u.deferral.what
 	defer entry.Close()
 	defer s.memory.Responses.Release(t)
 	if err := s.respond(c, u, t, entry, outcome); err != nil {
 		return err
 	}
-	if !entry.NoStore {
+	if !entry.NoStore && u.deferral == (deferralNote{}) {
 		s.rememberTarget(r, a, u)
 	}
 	return nil
@@ -295,6 +297,11 @@ func (s *Server) getAndAdmit(
 // getEntry is the lookup of a request. The phases of a fill count for the request as long as it waits for it.
 func (s *Server) getEntry(ctx context.Context, a cacheRequest) (*cache.Entry, cache.Outcome, error) {
 	a.phases = a.clock.beginFill()
+	if a.quick != nil {
+		e, o, err := s.getDeferred(ctx, a)
+		a.phases.end(o == cache.Collapsed)
+		return e, o, err
+	}
 	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
 		return s.fillOrShare(ctx, commit, old, a)
 	}

@@ -43,6 +43,8 @@ type urlFacts struct {
 	hits *hitFigures
 	// logged is the target for logs; "" where they have none.
 	logged string
+	// deferral says that the response is not what the URL asks for in the end.
+	deferral deferralNote
 	readBy
 }
 
@@ -92,7 +94,8 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 	left := lifetimeOf(u, e, outcome, now)
 	s.cfg.CDN.setCacheControl(h, left, int64(s.cfg.BrowserTTL/time.Second))
 	s.cfg.CDN.setTags(h, e)
-	h["Cache-Status"] = []string{cacheStatus(e, outcome, now, s.cfg.Clock.InDoubt(now))}
+	status := cacheStatus(e, outcome, now, s.cfg.Clock.InDoubt(now))
+	h["Cache-Status"] = []string{withDetail(status, u.deferral.detail())}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
 	u.mount.setHeader(h, outcome)

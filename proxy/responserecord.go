@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -30,6 +31,8 @@ type responseRecord struct {
 	asked *signedurl.Request
 	// trace is nil where there are no traces.
 	trace *tracing.Request
+	// deferred is what the response has in place of what is made in the background; "" where it is no such response.
+	deferred string
 	// hasTiming says that the response has a Server-Timing header.
 	hasTiming bool
 }
@@ -117,7 +120,10 @@ func (rec *responseRecord) setServerTiming(h http.Header) {
 	if memory := rec.phases.memoryTiming(); memory != "" {
 		timing += ", " + memory
 	}
-	if timing != "" {
+	if rec.deferred != "" {
+		timing += `, deferred;desc="` + rec.deferred + `"`
+	}
+	if timing = strings.TrimPrefix(timing, ", "); timing != "" {
 		h["Server-Timing"] = []string{timing}
 	}
 }

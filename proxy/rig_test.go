@@ -39,6 +39,8 @@ type painter struct {
 	fail    func(ctx context.Context) error
 	// fat is how many bytes too many its results have.
 	fat int
+	// formats has results say the format that they were asked for in; their bytes are its name.
+	formats bool
 	// last is the job that it did last.
 	last atomic.Pointer[transform.Job]
 }
@@ -53,6 +55,11 @@ func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func
 	}
 	for i, out := range job.Outputs {
 		g := transform.NewGeometry(job.Info, out)
+		if p.formats {
+			deliver(i, transform.Picture{Format: out.Format, Width: g.Width, Height: g.Height,
+				Body: []byte(out.String())})
+			continue
+		}
 		deliver(i, transform.Picture{Format: transform.PNG, Width: g.Width, Height: g.Height,
 			Body: append(picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height))), make([]byte, p.fat)...)})
 	}

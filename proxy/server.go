@@ -29,8 +29,8 @@ type Server struct {
 	batches     *batches
 	authLimiter *attempts
 	sources     *sources.Store
-	warmer      *warmer
-	draining    atomic.Bool
+	backgroundWork
+	draining atomic.Bool
 }
 
 // Resize puts another memory plan in force. Work that the old plan has admitted goes on to
@@ -65,9 +65,14 @@ func (s *Server) Close() {
 // Shutdown waits until ctx ends for sources that are being written to disk. It comes after
 // the Cache is closed, whose fills use sources. The error says how many are left.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.deferrals.stop()
+	s.deferrals.wait(ctx)
 	s.batches.wait(ctx)
 	return s.sources.Close(ctx)
 }
 
-// Drain makes the health check say that the server is not ready any more.
-func (s *Server) Drain() { s.draining.Store(true) }
+// Drain makes the health check say that the server is not ready any more, and ends what is made in the background.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.deferrals.stop()
+}

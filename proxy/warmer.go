@@ -15,10 +15,18 @@ const (
 	maxWarmLists = 4
 	// warmPoll is how often it is looked whether the server can spare anything.
 	warmPoll = 50 * time.Millisecond
+	// warmTries is how often an image is begun that had to yield to clients each time.
+	warmTries = 8
 )
 
 // errWarmingStops: the server shuts down.
 var errWarmingStops = errors.New("the server is shutting down")
+
+// backgroundWork is what no request waits for.
+type backgroundWork struct {
+	warmer    *warmer
+	deferrals *deferrals
+}
 
 // warmer says when an image may be warmed. Warming has the lowest priority: see
 // memory.Governor.CanSpare for when an image is begun, and budget.InBackground for what

@@ -26,7 +26,7 @@ type warmRun struct {
 	working atomic.Int64
 }
 
-// Failures that only warming has. Clients get an image all the same.
+// Failures that only background work has. Clients get an image all the same.
 var (
 	errNotStorable = errors.New("the origin does not let this image be stored")
 	errNotKept     = errors.New("the image was made, and no cache has room for it")
@@ -35,9 +35,6 @@ var (
 
 // warmFailures are the codes of these failures.
 var warmFailures = map[error]string{errNotStorable: "no-store", errNotKept: "not-kept", errStillStale: "stale"}
-
-// warmTries is how often an image is begun that had to yield to clients each time.
-const warmTries = 8
 
 // start warms all URLs, up to n at once, until ctx ends. The caller reads all steps.
 func (run *warmRun) start(ctx context.Context, n int) <-chan warmStep {
@@ -115,12 +112,7 @@ func (run *warmRun) variantsOf(url string) (variants []warmVariant, err error) {
 func (run *warmRun) judge(line WarmLine, err error) WarmLine {
 	s := run.server
 	if err != nil {
-		f := failureOf(err)
-		for target, code := range warmFailures {
-			if errors.Is(err, target) {
-				f = failure{code: code, text: asSentence(err.Error())}
-			}
-		}
+		f := backgroundFailureOf(err)
 		line.Status = StatusFailed
 		line.Code, line.Error = f.code, f.text
 		s.logSampled("image not warmed", "not warmed: "+f.code, f, run.request, func() []any {
@@ -135,6 +127,16 @@ func (run *warmRun) judge(line WarmLine, err error) WarmLine {
 	return line
 }
 
+// backgroundFailureOf is failureOf with the failures that only background work has.
+func backgroundFailureOf(err error) failure {
+	for target, code := range warmFailures {
+		if errors.Is(err, target) {
+			return failure{code: code, text: asSentence(err.Error()), target: target}
+		}
+	}
+	return failureOf(err)
+}
+
 // warmImage warms one result. Where requests of clients come first it waits, and begins
 // anew.
 func (run *warmRun) warmImage(ctx context.Context, v warmVariant) (line WarmLine, err error) {
@@ -146,7 +148,7 @@ func (run *warmRun) warmImage(ctx context.Context, v warmVariant) (line WarmLine
 		}
 		run.working.Add(1)
 		start := time.Now()
-		line, err = run.fillEntry(ctx, v.cacheRequest)
+		line, err = s.fillEntry(ctx, v.cacheRequest)
 		line.Milliseconds = time.Since(start).Milliseconds()
 		run.working.Add(-1)
 		end()
@@ -159,12 +161,11 @@ func (run *warmRun) warmImage(ctx context.Context, v warmVariant) (line WarmLine
 }
 
 // fillEntry has the cache make an entry, and looks whether it has it then.
-func (run *warmRun) fillEntry(ctx context.Context, a cacheRequest) (line WarmLine, err error) {
-	s := run.server
+func (s *Server) fillEntry(ctx context.Context, a cacheRequest) (line WarmLine, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
 	defer s.memory.Responses.RegisterRequest(a.key)() // its bytes count until they are let go of here
-	e, outcome, err := run.freshEntry(ctx, a)
+	e, outcome, err := s.freshEntry(ctx, a)
 	if err != nil {
 		return line, err
 	}
@@ -187,8 +188,7 @@ func (run *warmRun) fillEntry(ctx context.Context, a cacheRequest) (line WarmLin
 }
 
 // freshEntry gets an entry. Where it is stale and being made anew, it waits for the new one.
-func (run *warmRun) freshEntry(ctx context.Context, a cacheRequest) (*cache.Entry, cache.Outcome, error) {
-	s := run.server
+func (s *Server) freshEntry(ctx context.Context, a cacheRequest) (*cache.Entry, cache.Outcome, error) {
 	fill := func(ctx context.Context, commit func() error, old *cache.Entry) (*cache.Entry, error) {
 		return s.fillOrShare(ctx, commit, old, a)
 	}

@@ -26,6 +26,7 @@ type explainCmd struct {
 	config.Access     `embed:""`
 	config.URLs       `embed:""`
 	config.Animations `embed:""`
+	config.Deferral   `embed:""`
 	explainSources    `embed:""`
 
 	URL      string `arg:"" optional:"" help:"URL or path of an image."`
@@ -39,7 +40,8 @@ func (cmd *explainCmd) Validate() error {
 	if (cmd.URL == "") == (cmd.Batch == "") {
 		return errors.New("takes a URL, or --batch with a file of them, and not both")
 	}
-	return errors.Join(cmd.Keys.Validate(), cmd.URLs.Validate(), cmd.Animations.Validate())
+	return errors.Join(cmd.Keys.Validate(), cmd.URLs.Validate(), cmd.Animations.Validate(),
+		config.Invalid(cmd.Deferral.Check()))
 }
 
 func (cmd *explainCmd) Run() error {
@@ -75,7 +77,8 @@ type explainer struct {
 
 func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
-		insecure: cmd.Insecure, stored: explainStored{cmd.Fallback, cmd.CacheBucket}, assumed: cmd.Source == "",
+		insecure: cmd.Insecure, assumed: cmd.Source == "",
+		stored: explainStored{cmd.Fallback, cmd.CacheBucket, deferralOf(&cmd.Deferral)},
 		limits: limitAnimations(transform.Limits{}, cmd.Animations),
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
 			Bits: 8, Scans: 1}}
@@ -335,6 +338,7 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 		why += "; clients that accept another one by Accept get that, of an animation only one that moves"
 	}
 	say("format", fmt.Sprintf("%s, %s", out.Format, why))
+	say("deferred", e.stored.deferral.Explain(req))
 	info := e.info
 	if !out.AsItIs(info) {
 		req.Params.Format = out.Format

@@ -25,6 +25,7 @@ type explainSources struct {
 type explainStored struct {
 	fallback config.Fallback
 	bucket   config.CacheBucket
+	deferral proxy.Deferral
 }
 
 // fetcher reads sources as a server with these settings does. It takes any folder for that of local sources, as

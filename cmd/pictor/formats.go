@@ -3,7 +3,29 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/transform"
 )
+
+// deferralOf is what the settings have made when workers are idle.
+func deferralOf(cfg *config.Deferral) (d proxy.Deferral) {
+	for _, name := range cfg.DeferredNames() {
+		switch name {
+		case "avif":
+			d.Formats |= 1 << transform.AVIF
+		case "jxl":
+			d.Formats |= 1 << transform.JXL
+		case "autoquality":
+			d.AutoQuality = true
+		case "best":
+			d.Best = true
+		}
+		d.MaxAge = cfg.DeferTTL
+	}
+	return d
+}
 
 // formatPackages are the packages that bring formats which libvips may lack, by the release of Debian. In Debian 12
 // libheif1 brings the decoder of HEVC itself.

@@ -137,6 +137,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		AllowSecurityOptions: cfg.AllowSecurityOptions,
 		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
 		AutoFormats:          in.autoFormats,
+		Defer:                deferralOf(&cfg.Deferral),
 		Watermark:            in.watermark,
 		MaxUpload:            uploadLimit(cfg),
 		Fallback:             in.fallback,

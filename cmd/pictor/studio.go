@@ -90,7 +90,8 @@ func (s studioServer) explainLines(target string, isDev bool) (lines []studio.Li
 func (s studioServer) newExplainer() (*explainer, error) {
 	cfg := s.settings()
 	cmd := explainCmd{Keys: cfg.Keys, Access: cfg.Access, URLs: cfg.URLs, Animations: cfg.Animations,
-		explainSources: explainSources{cfg.SourceSettings, cfg.Fallback, cfg.CacheBucket}, Insecure: cfg.Insecure}
+		Deferral: cfg.Deferral, Insecure: cfg.Insecure,
+		explainSources: explainSources{cfg.SourceSettings, cfg.Fallback, cfg.CacheBucket}}
 	e, err := cmd.newExplainer()
 	if err == nil {
 		e.ring = s.keyring()
