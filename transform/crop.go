@@ -102,6 +102,16 @@ var cropOption = Option{
 	},
 }
 
+// ParseCrop reads the arguments of the option crop.
+func ParseCrop(args []string) (Crop, error) {
+	var p Params
+	err := cropOption.Set(&p, args)
+	return p.Crop, err
+}
+
+// String is the canonical text of the arguments, "" for none.
+func (c Crop) String() string { return cropOption.Text(Params{Crop: c}) }
+
 // maxRatio is far beyond any image that can be.
 const maxRatio = MaxDimension
 

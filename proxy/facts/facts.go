@@ -27,6 +27,7 @@ type told struct {
 	Format string `json:"format,omitempty"`
 	MIME   string `json:"mime_type,omitempty"`
 	dimensions
+	Crop *cropFact `json:"crop,omitempty"`
 	metadata
 	samples
 	pixelFacts
@@ -59,6 +60,7 @@ func NeedsBytes(asked signedurl.Facts) bool {
 func Tell(ctx context.Context, src Source, asked signedurl.Facts) ([]byte, error) {
 	var t told
 	t.describe(src, asked.Asked)
+	t.Crop = cropOf(src.Info, asked.Crop)
 	t.read(src, asked.Asked)
 	if src.Pixels != nil {
 		t.look(src.Pixels, asked)
@@ -106,6 +108,13 @@ func shownDimensions(info transform.Info) dimensions {
 		d.Width, d.Height = d.Height, d.Width
 	}
 	return d
+}
+
+// LoadedAs is how libvips loads the samples of an image: its name of their colour space, and the number of channels,
+// with alpha.
+func LoadedAs(info transform.Info) (space string, bands int) {
+	as := loadedAs(info)
+	return as.ColourSpace, as.Bands
 }
 
 // loadedAs is what libvips makes of the samples.

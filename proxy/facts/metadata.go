@@ -20,6 +20,8 @@ type metadata struct {
 	EXIF map[string]string         `json:"exif,omitempty"`
 	IPTC map[string]any            `json:"iptc,omitempty"`
 	XMP  map[string]map[string]any `json:"xmp,omitempty"`
+	// Profile is the name of the colour profile.
+	Profile string `json:"profile,omitempty"`
 }
 
 func (m *metadata) read(src Source, asked signedurl.FactSet) {
@@ -29,6 +31,9 @@ func (m *metadata) read(src Source, asked signedurl.FactSet) {
 	blocks := container.FindBlocks(src.Bytes, src.Info.Format)
 	if asked.Has(signedurl.FactEXIF) {
 		m.EXIF = exifFacts(blocks.EXIF, asked.Has(signedurl.FactCanonicalNames))
+	}
+	if asked.Has(signedurl.FactProfile) {
+		m.Profile = container.ProfileName(blocks.Profile)
 	}
 	if asked.Has(signedurl.FactIPTC) {
 		m.IPTC = iptcFacts(blocks.IPTC)

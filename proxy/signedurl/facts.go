@@ -10,8 +10,8 @@ import (
 
 // Meta asks for facts about an image instead of the image.
 type Meta struct {
-	// Form is that of the response: JSON as a dialect has it ("thumbor", "imagor"), InfoForm, or one of Placeholders;
-	// "" for the image.
+	// Form is that of the response: JSON as a dialect has it ("thumbor", "imagor", "imaginary"), InfoForm, or one of
+	// Placeholders; "" for the image.
 	Form string
 	// Facts are those that InfoForm tells.
 	Facts Facts
@@ -46,6 +46,8 @@ type Facts struct {
 	Palette int
 	// BlurhashX and BlurhashY are the components of the BlurHash each way, 0 for none.
 	BlurhashX, BlurhashY int
+	// Crop is an area whose place is told; zero for none.
+	Crop transform.Crop
 }
 
 // NeedPixels says whether some of the facts are about pixels, so that the image must be decoded.
@@ -83,10 +85,12 @@ const (
 	FactCanonicalNames
 	FactIPTC
 	FactXMP
+	// FactProfile is the name of the colour profile.
+	FactProfile
 )
 
 // MetadataFacts are those that are read from metadata in the file.
-const MetadataFacts = FactEXIF | FactIPTC | FactXMP
+const MetadataFacts = FactEXIF | FactIPTC | FactXMP | FactProfile
 
 const pixelFacts = FactTransparency | FactAverage | FactDominant | FactThumbHash | FactPerceptualHash
 
@@ -186,13 +190,15 @@ var factOptions = []factOption{
 	factSwitch("XMP by prefix and name (`xmp`).", "switch", []string{"xmp"}, FactXMP),
 	factSwitch("Colour space by libvips' names: `srgb`, `rgb16`, `b-w`, `grey16`, `cmyk` (`colorspace`).", "switch",
 		[]string{"colorspace", "cs"}, FactColourSpace),
+	factSwitch("Name of the colour profile in a JPEG, PNG or WebP (`profile`).", "switch", []string{"profile", "icc"},
+		FactProfile),
 	factSwitch("Number of channels, with alpha (`bands`).", "switch", []string{"bands", "b"}, FactBands),
 	factSwitch("Type of samples by libvips' names: `uchar`, `ushort` (`sample_format`).", "switch",
 		[]string{"sample_format", "sf"}, FactSampleFormat),
 	factSwitch("Number of pages or frames (`pages_number`).", "switch", []string{"pages_number", "pn"}, FactPages),
 	factSwitch("Whether there is an alpha channel (`alpha`), and whether some pixel is not opaque (`transparent`).",
 		"switch:transparency", []string{"alpha", "a"}, FactAlpha, FactTransparency),
-	paletteOption, averageOption,
+	cropFact, paletteOption, averageOption,
 	factSwitch("Dominant colours by their kind (`dominant_colors`). `build_missed` makes those that the image has not.",
 		"switch:build_missed", []string{"dominant_colors", "dc"}, FactDominant, FactBuildMissed),
 	blurhashOption,

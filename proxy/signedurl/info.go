@@ -47,7 +47,7 @@ var factSetters = func() map[string]setter {
 
 // absentFacts are options of imgproxy Pro for facts that pictor does not tell. They may be off.
 var absentFacts = [][]string{
-	{"video_meta", "vm"}, {"detect_objects", "do"}, {"classify", "cl"}, {"crop", "c"},
+	{"video_meta", "vm"}, {"detect_objects", "do"}, {"classify", "cl"},
 	{"objects_position", "obj_pos", "op"}, {"video_thumbnail_second", "vts"}, {"video_thumbnail_keyframes", "vtk"},
 }
 

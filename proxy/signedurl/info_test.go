@@ -13,6 +13,8 @@ func TestInfoPaths(t *testing.T) {
 		"":                           "/",
 		"size:t/format:true/d:1":     "/",
 		"s:0":                        "/s:0/",
+		"crop:0.5:300:nowe/icc:1":    "/icc:1/c:0.5:300:nowe/",
+		"crop:0.5:300:no/c:0:0":      "/",
 		"s:0/f:0/d:0":                "/s:0/f:0/d:0/",
 		"chs:sha256:md5/chs:md5":     "/chs:md5/",
 		"chs:sha512:md5/b:1/b:":      "/b:1/chs:md5:sha512/",
@@ -53,7 +55,7 @@ func TestInfoPathsThatAreWrong(t *testing.T) {
 	}
 	for path, want := range map[string]error{
 		"/w:1/plain/x": ErrUnknownOption, "/nothing:1/plain/x": ErrUnknownOption, "/pr:card/plain/x": ErrUnknownOption,
-		"/detect_objects:1/plain/x": ErrBadArgument, "/crop:1:2/plain/x": ErrBadArgument,
+		"/detect_objects:1/plain/x": ErrBadArgument, "/crop:1:2:sm/plain/x": ErrBadArgument,
 		"/size:2/plain/x": ErrBadArgument, "/size:1:1/plain/x": ErrBadArgument, "/f:webp/plain/x": ErrBadArgument,
 		"/chs:crc/plain/x": ErrBadArgument, "/hs:md5/plain/x": ErrBadArgument, "/hs:md5:12/plain/x": ErrBadArgument,
 		"/plain/x@webp": ErrBadArgument, "/size:1": ErrMalformed, "/": ErrMalformed, "": ErrMalformed,

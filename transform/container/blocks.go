@@ -15,10 +15,12 @@ type Blocks struct {
 	EXIF, XMP []byte
 	// IPTC is a record of datasets (IIM 4.2).
 	IPTC []byte
+	// Profile is an ICC profile, or its beginning.
+	Profile []byte
 }
 
 // FindBlocks finds the metadata of a source that Sniff has taken: of a JPEG, PNG or WebP, and the EXIF of a TIFF. The
-// blocks are parts of b.
+// blocks are parts of b, but for a profile.
 func FindBlocks(b []byte, f transform.Format) (found Blocks) {
 	switch f {
 	case transform.JPEG:
@@ -50,6 +52,8 @@ func (found *Blocks) takeSegment(marker byte, segment []byte) {
 		found.EXIF = segment[len(exifPrefix):]
 	case marker == jpegAPP1 && hasMagic(segment, 0, xmpPrefix) && found.XMP == nil:
 		found.XMP = segment[len(xmpPrefix):]
+	case marker == jpegAPP2 && hasMagic(segment, 0, iccSegment):
+		found.takeProfile(segment[len(iccSegment):])
 	case marker == 0xED && found.IPTC == nil:
 		found.IPTC = iptcOf(segment)
 	}
@@ -67,6 +71,8 @@ func (found *Blocks) takePNG(b []byte) {
 		switch string(rest[4:8]) {
 		case "eXIf":
 			found.EXIF = data
+		case "iCCP":
+			found.Profile = inflatedProfile(data)
 		case "iTXt":
 			// Compression flag and method, language and translated keyword (PNG 3rd edition §11.3.3.4).
 			text, ok := bytes.CutPrefix(data, []byte(keyword+"\x00\x00"))
@@ -92,6 +98,8 @@ func (found *Blocks) takeWebP(b []byte) {
 			found.EXIF = bytes.TrimPrefix(c.data, []byte(exifPrefix))
 		case "XMP ":
 			found.XMP = c.data
+		case "ICCP":
+			found.Profile = c.data
 		}
 		rest = c.rest
 	}

@@ -1,7 +1,9 @@
 package container
 
 import (
+	"encoding/binary"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/picturetest"
@@ -42,11 +44,53 @@ func FuzzFindBlocks(f *testing.F) {
 	f.Add(picturetest.WithEXIF(picturetest.JPEG(picturetest.Chart(16, 16), 80), 6, "Ada"))
 	f.Add(picturetest.PNG(picturetest.Chart(8, 8)))
 	f.Add([]byte("RIFF\x10\x00\x00\x00WEBPEXIF\x08\x00\x00\x00MM\x00*\x00\x00\x00\x08"))
-	f.Fuzz(func(_ *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, format := range transform.Inputs {
 			found := FindBlocks(b, format)
 			EXIFTags(found.EXIF, func(EXIFDirectory, uint16, string) {})
 			IPTCDatasets(found.IPTC, func(byte, string) {})
+			if name := ProfileName(found.Profile); len(name) > 256 || !utf8.ValidString(name) {
+				t.Errorf("%q", name)
+			}
+			_ = ProfileName(b)
 		}
 	})
+}
+
+// described is a profile with a description, of version 4 or 2.
+func described(version int) []byte {
+	tag := append([]byte("desc\x00\x00\x00\x00\x00\x00\x00\x0a"), "Display P3\x00"...)
+	if version == 4 {
+		tag = []byte("mluc\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x0cdeDE\x00\x00\x00\x02\x00\x00\x00\x28" +
+			"enUS\x00\x00\x00\x14\x00\x00\x00\x2a\x00X")
+		for _, letter := range "Display P3" {
+			tag = append(tag, 0, byte(letter))
+		}
+	}
+	b := make([]byte, profileHeader)
+	b = append(b, 0, 0, 0, 2, 'c', 'p', 'r', 't', 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'e', 's', 'c', 0, 0, 0, 156)
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(tag))), tag...)
+}
+
+func TestProfileName(t *testing.T) {
+	jpg, png := picturetest.JPEG(picturetest.Chart(16, 16), 80), picturetest.PNG(picturetest.Chart(16, 16))
+	for version, profile := range map[int][]byte{2: described(2), 4: described(4)} {
+		half := len(profile) / 2
+		parts := picturetest.WithSegment(jpg, 2, append([]byte("ICC_PROFILE\x00\x02\x02"), profile[half:]...))
+		parts = picturetest.WithSegment(parts, 2, append([]byte("ICC_PROFILE\x00\x01\x02"), profile[:half]...))
+		riff := append([]byte("RIFF\x00\x00\x00\x00WEBPICCP"), byte(len(profile)), byte(len(profile)>>8), 0, 0)
+		for f, b := range map[transform.Format][]byte{
+			transform.JPEG: parts, transform.PNG: picturetest.WithPNGProfile(png, profile),
+			transform.WebP: append(append(riff, profile...), 0),
+		} {
+			if got := ProfileName(FindBlocks(b, f).Profile); got != "Display P3" {
+				t.Errorf("version %d in %v: %q", version, f, got)
+			}
+		}
+		for n := range profile {
+			if got := ProfileName(profile[:n]); got != "" {
+				t.Errorf("version %d, %d bytes: %q", version, n, got)
+			}
+		}
+	}
 }

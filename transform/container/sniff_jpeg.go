@@ -26,6 +26,7 @@ const (
 	jpegDRI   = 0xDD
 	jpegAPP0  = 0xE0
 	jpegAPP1  = 0xE1
+	jpegAPP2  = 0xE2
 	jpegAPP14 = 0xEE
 	jpegAPPF  = 0xEF
 	jpegCOM   = 0xFE
