@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 
+	"github.com/pictor-proxy/pictor/proxy/facts"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -44,9 +45,30 @@ type imagorMeta struct {
 	Bands       int    `json:"bands"`
 }
 
+// imaginaryMeta is what imaginary answers to info: the source as it is stored.
+type imaginaryMeta struct {
+	Width       int    `json:"width"`
+	Height      int    `json:"height"`
+	Type        string `json:"type"`
+	Space       string `json:"space"`
+	HasAlpha    bool   `json:"hasAlpha"`
+	HasProfile  bool   `json:"hasProfile"`
+	Channels    int    `json:"channels"`
+	Orientation int    `json:"orientation"`
+}
+
+func tellImaginary(info transform.Info) ([]byte, error) {
+	space, channels := facts.LoadedAs(info)
+	return json.Marshal(imaginaryMeta{Width: info.Width, Height: info.Height, Type: info.Format.String(), Space: space,
+		HasAlpha: info.Alpha, HasProfile: info.Profile, Channels: channels, Orientation: info.Orientation})
+}
+
 // imageMeta describes a source and the planned result, in the form of the request's dialect.
 // No pixel is decoded for it.
 func (s *Server) imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
+	if req.Meta.Form == "imaginary" {
+		return tellImaginary(info)
+	}
 	out, err := s.planOutput(req, info)
 	if err != nil {
 		return nil, err

@@ -163,7 +163,6 @@ func TestWhatIsNotSupported(t *testing.T) {
 		"/blur?url=x":                                             signedurl.ErrBadArgument,
 		"/watermark?text=a&url=x":                                 signedurl.ErrUnknownOption,
 		"/watermarkimage?image=a&url=x":                           signedurl.ErrUnknownOption,
-		"/info?url=x":                                             signedurl.ErrUnknownOption,
 		"/?url=x":                                                 signedurl.ErrMalformed,
 		"/a/resize?url=x":                                         signedurl.ErrMalformed,
 		"/resize%zz?url=x":                                        signedurl.ErrMalformed,
@@ -279,4 +278,16 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: a result of %dx%d", signed, g.Width, g.Height)
 		}
 	})
+}
+
+// info tells of a source, whatever else is asked for, and to nobody without a key.
+func TestInfo(t *testing.T) {
+	r, err := dialect(t, Config{Insecure: true}).ParseUnsigned("/info?url=https://a.example/b.jpg&width=3")
+	if err != nil || r.Meta.Form != "imaginary" || r.Params.Width != 0 || r.Source != "https://a.example/b.jpg" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err = dialect(t, Config{}).ParseUnderRules("/info?url=https://a.example/b.jpg", signedurl.UnsignedRules{})
+	if !errors.Is(err, signedurl.ErrUnsigned) {
+		t.Error("without a key:", err)
+	}
 }

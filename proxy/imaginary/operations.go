@@ -10,10 +10,12 @@ import (
 const (
 	pipelineName   = "pipeline"
 	autorotateName = "autorotate"
+	// infoName tells of a source, whatever its parameters are.
+	infoName = "info"
 )
 
 // operations are those with a size, a place or an effect, by their names. Each sets what it makes of an image as a step
-// of a chain. There is no watermark and no watermarkimage, which draw what the server does not have, and no info.
+// of a chain. There is no watermark and no watermarkimage, which draw what the server does not have.
 var operations = map[string]func(*chain, *params){
 	"resize":    resize,
 	"fit":       fit,

@@ -48,6 +48,10 @@ func (d *Dialect) ParseUnderRules(sent string, rules signedurl.UnsignedRules) (s
 	if err != nil {
 		return signedurl.Request{}, err
 	}
+	if r.Meta.Form != "" {
+		return signedurl.Request{}, fmt.Errorf("%w: %s needs a key (--unsigned-info lists facts of native paths alone)",
+			signedurl.ErrUnsigned, infoName)
+	}
 	var base signedurl.Request
 	if base.Params, err = base.Params.Normalize(); err != nil {
 		return signedurl.Request{}, err
@@ -74,9 +78,12 @@ func sourceOf(values url.Values) (string, error) {
 // requestOf is what the operation of a target asks for.
 func requestOf(t target) (r signedurl.Request, err error) {
 	c := &chain{}
-	if t.operation == pipelineName {
+	switch t.operation {
+	case infoName:
+		c.request.Meta.Form = "imaginary"
+	case pipelineName:
 		err = c.applyAll(t.values.Get("operations"))
-	} else {
+	default:
 		values := map[string]string{}
 		for name := range t.values {
 			values[name] = t.values.Get(name)
