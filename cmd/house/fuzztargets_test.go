@@ -34,6 +34,7 @@ var parsers = map[string][]string{
 		"Candidates", "Verify", "Diagnose", "DiagnoseChoice", "decryptSource", "Repair"},
 	"proxy/sources":    {"decodeMeta"},
 	"proxy/cloudflare": {"Parse", "OnError"},
+	"proxy/memory":     {"received", "sent"}, // frames of HTTP/2
 	"proxy/nextjs":     {"Parse"},
 	"proxy/thumbor":    {"Verify", "Parse"},
 	"proxy/upload":     {"CopyTo"},

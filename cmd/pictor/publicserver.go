@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -31,12 +30,4 @@ func (p *parts) publicServer(handler http.Handler, cfg *config.Serve) *http.Serv
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
-}
-
-// serveOn serves with TLS where the server has that, until the server is shut down.
-func serveOn(s *http.Server, l net.Listener) error {
-	if s.TLSConfig != nil {
-		return s.ServeTLS(l, "", "")
-	}
-	return s.Serve(l)
 }

@@ -78,7 +78,7 @@ func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (e
 	s := parts.publicServer(handler, cfg)
 	ended := make(chan error, 1)
 	listener = server.LimitListener(s, listener)
-	go func() { ended <- serveOn(s, listener) }()
+	go func() { ended <- s.Serve(listener) }()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	select {

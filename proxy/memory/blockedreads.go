@@ -11,6 +11,11 @@ func (c *trackedConn) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	c.deadline.countRead(n)
+	if c.conns.streams.readsFrames && n > 0 {
+		if err := c.meter.received(b[:n]); err != nil {
+			return 0, err
+		}
+	}
 	return n, err
 }
 

@@ -3,10 +3,8 @@ package memory
 import (
 	"container/list"
 	"context"
-	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +46,8 @@ type Connections struct {
 	closing int
 	// silent and idle are lists of *trackedConn, the oldest first.
 	silent, idle list.List
+	// streams are those of HTTP/2.
+	streams meteredStreams
 }
 
 // IdleGrace is how long a silent or an idle connection keeps its place while new clients
@@ -85,9 +85,11 @@ func (cs *Connections) addOpen(n int) {
 
 // releaseConn removes a connection that was closed.
 func (cs *Connections) releaseConn(c *trackedConn) {
+	c.meter.close()
 	cs.mu.Lock()
 	cs.moveToLocked(c, nil)
 	c.released = true
+	delete(cs.streams.conns, c)
 	cs.mu.Unlock()
 	cs.addOpen(-1)
 	cs.mu.Lock()
@@ -183,7 +185,7 @@ func (cs *Connections) makeRoom(n int) bool {
 	open := cs.openCount
 	cs.mu.Unlock()
 	return open+n <= limit || cs.EvictDownTo(limit-n, cs.idleGrace)+n <= limit ||
-		cs.CutSlowest != nil && cs.CutSlowest()
+		cs.CutSlowest != nil && cs.CutSlowest() || cs.cutSlowStreams()
 }
 
 // admitConn tracks a new connection. It returns nil where there is no room for it.
@@ -198,6 +200,7 @@ func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 	}
 	cs.addOpen(1)
 	in = &trackedConn{Conn: c, conns: cs}
+	in.meter.owner, in.meter.allUncounted = in, &cs.streams.uncounted
 	if t, ok := c.(*net.TCPConn); ok {
 		// By itself the kernel would take up to megabytes for a client that does not read.
 		// After an error the connection is of no use anyhow.
@@ -257,53 +260,6 @@ func (cs *Connections) moveToLocked(c *trackedConn, to *list.List) {
 	}
 }
 
-// refusalText is the response to a client that is refused. It is written before the request
-// is read, so that it has an id of its own.
-func refusalText(id string) string {
-	body := refusalBody(id)
-	text := "HTTP/1.1 503 Service Unavailable\r\n"
-	for _, field := range refusalFields {
-		text += field.name + ": " + field.value + "\r\n"
-	}
-	return text + "Content-Length: " + strconv.Itoa(len(body)) + "\r\nX-Request-Id: " + id +
-		"\r\nConnection: close\r\n\r\n" + body
-}
-
-func refusalBody(id string) string {
-	return "shed: The server has the maximum number of clients. Try again shortly. (request " + id + ")\n"
-}
-
-// refusalFields are the header of that response, but for what each has of its own.
-var refusalFields = []struct{ name, value string }{
-	{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}, {"Retry-After", "2"},
-	{"X-Content-Type-Options", "nosniff"},
-}
-
-// refuseConn sends a 503 and closes the connection. The request is read before, for a second
-// at most: on close the kernel discards the response where something is unread. Clients that
-// find no refusal slot get no response.
-func (cs *Connections) refuseConn(c net.Conn) {
-	select {
-	case cs.refusalSlots <- struct{}{}:
-	default:
-		c.Close()
-		return
-	}
-	go func() {
-		defer func() { <-cs.refusalSlots }()
-		defer c.Close()
-		id := cs.refusalID()
-		_ = c.SetDeadline(time.Now().Add(time.Second)) // after an error, what follows fails, too
-		if _, err := io.WriteString(c, refusalText(id)); err != nil {
-			return
-		}
-		if half, ok := c.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
-			_, _ = io.CopyN(io.Discard, c, 64<<10)
-		}
-	}()
-}
-
 // boundListener is a listener whose connections are tracked, and bounded.
 type boundListener struct {
 	net.Listener
@@ -327,14 +283,19 @@ func (l boundListener) Accept() (net.Conn, error) {
 // Refused is how many clients were refused so far.
 func (cs *Connections) Refused() uint64 { return cs.refused.Load() }
 
-// LimitListener returns l with its connections bounded. It sets ConnState and ConnContext of
-// the server that will serve it.
+// LimitListener returns l with its connections bounded. It sets ConnState and ConnContext of the server that will serve
+// it, which has TLS where it has a TLSConfig.
 func (cs *Connections) LimitListener(h *http.Server, l net.Listener) net.Listener {
 	h.ConnState = cs.trackState
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, trackedConnKey{}, c)
 	}
-	return boundListener{l, cs}
+	bounded := boundListener{l, cs}
+	if h.TLSConfig != nil {
+		return secure(h, bounded)
+	}
+	cs.streams.readsFrames = h.Protocols != nil && h.Protocols.UnencryptedHTTP2()
+	return bounded
 }
 
 // trackedConnKey is the key of the *trackedConn in the context of a request.

@@ -1,10 +1,11 @@
 package memory
 
 import (
-	"crypto/tls"
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
+	"time"
 )
 
 // MaxStreams is how many requests a client may have under way on one connection of HTTP/2.
@@ -30,8 +31,8 @@ func HTTP2Config() *http.HTTP2Config {
 
 // trackedOf is the connection that Connections tracks, also below TLS; nil for another one.
 func trackedOf(c any) *trackedConn {
-	if over, ok := c.(*tls.Conn); ok {
-		c = over.NetConn()
+	if over, ok := c.(*secureConn); ok {
+		return over.tracked
 	}
 	tracked, _ := c.(*trackedConn)
 	return tracked
@@ -61,10 +62,78 @@ func (cs *Connections) AdmitStream(r *http.Request) (release func(), ok bool) {
 		return nil, false
 	}
 	cs.addOpen(places)
+	c.meter.addHandlers(1)
 	return func() {
+		c.meter.addHandlers(-1)
 		c.streams.Add(-1)
 		cs.addOpen(-places)
 	}, true
+}
+
+// meteredStreams are what frameMeters tell of streams.
+type meteredStreams struct {
+	// hasTLS: all connections are of TLS; readsFrames: they may be of HTTP/2 without. Set before the first one.
+	hasTLS, readsFrames bool
+	// uncounted is how many streams there are that are not among the open connections.
+	uncounted atomic.Int64
+	// conns are those of HTTP/2. The lock of Connections guards them.
+	conns map[*trackedConn]struct{}
+}
+
+// speaksHTTP2 implements meterOwner.
+func (c *trackedConn) speaksHTTP2() {
+	cs := c.conns
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if c.released {
+		return
+	}
+	if cs.streams.conns == nil {
+		cs.streams.conns = map[*trackedConn]struct{}{}
+	}
+	cs.streams.conns[c] = struct{}{}
+}
+
+// streamBegan implements meterOwner. It bounds the streams that are not counted: those that net/http responds to by
+// itself, and those whose handler has not begun or has ended. Where there are too many, the connection that has most of
+// them is closed.
+func (c *trackedConn) streamBegan() bool {
+	cs := c.conns
+	if cs.streams.uncounted.Load() <= int64(MaxStreams+cs.Limit()/8) {
+		return true
+	}
+	switch most := cs.worstConn((*frameMeter).uncountedStreams); most {
+	case c:
+		return false
+	case nil: // some have ended meanwhile
+	default:
+		most.abort()
+	}
+	return true
+}
+
+// cutSlowStreams closes the connection that reads most streams slowly, if one does, and reports whether there was one.
+func (cs *Connections) cutSlowStreams() bool {
+	now := time.Now()
+	most := cs.worstConn(func(m *frameMeter) int { return m.slowStreams(now) })
+	if most == nil {
+		return false
+	}
+	most.abort()
+	return true
+}
+
+// worstConn is the connection of HTTP/2 with the highest count; nil where all are 0.
+func (cs *Connections) worstConn(count func(m *frameMeter) int) (worst *trackedConn) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	most := 0
+	for c := range cs.streams.conns {
+		if n := count(&c.meter); n > most {
+			worst, most = c, n
+		}
+	}
+	return worst
 }
 
 // RefuseStream sends the 503 that a client gets for which there is no room.

@@ -30,6 +30,8 @@ type trackedConn struct {
 	streams atomic.Int32
 	// writer, unless nil, gets what net/http writes.
 	writer io.Writer
+	// meter follows the frames of HTTP/2.
+	meter frameMeter
 	// closing is true for a connection that is about to be closed for another one, released
 	// for one that does not count any more.
 	closing, released bool
@@ -54,6 +56,15 @@ func (c *trackedConn) Write(b []byte) (n int, err error) {
 	if c.writer != nil {
 		return c.writer.Write(b)
 	}
+	n, err = c.write(b)
+	if c.conns.streams.readsFrames {
+		c.meter.sent(b[:n])
+	}
+	return n, err
+}
+
+// write writes at once what the kernel takes, and waits for the rest.
+func (c *trackedConn) write(b []byte) (n int, err error) {
 	if n, err = c.socket.writeNow(nil, b); err != nil || n == len(b) {
 		return n, err
 	}
