@@ -57,10 +57,8 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err := worker.Hide(); err != nil {
 		return fmt.Errorf("cannot hide the server's memory from its workers: %w", err)
 	}
-	workers := worker.Config{
-		Command: []string{command}, Build: program.Build, Libraries: program.Libraries,
-		MaxJobs: cmd.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log,
-	}
+	workers := worker.Config{Command: []string{command}, Build: program.Build, Libraries: program.Libraries,
+		MaxJobs: cmd.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log}
 	if in.access.Read.Has(transform.SVG) && len(cmd.FormatNames()) == 0 && !confinesDrawing(sandbox) {
 		in.access.Read &^= 1 << transform.SVG
 		log.Warn("SVG is not read because the sandbox is incomplete: --formats turns it on")
@@ -69,7 +67,8 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 		workers.Readable = worker.FontDirs
 	}
 	log.Info("memory plan", "split", plan)
-	parts, err := answerOn(doors.public, func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, log) })
+	begin := func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, log) }
+	parts, err := answerOn(doors.public, in.tls, begin)
 	if err != nil {
 		return err
 	}

@@ -25,15 +25,15 @@ type startingServer struct {
 	served   sync.WaitGroup
 }
 
-// answerOn answers on a port as long as a start goes on, if that takes long.
-func answerOn[T any](l net.Listener, start func() (T, error)) (T, error) {
-	s := answerWhileStarting(l)
+// answerOn answers on a port as long as a start goes on, if that takes long; by TLS where there are files for it.
+func answerOn[T any](l net.Listener, files *tlsFiles, start func() (T, error)) (T, error) {
+	s := answerWhileStarting(l, files)
 	defer s.stop()
 	return start()
 }
 
 // answerWhileStarting answers on a port until the stop. The listener stays open.
-func answerWhileStarting(l net.Listener) *startingServer {
+func answerWhileStarting(l net.Listener, files *tlsFiles) *startingServer {
 	s := &startingServer{listener: l, http: http.Server{
 		Handler: http.HandlerFunc(answerStarting), ReadHeaderTimeout: time.Second, WriteTimeout: time.Second,
 		MaxHeaderBytes: 16 << 10,
@@ -42,7 +42,13 @@ func answerWhileStarting(l net.Listener) *startingServer {
 	s.served.Add(1)
 	s.timer = time.AfterFunc(patientStart, func() {
 		defer s.served.Done()
-		_ = s.http.Serve(&borrowedListener{Listener: l, places: make(chan struct{}, mostAtStart)})
+		borrowed := &borrowedListener{Listener: l, places: make(chan struct{}, mostAtStart)}
+		if files == nil {
+			_ = s.http.Serve(borrowed)
+			return
+		}
+		s.http.TLSConfig = files.config
+		_ = s.http.ServeTLS(borrowed, "", "")
 	})
 	return s
 }
