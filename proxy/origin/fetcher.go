@@ -175,7 +175,7 @@ func (f *Fetcher) revalidate(ctx context.Context, at location, client Client, ha
 		return Meta{Size: int64(len(b))}, true, err
 	}
 	if at.object != (Object{}) {
-		return f.fetchObject(ctx, at.object, have, w, reserve)
+		return f.fetchObject(ctx, at.object, client.Trace, have, w, reserve)
 	}
 	if at.url == nil {
 		meta, err = f.fetchLocal(ctx, at.file, w, reserve)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -28,9 +29,9 @@ func StoreTransport() *http.Transport {
 }
 
 // fetchObject reads an object, as fetchHTTP does a source.
-func (f *Fetcher) fetchObject(ctx context.Context, o Object, have Validators, w io.Writer, reserve func(int64) error,
-) (meta Meta, changed bool, err error) {
-	account := f.accounts.accountOf(o)
+func (f *Fetcher) fetchObject(ctx context.Context, o Object, trace Trace, have Validators, w io.Writer,
+	reserve func(int64) error) (meta Meta, changed bool, err error) {
+	account := f.accounts.accountOf(o).tracedBy(trace)
 	ctx, p := newPaceClock(ctx, f.cfg.within(account.Timeouts))
 	defer p.stop()
 	resp, attempt, err := f.askStore(ctx, p, account, o, have)
@@ -84,6 +85,33 @@ func (f *Fetcher) askStore(ctx context.Context, p *paceClock, account *Account, 
 		}
 		return nil, nil, account.recordError(ctx, attempt, err)
 	}
+}
+
+// tracedBy is the account with its requests in a trace; nil for none. How often a store's client asks for one object is
+// its own affair, so that is one request.
+func (a *Account) tracedBy(trace Trace) *Account {
+	if trace == nil {
+		return a
+	}
+	traced := *a
+	traced.Open = func(ctx context.Context, o Object, have StoredObject) (*ObjectResponse, error) {
+		end := trace.Begin(&http.Request{Method: http.MethodGet, Header: http.Header{},
+			URL: &url.URL{Scheme: o.Store, Host: o.Bucket, Path: "/" + o.Key}})
+		resp, err := a.Open(ctx, o, have)
+		var said *ObjectError
+		switch {
+		case errors.As(err, &said):
+			end(said.Status, nil)
+		case err != nil:
+			end(0, err)
+		case resp.Unchanged:
+			end(http.StatusNotModified, nil)
+		default:
+			end(http.StatusOK, nil)
+		}
+		return resp, err
+	}
+	return &traced
 }
 
 // open is Open that returns when ctx has ended: what finds credentials may wait for longer.

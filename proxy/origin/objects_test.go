@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -164,6 +165,41 @@ func TestFetchOfAnObject(t *testing.T) {
 	}
 	if host, _ := f.Bound("s3://b/k"); host != "s3://b" {
 		t.Errorf("the host is %q", host)
+	}
+}
+
+// heardTrace is a trace that keeps what it is told.
+type heardTrace struct{ heard []string }
+
+func (h *heardTrace) Begin(req *http.Request) func(int, error) {
+	return func(status int, err error) {
+		h.heard = append(h.heard, fmt.Sprint(req.Method, " ", req.URL, " ", status, " ", err))
+	}
+}
+
+// A fetch of an object appears in the trace that it is for, and its version does not.
+func TestTraceOfAnObject(t *testing.T) {
+	a := webStore(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/b/none":
+			w.WriteHeader(http.StatusNotFound)
+		case r.Header.Get("If-None-Match") != "":
+			w.Header().Set("ETag", `"one"`)
+			w.WriteHeader(http.StatusNotModified)
+		default:
+			io.WriteString(w, "object")
+		}
+	})
+	f := newFetcher(t, Config{Accounts: []Account{a}, MaxBytes: 1000})
+	trace := &heardTrace{}
+	for _, fetch := range []struct{ source, etag string }{
+		{"s3://b/a k?secret", ""}, {"s3://b/k", `"one"`}, {"s3://b/none", ""},
+	} {
+		_, _, _ = f.Revalidate(t.Context(), fetch.source, Client{Trace: trace}, Validators{ETag: fetch.etag}, io.Discard, nil)
+	}
+	want := []string{"GET s3://b/a%20k 200 <nil>", "GET s3://b/k 304 <nil>", "GET s3://b/none 404 <nil>"}
+	if !slices.Equal(trace.heard, want) {
+		t.Errorf("%q, want %q", trace.heard, want)
 	}
 }
 

@@ -145,8 +145,11 @@ func (q *Request) BeginFetch(req *http.Request, url string) (end func(status int
 	}
 	span.SetAttributes(semconv.HTTPRequestMethodKey.String(req.Method))
 	if url != "" {
+		span.SetAttributes(semconv.URLFull(clip(url)))
+	}
+	if url != "" && strings.HasPrefix(req.URL.Scheme, "http") { // the host of an object's URL is a bucket
 		host, port := hostOf(req.URL.Host)
-		span.SetAttributes(semconv.URLFull(clip(url)), semconv.ServerAddress(host))
+		span.SetAttributes(semconv.ServerAddress(host))
 		if port != 0 {
 			span.SetAttributes(semconv.ServerPort(port))
 		}
