@@ -11,8 +11,8 @@ import (
 	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
-// looped are results of a photograph of 3000x2000 whose CPU time is measured: 720x480, saved by pictor's options for the
-// qualities of make bench-http.
+// looped are results of a photograph of 3000x2000 whose CPU time is measured: 720x480, saved by pictor's options for
+// the qualities of make bench-http.
 var looped = []struct{ name, save string }{
 	{"JPEG", ".jpg[strip,Q=80,optimize_coding]"},
 	{"WebP", ".webp[strip,Q=79,effort=4]"},

@@ -20,8 +20,9 @@ import (
 // formats are those of results, and so of the sources that are made of them.
 var formats = []string{"jpg", "png", "webp", "gif", "avif", "jxl", "ico"}
 
-// tooLong is how long a step may take before it counts as hanging.
-const tooLong = 30 * time.Second
+// tooLong is how long a step may take before it counts as hanging. On a busy machine the first worker took over half a
+// minute to start.
+const tooLong = 3 * time.Minute
 
 // restTime is after how long server and workers have given back what they do not need: ten seconds (docs/memory.md),
 // and some for a busy machine.

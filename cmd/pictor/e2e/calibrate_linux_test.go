@@ -38,6 +38,8 @@ const (
 	// stackRoom is what the pool lets a worker map besides what a job is
 	// estimated to take and to leave untouched.
 	stackRoom = 64 << 20
+	// mostJobTime ends what hangs. Workers have a low priority: on a busy machine an honest job took over five minutes.
+	mostJobTime = 30 * time.Minute
 )
 
 // charge is what one job took in a worker and what it was estimated to take,
@@ -288,7 +290,7 @@ func (s *pictures) transform(
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), mostJobTime)
 	defer cancel()
 	job := transform.Job{Source: source, Info: info, Outputs: outputs, Memory: memory}
 	if slices.ContainsFunc(outputs, func(p transform.Params) bool { return p.Watermark.On() }) {

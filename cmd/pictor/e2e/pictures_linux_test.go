@@ -191,8 +191,8 @@ func (s *pictures) write(of source, command, path string) {
 	}
 }
 
-// inHDR is a PNG or an AVIF of which it says that it is in HLG, which takes more than PQ to show. What libheif writes of
-// colours depends on its version, so that an AVIF is laid out anew.
+// inHDR is a PNG or an AVIF of which it says that it is in HLG, which takes more than PQ to show. What libheif writes
+// of colours depends on its version, so that an AVIF is laid out anew.
 func inHDR(b []byte) []byte {
 	const bt2020, hlg, bt601 = 9, 18, 6
 	if bytes.HasPrefix(b, []byte("\x89PNG")) {
