@@ -218,7 +218,8 @@ func checkDashboard(t *testing.T) {
 			t.Errorf("panel %q shows nothing", p.Title)
 		}
 	}
-	want := []string{"Traffic", "Latency", "Cache", "Budget and memory", "Workers", "Origins", "Cluster"}
+	want := []string{"Traffic", "Latency", "Cache", "Budget and memory", "Workers", "Origins", "Cluster",
+		"Shared results", "Traces and logs"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("the rows are %q", rows)
 	}

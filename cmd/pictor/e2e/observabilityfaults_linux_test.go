@@ -3,11 +3,13 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,39 +21,68 @@ import (
 
 // still are metrics of the dashboard and the alerts that stand still in the faults below, and why.
 var still = map[string]string{
-	"pictor_build_info":             "it is what the server was made from",
-	"pictor_memory_limit_bytes":     "it is a setting",
-	"pictor_slots":                  "they follow the memory limit",
-	"pictor_budget_capacity_bytes":  "it follows the memory limit, and how many clients are connected",
-	"pictor_pressure_level":         "memory is not short: tests of proxy/memory make it so",
-	"pictor_cgroup_oom_kills_total": "the server keeps its limit",
-	"pictor_clients_refused_total":  "as many clients as there may be take memory",
-	"pictor_disk_hangs":             "the disk of a test that breaks still answers",
-	"pictor_disk_max_bytes":         "it is a setting",
-	"pictor_cache_max_bytes":        "it follows the memory limit",
-	"pictor_purge_bus_resets_total": "the bus is gone, but loses nothing",
-	"pictor_purge_bus_behind":       "a server that keeps up has 0 between two scrapes",
+	"pictor_build_info":                "it is what the server was made from",
+	"pictor_memory_limit_bytes":        "it is a setting",
+	"pictor_slots":                     "they follow the memory limit",
+	"pictor_budget_capacity_bytes":     "it follows the memory limit, and how many clients are connected",
+	"pictor_pressure_level":            "memory is not short: tests of proxy/memory make it so",
+	"pictor_cgroup_oom_kills_total":    "the server keeps its limit",
+	"pictor_clients_refused_total":     "as many clients as there may be take memory",
+	"pictor_disk_hangs":                "the disk of a test that breaks still answers",
+	"pictor_disk_max_bytes":            "it is a setting",
+	"pictor_cache_max_bytes":           "it follows the memory limit",
+	"pictor_purge_bus_resets_total":    "the bus is gone, but loses nothing",
+	"pictor_purge_bus_behind":          "a server that keeps up has 0 between two scrapes",
+	"pictor_cache_bucket_queued_bytes": "what waits for the bucket is there before the next scrape",
 }
 
-// faultRig is a server in a cluster, with an origin that can fail.
+// faultRig is a server in a cluster, with an origin, engines, a bucket and a collector that can fail.
 type faultRig struct {
 	*recording
-	t     *testing.T
-	site  *site
-	redis *enginetest.Engine
-	dir   string
-	next  int
+	t             *testing.T
+	site          *site
+	redis, leases *enginetest.Engine
+	bucket        *sharedBucket
+	// refusing is whether the collector takes no spans.
+	refusing atomic.Bool
+	dir      string
+	next     int
 }
 
 func newFaultRig(t *testing.T) *faultRig {
-	f := &faultRig{t: t, site: newSite(t), redis: enginetest.Redis(t), dir: t.TempDir()}
+	f := &faultRig{t: t, site: newSite(t), redis: enginetest.Redis(t), leases: enginetest.Redis(t),
+		bucket: newSharedBucket(t), dir: t.TempDir()}
 	f.site.put("/a.png", picturetest.PNG(picturetest.Photo(64, 48, 1)))
 	f.site.put("/large.jpg", photo(2400, 1600))
-	s := serve(t, append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--workers", "1",
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if f.refusing.Load() {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	t.Cleanup(collector.Close)
+	command := exec.Command("env", "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_BSP_SCHEDULE_DELAY=50", program)
+	s := start(t, command, append([]string{"--insecure", "--allow-networks", "127.0.0.0/8", "--workers", "1",
 		"--queue-wait", "1s", "--fetch-timeout", "20s", "--purge-max-lag", "1s",
-		"--purge-bus", "redis://" + f.redis.Address()}, storedIn(f.dir)...)...)
+		"--purge-bus", "redis://" + f.redis.Address(),
+		"--fill-leases", "redis://" + f.leases.Address(), "--fill-leases-from", "0",
+		"--accounts", "{results: {store: s3, bucket: records, endpoint: '" + f.bucket.URL +
+			"', access-key-id: AKID, secret-access-key: SECRET}}",
+		"--cache-bucket", "results/v1/", "--cache-bucket-admit", "all", "--cache-bucket-patience", "2s",
+		"--access-log", "all", "--access-log-rate", "5"}, storedIn(f.dir)...)...)
 	f.recording = &recording{server: s}
 	return f
+}
+
+// awaitSpans waits until the collector has all spans, unless it takes none.
+func (f *faultRig) awaitSpans() {
+	f.t.Helper()
+	if f.refusing.Load() {
+		return
+	}
+	waitFor(f.t, "the spans of the load", func() bool {
+		now := seriesIn(f.t, f.server.metrics())
+		return now["pictor_trace_spans_ended_total"] == now["pictor_trace_spans_sent_total"]
+	})
 }
 
 // fresh is the path of a result of a source that was never asked for.
@@ -115,6 +146,7 @@ func (f *faultRig) minutes(n int, load func(i int)) {
 	f.scrape()
 	for i := range n {
 		load(i)
+		f.awaitSpans()
 		f.scrape()
 	}
 }
@@ -143,6 +175,8 @@ var faults = []struct {
 	name  string
 	fires []string
 	load  func(f *faultRig, i int)
+	// apart is for a server that had no fault before.
+	apart bool
 }{
 	{"a healthy server", nil, func(f *faultRig, i int) {
 		f.healthy()
@@ -152,17 +186,17 @@ var faults = []struct {
 				f.t.Error(status, err)
 			}
 		}
-	}},
+	}, false},
 	{"origin down", []string{"PictorErrors", "PictorOriginFailing", "PictorOriginSuspended"}, func(f *faultRig, _ int) {
 		for range 6 {
 			f.server.get(f.fresh("http://127.0.0.1:1", "w:20", "a.png"))
 		}
-	}},
+	}, false},
 	{"slow origin", []string{"PictorOriginSlow"}, func(f *faultRig, i int) {
 		if i == 3 {
 			f.slowly()
 		}
-	}},
+	}, false},
 	{"overload", []string{"PictorShedding"}, func(f *faultRig, _ int) {
 		ended := make(chan struct{})
 		go func() {
@@ -172,18 +206,18 @@ var faults = []struct {
 			})
 		}()
 		f.glimpse(ended)
-	}},
+	}, false},
 	{"worker crash", []string{"PictorWorkersEnd"}, func(f *faultRig, _ int) {
 		for _, pid := range f.server.workers() {
 			syscall.Kill(pid, syscall.SIGKILL)
 			waitFor(f.t, "the worker to end", func() bool { return processes()[pid] == nil })
 		}
 		f.healthy()
-	}},
+	}, false},
 	{"disk that cannot be written to", []string{"PictorDiskErrors"}, func(f *faultRig, _ int) {
 		f.breakDisk()
 		f.healthy()
-	}},
+	}, false},
 	{"purge bus down", []string{"PictorPurgesInDoubt"}, func(f *faultRig, i int) {
 		if i == 0 {
 			f.redis.Kill()
@@ -192,7 +226,25 @@ var faults = []struct {
 			})
 		}
 		f.healthy()
-	}},
+	}, false},
+	{"bucket that fails", []string{"PictorBucketFailing"}, func(f *faultRig, _ int) {
+		fail := func(w http.ResponseWriter, _ []byte) bool {
+			if w != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			return true
+		}
+		f.bucket.spoil.Store(&fail)
+		f.healthy()
+	}, true},
+	{"leases without Redis", []string{"PictorLeasesFailing"}, func(f *faultRig, _ int) {
+		f.leases.Kill()
+		f.healthy()
+	}, true},
+	{"collector that takes nothing", []string{"PictorTracesLost"}, func(f *faultRig, _ int) {
+		f.refusing.Store(true)
+		f.healthy()
+	}, true},
 }
 
 // breakDisk takes the folders away that results are written to, and puts files there.
@@ -226,6 +278,9 @@ func TestAlertsFireForTheirFaults(t *testing.T) {
 	moved := map[string]bool{}
 	var tests strings.Builder
 	for _, fault := range faults {
+		if fault.apart {
+			f = newFaultRig(t)
+		}
 		f.minutes(7, func(i int) { fault.load(f, i) })
 		tests.WriteString(f.promtoolTest(fault.name, fault.fires))
 		for _, scrape := range append(f.glimpses, f.scrapes...) {
