@@ -32,7 +32,7 @@ func probeName() string { return "pictor-doctor-" + rand.Text()[:8] }
 // checkNetwork asks all that is configured beyond this machine, at the same time. Without in, which is of settings
 // that are wrong, sources and buckets are left out.
 func (r *report) checkNetwork(cfg *config.Serve, in *inputs) {
-	var checks []func(*report)
+	checks := []func(*report){(*report).checkTraces}
 	for _, host := range configuredHosts(cfg) {
 		checks = append(checks, func(r *report) { r.checkName(host) })
 	}

@@ -67,6 +67,9 @@ func TestDoctorNamesFaults(t *testing.T) {
 				needs(t, "prlimit")
 				before = []string{"prlimit", "--nofile=200:200"}
 			}
+			if f.finding == "traces" { // its settings are those of the environment
+				before, f.args = append([]string{"env"}, f.args...), nil
+			}
 			found, code, out := diagnose(t, site, before, f.args...)
 			if (code != 0) != strings.Contains(out, `"level": "problem"`) || f.level == "problem" && code != 1 {
 				t.Errorf("exit code %d", code)
@@ -103,7 +106,16 @@ func faultsOfTheMachine(t *testing.T) []fault {
 		t.Fatal(err)
 	}
 	nowhere := filepath.Join(t.TempDir(), "none")
+	dir := t.TempDir()
+	expired := newCertificate(t, dir, "expired", time.Now().Add(-time.Hour))
+	soon := newCertificate(t, dir, "soon", time.Now().Add(24*time.Hour))
 	return []fault{
+		{"expired certificate", "problem", "tls", "has expired", []string{"--tls-cert", expired.cert, "--tls-key",
+			expired.key}},
+		{"certificate that expires soon", "note", "tls", "expires soon", []string{"--tls-cert", soon.cert, "--tls-key",
+			soon.key}},
+		{"key of another certificate", "problem", "tls", "are no pair", []string{"--tls-cert", soon.cert, "--tls-key",
+			expired.key}},
 		{"taken port", "problem", "port", taken.Addr().String(), []string{"--listen", taken.Addr().String()}},
 		{"folder that nobody can write", "problem", "disk", "/proc/pictor", []string{"--cache-dir", "/proc/pictor"}},
 		{"tmpfs", "note", "disk", "without a disk cache", []string{"--cache-dir", "/dev/shm/pictor-doctor-test"}},
@@ -167,6 +179,7 @@ func faultsOfTheNetwork(t *testing.T) []fault {
 		{"closed NATS", "problem", "purge-bus", "does not answer", []string{"--purge-bus", "nats://" + closed}},
 		{"wrong password", "problem", "purge-bus", "does not answer", []string{"--purge-bus",
 			"redis://user:" + wrongSecret + "@" + redis.Address()}},
+		{"closed collector", "note", "traces", closed, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + closed}},
 		{"closed leases", "problem", "fill-leases", "does not answer", []string{"--purge-bus", bus,
 			"--fill-leases", "redis://:" + wrongSecret + "@" + closed}},
 	}
