@@ -85,6 +85,10 @@ extraVolumeMounts: [{name: local, mountPath: /photos}]
 imagePullSecrets: [{name: registry}]
 `, "ConfigMap HorizontalPodAutoscaler Ingress NetworkPolicy PodDisruptionBudget Service Service ServiceAccount" +
 		" ServiceMonitor StatefulSet"},
+	"TLS": {`
+secret: {name: pictor, files: {key-file: key, salt-file: salt, admin-token-file: admin-token, tls-cert: tls.crt, tls-key: tls.key}}
+podDisruptionBudget: {enabled: false}
+`, "ConfigMap Deployment Service Service ServiceAccount"},
 	"own account": {`
 secret: {name: pictor}
 serviceAccount: {name: mine}
@@ -177,7 +181,7 @@ func checkRendered(t *testing.T, objects map[string]map[string]any) {
 	settings = strings.ReplaceAll(settings, "/var/lib/pictor", dir)
 	settings = strings.ReplaceAll(settings, "/etc/pictor/secrets", dir)
 	for name, text := range map[string]string{"key": keyHex, "salt": saltHex, "admin-token": "secret", "admin": "a",
-		"metrics": "b"} {
+		"metrics": "b", "tls.crt": "", "tls.key": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -199,6 +203,10 @@ func checkRendered(t *testing.T, objects map[string]map[string]any) {
 		"startupProbe": "/health/live"} {
 		if got := field[string](t, container, probe, "httpGet", "path"); got != path {
 			t.Errorf("%s asks for %s", probe, got)
+		}
+		scheme := map[bool]string{false: "HTTP", true: "HTTPS"}[strings.Contains(settings, "\ntls-cert: ")]
+		if got := field[string](t, container, probe, "httpGet", "scheme"); got != scheme {
+			t.Errorf("%s asks by %s", probe, got)
 		}
 	}
 	var read struct {

@@ -46,3 +46,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- toYaml $own -}}
 {{- end -}}
+
+{{/* With tls-cert the image port speaks HTTPS alone, also to probes. */}}
+{{- define "pictor.scheme" -}}
+{{- if get (include "pictor.settings" . | fromYaml) "tls-cert" -}} HTTPS {{- else -}} HTTP {{- end -}}
+{{- end -}}

@@ -42,17 +42,17 @@ spec:
           containerPort: 8081
       # A server is alive while its port answers: one that is busy or waits for a disk is not restarted for it.
       startupProbe:
-        httpGet: {path: /health/live, port: http}
+        httpGet: {path: /health/live, port: http, scheme: {{ include "pictor.scheme" . }}}
         periodSeconds: 1
         timeoutSeconds: 5
         failureThreshold: 60
       livenessProbe:
-        httpGet: {path: /health/live, port: http}
+        httpGet: {path: /health/live, port: http, scheme: {{ include "pictor.scheme" . }}}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 6
       readinessProbe:
-        httpGet: {path: /health/ready, port: http}
+        httpGet: {path: /health/ready, port: http, scheme: {{ include "pictor.scheme" . }}}
         periodSeconds: 5
         timeoutSeconds: 3
         failureThreshold: 2
