@@ -16,7 +16,7 @@ PURE = $(shell $(GO) list ./... | grep -v -e /transform/vips -e /cmd/docs -e /cm
 RACE = $(shell $(GO) list ./... | grep -v -e /config -e /transform/vips -e /cmd/)
 E2E = ./cmd/pictor/e2e
 
-.PHONY: run studio-picture test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check envoy-check docs formats fuzz lint help setup setup-test image-check
+.PHONY: run studio-picture test test-race test-pipeline check calibrate soak sweep build bench bench-http chart-check envoy-check deb deb-check docs formats fuzz lint help setup setup-test image-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -96,6 +96,16 @@ image-check: ## build the Dockerfile in a tree of Debian, and try what came out 
 	$(GO) build -o bin/image ./cmd/image
 	bin/image check -version $(VERSION) -debian '$(DEBIAN)' -tests=$(or $(TESTS),true) \
 		-serve=$(or $(SERVE),false) $(if $(MIRROR),-mirror $(MIRROR)) $(if $(IMAGE_DIR),-dir $(abspath $(IMAGE_DIR)))
+
+deb: ## build the package of Debian or Ubuntu for this machine, in bin
+	@.ci/setup deb
+	VERSION=$(VERSION) .ci/deb/build bin
+
+# As root, like image-check. DEBIAN is 13 unless it is set.
+deb-check: ## build the package in a tree of Debian, and install, start, upgrade and purge it in another (root)
+	@.ci/setup image
+	$(GO) build -o bin/image ./cmd/image
+	bin/image deb -version $(VERSION) -debian '$(DEBIAN)' $(if $(MIRROR),-mirror $(MIRROR)) $(if $(IMAGE_DIR),-dir $(abspath $(IMAGE_DIR)))
 
 fuzz: setup ## fuzz every parser for FUZZTIME (default 1m) each
 	CGO_ENABLED=1 FUZZTIME=$(or $(FUZZTIME),1m) GO=$(GO) .ci/fuzz

@@ -22,10 +22,22 @@ type builder struct {
 	dir, caches string
 	// suite is that of Debian, and mirror where it comes from.
 	suite, mirror string
-	ignored       []string
+	// file is the Dockerfile.
+	file    string
+	ignored []string
 	// given are values for ARG.
 	given map[string]string
 	built map[string]*tree
+}
+
+// buildFiles makes all stages of a Dockerfile, and returns the last one's tree.
+func (b *builder) buildFiles(file, ignore string) (*tree, error) {
+	stages, ignored, err := readFiles(file, ignore)
+	if err != nil {
+		return nil, err
+	}
+	b.file, b.ignored = file, ignored
+	return b.buildStages(stages)
 }
 
 // buildStages makes all stages, and returns the last one's tree.
@@ -34,7 +46,7 @@ func (b *builder) buildStages(stages []stage) (last *tree, err error) {
 	for i, s := range stages {
 		var rest []instruction
 		if last, rest, err = b.beginStage(s, i); err != nil {
-			return nil, fmt.Errorf("Dockerfile, line %d: %w", s.line, err)
+			return nil, fmt.Errorf("%s, line %d: %w", b.file, s.line, err)
 		}
 		if err := b.carryOutAll(last, rest); err != nil {
 			return nil, err
@@ -48,7 +60,7 @@ func (b *builder) carryOutAll(t *tree, instructions []instruction) error {
 	for _, in := range instructions {
 		begun := time.Now()
 		if err := b.carryOut(t, in); err != nil {
-			return fmt.Errorf("Dockerfile, line %d: %s: %w", in.line, in.name, err)
+			return fmt.Errorf("%s, line %d: %s: %w", b.file, in.line, in.name, err)
 		}
 		if took := time.Since(begun); took > time.Second {
 			fmt.Printf("line %d: %s, %.0f s\n", in.line, in.name, took.Seconds())

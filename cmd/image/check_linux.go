@@ -18,6 +18,8 @@ const insideVar = "PICTOR_IMAGE_INSIDE"
 type checkOptions struct {
 	dir, suite, mirror, version string
 	tests, serve                bool
+	// buildDir is where trees are made.
+	buildDir string
 }
 
 // suites are Debian's names of releases.
@@ -27,29 +29,10 @@ var suites = map[string]string{"12": "bookworm", "13": "trixie", "14": "forky"}
 func check(args []string) error {
 	var o checkOptions
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err
-	}
-	flags.StringVar(&o.dir, "dir", filepath.Join(cache, "pictor-image"), "where trees and caches lie")
-	flags.StringVar(&o.suite, "debian", "", "release to build on instead of that of the Dockerfile, like 12 or trixie")
-	flags.StringVar(&o.mirror, "mirror", "http://deb.debian.org/debian", "where packages come from")
-	flags.StringVar(&o.version, "version", "unknown", "the version that the programs say")
 	flags.BoolVar(&o.tests, "tests", true, "run the tests of pictures and the short calibration, too")
 	flags.BoolVar(&o.serve, "serve", false, "instead of a check, keep the server running until Enter is pressed")
-	if err := flags.Parse(args); err != nil {
+	if inside, err := o.enter(flags, args); err != nil || !inside {
 		return err
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("mounting needs root: sudo make image-check")
-	}
-	if name, ok := suites[o.suite]; ok {
-		o.suite = name
-	}
-	if os.Getenv(insideVar) == "" {
-		// Only out here, where its mounts are not seen: inside, files of this machine lie below it.
-		defer os.RemoveAll(o.buildDir())
-		return checkInside(args)
 	}
 	if err := lintFiles(nil); err != nil {
 		return err
@@ -57,9 +40,39 @@ func check(args []string) error {
 	return o.checkImage()
 }
 
-// checkInside runs this program once more in a mount namespace of its own.
-func checkInside(args []string) error {
-	cmd := exec.Command("/proc/self/exe", append([]string{"check"}, args...)...)
+// enter reads the flags of a command, those that all have included, and has the command run in a mount namespace of its
+// own. It returns whether this is the process there, which is to do the work.
+func (o *checkOptions) enter(flags *flag.FlagSet, args []string) (inside bool, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return false, err
+	}
+	flags.StringVar(&o.dir, "dir", filepath.Join(cache, "pictor-image"), "where trees and caches lie")
+	flags.StringVar(&o.suite, "debian", "", "release to build on instead of that of the Dockerfile, like 12 or trixie")
+	flags.StringVar(&o.mirror, "mirror", "http://deb.debian.org/debian", "where packages come from")
+	flags.StringVar(&o.version, "version", "unknown", "the version that the programs say")
+	if err := flags.Parse(args); err != nil {
+		return false, err
+	}
+	if os.Geteuid() != 0 {
+		return false, errors.New("mounting needs root: sudo make " + map[string]string{
+			"check": "image-check", "deb": "deb-check"}[flags.Name()])
+	}
+	if name, ok := suites[o.suite]; ok {
+		o.suite = name
+	}
+	o.buildDir = filepath.Join(o.dir, flags.Name()+"-"+o.suite)
+	if os.Getenv(insideVar) == "" {
+		// Only out here, where its mounts are not seen: inside, files of this machine lie below it.
+		defer os.RemoveAll(o.buildDir)
+		return false, runInside(flags.Name(), args)
+	}
+	return true, nil
+}
+
+// runInside runs this program once more in a mount namespace of its own.
+func runInside(command string, args []string) error {
+	cmd := exec.Command("/proc/self/exe", append([]string{command}, args...)...)
 	cmd.Stdin = os.Stdin
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), insideVar+"=1")
@@ -72,24 +85,9 @@ func checkInside(args []string) error {
 	return nil
 }
 
-// buildDir is where trees are made.
-func (o checkOptions) buildDir() string {
-	name := o.suite
-	if name == "" {
-		name = "image"
-	}
-	return filepath.Join(o.dir, "build-"+name)
-}
-
 func (o checkOptions) checkImage() error {
-	stages, ignored, err := readFiles()
-	if err != nil {
-		return err
-	}
-	b := &builder{suite: o.suite, mirror: o.mirror, ignored: ignored, given: map[string]string{"VERSION": o.version}}
-	b.dir = o.buildDir()
-	b.caches = filepath.Join(o.dir, "caches") // the version of the compiler of C is part of Go's keys
-	last, err := b.buildStages(stages)
+	b := o.newBuilder()
+	last, err := b.buildFiles("Dockerfile", ".dockerignore")
 	if err != nil {
 		return err
 	}
@@ -103,6 +101,12 @@ func (o checkOptions) checkImage() error {
 		return err
 	}
 	return runTests(b.built["build"], b.cache("/root/.cache/go-build"))
+}
+
+// newBuilder is one that has built nothing yet.
+func (o checkOptions) newBuilder() *builder {
+	return &builder{suite: o.suite, mirror: o.mirror, given: map[string]string{"VERSION": o.version}, dir: o.buildDir,
+		caches: filepath.Join(o.dir, "caches")} // the version of the compiler of C is part of Go's keys
 }
 
 // tryImage starts what was built as a container would: read-only but for the volume, as the user of USER, with its
@@ -160,14 +164,22 @@ func (t *tree) makeReadOnly() error {
 	return nil
 }
 
-// containedPictor runs pictor in the tree, as the first process of a namespace of processes.
+// containedPictor runs the image's pictor in the tree.
 func (t *tree) containedPictor(args ...string) *exec.Cmd {
+	cmd := t.contained(append([]string{"/usr/local/bin/pictor"}, args...)...)
+	cmd.Env = append(cmd.Env, "PICTOR_INSECURE=true")
+	return cmd
+}
+
+// contained runs a program in the tree, as its user and as the first process of a namespace of processes. Of pictor's
+// settings it has those that all checks need.
+func (t *tree) contained(command ...string) *exec.Cmd {
 	words := []string{"--fork", "--kill-child", "--pid", "--mount-proc=" + t.root + "/proc",
-		"/usr/sbin/chroot", "--userspec=" + t.user, t.root, "/usr/local/bin/pictor"}
-	cmd := exec.Command("unshare", append(words, args...)...)
+		"/usr/sbin/chroot", "--userspec=" + t.user, t.root}
+	cmd := exec.Command("unshare", append(words, command...)...)
 	cmd.Env = append([]string{usualPath}, t.env...)
-	cmd.Env = append(cmd.Env, "PICTOR_MEMORY_LIMIT=512MiB", "PICTOR_INSECURE=true", "PICTOR_LOCAL_ROOT=/pictures",
-		"PICTOR_ADMIN_LISTEN=off", "PICTOR_LISTEN="+address, "PICTOR_ALLOW_NETWORKS=127.0.0.0/8")
+	cmd.Env = append(cmd.Env, "PICTOR_MEMORY_LIMIT=512MiB", "PICTOR_LOCAL_ROOT=/pictures", "PICTOR_ADMIN_LISTEN=off",
+		"PICTOR_LISTEN="+address, "PICTOR_ALLOW_NETWORKS=127.0.0.0/8")
 	return cmd
 }
 

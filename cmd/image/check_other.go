@@ -4,6 +4,8 @@ package main
 
 import "errors"
 
-func check([]string) error {
-	return errors.New("trees of Debian need Linux")
-}
+var errLinux = errors.New("trees of Debian need Linux")
+
+func check([]string) error { return errLinux }
+
+func checkPackage([]string) error { return errLinux }

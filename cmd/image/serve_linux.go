@@ -61,11 +61,9 @@ func (s *containedServer) await() error {
 	if out, err := s.tree.containedPictor("health", "--wait", tooLong.String()).CombinedOutput(); err != nil {
 		return fmt.Errorf("pictor health: %w\n%s", err, out)
 	}
-	all := processTree(s.cmd.Process.Pid)
-	if len(all) < 2 {
-		return errors.New("the server is not there")
+	if err := s.findFirst(); err != nil {
+		return err
 	}
-	s.first = all[1]
 	return nil
 }
 
@@ -112,6 +110,16 @@ func (s *containedServer) tryPictures(pictures string) error {
 	if strings.Contains(s.log.String(), "worker wrote to stderr") {
 		return errors.New("workers complain")
 	}
+	return nil
+}
+
+// findFirst finds the server's process.
+func (s *containedServer) findFirst() error {
+	all := processTree(s.cmd.Process.Pid)
+	if len(all) < 2 {
+		return errors.New("the server is not there")
+	}
+	s.first = all[1]
 	return nil
 }
 
