@@ -180,6 +180,8 @@ var faults = []struct {
 }{
 	{"a healthy server", nil, func(f *faultRig, i int) {
 		f.healthy()
+		// Two of them wait for the worker.
+		f.atOnce(3, http.StatusOK, func() string { return f.fresh(f.site.URL, "w:20", "a.png") })
 		if i == 0 {
 			f.busy()
 			if _, status, err := f.server.purgeAt(proxy.PurgeRequest{Tags: []string{"x"}}); status != http.StatusOK {
