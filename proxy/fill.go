@@ -133,6 +133,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.phases.noteSearched(picture.Searched, f.req.Params.AutoQuality.Method)
 	effort := time.Since(began) - (waited - f.queueWait.Left())
 	f.logFilled(info, picture)
 	e := f.newEntry(picture.Body, picture.Format.MIME())

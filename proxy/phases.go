@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // phase is what the time of a request goes to. A request is in one phase at any moment, so that all of them together
@@ -72,6 +74,8 @@ type phaseClock struct {
 	fill *fillPhases
 	// workingSet is what the job of the fill was admitted with, in bytes; 0 for none.
 	workingSet int64
+	// searched is what the search for the quality of the result has come to; zero for none.
+	searched transform.Searched
 	// beforeWait is the phase that the wait for a budget is in the midst of.
 	beforeWait phase
 }
@@ -100,14 +104,22 @@ func (c *phaseClock) read() (t phaseTimes) {
 	return t
 }
 
-// memoryTiming is the member of Server-Timing for the memory of the job; "" where there was none.
-func (c *phaseClock) memoryTiming() (member string) {
+// jobTiming has the members of Server-Timing for the job: the memory that it was admitted with, and what a search for
+// the quality has come to; "" where there was none.
+func (c *phaseClock) jobTiming() string {
+	var members []string
 	c.locked(func(c *phaseClock) {
 		if c.workingSet > 0 {
-			member = fmt.Sprintf(`memory;desc="%.1f MiB"`, float64(c.workingSet)/(1<<20))
+			members = append(members, fmt.Sprintf(`memory;desc="%.1f MiB"`, float64(c.workingSet)/(1<<20)))
+		}
+		if found := c.searched; found.Encodes > 0 {
+			members = append(members, fmt.Sprintf(`quality;desc="%d", encodes;desc="%d"`, found.Quality, found.Encodes))
+			if found.Score > 0 {
+				members = append(members, fmt.Sprintf(`score;desc="%.3g"`, found.Score))
+			}
 		}
 	})
-	return member
+	return strings.Join(members, ", ")
 }
 
 // WaitBegins implements budget.Observer, for what the request waits for beside its fill.
@@ -191,6 +203,14 @@ func (f *fillPhases) enter(p phase) {
 
 // noteWorkingSet is told what the job of the fill was admitted with, in bytes.
 func (f *fillPhases) noteWorkingSet(n int64) { f.count(func(c *phaseClock) { c.workingSet = n }) }
+
+// noteSearched is told what a search for the quality has come to. A size in bytes is no score.
+func (f *fillPhases) noteSearched(found transform.Searched, method transform.Method) {
+	if method == transform.BySize {
+		found.Score = 0
+	}
+	f.count(func(c *phaseClock) { c.searched = found })
+}
 
 // WaitBegins implements budget.Observer.
 func (f *fillPhases) WaitBegins() { f.count((*phaseClock).beginWait) }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // timingNames are the names in a Server-Timing header.
@@ -133,5 +135,20 @@ func TestPhasesOfAFollower(t *testing.T) {
 	if got := c.read(); got[phaseLookup] < time.Hour || got[phaseLookup] >= time.Hour+time.Minute ||
 		got[phaseFollow] < time.Minute {
 		t.Errorf("%v", got)
+	}
+}
+
+// Server-Timing tells what a search for the quality has come to, and of a size no score.
+func TestServerTimingOfASearch(t *testing.T) {
+	for want, method := range map[string]transform.Method{
+		`quality;desc="74", encodes;desc="3", score;desc="77.8"`: transform.BySSIMULACRA2,
+		`quality;desc="74", encodes;desc="3"`:                    transform.BySize,
+	} {
+		var c phaseClock
+		c.begin(time.Now())
+		c.beginFill().noteSearched(transform.Searched{Quality: 74, Encodes: 3, Score: 77.82}, method)
+		if got := c.jobTiming(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }

@@ -117,8 +117,8 @@ func (rec *responseRecord) setServerTiming(h http.Header) {
 		return
 	}
 	timing := rec.phases.read().serverTiming()
-	if memory := rec.phases.memoryTiming(); memory != "" {
-		timing += ", " + memory
+	if job := rec.phases.jobTiming(); job != "" {
+		timing += ", " + job
 	}
 	if rec.deferred != "" {
 		timing += `, deferred;desc="` + rec.deferred + `"`
