@@ -88,7 +88,7 @@ type bucketHost struct {
 // attach makes a bucket part of a cache, and starts its writers.
 func (b *Bucket) attach(host bucketHost) {
 	b.bucketHost = host
-	b.startWriters()
+	b.queue.start(bucketWriters, b.figures.countWrite)
 }
 
 // recordName is the name of an entry's object: all results of a source lie together.

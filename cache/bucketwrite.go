@@ -4,157 +4,49 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/objectstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
-const (
-	// bucketWriters is how many records are written at once.
-	bucketWriters = 4
-	// maxQueued bounds the writes that wait.
-	maxQueued = 1024
-	// maxQueuedBytes bounds the bytes of entries that wait, beside what reserve allows.
-	maxQueuedBytes = 8 << 20
-	// drainTime is how long Close waits for what is queued.
-	drainTime = 3 * time.Second
-	// drainPart is the part of the time of a Shutdown that this may take: others need some, too.
-	drainPart = 2
-)
-
-// bucketQueue has the writes that wait. No caller waits for its place there: what does not fit is not written.
-type bucketQueue struct {
-	// ctx ends when the writers are to give up.
-	ctx     context.Context
-	cancel  context.CancelFunc
-	waiting chan bucketWrite
-	writers sync.WaitGroup
-	// reserve counts the bytes of entries that wait against the memory limit; nil for no such limit.
-	reserve atomic.Pointer[func(bytes int64) (release func(), ok bool)]
-	bytes   atomic.Int64
-
-	mu     sync.Mutex
-	closed bool
-}
-
-// bucketWrite is an entry to be written. Its bytes, if it has them, are reserved.
-type bucketWrite struct {
-	entry *Entry
-	// remove has the record removed.
-	remove  bool
-	release func()
-}
-
-func (b *Bucket) startWriters() {
-	q := &b.queue
-	q.ctx, q.cancel = context.WithCancel(context.Background())
-	q.waiting = make(chan bucketWrite, maxQueued)
-	for range bucketWriters {
-		q.writers.Go(func() {
-			for w := range q.waiting {
-				b.figures.countWrite(b.write(w))
-				w.release()
-			}
-		})
-	}
-}
-
-// close writes what is queued, for a while: no longer than ctx allows.
-func (b *Bucket) close(ctx context.Context) {
-	most := drainTime
-	if end, ok := ctx.Deadline(); ok {
-		most = min(most, time.Until(end)/drainPart)
-	}
-	q := &b.queue
-	q.mu.Lock()
-	q.closed = true
-	close(q.waiting)
-	q.mu.Unlock()
-	t := time.AfterFunc(most, q.cancel)
-	defer t.Stop()
-	q.writers.Wait()
-	q.cancel()
-}
+// bucketWriters is how many records are written at once.
+const bucketWriters = 4
 
 // Why an entry is not written.
 var (
-	errQueueFull = errors.New("as much as may wait is waiting")
-	errStamp     = errors.New("the purges that it has seen cannot be told to others")
-	errBodyGone  = errors.New("no tier has its bytes any more")
+	errStamp    = errors.New("the purges that it has seen cannot be told to others")
+	errBodyGone = errors.New("no tier has its bytes any more")
 )
-
-// take reserves bytes of the queue.
-func (q *bucketQueue) take(n int64) (release func(), ok bool) {
-	for {
-		now := q.bytes.Load()
-		if now+n > maxQueuedBytes {
-			return nil, false
-		}
-		if q.bytes.CompareAndSwap(now, now+n) {
-			break
-		}
-	}
-	give := func() {}
-	if reserve := q.reserve.Load(); reserve != nil {
-		if give, ok = (*reserve)(n); !ok {
-			q.bytes.Add(-n)
-			return nil, false
-		}
-	}
-	return func() {
-		give()
-		q.bytes.Add(-n)
-	}, true
-}
 
 // enqueue has an entry written soon, and reports whether it will be tried.
 func (b *Bucket) enqueue(e *Entry) bool {
-	w := bucketWrite{entry: e.metadata(), release: func() {}}
+	of, release := e.metadata(), func() {}
 	if e.Body != nil {
-		release, ok := b.queue.take(e.Size())
-		if !ok {
+		var ok bool
+		if release, ok = b.queue.take(e.Size()); !ok {
 			b.figures.countWrite(errQueueFull)
 			return false
 		}
-		w.entry.Body, w.release = e.Body, release
+		of.Body = e.Body
 	}
-	return b.put(w)
+	return b.queue.put(bucketWrite{write: func() error { return b.write(of) }, release: release})
 }
 
 // drop has the record of an entry removed soon.
 func (b *Bucket) drop(e *Entry) {
-	b.put(bucketWrite{entry: e.metadata(), remove: true, release: func() {}})
-}
-
-func (b *Bucket) put(w bucketWrite) bool {
-	b.queue.mu.Lock()
-	defer b.queue.mu.Unlock()
-	if !b.queue.closed {
-		select {
-		case b.queue.waiting <- w:
-			return true
-		default:
-			b.figures.countWrite(errQueueFull)
-		}
-	}
-	w.release()
-	return false
-}
-
-// write writes an entry in place of what is older or of no use.
-func (b *Bucket) write(w bucketWrite) error {
-	e, ctx := w.entry, b.queue.ctx
 	name := recordName(e.Source, e.Key)
-	if w.remove {
-		if err := b.cfg.Store.Remove(ctx, name); err != nil {
+	b.queue.put(bucketWrite{release: func() {}, write: func() error {
+		if err := b.cfg.Store.Remove(b.queue.ctx, name); err != nil {
 			return err
 		}
 		return errRemoved
-	}
+	}})
+}
+
+// write writes an entry in place of what is older or of no use.
+func (b *Bucket) write(e *Entry) error {
+	ctx, name := b.queue.ctx, recordName(e.Source, e.Key)
 	if !b.isFresh(e) {
 		return errOver
 	}

@@ -30,7 +30,7 @@ func (c *Cache) Shutdown(ctx context.Context) error {
 	c.flights.Close()
 	err := c.awaitEnd(ctx)
 	if c.cfg.Bucket != nil {
-		c.cfg.Bucket.close(ctx)
+		c.cfg.Bucket.queue.close(ctx)
 	}
 	c.ram.Close()
 	for _, t := range c.cfg.Lower {
