@@ -17,7 +17,7 @@ import (
 // calls each of them, so a new one needs a row here and a target there.
 var parsers = map[string][]string{
 	"cache":             {"decodeHeader", "EntryOf", "ReadHotKeys"},
-	"cache/diskstore":   {"get", "ReadRecord"},                                        // a record
+	"cache/diskstore":   {"get", "ReadRecord", "CopyRecord"},                          // a record
 	"cache/purge":       {"open", "parseCheckpoint", "decodeNotice", "parsePosition"}, // a log
 	"cache/redisclient": {"check"},                                                    // what Redis replies
 	"cmd/pictor":        {"starts", "verdictOf", "explainLog"},
