@@ -2,8 +2,6 @@ package cache
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"time"
@@ -70,8 +68,7 @@ type BucketConfig struct {
 
 // NewBucket makes the tier of a bucket for Config.Bucket.
 func NewBucket(cfg BucketConfig) *Bucket {
-	sum := sha256.Sum256([]byte(cfg.Name))
-	return &Bucket{cfg: cfg, mark: hex.EncodeToString(sum[:4])}
+	return &Bucket{cfg: cfg, mark: bucketMark(cfg.Name)}
 }
 
 // bucketHost is what a bucket knows of its cache.
@@ -93,8 +90,7 @@ func (b *Bucket) attach(host bucketHost) {
 
 // recordName is the name of an entry's object: all results of a source lie together.
 func recordName(source string, key Key) string {
-	of, name := sha256.Sum256([]byte(source)), sha256.Sum256([]byte(key))
-	return "r/" + hex.EncodeToString(of[:1]) + "/" + hex.EncodeToString(of[:]) + "/" + hex.EncodeToString(name[:])
+	return "r/" + sourceFolder(source) + hashName(string(key))
 }
 
 // Reserve reserves memory for the bytes of an entry, or gives an error. release gives them back.
@@ -102,10 +98,14 @@ type Reserve func(ctx context.Context, bytes int64) (release func(), err error)
 
 // Why a record of the bucket is of no use.
 var (
-	errUnvouched = errors.New("the record may have missed purges")
-	errOver      = errors.New("the record was purged, or is too old")
-	errNoMemory  = errors.New("no memory for the record")
-	errForeign   = errors.New("the record is no result, or another one than its name says")
+	// ErrUnvouched: it may have missed purges.
+	ErrUnvouched = errors.New("the record may have missed purges")
+	// ErrOver: it was purged, or is too old.
+	ErrOver = errors.New("the record was purged, or is too old")
+	// ErrNoMemory: it is not known, as there is no memory for it.
+	ErrNoMemory = errors.New("no memory for the record")
+	// ErrForeign: it is another one than its name says, or nothing that a server has written.
+	ErrForeign = errors.New("the record is no result, or another one than its name says")
 )
 
 // read reads a wanted entry that is of use beside old.
@@ -126,10 +126,10 @@ func (b *Bucket) read(
 					return err
 				}
 				if !b.isOfUse(f.e, old) {
-					return &objectstore.Declined{Err: errOver}
+					return &objectstore.Declined{Err: ErrOver}
 				}
 				if f.release, err = reserveInTime(ctx, reserve, size); err != nil {
-					return &objectstore.Declined{Err: errNoMemory}
+					return &objectstore.Declined{Err: ErrNoMemory}
 				}
 				return nil
 			})
@@ -164,7 +164,7 @@ func reserveInTime(ctx context.Context, reserve Reserve, size int64) (release fu
 // decode reads the header of a record, with a sequence of this server's clock.
 func (b *Bucket) decode(header []byte, wanted Wanted) (*Entry, error) {
 	e, err := wanted.decode(header, b.clock.SequenceOf)
-	if errors.Is(err, errUnvouched) {
+	if errors.Is(err, ErrUnvouched) {
 		err = &objectstore.Declined{Err: err}
 	}
 	return e, err

@@ -13,20 +13,21 @@ type BucketStats struct {
 	objectstore.Stats
 	// Reads and Writes count by result. Each has all its results from the start.
 	Reads, Writes map[string]uint64
-	// QueuedBytes wait to be written.
+	// QueuedBytes wait to be written in memory, and Queued is how many records wait, also of those on disk.
 	QueuedBytes int64
+	Queued      int
 }
 
 // readResults and writeResults name errors.
 var (
 	readResults = []namedResult{
-		{nil, "hit"}, {objectstore.ErrNone, "none"}, {errOver, "outdated"}, {errUnvouched, "unvouched"},
-		{errForeign, "foreign"}, {diskstore.ErrBroken, "broken"}, {errNoMemory, "memory"},
+		{nil, "hit"}, {objectstore.ErrNone, "none"}, {ErrOver, "outdated"}, {ErrUnvouched, "unvouched"},
+		{ErrForeign, "foreign"}, {diskstore.ErrBroken, "broken"}, {ErrNoMemory, "memory"},
 		{objectstore.ErrLate, "slow"}, {objectstore.ErrOpen, "paused"}, {objectstore.ErrBusy, "busy"},
 	}
 	writeResults = []namedResult{
-		{nil, "written"}, {errRemoved, "removed"}, {objectstore.ErrExists, "present"}, {errOver, "outdated"},
-		{errStamp, "unvouched"}, {errQueueFull, "queue"}, {errBodyGone, "gone"}, {objectstore.ErrLate, "slow"},
+		{nil, "written"}, {errRemoved, "removed"}, {objectstore.ErrExists, "present"}, {ErrOver, "outdated"},
+		{ErrStamp, "unvouched"}, {errQueueFull, "queue"}, {ErrBodyGone, "gone"}, {objectstore.ErrLate, "slow"},
 		{objectstore.ErrOpen, "paused"},
 	}
 )
@@ -66,9 +67,9 @@ func (f *bucketFigures) count(in *map[string]uint64, name string) {
 	(*in)[name]++
 }
 
-func (b *Bucket) stats() BucketStats {
+func (f *bucketFigures) stats(store *objectstore.Store, q *bucketQueue) BucketStats {
 	st := BucketStats{
-		Stats: b.cfg.Store.Stats(), QueuedBytes: b.queue.bytes.Load(),
+		Stats: store.Stats(), QueuedBytes: q.bytes.Load(), Queued: len(q.waiting),
 		Reads: map[string]uint64{failedResult: 0}, Writes: map[string]uint64{failedResult: 0},
 	}
 	for _, r := range readResults {
@@ -77,12 +78,12 @@ func (b *Bucket) stats() BucketStats {
 	for _, r := range writeResults {
 		st.Writes[r.name] = 0
 	}
-	b.figures.mu.Lock()
-	defer b.figures.mu.Unlock()
-	for name, n := range b.figures.reads {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, n := range f.reads {
 		st.Reads[name] = n
 	}
-	for name, n := range b.figures.writes {
+	for name, n := range f.writes {
 		st.Writes[name] = n
 	}
 	return st

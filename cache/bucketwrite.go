@@ -13,10 +13,12 @@ import (
 // bucketWriters is how many records are written at once.
 const bucketWriters = 4
 
-// Why an entry is not written.
+// Why a record is not written.
 var (
-	errStamp    = errors.New("the purges that it has seen cannot be told to others")
-	errBodyGone = errors.New("no tier has its bytes any more")
+	// ErrStamp: other servers could not tell which purges it has seen.
+	ErrStamp = errors.New("the purges that it has seen cannot be told to others")
+	// ErrBodyGone: its bytes are not there any more.
+	ErrBodyGone = errors.New("no tier has its bytes any more")
 )
 
 // enqueue has an entry written soon, and reports whether it will be tried.
@@ -48,11 +50,11 @@ func (b *Bucket) drop(e *Entry) {
 func (b *Bucket) write(e *Entry) error {
 	ctx, name := b.queue.ctx, recordName(e.Source, e.Key)
 	if !b.isFresh(e) {
-		return errOver
+		return ErrOver
 	}
 	stamp, ok := b.clock.Stamp(e.Seq)
 	if !ok {
-		return errStamp
+		return ErrStamp
 	}
 	e.sharedIn = ""
 	header, err := encodeHeader(e, stamp)
@@ -125,11 +127,11 @@ func (b *Bucket) loadBody(e *Entry) (release func(), err error) {
 		e.Body = make([]byte, have.Size())
 		if _, err := io.ReadFull(have.contentUntil(b.queue.ctx), e.Body); err != nil {
 			release()
-			return nil, errBodyGone
+			return nil, ErrBodyGone
 		}
 		return release, nil
 	}
-	return nil, errBodyGone
+	return nil, ErrBodyGone
 }
 
 // isWorse says whether the record of an entry is to be replaced by it.
@@ -159,10 +161,10 @@ func (b *Bucket) isWorse(ctx context.Context, name string, e *Entry) bool {
 // records.
 func isOfNoUse(err error) bool {
 	switch {
-	case errors.Is(err, errOver), errors.Is(err, errForeign), errors.Is(err, diskstore.ErrBroken):
+	case errors.Is(err, ErrOver), errors.Is(err, ErrForeign), errors.Is(err, diskstore.ErrBroken):
 		return true
 	}
-	return errors.Is(err, errUnvouched) && !errors.Is(err, purge.ErrAhead)
+	return errors.Is(err, ErrUnvouched) && !errors.Is(err, purge.ErrAhead)
 }
 
 // errDecoded: the header of a record is all that was wanted.

@@ -63,11 +63,11 @@ type Wanted struct {
 func (w Wanted) decode(b []byte, seq func(purge.Stamp) (uint64, error)) (*Entry, error) {
 	e, stamp, err := decodeHeader(b)
 	if err != nil || e.Key != w.Key || e.Source != w.Source {
-		return nil, errForeign
+		return nil, ErrForeign
 	}
 	e.sharedIn = ""
 	if e.Seq, err = seq(stamp); err != nil {
-		return nil, errors.Join(errUnvouched, err)
+		return nil, errors.Join(ErrUnvouched, err)
 	}
 	if w.Bound != nil {
 		w.Bound(e)

@@ -75,5 +75,6 @@ func (c *Cache) BucketStats() (st BucketStats, ok bool) {
 	if c.cfg.Bucket == nil {
 		return st, false
 	}
-	return c.cfg.Bucket.stats(), true
+	b := c.cfg.Bucket
+	return b.figures.stats(b.cfg.Store, &b.queue), true
 }

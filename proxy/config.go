@@ -39,6 +39,8 @@ type Config struct {
 	Disk *diskstore.Store
 	// Sources keeps the bytes of sources; nil for none. The Server closes it.
 	Sources *diskstore.Store
+	// SourceBucket has sources for other servers, too; nil for none. The Server closes it.
+	SourceBucket *cache.SourceBucket
 	// SourceKeyIgnore are query parameters that identities leave out, such as those of a
 	// presigned URL. With a star at its end a name stands for all that begin so.
 	SourceKeyIgnore []string

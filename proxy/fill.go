@@ -222,10 +222,16 @@ func (f *fill) sourceRequest() sources.Request {
 	w := sources.Request{
 		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster,
 		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Passed: f.passed, Trace: f.trace, Queue: f.queueWait,
-		Background: f.background,
+		Background: f.background, AskBucket: f.askBucket,
 	}
 	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())
 	return w
+}
+
+// askBucket is told that the source is looked for in the bucket, and gives what is told when that is over.
+func (f *fill) askBucket() (asked func()) {
+	f.phases.enter(phaseBucket)
+	return func() { f.phases.enter(phaseFetch) }
 }
 
 // preferLimitError gives, for a source that is both truncated and over a limit, the error

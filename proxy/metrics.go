@@ -204,7 +204,7 @@ func (e emitter) addStore(name string, store *diskstore.Store) {
 }
 
 func (e emitter) addSources(st sources.Stats) {
-	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored,
+	for how, n := range map[string]uint64{"shared": st.Shared, "stored": st.Stored, "bucket": st.FromBucket,
 		"revalidated": st.Revalidated, "fetched": st.Fetched, "failed": st.Failed, "remembered-error": st.Remembered} {
 		e.counter("sources_total", "Source images that cache fills asked for, by how each was obtained.", n, "how", how)
 	}

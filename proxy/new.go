@@ -86,7 +86,7 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 // newSourceStore makes the store of sources.
 func (s *Server) newSourceStore() (*sources.Store, error) {
 	return sources.New(sources.Config{
-		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Clock: s.cfg.Clock,
+		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Bucket: s.cfg.SourceBucket, Clock: s.cfg.Clock,
 		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources,
 		TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout, QueueWait: s.cfg.QueueWait,
 		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,

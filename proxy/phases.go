@@ -19,7 +19,7 @@ const (
 	phaseVerify phase = iota
 	// phaseLookup looks for an entry in the tiers of the cache, and has them store a new one.
 	phaseLookup
-	// phaseBucket asks the bucket of results, before a fill makes one.
+	// phaseBucket asks the bucket for a result, before a fill makes one, or for its source.
 	phaseBucket
 	// phaseFollow waits for the fill of another request, or of another server of the cluster.
 	phaseFollow

@@ -61,16 +61,16 @@ func (s *Server) reserveBucketWrites() {
 	})
 }
 
-// bucketReads is the part of the fetches that reads of the bucket may be: each has the buffers of one.
-const bucketReads = 4
+// bucketReadShare is the part of the fetches that reads of the bucket may be: each has the buffers of one.
+const bucketReadShare = 4
 
 // admitBucketReads has reads of the bucket counted as fetches are. They wait for none: fetches make way, as a read
 // that finds something spares one.
 func (s *Server) admitBucketReads() {
 	fetches := s.memory.Budgets.Fetches
 	var reading atomic.Int64
-	s.cfg.Cache.AdmitBucketReads(func() (func(), bool) {
-		if reading.Add(1) > max(1, fetches.Stats().Capacity/bucketReads) {
+	admit := func() (func(), bool) {
+		if reading.Add(1) > max(1, fetches.Stats().Capacity/bucketReadShare) {
 			reading.Add(-1)
 			return nil, false
 		}
@@ -79,5 +79,9 @@ func (s *Server) admitBucketReads() {
 			slot.Release()
 			reading.Add(-1)
 		}, true
-	})
+	}
+	s.cfg.Cache.AdmitBucketReads(admit)
+	if s.cfg.SourceBucket != nil {
+		s.cfg.SourceBucket.AdmitReads(admit)
+	}
 }

@@ -102,7 +102,7 @@ func TestReadsOfTheBucketFollowTheLimit(t *testing.T) {
 				r.cfg.Cache.FromBucket(t.Context(), cache.Wanted{Key: cache.Key(fmt.Sprint(i))}, nil, nil)
 			})
 		}
-		want := limit / bucketReads
+		want := limit / bucketReadShare
 		r.until("all reads but a few are refused", func() bool { return busy()-before == 40-uint64(want) })
 		r.until("the few are under way", func() bool { return o.reading.Load() == want })
 		if n := fetches.Stats().InUse; n != want {

@@ -32,7 +32,7 @@ var parsers = map[string][]string{
 		"tagsOf", "redirectTarget", "keep", "metaOf", "wholeSize", "statusError", "matchesETag"},
 	"proxy/signedurl": {"Parse", "ParseUpload", "ParseInfo", "ParseInfoUnderRules", "ParseUnderRules", "CutChoice",
 		"Candidates", "Verify", "Diagnose", "DiagnoseChoice", "decryptSource", "Repair"},
-	"proxy/sources":    {"decodeMeta"},
+	"proxy/sources":    {"decodeMeta", "decodeShared"},
 	"proxy/cloudflare": {"Parse", "OnError"},
 	"proxy/memory":     {"received", "sent"}, // frames of HTTP/2
 	"proxy/nextjs":     {"Parse"},

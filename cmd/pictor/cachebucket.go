@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/objectstore"
@@ -11,27 +12,47 @@ import (
 	"github.com/pictor-proxy/pictor/config"
 )
 
-// openCacheBucket opens the tier of --cache-bucket; nil for none. It uses no network.
-func openCacheBucket(cfg *config.Serve, log *slog.Logger) (*cache.Bucket, error) {
+const (
+	// sourcePatience is how many times as long as a result a source may take to be read: it is larger.
+	sourcePatience = 4
+	// sourceWriteTimeout bounds the write of a source.
+	sourceWriteTimeout = 30 * time.Second
+)
+
+// openCacheBucket opens the tier of --cache-bucket, for results and, where that is set, for sources; nil for none. It
+// uses no network.
+func openCacheBucket(cfg *config.Serve, log *slog.Logger) (
+	results *cache.Bucket, sources *cache.SourceBucket, err error,
+) {
 	name, account, prefix, ok, err := cfg.SharedBucket()
 	if err != nil || !ok {
-		return nil, config.Invalid(err)
+		return nil, nil, config.Invalid(err)
 	}
 	objects, err := buckets.OpenObjects(name, account, prefix, log)
 	if err != nil {
-		return nil, config.Invalid(err)
+		return nil, nil, config.Invalid(err)
 	}
 	admit, ok := cache.ParseBucketAdmit(cfg.CacheBucketAdmit)
 	if !ok {
-		return nil, config.Invalid(errors.New("--cache-bucket-admit is unknown"))
+		return nil, nil, config.Invalid(errors.New("--cache-bucket-admit is unknown"))
 	}
 	log.Info("cache bucket", "account", name, "bucket", account.Bucket, "prefix", account.Prefix+prefix,
-		"admit", cfg.CacheBucketAdmit, "patience", cfg.CacheBucketPatience.String())
-	return cache.NewBucket(cache.BucketConfig{
+		"admit", cfg.CacheBucketAdmit, "patience", cfg.CacheBucketPatience.String(), "sources", cfg.CacheBucketSources)
+	tier := cache.BucketConfig{
 		Store: objectstore.New(objectstore.Config{
-			Objects: objects, Patience: cfg.CacheBucketPatience, Log: log,
+			Objects: objects, Patience: cfg.CacheBucketPatience, Log: log.With("with", "results"),
 		}),
 		Admit: admit, Name: strings.Join([]string{account.Store, account.Endpoint, account.AccountName, account.Bucket,
 			account.Prefix + prefix}, "\n"),
-	}), nil
+	}
+	results = cache.NewBucket(tier)
+	if cfg.CacheBucketSources {
+		// Sources have a breaker of their own: large ones may be too slow where results are not.
+		tier.Store = objectstore.New(objectstore.Config{
+			Objects: objects, Patience: sourcePatience * cfg.CacheBucketPatience, WriteTimeout: sourceWriteTimeout,
+			Log: log.With("with", "sources"),
+		})
+		sources = cache.NewSourceBucket(tier)
+	}
+	return results, sources, nil
 }

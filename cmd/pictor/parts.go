@@ -70,7 +70,7 @@ func newParts(
 	if p.hidden, err = openHidden(cfg, in.requests.Keyring, p.storage.waitUntil, log); err != nil {
 		return nil, err
 	}
-	shared, err := openCacheBucket(cfg, log)
+	shared, sharedSources, err := openCacheBucket(cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +99,7 @@ func newParts(
 	if err != nil {
 		return nil, err
 	}
+	settings.SourceBucket = sharedSources
 	if p.requestLog, err = newRequestLog(cfg); err != nil {
 		return nil, err
 	}

@@ -64,6 +64,9 @@ func New(cfg Config) (*Fetcher, error) {
 // SetAllowed changes which sources may be fetched: Config.Allow. It holds for redirects of fetches under way.
 func (f *Fetcher) SetAllowed(rules []SourceRule) { f.allowed.Store(&rules) }
 
+// MaxBytes bounds a source.
+func (f *Fetcher) MaxBytes() int64 { return f.plain.cfg.MaxBytes }
+
 // Close lets idle connections go. Fetches that still run are not ended by it.
 func (f *Fetcher) Close() {
 	f.transport.CloseIdleConnections()

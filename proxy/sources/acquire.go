@@ -27,6 +27,9 @@ type Request struct {
 	Passed origin.Passed
 	// Trace is told of requests to the origin; nil for none. A flight takes it from its leader.
 	Trace origin.Trace
+	// AskBucket, unless nil, is told when the bucket is asked, and then, by what it gives, that it was. A flight takes
+	// it from its leader.
+	AskBucket func() (asked func())
 	// MinFetched and MinValidated are the newest purges that name the result: the
 	// source must have been fetched after the first, and be validated after the
 	// second.
@@ -120,7 +123,10 @@ func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*So
 	case err != nil:
 	// A source that was being fetched when the caller came is as new as if it had
 	// been fetched for it, however short its lifetime is (RFC 9111 §4).
-	case leader, joinedInFlight && src.survivesPurges(w), src.fresh(w):
+	case leader:
+		return src, nil
+	case joinedInFlight && src.survivesPurges(w), src.fresh(w):
+		src.shareAgain()
 		return src, nil
 	default:
 		err = flight.ErrRetryLookup

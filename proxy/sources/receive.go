@@ -3,7 +3,6 @@ package sources
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 
@@ -50,8 +49,8 @@ func (src *Source) receive(
 	if src.data, err = memfile.New(); err != nil {
 		return err
 	}
-	hash := sha256.New()
-	if err := copyTo(io.MultiWriter(src.data, hash), src.reserveBytes(ctx, wait)); err != nil {
+	sum := sha256.New()
+	if err := copyTo(io.MultiWriter(src.data, sum), src.reserveBytes(ctx, wait)); err != nil {
 		return err
 	}
 	if err := src.data.Seal(); err != nil {
@@ -61,13 +60,13 @@ func (src *Source) receive(
 	if src.grant != nil {
 		src.grant.Shrink(size) // a form, and a body of unknown length, were reserved with more
 	}
-	version := hex.EncodeToString(hash.Sum(nil)[:16])
+	version := versionOf(sum)
 	src.request = Request{Identity: ReceivedIdentity + version}
 	// What a client sends is of no URL that a cache could find it by.
 	meta := origin.Meta{Size: size, Freshness: origin.Freshness{NoStore: true}}
 	src.meta = newMeta(meta, src.request, src.store.cfg.Clock.Applied(), src.store.cfg.Now())
 	src.meta.Version = version
-	src.info, err = src.sniffData()
+	src.info, err = sniff(src.data)
 	return err
 }
 

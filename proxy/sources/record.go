@@ -10,122 +10,8 @@ import (
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/diskstore"
-	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 )
-
-// Meta is what is known of a source: what its origin said, and when.
-type Meta struct {
-	// ID is the name that the source is stored under, Identity its name in purges.
-	ID       string `json:"id"`
-	Identity string `json:"identity"`
-	origin.Meta
-	// Version is a hash of the bytes.
-	Version string `json:"version"`
-	// Confirmed is when the origin last sent the source or confirmed it, Spread the part of
-	// its lifetime after which the origin is asked again: sources that were fetched
-	// together must not be due together.
-	Confirmed time.Time `json:"confirmed"`
-	Spread    float64   `json:"spread"`
-	// Seq is the sequence of the purge clock before the origin was asked, in the log
-	// whose identity is Log.
-	Seq uint64 `json:"seq"`
-	Log string `json:"log"`
-}
-
-// maxSpread is the largest part of a lifetime that may be left when a source is due.
-const maxSpread = 0.1
-
-// minSpreadTTL is the shortest lifetime that is spread.
-const minSpreadTTL = time.Minute
-
-func newMeta(m origin.Meta, w Request, seq uint64, now time.Time) Meta {
-	return Meta{
-		ID: w.ID(), Identity: w.Identity, Meta: m,
-		Confirmed: now, Spread: 1 - maxSpread*rand.Float64(), Seq: seq,
-	}
-}
-
-// renewedBy is what is known of the source after its origin has confirmed it.
-func (m Meta) renewedBy(said origin.Meta, seq uint64, now time.Time) Meta {
-	m.Meta = m.Meta.Renewed(said)
-	m.Confirmed, m.Seq = now, seq
-	m.Spread = 1 - maxSpread*rand.Float64()
-	return m
-}
-
-// Expires is until when the source is fresh.
-func (m Meta) Expires(t TTL) time.Time { return m.Confirmed.Add(t.Of(m.Freshness)) }
-
-// RefreshAt is from when on the origin is asked again.
-func (m Meta) RefreshAt(t TTL) time.Time {
-	ttl := t.Of(m.Freshness)
-	if ttl >= minSpreadTTL {
-		ttl = time.Duration(float64(ttl) * m.Spread)
-	}
-	return m.Confirmed.Add(ttl)
-}
-
-// fresh says whether the origin need not be asked yet. A record from the future was written
-// while the clock was wrong, so its age is unknown.
-func (m Meta) fresh(t TTL, now time.Time) bool {
-	return !m.Confirmed.After(now.Add(cache.Skew)) && now.Before(m.RefreshAt(t))
-}
-
-// isFresh says whether the origin of a source need not be asked yet. While purges are in doubt it is.
-func (t *Store) isFresh(m Meta) bool {
-	now := t.cfg.Now()
-	return t.cfg.Clock.Doubt(now) == purge.Serve && m.fresh(t.cfg.TTL, now)
-}
-
-// newestPurges are the sequences of the newest hard and soft purge that name the source.
-func (m Meta) newestPurges(c *purge.Clock) (hard, soft uint64) {
-	return c.Since(m.Seq, purge.Scope{Source: m.Identity, Hosts: cache.Hosts(m.Identity), Tags: m.TagList()})
-}
-
-// TagList has the tags of the source, by which purges may name it.
-func (m Meta) TagList() []string { return strings.Fields(m.Tags) }
-
-// storedSource is a source on disk.
-type storedSource struct {
-	meta   Meta
-	record *diskstore.Record
-}
-
-// validators are those by which the origin may confirm the source. A nil source has none.
-func (st *storedSource) validators() origin.Validators {
-	if st == nil {
-		return origin.Validators{}
-	}
-	return origin.Validators{ETag: st.meta.ETag, LastModified: st.meta.LastModified, URL: st.meta.URL}
-}
-
-// decodeMeta reads the header of the record of a source. A record of another purge log is
-// refused: it has missed purges, and which ones is not known.
-func decodeMeta(b []byte, id, log string) (m Meta, ok bool) {
-	if err := json.Unmarshal(b, &m); err != nil {
-		return m, false
-	}
-	return m, m.ID == id && m.Log == log && m.Version != "" && m.Spread > 0 && m.Spread <= 1
-}
-
-// findStored finds a source on disk; nil where there is none.
-func (t *Store) findStored(ctx context.Context, id string) *storedSource {
-	if t.cfg.Disk == nil {
-		return nil
-	}
-	r, ok := t.cfg.Disk.Get(ctx, diskstore.NameOf(id))
-	if !ok {
-		return nil
-	}
-	m, ok := decodeMeta(r.Header(), id, t.cfg.Clock.ID())
-	if !ok {
-		r.Close()
-		t.cfg.Disk.Drop(diskstore.NameOf(id))
-		return nil
-	}
-	return &storedSource{m, r}
-}
 
 // encodeMeta makes the header of the record of a source.
 func (src *Source) encodeMeta() ([]byte, error) {
@@ -170,4 +56,92 @@ func (src *Source) writeToDisk() {
 	}
 	// The disk store counts and logs an error.
 	_ = t.cfg.Disk.Put(name, h, io.NewSectionReader(src.data.File(), 0, src.meta.Size), src.meta.Size)
+}
+
+func newMeta(m origin.Meta, w Request, seq uint64, now time.Time) Meta {
+	return Meta{
+		ID: w.ID(), Identity: w.Identity, Meta: m,
+		Confirmed: now, Spread: 1 - maxSpread*rand.Float64(), Seq: seq,
+	}
+}
+
+// mayShare says whether a source may go from one server to another one. One that was fetched with headers of a client
+// may be for that client alone, and a local one is on disk anyhow.
+func (t *Store) mayShare(w Request) bool {
+	return t.cfg.Bucket != nil && w.Passed.Variant() == origin.Variant{} && !strings.HasPrefix(w.Identity, "local:")
+}
+
+// lendPart is the part of the memory of sources that one may have while it is written to the bucket, where it is on no
+// disk.
+const lendPart = 8
+
+// share offers the source to the bucket, once it is on disk.
+func (src *Source) share() {
+	if src.store.cfg.Bucket == nil {
+		return
+	}
+	if src.took > 0 {
+		src.offer(false)
+	}
+	src.offered.Store(true)
+	if src.wanted.Load() || src.record != nil {
+		src.offer(true)
+	}
+}
+
+// shareAgain is told of each fill that has the source but the first one.
+func (src *Source) shareAgain() {
+	if src.store.cfg.Bucket != nil && !src.wanted.Swap(true) && src.offered.Load() {
+		src.offer(true)
+	}
+}
+
+// offer offers the source, as one that was fetched or as one that is used again.
+func (src *Source) offer(again bool) {
+	t, b := src.store, src.store.cfg.Bucket
+	if !t.mayShare(src.request) || src.meta.NoStore || src.meta.SharedIn == b.Mark() {
+		return
+	}
+	of := cache.SharedSource{Identity: src.request.Identity, ID: src.id}
+	o := cache.SourceOffer{SharedSource: of, Form: src.meta.Version + src.meta.Confirmed.String()}
+	meta := src.meta
+	o.IsWorse = func(header []byte) (bool, error) { return t.cfg.isWorse(header, of, meta) }
+	if t.cfg.Disk != nil {
+		o.Load = func(ctx context.Context) (cache.SourceRecord, error) {
+			return t.cfg.loadStored(ctx, meta.ID, meta.Version)
+		}
+		o.Shared = func() { t.cfg.markShared(meta.ID, meta.Version) }
+	} else if !src.lend(&o) {
+		return
+	}
+	if again {
+		b.Used(o)
+	} else {
+		b.Fetched(o, src.took)
+	}
+}
+
+// lend has the memory of the source kept until it was written. It reports whether that may be: such memory is for
+// fills in the first place.
+func (src *Source) lend(o *cache.SourceOffer) bool {
+	t := src.store
+	if src.data == nil || src.meta.Size > t.cfg.Bytes.Stats().Capacity/lendPart {
+		return false
+	}
+	select {
+	case t.lending <- struct{}{}:
+	default:
+		return false
+	}
+	src.Hold()
+	o.Done = func() {
+		<-t.lending
+		src.Release()
+	}
+	o.Load = func(context.Context) (r cache.SourceRecord, err error) {
+		r.Header, err = t.cfg.encodeShared(src.meta)
+		r.Body, r.Close = io.NewSectionReader(src.data.File(), 0, src.meta.Size), func() {}
+		return r, err
+	}
+	return true
 }

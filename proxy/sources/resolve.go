@@ -3,10 +3,11 @@ package sources
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 
+	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/transform/memfile"
@@ -54,28 +55,41 @@ func (w *resolution) Complete(f *sourceFlight) {
 	if fetched {
 		src.writeToDisk()
 	}
+	if f.Err == nil {
+		src.share()
+	}
 }
 
 // Release implements flight.Work.
 func (w *resolution) Release(*sourceFlight) { w.source.close() }
 
-// resolve finds the source on disk, asks its origin, or both.
+// resolve finds the source on disk or in the bucket, asks its origin, or both.
 func (src *Source) resolve(ctx context.Context, wait *budget.QueueWait) error {
 	t, w := src.store, src.request
-	stored := t.findStored(ctx, src.id)
+	stored := t.cfg.findStored(ctx, src.id)
 	if stored != nil {
 		hard, soft := stored.meta.newestPurges(t.cfg.Clock)
 		hard, soft = max(hard, w.MinFetched), max(soft, w.MinValidated)
 		if stored.meta.Seq < hard {
-			stored.record.Close()
+			stored.close()
 			stored = nil
-		} else if stored.meta.Seq >= soft && t.isFresh(stored.meta) {
+		} else if stored.meta.Seq >= soft && t.cfg.isFresh(stored.meta) {
 			src.meta, src.record = stored.meta, stored.record
 			t.updateStats(func(s *Stats) { s.Stored++ })
 			return nil
 		}
 	}
-	return src.fetchOrRevalidate(ctx, wait, stored)
+	if stored == nil {
+		var taken bool
+		if taken, stored = src.takeShared(ctx); taken {
+			return nil
+		}
+	}
+	err := src.fetchOrRevalidate(ctx, wait, stored)
+	if errors.Is(err, errSharedGone) {
+		err = src.fetchOrRevalidate(ctx, wait, nil)
+	}
+	return err
 }
 
 // fetchOrRevalidate fetches the source, or has the origin say that the stored one is still
@@ -84,8 +98,8 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	t, w := src.store, src.request
 	keep := false
 	defer func() {
-		if stored != nil && !keep {
-			stored.record.Close()
+		if !keep {
+			stored.close()
 		}
 	}()
 	// Asked before the limit on fetches: a suspended host may have all of its slots taken.
@@ -101,36 +115,123 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	if src.data, err = memfile.New(); err != nil {
 		return err
 	}
-	hash := sha256.New()
+	sum := sha256.New()
 	// The age of a response counts from the request on (RFC 9111 §4.2.3).
 	requested := t.cfg.Now()
 	client := origin.Client{Hops: w.Hops, Passed: w.Passed, Trace: w.Trace}
 	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, client, stored.validators(),
-		io.MultiWriter(src.data, hash), src.reserveBytes(ctx, wait))
+		io.MultiWriter(src.data, sum), src.reserveBytes(ctx, wait))
 	if err != nil {
 		return err
 	}
 	if !changed {
-		src.data.Close()
 		keep = true
-		src.data, src.record = nil, stored.record
-		src.meta = stored.meta.renewedBy(meta, src.flight.Seq, requested)
-		t.updateRecord(src)
-		t.updateStats(func(s *Stats) { s.Revalidated++ })
-		return nil
+		return src.takeConfirmed(ctx, stored, stored.meta.renewedBy(meta, src.flight.Seq, requested))
 	}
+	src.took = max(t.cfg.Now().Sub(requested), 1)
 	t.updateStats(func(s *Stats) {
 		s.Fetched++
 		s.FetchedBytes += uint64(meta.Size)
 	})
 	src.meta = newMeta(meta, w, src.flight.Seq, requested)
-	src.meta.Version = hex.EncodeToString(hash.Sum(nil)[:16])
+	src.meta.Version = versionOf(sum)
 	if err := src.data.Seal(); err != nil {
 		return err
 	}
 	if src.grant != nil {
 		src.grant.Shrink(meta.Size) // a source without a length was reserved in whole steps
 	}
-	src.info, err = src.sniffData()
+	src.info, err = sniff(src.data)
 	return err
+}
+
+// takeConfirmed takes the bytes of a stored source that its origin has confirmed. renewed is what is known of it now.
+func (src *Source) takeConfirmed(ctx context.Context, stored *storedSource, renewed Meta) error {
+	t := src.store
+	src.data.Close()
+	src.data = nil
+	if stored.record == nil {
+		if err := src.takeSharedBytes(ctx, renewed); err != nil {
+			return err
+		}
+	} else {
+		src.meta, src.record = renewed, stored.record
+		t.updateRecord(src)
+	}
+	t.updateStats(func(s *Stats) { s.Revalidated++ })
+	return nil
+}
+
+// mayTake says whether a source of another server may be used, too: not where purges are in doubt, nor where the origin
+// has lately said that it must not be kept.
+func (t *Store) mayTake(w Request) bool {
+	return t.mayShare(w) && t.cfg.Clock.DoubtNow() != purge.Revalidate && !t.negativeEntry(w.ID(), w).exclusive
+}
+
+// takeShared takes the source from the bucket, where it is fresh there. Where it is one that its origin may confirm,
+// it gives what is known of that.
+func (src *Source) takeShared(ctx context.Context) (taken bool, confirmable *storedSource) {
+	t, w := src.store, src.request
+	if !t.mayTake(w) {
+		return false, nil
+	}
+	found := make(chan Meta, 1)
+	sink, err := src.askBucket(ctx, func(m Meta) error {
+		hard, soft := m.newestPurges(t.cfg.Clock)
+		hard, soft = max(hard, w.MinFetched), max(soft, w.MinValidated)
+		if m.Seq >= hard && m.Seq >= soft && t.cfg.isFresh(m) {
+			return nil
+		}
+		if m.Seq >= hard && m.isConfirmable() {
+			found <- m
+		}
+		return cache.ErrOver
+	})
+	if err != nil {
+		select {
+		case m := <-found:
+			return false, &storedSource{meta: m}
+		default:
+			return false, nil
+		}
+	}
+	src.use(sink, sink.meta)
+	t.updateStats(func(s *Stats) { s.FromBucket++ })
+	return true, nil
+}
+
+// errSharedGone: a source of the bucket was confirmed by its origin, and its bytes cannot be had any more.
+var errSharedGone = errors.New("the bucket does not have the source any more")
+
+// takeSharedBytes takes the bytes of a source that its origin has confirmed from the bucket.
+func (src *Source) takeSharedBytes(ctx context.Context, renewed Meta) error {
+	sink, err := src.askBucket(ctx, func(m Meta) error {
+		if m.Version != renewed.Version {
+			return cache.ErrOver
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		src.use(sink, renewed)
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return errSharedGone
+}
+
+// use makes the bytes of a sink those of the source.
+func (src *Source) use(sink *sharedSink, m Meta) {
+	src.meta, src.info = m, sink.info
+	src.data, src.grant = sink.data, sink.grant
+}
+
+// askBucket reads the source from the bucket, if accept lets it.
+func (src *Source) askBucket(ctx context.Context, accept func(Meta) error) (*sharedSink, error) {
+	if ask := src.request.AskBucket; ask != nil {
+		defer ask()()
+	}
+	of := cache.SharedSource{Identity: src.request.Identity, ID: src.id}
+	return src.store.cfg.readShared(ctx, of, accept)
 }

@@ -3,12 +3,12 @@ package sources
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/transform"
-	"github.com/pictor-proxy/pictor/transform/container"
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
@@ -22,8 +22,11 @@ type Source struct {
 	id      string
 	// meta, and the bytes in memory or in a record, are set when the flight is done.
 	meta Meta
-	// waited is how long the flight waited for budgets.
-	waited time.Duration
+	// waited is how long the flight waited for budgets, and took how long the fetch was, if there was one.
+	waited, took time.Duration
+
+	// offered says that the bucket may be offered the source, and wanted that a second fill had it.
+	offered, wanted atomic.Bool
 
 	// loadMu has one slot: it is a mutex, for the fields after it, that honours a
 	// context.
@@ -34,17 +37,6 @@ type Source struct {
 	grant *budget.Grant
 	info  transform.Info
 }
-
-// ImageError is of a source that is there, and whose image cannot be processed.
-type ImageError struct {
-	Info transform.Info
-	Err  error
-}
-
-func (e *ImageError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the reason.
-func (e *ImageError) Unwrap() error { return e.Err }
 
 // ErrLost is of a stored source whose bytes are not there any more.
 var ErrLost = errors.New("a stored source is gone")
@@ -77,7 +69,7 @@ func (src *Source) survivesPurges(w Request) bool {
 // fresh says whether a resolved source is valid for a request, and its origin need not be
 // asked again.
 func (src *Source) fresh(w Request) bool {
-	return src.survivesPurges(w) && src.store.isFresh(src.meta)
+	return src.survivesPurges(w) && src.store.cfg.isFresh(src.meta)
 }
 
 // Release ends the use of the source by one fill. With the last one, memory is given back.
@@ -177,7 +169,7 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 	}
 	if err == nil {
 		src.data = data
-		if src.info, err = src.sniffData(); err == nil {
+		if src.info, err = sniff(src.data); err == nil {
 			return nil
 		}
 	}
@@ -188,21 +180,6 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 		src.grant = nil
 	}
 	return err
-}
-
-// sniffData reads what the source says of its image.
-func (src *Source) sniffData() (transform.Info, error) {
-	b, err := src.data.Bytes()
-	if err != nil {
-		return transform.Info{}, err
-	}
-	// The worker maps the pages itself: kept mapped here, they would count twice.
-	defer src.data.Release()
-	info, err := container.Sniff(b)
-	if err != nil {
-		err = &ImageError{info, err}
-	}
-	return info, err
 }
 
 // Lost drops a source whose bytes turned out not to be there: the next fill fetches it.

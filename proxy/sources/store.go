@@ -4,14 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
-	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/cache/flight"
 	"github.com/pictor-proxy/pictor/cache/negative"
-	"github.com/pictor-proxy/pictor/cache/purge"
-	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/origin"
 )
 
 // Store fetches each source once for all fills that want it at the same time, and keeps on
@@ -23,8 +18,9 @@ type Store struct {
 	flights *flight.Group[string, *Source]
 	// negatives are of sources that cannot be had, or must not be shared.
 	negatives *negative.Table[string, negativeEntry]
-	// writing has a slot for each source whose bytes are being written to disk.
-	writing chan struct{}
+	// writing has a slot for each source whose bytes are being written to disk, and lending one for each that is in
+	// memory until it was written to the bucket.
+	writing, lending chan struct{}
 
 	mu    sync.Mutex
 	stats Stats
@@ -35,35 +31,14 @@ type sourceFlight = flight.Flight[string, *Source]
 
 // Stats count how sources were acquired.
 type Stats struct {
-	// Shared sources were in use already, Stored ones on disk and fresh, Revalidated ones
-	// on disk and confirmed by their origin, Fetched ones sent by it. Failed counts flights
-	// that failed, Remembered fills that failed by a negative entry.
-	Shared, Stored, Revalidated, Fetched, Failed, Remembered uint64
+	// Shared sources were in use already, Stored ones on disk and fresh, FromBucket ones in the
+	// bucket and fresh, Revalidated ones in either and confirmed by their origin, Fetched ones sent by
+	// it. Failed counts flights that failed, Remembered fills that failed by a negative entry.
+	Shared, Stored, FromBucket, Revalidated, Fetched, Failed, Remembered uint64
 	// FetchedBytes are the bytes of Fetched.
 	FetchedBytes uint64
 	// Open is how many sources are in use now, and may be shared.
 	Open int
-}
-
-// Config is what a Store needs of others.
-type Config struct {
-	Origin *origin.Fetcher
-	// Disk keeps the bytes of sources; nil for none.
-	Disk  *diskstore.Store
-	Clock *purge.Clock
-	// Fetches admits fetches by number, Bytes the bytes of sources in memory.
-	Fetches, Bytes *budget.Budget
-	// TTL says for how long sources are fresh.
-	TTL TTL
-	// Timeout bounds a flight, and QueueWait the time in it that is spent waiting for
-	// budgets.
-	Timeout, QueueWait time.Duration
-	// NegativeTTL is for how long an error is remembered; 0 for not at all. transient says
-	// that the error tells of the origin, and not of the source.
-	NegativeTTL func(error) (ttl time.Duration, transient bool)
-	// TooLarge is the error for a source of so many bytes, which never fits.
-	TooLarge func(bytes int64) error
-	Now      func() time.Time
 }
 
 // New makes a Store. Close closes it.
@@ -71,6 +46,7 @@ func New(cfg Config) (*Store, error) {
 	negatives, err := negative.New[string, negativeEntry](maxNegatives, cfg.Now)
 	return &Store{
 		cfg: cfg, limiter: newFetchLimiter(cfg.Fetches), negatives: negatives, writing: make(chan struct{}, 2),
+		lending: make(chan struct{}, 2),
 		flights: flight.New[string, *Source](flight.Config{
 			Timeout: cfg.Timeout, Sequence: cfg.Clock.Applied, LeaderOnly: errorIsLeaderOnly,
 		}),
@@ -106,6 +82,9 @@ func (t *Store) Close(ctx context.Context) (err error) {
 	t.flights.Cancel()
 	if !t.flights.Wait(ctx) {
 		err = fmt.Errorf("%d source images are still being fetched or written to disk", t.flights.Running())
+	}
+	if t.cfg.Bucket != nil {
+		t.cfg.Bucket.Close(ctx)
 	}
 	if t.cfg.Disk != nil {
 		t.cfg.Disk.Close()

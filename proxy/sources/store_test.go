@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -14,8 +15,11 @@ import (
 // slow is longer than anything takes.
 const slow = 5 * time.Minute
 
-// newTestStore makes a store with a disk of its own, room for 16 MiB, and no network.
-func newTestStore(t *testing.T) *Store {
+// newTestStore makes a store with a disk of its own, room for 16 MiB, and loopback for a network.
+func newTestStore(t *testing.T) *Store { return newTestStoreWith(t, func(*Config) {}) }
+
+// newTestStoreWith is newTestStore with a configuration that was changed.
+func newTestStoreWith(t *testing.T, change func(*Config)) *Store {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -30,7 +34,8 @@ func newTestStore(t *testing.T) *Store {
 	<-disk.Ready()
 	clock, err := purge.Open(purge.Config{})
 	must(err)
-	fetcher, err := origin.New(origin.Config{})
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	fetcher, err := origin.New(origin.Config{AllowNetworks: loopback})
 	must(err)
 	cfg := Config{
 		Origin: fetcher, Disk: disk, Clock: clock, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}, Timeout: slow,
@@ -43,11 +48,13 @@ func newTestStore(t *testing.T) *Store {
 	must(err)
 	cfg.Bytes, err = budget.New(budget.Config{Capacity: 16 << 20})
 	must(err)
+	change(&cfg)
 	store, err := New(cfg)
 	must(err)
 	t.Cleanup(func() {
 		_ = store.Close(context.Background()) // some tests have closed it
 		fetcher.Close()
+		disk.Close() // where the store does without
 		clock.Close()
 		folder.Close()
 	})

@@ -25,6 +25,9 @@ type sharedBucket struct {
 	// spoil, unless nil, answers reads in the store's place, or changes what it answered, where that is not nil.
 	spoil atomic.Pointer[func(w http.ResponseWriter, answer []byte) bool]
 	reads atomic.Int64
+	store *enginetest.Engine
+	// dir has the objects, as files.
+	dir string
 }
 
 func newSharedBucket(t *testing.T) *sharedBucket {
@@ -35,7 +38,7 @@ func newSharedBucket(t *testing.T) *sharedBucket {
 	}
 	store := enginetest.Run(t, "versitygw", "--quiet", "--access", "AKID", "--secret", "SECRET", "--port",
 		"{host}:{port}", "posix", "--nometa", dir)
-	b := &sharedBucket{}
+	b := &sharedBucket{store: store, dir: dir}
 	target := &url.URL{Scheme: "http", Host: store.Address()}
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
