@@ -110,7 +110,7 @@ func (f *Folder) openStoreDir(dir string) error {
 	if err := ownAlone(self); err != nil {
 		return err
 	}
-	if isInMemory(self) {
+	if IsInMemory(self) {
 		_ = parent.Remove(storeDir) // if it is empty: it is of no use
 		return ErrMemory
 	}

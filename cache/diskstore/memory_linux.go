@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isInMemory says that a folder's files are in memory and nowhere else.
-func isInMemory(folder *os.File) bool {
+// IsInMemory says that what is in the file system of a file or folder is in memory and nowhere else (tmpfs, ramfs).
+// Where the kernel does not say it is false.
+func IsInMemory(of *os.File) bool {
 	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(folder.Fd()), &st); err != nil {
+	if err := unix.Fstatfs(int(of.Fd()), &st); err != nil {
 		return false
 	}
 	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC

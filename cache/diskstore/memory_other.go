@@ -4,5 +4,5 @@ package diskstore
 
 import "os"
 
-// isInMemory is not known on this system.
-func isInMemory(*os.File) bool { return false }
+// IsInMemory is not known on this system.
+func IsInMemory(*os.File) bool { return false }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache/diskstore"
 	"github.com/pictor-proxy/pictor/config"
 )
 
@@ -16,35 +17,43 @@ func (r *report) checkFolders(cfg *config.Serve) {
 		r.checkCacheDisk(cacheFolder, at, int64(cfg.CacheDisk))
 	}
 	stateFolder, err := cfg.StateFolder()
-	if at, ok := r.checkFolder("state directory", stateFolder, err); ok && isInMemory(at) {
+	if at, ok := r.checkFolder("state directory", stateFolder, err); ok && at.isInMemory {
 		r.note("disk", "Set --state-dir to a directory on a disk.", "The state directory %s is in memory (tmpfs): "+
 			"with it the purges are lost, and the disk cache is then discarded", stateFolder)
 	}
 }
 
+// writtenFolder is a folder that could be written to.
+type writtenFolder struct {
+	path string
+	// isInMemory: as for diskstore.IsInMemory.
+	isInMemory bool
+}
+
 // checkFolder says at which folder it could write: dir, or what exists above it.
-func (r *report) checkFolder(what, dir string, err error) (at string, ok bool) {
+func (r *report) checkFolder(what, dir string, err error) (at writtenFolder, ok bool) {
 	switch {
 	case err != nil:
 		r.note("disk", "Set --cache-dir and --state-dir.", "There is no %s: %v", what, err)
-		return "", false
+		return at, false
 	case dir == "":
 		r.ok("disk", "The %s is switched off", what)
-		return "", false
+		return at, false
 	}
-	at = dir
+	at.path = dir
 	for {
-		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+		if _, err := os.Stat(at.path); err == nil || at.path == filepath.Dir(at.path) {
 			break
 		}
-		at = filepath.Dir(at)
+		at.path = filepath.Dir(at.path)
 	}
-	f, err := os.CreateTemp(at, ".pictor-doctor-*")
+	f, err := os.CreateTemp(at.path, ".pictor-doctor-*")
 	if err != nil {
 		r.problem("disk", "Let this user write there, or set another directory.", "The %s %s cannot be written: %v",
 			what, dir, err)
-		return "", false
+		return at, false
 	}
+	at.isInMemory = diskstore.IsInMemory(f)
 	f.Close()
 	os.Remove(f.Name())
 	r.ok("disk", "The %s %s can be written", what, dir)
@@ -52,13 +61,13 @@ func (r *report) checkFolder(what, dir string, err error) (at string, ok bool) {
 }
 
 // checkCacheDisk compares --cache-disk with the room that there is.
-func (r *report) checkCacheDisk(dir, at string, size int64) {
-	if isInMemory(at) {
+func (r *report) checkCacheDisk(dir string, at writtenFolder, size int64) {
+	if at.isInMemory {
 		r.note("disk", "Set --cache-dir to a directory on a disk.", "The cache directory %s is in memory (tmpfs), "+
 			"which would use up the memory limit: serve runs without a disk cache", dir)
 		return
 	}
-	free, ok := freeBytes(at)
+	free, ok := freeBytes(at.path)
 	if !ok {
 		return
 	}

@@ -8,12 +8,3 @@ func clockIsKept() bool {
 	state, err := unix.Adjtimex(&t) // changes nothing: Modes is 0
 	return err != nil || state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
 }
-
-// isInMemory says that files of a folder are in memory and nowhere else, as diskstore does.
-func isInMemory(folder string) bool {
-	var st unix.Statfs_t
-	if err := unix.Statfs(folder, &st); err != nil {
-		return false
-	}
-	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC
-}
