@@ -1,10 +1,14 @@
 package proxy
 
 import (
+	"net/url"
+	"strings"
+
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // cacheRequest is a request with the names that the caches have for its parts.
@@ -57,4 +61,62 @@ func (a cacheRequest) inBackground() cacheRequest {
 	a.trace = nil
 	a.clock, a.phases = nil, nil
 	return a
+}
+
+// newCacheRequest finds the names that the caches have for a request.
+func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
+	a := cacheRequest{req: req}
+	a.identity, a.hasIgnoredParams = s.sourceIdentity(req.Source)
+	known := req
+	known.Source = a.identity
+	key := known.Canonical()
+	if req.Params.Watermark.On() {
+		key = s.cfg.Watermark.Version + "/" + key // another watermark file makes another result
+	}
+	if s.cfg.AllowSVGPassthrough && (req.Params.Raw || req.Params.Skip.Has(transform.SVG)) {
+		key = "svg/" + key // a server without the permission does not find the entry
+	}
+	a.key = cache.Key(key)
+	return a
+}
+
+// sourceIdentity is the URL of a source in one spelling, without the parameters that
+// SourceKeyIgnore has; ignored says whether there are some.
+func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
+	id = s.cfg.Origin.Identity(source)
+	path, query, asks := strings.Cut(id, "?")
+	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || !strings.HasPrefix(id, "http") {
+		return id, false
+	}
+	var kept []string
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if s.isIgnoredParam(name, true) {
+			ignored = true
+		} else {
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) == 0 {
+		return path, ignored
+	}
+	return path + "?" + strings.Join(kept, "&"), ignored
+}
+
+// isIgnoredParam says whether a parameter is in SourceKeyIgnore. Where whole is false, name
+// is only the beginning of one, and all parameters that begin so have to be in it.
+func (s *Server) isIgnoredParam(name string, whole bool) bool {
+	for _, pattern := range s.cfg.SourceKeyIgnore {
+		prefix, open := strings.CutSuffix(pattern, "*")
+		if whole && strings.EqualFold(name, pattern) {
+			return true
+		}
+		if open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,11 +2,9 @@ package proxy
 
 import (
 	"context"
-	"errors"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/budget"
-	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -76,19 +74,6 @@ func (s *Server) withoutChoice(req signedurl.Request) signedurl.Request {
 		return req
 	}
 	return req
-}
-
-// getOrDefer is getAndAdmit or, where the result is deferred and not there, that of the quicker one.
-func (s *Server) getOrDefer(
-	ctx context.Context, a cacheRequest, u *urlFacts,
-) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
-	if e, o, t, err = s.getAndAdmit(ctx, a); !errors.Is(err, errDeferred) {
-		return e, o, t, err
-	}
-	if e, o, t, err = s.getAndAdmit(ctx, a.quick.cacheRequest); err == nil {
-		u.deferral = s.deferrals.add(a, e)
-	}
-	return e, o, t, err
 }
 
 // getDeferred is the lookup of a deferred result. No request waits while one is made: where there is none the error is

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -14,7 +13,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/transform"
 )
 
 // errExpired is of a URL whose time (exp) has passed.
@@ -203,62 +201,17 @@ func (s *Server) checkPermissions(req signedurl.Request) error {
 	return nil
 }
 
-// newCacheRequest finds the names that the caches have for a request.
-func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
-	a := cacheRequest{req: req}
-	a.identity, a.hasIgnoredParams = s.sourceIdentity(req.Source)
-	known := req
-	known.Source = a.identity
-	key := known.Canonical()
-	if req.Params.Watermark.On() {
-		key = s.cfg.Watermark.Version + "/" + key // another watermark file makes another result
+// getOrDefer is getAndAdmit or, where the result is deferred and not there, that of the quicker one.
+func (s *Server) getOrDefer(
+	ctx context.Context, a cacheRequest, u *urlFacts,
+) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
+	if e, o, t, err = s.getAndAdmit(ctx, a); !errors.Is(err, errDeferred) {
+		return e, o, t, err
 	}
-	if s.cfg.AllowSVGPassthrough && (req.Params.Raw || req.Params.Skip.Has(transform.SVG)) {
-		key = "svg/" + key // a server without the permission does not find the entry
+	if e, o, t, err = s.getAndAdmit(ctx, a.quick.cacheRequest); err == nil {
+		u.deferral = s.deferrals.add(a, e)
 	}
-	a.key = cache.Key(key)
-	return a
-}
-
-// sourceIdentity is the URL of a source in one spelling, without the parameters that
-// SourceKeyIgnore has; ignored says whether there are some.
-func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
-	id = s.cfg.Origin.Identity(source)
-	path, query, asks := strings.Cut(id, "?")
-	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || !strings.HasPrefix(id, "http") {
-		return id, false
-	}
-	var kept []string
-	for part := range strings.SplitSeq(query, "&") {
-		name, _, _ := strings.Cut(part, "=")
-		if plain, err := url.QueryUnescape(name); err == nil {
-			name = plain
-		}
-		if s.isIgnoredParam(name, true) {
-			ignored = true
-		} else {
-			kept = append(kept, part)
-		}
-	}
-	if len(kept) == 0 {
-		return path, ignored
-	}
-	return path + "?" + strings.Join(kept, "&"), ignored
-}
-
-// isIgnoredParam says whether a parameter is in SourceKeyIgnore. Where whole is false, name
-// is only the beginning of one, and all parameters that begin so have to be in it.
-func (s *Server) isIgnoredParam(name string, whole bool) bool {
-	for _, pattern := range s.cfg.SourceKeyIgnore {
-		prefix, open := strings.CutSuffix(pattern, "*")
-		if whole && strings.EqualFold(name, pattern) {
-			return true
-		}
-		if open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-			return true
-		}
-	}
-	return false
+	return e, o, t, err
 }
 
 // getAndAdmit gets the entry of a request, from a fill if need be, and admits the bytes
