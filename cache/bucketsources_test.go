@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,6 +132,21 @@ func TestSourcesThatAreRefused(t *testing.T) {
 		}
 		if b.Stats().ReadsPaused != test.paused {
 			t.Errorf("after %v: %+v", test.why, b.Stats())
+		}
+	}
+}
+
+// An operator finds all objects of a source by the sum of its URL: docs/scaling.md has the command.
+func TestObjectsOfASourceLieTogether(t *testing.T) {
+	const source = "https://example.com/a.jpg"
+	const folder = "/27/276a1ac00ba4f0ea47eeeafca24284f41bc78dc593af1f048615aceba44ab9d9/" // as sha256sum says
+	for _, key := range []Key{"a", "b"} {
+		if name := recordName(source, key); !strings.HasPrefix(name, "r"+folder) {
+			t.Errorf("the result %s: %s", key, name)
+		}
+		of := SharedSource{Identity: source, ID: source + "\n" + string(key)}
+		if name := of.objectName(); !strings.HasPrefix(name, "s"+folder) {
+			t.Errorf("the source with the cachebuster %s: %s", key, name)
 		}
 	}
 }
