@@ -51,10 +51,8 @@ type frameMeter struct {
 	last    uint32
 	// handlers are those streams that Connections has admitted; uncounted is how many more there are.
 	handlers, uncounted int
-	// frames is what the client may send yet, as of a time.
-	frames int
-	asOf   time.Time
-	ended  bool
+	frames              frameBudget
+	ended               bool
 }
 
 // meteredStream is a stream. sent is how much of the response went out, in bytes, since its header did; zero for a
@@ -130,7 +128,7 @@ func (m *frameMeter) received(b []byte) error {
 		}
 		b = rest
 		begun = m.begin(f) || begun
-		if !f.isUseful() && !m.affords() {
+		if !f.isUseful() && !m.frames.spend() {
 			m.mu.Unlock()
 			return errFlood
 		}
@@ -147,19 +145,25 @@ func (f frame) isUseful() bool {
 	return f.kind == frameHeaders || f.kind == frameData && (f.length > 0 || f.flags&flagEndStream != 0)
 }
 
-// affords takes a frame that is not useful from those that a client may send. The lock is held.
-func (m *frameMeter) affords() bool {
-	if m.frames == 0 {
+// frameBudget is how many frames that carry nothing a client may send yet, as of a time.
+type frameBudget struct {
+	left int
+	asOf time.Time
+}
+
+// spend takes one, and is false where there is none.
+func (b *frameBudget) spend() bool {
+	if b.left == 0 {
 		now, since := time.Now(), time.Hour
-		if !m.asOf.IsZero() {
-			since = min(now.Sub(m.asOf), since)
+		if !b.asOf.IsZero() {
+			since = min(now.Sub(b.asOf), since)
 		}
-		m.asOf, m.frames = now, int(min(since*framesPerSecond/time.Second, burstOfFrames))
+		b.asOf, b.left = now, int(min(since*framesPerSecond/time.Second, burstOfFrames))
 	}
-	if m.frames == 0 {
+	if b.left == 0 {
 		return false
 	}
-	m.frames--
+	b.left--
 	return true
 }
 
@@ -214,7 +218,7 @@ func (m *frameMeter) end(f frame) {
 	}
 	if f.kind == frameData {
 		s.sent += int64(f.length)
-		m.frames = min(m.frames+framesPerData, burstOfFrames)
+		m.frames.left = min(m.frames.left+framesPerData, burstOfFrames)
 	}
 	if s.since.IsZero() {
 		s.since = time.Now()

@@ -195,7 +195,8 @@ func TestTraceOfAnObject(t *testing.T) {
 	for _, fetch := range []struct{ source, etag string }{
 		{"s3://b/a k?secret", ""}, {"s3://b/k", `"one"`}, {"s3://b/none", ""},
 	} {
-		_, _, _ = f.Revalidate(t.Context(), fetch.source, Client{Trace: trace}, Validators{ETag: fetch.etag}, io.Discard, nil)
+		have := Validators{ETag: fetch.etag}
+		_, _, _ = f.Revalidate(t.Context(), fetch.source, Client{Trace: trace}, have, io.Discard, nil)
 	}
 	want := []string{"GET s3://b/a%20k 200 <nil>", "GET s3://b/k 304 <nil>", "GET s3://b/none 404 <nil>"}
 	if !slices.Equal(trace.heard, want) {
