@@ -67,7 +67,8 @@ func TestSourcesOfferedToABucket(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if got, err := readSource(b, "a"); got != want || b.Stats().Writes[result] != n || done.Load() != offers {
-			t.Errorf("%s: %q, %v, %v, %d of %d offers have ended", form, got, err, b.Stats().Writes, done.Load(), offers)
+			t.Errorf("%s: %q, %v, %v, %d of %d offers have ended",
+				form, got, err, b.Stats().Writes, done.Load(), offers)
 		}
 	}
 	offers++

@@ -40,7 +40,8 @@ func (s *sourceSharers) share(name string) {
 func (s *sourceSharers) awaitSource(at *server, calls, result string, n int) {
 	s.t.Helper()
 	waitFor(s.t, fmt.Sprintf("%s of sources: %s", calls, result), func() bool {
-		return strings.Contains(at.metrics(), fmt.Sprintf("cache_bucket_source_%s_total{result=%q} %d\n", calls, result, n))
+		want := fmt.Sprintf("cache_bucket_source_%s_total{result=%q} %d\n", calls, result, n)
+		return strings.Contains(at.metrics(), want)
 	})
 }
 
