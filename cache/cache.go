@@ -11,9 +11,11 @@ import (
 
 // Cache is safe for concurrent use.
 type Cache struct {
-	cfg     Config
-	ram     *ramTier
-	watcher Watcher
+	cfg Config
+	// fillTimeout is Config.FillTimeout at first, in nanoseconds.
+	fillTimeout atomic.Int64
+	ram         *ramTier
+	watcher     Watcher
 	// flights are the fills that run, and outcomes how fills ended that left no entry.
 	flights  *flight.Group[Key, *Entry]
 	outcomes *negative.Table[Key, keyOutcome]
@@ -54,10 +56,17 @@ func New(cfg Config) (*Cache, error) {
 		Sequence:   cfg.Clock.Applied,
 		LeaderOnly: func(err error) bool { return cfg.Classify(err).LeaderOnly },
 	})
+	c.fillTimeout.Store(int64(cfg.FillTimeout))
 	if c.ram, err = newRAMTier(cfg); err != nil {
 		return nil, err
 	}
 	c.attachBucket()
 	c.outcomes, err = negative.New[Key, keyOutcome](maxOutcomes, cfg.Now)
 	return c, err
+}
+
+// SetFillTimeout changes Config.FillTimeout, which must be above 0, for fills that start from now on.
+func (c *Cache) SetFillTimeout(d time.Duration) {
+	c.fillTimeout.Store(int64(d))
+	c.flights.SetTimeout(d)
 }

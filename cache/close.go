@@ -15,7 +15,7 @@ const (
 
 // Close is Shutdown with as much time as a fill may take, and a little more.
 func (c *Cache) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.FillTimeout+closeAfter)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(c.fillTimeout.Load())+closeAfter)
 	defer cancel()
 	_ = c.Shutdown(ctx) // what did not end is given up on
 }

@@ -31,7 +31,7 @@ type Config struct {
 	// Classify says what the error of a fill means for later requests; nil means that
 	// no error is remembered, nor makes way for a stale entry.
 	Classify func(error) ErrorClass
-	// FillTimeout bounds a fill; 0 means 30 s.
+	// FillTimeout bounds a fill; 0 means 30 s. See SetFillTimeout.
 	FillTimeout time.Duration
 	// StaleWait is how long a fill may take before those who wait for it are given
 	// an entry that may take its place, where there is one; 0 means 3 s.

@@ -12,7 +12,7 @@ import (
 
 // Access is the setting of keys with policies.
 type Access struct {
-	AccessKeys Table `help:"Keys by their ids, each with a policy: what URLs that it signs may ask for (signing.md)." placeholder:"{ID: {key: HEX, salt: HEX, ...}, ...}" group:"Signing"`
+	AccessKeys Table `help:"Keys by their ids, each with a policy: what URLs that it signs may ask for (signing.md)." placeholder:"{ID: {key: HEX, salt: HEX, ...}, ...}" group:"Signing" reload:"yes"`
 }
 
 // AccessKey is a key with its policy, an entry of AccessKeys. A list that is nil, a pointer that is nil and

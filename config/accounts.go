@@ -14,7 +14,7 @@ import (
 
 // Buckets is the setting that gives access to buckets.
 type Buckets struct {
-	Accounts Table `help:"Accounts of object stores, by names of your own: which bucket is read with which credentials. A mapping in the YAML file, see docs/sources.md." placeholder:"{NAME: {store: s3, bucket: BUCKET}}" group:"Sources"`
+	Accounts Table `help:"Accounts of object stores, by names of your own: which bucket is read with which credentials. A mapping in the YAML file, see docs/sources.md." placeholder:"{NAME: {store: s3, bucket: BUCKET}}" group:"Sources" reload:"yes"`
 }
 
 // Account is access to the objects of a bucket, or of all buckets of a store.

@@ -7,8 +7,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Adopt takes those settings of next that differ and that may be taken, by their names, and leaves the
-// others. It gives the names of both, in the order of the help.
+// Adopt takes those settings of next that differ, whose declarations say that a reload takes them, and that may be
+// taken, by their names. It leaves the others, and gives the names of both, in the order of the help.
 func (s *Serve) Adopt(next *Serve, may func(name string) bool) (taken, left []string, err error) {
 	own, err := kong.New(s, kong.NoDefaultHelp())
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Serve) Adopt(next *Serve, may func(name string) bool) (taken, left []st
 		from := other.Model.Flags[i].Target
 		switch {
 		case reflect.DeepEqual(flag.Target.Interface(), from.Interface()):
-		case may(flag.Name):
+		case reloads(flag) && may(flag.Name):
 			flag.Target.Set(from)
 			taken = append(taken, flag.Name)
 		default:

@@ -15,11 +15,12 @@ func TestAdopt(t *testing.T) {
 		return s
 	}
 	now := load("key: 00\nsalt: 01\nttl: 1h\nallow-networks: 10.0.0.0/8\nlisten: :1")
-	next := load("key: 02\nsalt: 01\nttl: 2h\nallow-networks: 10.0.0.0/8, 11.0.0.0/8\nlisten: :1\npresets: a=w:1")
+	next := load("key: 02\nsalt: 01\nttl: 2h\nallow-networks: 10.0.0.0/8, 11.0.0.0/8\nlisten: :2\npresets: a=w:1")
 	before := *now
-	taken, left, err := now.Adopt(next, func(name string) bool { return name == "key" || name == "presets" })
+	mayChange := []string{"key", "presets", "listen"}
+	taken, left, err := now.Adopt(next, func(name string) bool { return slices.Contains(mayChange, name) })
 	if err != nil || !slices.Equal(taken, []string{"key", "presets"}) ||
-		!slices.Equal(left, []string{"ttl", "allow-networks"}) {
+		!slices.Equal(left, []string{"listen", "ttl", "allow-networks"}) {
 		t.Error(taken, left, err)
 	}
 	if string(now.Key) != "02" || now.Presets != "a=w:1" || now.TTL != time.Hour || now.Salt != before.Salt ||

@@ -11,12 +11,12 @@ import (
 
 // CacheBucket are the settings of the cache tier that servers share.
 type CacheBucket struct {
-	CacheBucket string `help:"Bucket below the disk cache that servers share: an account of --accounts, and a prefix of the objects, like results/pictor/. Without --purge-bus it is for one server alone, see docs/scaling.md." placeholder:"ACCOUNT/PREFIX" group:"Cluster"`
+	CacheBucket string `help:"Bucket below the disk cache that servers share: an account of --accounts, and a prefix of the objects, like results/pictor/. Without --purge-bus it is for one server alone, see docs/scaling.md." placeholder:"ACCOUNT/PREFIX" group:"Cluster" reload:"no"`
 	// CacheBucketAdmit is one of cache.BucketAdmitNames.
-	CacheBucketAdmit   string `help:"Which results are written to --cache-bucket: second (those that were asked for twice), slow (those that took 100 ms or more to make) or all." default:"second" placeholder:"second" group:"Cluster"`
-	CacheBucketSources bool   `help:"Have --cache-bucket keep source images, too, by the rule of --cache-bucket-admit: servers then make other results of them without asking the origin." group:"Cluster"`
+	CacheBucketAdmit   string `help:"Which results are written to --cache-bucket: second (those that were asked for twice), slow (those that took 100 ms or more to make) or all." default:"second" placeholder:"second" group:"Cluster" reload:"no"`
+	CacheBucketSources bool   `help:"Have --cache-bucket keep source images, too, by the rule of --cache-bucket-admit: servers then make other results of them without asking the origin." group:"Cluster" reload:"no"`
 	// CacheBucketPatience bounds a read.
-	CacheBucketPatience time.Duration `help:"How long a result that is not here waits for --cache-bucket, before it is made. A source waits four times as long, before it is fetched." default:"250ms" group:"Cluster"`
+	CacheBucketPatience time.Duration `help:"How long a result that is not here waits for --cache-bucket, before it is made. A source waits four times as long, before it is fetched." default:"250ms" group:"Cluster" reload:"no"`
 }
 
 var bucketPrefix = regexp.MustCompile(`^[A-Za-z0-9._/-]{0,200}$`)

@@ -12,8 +12,8 @@ import (
 // embed them too.
 type Deferral struct {
 	// Defer is a comma list; DeferredNames splits it.
-	Defer    string        `help:"What to make when workers are idle, and answer at once with less: avif and jxl (where Accept has chosen them; WebP, JPEG or PNG until then), autoquality (the usual quality until then), best (WebP, JPEG or PNG until then). Default: nothing." placeholder:"WHAT,..." group:"Images"`
-	DeferTTL time.Duration `name:"defer-ttl" help:"How long other caches may keep what is answered until then." default:"30s" group:"Images"`
+	Defer    string        `help:"What to make when workers are idle, and answer at once with less: avif and jxl (where Accept has chosen them; WebP, JPEG or PNG until then), autoquality (the usual quality until then), best (WebP, JPEG or PNG until then). Default: nothing." placeholder:"WHAT,..." group:"Images" reload:"no"`
+	DeferTTL time.Duration `name:"defer-ttl" help:"How long other caches may keep what is answered until then." default:"30s" group:"Images" reload:"no"`
 }
 
 // deferrable are the names in Deferral.Defer.

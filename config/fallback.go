@@ -7,12 +7,12 @@ import (
 
 // Fallback are the settings of images in place of errors. Each image is a file, a data: URL or a source.
 type Fallback struct {
-	FallbackImage       string        `help:"Image to serve instead of an error: a file, a data: URL, or a source such as https://… or local:///…." placeholder:"IMAGE" group:"Fallback"`
-	FallbackMissing     string        `help:"The same for sources that do not exist. Default: --fallback-image." placeholder:"IMAGE" group:"Fallback"`
-	FallbackFailed      string        `help:"The same for sources whose origin fails or refuses. Default: --fallback-image." placeholder:"IMAGE" group:"Fallback"`
-	FallbackUndecodable string        `help:"The same for sources that are no image, or one that cannot be used. Default: --fallback-image." placeholder:"IMAGE" group:"Fallback"`
-	FallbackStatus      int           `help:"Status of a response with such an image, 200 to 599. 0: that of the error." default:"0" placeholder:"N" group:"Fallback"`
-	FallbackTTL         time.Duration `name:"fallback-ttl" help:"How long browsers may cache such an image. A CDN that --cdn names does not." default:"1m" group:"Fallback"`
+	FallbackImage       string        `help:"Image to serve instead of an error: a file, a data: URL, or a source such as https://… or local:///…." placeholder:"IMAGE" group:"Fallback" reload:"yes"`
+	FallbackMissing     string        `help:"The same for sources that do not exist. Default: --fallback-image." placeholder:"IMAGE" group:"Fallback" reload:"yes"`
+	FallbackFailed      string        `help:"The same for sources whose origin fails or refuses. Default: --fallback-image." placeholder:"IMAGE" group:"Fallback" reload:"yes"`
+	FallbackUndecodable string        `help:"The same for sources that are no image, or one that cannot be used. Default: --fallback-image." placeholder:"IMAGE" group:"Fallback" reload:"yes"`
+	FallbackStatus      int           `help:"Status of a response with such an image, 200 to 599. 0: that of the error." default:"0" placeholder:"N" group:"Fallback" reload:"yes"`
+	FallbackTTL         time.Duration `name:"fallback-ttl" help:"How long browsers may cache such an image. A CDN that --cdn names does not." default:"1m" group:"Fallback" reload:"yes"`
 }
 
 func (f *Fallback) findProblems() (problems []error) {

@@ -8,13 +8,13 @@ import (
 
 // FillLeases are the settings of results that one server of a cluster makes for all.
 type FillLeases struct {
-	FillLeases     Secret `help:"Redis that has one server of the cluster make a result that several are asked for at the same time: redis://HOST:6379/0 (also rediss:// and unix://). Needs --purge-bus." placeholder:"URL" group:"Cluster"`
-	FillLeasesFile string `help:"File with the URL, instead of --fill-leases." placeholder:"FILE" group:"Cluster"`
+	FillLeases     Secret `help:"Redis that has one server of the cluster make a result that several are asked for at the same time: redis://HOST:6379/0 (also rediss:// and unix://). Needs --purge-bus." placeholder:"URL" group:"Cluster" reload:"no"`
+	FillLeasesFile string `help:"File with the URL, instead of --fill-leases." placeholder:"FILE" group:"Cluster" reload:"no"`
 	// FillLeasesFrom is 0 for all fills.
-	FillLeasesFrom time.Duration `help:"Expected CPU time of a transform from which on it is made on one server alone. 0: all, and their sources are fetched by one server, too." default:"100ms" group:"Cluster"`
-	FillLeasesWait time.Duration `help:"How long a server waits at most for another one to make a result, 100ms to 30s. Then it makes the result itself." default:"5s" group:"Cluster"`
+	FillLeasesFrom time.Duration `help:"Expected CPU time of a transform from which on it is made on one server alone. 0: all, and their sources are fetched by one server, too." default:"100ms" group:"Cluster" reload:"no"`
+	FillLeasesWait time.Duration `help:"How long a server waits at most for another one to make a result, 100ms to 30s. Then it makes the result itself." default:"5s" group:"Cluster" reload:"no"`
 	// FillLeasesHandover is 0 for none.
-	FillLeasesHandover Bytes `help:"Largest result that goes from one server to the others through that Redis, where it is kept for 10 s, up to 16MiB." default:"1MiB" group:"Cluster"`
+	FillLeasesHandover Bytes `help:"Largest result that goes from one server to the others through that Redis, where it is kept for 10 s, up to 16MiB." default:"1MiB" group:"Cluster" reload:"no"`
 }
 
 // What the settings may be.

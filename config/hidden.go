@@ -8,14 +8,14 @@ import (
 
 // SourceHash is the key by which sources have hashes; commands that mint URLs embed it, too.
 type SourceHash struct {
-	SourceHashKey     Secret `help:"Key of the hashes of hidden sources (h/HASH), in hexadecimal, at least 16 bytes. Default: derived from the first signing key and its salt." placeholder:"HEX" group:"Sources"`
-	SourceHashKeyFile string `help:"File with that key, instead of --source-hash-key." placeholder:"FILE" group:"Sources"`
+	SourceHashKey     Secret `help:"Key of the hashes of hidden sources (h/HASH), in hexadecimal, at least 16 bytes. Default: derived from the first signing key and its salt." placeholder:"HEX" group:"Sources" reload:"yes"`
+	SourceHashKeyFile string `help:"File with that key, instead of --source-hash-key." placeholder:"FILE" group:"Sources" reload:"yes"`
 }
 
 // Hidden are the settings of hidden sources.
 type Hidden struct {
 	SourceHash
-	MaxHiddenSources int `help:"How many hidden sources can be registered (POST /sources). They are kept in --state-dir, and each takes 16 bytes of the memory limit. 0: none." default:"0" placeholder:"N" group:"Sources"`
+	MaxHiddenSources int `help:"How many hidden sources can be registered (POST /sources). They are kept in --state-dir, and each takes 16 bytes of the memory limit. 0: none." default:"0" placeholder:"N" group:"Sources" reload:"no"`
 }
 
 // minHashKey is the length of the shortest SourceHashKey, in bytes: 128 bits.

@@ -7,12 +7,12 @@ import (
 
 // Imaginary are the settings of imaginary's dialect, which is on where it has a path.
 type Imaginary struct {
-	ImaginaryPath string `help:"Serve imaginary's URLs below this path, such as /imaginary/, or / for the root. --path-prefix does not apply. Default: not served." placeholder:"/PATH/" group:"URLs"`
+	ImaginaryPath string `help:"Serve imaginary's URLs below this path, such as /imaginary/, or / for the root. --path-prefix does not apply. Default: not served." placeholder:"/PATH/" group:"URLs" reload:"yes"`
 	// ImaginarySignatureKey and ImaginaryKey are comma lists.
-	ImaginarySignatureKey     Secret `help:"Keys of imaginary's URL signatures (sign=), comma-separated texts. All of them verify." placeholder:"TEXT,..." group:"URLs"`
-	ImaginarySignatureKeyFile string `help:"File with these keys, instead of --imaginary-signature-key." placeholder:"FILE" group:"URLs"`
-	ImaginaryKey              Secret `help:"API keys of imaginary URLs (key=, or the API-Key header of an upload), comma-separated. Whoever has one can request any image." placeholder:"TEXT,..." group:"URLs"`
-	ImaginaryKeyFile          string `help:"File with the API keys, instead of --imaginary-key." placeholder:"FILE" group:"URLs"`
+	ImaginarySignatureKey     Secret `help:"Keys of imaginary's URL signatures (sign=), comma-separated texts. All of them verify." placeholder:"TEXT,..." group:"URLs" reload:"yes"`
+	ImaginarySignatureKeyFile string `help:"File with these keys, instead of --imaginary-signature-key." placeholder:"FILE" group:"URLs" reload:"yes"`
+	ImaginaryKey              Secret `help:"API keys of imaginary URLs (key=, or the API-Key header of an upload), comma-separated. Whoever has one can request any image." placeholder:"TEXT,..." group:"URLs" reload:"yes"`
+	ImaginaryKeyFile          string `help:"File with the API keys, instead of --imaginary-key." placeholder:"FILE" group:"URLs" reload:"yes"`
 }
 
 // ImaginaryRoot is ImaginaryPath with a slash before and behind it; "" where the dialect is not served.

@@ -10,18 +10,18 @@ import (
 // Nextjs are the settings of the image URLs of Next.js, named after those of images in its
 // next.config.js. A list is empty where it was not set.
 type Nextjs struct {
-	Nextjs                       bool          `help:"Serve the image URLs of Next.js (/_next/image?url=…). They have no signature: the lists of the other --nextjs settings bound them." group:"Next.js"`
-	NextjsPath                   string        `help:"Where these URLs are. --path-prefix does not apply." default:"/_next/image" placeholder:"/_next/image" group:"Next.js"`
-	NextjsBaseURL                string        `name:"nextjs-base-url" help:"Folder that sources which begin with a slash are in, such as https://www.example.com/. Default: --base-url." placeholder:"URL/" group:"Next.js"`
-	NextjsLocalPatterns          string        `help:"Paths in that folder which may be sources: /assets/ with all in it, /a.jpg. Default: all." placeholder:"PATH,..." group:"Next.js"`
-	NextjsRemotePatterns         string        `help:"Sources elsewhere, as in --allow-sources. Default: none." placeholder:"RULE,..." group:"Next.js"`
-	NextjsDeviceSizes            string        `help:"Widths in pixels. Default: 640,750,828,1080,1200,1920,2048,3840." placeholder:"N,..." group:"Next.js"`
-	NextjsImageSizes             string        `help:"More widths in pixels. Default: 16,32,48,64,96,128,256,384." placeholder:"N,..." group:"Next.js"`
-	NextjsQualities              string        `help:"Qualities. Default: 75." placeholder:"N,..." group:"Next.js"`
-	NextjsFormats                string        `help:"Formats to negotiate by the Accept header, best first, of avif, webp and jxl. Default: webp." placeholder:"FORMAT,..." group:"Next.js"`
-	NextjsMinimumCacheTTL        time.Duration `name:"nextjs-minimum-cache-ttl" help:"Shortest time for which such a result is fresh. 0: as other results." default:"0" group:"Next.js"`
-	NextjsDangerouslyAllowSVG    bool          `name:"nextjs-dangerously-allow-svg" help:"Take an SVG for a source, too. Unlike in Next.js, the result is pixels." group:"Next.js"`
-	NextjsContentDispositionType string        `help:"What browsers do with such an image that is opened by itself: attachment or inline." default:"attachment" placeholder:"attachment" group:"Next.js"`
+	Nextjs                       bool          `help:"Serve the image URLs of Next.js (/_next/image?url=…). They have no signature: the lists of the other --nextjs settings bound them." group:"Next.js" reload:"yes"`
+	NextjsPath                   string        `help:"Where these URLs are. --path-prefix does not apply." default:"/_next/image" placeholder:"/_next/image" group:"Next.js" reload:"yes"`
+	NextjsBaseURL                string        `name:"nextjs-base-url" help:"Folder that sources which begin with a slash are in, such as https://www.example.com/. Default: --base-url." placeholder:"URL/" group:"Next.js" reload:"yes"`
+	NextjsLocalPatterns          string        `help:"Paths in that folder which may be sources: /assets/ with all in it, /a.jpg. Default: all." placeholder:"PATH,..." group:"Next.js" reload:"yes"`
+	NextjsRemotePatterns         string        `help:"Sources elsewhere, as in --allow-sources. Default: none." placeholder:"RULE,..." group:"Next.js" reload:"yes"`
+	NextjsDeviceSizes            string        `help:"Widths in pixels. Default: 640,750,828,1080,1200,1920,2048,3840." placeholder:"N,..." group:"Next.js" reload:"yes"`
+	NextjsImageSizes             string        `help:"More widths in pixels. Default: 16,32,48,64,96,128,256,384." placeholder:"N,..." group:"Next.js" reload:"yes"`
+	NextjsQualities              string        `help:"Qualities. Default: 75." placeholder:"N,..." group:"Next.js" reload:"yes"`
+	NextjsFormats                string        `help:"Formats to negotiate by the Accept header, best first, of avif, webp and jxl. Default: webp." placeholder:"FORMAT,..." group:"Next.js" reload:"yes"`
+	NextjsMinimumCacheTTL        time.Duration `name:"nextjs-minimum-cache-ttl" help:"Shortest time for which such a result is fresh. 0: as other results." default:"0" group:"Next.js" reload:"yes"`
+	NextjsDangerouslyAllowSVG    bool          `name:"nextjs-dangerously-allow-svg" help:"Take an SVG for a source, too. Unlike in Next.js, the result is pixels." group:"Next.js" reload:"yes"`
+	NextjsContentDispositionType string        `help:"What browsers do with such an image that is opened by itself: attachment or inline." default:"attachment" placeholder:"attachment" group:"Next.js" reload:"yes"`
 }
 
 // NextjsRoot is NextjsPath with a slash before it and none behind.

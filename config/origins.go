@@ -10,7 +10,7 @@ import (
 
 // OriginTable is the setting that has the settings of single origins.
 type OriginTable struct {
-	Origins Table `help:"Settings of HTTP origins by a name: sources that they are for, and headers, credentials, certificates, proxy, timeouts and concurrency. See docs/sources.md. In the YAML file a mapping." placeholder:"{NAME: {sources: ..., ...}, ...}" group:"Sources"`
+	Origins Table `help:"Settings of HTTP origins by a name: sources that they are for, and headers, credentials, certificates, proxy, timeouts and concurrency. See docs/sources.md. In the YAML file a mapping." placeholder:"{NAME: {sources: ..., ...}, ...}" group:"Sources" reload:"yes"`
 }
 
 // Origin is an entry of OriginTable.

@@ -19,6 +19,8 @@ type Setting struct {
 	Help, Default string
 	// Switch says that the setting takes no value on the command line.
 	Switch bool
+	// Reloads says that a reload takes another value, and else only a restart.
+	Reloads bool
 }
 
 // Reference lists the settings of serve in the order of its help.
@@ -30,7 +32,7 @@ func Reference() ([]Setting, error) {
 	var list []Setting
 	for _, flag := range k.Model.Flags {
 		s := Setting{Name: flag.Name, Env: envName(flag.Name), Help: flag.Help, Default: flag.Default,
-			Switch: flag.IsBool()}
+			Switch: flag.IsBool(), Reloads: reloads(flag)}
 		if flag.Group != nil {
 			s.Group = flag.Group.Title
 		}

@@ -7,13 +7,13 @@ import (
 
 // RequestLog is what the server says of requests.
 type RequestLog struct {
-	AccessLog string `help:"Which requests have a line on standard output: off, errors or all." default:"off" placeholder:"off" group:"Log"`
+	AccessLog string `help:"Which requests have a line on standard output: off, errors or all." default:"off" placeholder:"off" group:"Log" reload:"yes"`
 	// AccessLogFormat is empty for LogFormat.
-	AccessLogFormat string `help:"Format of the access log: text, json or combined (as of Apache and nginx). Default: as --log-format." placeholder:"FORMAT" group:"Log"`
-	AccessLogRate   int    `help:"Most lines of the access log in a second; the last fifth of them is for errors. What is left out is counted. 0: no such bound." default:"1000" placeholder:"N" group:"Log"`
-	LogSources      string `help:"How much of the URLs of sources logs say: full (without query and credentials in the access log), host or off." default:"full" placeholder:"full" group:"Log"`
-	TimingToken     Secret `help:"Token that, in the header Pictor-Timing of a request, gets the response a Server-Timing header." placeholder:"TEXT" group:"Log"`
-	TimingTokenFile string `help:"File with the token, instead of --timing-token." placeholder:"FILE" group:"Log"`
+	AccessLogFormat string `help:"Format of the access log: text, json or combined (as of Apache and nginx). Default: as --log-format." placeholder:"FORMAT" group:"Log" reload:"no"`
+	AccessLogRate   int    `help:"Most lines of the access log in a second; the last fifth of them is for errors. What is left out is counted. 0: no such bound." default:"1000" placeholder:"N" group:"Log" reload:"no"`
+	LogSources      string `help:"How much of the URLs of sources logs say: full (without query and credentials in the access log), host or off." default:"full" placeholder:"full" group:"Log" reload:"yes"`
+	TimingToken     Secret `help:"Token that, in the header Pictor-Timing of a request, gets the response a Server-Timing header." placeholder:"TEXT" group:"Log" reload:"yes"`
+	TimingTokenFile string `help:"File with the token, instead of --timing-token." placeholder:"FILE" group:"Log" reload:"yes"`
 }
 
 // AccessFormat is the format of the access log; "" for no access log.

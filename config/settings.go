@@ -53,6 +53,9 @@ func readSettings() (settings, error) {
 	return table, nil
 }
 
+// reloads says whether a reload takes another value of a setting: each declares that itself.
+func reloads(flag *kong.Flag) bool { return flag.Tag.Get("reload") == "yes" }
+
 // isSecretFile: name is that of the file of a secret.
 func (t settings) isSecretFile(name string) bool {
 	base, ok := strings.CutSuffix(name, fileSuffix)

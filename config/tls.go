@@ -4,11 +4,11 @@ import "errors"
 
 // TLS is how clients speak to the server.
 type TLS struct {
-	TLSCert string `name:"tls-cert" help:"File with the certificate of the server for HTTPS (PEM), then those that lead to its authority. A reload reads it again. Default: HTTP." placeholder:"FILE" group:"TLS and HTTP/2"`
-	TLSKey  string `name:"tls-key" help:"File with the key of that certificate (PEM). A reload reads it again." placeholder:"FILE" group:"TLS and HTTP/2"`
+	TLSCert string `name:"tls-cert" help:"File with the certificate of the server for HTTPS (PEM), then those that lead to its authority. A reload reads it again. Default: HTTP." placeholder:"FILE" group:"TLS and HTTP/2" reload:"yes"`
+	TLSKey  string `name:"tls-key" help:"File with the key of that certificate (PEM). A reload reads it again." placeholder:"FILE" group:"TLS and HTTP/2" reload:"yes"`
 	// TLSClientCA is empty where clients need no certificate.
-	TLSClientCA string `name:"tls-client-ca" help:"File with the certificates of authorities (PEM), one of which must have signed that of a client, as for authenticated origin pulls. Health checks need none. A reload reads it again." placeholder:"FILE" group:"TLS and HTTP/2"`
-	H2C         bool   `name:"h2c" help:"Serve HTTP/2 without TLS, too, to clients that begin with it (prior knowledge)." group:"TLS and HTTP/2"`
+	TLSClientCA string `name:"tls-client-ca" help:"File with the certificates of authorities (PEM), one of which must have signed that of a client, as for authenticated origin pulls. Health checks need none. A reload reads it again." placeholder:"FILE" group:"TLS and HTTP/2" reload:"yes"`
+	H2C         bool   `name:"h2c" help:"Serve HTTP/2 without TLS, too, to clients that begin with it (prior knowledge)." group:"TLS and HTTP/2" reload:"no"`
 }
 
 // ServesTLS reports whether the server speaks HTTPS, with HTTP/2, and no HTTP.

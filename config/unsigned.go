@@ -9,17 +9,17 @@ import (
 
 // Unsigned are the settings of paths without a signature.
 type Unsigned struct {
-	CloudflarePath    string `help:"Serve the image URLs of Cloudflare below this path, which is /cdn-cgi/image/ there. They have no signature: the --unsigned lists bound them, unless --insecure is set. Default: off." placeholder:"/PATH/" group:"Unsigned"`
-	Unsigned          bool   `help:"Serve paths that begin with /unsigned/ instead of a signature, within the lists of the other --unsigned settings." group:"Unsigned"`
-	UnsignedSources   string `help:"Sources of such paths, as in --allow-sources. Must be set." placeholder:"RULE,..." group:"Unsigned"`
-	UnsignedWidths    string `help:"Widths in pixels that such paths may ask for. 0: none." placeholder:"N,..." group:"Unsigned"`
-	UnsignedHeights   string `help:"Heights in pixels that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
-	UnsignedDPRs      string `name:"unsigned-dprs" help:"Values of dpr that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
-	UnsignedQualities string `help:"Qualities that such paths may ask for." placeholder:"N,..." group:"Unsigned"`
-	UnsignedFormats   string `help:"Formats that such paths may ask for, auto, and placeholders: blurhash, thumbhash, lqip, color." placeholder:"FORMAT,..." group:"Unsigned"`
-	UnsignedPresets   string `help:"Presets that such paths may name." placeholder:"NAME,..." group:"Unsigned"`
-	UnsignedInfo      string `help:"Options that paths of facts without a signature (/info/unsigned/…) may have, as in such a path. Without it there are no such paths." placeholder:"OPTION,..." group:"Unsigned"`
-	UnsignedSnap      bool   `help:"Raise a width or height of such a path that is not listed to the next one that is." group:"Unsigned"`
+	CloudflarePath    string `help:"Serve the image URLs of Cloudflare below this path, which is /cdn-cgi/image/ there. They have no signature: the --unsigned lists bound them, unless --insecure is set. Default: off." placeholder:"/PATH/" group:"Unsigned" reload:"yes"`
+	Unsigned          bool   `help:"Serve paths that begin with /unsigned/ instead of a signature, within the lists of the other --unsigned settings." group:"Unsigned" reload:"yes"`
+	UnsignedSources   string `help:"Sources of such paths, as in --allow-sources. Must be set." placeholder:"RULE,..." group:"Unsigned" reload:"yes"`
+	UnsignedWidths    string `help:"Widths in pixels that such paths may ask for. 0: none." placeholder:"N,..." group:"Unsigned" reload:"yes"`
+	UnsignedHeights   string `help:"Heights in pixels that such paths may ask for." placeholder:"N,..." group:"Unsigned" reload:"yes"`
+	UnsignedDPRs      string `name:"unsigned-dprs" help:"Values of dpr that such paths may ask for." placeholder:"N,..." group:"Unsigned" reload:"yes"`
+	UnsignedQualities string `help:"Qualities that such paths may ask for." placeholder:"N,..." group:"Unsigned" reload:"yes"`
+	UnsignedFormats   string `help:"Formats that such paths may ask for, auto, and placeholders: blurhash, thumbhash, lqip, color." placeholder:"FORMAT,..." group:"Unsigned" reload:"yes"`
+	UnsignedPresets   string `help:"Presets that such paths may name." placeholder:"NAME,..." group:"Unsigned" reload:"yes"`
+	UnsignedInfo      string `help:"Options that paths of facts without a signature (/info/unsigned/…) may have, as in such a path. Without it there are no such paths." placeholder:"OPTION,..." group:"Unsigned" reload:"yes"`
+	UnsignedSnap      bool   `help:"Raise a width or height of such a path that is not listed to the next one that is." group:"Unsigned" reload:"yes"`
 }
 
 // SourceRules are those of UnsignedSources.

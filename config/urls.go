@@ -12,36 +12,36 @@ import (
 // URLs are the settings that say how paths are read; commands that read or
 // mint them embed them too.
 type URLs struct {
-	Presets       string `help:"Named options, name=options, comma-separated, as in card=rs:fill:300:200/q:80. The preset called default is applied to every image first. In the YAML file also a mapping." placeholder:"NAME=OPTIONS,..." group:"URLs"`
-	PresetsFile   string `help:"File with one preset per line, and comments after #. Added to --presets." placeholder:"FILE" group:"URLs"`
-	OnlyPresets   bool   `help:"Accept names of presets instead of options." group:"URLs"`
-	AllowOptions  string `help:"Options that a URL may use. Presets may use others. Default: all." placeholder:"NAME,..." group:"URLs"`
-	IgnoreOptions string `help:"Options of imgproxy's paid edition to ignore instead of refusing them." placeholder:"NAME,..." group:"URLs"`
+	Presets       string `help:"Named options, name=options, comma-separated, as in card=rs:fill:300:200/q:80. The preset called default is applied to every image first. In the YAML file also a mapping." placeholder:"NAME=OPTIONS,..." group:"URLs" reload:"yes"`
+	PresetsFile   string `help:"File with one preset per line, and comments after #. Added to --presets." placeholder:"FILE" group:"URLs" reload:"yes"`
+	OnlyPresets   bool   `help:"Accept names of presets instead of options." group:"URLs" reload:"yes"`
+	AllowOptions  string `help:"Options that a URL may use. Presets may use others. Default: all." placeholder:"NAME,..." group:"URLs" reload:"yes"`
+	IgnoreOptions string `help:"Options of imgproxy's paid edition to ignore instead of refusing them." placeholder:"NAME,..." group:"URLs" reload:"yes"`
 	// Separator is empty where it was not set: a colon.
-	Separator     string `name:"arguments-separator" help:"Separator between an option and its arguments." placeholder:":" group:"URLs"`
-	PathPrefix    string `help:"Prefix of each path, before the signature, such as /images." placeholder:"/PATH" group:"URLs"`
-	SourceName    bool   `name:"source-name" help:"Ignore the last segment of a base64 source, which is a file name for search engines." group:"URLs"`
-	SourceKey     Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs"`
-	SourceKeyFile string `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs"`
+	Separator     string `name:"arguments-separator" help:"Separator between an option and its arguments." placeholder:":" group:"URLs" reload:"yes"`
+	PathPrefix    string `help:"Prefix of each path, before the signature, such as /images." placeholder:"/PATH" group:"URLs" reload:"yes"`
+	SourceName    bool   `name:"source-name" help:"Ignore the last segment of a base64 source, which is a file name for search engines." group:"URLs" reload:"yes"`
+	SourceKey     Secret `help:"Key of encrypted sources (enc/) in hexadecimal: 16, 24 or 32 bytes." placeholder:"HEX" group:"URLs" reload:"yes"`
+	SourceKeyFile string `help:"File with the key of encrypted sources, instead of --source-key." placeholder:"FILE" group:"URLs" reload:"yes"`
 	Thumbor
 	Unsigned
 	Nextjs
 	Imaginary
-	TrustedSignatures Secret `help:"Signatures that are accepted with any path. Treat them like passwords." placeholder:"TEXT,..." group:"Signing"`
+	TrustedSignatures Secret `help:"Signatures that are accepted with any path. Treat them like passwords." placeholder:"TEXT,..." group:"Signing" reload:"yes"`
 	// TrustedSignaturesFile is as Keys.KeyFile.
-	TrustedSignaturesFile string `help:"File with the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing"`
+	TrustedSignaturesFile string `help:"File with the trusted signatures, instead of --trusted-signatures." placeholder:"FILE" group:"Signing" reload:"yes"`
 }
 
 // Thumbor are the settings of thumbor's and imagor's dialect, which is on where
 // there is a key or its paths may be unsafe.
 type Thumbor struct {
-	ThumborKey      Secret `help:"Keys of thumbor URLs, comma-separated texts. The first one signs, all of them verify." placeholder:"TEXT,..." group:"URLs"`
-	ThumborKeyFile  string `help:"File with the keys of thumbor URLs, instead of --thumbor-key." placeholder:"FILE" group:"URLs"`
-	ThumborUnsafe   bool   `help:"Accept unsafe/ instead of a hash in thumbor URLs: anyone can request any image." group:"URLs"`
-	ThumborPath     string `help:"Where thumbor URLs begin. / for the root." default:"/thumbor/" placeholder:"/thumbor/" group:"URLs"`
-	ThumborFlavor   string `help:"Meaning of filters in thumbor URLs: thumbor or imagor." default:"thumbor" placeholder:"thumbor" group:"URLs"`
-	ThumborHash     string `help:"Hash of thumbor URLs: sha1, sha256 or sha512." default:"sha1" placeholder:"sha1" group:"URLs"`
-	ThumborTruncate int    `help:"Characters of the hash in thumbor URLs, at least 17. 0: all." default:"0" placeholder:"N" group:"URLs"`
+	ThumborKey      Secret `help:"Keys of thumbor URLs, comma-separated texts. The first one signs, all of them verify." placeholder:"TEXT,..." group:"URLs" reload:"yes"`
+	ThumborKeyFile  string `help:"File with the keys of thumbor URLs, instead of --thumbor-key." placeholder:"FILE" group:"URLs" reload:"yes"`
+	ThumborUnsafe   bool   `help:"Accept unsafe/ instead of a hash in thumbor URLs: anyone can request any image." group:"URLs" reload:"yes"`
+	ThumborPath     string `help:"Where thumbor URLs begin. / for the root." default:"/thumbor/" placeholder:"/thumbor/" group:"URLs" reload:"yes"`
+	ThumborFlavor   string `help:"Meaning of filters in thumbor URLs: thumbor or imagor." default:"thumbor" placeholder:"thumbor" group:"URLs" reload:"yes"`
+	ThumborHash     string `help:"Hash of thumbor URLs: sha1, sha256 or sha512." default:"sha1" placeholder:"sha1" group:"URLs" reload:"yes"`
+	ThumborTruncate int    `help:"Characters of the hash in thumbor URLs, at least 17. 0: all." default:"0" placeholder:"N" group:"URLs" reload:"yes"`
 }
 
 // ThumborOn says whether the dialect is served.

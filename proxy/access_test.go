@@ -37,7 +37,7 @@ func keyedRules(t testing.TB, policies map[string]AccessPolicy) Rules {
 // by signs the path of a source by a key, by trial: without its id.
 func (r *rig) by(id, options, source string) string {
 	path := "/" + strings.TrimPrefix(options+"/", "/") + "plain/" + r.site.URL + source
-	ring := r.server.targets.rules.Load().Keyring
+	ring := r.server.cfg.inForce.Load().Keyring
 	if id == "" {
 		return "/" + ring.Sign(path) + path
 	}
@@ -46,7 +46,7 @@ func (r *rig) by(id, options, source string) string {
 
 func (r *rig) reload(policies map[string]AccessPolicy) {
 	r.t.Helper()
-	if err := r.server.Reload(keyedRules(r.t, policies)); err != nil {
+	if err := r.server.Reload(keyedRules(r.t, policies), r.cfg.RuntimeConfig); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -185,10 +185,10 @@ func TestReloadHoldsForWhatIsCached(t *testing.T) {
 	if n := r.asked.Load(); n != 1 {
 		t.Errorf("the origin was asked %d times", n)
 	}
-	before := r.server.targets.rules.Load()
+	before := r.server.cfg.inForce.Load()
 	bad := keyedRules(t, map[string]AccessPolicy{"shop": {}})
 	bad.AccessKeys = map[string]AccessPolicy{"none": {}}
-	if err := r.server.Reload(bad); err == nil || r.server.targets.rules.Load() != before {
+	if err := r.server.Reload(bad, r.cfg.RuntimeConfig); err == nil || r.server.cfg.inForce.Load() != before {
 		t.Error("rules that are wrong are in force: ", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestKeyRate(t *testing.T) {
 	if first, second := miss("shop"), miss("shop"); first.StatusCode != 200 || second.StatusCode != 429 {
 		t.Error(first.Status, second.Status)
 	}
-	state := r.server.targets.rules.Load().keys["shop"].state
+	state := r.server.cfg.inForce.Load().keys["shop"].state
 	if a, b, c := state.requests.Load(), state.refused.Load(), state.limited.Load(); a != 107 || b != 0 || c != 2 {
 		t.Error(a, b, c)
 	}

@@ -61,7 +61,7 @@ func (s *Server) limitsOf(req signedurl.Request) transform.Limits {
 	if req.IsInfo() && !req.Meta.Facts.NeedPixels() {
 		return transform.Limits{MaxPixels: req.Limits.SourcePixels}
 	}
-	l := s.cfg.Limits
+	l := s.cfg.inForce.Load().Limits
 	if n := req.Limits.SourcePixels; n > 0 {
 		l.MaxPixels = n
 	}

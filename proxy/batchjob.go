@@ -226,7 +226,7 @@ func (m *batchMember) abandonedBecause(ctx context.Context) error {
 	run, s := m.batch, m.fill.server
 	run.batches.mu.Lock()
 	current := run.made < len(run.members) && run.members[run.made] == m
-	hadTime := time.Since(run.lastMade) > s.cfg.RequestTimeout/2
+	hadTime := time.Since(run.lastMade) > s.cfg.inForce.Load().RequestTimeout/2
 	run.batches.mu.Unlock()
 	if current {
 		s.quarantine.recordOutcome(m.fill.cacheRequest, run.source.Meta().Seq, err, hadTime)

@@ -27,6 +27,8 @@ type cacheRequest struct {
 	passed origin.Passed
 	// trace is told of requests to the origin; nil for none.
 	trace origin.Trace
+	// watermark is that of the settings by which key was made; nil for none.
+	watermark *Watermark
 	// by is the key whose rate of misses a fill counts against; nil for none.
 	by *accessKey
 	// quick is what is served in place of the result until that was made in the background; nil where the result is
@@ -65,15 +67,16 @@ func (a cacheRequest) inBackground() cacheRequest {
 
 // newCacheRequest finds the names that the caches have for a request.
 func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
-	a := cacheRequest{req: req}
+	rules := s.cfg.inForce.Load()
+	a := cacheRequest{req: req, watermark: rules.Watermark}
 	a.identity, a.hasIgnoredParams = s.sourceIdentity(req.Source)
 	known := req
 	known.Source = a.identity
 	key := known.Canonical()
-	if req.Params.Watermark.On() {
-		key = s.cfg.Watermark.Version + "/" + key // another watermark file makes another result
+	if req.Params.Watermark.On() && a.watermark != nil {
+		key = a.watermark.Version + "/" + key // another watermark file makes another result
 	}
-	if s.cfg.AllowSVGPassthrough && (req.Params.Raw || req.Params.Skip.Has(transform.SVG)) {
+	if rules.AllowSVGPassthrough && (req.Params.Raw || req.Params.Skip.Has(transform.SVG)) {
 		key = "svg/" + key // a server without the permission does not find the entry
 	}
 	a.key = cache.Key(key)
@@ -83,9 +86,9 @@ func (s *Server) newCacheRequest(req signedurl.Request) cacheRequest {
 // sourceIdentity is the URL of a source in one spelling, without the parameters that
 // SourceKeyIgnore has; ignored says whether there are some.
 func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
-	id = s.cfg.Origin.Identity(source)
+	id = s.cfg.inForce.Load().Origin.Identity(source)
 	path, query, asks := strings.Cut(id, "?")
-	if !asks || len(s.cfg.SourceKeyIgnore) == 0 || !strings.HasPrefix(id, "http") {
+	if !asks || len(s.cfg.inForce.Load().SourceKeyIgnore) == 0 || !strings.HasPrefix(id, "http") {
 		return id, false
 	}
 	var kept []string
@@ -109,7 +112,7 @@ func (s *Server) sourceIdentity(source string) (id string, ignored bool) {
 // isIgnoredParam says whether a parameter is in SourceKeyIgnore. Where whole is false, name
 // is only the beginning of one, and all parameters that begin so have to be in it.
 func (s *Server) isIgnoredParam(name string, whole bool) bool {
-	for _, pattern := range s.cfg.SourceKeyIgnore {
+	for _, pattern := range s.cfg.inForce.Load().SourceKeyIgnore {
 		prefix, open := strings.CutSuffix(pattern, "*")
 		if whole && strings.EqualFold(name, pattern) {
 			return true

@@ -114,7 +114,8 @@ func (s *Server) findAgain(
 	case old == nil:
 		return nil, errDeferred
 	}
-	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
+	wait := budget.NewQueueWait(s.cfg.inForce.Load().QueueWait)
+	f := &fill{server: s, queueWait: wait, commit: commit, cacheRequest: a}
 	f.makesNothing = true
 	e, err := f.fillAgainIfLost(ctx, old)
 	if err == nil && shared != nil {

@@ -42,7 +42,7 @@ func (s *Server) logError(rec *responseRecord, r *http.Request, f failure, id st
 		if id := rec.traceID(); id != "" {
 			attrs = []any{"trace", id}
 		}
-		if s.cfg.RequestLog.hidesSources() {
+		if s.cfg.inForce.Load().RequestLog.hidesSources() {
 			return append(attrs, "target", clipText(s.loggedTarget(rec, r)), "err", clipText(f.causeWithoutSource(err)))
 		}
 		attrs = append(attrs, "target", clipText(s.loggedTarget(rec, r)),

@@ -69,7 +69,7 @@ func TestErrorsAreLoggedWithTheirRequestID(t *testing.T) {
 	}{
 		{"GET", wrong, "INFO", "wrong-signature", 403, "wrong signature"},
 		{"HEAD", wrong, "INFO", "wrong-signature", 403, "wrong signature"},
-		{"POST", wrong, "INFO", "method-not-allowed", 405, "Method Not Allowed"},
+		{"POST", wrong, "INFO", "method-not-allowed", 405, "use GET or HEAD"},
 		{"GET", r.path("wat:1"), "INFO", "unknown-option", 404, "wat"},
 		{"GET", r.path("w:100"), "ERROR", "internal", 500, "the cause"},
 	} {

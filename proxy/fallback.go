@@ -38,13 +38,13 @@ func (s *Server) serveFailure(c echo.Context, req signedurl.Request, u urlFacts,
 // the error stays.
 func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts, cause error) error {
 	f := failureOf(cause)
-	source := s.cfg.Fallback.sourceFor(f.code)
+	source := s.cfg.inForce.Load().Fallback.sourceFor(f.code)
 	if source == "" || req.Meta.Form != "" || req.Source == source {
 		return cause
 	}
 	req.Source, req.CacheBuster = source, ""
 	req.Params.Raw, req.Params.Skip = false, 0
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.inForce.Load().RequestTimeout)
 	defer cancel()
 	a := s.newCacheRequest(req)
 	rec := recordOf(c.Response())
@@ -52,7 +52,7 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	entry, outcome, t, err := s.getAndAdmit(ctx, a)
 	if err != nil {
 		s.logSampled("fallback failed", "fallback", failureOf(err), requestIDOf(c.Response()), func() []any {
-			return []any{"source", clipText(s.cfg.RequestLog.redactSource(source)), "err",
+			return []any{"source", clipText(s.cfg.inForce.Load().RequestLog.redactSource(source)), "err",
 				clipText(failureOf(err).causeWithoutSource(err))}
 		})
 		return cause
@@ -73,7 +73,7 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 	rec.setServerTiming(w.Header())
 	w.Before(func() {
 		if w.Status == http.StatusOK {
-			w.Status = s.cfg.Fallback.statusOf(f.status)
+			w.Status = s.cfg.inForce.Load().Fallback.statusOf(f.status)
 		}
 	})
 	// The status says that this is not the image, so that no part of it and no validator counts.
@@ -90,14 +90,14 @@ func (s *Server) serveFallback(c echo.Context, req signedurl.Request, u urlFacts
 // for the image of the URL for longer than told, and a CDN, which serves many, not at all.
 func (s *Server) setFallbackHeader(h http.Header, u urlFacts, f failure, cause error) {
 	noStore(h)
-	if age := wholeSeconds(s.cfg.Fallback.TTL); age > 0 {
+	if age := wholeSeconds(s.cfg.inForce.Load().Fallback.TTL); age > 0 {
 		h["Cache-Control"] = []string{lifetime{fresh: age, private: u.isPrivate()}.browserControl()}
-		if s.cfg.CDN.shared && !u.isPrivate() {
+		if s.cfg.inForce.Load().CDN.shared && !u.isPrivate() {
 			h["Cache-Control"][0] = "max-age=" + strconv.FormatInt(age, 10) + ", s-maxage=0"
 		}
 	}
-	if s.cfg.CDN.control != "" {
-		h[s.cfg.CDN.control] = []string{"no-store"}
+	if s.cfg.inForce.Load().CDN.control != "" {
+		h[s.cfg.inForce.Load().CDN.control] = []string{"no-store"}
 	}
 	delete(h, "Etag")
 	h["Pictor-Fallback"] = []string{f.code}

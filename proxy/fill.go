@@ -51,7 +51,8 @@ func (s *Server) fill(
 	if a.background {
 		ctx = budget.InBackground(ctx)
 	}
-	f := &fill{server: s, queueWait: budget.NewQueueWait(s.cfg.QueueWait), commit: commit, cacheRequest: a}
+	wait := budget.NewQueueWait(s.cfg.inForce.Load().QueueWait)
+	f := &fill{server: s, queueWait: wait, commit: commit, cacheRequest: a}
 	f.queueWait.Observe(a.phases)
 	return f.withLease(ctx, old)
 }
@@ -264,7 +265,7 @@ func (f *fill) newEntry(content []byte, contentType string) *cache.Entry {
 // setFreshness sets the lifetimes of an entry, which begin when its source was last
 // fetched or revalidated.
 func (f *fill) setFreshness(e *cache.Entry) {
-	m, t := f.source.Meta(), f.server.cfg.TTL
+	m, t := f.source.Meta(), f.server.cfg.inForce.Load().TTL
 	req := f.req
 	e.LastModified, e.NoStore = m.LastModified, m.NoStore
 	e.Seq = m.Seq

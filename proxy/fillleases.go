@@ -89,7 +89,7 @@ func (f *fill) awaitOther(ctx context.Context) (e *cache.Entry) {
 // takeOver reads what another server hands over, into memory that was admitted for it; nil where it is no answer.
 func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 	s := f.server
-	e, size, ok := s.cfg.Cache.EntryOf(head, wantedEntry(f.cacheRequest, s.cfg.TTL))
+	e, size, ok := s.cfg.Cache.EntryOf(head, wantedEntry(f.cacheRequest, s.cfg.inForce.Load().TTL))
 	if !ok {
 		return nil
 	}
@@ -113,7 +113,9 @@ func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 }
 
 // shared reads what other servers have made.
-func (s *Server) shared() bucketReader { return bucketReader{s.cfg.Cache, s.memory, s.cfg.TTL} }
+func (s *Server) shared() bucketReader {
+	return bucketReader{s.cfg.Cache, s.memory, s.cfg.inForce.Load().TTL}
+}
 
 // endLease ends the lease of a fill, if it has one, and hands its entry over; nil for none. One that is too large for
 // that is written to the bucket, whatever its rule of admission: a server that waits is a second request.

@@ -37,7 +37,7 @@ func (s *Server) checkWritable(f transform.Format) error {
 
 // checkPassthrough refuses to serve a source unchanged that is a document with scripts and links rather than an image.
 func (s *Server) checkPassthrough(info transform.Info) error {
-	if info.Format != transform.SVG || s.cfg.AllowSVGPassthrough {
+	if info.Format != transform.SVG || s.cfg.inForce.Load().AllowSVGPassthrough {
 		return nil
 	}
 	return fmt.Errorf("%w: this server does not serve an SVG unchanged (--allow-svg-passthrough); request it without "+

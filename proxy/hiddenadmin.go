@@ -165,7 +165,7 @@ func (s *Server) RegisterSources(ctx context.Context, ask SourcesRequest) (Sourc
 		if err := s.checkRegistered(source); err != nil {
 			return SourcesAnswer{}, fmt.Errorf("%w: source %s: %w", errRegister, transform.Quote(source), err)
 		}
-		hash := signedurl.HashSource(s.cfg.Hidden.Key, source)
+		hash := signedurl.HashSource(s.cfg.inForce.Load().HashKey, source)
 		list[i] = hidden.Source{Hash: hidden.Hash(hash), URL: source}
 		answer.Hashes[i] = hash.String()
 	}
@@ -184,7 +184,7 @@ func (s *Server) checkRegistered(source string) error {
 	case !utf8.ValidString(source) || strings.ContainsFunc(source, unicode.IsControl):
 		return errors.New("it contains control characters or is not UTF-8")
 	}
-	return s.cfg.Origin.Permits(source)
+	return s.cfg.inForce.Load().Origin.Permits(source)
 }
 
 // findSource is the source that a hash stands for.

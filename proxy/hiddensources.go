@@ -14,8 +14,6 @@ type HiddenSources struct {
 	Store *hidden.Store
 	// Failure is why there is no Store although there should be one; nil where they are off.
 	Failure error
-	// Key is that of signedurl.HashSource.
-	Key []byte
 }
 
 // errHiddenOff is of a hash where there are no hidden sources.

@@ -22,7 +22,7 @@ func withHidden(t *testing.T) func(*Config) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = store.Close() })
-		c.Hidden = HiddenSources{Store: store, Key: ring.HashKey()}
+		c.Hidden, c.HashKey = HiddenSources{Store: store}, ring.HashKey()
 	}
 }
 

@@ -22,8 +22,9 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	if !ok {
 		return false
 	}
+	rules := s.cfg.inForce.Load()
 	var began time.Time
-	if s.cfg.RequestLog.logsHits() {
+	if rules.RequestLog.logsHits() {
 		began = time.Now()
 	}
 	target, result := s.targets.find(s.knownName(r.RequestURI), func(u urlFacts) variant {
@@ -33,10 +34,10 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	// Under other rules the URL may mean something else, or nothing.
-	if target.hasExpired(now) || target.generation != s.targets.rules.Load().generation {
+	if target.hasExpired(now) || target.generation != rules.generation {
 		return false
 	}
-	if _, err := s.cfg.Origin.Hops(r.Header); err != nil {
+	if _, err := rules.Origin.Hops(r.Header); err != nil {
 		return false
 	}
 	sender, ok := s.memory.Responses.HitSender(w, r)
@@ -62,7 +63,7 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 	requests.Inc()
 	s.figures.hitTimes.Observe(s.now().Sub(now).Seconds())
 	if !began.IsZero() {
-		s.cfg.RequestLog.logHit(r, began, target.logged, hit.RequestID, hit.Status, sent)
+		rules.RequestLog.logHit(r, began, target.logged, hit.RequestID, hit.Status, sent)
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // has net/http end the connection

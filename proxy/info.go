@@ -7,7 +7,7 @@ func (s *Server) parseInfo(rules *rulesInForce, target string) (read reading, er
 	if path, ok := signedurl.CutUnsigned(target); ok && rules.Unsigned != nil {
 		read.Request, err = s.cfg.Hidden.withSource(rules.Dialect.ParseInfoUnderRules(path, rules.Unsigned.Rules))
 		if err == nil {
-			err = rules.Unsigned.CheckSource(s.cfg.Origin, read.Source)
+			err = rules.Unsigned.CheckSource(s.cfg.inForce.Load().Origin, read.Source)
 		}
 		return read, err
 	}
@@ -22,5 +22,5 @@ func (s *Server) parseInfo(rules *rulesInForce, target string) (read reading, er
 
 // parseUnsignedInfo reads the part of a path of facts behind its signature, for purges.
 func (s *Server) parseUnsignedInfo(path string) (signedurl.Request, error) {
-	return s.cfg.Hidden.withSource(s.targets.rules.Load().Dialect.ParseUnsignedInfo("/" + path))
+	return s.cfg.Hidden.withSource(s.cfg.inForce.Load().Dialect.ParseUnsignedInfo("/" + path))
 }

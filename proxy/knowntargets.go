@@ -17,8 +17,6 @@ import (
 // The table has two generations. A target that is asked for moves to the newer one. Where
 // that is full it becomes the older one, and what was in that is forgotten.
 type knownTargets struct {
-	rules atomic.Pointer[rulesInForce]
-
 	mu sync.RWMutex
 	// maxBytes bounds both generations together.
 	maxBytes     int64

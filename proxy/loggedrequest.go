@@ -13,7 +13,7 @@ import (
 
 // wantsServerTiming says whether a response is to say where its time went. Where it is, a hit takes all of the steps.
 func (s *Server) wantsServerTiming(r *http.Request) bool {
-	token := s.cfg.RequestLog.TimingToken
+	token := s.cfg.inForce.Load().RequestLog.TimingToken
 	if token == "" || s.cfg.FullErrors {
 		return s.cfg.FullErrors
 	}
@@ -23,7 +23,7 @@ func (s *Server) wantsServerTiming(r *http.Request) bool {
 
 // logAccess writes the line of a request that took all of the steps.
 func (s *Server) logAccess(rec *responseRecord, r *http.Request) {
-	l := &s.cfg.RequestLog
+	l := &s.cfg.inForce.Load().RequestLog
 	if l.Access == nil {
 		return
 	}
@@ -70,14 +70,14 @@ func (rec *responseRecord) withoutQuery(text string) string {
 // targetOf is the target of a request that was read, for logs: in one spelling for all dialects, and without
 // signature, keys, the query of its source, and a source that clients do not see.
 func (s *Server) targetOf(target string, req signedurl.Request) string {
-	l := &s.cfg.RequestLog
+	rules := s.cfg.inForce.Load()
 	if !req.IsHidden() {
-		req.Source = l.redactSource(req.Source)
+		req.Source = rules.RequestLog.redactSource(req.Source)
 		if hidesSource(target, req) {
 			req.Source = leftOut
 		}
 	}
-	return s.cfg.PathPrefix + "/" + leftOut + req.Path(true)
+	return rules.PathPrefix + "/" + leftOut + req.Path(true)
 }
 
 // hidesSource says whether clients do not see the source of a request that was read.
@@ -90,7 +90,7 @@ func (s *Server) loggedSource(req signedurl.Request) string {
 	if req.IsHidden() {
 		return req.SourceHash.String()
 	}
-	return s.cfg.RequestLog.redactSource(req.Source)
+	return s.cfg.inForce.Load().RequestLog.redactSource(req.Source)
 }
 
 // ownPaths are paths that are no images.
@@ -106,15 +106,16 @@ func (s *Server) loggedUnread(target string) string {
 	if m, _ := s.mountOf(target); m != nil {
 		return strings.TrimSuffix(m.Prefix, "/") + "/" + leftOut
 	}
-	if s.cfg.Thumbor != nil && s.cfg.ThumborPath != "/" && strings.HasPrefix(path, s.cfg.ThumborPath) {
-		return strings.TrimSuffix(s.cfg.ThumborPath, "/") + "/" + leftOut
+	rules := s.cfg.inForce.Load()
+	if rules.Thumbor != nil && rules.ThumborPath != "/" && strings.HasPrefix(path, rules.ThumborPath) {
+		return strings.TrimSuffix(rules.ThumborPath, "/") + "/" + leftOut
 	}
-	own := signedurl.WithoutPrefix(path, s.cfg.PathPrefix)
+	own := signedurl.WithoutPrefix(path, rules.PathPrefix)
 	segments := strings.Split(strings.TrimPrefix(own, "/"), "/")
-	kept := s.cfg.PathPrefix + "/" + leftOut
+	kept := rules.PathPrefix + "/" + leftOut
 	for i, segment := range segments[1:] {
 		if segment == "plain" {
-			return kept + "/plain/" + s.cfg.RequestLog.unreadSource(strings.Join(segments[i+2:], "/"))
+			return kept + "/plain/" + rules.RequestLog.unreadSource(strings.Join(segments[i+2:], "/"))
 		}
 		if !isOption(segment) {
 			break

@@ -78,7 +78,7 @@ func TestNoLineHasASignature(t *testing.T) {
 		if w.Code != tc.status {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
-		if err := r.cfg.RequestLog.Close(context.Background()); err != nil {
+		if err := r.cfg.RequestLog.Access.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		if tc.shows != "" && !strings.Contains(errors.String(), tc.shows) {

@@ -33,7 +33,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	e.addBudgets(m.Accounts)
 	e.addBuild(c.s.cfg.Build)
 	e.addCache(c.s)
-	e.addKeys(c.s.targets.rules.Load().keys)
+	e.addKeys(c.s.cfg.inForce.Load().keys)
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle,
 		"released": m.Heap.Released, "stacks": m.Heap.Stacks, "runtime": m.Heap.Runtime} {
 		e.gauge("heap_bytes", "Memory of the Go runtime in the server process, by class, in bytes.", n, "class", class)
@@ -71,7 +71,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		e.gauge("hidden_sources_max", "Hidden sources that may be registered.", int64(st.Max))
 		e.gauge("hidden_log_bytes", "Size of the log of hidden sources, in bytes.", st.LogBytes)
 	}
-	e.addRequestLog(c.s.cfg.RequestLog)
+	e.addRequestLog(c.s.cfg.inForce.Load().RequestLog)
 	e.addTraces(c.s.cfg.Tracer)
 	e.addPressure(m.Pressure)
 	e.addPool(c.s)
@@ -168,7 +168,8 @@ func (e emitter) addCache(s *Server) {
 	e.addStore("results", s.cfg.Disk)
 	e.addStore("sources", s.cfg.Sources)
 	e.addSources(s.sources.Stats())
-	e.addOrigins(s.cfg.Origin.Origins(), s.cfg.Origin.BreakerStatsByOrigin(), s.cfg.Origin.RetryStats())
+	fetcher := s.Origin()
+	e.addOrigins(fetcher.Origins(), fetcher.BreakerStatsByOrigin(), fetcher.RetryStats())
 	p := s.cfg.Clock.Stats()
 	e.gauge("purge_sequence", "Sequence number of the last purge in force.", int64(p.Sequence))
 	e.counter("purges_total", "Purges since the server was started.", p.Purges)

@@ -11,7 +11,7 @@ import (
 
 // mountOf is MountOf by the rules in force.
 func (s *Server) mountOf(target string) (m *Mount, rest string) {
-	return MountOf(s.targets.rules.Load().Mounts, target)
+	return MountOf(s.cfg.inForce.Load().Mounts, target)
 }
 
 // knownName is the name of a target in the table of known ones. Only mounts read the query.
@@ -27,7 +27,7 @@ func (s *Server) knownName(target string) string {
 func (s *Server) parseMounted(m *Mount, rest string) (signedurl.Request, error) {
 	req, err := m.Parse(rest)
 	if err == nil {
-		err = m.CheckSource(s.cfg.Origin, req.Source)
+		err = m.CheckSource(s.cfg.inForce.Load().Origin, req.Source)
 	}
 	if err != nil {
 		return signedurl.Request{}, err

@@ -41,7 +41,7 @@ func (s *Server) leavesFormatOpen(m *Mount, req *signedurl.Request) bool {
 	}
 	p := req.Params
 	hasFormat := p.Best != 0 || p.Format != transform.FormatUnknown || p.Raw || req.Meta.Form != ""
-	always := len(s.cfg.AutoFormats) > 0 && (m == nil || m.Formats == nil)
+	always := len(s.cfg.inForce.Load().AutoFormats) > 0 && (m == nil || m.Formats == nil)
 	if !req.Auto && (!always || hasFormat) {
 		return false
 	}
@@ -164,10 +164,10 @@ func (s *Server) offeredFormats(m *Mount) []transform.Format {
 	switch {
 	case m != nil && m.Formats != nil:
 		return m.Formats
-	case len(s.cfg.AutoFormats) == 0:
+	case len(s.cfg.inForce.Load().AutoFormats) == 0:
 		return defaultAutoFormats
 	}
-	return s.cfg.AutoFormats
+	return s.cfg.inForce.Load().AutoFormats
 }
 
 // weightOf reads the weight of a type, without parameters, in Accept (RFC 9110 §12.5.1): 0 to

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
@@ -39,7 +40,8 @@ func TestNegotiate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{cfg: Config{AutoFormats: tc.offered}}
+		s := &Server{cfg: Config{inForce: &atomic.Pointer[rulesInForce]{}}}
+		s.cfg.inForce.Store(&rulesInForce{RuntimeConfig: RuntimeConfig{AutoFormats: tc.offered}})
 		varies := s.negotiateFormat(nil, &req, tc.accept)
 		if req.Params.Format != tc.want || varies != tc.varies {
 			t.Errorf("%s with %q: %v, %v; want %v, %v", tc.path, tc.accept, req.Params.Format, varies, tc.want,

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,18 +17,6 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Origin == nil || cfg.Cache == nil || cfg.Clock == nil || cfg.Transformer == nil {
 		return nil, errors.New("proxy: a part is missing from the configuration")
 	}
-	if err := cfg.checkMounts(cfg.Mounts); err != nil {
-		return nil, err
-	}
-	if cfg.RequestTimeout <= 0 {
-		cfg.RequestTimeout = 30 * time.Second
-	}
-	if cfg.QueueWait <= 0 {
-		cfg.QueueWait = 20 * time.Second
-	}
-	if cfg.BrowserTTL <= 0 {
-		cfg.BrowserTTL = 5 * time.Minute
-	}
 	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, echo: echo.New()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -35,16 +24,20 @@ func New(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := s.Reload(cfg.Rules); err != nil {
+	first, err := newRules(cfg.Rules, cfg.RuntimeConfig, nil, s.now())
+	if err != nil {
 		return nil, err
 	}
+	s.cfg.inForce = &atomic.Pointer[rulesInForce]{}
+	s.cfg.inForce.Store(first)
+	// A use of the first ones instead of those in force would show at once.
+	s.cfg.Rules, s.cfg.RuntimeConfig = Rules{}, RuntimeConfig{}
 	s.errorLines, s.figures = newLogSampler(s.now), newRequestFigures(cfg.Origin.Origins())
 	s.quarantine = newQuarantine(s.now, cfg.Clock)
 	if cfg.Leases != nil {
 		s.quarantine.shareWith(cfg.Leases.Leases)
 	}
 	s.batches = newBatches(s)
-	var err error
 	if s.memory, err = s.newGovernor(); err != nil {
 		return nil, err
 	}
@@ -75,7 +68,8 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) newGovernor() (*memory.Governor, error) {
 	workers, _ := s.cfg.Transformer.(memory.Workers) // nil where it works in this process
 	return memory.New(memory.Config{
-		Plan: s.cfg.Plan, QueueWait: s.cfg.QueueWait, Cache: cacheMemory{s.cfg.Cache, &s.targets}, Workers: workers,
+		Plan: s.cfg.Plan, QueueWait: s.cfg.inForce.Load().QueueWait, Workers: workers,
+		Cache: cacheMemory{s.cfg.Cache, &s.targets},
 		Waited: func(name string, d time.Duration) {
 			s.figures.budgets.waits.WithLabelValues(name).Observe(d.Seconds())
 		},
@@ -86,18 +80,9 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 // newSourceStore makes the store of sources.
 func (s *Server) newSourceStore() (*sources.Store, error) {
 	return sources.New(sources.Config{
-		Origin: s.cfg.Origin, Disk: s.cfg.Sources, Bucket: s.cfg.SourceBucket, Clock: s.cfg.Clock,
-		Fetches: s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources,
-		TTL: s.cfg.TTL, Timeout: s.cfg.RequestTimeout, QueueWait: s.cfg.QueueWait,
+		Disk: s.cfg.Sources, Bucket: s.cfg.SourceBucket, Clock: s.cfg.Clock,
+		Settings: s.cfg.inForce.Load().sourceSettings(),
+		Fetches:  s.memory.Budgets.Fetches, Bytes: s.memory.Budgets.Sources,
 		NegativeTTL: negativeTTL, TooLarge: s.memory.SourceTooLarge, Now: s.now,
 	})
-}
-
-// checkMounts refuses mounts whose paths are taken by other dialects.
-func (cfg *Config) checkMounts(mounts []Mount) error {
-	thumborPath := ""
-	if cfg.Thumbor != nil {
-		thumborPath = cfg.ThumborPath
-	}
-	return CheckMounts(mounts, cfg.PathPrefix, thumborPath)
 }

@@ -4,7 +4,7 @@ import "github.com/pictor-proxy/pictor/proxy/origin"
 
 // watchOrigins counts the fetches of the server's origins.
 func (s *Server) watchOrigins() {
-	s.cfg.Origin.Watch(func(r origin.FetchReport) {
+	s.cfg.inForce.Load().Origin.Watch(func(r origin.FetchReport) {
 		f := s.figures.origins
 		f.fetches.WithLabelValues(r.Origin, r.Result).Inc()
 		f.bytes.WithLabelValues(r.Origin).Add(float64(r.Bytes))

@@ -84,7 +84,7 @@ func TestChoicesBesideTheListsCostNothing(t *testing.T) {
 		}
 		target := string(b) + path
 		if _, err := r.server.readRequest(target); err == nil {
-			if _, rest := r.server.targets.rules.Load().Dialect.CutChoice(target); rest != path {
+			if _, rest := r.server.cfg.inForce.Load().Dialect.CutChoice(target); rest != path {
 				t.Fatalf("%s is read", target)
 			}
 			continue // it is of the lists

@@ -94,7 +94,7 @@ func (s *Server) addURL(n *targetSet, target string) error {
 }
 
 func (s *Server) addSource(n *targetSet, source string) error {
-	if err := s.cfg.Origin.Check(source); err != nil {
+	if err := s.cfg.inForce.Load().Origin.Check(source); err != nil {
 		return fmt.Errorf("%w: source %s: %w", errPurge, transform.Quote(source), err)
 	}
 	id, _ := s.sourceIdentity(source)
@@ -111,7 +111,7 @@ func addTag(n *targetSet, tag string) error {
 }
 
 func (s *Server) addPrefix(n *targetSet, text string) error {
-	p, err := s.cfg.Origin.Prefix(text)
+	p, err := s.cfg.inForce.Load().Origin.Prefix(text)
 	if err != nil {
 		return fmt.Errorf("%w: prefix %s: %w", errPurge, transform.Quote(text), err)
 	}
@@ -119,7 +119,7 @@ func (s *Server) addPrefix(n *targetSet, text string) error {
 		return fmt.Errorf("%w: prefix %s: sources are stored without the parameter %s (--source-key-ignore)",
 			errPurge, transform.Quote(text), transform.Quote(name))
 	}
-	if len(s.cfg.SourceKeyIgnore) > 0 && strings.HasPrefix(p, "http") {
+	if len(s.cfg.inForce.Load().SourceKeyIgnore) > 0 && strings.HasPrefix(p, "http") {
 		// The parameters after the prefix may be left out of an identity, and then the
 		// separator before them is, too.
 		p = strings.TrimRight(p, "?&")
@@ -152,7 +152,7 @@ func (s *Server) ignoredParamIn(prefix string) (name string, ok bool) {
 // addHost adds a host in the spelling of identities, which leave out the default port:
 // example.com:443 is port 443 of http, and all of https.
 func (s *Server) addHost(n *targetSet, text string) error {
-	host, err := s.cfg.Origin.HostName(text)
+	host, err := s.cfg.inForce.Load().Origin.HostName(text)
 	if err != nil {
 		return fmt.Errorf("%w: host %s: %w; write example.com or example.com:8080",
 			errPurge, transform.Quote(text), err)
@@ -205,8 +205,9 @@ func (s *Server) keysOf(target string) (keys []cache.Key, err error) {
 
 // requestsOf are all requests that a URL may be in the dialects that the server has itself.
 func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
-	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	dialect := s.targets.rules.Load().Dialect
+	own := signedurl.PathOf(signedurl.WithoutPrefix(target, s.cfg.inForce.Load().PathPrefix))
+	rules := s.cfg.inForce.Load()
+	dialect := rules.Dialect
 	if path, ok := signedurl.CutInfo("/" + strings.TrimPrefix(own, "/")); ok {
 		return s.parseSpellings(signedurl.Spellings(path), onlyOne(s.parseUnsignedInfo))
 	}
@@ -218,8 +219,8 @@ func (s *Server) requestsOf(target string) ([]signedurl.Request, error) {
 		more, failed := s.parseSpellings(signedurl.Spellings(rest), onlyOne(chosen))
 		reqs, err = append(reqs, more...), failed
 	}
-	if path, ok := s.thumborPath(target); ok {
-		more, failed := s.parseSpellings(thumbor.Spellings(path), onlyOne(s.cfg.Thumbor.ParseUnsigned))
+	if path, ok := rules.thumborPath(target); ok {
+		more, failed := s.parseSpellings(thumbor.Spellings(path), onlyOne(rules.Thumbor.ParseUnsigned))
 		reqs, err = append(reqs, more...), errors.Join(err, failed)
 	}
 	return reqs, err
@@ -239,7 +240,7 @@ type parser func(path string) ([]signedurl.Request, error)
 
 // parseCandidates is the parser of the native dialect.
 func (s *Server) parseCandidates(path string) ([]signedurl.Request, error) {
-	return s.cfg.Hidden.withSources(s.targets.rules.Load().Dialect.Candidates("/" + path))
+	return s.cfg.Hidden.withSources(s.cfg.inForce.Load().Dialect.Candidates("/" + path))
 }
 
 // onlyOne is the parser of a dialect in which a path stands for one request.
@@ -283,7 +284,7 @@ func (s *Server) parseWithoutSignature(path string, parse parser) (reqs []signed
 	}
 	whole, failed := s.onlyPermitted(parse(path))
 	if failed == nil {
-		failed = s.cfg.Origin.Check(whole[0].Source)
+		failed = s.cfg.inForce.Load().Origin.Check(whole[0].Source)
 	}
 	if failed == nil && (err != nil || whole[0].Source == reqs[0].Source || !couldSign(first)) {
 		reqs = append(reqs, whole...)

@@ -31,10 +31,10 @@ func (s *Server) dialectOf(target string) string {
 	if m, _ := s.mountOf(target); m != nil {
 		return m.Name
 	}
-	if _, ok := s.thumborPath(target); ok && s.cfg.ThumborPath != "/" {
+	if _, ok := s.cfg.inForce.Load().thumborPath(target); ok && s.cfg.inForce.Load().ThumborPath != "/" {
 		return dialectThumbor
 	}
-	if _, ok := signedurl.CutInfo(signedurl.WithoutPrefix(target, s.cfg.PathPrefix)); ok {
+	if _, ok := signedurl.CutInfo(signedurl.WithoutPrefix(target, s.cfg.inForce.Load().PathPrefix)); ok {
 		return dialectInfo
 	}
 	return dialectNative

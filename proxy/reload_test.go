@@ -56,3 +56,24 @@ func TestReloadOverTheAdminPort(t *testing.T) {
 		t.Error(status, body)
 	}
 }
+
+// What was off at the start is on after a reload, and the other way round.
+func TestReloadTurnsUploadsOnAndOff(t *testing.T) {
+	r := newRig(t, nil)
+	for _, most := range []int64{0, 1 << 20, 0} {
+		set := r.cfg.RuntimeConfig
+		set.MaxUpload = most
+		if err := r.server.Reload(r.cfg.Rules, set); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := r.Client().Post(r.URL+"/transform/x/w:9/upload", "image/png", strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		want := map[bool]int{true: http.StatusForbidden, false: http.StatusMethodNotAllowed}[most > 0]
+		if resp.StatusCode != want {
+			t.Errorf("with uploads of %d bytes: %d, want %d", most, resp.StatusCode, want)
+		}
+	}
+}

@@ -21,9 +21,6 @@ var errExpired = errors.New("expired")
 // errNotAllowed is of a URL that sets limits where URLs may not.
 var errNotAllowed = errors.New("option not allowed")
 
-// errNoWatermark is of a URL that asks for a watermark where none is configured.
-var errNoWatermark = fmt.Errorf("%w: option wm: this server has no watermark (--watermark)", signedurl.ErrBadArgument)
-
 // serveImage answers a request for an image: verify, parse, negotiate, look up or fill,
 // respond.
 func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
@@ -40,10 +37,10 @@ func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
 	m, _ := s.mountOf(r.RequestURI)
 	varies := s.negotiateFormat(m, &req, r.Header["Accept"])
 	u := factsOf(req, varies)
-	u.mount, u.passed = m, s.cfg.Origin.PassedHeaders(req.Source)
+	u.mount, u.passed = m, s.cfg.inForce.Load().Origin.PassedHeaders(req.Source)
 	u.readBy, u.hits = read.readBy, s.figures.hitsOf(rec.dialect)
 	rec.asked = &read.Request
-	if s.cfg.RequestLog.logsHits() {
+	if s.cfg.inForce.Load().RequestLog.logsHits() {
 		u.logged = s.targetOf(r.RequestURI, read.Request)
 	}
 	u.setVary(c.Response().Header())
@@ -53,10 +50,10 @@ func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
 	a.trace = s.traceFetches(rec, r, read.Request)
 	a.quick = s.quickAnswerTo(m, read.Request, a, r.Header["Accept"])
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.
-	if a.hops, err = s.cfg.Origin.Hops(r.Header); err != nil {
+	if a.hops, err = s.cfg.inForce.Load().Origin.Hops(r.Header); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.inForce.Load().RequestTimeout)
 	defer cancel()
 	entry, outcome, t, err := s.getOrDefer(ctx, a, &u)
 	if err != nil {
@@ -93,7 +90,7 @@ func (s *Server) readRequest(target string) (signedurl.Request, error) {
 // readTarget reads a request target, by the rules in force. Nothing of it is parsed before its signature is
 // verified. Where it is an error there is no request.
 func (s *Server) readTarget(target string) (read reading, err error) {
-	rules := s.targets.rules.Load()
+	rules := s.cfg.inForce.Load()
 	m, rest := MountOf(rules.Mounts, target)
 	if m != nil {
 		read.Request, err = s.parseMounted(m, rest)
@@ -120,30 +117,30 @@ func (s *Server) checkReading(read reading) error {
 		return err
 	}
 	// Also what is cached already: an operator who takes a source off the list means it to be gone.
-	if err := s.cfg.Origin.Permits(read.Source); err != nil {
+	if err := s.cfg.inForce.Load().Origin.Permits(read.Source); err != nil {
 		return err
 	}
 	if read.key == nil {
 		return nil
 	}
-	return read.key.policy.Check(read.Request, s.cfg.Origin.IsAmong, s.now())
+	return read.key.policy.Check(read.Request, s.cfg.inForce.Load().Origin.IsAmong, s.now())
 }
 
 // parseVerified verifies a target and parses it in the dialect whose path it has.
 func (s *Server) parseVerified(rules *rulesInForce, target string) (read reading, err error) {
-	if path, ok := s.thumborPath(target); ok {
-		verified, err := s.cfg.Thumbor.Verify(path)
+	if path, ok := rules.thumborPath(target); ok {
+		verified, err := rules.Thumbor.Verify(path)
 		switch {
 		case err == nil:
 			read.dialect = dialectThumbor
-			read.Request, err = s.cfg.Thumbor.Parse(verified)
+			read.Request, err = rules.Thumbor.Parse(verified)
 			return read, err
-		case s.cfg.ThumborPath != "/":
+		case rules.ThumborPath != "/":
 			return read, err
 		}
 		// At the root the path may be of the native dialect.
 	}
-	own := signedurl.WithoutPrefix(target, s.cfg.PathPrefix)
+	own := signedurl.WithoutPrefix(target, rules.PathPrefix)
 	if path, ok := signedurl.CutInfo(own); ok {
 		return s.parseInfo(rules, path)
 	}
@@ -155,11 +152,11 @@ func (s *Server) parseVerified(rules *rulesInForce, target string) (read reading
 }
 
 // thumborPath is the part of a target behind the prefix of thumbor's dialect.
-func (s *Server) thumborPath(target string) (string, bool) {
-	if s.cfg.Thumbor == nil {
+func (r *rulesInForce) thumborPath(target string) (string, bool) {
+	if r.Thumbor == nil {
 		return "", false
 	}
-	prefix := strings.TrimSuffix(s.cfg.ThumborPath, "/")
+	prefix := strings.TrimSuffix(r.ThumborPath, "/")
 	path := signedurl.WithoutPrefix(signedurl.PathOf(target), prefix)
 	return path, path != ""
 }
@@ -182,7 +179,7 @@ func (s *Server) parseNative(rules *rulesInForce, target string) (read reading, 
 func (s *Server) parseUnsigned(rules *rulesInForce, path string) (signedurl.Request, error) {
 	req, err := s.cfg.Hidden.withSource(rules.Dialect.ParseUnderRules(path, rules.Unsigned.Rules))
 	if err == nil {
-		err = rules.Unsigned.CheckSource(s.cfg.Origin, req.Source)
+		err = rules.Unsigned.CheckSource(s.cfg.inForce.Load().Origin, req.Source)
 	}
 	if err != nil {
 		return signedurl.Request{}, err
@@ -192,10 +189,11 @@ func (s *Server) parseUnsigned(rules *rulesInForce, path string) (signedurl.Requ
 
 // checkPermissions refuses options that this server does not let URLs have.
 func (s *Server) checkPermissions(req signedurl.Request) error {
-	if req.NeedsPermission() && !s.cfg.AllowSecurityOptions {
+	rules := s.cfg.inForce.Load()
+	if req.NeedsPermission() && !rules.AllowSecurityOptions {
 		return fmt.Errorf("%w: this server does not let URLs set limits (--allow-security-options)", errNotAllowed)
 	}
-	if req.Params.Watermark.On() && s.cfg.Watermark == nil {
+	if req.Params.Watermark.On() && rules.Watermark == nil {
 		return errNoWatermark
 	}
 	return nil
@@ -220,7 +218,7 @@ func (s *Server) getOrDefer(
 func (s *Server) getAndAdmit(
 	ctx context.Context, a cacheRequest,
 ) (e *cache.Entry, o cache.Outcome, t *memory.Transfer, err error) {
-	wait := budget.NewQueueWait(s.cfg.QueueWait)
+	wait := budget.NewQueueWait(s.cfg.inForce.Load().QueueWait)
 	wait.Observe(a.clock)
 	defer s.memory.Responses.RegisterRequest(a.key)()
 	for {

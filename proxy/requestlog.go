@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/url"
@@ -35,14 +34,6 @@ const (
 
 // leftOut stands in logged targets for what logs do not say.
 const leftOut = "-"
-
-// Close has the lines that wait written, as long as ctx lasts.
-func (l *RequestLog) Close(ctx context.Context) error {
-	if l.Access == nil {
-		return nil
-	}
-	return l.Access.Close(ctx)
-}
 
 func (l *RequestLog) logsHits() bool { return l.Access != nil && !l.OnlyErrors }
 

@@ -37,7 +37,7 @@ func logTo(t *testing.T, out io.Writer, l RequestLog) func(*Config) {
 // linesOf closes an access log, and reads it.
 func linesOf(t *testing.T, r *rig, out *bytes.Buffer) (lines []accessLine) {
 	t.Helper()
-	if err := r.cfg.RequestLog.Close(context.Background()); err != nil {
+	if err := r.cfg.RequestLog.Access.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for d := json.NewDecoder(out); d.More(); {
@@ -140,7 +140,7 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 			r.must("/" + strings.Repeat("A", 43) + "/w:1/plain/https://user:presigned@x.example/private")
 			r.must("/" + strings.Repeat("A", 43) + "/w:1/aHR0cHM6Ly9wcmVzaWduZWQ")
 		}
-		r.cfg.RequestLog.Close(context.Background())
+		r.cfg.RequestLog.Access.Close(context.Background())
 		text := out.String() + errors.String()
 		secrets := []string{"presigned", "cHJlc2lnbmVk", strings.Split(good, "/")[1], "AAAAA"}
 		host := strings.TrimPrefix(r.site.URL, "http://")
@@ -190,7 +190,7 @@ func BenchmarkShortHit(b *testing.B) {
 			for b.Loop() {
 				r.front.ask(path)
 			}
-			if err := r.cfg.RequestLog.Close(context.Background()); err != nil {
+			if err := r.cfg.RequestLog.Access.Close(context.Background()); err != nil {
 				b.Fatal(err)
 			}
 		})

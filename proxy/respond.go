@@ -92,8 +92,9 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 	u.setVary(h)
 	h["Etag"] = []string{e.ETag}
 	left := lifetimeOf(u, e, outcome, now)
-	s.cfg.CDN.setCacheControl(h, left, int64(s.cfg.BrowserTTL/time.Second))
-	s.cfg.CDN.setTags(h, e)
+	set := s.cfg.inForce.Load()
+	set.CDN.setCacheControl(h, left, int64(set.BrowserTTL/time.Second))
+	set.CDN.setTags(h, e)
 	status := cacheStatus(e, outcome, now, s.cfg.Clock.InDoubt(now))
 	h["Cache-Status"] = []string{withDetail(status, u.deferral.detail())}
 	h["Content-Type"] = []string{e.ContentType}
@@ -103,7 +104,7 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 		u.setVary(h)
 	}
 	if u.isPrivate() {
-		s.cfg.CDN.setCacheControl(h, left, int64(s.cfg.BrowserTTL/time.Second))
+		s.cfg.inForce.Load().CDN.setCacheControl(h, left, int64(s.cfg.inForce.Load().BrowserTTL/time.Second))
 	}
 }
 

@@ -183,8 +183,8 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		}
 	}
 	var err error
-	cfg := Config{Rules: Rules{Keyring: ring}, Transformer: r.painter,
-		Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: sources.TTL{Default: time.Hour, Max: 24 * time.Hour}}
+	cfg := Config{Rules: Rules{Keyring: ring}, Transformer: r.painter, RuntimeConfig: RuntimeConfig{
+		Limits: transform.Limits{MaxPixels: 1e8, MaxOutputSide: 8192}, TTL: sources.TTL{Default: time.Hour, Max: 24 * time.Hour}}}
 	cfg.Origin, err = origin.New(origin.Config{AllowNetworks: loopback, Timeout: slow})
 	must(err)
 	cfg.Clock, err = purge.Open(purge.Config{})

@@ -29,24 +29,33 @@ type ReloadAnswer struct {
 	Restart []string `json:"restart"`
 }
 
-// rulesInForce are Rules as requests use them. They never change: Reload puts others in their place, and a
-// request reads by one of them from its beginning to its end.
+// rulesInForce are Rules and RuntimeConfig as requests use them. They never change: Reload puts others in their place,
+// and a request is read by one of them.
 type rulesInForce struct {
 	Rules
+	RuntimeConfig
 	keys map[string]*accessKey
 	// generation counts reloads.
 	generation uint64
 }
 
-// newRules prepares rules that follow others; nil for the first ones.
-func newRules(r Rules, before *rulesInForce, now time.Time) (*rulesInForce, error) {
-	if r.Keyring == nil {
-		return nil, errors.New("proxy: rules need a keyring")
+// newRules prepares rules and settings that follow others; nil for the first ones.
+func newRules(r Rules, set RuntimeConfig, before *rulesInForce, now time.Time) (*rulesInForce, error) {
+	if r.Keyring == nil || set.Origin == nil {
+		return nil, errors.New("proxy: rules need a keyring, and a fetcher of sources")
+	}
+	thumborPath := ""
+	if set.Thumbor != nil {
+		thumborPath = set.ThumborPath
+	}
+	if err := CheckMounts(r.Mounts, set.PathPrefix, thumborPath); err != nil {
+		return nil, err
 	}
 	if r.Dialect == nil {
 		r.Dialect = &signedurl.Dialect{}
 	}
-	next := &rulesInForce{Rules: r, keys: map[string]*accessKey{}, generation: 1}
+	next := &rulesInForce{Rules: r, RuntimeConfig: set.withDefaults(), generation: 1}
+	next.keys = map[string]*accessKey{}
 	for id, policy := range r.AccessKeys {
 		if r.Keyring.Only(id) == nil {
 			return nil, fmt.Errorf("proxy: there is no key %s", id)

@@ -57,7 +57,7 @@ func (s *Server) LimitListener(h *http.Server, l net.Listener) net.Listener {
 
 // Close is Shutdown with as much time as a request may take.
 func (s *Server) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.inForce.Load().RequestTimeout)
 	defer cancel()
 	_ = s.Shutdown(ctx) // fetches that are left are abandoned
 }

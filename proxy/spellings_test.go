@@ -246,7 +246,7 @@ func spellers(t *testing.T) map[string]speller {
 		for _, root := range []string{"/thumbor/", "/"} {
 			r := newRig(t, func(c *Config) { c.Thumbor, c.ThumborPath = d, root })
 			verify := func(target string) (string, error) {
-				path, _ := r.server.thumborPath(target)
+				path, _ := r.server.cfg.inForce.Load().thumborPath(target)
 				v, err := d.Verify(path)
 				return v.String(), err
 			}

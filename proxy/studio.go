@@ -32,7 +32,7 @@ func (s *Server) serveStudio(c echo.Context) error {
 }
 
 // KeyringInForce is the one of the rules in force.
-func (s *Server) KeyringInForce() *signedurl.Keyring { return s.targets.rules.Load().Keyring }
+func (s *Server) KeyringInForce() *signedurl.Keyring { return s.cfg.inForce.Load().Keyring }
 
 // adminStudio is the studio of operators, which reads alone. It is there only where the admin port has a token. A
 // browser asks a person for it as a password (RFC 7617), which it then sends to paths of the studio, and to no others.

@@ -94,7 +94,7 @@ func (s *Server) traceFetches(rec *responseRecord, r *http.Request, req signedur
 	if rec.trace == nil {
 		return nil
 	}
-	shown := s.cfg.RequestLog.redactSource
+	shown := s.cfg.inForce.Load().RequestLog.redactSource
 	if hidesSource(r.RequestURI, req) {
 		shown = func(string) string { return leftOut }
 	}

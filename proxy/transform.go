@@ -23,6 +23,18 @@ type plannedTransform struct {
 
 func (t plannedTransform) need() int64 { return t.job.Memory + t.resultBytes }
 
+// addWatermark gives a job the watermark, if it has one.
+func (f *fill) addWatermark(job *transform.Job, out transform.Params) error {
+	if !out.Watermark.On() {
+		return nil
+	}
+	if f.watermark == nil { // a reload has taken it away since the request was read
+		return errNoWatermark
+	}
+	job.Watermark, job.WatermarkInfo = f.watermark.Source, f.watermark.Info
+	return nil
+}
+
 // transform makes the result: find the border that trim removes, plan, admit, and have a
 // worker do the job, which may make other results of the source as well.
 func (f *fill) transform(ctx context.Context, info transform.Info) (pic transform.Picture, err error) {
@@ -51,15 +63,15 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 	if err := limits.CheckDrawing(info, plan, out); err != nil {
 		return pic, err
 	}
-	if err := f.server.cfg.Limits.CheckResult(plan, out.Format); err != nil {
+	if err := f.server.cfg.inForce.Load().Limits.CheckResult(plan, out.Format); err != nil {
 		return pic, err
 	}
 	t := plannedTransform{
 		plan: plan, job: transform.Job{Source: f.source.Data(), Info: info, Outputs: []transform.Params{out}},
 		resultBytes: transform.ResultBytes(info, plan, out),
 	}
-	if mark := f.server.cfg.Watermark; out.Watermark.On() {
-		t.job.Watermark, t.job.WatermarkInfo = mark.Source, mark.Info
+	if err := f.addWatermark(&t.job, out); err != nil {
+		return pic, err
 	}
 	f.chooseOutputs(&t, limits)
 	t.job.Memory, t.job.CPU = transform.JobWorkingSet(t.job), transform.CPUTime(t.job)
@@ -117,7 +129,7 @@ func (f *fill) transformAdmitted(
 // transformSmallest has a worker do a job, and gives the smallest result. If the job ends early, for its time or for a
 // format that does not work out, the results that were made count.
 func (f *fill) transformSmallest(ctx context.Context, job transform.Job) (transform.Picture, error) {
-	left := bestTime(ctx, job, f.server.cfg.Limits.Best.Time)
+	left := bestTime(ctx, job, f.server.cfg.inForce.Load().Limits.Best.Time)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	best := smallest{search: job.Outputs[0].AutoQuality, enough: cancel, made: func(i int, p transform.Picture) {
@@ -250,7 +262,7 @@ func (f *fill) withSourceBytes(convert func([]byte) ([]byte, bool)) ([]byte, err
 func (f *fill) trackWorkerFailure(work func() error) error {
 	start := time.Now()
 	err := work()
-	hadTime := time.Since(start) > f.server.cfg.RequestTimeout/2
+	hadTime := time.Since(start) > f.server.cfg.inForce.Load().RequestTimeout/2
 	f.server.quarantine.recordOutcome(f.cacheRequest, f.source.Meta().Seq, err, hadTime)
 	return err
 }

@@ -34,15 +34,22 @@ const minUploadRate = 8 << 10
 
 // allowUploads registers the paths of uploads, which take all of POST.
 func (s *Server) allowUploads() {
-	if s.cfg.MaxUpload > 0 {
-		s.echo.POST("/*", s.recorded(routeUpload, s.serveUpload))
-	}
+	upload := s.recorded(routeUpload, s.serveUpload)
+	refuse := s.recordedPlain(routeOther, func(echo.Context) error {
+		return &wrongMethodError{"GET, HEAD", "use GET or HEAD for images"}
+	})
+	s.echo.POST("/*", func(c echo.Context) error {
+		if s.cfg.inForce.Load().MaxUpload > 0 {
+			return upload(c)
+		}
+		return refuse(c)
+	})
 }
 
 // isUpload says whether the path of a target is one for an upload on this server.
 func (s *Server) isUpload(target string) bool {
-	_, ok := signedurl.CutUpload(signedurl.WithoutPrefix(target, s.cfg.PathPrefix))
-	return ok && s.cfg.MaxUpload > 0
+	_, ok := signedurl.CutUpload(signedurl.WithoutPrefix(target, s.cfg.inForce.Load().PathPrefix))
+	return ok && s.cfg.inForce.Load().MaxUpload > 0
 }
 
 // serveUpload answers a request whose body is the source: verify, parse, negotiate, receive, transform, respond. What
@@ -77,12 +84,12 @@ func (s *Server) readUploadRequest(r *http.Request) (ask uploadRequest, err erro
 		ask.req, ask.field, err = m.ParseUpload(rest, r.Header.Get("API-Key"))
 		return ask, err
 	}
-	path, ok := signedurl.CutUpload(signedurl.WithoutPrefix(r.RequestURI, s.cfg.PathPrefix))
+	path, ok := signedurl.CutUpload(signedurl.WithoutPrefix(r.RequestURI, s.cfg.inForce.Load().PathPrefix))
 	if !ok {
 		return ask, &wrongMethodError{"GET, HEAD", "use GET or HEAD for images; a POST is for paths that begin with /" +
 			signedurl.UploadMark + "/"}
 	}
-	rules := s.targets.rules.Load()
+	rules := s.cfg.inForce.Load()
 	verified, err := rules.Keyring.Verify(path)
 	if err != nil {
 		return ask, err
@@ -107,7 +114,7 @@ func (s *Server) checkUpload(ask uploadRequest) error {
 	if ask.by.policy.Sources != nil {
 		return fmt.Errorf("%w: an upload is none of the sources (sources)", ErrKeyPolicy)
 	}
-	if err := ask.by.policy.Check(ask.req, s.cfg.Origin.IsAmong, s.now()); err != nil {
+	if err := ask.by.policy.Check(ask.req, s.cfg.inForce.Load().Origin.IsAmong, s.now()); err != nil {
 		return err
 	}
 	return ask.by.takeMiss(s.now())
@@ -119,10 +126,10 @@ func (s *Server) answerUpload(c echo.Context, rec *responseRecord, m *Mount, ask
 	asked := ask.req
 	rec.asked = &asked
 	varies := s.negotiateFormat(m, &ask.req, r.Header["Accept"])
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.inForce.Load().RequestTimeout)
 	defer cancel()
 	clock := rec.clock()
-	wait := budget.NewQueueWait(s.cfg.QueueWait)
+	wait := budget.NewQueueWait(s.cfg.inForce.Load().QueueWait)
 	wait.Observe(clock)
 	clock.enter(phaseFetch)
 	src, err := s.receiveUpload(ctx, c, wait, ask.field)
@@ -149,7 +156,7 @@ func (s *Server) receiveUpload(
 ) (*sources.Source, error) {
 	end, _ := ctx.Deadline()
 	body, err := upload.Open(c.Request(), http.NewResponseController(c.Response()).SetReadDeadline, upload.Limits{
-		Bytes: s.cfg.MaxUpload, Rate: minUploadRate, Deadline: end, Field: field,
+		Bytes: s.cfg.inForce.Load().MaxUpload, Rate: minUploadRate, Deadline: end, Field: field,
 	})
 	if err != nil {
 		return nil, err

@@ -162,7 +162,7 @@ func (run *warmRun) warmImage(ctx context.Context, v warmVariant) (line WarmLine
 
 // fillEntry has the cache make an entry, and looks whether it has it then.
 func (s *Server) fillEntry(ctx context.Context, a cacheRequest) (line WarmLine, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.inForce.Load().RequestTimeout)
 	defer cancel()
 	defer s.memory.Responses.RegisterRequest(a.key)() // its bytes count until they are let go of here
 	e, outcome, err := s.freshEntry(ctx, a)

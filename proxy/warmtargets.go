@@ -74,7 +74,7 @@ func (ask WarmRequest) checkBounds() error {
 // mintedURLs signs the URLs of a source, one after the other. The error of a URL is what
 // is wrong with it.
 func (s *Server) mintedURLs(ask WarmRequest, source string) iter.Seq2[string, error] {
-	b := &signedurl.Builder{Keyring: s.targets.rules.Load().Keyring, Server: s.cfg.PathPrefix}
+	b := &signedurl.Builder{Keyring: s.cfg.inForce.Load().Keyring, Server: s.cfg.inForce.Load().PathPrefix}
 	all := b.Source(source)
 	if ask.Options != "" {
 		all = all.Options(ask.Options)

@@ -29,7 +29,7 @@ var (
 
 // Config configures a Group.
 type Config struct {
-	// Timeout bounds a flight.
+	// Timeout bounds a flight; see SetTimeout.
 	Timeout time.Duration
 	// Sequence is read at the start of each flight, before its work begins, with the lock held; nil for none.
 	Sequence func() uint64
@@ -53,7 +53,9 @@ type Work[K comparable, V any] interface {
 
 // Group has the flights that are running, by their keys. It is safe for concurrent use.
 type Group[K comparable, V any] struct {
-	cfg     Config
+	cfg Config
+	// timeout is Config.Timeout at first, in nanoseconds.
+	timeout atomic.Int64
 	seed    maphash.Seed
 	pending sync.WaitGroup
 	// completions count the flights that settled, and those of them that left the table, by a part of their keys'
@@ -70,11 +72,16 @@ type Group[K comparable, V any] struct {
 
 // New makes a Group.
 func New[K comparable, V any](cfg Config) *Group[K, V] {
-	return &Group[K, V]{
+	g := &Group[K, V]{
 		cfg: cfg, seed: maphash.MakeSeed(),
 		table: map[K]*Flight[K, V]{}, running: map[*Flight[K, V]]struct{}{},
 	}
+	g.SetTimeout(cfg.Timeout)
+	return g
 }
+
+// SetTimeout changes Config.Timeout for flights that start from now on.
+func (g *Group[K, V]) SetTimeout(d time.Duration) { g.timeout.Store(int64(d)) }
 
 // Completions is a point in time of one key, to be taken before the caller looks for a stored value.
 type Completions struct {
@@ -168,7 +175,7 @@ func (g *Group[K, V]) startLocked(key K, work Work[K, V]) *Flight[K, V] {
 	f := &Flight[K, V]{
 		Started: time.Now(), group: g, key: key, work: work, done: make(chan struct{}),
 	}
-	f.ctx, f.cancel = context.WithTimeout(context.Background(), g.cfg.Timeout)
+	f.ctx, f.cancel = context.WithTimeout(context.Background(), time.Duration(g.timeout.Load()))
 	if g.cfg.Sequence != nil {
 		f.Seq = g.cfg.Sequence()
 	}

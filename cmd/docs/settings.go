@@ -23,6 +23,9 @@ field of theirs, such as ` + "`secret`" + `, may be ` + "`secret-file`" + ` with
 ` + "`pictor config`" + ` prints the settings that hold and where each comes from; ` + "`pictor config --from-imgproxy`" + ` translates imgproxy's
 variables.
 
+The column *reload* says whether ` + "`pictor reload`" + ` and SIGHUP take another value of a setting
+([cli.md](cli.md#reloading)): yes, or only a restart.
+
 Sizes are written ` + "`512MiB` or `512Mi` (2^20 bytes), `512MB` or `512M` (10^6 bytes)" + `, durations ` + "`90s`, `15m`, `1h`" + `.
 `
 
@@ -49,7 +52,7 @@ func settingsPage() ([]byte, error) {
 	var page bytes.Buffer
 	page.WriteString(settingsHead)
 	for _, g := range groups {
-		fmt.Fprintf(&page, "\n## %s\n\n| flag | variable | default | |\n|---|---|---|---|\n", g)
+		fmt.Fprintf(&page, "\n## %s\n\n| flag | variable | default | reload | |\n|---|---|---|---|---|\n", g)
 		for _, s := range byGroup[g] {
 			def := ""
 			switch {
@@ -58,7 +61,11 @@ func settingsPage() ([]byte, error) {
 			case s.Switch:
 				def = "off"
 			}
-			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s |\n", s.Name, s.Env, def,
+			reload := "restart"
+			if s.Reloads {
+				reload = "yes"
+			}
+			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s | %s |\n", s.Name, s.Env, def, reload,
 				strings.ReplaceAll(s.Help, "|", `\|`))
 		}
 	}

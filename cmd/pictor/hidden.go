@@ -31,13 +31,10 @@ func hashKey(h *config.SourceHash, ring *signedurl.Keyring) ([]byte, error) {
 // without them. One that may have fewer than there are does not start: it would have no memory for them.
 // Another server that has the log is waited for until a time.
 func openHidden(
-	cfg *config.Serve, ring *signedurl.Keyring, until time.Time, log *slog.Logger,
+	cfg *config.Serve, until time.Time, log *slog.Logger,
 ) (h proxy.HiddenSources, err error) {
 	if cfg.MaxHiddenSources == 0 {
 		return h, nil
-	}
-	if h.Key, err = hashKey(&cfg.SourceHash, ring); err != nil {
-		return h, err
 	}
 	dir, err := cfg.StateFolder()
 	if err == nil {

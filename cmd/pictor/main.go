@@ -18,7 +18,7 @@ type cli struct {
 	Explain explainCmd `cmd:"" help:"Show what a URL means, what it costs, and what is wrong with it."`
 	Config  configCmd  `cmd:"" help:"Print the settings that serve would use, and where each comes from."`
 	Purge   purgeCmd   `cmd:"" help:"Purge images from the cache of a running server."`
-	Reload  reloadCmd  `cmd:"" help:"Have a running server read its settings again: keys, policies and presets."`
+	Reload  reloadCmd  `cmd:"" help:"Have a running server read its settings again, and say which of them need a restart."`
 	Warm    warmCmd    `cmd:"" help:"Have a running server make images before clients request them."`
 	Sources sourcesCmd `cmd:"" help:"Register hidden sources with a running server, and look them up."`
 	Keys    keysCmd    `cmd:"" help:"Print a fresh key and salt."`

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
@@ -17,7 +16,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
-	"github.com/pictor-proxy/pictor/proxy/sources"
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
@@ -25,7 +23,6 @@ import (
 // parts are what a server is put together from.
 type parts struct {
 	log     *slog.Logger
-	origin  *origin.Fetcher
 	storage *storage
 	hidden  proxy.HiddenSources
 	cache   *cache.Cache
@@ -36,9 +33,7 @@ type parts struct {
 	outlets
 	// reloader is there when the server begins to serve.
 	reloader *reloader
-	// formats is what may be read and written: what the settings allow, and once a worker was
-	// probed what its libvips can.
-	formats atomic.Pointer[transform.FormatAccess]
+	formats  *formatsInForce
 	// libvips is its version, "" until a worker was probed.
 	libvips atomic.Pointer[string]
 	// isWarm: what the server before had in memory was read, and not yet written for the next one.
@@ -52,22 +47,27 @@ var errStarting = errors.New("starting: no worker is ready yet")
 
 // newParts makes them from the ground up, each by its share of the plan. workers are without their number.
 func newParts(
-	cfg *config.Serve, plan memory.Plan, in *inputs, workers worker.Config, log *slog.Logger,
+	cfg *config.Serve, plan memory.Plan, in *inputs, workers worker.Config, formats *formatsInForce, log *slog.Logger,
 ) (p *parts, err error) {
-	p = &parts{log: log, outlets: outlets{systemd: newNotifier(os.Getenv)}}
+	p = &parts{log: log, formats: formats, outlets: outlets{systemd: newNotifier(os.Getenv)}}
 	p.notReady.Store(&errStarting)
-	p.formats.Store(&in.access)
 	p.certificates.use(in.tls)
-	if p.origin, err = origin.New(fetcherConfig(cfg, in)); err != nil {
+	fetcher, err := origin.New(fetcherConfig(cfg, in))
+	if err != nil {
 		return nil, err
 	}
-	if err = p.checkFallback(in.fallback); err != nil {
-		return nil, config.Invalid(err)
+	requestLog, err := p.openRequestLog(cfg)
+	if err != nil {
+		return nil, err
+	}
+	first, err := newServed(cfg, in, fetcher, requestLog)
+	if err != nil {
+		return nil, err
 	}
 	if p.storage, err = openStorage(cfg, plan, log); err != nil {
 		return nil, err
 	}
-	if p.hidden, err = openHidden(cfg, in.requests.Keyring, p.storage.waitUntil, log); err != nil {
+	if p.hidden, err = openHidden(cfg, p.storage.waitUntil, log); err != nil {
 		return nil, err
 	}
 	shared, sharedSources, err := openCacheBucket(cfg, log)
@@ -95,60 +95,29 @@ func newParts(
 	if p.pool, err = worker.New(workers); err != nil {
 		return nil, err
 	}
-	settings, err := p.serverConfig(cfg, plan, in)
+	settings, err := p.serverConfig(cfg, plan, first)
 	if err != nil {
 		return nil, err
 	}
 	settings.SourceBucket = sharedSources
-	if p.requestLog, err = newRequestLog(cfg); err != nil {
-		return nil, err
-	}
 	if p.tracer, err = newTracer(in.traces, log); err != nil {
 		return nil, err
 	}
-	settings.RequestLog, settings.Tracer = p.requestLog, p.tracer
+	settings.Tracer = p.tracer
 	p.server, err = proxy.New(settings)
 	return p, err
 }
 
-// checkFallback refuses fallback images that no request could get.
-func (p *parts) checkFallback(f proxy.Fallback) error {
-	for _, source := range []string{f.Missing, f.Failed, f.Undecodable} {
-		if source == "" {
-			continue
-		}
-		if err := p.origin.Permits(source); err != nil {
-			return fmt.Errorf("the fallback image %s: %w", source, err)
-		}
-	}
-	return nil
-}
-
 // serverConfig are the server's, over the other parts.
-func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (settings proxy.Config, err error) {
+func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, first served) (settings proxy.Config, err error) {
 	settings = proxy.Config{
-		PathPrefix: cfg.Prefix(), ThumborPath: cfg.ThumborRoot(), Thumbor: in.thumbor,
-		Rules: in.requests, Origin: p.origin, Cache: p.cache, Transformer: p.pool,
+		Rules: first.Rules, RuntimeConfig: first.RuntimeConfig, Cache: p.cache, Transformer: p.pool,
 		Clock: p.storage.clock, Cluster: p.cluster.joined(), Leases: p.leases,
 		Disk: p.storage.results, Sources: p.storage.sources,
-		SourceKeyIgnore: cfg.IgnoredParameters(),
-		Plan:            serverPlan(plan), QueueWait: cfg.QueueWait,
-		Limits:               limitsOf(cfg),
-		AllowSVGPassthrough:  cfg.AllowSVGPassthrough,
-		AllowSecurityOptions: cfg.AllowSecurityOptions,
-		Formats:              func() transform.FormatAccess { return *p.formats.Load() },
-		AutoFormats:          in.autoFormats,
-		Defer:                deferralOf(&cfg.Deferral),
-		Watermark:            in.watermark,
-		MaxUpload:            uploadLimit(cfg),
-		Fallback:             in.fallback,
-		Hidden:               p.hidden,
-		CDN:                  in.cdn,
-
-		TTL: sources.TTL{Default: cfg.TTL, Min: cfg.TTLMin, Max: cfg.TTLMax,
-			StaleWhile: cfg.StaleWhileRevalidate, StaleError: cfg.StaleIfError},
-		BrowserTTL:     cfg.BrowserTTL,
-		RequestTimeout: cfg.RequestTimeout,
+		Plan:           serverPlan(plan),
+		Formats:        p.formats.access,
+		Defer:          deferralOf(&cfg.Deferral),
+		Hidden:         p.hidden,
 		Ready:          p.checkReady,
 		OnIdle:         func() { _, _ = worker.DropPages() }, // where it fails they stay
 		FullErrors:     cfg.Dev,
@@ -156,9 +125,6 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, in *inputs) (s
 		Build:          p.buildInfo,
 		ReloadSettings: func() (proxy.ReloadAnswer, error) { return p.reloader.reload() },
 		Log:            p.log,
-	}
-	if settings.Mounts, err = allMounts(cfg, in.requests, p.origin); err != nil {
-		return settings, err
 	}
 	shown := studioServer{
 		settings: func() config.Serve { return p.reloader.settings() },
@@ -196,8 +162,7 @@ func (p *parts) probeUntilReady() {
 			p.notReady.Store(&err)
 			return
 		case err == nil:
-			both := p.formats.Load().And(c.Access())
-			p.formats.Store(&both)
+			p.formats.found(c.Access())
 			p.libvips.Store(&c.Version)
 			p.notReady.Store(nil)
 			p.systemd.tellReady()

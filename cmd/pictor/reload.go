@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,22 +16,8 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy"
+	"github.com/pictor-proxy/pictor/transform"
 )
-
-// reloadable are the settings that a reload takes, without the files of secrets: a secret is what is in
-// its file.
-var reloadable = []string{
-	"key", "salt", "signature-size", "access-keys", "trusted-signatures", "insecure",
-	"presets", "presets-file", "only-presets", "allow-options", "ignore-options", "arguments-separator", "source-name",
-	"source-key",
-	"unsigned", "unsigned-sources", "unsigned-widths", "unsigned-heights", "unsigned-dprs", "unsigned-qualities",
-	"unsigned-formats", "unsigned-presets", "unsigned-snap",
-	"allow-sources", "log-level", "tls-cert", "tls-key", "tls-client-ca",
-}
-
-func isReloadable(name string) bool {
-	return slices.Contains(reloadable, name) || slices.Contains(reloadable, strings.TrimSuffix(name, "-file"))
-}
 
 // reloader reads the settings again while the server runs.
 type reloader struct {
@@ -48,28 +31,14 @@ type reloader struct {
 	cfg config.Serve
 	// contents are what is in files that settings in force name.
 	contents fileContents
+	// bucket is the account of --cache-bucket, which a reload does not exchange; "" for none.
+	bucket config.Account
 }
 
-// fileContents are settings that the text of a setting does not show, as they are in files that it names.
-type fileContents struct {
-	keys    map[string]config.AccessKey
-	presets map[string]string
-	tls     [sha256.Size]byte
-}
-
-func newReloader(p *parts, cfg *config.Serve, level *slog.LevelVar) *reloader {
-	return &reloader{parts: p, level: level, read: parseServe, cfg: *cfg,
-		contents: contentsOf(cfg, p.certificates.inForce.Load())}
-}
-
-// contentsOf reads what is in files. They were read before without an error.
-func contentsOf(cfg *config.Serve, tls *tlsFiles) (c fileContents) {
-	c.keys, _ = cfg.AccessKeyList()
-	c.presets, _ = cfg.PresetList()
-	if tls != nil {
-		c.tls = tls.content
-	}
-	return c
+func newReloader(p *parts, cfg *config.Serve, in *inputs, level *slog.LevelVar) *reloader {
+	r := &reloader{parts: p, level: level, read: parseServe, cfg: *cfg, contents: contentsOf(cfg, in)}
+	_, r.bucket, _, _, _ = cfg.SharedBucket() // it was read before
+	return r
 }
 
 // reload puts in force what may change. Where anything is wrong nothing changes.
@@ -87,61 +56,80 @@ func (r *reloader) reload() (answer proxy.ReloadAnswer, err error) {
 	return answer, nil
 }
 
+// readAndApply reads each file once: what is checked is what is put in force.
 func (r *reloader) readAndApply() (answer proxy.ReloadAnswer, err error) {
 	fresh, err := r.read()
-	if err == nil {
-		_, err = parseInputs(fresh) // so that the next start will have no error either
-	}
 	if err != nil {
 		return answer, err
+	}
+	if _, err := makePlan(fresh); err != nil { // so that the next start will have no error either
+		return answer, config.Invalid(err)
 	}
 	next := r.cfg
-	answer = proxy.ReloadAnswer{Changed: []string{}, Restart: []string{}}
-	changed, left, err := next.Adopt(fresh, func(name string) bool {
-		// A listener has TLS or not for as long as it is there.
-		return isReloadable(name) && (!strings.HasPrefix(name, "tls-") || r.cfg.ServesTLS() == fresh.ServesTLS())
-	})
+	changed, left, err := next.Adopt(fresh, func(name string) bool { return r.mayChange(name, fresh) })
 	if err != nil {
 		return answer, err
 	}
-	rules, err := readRules(&next)
+	if err := next.Validate(); err != nil {
+		return answer, fmt.Errorf("with the settings that need a restart (%s) as they are: %w",
+			strings.Join(left, ", "), err)
+	}
+	in, err := readInputs(&next)
 	if err != nil {
 		return answer, err
 	}
-	if rules.Mounts, err = allMounts(&next, rules, r.parts.origin); err != nil {
+	if err := r.apply(&next, in); err != nil {
+		in.close()
 		return answer, err
 	}
-	_, allowed, err := readSources(&next.SourceSettings)
-	if err != nil {
-		return answer, err
-	}
-	tls, err := readTLS(&next.TLS)
-	if err != nil {
-		return answer, err
-	}
-	// First the sources: the rules have known targets read again.
-	r.parts.origin.SetAllowed(allowed)
-	if err := r.parts.server.Reload(rules); err != nil {
-		return answer, err
-	}
-	r.level.Set(next.Level())
-	r.parts.certificates.use(tls)
-	if w := tls.warning(time.Now()); w != "" {
-		r.parts.log.Warn(w)
-	}
-	contents := contentsOf(&next, tls)
-	for name, same := range map[string]bool{"access-keys": reflect.DeepEqual(contents.keys, r.contents.keys),
-		"tls-cert": contents.tls == r.contents.tls || slices.Contains(changed, "tls-key") ||
-			slices.Contains(changed, "tls-client-ca"),
-		"presets-file": slices.Contains(changed, "presets") ||
-			reflect.DeepEqual(contents.presets, r.contents.presets)} {
-		if !same && !slices.Contains(changed, name) {
-			changed = append(changed, name)
-		}
+	contents := contentsOf(&next, in)
+	changed = append(changed, contents.differences(r.contents, changed)...)
+	if _, bucket, _, ok, err := next.SharedBucket(); ok && err == nil && bucket != r.bucket {
+		left = append(left, "cache-bucket") // whose account is that of the start
 	}
 	r.cfg, r.contents = next, contents
-	answer.Changed, answer.Restart = append(answer.Changed, changed...), append(answer.Restart, left...)
+	answer = proxy.ReloadAnswer{Changed: append([]string{}, changed...), Restart: append([]string{}, left...)}
 	return answer, nil
+}
+
+// mayChange says whether a setting that a reload takes may become another one in this server.
+func (r *reloader) mayChange(name string, fresh *config.Serve) bool {
+	switch {
+	case strings.HasPrefix(name, "tls-"): // a listener has TLS or not for as long as it is there
+		return r.cfg.ServesTLS() == fresh.ServesTLS()
+	case name == "formats": // workers that were started without fonts draw no SVG
+		access, err := formatAccess(fresh.FormatNames())
+		f := r.parts.formats
+		return err != nil || f.fonts || !f.allowedBy(fresh, access).Read.Has(transform.SVG)
+	}
+	return true
+}
+
+// apply puts settings in force, all of them or none.
+func (r *reloader) apply(next *config.Serve, in *inputs) error {
+	p := r.parts
+	fetcher, err := p.server.Origin().With(fetcherConfig(next, in))
+	if err != nil {
+		return config.Invalid(err)
+	}
+	requestLog, err := p.openRequestLog(next)
+	if err != nil {
+		return err
+	}
+	following, err := newServed(next, in, fetcher, requestLog)
+	if err != nil {
+		return err
+	}
+	if err := p.server.Reload(following.Rules, following.RuntimeConfig); err != nil {
+		return err
+	}
+	p.formats.allow(p.formats.allowedBy(next, in.access))
+	r.level.Set(next.Level())
+	p.certificates.use(in.tls)
+	if w := in.tls.warning(time.Now()); w != "" {
+		p.log.Warn(w)
+	}
+	return nil
 }
 
 // settings are those in force.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,8 +16,8 @@ import (
 
 // outlets are what a server tells of itself, and where.
 type outlets struct {
-	// requestLog is closed after all requests have ended.
-	requestLog proxy.RequestLog
+	// accessLog is nil until there is one. Once it is open it is closed after all requests have ended.
+	accessLog *accesslog.Log
 	// tracer is nil where there are no traces. It is closed after all requests have ended, too.
 	tracer *tracing.Tracer
 	// systemd is told how the server is.
@@ -29,8 +30,8 @@ type outlets struct {
 	certificates certificates
 }
 
-// newRequestLog opens the access log, if there is one.
-func newRequestLog(cfg *config.Serve) (l proxy.RequestLog, err error) {
+// openRequestLog is what the settings say of requests. It opens the access log where they are the first ones with one.
+func (o *outlets) openRequestLog(cfg *config.Serve) (l proxy.RequestLog, err error) {
 	l = proxy.RequestLog{
 		OnlyErrors: strings.EqualFold(cfg.AccessLog, "errors"), Sources: strings.ToLower(cfg.LogSources),
 		TimingToken: string(cfg.TimingToken),
@@ -39,8 +40,18 @@ func newRequestLog(cfg *config.Serve) (l proxy.RequestLog, err error) {
 	if format == "" {
 		return l, nil
 	}
-	// Else a reader of standard output that ends would end the server.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	l.Access, err = accesslog.New(accesslog.Config{Out: os.Stdout, Format: format, PerSecond: cfg.AccessLogRate})
+	if o.accessLog == nil {
+		// Else a reader of standard output that ends would end the server.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+		o.accessLog, err = accesslog.New(accesslog.Config{Out: os.Stdout, Format: format, PerSecond: cfg.AccessLogRate})
+	}
+	l.Access = o.accessLog
 	return l, err
+}
+
+func (o *outlets) closeAccessLog(ctx context.Context) error {
+	if o.accessLog == nil {
+		return nil
+	}
+	return o.accessLog.Close(ctx)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/pictor-proxy/pictor/config"
 	"github.com/pictor-proxy/pictor/proxy/memory"
-	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/worker"
 )
 
@@ -39,7 +38,6 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err != nil {
 		return err
 	}
-	defer in.close()
 	doors, err := bindPorts(&cmd.Serve)
 	if err != nil {
 		return err
@@ -59,20 +57,17 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	}
 	workers := worker.Config{Command: []string{command}, Build: program.Build, Libraries: program.Libraries,
 		MaxJobs: cmd.WorkerJobs, Retain: memory.Retain, Sandbox: sandbox, Log: log}
-	if in.access.Read.Has(transform.SVG) && len(cmd.FormatNames()) == 0 && !confinesDrawing(sandbox) {
-		in.access.Read &^= 1 << transform.SVG
-		log.Warn("SVG is not read because the sandbox is incomplete: --formats turns it on")
-	}
-	if in.access.Read.Has(transform.SVG) {
+	formats := newFormats(&cmd.Serve, in.access, confinesDrawing(sandbox), log)
+	if formats.fonts {
 		workers.Readable = worker.FontDirs
 	}
 	log.Info("memory plan", "split", plan)
-	begin := func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, log) }
+	begin := func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, formats, log) }
 	parts, err := answerOn(doors.public, in.tls, begin)
 	if err != nil {
 		return err
 	}
-	parts.reloader = newReloader(parts, &cmd.Serve, level)
+	parts.reloader = newReloader(parts, &cmd.Serve, in, level)
 	end, err := cmd.serveUntilEnd(parts, doors, plan)
 	left := parts.close()
 	end.logEnding(log, left)

@@ -73,7 +73,6 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // second signal ends the process at once.
 func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (ending, error) {
 	server, log := parts.server, parts.log
-	drain := cfg.RequestTimeout + drainTime
 	handler := &counted{Handler: parts.certificates.askClients(server)}
 	s := parts.publicServer(handler, cfg)
 	ended := make(chan error, 1)
@@ -87,7 +86,7 @@ func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (e
 		return ending{}, err
 	case <-signals:
 	}
-	end := ending{told: time.Now()}
+	end, drain := ending{told: time.Now()}, server.RequestTimeout()+drainTime
 	go parts.endAtOnce(signals, drain+closeTime+lastWords)
 	log.Info("shutting down: draining requests", "at_most", drain)
 	server.Drain()
@@ -166,8 +165,8 @@ func (p *parts) close() error {
 		{"purge log", p.storage.closeClock},
 		{"cache directory", p.storage.closeFolder},
 		{"traces", func() error { return p.closeTracer(wait) }},
-		{"access log", func() error { return p.requestLog.Close(wait) }},
-		{"connections to origins", func() error { p.origin.Close(); return nil }},
+		{"access log", func() error { return p.closeAccessLog(wait) }},
+		{"connections to origins", func() error { p.server.Origin().Close(); return nil }},
 	} {
 		p.closing.Store(&part.name)
 		done := make(chan error, 1)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +22,7 @@ type Config struct {
 	Capacity int64
 	// MaxQueue bounds how many requests wait; 0 means 1024.
 	MaxQueue int
-	// MaxWait bounds how long each of them waits; 0 means 20 s.
+	// MaxWait bounds how long each of them waits; 0 means 20 s. See SetMaxWait.
 	MaxWait time.Duration
 	// MaxOvertake bounds how many later requests may be served before one that does
 	// not fit yet; 0 means 16. So a large request does not hold up the others at
@@ -38,6 +39,8 @@ type Config struct {
 // Budget gives out bytes. It is safe for concurrent use.
 type Budget struct {
 	cfg Config
+	// maxWait is Config.MaxWait at first, in nanoseconds.
+	maxWait atomic.Int64
 
 	mu    sync.Mutex
 	queue list.List // of *waiter, the first to come in front
@@ -84,8 +87,13 @@ func New(cfg Config) (*Budget, error) {
 	if cfg.MaxOvertake <= 0 {
 		cfg.MaxOvertake = 16
 	}
-	return &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}, returned: make(chan struct{})}, nil
+	b := &Budget{cfg: cfg, stats: Stats{Capacity: cfg.Capacity}, returned: make(chan struct{})}
+	b.SetMaxWait(cfg.MaxWait)
+	return b, nil
 }
+
+// SetMaxWait changes Config.MaxWait for those that begin to wait from now on.
+func (b *Budget) SetMaxWait(d time.Duration) { b.maxWait.Store(int64(d)) }
 
 // Acquire waits for n bytes. Its error is ErrTooLarge, at once; ErrSaturated, at
 // once where the queue is full or, by how long grants were held lately, the wait
@@ -105,7 +113,7 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 		began := time.Now()
 		defer func() { b.cfg.Waited(time.Since(began)) }()
 	}
-	timer := time.NewTimer(b.cfg.MaxWait)
+	timer := time.NewTimer(time.Duration(b.maxWait.Load()))
 	defer timer.Stop()
 	var left bool
 	select {
@@ -128,7 +136,7 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 // acquireOrQueue grants at once or puts a waiter into the queue.
 func (b *Budget) acquireOrQueue(ctx context.Context, n int64) (*Grant, *waiter, *list.Element, error) {
 	n = max(n, 0)
-	maxWait := b.cfg.MaxWait
+	maxWait := time.Duration(b.maxWait.Load())
 	if deadline, ok := ctx.Deadline(); ok {
 		maxWait = min(maxWait, time.Until(deadline))
 	}
@@ -308,7 +316,7 @@ func (b *Budget) Pause() (resume func()) {
 // Drain waits until at most n bytes are in use, which without a Pause may
 // never be. It gives ErrSaturated after MaxWait, or the context's cause.
 func (b *Budget) Drain(ctx context.Context, n int64) error {
-	timer := time.NewTimer(b.cfg.MaxWait)
+	timer := time.NewTimer(time.Duration(b.maxWait.Load()))
 	defer timer.Stop()
 	for {
 		b.mu.Lock()

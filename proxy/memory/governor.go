@@ -232,3 +232,10 @@ func (g *Governor) currentPlan() Plan {
 	defer g.inForce.mu.Unlock()
 	return g.inForce.plan
 }
+
+// SetQueueWait changes Config.QueueWait, which must be above 0, for requests that begin to wait from now on.
+func (g *Governor) SetQueueWait(d time.Duration) {
+	for _, row := range g.Budgets.named() {
+		(*row.budget).SetMaxWait(d)
+	}
+}

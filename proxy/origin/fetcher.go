@@ -24,10 +24,10 @@ type Fetcher struct {
 	plain    *access
 	accesses []*access
 	passes   bool
-	// allowed is Config.Allow at first.
-	allowed atomic.Pointer[[]SourceRule]
-	// watcher gets a report of each fetch; nil for none.
-	watcher atomic.Pointer[func(FetchReport)]
+	// successor has taken the place of this one; nil for none.
+	successor atomic.Pointer[Fetcher]
+	// watcher gets a report of each fetch; nil for none. All that With has made have the same.
+	watcher *atomic.Pointer[func(FetchReport)]
 }
 
 // New makes a Fetcher. The caller must Close it.
@@ -44,25 +44,63 @@ func New(cfg Config) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fetcher{cfg: cfg, guard: g, transport: newTransport(g), breakers: b, retries: newRetries(),
-		local: newLocalIO(), accounts: cfg.Accounts}
+	return finish(&Fetcher{cfg: cfg, guard: g, transport: newTransport(g), breakers: b, retries: newRetries(),
+		local: newLocalIO(), watcher: &atomic.Pointer[func(FetchReport)]{}})
+}
+
+// With makes a Fetcher with another Config that goes on where this one stands: with its ID and clock, what it knows of
+// hosts, who watches it and, where the networks are the same, its connections. See Succeed.
+func (f *Fetcher) With(cfg Config) (*Fetcher, error) {
+	cfg.ID, cfg.Now = f.cfg.ID, f.cfg.Now
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	next := &Fetcher{cfg: cfg, guard: f.guard, transport: f.transport, breakers: f.breakers, retries: f.retries,
+		local: f.local, watcher: f.watcher}
+	if !slices.Equal(cfg.AllowNetworks, f.cfg.AllowNetworks) {
+		if next.guard, err = newGuard(cfg.AllowNetworks); err != nil {
+			return nil, err
+		}
+		next.transport = newTransport(next.guard)
+	}
+	return finish(next)
+}
+
+// Succeed says that this Fetcher has taken the place of another one that it was made With: what Config.Allow does not
+// name any more is refused there, too, also in redirects of fetches under way, and connections of the other one that
+// nobody uses are closed. The other one must not be closed for its sake: fetches may be under way.
+func (f *Fetcher) Succeed(other *Fetcher) {
+	if other == f || other.successor.Swap(f) == f {
+		return
+	}
+	if other.transport != f.transport {
+		other.transport.CloseIdleConnections()
+	}
+	for _, a := range other.accesses {
+		if a.transport != f.transport {
+			a.transport.CloseIdleConnections()
+		}
+	}
+}
+
+// finish completes a Fetcher.
+func finish(f *Fetcher) (_ *Fetcher, err error) {
+	cfg := f.cfg
+	f.accounts = cfg.Accounts
 	if err := f.accounts.check(); err != nil {
 		return nil, err
 	}
 	f.plain = &access{transport: f.transport, cfg: cfg}
-	if f.accesses, err = newAccesses(cfg, g, f.transport); err != nil {
+	if f.accesses, err = newAccesses(cfg, f.guard, f.transport); err != nil {
 		return nil, err
 	}
 	f.passes = slices.ContainsFunc(f.accesses, func(a *access) bool { return len(a.Pass) > 0 })
-	f.SetAllowed(cfg.Allow)
 	if f.rewriter, err = newRewriter(cfg.Rewrites, f.parseResolved); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
-
-// SetAllowed changes which sources may be fetched: Config.Allow. It holds for redirects of fetches under way.
-func (f *Fetcher) SetAllowed(rules []SourceRule) { f.allowed.Store(&rules) }
 
 // MaxBytes bounds a source.
 func (f *Fetcher) MaxBytes() int64 { return f.plain.cfg.MaxBytes }
@@ -100,7 +138,11 @@ func (f *Fetcher) IsAmong(source string, rules []SourceRule) bool {
 
 // permits is Permits of a source that was read.
 func (f *Fetcher) permits(at location) error {
-	allowed := *f.allowed.Load()
+	newest := f
+	for next := newest.successor.Load(); next != nil; next = newest.successor.Load() {
+		newest = next
+	}
+	allowed := newest.cfg.Allow
 	if allowed == nil || at.image != "" {
 		return nil
 	}

@@ -45,7 +45,7 @@ func (c *Config) readShared(
 // allows no more than what this server would have its origin allow.
 func (c *Config) decodeShared(header []byte, of cache.SharedSource) (m Meta, err error) {
 	if json.Unmarshal(header, &m) != nil || m.ID != of.ID || m.Identity != of.Identity || !m.isSane() ||
-		m.Size > c.Origin.MaxBytes() {
+		m.Size > c.inForce.Load().Origin.MaxBytes() {
 		return Meta{}, cache.ErrForeign
 	}
 	if m.Seq, err = c.Clock.SequenceOf(purge.Stamp{Order: m.Log, Seq: m.Seq, Mark: m.Mark}); err != nil {
@@ -53,7 +53,8 @@ func (c *Config) decodeShared(header []byte, of cache.SharedSource) (m Meta, err
 	}
 	m.Log, m.Mark = "", 0
 	m.SharedIn = c.Bucket.Mark()
-	window := max(c.TTL.Max, c.TTL.StaleWhile, c.TTL.StaleError)
+	t := c.inForce.Load().TTL
+	window := max(t.Max, t.StaleWhile, t.StaleError)
 	m.boundWindows(&m.Freshness, window)
 	for _, d := range []*origin.CacheDirectives{m.Final, m.Redirects} {
 		if d != nil {

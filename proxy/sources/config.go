@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
@@ -12,7 +13,9 @@ import (
 
 // Config is what a Store needs of others.
 type Config struct {
-	Origin *origin.Fetcher
+	// Settings are the first ones.
+	Settings
+	inForce *atomic.Pointer[Settings]
 	// Disk keeps the bytes of sources; nil for none.
 	Disk *diskstore.Store
 	// Bucket has sources for other servers, too; nil for none. The Store closes it.
@@ -20,11 +23,6 @@ type Config struct {
 	Clock  *purge.Clock
 	// Fetches admits fetches by number, Bytes the bytes of sources in memory.
 	Fetches, Bytes *budget.Budget
-	// TTL says for how long sources are fresh.
-	TTL TTL
-	// Timeout bounds a flight, and QueueWait the time in it that is spent waiting for
-	// budgets.
-	Timeout, QueueWait time.Duration
 	// NegativeTTL is for how long an error is remembered; 0 for not at all. transient says
 	// that the error tells of the origin, and not of the source.
 	NegativeTTL func(error) (ttl time.Duration, transient bool)
@@ -33,8 +31,18 @@ type Config struct {
 	Now      func() time.Time
 }
 
+// Settings are what Reload changes.
+type Settings struct {
+	Origin *origin.Fetcher
+	// TTL says for how long sources are fresh.
+	TTL TTL
+	// Timeout bounds a flight, and QueueWait the time in it that is spent waiting for
+	// budgets.
+	Timeout, QueueWait time.Duration
+}
+
 // isFresh says whether the origin of a source need not be asked yet. While purges are in doubt it is.
 func (c *Config) isFresh(m Meta) bool {
 	now := c.Now()
-	return c.Clock.Doubt(now) == purge.Serve && m.fresh(c.TTL, now)
+	return c.Clock.Doubt(now) == purge.Serve && m.fresh(c.inForce.Load().TTL, now)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,8 +41,9 @@ func FuzzSharedSource(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	c := &Config{Clock: clock, Origin: fetcher, TTL: TTL{Max: time.Hour},
+	c := &Config{Clock: clock, inForce: &atomic.Pointer[Settings]{},
 		Bucket: cache.NewSourceBucket(cache.BucketConfig{})}
+	c.inForce.Store(&Settings{Origin: fetcher, TTL: TTL{Max: time.Hour}})
 	f.Cleanup(func() { c.Bucket.Close(context.Background()) })
 	good := Meta{ID: "k", Identity: "k", Version: strings.Repeat("0", 32), Spread: 0.95, Log: clock.ID()}
 	b, _ := json.Marshal(good)

@@ -25,12 +25,13 @@ type resolution struct {
 func (w *resolution) Run(ctx context.Context, f *sourceFlight) (*Source, error) {
 	t := w.store
 	w.source = &Source{store: t, flight: f, request: w.request, id: w.request.ID(), loadMu: make(chan struct{}, 1)}
-	wait := budget.NewQueueWait(t.cfg.QueueWait)
+	queueWait := t.cfg.inForce.Load().QueueWait
+	wait := budget.NewQueueWait(queueWait)
 	if w.request.Background {
 		ctx = budget.InBackground(ctx)
 	}
 	err := w.source.resolve(ctx, wait)
-	w.source.waited = t.cfg.QueueWait - wait.Left()
+	w.source.waited = queueWait - wait.Left()
 	if w.request.HasIgnoredParams && errors.Is(err, origin.ErrDenied) {
 		err = &urlScopedError{err}
 	}
@@ -103,10 +104,11 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 		}
 	}()
 	// Asked before the limit on fetches: a suspended host may have all of its slots taken.
-	if err := t.cfg.Origin.Suspended(w.URL); err != nil {
+	from := t.cfg.inForce.Load().Origin
+	if err := from.Suspended(w.URL); err != nil {
 		return err
 	}
-	group, most := t.cfg.Origin.Bound(w.URL)
+	group, most := from.Bound(w.URL)
 	done, err := t.limiter.acquireSlot(ctx, wait, group, most)
 	if err != nil {
 		return err
@@ -119,7 +121,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	// The age of a response counts from the request on (RFC 9111 §4.2.3).
 	requested := t.cfg.Now()
 	client := origin.Client{Hops: w.Hops, Passed: w.Passed, Trace: w.Trace}
-	meta, changed, err := t.cfg.Origin.Revalidate(ctx, w.URL, client, stored.validators(),
+	meta, changed, err := from.Revalidate(ctx, w.URL, client, stored.validators(),
 		io.MultiWriter(src.data, sum), src.reserveBytes(ctx, wait))
 	if err != nil {
 		return err

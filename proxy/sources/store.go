@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pictor-proxy/pictor/cache/flight"
 	"github.com/pictor-proxy/pictor/cache/negative"
@@ -44,13 +45,22 @@ type Stats struct {
 // New makes a Store. Close closes it.
 func New(cfg Config) (*Store, error) {
 	negatives, err := negative.New[string, negativeEntry](maxNegatives, cfg.Now)
-	return &Store{
+	t := &Store{
 		cfg: cfg, limiter: newFetchLimiter(cfg.Fetches), negatives: negatives, writing: make(chan struct{}, 2),
 		lending: make(chan struct{}, 2),
 		flights: flight.New[string, *Source](flight.Config{
 			Timeout: cfg.Timeout, Sequence: cfg.Clock.Applied, LeaderOnly: errorIsLeaderOnly,
 		}),
-	}, err
+	}
+	t.cfg.inForce = &atomic.Pointer[Settings]{}
+	t.cfg.inForce.Store(&cfg.Settings)
+	return t, err
+}
+
+// Reload puts other settings in force for what begins from now on.
+func (t *Store) Reload(set Settings) {
+	t.cfg.inForce.Store(&set)
+	t.flights.SetTimeout(set.Timeout)
 }
 
 // updateStats changes the counts with the lock held.

@@ -38,8 +38,9 @@ func newTestStoreWith(t *testing.T, change func(*Config)) *Store {
 	fetcher, err := origin.New(origin.Config{AllowNetworks: loopback})
 	must(err)
 	cfg := Config{
-		Origin: fetcher, Disk: disk, Clock: clock, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}, Timeout: slow,
-		QueueWait:   slow,
+		Settings: Settings{Origin: fetcher, TTL: TTL{Default: time.Hour, Max: 24 * time.Hour}, Timeout: slow,
+			QueueWait: slow},
+		Disk: disk, Clock: clock,
 		NegativeTTL: func(error) (time.Duration, bool) { return time.Minute, false },
 		TooLarge:    func(int64) error { return budget.ErrTooLarge },
 		Now:         time.Now,

@@ -196,12 +196,13 @@ func TestReload(t *testing.T) {
 
 	// What needs a restart is named, also the next time; what does not is in force.
 	changed(t, file, func(string) string {
-		return good + "ttl: 2h\nallow-sources: other.example.com\npresets: {card: \"w:30\"}\n"
+		return good + "ttl: 2h\nworker-jobs: 7\nallow-sources: other.example.com\npresets: {card: \"w:30\"}\n"
 	})
 	revoke(t, file, "blog", false)
-	for _, first := range []string{"access-keys, presets, allow-sources\nonly", "nothing has changed\nonly"} {
+	for _, first := range []string{"access-keys, presets, ttl, allow-sources\nonly", "nothing has changed\nonly"} {
 		out, errs, code = s.reloading(t)
-		if code != 0 || !strings.HasPrefix(out, "reloaded: "+first) || !strings.Contains(out, "a restart takes: ttl") {
+		restart := strings.Contains(out, "a restart takes: worker-jobs")
+		if code != 0 || !strings.HasPrefix(out, "reloaded: "+first) || !restart {
 			t.Error(code, out, errs)
 		}
 	}
