@@ -180,8 +180,6 @@ var faults = []struct {
 }{
 	{"a healthy server", nil, func(f *faultRig, i int) {
 		f.healthy()
-		// Two of them wait for the worker.
-		f.atOnce(3, http.StatusOK, func() string { return f.fresh(f.site.URL, "w:20", "a.png") })
 		if i == 0 {
 			f.busy()
 			if _, status, err := f.server.purgeAt(proxy.PurgeRequest{Tags: []string{"x"}}); status != http.StatusOK {
@@ -208,6 +206,8 @@ var faults = []struct {
 			})
 		}()
 		f.glimpse(ended)
+		// Two of three small ones wait for the worker, and get it also where all that waited above was shed.
+		f.atOnce(3, http.StatusOK, func() string { return f.fresh(f.site.URL, "w:20", "a.png") })
 	}, false},
 	{"worker crash", []string{"PictorWorkersEnd"}, func(f *faultRig, _ int) {
 		for _, pid := range f.server.workers() {
