@@ -11,6 +11,8 @@ static const double knot_dssim[KNOTS] = { 0.123, 0.082, 0.063, 0.052, 0.041, 0.0
 static const double knot_jpeg[KNOTS] = { 14, 23, 31, 40, 56, 69, 80, 88, 95 };
 static const double knot_webp[KNOTS] = { 5, 24, 41, 54, 69, 78, 85, 91, 98 };
 static const double knot_avif[KNOTS] = { 27, 36, 44, 50, 60, 68, 74, 85, 92 };
+// Tuned for images (tune.c): libvips 8.18 with libaom 3.13.
+static const double knot_avif_tuned[KNOTS] = { 18, 33, 41, 47, 53, 59, 67, 81, 90 };
 static const double knot_jxl[KNOTS] = { 8, 22, 42, 54, 66, 76, 84, 90, 95 };
 
 // A quality that was tried. Values grow with the quality, whatever the method.
@@ -49,7 +51,7 @@ knots_of(int format)
 	case PICTOR_WEBP:
 		return knot_webp;
 	case PICTOR_AVIF:
-		return knot_avif;
+		return pictor_tunes_for_images() ? knot_avif_tuned : knot_avif;
 	case PICTOR_JXL:
 		return knot_jxl;
 	}

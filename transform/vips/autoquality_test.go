@@ -43,8 +43,8 @@ func toNRGBA(m image.Image) *image.NRGBA {
 	return out
 }
 
-// A score that is asked for is reached within 2 %, in at most five encodes, and it is that of the bytes that are
-// delivered.
+// A score that is asked for is reached within 2 % or one step of the quality, in at most five encodes, and it is that
+// of the bytes that are delivered.
 func TestAutoQualityReachesItsTarget(t *testing.T) {
 	figures := map[string]*searchFigures{}
 	for i, photo := range photographs() {
@@ -53,7 +53,8 @@ func TestAutoQualityReachesItsTarget(t *testing.T) {
 			before := usedCPU(t)
 			pic := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/aq:ssimulacra2:%v", f, target)))
 			s, searched := pic.Searched, usedCPU(t)
-			if s.Encodes < 1 || s.Encodes > transform.MostEncodes || math.Abs(s.Score-target) > 0.02*target {
+			near := math.Abs(s.Score-target) <= 0.02*target || isLeast(t, photo, f, s, target)
+			if s.Encodes < 1 || s.Encodes > transform.MostEncodes || !near {
 				t.Errorf("photograph %d, %s: %+v for %v", i, f, s, target)
 			}
 			same := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/q:%d", f, s.Quality)))
@@ -73,6 +74,14 @@ func TestAutoQualityReachesItsTarget(t *testing.T) {
 	for f, sum := range figures {
 		t.Logf("%s: %v", f, sum)
 	}
+}
+
+// isLeast says whether the next lower quality misses the target. One step may be more than 2 %: libaom has fewer of
+// them than there are qualities.
+func isLeast(t *testing.T, photo []byte, format string, s transform.Searched, target float64) bool {
+	t.Helper()
+	pic := run(t, photo, parse(t, fmt.Sprintf("w:300/f:%s/q:%d", format, s.Quality-1)))
+	return s.Score >= target && scoreOf(t, transform.BySSIMULACRA2, photo, "w:300", pic) < target-0.5
 }
 
 // searchFigures are sums over searches: what docs/performance.md has of them.
