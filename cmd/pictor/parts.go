@@ -76,8 +76,7 @@ func newParts(
 	}
 	if p.cache, err = cache.New(cache.Config{
 		MaxBytes: plan.Cache, Lower: p.storage.tiers(), Bucket: shared, Clock: p.storage.clock,
-		Pixels:   transform.PixelVersion,
-		Classify: proxy.ClassifyError, FillTimeout: cfg.RequestTimeout,
+		Pixels: transform.PixelVersion, Classify: proxy.ClassifyError, FillTimeout: cfg.RequestTimeout,
 	}); err != nil {
 		return nil, err
 	}
