@@ -33,6 +33,8 @@ var besides = map[string]string{
 	"only-presets":     "presets: card=w:9\n", "browser-ttl": "cdn: nginx\n",
 	"fallback-status": "fallback-image: https://f.example/a\n", "fallback-ttl": "fallback-image: https://f.example/a\n",
 	"source-hash-key": "max-hidden-sources: 10\nstate-dir: /nowhere\n", "log-sources": "access-log: off\n",
+	"cache-bucket-sources": "accounts: {a: {store: s3, bucket: b, access-key-id: x, secret-access-key: y}}\n" +
+		"cache-bucket: a/x\n",
 	"cloudflare-path": "unsigned-sources: https://u.example/\nunsigned: true\n",
 }
 
