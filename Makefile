@@ -67,7 +67,7 @@ bench: setup ## run the benchmarks
 bench-http: setup-test ## measure what misses, hits and srcsets cost all processes, beside programs that do nothing else (minutes)
 	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST='$(AGAINST)' PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
 		PICTOR_BENCH_CHARTS=$(abspath $(CHARTS)) \
-		$(GO) test -count 1 -timeout 60m -v -run '$(if $(CHARTS),^TestBenchCharts$$,^TestBenchHTTP$$)' $(E2E)
+		$(GO) test -count 1 -timeout 60m -v -run '$(if $(CHARTS),^TestBenchCharts$$,$(if $(filter cluster,$(PARTS)),^TestBenchCluster$$,^TestBenchHTTP$$))' $(E2E)
 
 # Helm takes minutes to build, so make test does without.
 chart-check: setup-test ## hold the Helm chart against Kubernetes' API and pictor's settings

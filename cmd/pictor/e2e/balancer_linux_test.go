@@ -29,8 +29,9 @@ type balanced struct {
 	dirs    []string
 	servers []*server
 	args    []string
-	// control is the socket at which HAProxy says how it sees the servers.
+	// control is the socket at which HAProxy says how it sees the servers, and pid is HAProxy's.
 	control string
+	pid     int
 }
 
 // balancers are those that there are recipes for.
@@ -50,7 +51,10 @@ func (b *balanced) startServers() (change []string) {
 	return change
 }
 
-func newBalanced(t *testing.T, args ...string) *balanced {
+func newBalanced(t *testing.T, args ...string) *balanced { return newBalancedBy(t, nil, args...) }
+
+// newBalancedBy is newBalanced with changes of the recipe.
+func newBalancedBy(t *testing.T, change []string, args ...string) *balanced {
 	t.Helper()
 	haproxy, err := exec.LookPath("haproxy")
 	if err != nil {
@@ -66,8 +70,7 @@ func newBalanced(t *testing.T, args ...string) *balanced {
 	b := &balanced{t: t, args: args}
 	front := freeAddress(t)
 	b.control = filepath.Join(t.TempDir(), "control")
-	change := []string{"bind :8000", "bind " + front,
-		"global\n", "global\n\tstats socket " + b.control + "\n"}
+	change = append(change, "bind :8000", "bind "+front, "global\n", "global\n\tstats socket "+b.control+"\n")
 	change = append(change, b.startServers()...)
 	conf := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(recipe))), 0o600); err != nil {
@@ -79,7 +82,7 @@ func newBalanced(t *testing.T, args ...string) *balanced {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	b.url = "http://" + front
+	b.url, b.pid = "http://"+front, cmd.Process.Pid
 	waitFor(t, "HAProxy", func() bool { return b.get("/health/ready").status == http.StatusOK })
 	return b
 }
