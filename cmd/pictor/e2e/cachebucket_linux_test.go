@@ -24,8 +24,9 @@ type sharedBucket struct {
 	*httptest.Server
 	// spoil, unless nil, answers reads in the store's place, or changes what it answered, where that is not nil.
 	spoil atomic.Pointer[func(w http.ResponseWriter, answer []byte) bool]
-	reads atomic.Int64
-	store *enginetest.Engine
+	// requests are all that came, reads those of them that read.
+	requests, reads atomic.Int64
+	store           *enginetest.Engine
 	// dir has the objects, as files.
 	dir string
 }
@@ -48,6 +49,7 @@ func newSharedBucket(t *testing.T) *sharedBucket {
 		ModifyResponse: b.change,
 	}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.requests.Add(1)
 		if r.Method == http.MethodGet {
 			b.reads.Add(1)
 			if spoil := b.spoil.Load(); spoil != nil && (*spoil)(w, nil) {
