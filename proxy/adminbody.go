@@ -39,4 +39,9 @@ func (b adminBody) decode(w http.ResponseWriter, r *http.Request, into any) erro
 	return nil
 }
 
-func badBody(text string) error { return refuse(http.StatusBadRequest, "bad-argument", text) }
+// errBadBody is what logs say of a body: the sentence of the response quotes it, with what it is signed with.
+var errBadBody = errors.New("the body of the request is wrong: its response says why")
+
+func badBody(text string) error {
+	return &adminError{failure{status: http.StatusBadRequest, code: "bad-argument", text: text}, errBadBody}
+}

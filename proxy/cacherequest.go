@@ -34,8 +34,9 @@ type cacheRequest struct {
 	// quick is what is served in place of the result until that was made in the background; nil where the result is
 	// not deferred.
 	quick *quickAnswer
-	// background: no client waits (see budget.InBackground).
-	background bool
+	// background: no client waits (see budget.InBackground). concealed: clients do not see the source, and logs have
+	// nothing of it.
+	background, concealed bool
 	// clock measures the phases of the request, and phases those of its fill; nil where no client waits.
 	clock  *phaseClock
 	phases *fillPhases

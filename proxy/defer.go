@@ -34,7 +34,7 @@ func (s *Server) quickAnswerTo(m *Mount, asked signedurl.Request, a cacheRequest
 	}
 	answer := &quickAnswer{s.newCacheRequest(quick), what}
 	answer.by, answer.hops = a.by, a.hops
-	answer.passed = a.passed
+	answer.passed, answer.concealed = a.passed, a.concealed
 	answer.clock, answer.trace = a.clock, a.trace
 	return answer
 }

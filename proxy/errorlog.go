@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
 // The rates of the log lines of one series. A series is an error code.
@@ -42,15 +43,12 @@ func (s *Server) logError(rec *responseRecord, r *http.Request, f failure, id st
 		if id := rec.traceID(); id != "" {
 			attrs = []any{"trace", id}
 		}
-		if s.cfg.inForce.Load().RequestLog.hidesSources() {
-			return append(attrs, "target", clipText(s.loggedTarget(rec, r)), "err", clipText(f.causeWithoutSource(err)))
+		var asked signedurl.Request
+		if rec != nil && rec.asked != nil {
+			asked = *rec.asked
 		}
-		attrs = append(attrs, "target", clipText(s.loggedTarget(rec, r)),
-			"err", clipText(rec.withoutQuery(err.Error())))
-		if d := errorDetails(err); d != "" {
-			attrs = append(attrs, "detail", clipText(rec.withoutQuery(d)))
-		}
-		return attrs
+		attrs = append(attrs, "target", clipText(s.loggedTarget(rec, r)))
+		return append(attrs, s.loggedCause(f, err, asked.Source, hidesSource(r.RequestURI, asked))...)
 	})
 }
 

@@ -214,6 +214,11 @@ func (f failure) causeWithoutSource(err error) string {
 	return err.Error()
 }
 
+// tellsOrigin says whether the cause of an error may name the source, or the host of it.
+func (f failure) tellsOrigin() bool {
+	return strings.HasPrefix(f.code, "source-") || f.code == "bad-source" || f.code == origin.LoopDetail
+}
+
 func asSentence(s string) string {
 	if s == "" {
 		return s

@@ -49,19 +49,16 @@ func (s *Server) loggedTarget(rec *responseRecord, r *http.Request) string {
 	if rec != nil && rec.asked != nil {
 		return s.targetOf(r.RequestURI, *rec.asked)
 	}
-	if rec == nil { // of the admin port, whose paths have no secrets
-		return signedurl.PathOf(r.RequestURI)
+	if rec == nil {
+		return loggedAdminPath(signedurl.PathOf(r.RequestURI))
 	}
 	return s.loggedUnread(r.RequestURI)
 }
 
-// withoutQuery is a text without the query of the source, which may be signed: causes quote what an origin, or the
+// withoutQuery is a text without the query of a source, which may be signed: causes quote what an origin, or the
 // client of a bucket, says.
-func (rec *responseRecord) withoutQuery(text string) string {
-	if rec == nil || rec.asked == nil {
-		return text
-	}
-	if _, query, ok := strings.Cut(rec.asked.Source, "?"); ok && query != "" {
+func withoutQuery(text, source string) string {
+	if _, query, ok := strings.Cut(source, "?"); ok && query != "" {
 		text = strings.ReplaceAll(text, query, leftOut)
 	}
 	return text
@@ -86,12 +83,43 @@ func hidesSource(target string, req signedurl.Request) bool {
 }
 
 // loggedSource is the source of a request for logs.
-func (s *Server) loggedSource(req signedurl.Request) string {
-	if req.IsHidden() {
-		return req.SourceHash.String()
+func (s *Server) loggedSource(a cacheRequest) string {
+	switch {
+	case a.req.IsHidden():
+		return a.req.SourceHash.String()
+	case a.concealed:
+		return leftOut
 	}
-	return s.cfg.inForce.Load().RequestLog.redactSource(req.Source)
+	return s.cfg.inForce.Load().RequestLog.redactSource(a.req.Source)
 }
+
+// loggedCause is the cause of an error for logs. source is that of the request, "" where none was read, and concealed
+// says that clients do not see it: then nothing is said of what its origin, by its name, has done.
+func (s *Server) loggedCause(f failure, err error, source string, concealed bool) []any {
+	if s.cfg.inForce.Load().RequestLog.hidesSources() || concealed && f.tellsOrigin() {
+		return []any{"err", clipText(f.causeWithoutSource(err))}
+	}
+	attrs := []any{"err", clipText(withoutQuery(err.Error(), source))}
+	if d := errorDetails(err); d != "" {
+		attrs = append(attrs, "detail", clipText(withoutQuery(d, source)))
+	}
+	return attrs
+}
+
+// loggedAdminPath is a path that the admin port was asked for: another one than its own may be the signed URL of an
+// image, sent to the wrong port.
+func loggedAdminPath(path string) string {
+	if slices.Contains(ownAdminPaths, path) {
+		return path
+	}
+	if strings.HasPrefix(path, studioPath) {
+		return studioPath + leftOut
+	}
+	return "/" + leftOut
+}
+
+// ownAdminPaths are those of the admin port, but for the studio's.
+var ownAdminPaths = []string{"/", "/metrics", "/debug/memory", "/purge", "/warm", "/sources", "/reload"}
 
 // ownPaths are paths that are no images.
 var ownPaths = []string{"/", "/favicon.ico", "/robots.txt", "/health", "/health/live", "/health/ready"}

@@ -47,6 +47,7 @@ func (s *Server) serveImage(c echo.Context, rec *responseRecord) error {
 	a := s.newCacheRequest(req)
 	a.passHeaders(u.passed, r.Header)
 	a.by, a.clock = read.key, rec.clock()
+	a.concealed = hidesSource(r.RequestURI, read.Request)
 	a.trace = s.traceFetches(rec, r, read.Request)
 	a.quick = s.quickAnswerTo(m, read.Request, a, r.Header["Accept"])
 	// Checked before the lookup: a fill that the request joins could be waiting for this very request.

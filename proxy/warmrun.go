@@ -76,7 +76,7 @@ func (run *warmRun) warmURL(ctx context.Context, url string, err error, steps ch
 		variants, err = run.variantsOf(url)
 	}
 	if err != nil {
-		steps <- warmStep{run.judge(WarmLine{URL: url}, err), true}
+		steps <- warmStep{run.judge(WarmLine{URL: url}, signedurl.Request{}, err), true}
 		return
 	}
 	for i, v := range variants {
@@ -88,7 +88,7 @@ func (run *warmRun) warmURL(ctx context.Context, url string, err error, steps ch
 			return
 		}
 		line.URL, line.Accept = url, v.accept
-		steps <- warmStep{run.judge(line, err), i == len(variants)-1}
+		steps <- warmStep{run.judge(line, v.req, err), i == len(variants)-1}
 	}
 }
 
@@ -105,22 +105,24 @@ func (run *warmRun) variantsOf(url string) (variants []warmVariant, err error) {
 		return nil, err
 	}
 	m, _ := run.server.mountOf(url)
-	return run.server.warmVariants(m, req, run.ask.Accept), nil
+	variants = run.server.warmVariants(m, req, run.ask.Accept)
+	for i := range variants {
+		variants[i].concealed = hidesSource(url, req)
+	}
+	return variants, nil
 }
 
-// judge completes a line by how its image ended, and counts and logs that.
-func (run *warmRun) judge(line WarmLine, err error) WarmLine {
+// judge completes a line by how its image ended, and counts and logs that. req is what its URL asks for, empty where
+// it could not be read.
+func (run *warmRun) judge(line WarmLine, req signedurl.Request, err error) WarmLine {
 	s := run.server
 	if err != nil {
 		f := backgroundFailureOf(err)
 		line.Status = StatusFailed
 		line.Code, line.Error = f.code, f.text
 		s.logSampled("image not warmed", "not warmed: "+f.code, f, run.request, func() []any {
-			attrs := []any{"target", clipText(s.loggedUnread(signedurl.PathOf(line.URL))), "err", clipText(err.Error())}
-			if d := errorDetails(err); d != "" {
-				attrs = append(attrs, "detail", clipText(d))
-			}
-			return attrs
+			attrs := []any{"target", clipText(s.loggedUnread(signedurl.PathOf(line.URL)))}
+			return append(attrs, s.loggedCause(f, err, req.Source, hidesSource(line.URL, req))...)
 		})
 	}
 	s.warmer.results.WithLabelValues(string(line.Status)).Inc()
