@@ -9,8 +9,8 @@ import (
 )
 
 // MetadataBytes is what telling metadata takes, in bytes: packets of more than maxPacket are left out, and what is
-// read of others is bounded in number and length.
-const MetadataBytes = 4 << 20
+// read of others, and of the tables of an AVIF, is bounded in number and length.
+const MetadataBytes = 8 << 20
 
 // maxPacket is the size of the longest XMP that is read, in bytes.
 const maxPacket = 256 << 10

@@ -82,7 +82,7 @@ func FuzzMetadata(f *testing.F) {
 	f.Add(picturetest.PNG(picturetest.Chart(8, 8)))
 	f.Add(picturetest.WebPWithEXIF([]byte("RIFF\x10\x00\x00\x00WEBPVP8 \x00\x00\x00\x00"), 8, 8, 3, "x"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, format := range []transform.Format{transform.JPEG, transform.PNG, transform.WebP, transform.TIFF} {
+		for _, format := range transform.Inputs {
 			before := bytes.Clone(b)
 			var m metadata
 			m.read(Source{Bytes: b, Info: transform.Info{Format: format}}, signedurl.MetadataFacts)

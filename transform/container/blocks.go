@@ -19,8 +19,8 @@ type Blocks struct {
 	Profile []byte
 }
 
-// FindBlocks finds the metadata of a source that Sniff has taken: of a JPEG, PNG or WebP, and the EXIF of a TIFF. The
-// blocks are parts of b, but for a profile.
+// FindBlocks finds the metadata of a source that Sniff has taken. The blocks are parts of b, but for profiles, and for
+// what an AVIF or HEIC has in several parts: they have at most 1 MiB.
 func FindBlocks(b []byte, f transform.Format) (found Blocks) {
 	switch f {
 	case transform.JPEG:
@@ -41,7 +41,13 @@ func FindBlocks(b []byte, f transform.Format) (found Blocks) {
 	case transform.WebP:
 		found.takeWebP(b)
 	case transform.TIFF:
-		found.EXIF = b
+		found.takeTIFF(b)
+	case transform.GIF:
+		found.takeGIF(b)
+	case transform.AVIF, transform.HEIC:
+		found.takeHEIF(b)
+	case transform.JXL:
+		found.takeJXL(b)
 	}
 	return found
 }

@@ -1,7 +1,10 @@
 package container
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -40,7 +43,62 @@ func TestFindBlocks(t *testing.T) {
 	}
 }
 
+// withMetadata is an AVIF with an EXIF, an XMP that lies in two pieces, and a profile.
+func withMetadata(profile []byte) []byte {
+	image := av1Part(8, 8, bmffBox("colr", []byte("prof"), profile))
+	exif := heifPart{kind: "Exif", data: append(be(4, 6), exifPrefix+"II*\x00\x08\x00\x00\x00\x00\x00"...)}
+	xmp := heifPart{kind: "mime\x00application/rdf+xml", data: []byte("<x:xmpmeta/>"), piece: 7}
+	thumb := av1Part(4, 4, bmffBox("colr", []byte("prof"), described(4)))
+	return heifBuild{primary: 2, parts: []heifPart{thumb, image, exif, xmp}}.bytes()
+}
+
+func TestFindBlocksInBoxes(t *testing.T) {
+	found := FindBlocks(withMetadata(described(2)), transform.AVIF)
+	if string(found.XMP) != "<x:xmpmeta/>" || !bytes.HasPrefix(found.EXIF, []byte("II*\x00")) ||
+		ProfileName(found.Profile) != "Display P3" {
+		t.Errorf("%q %q %q", found.XMP, found.EXIF, ProfileName(found.Profile))
+	}
+	if found := FindBlocks(withMetadata(make([]byte, 200)), transform.AVIF); ProfileName(found.Profile) != "" {
+		t.Errorf("the profile of the image is %q", found.Profile)
+	}
+	exif := bmffBox("Exif", be(4, 0), []byte("MM\x00*\x00\x00\x00\x08"))
+	jxl := slices.Concat([]byte(jxlSignature), exif, bmffBox("xml ", []byte("<x:xmpmeta/>")))
+	found = FindBlocks(jxl, transform.JXL)
+	if string(found.XMP) != "<x:xmpmeta/>" || !bytes.HasPrefix(found.EXIF, []byte("MM\x00*")) {
+		t.Errorf("%q %q", found.XMP, found.EXIF)
+	}
+}
+
+// extendedGIF is a GIF with these bodies of extensions.
+func extendedGIF(bodies ...string) []byte {
+	b := []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00")
+	for _, body := range bodies {
+		b = append(append(b, gifExtension), body...)
+	}
+	return append(b, gifTrailer)
+}
+
+func TestFindBlocksInGIFs(t *testing.T) {
+	packet, profile := strings.Repeat("<x:xmpmeta/>", 100), string(described(4))
+	trailer := "\x01"
+	for i := 255; i >= 0; i-- {
+		trailer += string([]byte{byte(i)})
+	}
+	parts := ""
+	for part := range slices.Chunk([]byte(profile), 100) {
+		parts += string([]byte{byte(len(part))}) + string(part)
+	}
+	b := extendedGIF("\xfe\x02hi\x00", gifProfile+parts+"\x00", gifXMP+packet+trailer+"\x00", gifXMP+"\x00")
+	found := FindBlocks(b, transform.GIF)
+	if string(found.XMP) != packet || string(found.Profile) != profile {
+		t.Errorf("%q %q", found.XMP, found.Profile)
+	}
+}
+
 func FuzzFindBlocks(f *testing.F) {
+	f.Add(withMetadata(described(2)))
+	f.Add(extendedGIF(gifXMP+"\x00", gifProfile+"\x02ab\x00"))
+	f.Add(slices.Concat([]byte(jxlSignature), bmffBox("Exif", be(4, 1), []byte("MM\x00*\x00\x00\x00\x08"))))
 	f.Add(picturetest.WithEXIF(picturetest.JPEG(picturetest.Chart(16, 16), 80), 6, "Ada"))
 	f.Add(picturetest.PNG(picturetest.Chart(8, 8)))
 	f.Add([]byte("RIFF\x10\x00\x00\x00WEBPEXIF\x08\x00\x00\x00MM\x00*\x00\x00\x00\x08"))

@@ -212,7 +212,7 @@ func (a *heif) readProperties(b []byte) error {
 					return malformedError("the AVIF has too many properties")
 				}
 				a.properties = append(a.properties, heifProperty{kind: kind, body: body})
-				if string(kind) == "colr" && (hasMagic(body, 0, "prof") || hasMagic(body, 0, "rICC")) {
+				if string(kind) == "colr" && isProfile(body) {
 					a.profileBytes += uint64(len(body))
 					a.profiles = append(a.profiles, body[4:])
 				}
@@ -224,6 +224,9 @@ func (a *heif) readProperties(b []byte) error {
 		return nil
 	})
 }
+
+// isProfile tells a colr box with a profile, not code points.
+func isProfile(colr []byte) bool { return hasMagic(colr, 0, "prof") || hasMagic(colr, 0, "rICC") }
 
 func (a *heif) readAssociations(b []byte) error {
 	f := bmffFields{b: b}
@@ -283,6 +286,9 @@ func (i *heifItem) setProperty(p heifProperty) error {
 			hasMagic(f.b, 0, "urn:mpeg:hevc:2015:auxid:1\x00")
 	case "colr":
 		i.code.readColr(p.body)
+		if isProfile(p.body) && i.profile == nil {
+			i.profile = p.body[4:]
+		}
 	case "clli":
 		i.code.readLight(&f)
 	case "clap":

@@ -86,6 +86,7 @@ type heifProperties struct {
 	turns       int // quarter turns of irot, behind a clap
 	code        codePoints
 	alpha       bool
+	profile     []byte // ICC
 	heifCrop
 	layered bool // a layer of it is to be shown, by lsel
 }

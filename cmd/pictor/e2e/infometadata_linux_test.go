@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -59,6 +61,75 @@ func TestMetadataIsThatOfExiftool(t *testing.T) {
 			t.Errorf("%v, exiftool says %v", same[0], same[1])
 		}
 	}
+}
+
+// What exiftool writes into files of other formats is told as it reads it. It cannot write all into each.
+func TestMetadataOfOtherFormatsIsThatOfExiftool(t *testing.T) {
+	needs(t, "exiftool")
+	needs(t, "vips")
+	dir := t.TempDir()
+	s := serve(t, "--insecure", "--local-root", dir, "--workers", "1")
+	wide := filepath.Join(dir, "wide.tif")
+	if err := os.WriteFile(filepath.Join(dir, "a.jpg"), photo(60, 40), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "vips", "icc_transform", filepath.Join(dir, "a.jpg"), wide, "p3", "--input-profile", "srgb")
+	profile := filepath.Join(dir, "p3.icc")
+	if err := os.WriteFile(profile, run(t, "exiftool", "-b", "-ICC_Profile", wide), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for ext, want := range map[string]string{
+		"tif": "exif iptc xmp profile", "avif": "exif xmp profile", "gif": "xmp profile", "jxl": "exif xmp",
+		"heic": "exif xmp",
+	} {
+		file := filepath.Join(dir, "a."+ext)
+		if ext == "heic" {
+			b, err := os.ReadFile("../../../transform/vips/testdata/heic/chart.heic")
+			if err = errors.Join(err, os.WriteFile(file, b, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			run(t, "vips", "copy", wide, file)
+		}
+		run(t, "exiftool", "-m", "-q", "-overwrite_original", "-EXIF:Make=Leica", "-EXIF:FNumber=5.6", "-IPTC:City=Sylt",
+			"-XMP-dc:Creator=Ada", "-XMP-dc:Creator=Bob", "-XMP-dc:Title=Dunes & sea", "-ICC_Profile<="+profile, file)
+		var tags []map[string]any
+		if err := json.Unmarshal(run(t, "exiftool", "-j", "-n", "-G1", file), &tags); err != nil {
+			t.Fatal(err)
+		}
+		facts := s.told(t, "/info/x/exif:1:1/iptc:1/xmp:1/icc:1/plain/local:///a."+ext)
+		for _, same := range [][3]string{
+			{"exif", "Make", "IFD0:Make"}, {"exif", "FNumber", "ExifIFD:FNumber"}, {"iptc", "City", "IPTC:City"},
+			{"xmp", "creator", "XMP-dc:Creator"}, {"xmp", "title", "XMP-dc:Title"},
+			{"profile", "", "ICC_Profile:ProfileDescription"},
+		} {
+			got, theirs := facts[same[0]], tags[0][same[2]]
+			if of, ok := got.(map[string]any); ok {
+				if same[0] == "xmp" {
+					of, _ = of["dc"].(map[string]any)
+				}
+				got = of[same[1]]
+			}
+			if !strings.Contains(want, same[0]) {
+				continue
+			}
+			text, isText := got.(string)
+			if n, ok := theirs.(float64); got == nil || !reflect.DeepEqual(got, theirs) &&
+				!(ok && isText && isSameValue(text, n)) {
+				t.Errorf("%s: %s is %v, exiftool says %v", ext, same[2], got, theirs)
+			}
+		}
+	}
+}
+
+// run gives what a program prints.
+func run(t *testing.T, program string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command(program, args...).Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", program, args, err)
+	}
+	return out
 }
 
 // isSameValue compares a number as text with a number, to nine digits, and text with text.
