@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// balanced are three servers behind a balancer with a recipe of docs/deploy.
+// balanced are servers behind a balancer with a recipe of docs/deploy.
 type balanced struct {
 	t       *testing.T
 	url     string
@@ -39,10 +39,10 @@ var balancers = map[string]func(t *testing.T, args ...string) *balanced{
 	"haproxy": newBalanced, "nginx": newBalancedByNginx,
 }
 
-// startServers starts the servers. It gives what is to be replaced in a recipe, and by what.
-func (b *balanced) startServers() (change []string) {
+// startServers starts n servers. It gives what is to be replaced in a recipe, and by what.
+func (b *balanced) startServers(n int) (change []string) {
 	b.t.Helper()
-	for i := range 3 {
+	for i := range n {
 		b.listen = append(b.listen, freeAddress(b.t))
 		b.dirs = append(b.dirs, b.t.TempDir())
 		b.servers = append(b.servers, b.start(i))
@@ -55,6 +55,12 @@ func newBalanced(t *testing.T, args ...string) *balanced { return newBalancedBy(
 
 // newBalancedBy is newBalanced with changes of the recipe.
 func newBalancedBy(t *testing.T, change []string, args ...string) *balanced {
+	t.Helper()
+	return newBalancedOf(t, 3, change, args...)
+}
+
+// newBalancedOf has as many servers of the recipe as it is told, at most three.
+func newBalancedOf(t *testing.T, servers int, change []string, args ...string) *balanced {
 	t.Helper()
 	haproxy, err := exec.LookPath("haproxy")
 	if err != nil {
@@ -71,7 +77,10 @@ func newBalancedBy(t *testing.T, change []string, args ...string) *balanced {
 	front := freeAddress(t)
 	b.control = filepath.Join(t.TempDir(), "control")
 	change = append(change, "bind :8000", "bind "+front, "global\n", "global\n\tstats socket "+b.control+"\n")
-	change = append(change, b.startServers()...)
+	change = append(change, b.startServers(servers)...)
+	for i := servers; i < 3; i++ {
+		change = append(change, fmt.Sprintf("\tserver web%d 127.0.0.1:808%d\n", i+1, i+1), "")
+	}
 	conf := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(recipe))), 0o600); err != nil {
 		t.Fatal(err)

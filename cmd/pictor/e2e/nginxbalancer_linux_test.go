@@ -20,7 +20,7 @@ func newBalancedByNginx(t *testing.T, args ...string) *balanced {
 	}
 	b := &balanced{t: t, args: args}
 	front, dir := freeAddress(t), t.TempDir()
-	change := append(b.startServers(), "listen 80;", "listen "+front+";", "listen [::]:80;", "")
+	change := append(b.startServers(3), "listen 80;", "listen "+front+";", "listen [::]:80;", "")
 	main := "worker_processes 2;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
 	if os.Geteuid() == 0 { // its processes would be nobody's, who may not write here
 		main = "user root;\n" + main
