@@ -2,12 +2,18 @@ package e2e
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // One of two servers is restarted, and the other one reloads again and again meanwhile, by the command and by the
@@ -74,4 +80,96 @@ func (s *server) reloadUntil(file string, done <-chan struct{}) (signalled int) 
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// systemdStandIn is the socket at which systemd hears of a service.
+type systemdStandIn struct {
+	t        *testing.T
+	conn     *net.UnixConn
+	path     string
+	watchdog int // how often it was fed
+}
+
+func newSystemdStandIn(t *testing.T) *systemdStandIn {
+	dir, err := os.MkdirTemp("", "notify") // the path of a socket has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &systemdStandIn{t: t, conn: conn, path: path}
+}
+
+// hear gives the next message that is not for the watchdog; none, where the time ends.
+func (s *systemdStandIn) hear(within time.Duration) string {
+	s.t.Helper()
+	s.conn.SetReadDeadline(time.Now().Add(within))
+	for b := make([]byte, 200); ; {
+		n, err := s.conn.Read(b)
+		if err != nil {
+			return ""
+		}
+		if got := string(b[:n]); got != "WATCHDOG=1" {
+			return got
+		}
+		s.watchdog++
+	}
+}
+
+// The whole life of a server as systemd hears of it: a unit with Type=notify-reload and WatchdogSec works.
+func TestSystemdHearsOfTheLifeOfAServer(t *testing.T) {
+	t.Parallel() // it waits
+	systemd := newSystemdStandIn(t)
+	file := keyFile(t, "shop")
+	s := start(t, exec.Command("env", "NOTIFY_SOCKET="+systemd.path, "WATCHDOG_USEC=100000", program),
+		"--config", file)
+	if got := systemd.hear(patience); got != "READY=1" {
+		t.Fatalf("after its start: %q", got)
+	}
+	fed := systemd.watchdog
+	before := monotonic(t)
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	got := systemd.hear(patience)
+	usec, ok := strings.CutPrefix(got, "RELOADING=1\nMONOTONIC_USEC=")
+	at, err := strconv.ParseInt(usec, 10, 64)
+	if !ok || err != nil || at < before || at > monotonic(t) {
+		t.Errorf("after SIGHUP at %d: %q", before, got)
+	}
+	if got := systemd.hear(patience); got != "READY=1" {
+		t.Errorf("after the reload: %q", got)
+	}
+	for end := time.Now().Add(patience); systemd.watchdog <= fed && time.Now().Before(end); {
+		if got := systemd.hear(200 * time.Millisecond); got != "" {
+			t.Errorf("between: %q", got)
+		}
+	}
+	if systemd.watchdog <= fed {
+		t.Error("the watchdog was not fed")
+	}
+	if a := s.get("/health/ready"); a.status != http.StatusOK {
+		t.Error(a)
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	if got := systemd.hear(patience); got != "STOPPING=1" {
+		t.Errorf("after SIGTERM: %q", got)
+	}
+	<-s.done
+	if got := systemd.hear(10 * time.Millisecond); got != "" {
+		t.Errorf("after its end: %q", got)
+	}
+}
+
+// monotonic is the clock that systemd compares a reload's beginning with, in microseconds.
+func monotonic(t *testing.T) int64 {
+	t.Helper()
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		t.Fatal(err)
+	}
+	return now.Nano() / 1000
 }
