@@ -20,6 +20,7 @@ class Handle {
     this.frame.replaceChildren(image, this.button);
     this.room = el('div', { class: 'fit' }, this.frame);
     this.root.replaceChildren(this.room);
+    this.frame.classList.remove('busy');
     this.fit();
     this.place();
   }

@@ -41,6 +41,7 @@ export class Split {
     this.frame.replaceChildren(...[original, result].filter(Boolean), ...tags, ...(original ? [this.divider] : []));
     this.room = el('div', { class: 'fit' }, this.frame);
     this.root.replaceChildren(this.room);
+    this.frame.classList.remove('busy');
     this.fit();
     this.move(this.at);
   }

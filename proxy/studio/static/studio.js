@@ -73,6 +73,7 @@ async function draw(answers, wanted, signal) {
   if (state.view === 'crop' || state.view === 'focus') return edit(answers, signal);
   if (!result.image) return showFailure(result.error);
   split.show(result.image, null); // at once: the original without loss takes its time
+  split.frame.classList.add('busy');
   fit = () => split.fit();
   const original = await load(answers.original, signal);
   split.show(result.image, original.image);
