@@ -2,7 +2,10 @@
 import { bytesText, el } from './dom.js';
 
 // The server's phases in words. Others of Server-Timing have figures of their own.
-const phases = { verify: 'verify', lookup: 'look up', follow: 'share', queue: 'queue', fetch: 'fetch', transform: 'transform' };
+const phases = { verify: 'verify', lookup: 'look up', bucket: 'bucket', follow: 'share', queue: 'queue', fetch: 'fetch', transform: 'transform' };
+
+// What figures of Server-Timing are, where their names do not say it.
+const notes = { memory: 'reserved for the job', deferred: 'made when workers are idle' };
 
 /** showFacts replaces the figures. source is what sourceFacts knows, null for nothing. */
 export function showFacts(root, result, image, source) {
@@ -14,7 +17,7 @@ export function showFacts(root, result, image, source) {
     fact('Cache', cacheWord(result.cache), cacheMore(result.cache), result.cache),
   ];
   for (const { name, text } of result.timings) {
-    if (!(name in phases) && text) facts.push(fact(title(name), text, name === 'memory' ? 'reserved for the job' : ''));
+    if (!(name in phases) && text) facts.push(fact(title(name), text, notes[name]));
   }
   // Whatever pictor says of a result in headers of its own, such as a score or a placeholder.
   for (const [name, value] of result.headers) {
