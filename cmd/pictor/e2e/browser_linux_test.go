@@ -216,6 +216,19 @@ func (b *browser) drag(fromX, fromY, toX, toY float64) {
 	at("mouseReleased", toX, toY)
 }
 
+// swipe touches a point of the page, moves to another one, and lets go.
+func (b *browser) swipe(fromX, fromY, toX, toY float64) {
+	b.t.Helper()
+	at := func(kind string, points ...any) {
+		b.call("Input.dispatchTouchEvent", map[string]any{"type": kind, "touchPoints": append([]any{}, points...)}, nil)
+	}
+	point := func(x, y float64) any { return map[string]float64{"x": x, "y": y} }
+	at("touchStart", point(fromX, fromY))
+	at("touchMove", point((fromX+toX)/2, (fromY+toY)/2))
+	at("touchMove", point(toX, toY))
+	at("touchEnd")
+}
+
 // press presses a key, such as "ArrowRight".
 func (b *browser) press(key string) {
 	b.t.Helper()

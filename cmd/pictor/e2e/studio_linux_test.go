@@ -16,11 +16,13 @@ type studioPage struct {
 	*browser
 	server *server
 	axe    string
+	// operators is the address of the admin port.
+	operators string
 }
 
 // The studio in a browser: wide and narrow, light and dark, without a violation that axe finds; what it changes by
-// fields and by dragging is in preview, URL and code, which are good; its plots move. PICTOR_STUDIO_PICTURE names a
-// file for a picture of it.
+// fields, by dragging and by files is in preview, URL and code, which are good; its plots move. PICTOR_STUDIO_PICTURE
+// names a file for a picture of it.
 func TestStudio(t *testing.T) {
 	needs(t, "chromium")
 	axe, err := os.ReadFile("../../../.ci/studio/node_modules/axe-core/axe.min.js")
@@ -30,8 +32,9 @@ func TestStudio(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, "--dev", "--key", keyHex, "--salt", saltHex, "--memory-limit", "256MiB", "--state-dir", t.TempDir(),
-		"--cache-dir", t.TempDir())
-	p := &studioPage{browser: newBrowser(t), server: s, axe: string(axe)}
+		"--cache-dir", t.TempDir(), "--admin-token", "secret")
+	p := &studioPage{browser: newBrowser(t), server: s, axe: string(axe), operators: s.admin}
+	s.admin = "" // the end of the test has no token for it
 	for _, screen := range []struct{ width, height int }{{390, 844}, {1280, 800}} {
 		for _, scheme := range []string{"dark", "light"} {
 			p.screen(screen.width, screen.height, scheme)
@@ -45,12 +48,17 @@ func TestStudio(t *testing.T) {
 		}
 	}
 	t.Run("fields", func(t *testing.T) { p.testFields(t) })
-	t.Run("dragging", func(t *testing.T) { p.testDragging(t) })
+	t.Run("dragging", func(t *testing.T) { p.testDragging(t, p.drag) })
+	t.Run("files", func(t *testing.T) { p.testFiles(t) })
 	t.Run("code", func(t *testing.T) { p.testCode(t) })
 	t.Run("errors", func(t *testing.T) { p.testErrors(t) })
 	t.Run("explain", func(t *testing.T) { p.testExplain(t) })
 	t.Run("live", func(t *testing.T) { p.testLive(t) })
+	p.screen(390, 844, "light")
+	t.Run("dragging by a finger", func(t *testing.T) { p.testDragging(t, p.swipe) })
+	t.Run("operators", func(t *testing.T) { p.testOperators(t) })
 	if name := os.Getenv("PICTOR_STUDIO_PICTURE"); name != "" {
+		p.screen(1280, 800, "light")
 		p.open(s.url + "/#source=local:///samples/dunes.jpg&a=" + url.QueryEscape("w:1080/q:30/f:webp"))
 		p.shown()
 		whole := filepath.Join(t.TempDir(), "whole.png")
@@ -84,7 +92,17 @@ func (p *studioPage) shown() (u string) {
 	p.wait("the preview", `document.querySelector('#code').textContent.length > 0 && location.origin +
 		document.querySelector('#stage').dataset.shows === document.querySelector('#code').textContent`)
 	p.eval("document.querySelector('#code').textContent", &u)
+	p.idle()
 	return u
+}
+
+// idle fails where the page still tells that it waits.
+func (p *studioPage) idle() {
+	p.t.Helper()
+	var busy int
+	if p.eval("document.querySelectorAll('.busy').length", &busy); busy > 0 {
+		p.t.Errorf("%d frames still wait", busy)
+	}
 }
 
 // change types a value into a field, and gives the URL that the page then shows.
@@ -179,11 +197,11 @@ func (p *studioPage) view(name string) {
 	p.shown()
 }
 
-func (p *studioPage) testDragging(t *testing.T) {
+func (p *studioPage) testDragging(t *testing.T, drag func(fromX, fromY, toX, toY float64)) {
 	p.open(p.server.url + "/#source=local:///samples/dunes.jpg&a=w:400/h:400/f:webp")
 	before := p.shown()
 	x, y, _, _ := p.place(".divider")
-	p.drag(x, y, x+60, y)
+	drag(x, y, x+60, y)
 	var at []float64
 	p.eval("[Number(document.querySelector('.divider').getAttribute('aria-valuenow'))]", &at)
 	p.press("ArrowRight")
@@ -193,13 +211,13 @@ func (p *studioPage) testDragging(t *testing.T) {
 	}
 	p.view("focus")
 	x, y, w, h := p.place(".frame")
-	p.drag(x, y, x-w/4, y+h/4)
+	drag(x, y, x-w/4, y+h/4)
 	p.wait("another URL", fmt.Sprintf("document.querySelector('#code').textContent !== %q", before))
 	focused := p.shown()
 	p.good(t, focused, "/g:fp:0.25:0.75/", "rt:fill")
 	p.view("crop")
 	x, y, w, h = p.place(".frame")
-	p.drag(x-w/4, y-h/4, x+w/4, y+h/4)
+	drag(x-w/4, y-h/4, x+w/4, y+h/4)
 	p.wait("another URL", fmt.Sprintf("document.querySelector('#code').textContent !== %q", focused))
 	cropped := p.shown()
 	p.good(t, cropped, "/c:0.5:0.5:nowe:0.25:0.25/")

@@ -162,10 +162,20 @@ function take(source) {
   update();
 }
 
+/** takeFile takes an image of the visitor's, or says why it does not. It is false where there is no file at all. */
 function takeFile(files) {
-  const file = [...(files ?? [])].find((one) => one.type.startsWith('image/'));
-  if (file) take({ url: '', file });
-  return Boolean(file);
+  // A browser gives no type to files that it does not know, such as JPEG XL: the server looks at their bytes.
+  const file = [...files].find((one) => one.type.startsWith('image/') || one.type === '');
+  if (files.length === 0) return false;
+  if (!about.uploads || !about.signs) refuseFile('No upload: This studio takes no files. The one of “pictor serve --dev” does.');
+  else if (!file) refuseFile('No image: Only image files become previews. Choose another file.');
+  else take({ url: '', file });
+  return true;
+}
+
+function refuseFile(text) {
+  current.abort(); // what is under way would be drawn over the text
+  showFailure(text);
 }
 
 function listen() {
@@ -177,8 +187,7 @@ function listen() {
   byId('source').addEventListener('input', later(500, (event) => take({ url: event.target.value.trim() })));
   addEventListener('hashchange', () => { readFragment(state, about.options); controls.show(active()); mark(); update(); });
   new ResizeObserver(() => fit()).observe(stage);
-  if (!about.uploads || !about.signs) return;
-  byId('file').addEventListener('change', (event) => takeFile(event.target.files));
+  byId('file')?.addEventListener('change', (event) => takeFile(event.target.files));
   addEventListener('paste', (event) => { if (takeFile(event.clipboardData.files)) event.preventDefault(); });
   stage.addEventListener('dragover', (event) => { event.preventDefault(); stage.classList.add('dropping'); });
   stage.addEventListener('dragleave', () => stage.classList.remove('dropping'));
