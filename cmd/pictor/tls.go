@@ -18,6 +18,14 @@ import (
 // maxPEM bounds a file of certificates, or of a key, in bytes. A list of all public authorities has a quarter of it.
 const maxPEM = 1 << 20
 
+// cipherSuites are those of TLS 1.2, as HTTP/2 takes no others (RFC 9113 §9.2.2): with an ephemeral key, and no CBC.
+// The library has them in an order of its own. Those of TLS 1.3 are all good.
+var cipherSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
 // certificates are what the server shows to clients, and asks of them. The zero value is of a server without TLS.
 type certificates struct {
 	inForce atomic.Pointer[tlsFiles]
@@ -54,6 +62,7 @@ func readTLS(cfg *config.TLS) (*tlsFiles, error) {
 	}
 	files := &tlsFiles{leaf: pair.Leaf, config: &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"},
+		CipherSuites: cipherSuites,
 	}}
 	var authorities []byte
 	if cfg.TLSClientCA != "" {
