@@ -22,10 +22,11 @@ var secretEnds = map[string]struct {
 	sources  string
 	statuses []int
 }{
-	"images":      {statuses: []int{200}},
-	"no source":   {answer: func(w http.ResponseWriter) { w.WriteHeader(404) }, statuses: []int{404}},
-	"denied":      {answer: func(w http.ResponseWriter) { w.WriteHeader(403) }, statuses: []int{502, 503}},
-	"no image":    {answer: func(w http.ResponseWriter) { fmt.Fprint(w, "<html>hush private") }, statuses: []int{415, 400}},
+	"images":    {statuses: []int{200}},
+	"no source": {answer: func(w http.ResponseWriter) { w.WriteHeader(404) }, statuses: []int{404}},
+	"denied":    {answer: func(w http.ResponseWriter) { w.WriteHeader(403) }, statuses: []int{502, 503}},
+	"no image": {answer: func(w http.ResponseWriter) { fmt.Fprint(w, "<html>hush private") },
+		statuses: []int{415, 400}},
 	"unreachable": {unserved: true, statuses: []int{502, 503}},
 	"redirects": {answer: func(w http.ResponseWriter) {
 		w.Header().Set("Location", "http://127.0.0.1:1/open-name.png"+secretQuery)
@@ -88,8 +89,8 @@ func (s *secretsRig) refused(targets map[string]string) {
 		for _, signature := range s.signatures {
 			target = strings.Replace(target, signature, wrong, 1)
 		}
-		target = strings.NewReplacer("key=hush", "key=hush2", "w=16", "w=17&x=hush", "image/width=10", "image/wdith=hush").
-			Replace(target)
+		target = strings.NewReplacer("key=hush", "key=hush2", "w=16", "w=17&x=hush",
+			"image/width=10", "image/wdith=hush").Replace(target)
 		s.ask("refused "+name, http.MethodGet, target, "")
 		s.ask("refused upload to "+name, http.MethodPost, target, "private", "API-Key", "hush2")
 	}
