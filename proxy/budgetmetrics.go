@@ -9,6 +9,12 @@ import (
 // addBudgets sends the figures of budgets: those of bytes, and those of a number of slots.
 func (e emitter) addBudgets(list []memory.BudgetReport) {
 	for _, a := range list {
+		stuck := 0
+		if a.Stuck {
+			stuck = 1
+		}
+		e.gauge("budget_stuck", "Whether requests wait for a budget of which nothing is given back any more, so that "+
+			"the server is not ready (1) or not (0), by budget.", int64(stuck), "budget", a.Name)
 		if a.Counted {
 			e.gauge("slots_in_use", "Slots in use, by budget (fetches, workers, alone).",
 				a.InUse, "budget", a.Name)

@@ -73,7 +73,12 @@ func (s *Server) newGovernor() (*memory.Governor, error) {
 		Waited: func(name string, d time.Duration) {
 			s.figures.budgets.waits.WithLabelValues(name).Observe(d.Seconds())
 		},
-		RefusalID: s.refusalID, OnIdle: s.cfg.OnIdle, Log: s.log,
+		LongestWork: func() time.Duration {
+			set := s.cfg.inForce.Load()
+			return set.RequestTimeout + set.QueueWait
+		},
+		FetchesWaiting: func() int { return s.sources.FetchStats().Waiting },
+		RefusalID:      s.refusalID, OnIdle: s.cfg.OnIdle, Log: s.log,
 	})
 }
 

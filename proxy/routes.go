@@ -91,6 +91,9 @@ func (s *Server) serveReady(c echo.Context) error {
 			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
 		}
 	}
+	if err := s.memory.Stuck.Err(); err != nil {
+		return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
+	}
 	trouble, unready := s.clusterTrouble()
 	switch {
 	case unready:

@@ -46,6 +46,9 @@ func (s *Server) Resize(p memory.Plan) error {
 // Watch samples the memory in use until ctx ends: see memory.Governor.
 func (s *Server) Watch(ctx context.Context) { s.memory.Watch(ctx) }
 
+// Stuck says what keeps requests waiting that will not end by itself; nil for nothing. The server is not ready then.
+func (s *Server) Stuck() error { return s.memory.Stuck.Err() }
+
 // Memory reports where the memory is. The kernel walks all pages of all processes for it,
 // which takes some milliseconds.
 func (s *Server) Memory() memory.Report { return s.memory.Report(s.sources.FetchStats().Waiting) }

@@ -88,8 +88,9 @@ func (n *notifier) sendIfReady(message string) {
 	}
 }
 
-// watch tells twice in each interval of the watchdog that the server runs, until stop is called.
-func (n *notifier) watch() (stop func()) {
+// watch tells twice in each interval of the watchdog that the server runs, until stop is called. While the server is
+// stuck systemd hears nothing, and starts it anew.
+func (n *notifier) watch(stuck func() error) (stop func()) {
 	if n == nil || n.watchdog <= 0 {
 		return func() {}
 	}
@@ -99,7 +100,9 @@ func (n *notifier) watch() (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				n.send("WATCHDOG=1")
+				if stuck() == nil {
+					n.send("WATCHDOG=1")
+				}
 			case <-done:
 				return
 			}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -46,13 +48,22 @@ func TestNotifier(t *testing.T) {
 		}
 	}
 	env["WATCHDOG_USEC"], env["WATCHDOG_PID"] = "20000", strconv.Itoa(os.Getpid())
-	stop := newNotifier(func(name string) string { return env[name] }).watch()
+	var asked atomic.Int64
+	stop := newNotifier(func(name string) string { return env[name] }).watch(func() error {
+		if asked.Add(1) <= 2 {
+			return errors.New("stuck")
+		}
+		return nil
+	})
 	for range 3 {
 		if got := hear(); got != "WATCHDOG=1" {
 			t.Errorf("%q", got)
 		}
 	}
 	stop()
+	if n := asked.Load(); n < 5 { // of a server that is stuck nothing is heard
+		t.Errorf("three messages, and asked %d times", n)
+	}
 }
 
 func TestNoNotifier(t *testing.T) {
@@ -64,7 +75,7 @@ func TestNoNotifier(t *testing.T) {
 		n.tellReady()
 		n.tellReloading()()
 		n.tellStopping()
-		n.watch()()
+		n.watch(nil)()
 		if n != nil && n.watchdog != 0 {
 			t.Errorf("%v: the watchdog is another process's", env)
 		}

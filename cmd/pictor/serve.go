@@ -80,7 +80,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 // serveUntilEnd answers requests until the process is told to end.
 func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan) (ending, error) {
 	log := parts.log
-	defer parts.systemd.watch()()
+	defer parts.systemd.watch(parts.server.Stuck)()
 	defer parts.reloader.reloadOnSignals()()
 	defer doors.serveAdmin(&cmd.Serve, parts.server, log)()
 	watching, stopWatching := context.WithCancel(context.Background())

@@ -60,6 +60,8 @@ type Stats struct {
 	// Waiting is how many requests wait now, WaitingBytes what they ask for.
 	Waiting      int
 	WaitingBytes int64
+	// Returned counts how often bytes were given back.
+	Returned uint64
 	// Granted, Shed (ErrSaturated), TooLarge, Cancelled and, of Optional requests in
 	// place of Shed and TooLarge, Declined count the ways in which a request ended.
 	Granted, Shed, TooLarge, Cancelled, Declined uint64
@@ -295,6 +297,7 @@ func (b *Budget) Resize(capacity int64) {
 // bytesReturned serves waiters, and wakes Drain, after bytes were given back. The
 // lock is held.
 func (b *Budget) bytesReturned() {
+	b.stats.Returned++
 	close(b.returned)
 	b.returned = make(chan struct{})
 	b.serveQueue()

@@ -92,8 +92,11 @@ func (g *Grant) Release() {
 	if !g.charged {
 		b.hold.add(time.Since(g.since), float64(g.n)/float64(b.cfg.Capacity))
 	}
+	none := g.n == 0
 	g.n = -1
-	b.bytesReturned()
+	if !none {
+		b.bytesReturned()
+	}
 }
 
 // holdTime is the mean time that grants were held lately, by bytes: one of

@@ -31,6 +31,8 @@ type BudgetReport struct {
 	Granted      uint64 `json:"granted"`
 	Shed         uint64 `json:"shed"`
 	TooLarge     uint64 `json:"too_large"`
+	// Stuck says that requests wait in vain: see StuckWatch.
+	Stuck bool `json:"stuck,omitempty"`
 	// Counted says that the budget is of a number of things. ShedBy is Shed by reason.
 	Counted bool                         `json:"-"`
 	ShedBy  map[budget.ShedReason]uint64 `json:"-"`

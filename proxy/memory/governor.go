@@ -50,7 +50,11 @@ type Config struct {
 	Plan Plan
 	// QueueWait is the longest that a request waits for one budget.
 	QueueWait time.Duration
-	Cache     Cache
+	// LongestWork gives for how long work may hold what it reserved; nil for 50 s. FetchesWaiting, unless nil, gives
+	// how many fetches wait for their budget.
+	LongestWork    func() time.Duration
+	FetchesWaiting func() int
+	Cache          Cache
 	// Workers is nil where jobs are not done by other processes.
 	Workers Workers
 	// RefusalID gives a request id for each client that there is no room for.
@@ -71,6 +75,8 @@ type Governor struct {
 	Connections *Connections
 	Responses   *Responses
 	Uploads     *Uploads
+	// Stuck finds budgets that do not move any more.
+	Stuck StuckWatch
 
 	cfg       Config
 	log       *slog.Logger
@@ -119,6 +125,7 @@ func New(cfg Config) (*Governor, error) {
 		Responses: NewResponses(ResponseBudgets{Small: b.SmallResponses, Large: b.Responses, Transforms: b.Transforms}),
 		Uploads:   NewUploads(b.Uploads, b.Sources),
 	}
+	g.Stuck.longestWork = cfg.LongestWork
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}

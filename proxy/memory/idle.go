@@ -34,6 +34,7 @@ func (g *Governor) Watch(ctx context.Context) {
 		}
 		now := time.Now()
 		g.adjustToPressure(now)
+		g.CheckStuck(now)
 		busy, activity := g.hasWork(), g.activity.Load()
 		if heapIdle.fired(now, busy, activity) {
 			releaseHeap()

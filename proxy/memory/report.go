@@ -101,6 +101,9 @@ func (g *Governor) Report(fetchesWaiting int) Report {
 		Limit: p.Limit, LimitFrom: p.LimitFrom, Plan: p.Parts(), Accounts: g.Budgets.report(fetchesWaiting),
 		Clients: g.Connections.Count(), Pressure: g.pressure.state(),
 	}
+	for i, a := range r.Accounts {
+		r.Accounts[i].Stuck = g.Stuck.isStuck(a.Name)
+	}
 	r.addProcesses(g.listWorkers())
 	r.Sandbox = g.sandboxLayers()
 	files, err := memstat.ReadFiles(memfile.Name)
