@@ -40,7 +40,7 @@ var parsers = map[string][]string{
 	"proxy/upload":     {"CopyTo"},
 	"transform/bitmap": {"Read", "ReadIcon"},
 	"transform/container": {"Sniff", "SniffPage", "SniffPages", "exifOrientation", "Strip", "StripWebP", "CopyrightXMP",
-		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "FindBlocks", "ProfileName", "EXIFTags",
+		"CopyrightIPTC", "UprightXMP", "KeptXMP", "DrawableSVG", "pngColour", "profileFits", "pngProfile", "NewRepair", "FindBlocks", "unpackProfile", "ProfileName", "EXIFTags",
 		"NewPNGRepair", "av1Sequences", "ListGIF", "ListWebP", "readJXLImage"},
 	"transform/worker": {"readFrame", "handleResponse", "cleanMappings", "parseFigures"},
 }

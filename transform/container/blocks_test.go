@@ -69,6 +69,30 @@ func TestFindBlocksInBoxes(t *testing.T) {
 	}
 }
 
+func TestPackedProfiles(t *testing.T) {
+	profile := jxlProfile(readJXLFile(t, "profile"))
+	if len(profile) < 200 || int(binary.BigEndian.Uint32(profile)) != len(profile) || !profileFits(profile, "RGB ") ||
+		ProfileName(profile) == "" {
+		t.Errorf("%d bytes, %q", len(profile), ProfileName(profile))
+	}
+	// Behind the header a tag and its bytes: 16 bits that rise by 3, and bytes that stand in two rows.
+	commands := "\x02\xc4\x90\x01\x18\x00" + "\x01\x08" + "\x04\x05\x06" + "\x02\x05"
+	data := strings.Repeat("\x00", 128) + "\x00\x01\x00\x04\x00\x07\x00\x0a" + "\x00\x00\x00\x00\x00\x00" + "ACEBD"
+	want := "\x00\x00\x00\x01cprt\x00\x00\x00\x90\x00\x00\x00\x18" + "\x00\x01\x00\x04\x00\x07\x00\x0a" +
+		"\x00\x0d\x00\x10\x00\x13" + "ABCDE"
+	size := profileHeader + len(want)
+	packed := slices.Concat(binary.AppendUvarint(nil, uint64(size)), []byte{byte(len(commands))}, []byte(commands+data))
+	got, err := unpackProfile(packed)
+	if err != nil || string(got[profileHeader:]) != want || string(got[36:40]) != "acsp" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for n := range packed {
+		if _, err := unpackProfile(packed[:n]); err == nil {
+			t.Errorf("%d bytes are a profile", n)
+		}
+	}
+}
+
 // extendedGIF is a GIF with these bodies of extensions.
 func extendedGIF(bodies ...string) []byte {
 	b := []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00")
@@ -107,6 +131,9 @@ func FuzzFindBlocks(f *testing.F) {
 			found := FindBlocks(b, format)
 			EXIFTags(found.EXIF, func(EXIFDirectory, uint16, string) {})
 			IPTCDatasets(found.IPTC, func(byte, string) {})
+			if unpacked, _ := unpackProfile(b); len(unpacked) > mostProfile {
+				t.Errorf("%d bytes", len(unpacked))
+			}
 			if name := ProfileName(found.Profile); len(name) > 256 || !utf8.ValidString(name) {
 				t.Errorf("%q", name)
 			}

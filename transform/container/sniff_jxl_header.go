@@ -43,27 +43,32 @@ const (
 
 // readJXLHeader reads up to the first frame.
 func readJXLHeader(r *jxlBits) (h jxlHeader, err error) {
-	if r.bits(16) != 0x0AFF && !r.short {
-		return h, malformedError("the JPEG XL does not begin as one")
-	}
-	h.readSize(r)
-	if !r.short && (h.width == 0 || h.height == 0) {
-		return h, malformedError("the JPEG XL has no width or no height")
-	}
-	if err := h.readMetadata(r); err != nil {
+	if err := h.readBeforeProfile(r); err != nil || r.short {
 		return h, err
 	}
-	h.skipTransform(r)
-	if r.short {
-		return h, nil
-	}
 	if h.colour.profile {
-		if err := skipJXLProfile(r); err != nil {
+		if err := readJXLProfile(r, maxJXLProfile, func(byte) {}); err != nil {
 			return h, err
 		}
 	}
 	r.alignToByte()
 	return h, nil
+}
+
+// readBeforeProfile reads up to the profile, or to where there would be one.
+func (h *jxlHeader) readBeforeProfile(r *jxlBits) error {
+	if r.bits(16) != 0x0AFF && !r.short {
+		return malformedError("the JPEG XL does not begin as one")
+	}
+	h.readSize(r)
+	if !r.short && (h.width == 0 || h.height == 0) {
+		return malformedError("the JPEG XL has no width or no height")
+	}
+	if err := h.readMetadata(r); err != nil {
+		return err
+	}
+	h.skipTransform(r)
+	return nil
 }
 
 // jxlRatio is the width for one of the ratios that have a number (§D.2).
@@ -246,11 +251,11 @@ func (h *jxlHeader) skipTransform(r *jxlBits) {
 // comes behind it.
 const maxJXLProfile = 1 << 20
 
-// skipJXLProfile passes over a compressed ICC profile (§E.4).
-func skipJXLProfile(r *jxlBits) error {
+// readJXLProfile gives the bytes of an ICC profile as it is packed (§E.4), if there are no more than most.
+func readJXLProfile(r *jxlBits, most uint64, take func(byte)) error {
 	const contexts, header, enough = 41, 128, 1 << 16
 	size := r.u64()
-	if size > maxJXLProfile {
+	if size > most {
 		return notRead("the JPEG XL has a colour profile of more than a megabyte")
 	}
 	start := r.pos
@@ -275,6 +280,7 @@ func skipJXLProfile(r *jxlBits) error {
 		case !ok || v > math.MaxUint8, i > 0 && i%enough == 0 && int64(i) > (r.pos-start)*256/8:
 			return malformedError("the JPEG XL has a broken colour profile")
 		}
+		take(byte(v))
 		last, before = v, last
 	}
 	if code.state != jxlFinalState || size == 0 {

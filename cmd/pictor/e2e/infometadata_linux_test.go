@@ -79,7 +79,7 @@ func TestMetadataOfOtherFormatsIsThatOfExiftool(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ext, want := range map[string]string{
-		"tif": "exif iptc xmp profile", "avif": "exif xmp profile", "gif": "xmp profile", "jxl": "exif xmp",
+		"tif": "exif iptc xmp profile", "avif": "exif xmp profile", "gif": "xmp profile", "jxl": "exif xmp profile",
 		"heic": "exif xmp",
 	} {
 		file := filepath.Join(dir, "a."+ext)
@@ -89,19 +89,20 @@ func TestMetadataOfOtherFormatsIsThatOfExiftool(t *testing.T) {
 				t.Fatal(err)
 			}
 		} else {
-			run(t, "vips", "copy", wide, file)
+			run(t, "vips", "copy", wide, file+map[string]string{"jxl": "[lossless]"}[ext]) // others lose the profile
 		}
 		run(t, "exiftool", "-m", "-q", "-overwrite_original", "-EXIF:Make=Leica", "-EXIF:FNumber=5.6", "-IPTC:City=Sylt",
 			"-XMP-dc:Creator=Ada", "-XMP-dc:Creator=Bob", "-XMP-dc:Title=Dunes & sea", "-ICC_Profile<="+profile, file)
 		var tags []map[string]any
-		if err := json.Unmarshal(run(t, "exiftool", "-j", "-n", "-G1", file), &tags); err != nil {
+		if err := json.Unmarshal(run(t, "exiftool", "-j", "-n", "-G1", file, profile), &tags); err != nil {
 			t.Fatal(err)
 		}
+		tags[0]["profile"] = tags[1]["ICC_Profile:ProfileDescription"]
 		facts := s.told(t, "/info/x/exif:1:1/iptc:1/xmp:1/icc:1/plain/local:///a."+ext)
 		for _, same := range [][3]string{
 			{"exif", "Make", "IFD0:Make"}, {"exif", "FNumber", "ExifIFD:FNumber"}, {"iptc", "City", "IPTC:City"},
 			{"xmp", "creator", "XMP-dc:Creator"}, {"xmp", "title", "XMP-dc:Title"},
-			{"profile", "", "ICC_Profile:ProfileDescription"},
+			{"profile", "", "profile"}, // exiftool finds none in a JPEG XL
 		} {
 			got, theirs := facts[same[0]], tags[0][same[2]]
 			if of, ok := got.(map[string]any); ok {
