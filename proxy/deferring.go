@@ -23,7 +23,7 @@ func (s *Server) deferringServer() deferringServer {
 func (s *Server) logDeferralFailure(a cacheRequest, err error) {
 	f := backgroundFailureOf(err)
 	s.logSampled("deferred result not made", "deferred: "+f.code, f, newRequestID(), func() []any {
-		return []any{"source", clipText(s.loggedSource(a)), "format", a.req.Params.Format,
+		return []any{"source", clipText(s.loggedSource(a.req, a.concealed)), "format", a.req.Params.Format,
 			"err", clipText(f.causeWithoutSource(err))}
 	})
 }

@@ -52,6 +52,19 @@ func (s *Server) logError(rec *responseRecord, r *http.Request, f failure, id st
 	})
 }
 
+// loggedCause is the cause of an error for logs. source is that of the request, "" where none was read, and concealed
+// says that clients do not see it: then nothing is said of what its origin, by its name, has done.
+func (s *Server) loggedCause(f failure, err error, source string, concealed bool) []any {
+	if s.cfg.inForce.Load().RequestLog.hidesSources() || concealed && f.tellsOrigin() {
+		return []any{"err", clipText(f.causeWithoutSource(err))}
+	}
+	attrs := []any{"err", clipText(withoutQuery(err.Error(), source))}
+	if d := errorDetails(err); d != "" {
+		attrs = append(attrs, "detail", clipText(withoutQuery(d, source)))
+	}
+	return attrs
+}
+
 // refusalID logs a client that was refused, and returns the id of its request.
 func (s *Server) refusalID() string {
 	id := newRequestID()

@@ -150,7 +150,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 
 // logFilled tells of a result that a worker has made, or that is its source.
 func (f *fill) logFilled(info transform.Info, picture transform.Picture) {
-	f.server.log.Debug("filled", "source", f.server.loggedSource(f.cacheRequest), "from", info.Format,
+	f.server.log.Debug("filled", "source", f.server.loggedSource(f.req, f.concealed), "from", info.Format,
 		"source_bytes", f.source.Meta().Size, "to", picture.Format, "width", picture.Width, "height", picture.Height,
 		"bytes", len(picture.Body), "reserved", f.workingSet, "quality", picture.Searched.Quality,
 		"encodes", picture.Searched.Encodes, "score", picture.Searched.Score)

@@ -107,7 +107,7 @@ func (f *fill) takeOver(ctx context.Context, head []byte) *cache.Entry {
 		g.Release()
 		return nil
 	}
-	s.log.Debug("taken from another server", "source", s.loggedSource(f.cacheRequest), "bytes", size)
+	s.log.Debug("taken from another server", "source", s.loggedSource(f.req, f.concealed), "bytes", size)
 	s.memory.Responses.AddFilled(e, g)
 	return e
 }

@@ -82,47 +82,16 @@ func hidesSource(target string, req signedurl.Request) bool {
 	return req.IsHidden() || strings.Contains(target, "/enc/")
 }
 
-// loggedSource is the source of a request for logs.
-func (s *Server) loggedSource(a cacheRequest) string {
+// loggedSource is the source of a request for logs. concealed says that clients do not see it.
+func (s *Server) loggedSource(req signedurl.Request, concealed bool) string {
 	switch {
-	case a.req.IsHidden():
-		return a.req.SourceHash.String()
-	case a.concealed:
+	case req.IsHidden():
+		return req.SourceHash.String()
+	case concealed:
 		return leftOut
 	}
-	return s.cfg.inForce.Load().RequestLog.redactSource(a.req.Source)
+	return s.cfg.inForce.Load().RequestLog.redactSource(req.Source)
 }
-
-// loggedCause is the cause of an error for logs. source is that of the request, "" where none was read, and concealed
-// says that clients do not see it: then nothing is said of what its origin, by its name, has done.
-func (s *Server) loggedCause(f failure, err error, source string, concealed bool) []any {
-	if s.cfg.inForce.Load().RequestLog.hidesSources() || concealed && f.tellsOrigin() {
-		return []any{"err", clipText(f.causeWithoutSource(err))}
-	}
-	attrs := []any{"err", clipText(withoutQuery(err.Error(), source))}
-	if d := errorDetails(err); d != "" {
-		attrs = append(attrs, "detail", clipText(withoutQuery(d, source)))
-	}
-	return attrs
-}
-
-// loggedAdminPath is a path that the admin port was asked for: another one than its own may be the signed URL of an
-// image, sent to the wrong port.
-func loggedAdminPath(path string) string {
-	if slices.Contains(ownAdminPaths, path) {
-		return path
-	}
-	if strings.HasPrefix(path, studioPath) {
-		return studioPath + leftOut
-	}
-	return "/" + leftOut
-}
-
-// ownAdminPaths are those of the admin port, but for the studio's.
-var ownAdminPaths = []string{"/", "/metrics", "/debug/memory", "/purge", "/warm", "/sources", "/reload"}
-
-// ownPaths are paths that are no images.
-var ownPaths = []string{"/", "/favicon.ico", "/robots.txt", "/health", "/health/live", "/health/ready"}
 
 // loggedUnread is a target that was not read, for logs: nothing is known of where in it a secret may stand. Options
 // of the native grammar stay, which have a colon, and what is plainly the place of a source.

@@ -8,9 +8,6 @@ import (
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 )
 
-// studioPath is where the studio lives, on either port.
-const studioPath = "/studio/"
-
 // routeStudio registers the paths of the studio, where there is one.
 func (s *Server) routeStudio() {
 	if s.cfg.Studio == nil {

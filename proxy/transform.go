@@ -143,7 +143,7 @@ func (f *fill) transformSmallest(ctx context.Context, job transform.Job) (transf
 	defer best.mu.Unlock()
 	if err != nil && best.picture.Body != nil {
 		f.server.log.Debug("not all formats could be made: the smallest of the others is served",
-			"source", f.server.loggedSource(f.cacheRequest), "format", best.picture.Format, "err", err)
+			"source", f.server.loggedSource(f.req, f.concealed), "format", best.picture.Format, "err", err)
 		return best.picture, nil
 	}
 	return best.picture, err
@@ -162,7 +162,8 @@ func (f *fill) finishResult(
 		}
 	}
 	if t.job.Info.GainMap && int64(len(pic.Body)) != f.source.Meta().Size { // else it may be the source
-		f.server.log.Debug("gain map dropped: the result is in SDR", "source", f.server.loggedSource(f.cacheRequest))
+		f.server.log.Debug("gain map dropped: the result is in SDR",
+			"source", f.server.loggedSource(f.req, f.concealed))
 	}
 	return pic, f.server.memory.Budgets.Transforms.Charge(int64(cap(pic.Body))), nil
 }
