@@ -137,19 +137,3 @@ func (w *StuckWatch) isStuck(name string) bool {
 	s := w.budgets[name]
 	return s != nil && s.stuck
 }
-
-// CheckStuck samples the budgets for Stuck, which Watch has it do, and logs what has changed.
-func (g *Governor) CheckStuck(now time.Time) {
-	waiting := 0
-	if g.cfg.FetchesWaiting != nil {
-		waiting = g.cfg.FetchesWaiting()
-	}
-	stuck, moving := g.Stuck.sample(now, &g.Budgets, waiting)
-	for _, name := range stuck {
-		g.log.Error("budget is stuck: the server is not ready until some of it is given back",
-			"budget", name, "nothing_returned_for", g.Stuck.patience())
-	}
-	for _, name := range moving {
-		g.log.Info("budget moves again", "budget", name)
-	}
-}

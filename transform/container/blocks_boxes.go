@@ -47,7 +47,8 @@ func (a *heif) metadataOf(item *heifItem) []byte {
 	return whole
 }
 
-// exifBehindOffset is the EXIF behind the number of bytes that lie before it. Some programs leave its JPEG prefix there.
+// exifBehindOffset is the EXIF behind the number of bytes that lie before it. Some programs leave its JPEG prefix
+// there.
 func exifBehindOffset(b []byte) []byte {
 	const number = 4
 	if len(b) < number {

@@ -91,8 +91,9 @@ func TestMetadataOfOtherFormatsIsThatOfExiftool(t *testing.T) {
 		} else {
 			run(t, "vips", "copy", wide, file+map[string]string{"jxl": "[lossless]"}[ext]) // others lose the profile
 		}
-		run(t, "exiftool", "-m", "-q", "-overwrite_original", "-EXIF:Make=Leica", "-EXIF:FNumber=5.6", "-IPTC:City=Sylt",
-			"-XMP-dc:Creator=Ada", "-XMP-dc:Creator=Bob", "-XMP-dc:Title=Dunes & sea", "-ICC_Profile<="+profile, file)
+		run(t, "exiftool", "-m", "-q", "-overwrite_original", "-EXIF:Make=Leica", "-EXIF:FNumber=5.6",
+			"-IPTC:City=Sylt", "-XMP-dc:Creator=Ada", "-XMP-dc:Creator=Bob", "-XMP-dc:Title=Dunes & sea",
+			"-ICC_Profile<="+profile, file)
 		var tags []map[string]any
 		if err := json.Unmarshal(run(t, "exiftool", "-j", "-n", "-G1", file, profile), &tags); err != nil {
 			t.Fatal(err)
