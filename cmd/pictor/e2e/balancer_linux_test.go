@@ -278,7 +278,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 			fetched++
 		}
 	}
-	if fetched > images/4 { // popular ones are on several servers
+	if fetched > images/3 { // popular ones are on several servers, more of them where these are busy
 		t.Errorf("%d of %d images were fetched again after the restart of their server", fetched, images)
 	}
 	t.Logf("%d requests, %d hits; %d images fetched again", c.asked.Load(), c.hits.Load(), fetched)
