@@ -3,7 +3,6 @@ package transform
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // Method is how a quality is chosen (autoquality).
@@ -113,7 +112,7 @@ var autoQualityOption = Option{
 		}
 		return text
 	},
-	ExtraBytes: searchBytes,
+	ExtraBytes: func(w CostInput) float64 { return w.searchedBytes() },
 }
 
 // read reads the arguments of the option.
@@ -193,24 +192,4 @@ func (p Params) highestQuality() int {
 	}
 	_, most := p.QualityRange()
 	return max(most, p.EffectiveQuality()) // the latter with more frames than one
-}
-
-// searchBytes: the finished frame is kept for each try and the best one so far. A comparison holds rows of floats on
-// all scales, of transparent images on two grounds, and rows of the result that is decoded; the decoder of a format
-// takes less than its encoder, which is done.
-func searchBytes(w CostInput) float64 {
-	if !w.Out.Searches(ResultFrames(w.Info, w.Out)) {
-		return 0
-	}
-	px := float64(w.Plan.Width) * float64(w.Plan.Height)
-	b := px * (w.resultBands() + 1)
-	if w.Out.AutoQuality.Method == BySize {
-		return b
-	}
-	const floats = 1500 // for each pixel of the width
-	each := floats + w.resultBands()*math.Min(rowsLoaded, float64(w.Plan.Height))
-	if w.resultAlpha() {
-		each += floats
-	}
-	return b + each*float64(w.Plan.Width)
 }

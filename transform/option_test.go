@@ -260,8 +260,10 @@ func TestSharesOfTheEstimate(t *testing.T) {
 		{"w:2000/f:avif", "w:2000/f:avif/avifo::4", 20, info},
 		{"w:2000/f:jpg", "w:2000/f:jpg/mb:1000", 8, info},
 		{"w:2000/f:png", "w:2000/f:png/mb:1000", 0, info},
-		{"w:2000/f:jpg/q:95", "w:2000/f:jpg/aq:size:1000::95", 8, info},
-		{"w:2000/f:jpg/aq:size:1000::95", "w:2000/f:jpg/aq:ssimulacra2:80", 4, info},
+		{"w:2000/f:jpg/aq:size:1000::95", "w:2000/f:jpg/q:95", 4, info}, // no rows beside the encoder
+		{"w:2000/f:jpg/aq:size:1000::80", "w:2000/f:jpg/aq:size:1000::95", 8, info},
+		{"w:2000/f:jpg/jpgo:1/aq:size:1000::80", "w:2000/f:jpg/jpgo:1/aq:ssimulacra2:80::80", 8, info},
+		{"w:2000/f:jpg/aq:size:1000::95", "w:2000/f:jpg/aq:ssimulacra2:80", 0, info}, // the encoder takes more
 		{"w:2000/f:png", "w:2000/f:png/aq:ssimulacra2:80", 0, info},
 		{"w:2000/f:png", "w:2000/f:png/ph:1", 8, deep},
 		{"w:2000/f:png", "w:2000/f:png/ph:1", 0, info},

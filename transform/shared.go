@@ -121,6 +121,6 @@ func (d SharedDecode) decodingBytes(job Job) int64 {
 // converts colour for itself.
 func (d SharedDecode) outputBytes(info Info, g Geometry, p Params) int64 {
 	_, halved := d.frameBytes(info)
-	b := CostInput{info, g, p}.pipelineBytes() + halved + inkTableBytes(info) + metadataBytes(info)
+	b := CostInput{info, g, p}.pipelineBytes(0) + halved + inkTableBytes(info) + metadataBytes(info)
 	return wholeMebibytes(jobStart + margin*b)
 }

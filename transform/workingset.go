@@ -36,13 +36,19 @@ const (
 func WorkingSet(info Info, g Geometry, out Params) int64 {
 	w := CostInput{info.Used(out), g, out}
 	opening, held := decodeBytes(w.Info, g)
-	streaming := held + loadedRowBytes(w.Info, g)*w.sampleBytes() + w.pipelineBytes() + w.animationBytes()
+	streaming := held + w.pipelineBytes(loadedRowBytes(w.Info, g)*w.sampleBytes()) + w.animationBytes()
 	return wholeMebibytes(jobStart + margin*(max(opening, streaming)+metadataBytes(info)))
 }
 
-// pipelineBytes is what the operations behind the decoder take, and the encoder.
-func (w CostInput) pipelineBytes() float64 {
-	b := rowBytes(w.Info, w.Plan, w.Out)*w.sampleBytes() + w.heldBytes() + encodeBytes(w)
+// pipelineBytes is what the operations behind the decoder take, and the encoder, with the rows that the decoder makes.
+func (w CostInput) pipelineBytes(loaded float64) float64 {
+	rows := loaded + rowBytes(w.Info, w.Plan, w.Out)*w.sampleBytes()
+	b := w.heldBytes()
+	if w.compares() {
+		b += max(rows, encodeBytes(w), w.comparisonBytes())
+	} else {
+		b += rows + encodeBytes(w)
+	}
 	if w.Plan.SmartCut || w.Plan.SmartCrop {
 		b += attention
 	}
