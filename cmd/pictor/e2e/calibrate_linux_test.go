@@ -22,8 +22,8 @@ import (
 )
 
 // calibrateAll makes the calibration run every case instead of the few that
-// fit into a run of all tests, or with "effects" those of options alone; make
-// calibrate sets it.
+// fit into a run of all tests, or with "effects" or "searches" those of such
+// options alone; make calibrate sets it.
 const calibrateAll = "PICTOR_CALIBRATE"
 
 // What the calibration holds transform.WorkingSet to.
@@ -79,6 +79,8 @@ func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 		}
 	case "effects":
 		cases = effects(6, effectOptions)
+	case "searches":
+		cases = slices.Concat(effects(0.1, searchOptions), effects(6, searchOptions))
 	case "heic":
 		cases = heicCases(0.1, 1, 6, 12)
 	default:

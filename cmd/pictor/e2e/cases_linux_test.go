@@ -84,7 +84,7 @@ func allCases() []calibration {
 			out = append(out, encoders(mp, 0, 0, 200)...)
 			// Of a small picture an effect takes what blocks and tiles take.
 			for _, small := range []float64{mp / 10, mp / 3} {
-				out = append(out, effects(small, effectOptions)...)
+				out = append(out, effects(small, slices.Concat(effectOptions, searchOptions))...)
 				out = append(out, effects(small, smallOptions)...)
 			}
 		case 6:
@@ -92,7 +92,7 @@ func allCases() []calibration {
 			out = append(out, encoders(mp, 95, 1600)...)
 			out = append(out, shapes(mp)...)
 			out = append(out, tiffCases(mp)...)
-			out = append(out, effects(mp, effectOptions)...)
+			out = append(out, effects(mp, slices.Concat(effectOptions, searchOptions))...)
 		}
 	}
 	for _, form := range []string{"jpeg", "progressive", "progressive-444", "png", "png-alpha", "interlaced", "webp",
@@ -150,10 +150,15 @@ var effectOptions = []string{
 	"w:1600/f:webp/webpo:lossless", "w:1600/f:webp/webpo:near_lossless", "w:1600/f:webp/webpo::1", "w:1600/f:webp/webpo::::6", "f:webp/webpo:lossless",
 	"w:1600/f:avif/avifo:off", "w:1000/f:avif/avifo::4", "w:1000/f:avif/avifo:off:2:1",
 	"w:1600/f:jpg/mb:30000", "w:1600/f:webp/mb:30000", "w:1000/f:avif/mb:10000",
-	"w:1600/f:jpg/aq:ssimulacra2:80", "w:1600/f:jpg/jpgo:1/aq:ssimulacra2:85", "w:1600/f:webp/aq:ssimulacra2:80", "w:1000/f:avif/aq:ssimulacra2:75",
-	"w:1000/f:jxl/aq:dssim:0.02",
 	"rs:fill:1600:900/g:sm", "c:0.5:0.5:sm/w:1600", "c:0.9:0.9:sm/w:300", "c:0.3:0.3:soea/w:1600", "c:0.3:0.9/w:300", "t:10/w:1600", "w:1600/scp:0",
 	"w:1600/bl:3/sh:1/pix:9/a:1:1.1:1.1/pd:40/wm:0.5:re/rc:20/rot:90/f:webp", "w:1600/ph:1/f:png", "w:1600/ph:1/f:avif", "ph:1/f:png/rot:90",
+}
+
+// searchOptions are those that search for a quality.
+var searchOptions = []string{
+	"w:1600/f:jpg/aq:ssimulacra2:80", "w:1600/f:jpg/jpgo:1/aq:ssimulacra2:85", "w:1600/f:webp/aq:ssimulacra2:80",
+	"w:1000/f:avif/aq:ssimulacra2:75", "w:1000/f:jxl/aq:dssim:0.02", "f:jpg/aq:ssimulacra2:78", "w:2500/f:webp/aq:dssim:0.02",
+	"w:400/f:jpg/aq:size:20000",
 }
 
 // smallOptions are those that take most for their size where it is small.
