@@ -61,8 +61,8 @@ func exifBehindOffset(b []byte) []byte {
 	return bytes.TrimPrefix(rest, []byte(exifPrefix))
 }
 
-// takeJXL takes the profile of a JPEG XL, and its boxes of EXIF and XMP (ISO/IEC 18181-2 §9). Those that are compressed
-// are left out.
+// takeJXL takes the profile of a JPEG XL, and its boxes of EXIF and XMP (ISO/IEC 18181-2 §9). Those that are
+// compressed are left out.
 func (found *Blocks) takeJXL(b []byte) {
 	found.Profile = jxlProfile(b)
 	if !hasMagic(b, 0, jxlSignature) {

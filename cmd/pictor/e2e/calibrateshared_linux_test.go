@@ -20,10 +20,12 @@ var sharedForms = []string{"jpeg", "jpeg-turned", "jpeg-cmyk", "jpeg-p3", "progr
 
 // sharedOutputs are those of jobs that share a decode: a srcset in one format, one in all, and what holds frames.
 var sharedOutputs = map[string][]string{
-	"JPEG":       {"w:320", "w:480", "w:640", "w:750", "w:828", "w:1080", "w:1200", "w:1920"},
-	"WebP":       {"w:320/f:webp", "w:640/f:webp", "w:1080/f:webp", "w:1920/f:webp"},
-	"all":        {"w:480", "w:480/f:png", "w:480/f:webp", "w:480/f:gif", "w:480/f:avif", "w:1000/f:avif", "w:1500/f:png"},
-	"effects":    {"w:300/rot:90", "w:900/bl:5/sh:2", "s:600:600/rt:fill/g:sm", "w:1600/wm:0.5:ce:0:0:0.9", "w:700/mb:40000"},
+	"JPEG": {"w:320", "w:480", "w:640", "w:750", "w:828", "w:1080", "w:1200", "w:1920"},
+	"WebP": {"w:320/f:webp", "w:640/f:webp", "w:1080/f:webp", "w:1920/f:webp"},
+	"all": {"w:480", "w:480/f:png", "w:480/f:webp", "w:480/f:gif", "w:480/f:avif", "w:1000/f:avif",
+		"w:1500/f:png"},
+	"effects": {"w:300/rot:90", "w:900/bl:5/sh:2", "s:600:600/rt:fill/g:sm", "w:1600/wm:0.5:ce:0:0:0.9",
+		"w:700/mb:40000"},
 	"large":      {"w:100", "w:0/q:95", "w:2500/f:webp"},
 	"best":       {"w:1000/f:best:jpg:png:webp:jxl:avif"},
 	"best large": {"w:2500/f:best:jpg:webp:jxl"},
