@@ -64,8 +64,10 @@ func (q *bucketQueue) close(ctx context.Context) {
 		most = min(most, time.Until(end)/drainPart)
 	}
 	q.mu.Lock()
-	q.closed = true
-	close(q.waiting)
+	if !q.closed {
+		q.closed = true
+		close(q.waiting)
+	}
 	q.mu.Unlock()
 	t := time.AfterFunc(most, q.cancel)
 	defer t.Stop()
