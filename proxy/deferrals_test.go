@@ -232,10 +232,7 @@ func TestDeferralsAreBounded(t *testing.T) {
 		t.Errorf("%d wait, %d did not find room", n, full)
 	}
 	r.server.Drain()
-	r.until("all are dropped", func() bool { return r.server.deferrals.pendingCount() == 0 })
-	if n := r.ended(deferralShutdown); n != mostDeferred {
-		t.Errorf("%d were dropped, want %d", n, mostDeferred)
-	}
+	r.untilEnded(deferralShutdown, mostDeferred)
 	d := r.server.deferrals
 	if note := d.add(a, &cache.Entry{}); note.what != "avif" || d.pendingCount() != 0 {
 		t.Errorf("after the end: %+v", note)
