@@ -323,7 +323,8 @@ func testsThereAre(t testing.TB) map[string]bool {
 // flagsThereAre are those of all commands, and of other programs that pages show.
 func flagsThereAre(t testing.TB) []string {
 	t.Helper()
-	known := []string{"memory", "stop-timeout", "name", "env-file", "distribution-id", "paths", // of docker and aws
+	known := []string{"memory", "stop-timeout", "name", "env-file", // of docker
+		"distribution-id", "paths", "recursive", // of aws
 		"read-only", "cap-drop", "security-opt", "format", // of docker
 		"certificate-identity", "certificate-oidc-issuer"} // of cosign
 	for _, command := range []string{"serve", "sign", "explain", "config", "purge", "warm",
