@@ -197,7 +197,8 @@ func (s *Server) transformUpload(
 	defer f.releaseSource()
 	// The name is of the bytes, so that the quarantine knows them again.
 	req.Source = src.Meta().Identity
-	f.cacheRequest = cacheRequest{req: req, identity: req.Source, key: cache.Key(req.Canonical())}
+	f.cacheRequest = cacheRequest{req: req, identity: req.Source, key: cache.Key(req.Canonical()),
+		watermark: s.cfg.inForce.Load().Watermark}
 	if err := s.quarantine.checkRequest(f.cacheRequest); err != nil {
 		return nil, err
 	}
