@@ -200,6 +200,16 @@ func TestLogOfHiddenSourcesThatFails(t *testing.T) {
 	for range 2 {
 		r.must(hiddenPath("w:100", hashes[0]))
 	}
+	req, err := r.server.readRequest(hiddenPath("w:100", hashes[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := r.server.newCacheRequest(req).key
+	r.until("the way of hits", func() bool { // which target and result have found a moment behind the response
+		used, _ := r.server.targets.size()
+		_, ok := r.cfg.Cache.GetFromRAM(key)
+		return ok && used > 0
+	})
 	_ = r.cfg.Hidden.Store.Close()
 	for path, want := range map[string]int{hiddenPath("w:100", hashes[0]): 200, hiddenPath("w:100", hashes[1]): 503,
 		r.pathOf("w:100", "/b.png"): 200} {
