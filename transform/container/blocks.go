@@ -78,7 +78,7 @@ func (found *Blocks) takePNG(b []byte) {
 		case "eXIf":
 			found.EXIF = data
 		case "iCCP":
-			found.Profile = inflatedProfile(data)
+			found.Profile = inflateProfile(data, mostProfile)
 		case "iTXt":
 			// Compression flag and method, language and translated keyword (PNG 3rd edition §11.3.3.4).
 			text, ok := bytes.CutPrefix(data, []byte(keyword+"\x00\x00"))

@@ -21,9 +21,17 @@ func profileFits(b []byte, spaces ...string) bool {
 	return slices.Contains(spaces, string(b[space:space+4]))
 }
 
-// pngProfile is the header of the profile in an iCCP chunk (PNG 3rd edition
-// §11.3.2.3), nil where it cannot be read.
+// pngProfile is the header of the profile in an iCCP chunk, nil where it cannot be read.
 func pngProfile(chunk []byte) []byte {
+	if header := inflateProfile(chunk, profileHeader); len(header) == profileHeader {
+		return header
+	}
+	return nil
+}
+
+// inflateProfile is the profile of an iCCP chunk (PNG 3rd edition §11.3.2.3), up to so many bytes, or as many as there
+// are before it is broken.
+func inflateProfile(chunk []byte, most int64) []byte {
 	_, rest, ok := bytes.Cut(chunk, []byte{0})
 	if !ok || len(rest) < 1 {
 		return nil
@@ -32,9 +40,6 @@ func pngProfile(chunk []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	header := make([]byte, profileHeader)
-	if _, err := io.ReadFull(z, header); err != nil {
-		return nil
-	}
-	return header
+	profile, _ := io.ReadAll(io.LimitReader(z, most))
+	return profile
 }

@@ -2,9 +2,7 @@ package container
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
-	"io"
 	"unicode/utf16"
 )
 
@@ -22,20 +20,6 @@ func (found *Blocks) takeProfile(part []byte) {
 	if len(part) > numbers && len(found.Profile)+len(part) <= mostProfile {
 		found.Profile = append(found.Profile, part[numbers:]...)
 	}
-}
-
-// inflatedProfile is the profile of an iCCP chunk (PNG 3rd edition §11.3.2.3), or its beginning.
-func inflatedProfile(chunk []byte) []byte {
-	_, rest, ok := bytes.Cut(chunk, []byte{0})
-	if !ok || len(rest) < 1 {
-		return nil
-	}
-	z, err := zlib.NewReader(bytes.NewReader(rest[1:]))
-	if err != nil {
-		return nil
-	}
-	profile, _ := io.ReadAll(io.LimitReader(z, mostProfile)) // what is broken later on may have its name before
-	return profile
 }
 
 // ProfileName is the description of an ICC profile (ICC.1:2022 §9.2.41), in English where it has that, of at most 256
