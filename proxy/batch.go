@@ -243,11 +243,14 @@ func (q *batchQueue) notify() {
 }
 
 // wait waits until ctx ends for jobs whose fills have all left.
-func (b *batches) wait(ctx context.Context) {
+func (b *batches) wait(ctx context.Context) { waitUntil(ctx, &b.running) }
+
+// waitUntil waits for what is running until ctx ends.
+func waitUntil(ctx context.Context, running *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.running.Wait()
+		running.Wait()
 	}()
 	select {
 	case <-done:

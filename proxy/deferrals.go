@@ -259,14 +259,4 @@ func (d *deferrals) stop() {
 }
 
 // wait waits, after stop, until the goroutines have ended, or ctx has.
-func (d *deferrals) wait(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.running.Wait()
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
+func (d *deferrals) wait(ctx context.Context) { waitUntil(ctx, &d.running) }
