@@ -94,15 +94,7 @@ func (m *machine) serveByUnit(pictures string) error {
 	}
 	fmt.Println(doctor)
 	s := &containedServer{tree: m.tree, cmd: m.contained(strings.Fields(m.setting("ExecStart"))...)}
-	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	defer s.cmd.Process.Kill()
-	if err := errors.Join(m.askForImage(s), s.endServer()); err != nil {
-		return fmt.Errorf("%w\nThe server's log:\n%s", err, lastLines(s.log.String(), 20))
-	}
-	return nil
+	return s.try(func() error { return m.askForImage(s) })
 }
 
 func (m *machine) askForImage(s *containedServer) error {

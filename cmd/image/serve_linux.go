@@ -45,12 +45,17 @@ type containedServer struct {
 // tryServer has a server make pictures of every format, looks at what it maps and takes, kills a worker, and ends it.
 func tryServer(t *tree, pictures string) error {
 	s := &containedServer{tree: t, cmd: t.containedPictor("serve")}
+	return s.try(func() error { return s.tryPictures(pictures) })
+}
+
+// try starts the server, has it tried, and ends it. Its log is told where something is wrong.
+func (s *containedServer) try(try func() error) error {
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
 	defer s.cmd.Process.Kill()
-	if err := errors.Join(s.tryPictures(pictures), s.endServer()); err != nil {
+	if err := errors.Join(try(), s.endServer()); err != nil {
 		return fmt.Errorf("%w\nThe server's log:\n%s", err, lastLines(s.log.String(), 20))
 	}
 	return nil
@@ -61,10 +66,7 @@ func (s *containedServer) await() error {
 	if out, err := s.tree.containedPictor("health", "--wait", tooLong.String()).CombinedOutput(); err != nil {
 		return fmt.Errorf("pictor health: %w\n%s", err, out)
 	}
-	if err := s.findFirst(); err != nil {
-		return err
-	}
-	return nil
+	return s.findFirst()
 }
 
 // keepServing starts a server, says how make bench-http measures it, and ends it when Enter is pressed.
