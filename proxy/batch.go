@@ -245,19 +245,6 @@ func (q *batchQueue) notify() {
 // wait waits until ctx ends for jobs whose fills have all left.
 func (b *batches) wait(ctx context.Context) { waitUntil(ctx, &b.running) }
 
-// waitUntil waits for what is running until ctx ends.
-func waitUntil(ctx context.Context, running *sync.WaitGroup) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		running.Wait()
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
-
 // snapshot is the counts.
 func (b *batches) snapshot() batchStats {
 	b.mu.Lock()
