@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -29,12 +30,9 @@ func TestStuckBudgetIsNotReady(t *testing.T) {
 		return resp.StatusCode, body
 	}
 	stuckMetric := func() bool {
-		for _, a := range r.server.Memory().Accounts {
-			if a.Name == "transforms" {
-				return a.Stuck
-			}
-		}
-		return false
+		scrape := httptest.NewRecorder()
+		r.server.Admin("").ServeHTTP(scrape, httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8081/metrics", nil))
+		return strings.Contains(scrape.Body.String(), `pictor_budget_stuck{budget="transforms"} 1`)
 	}
 	if status, body := ready(); status != http.StatusOK || r.server.Stuck() != nil || stuckMetric() {
 		t.Errorf("before a request waits: %d %s", status, body)

@@ -23,6 +23,7 @@ import (
 var still = map[string]string{
 	"pictor_budget_wait_seconds_bucket": "on a busy machine all that waits in the overload is shed",
 	"pictor_budget_waiting":             "as above: nothing may wait just when it is looked at",
+	"pictor_budget_stuck":               "only a bug makes it so: TestStuckBudgetIsNotReady of proxy has one",
 	"pictor_build_info":                 "it is what the server was made from",
 	"pictor_memory_limit_bytes":         "it is a setting",
 	"pictor_slots":                      "they follow the memory limit",
