@@ -36,8 +36,11 @@ var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
 // that are older than itself.
 const scriptOfSuites = "/usr/share/debootstrap/scripts/sid"
 
+// keyring has the keys of Debian's archive. debootstrap goes without where it finds none, as on Ubuntu.
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
 // makeBase has debootstrap make the tree of a suite, once: what lies in dir is used again. mirror is where
-// it comes from.
+// it comes from, by http, so that the signature of the archive is what it is trusted by.
 func makeBase(dir, suite, mirror string) error {
 	done := dir + ".done"
 	if _, err := os.Stat(done); err == nil {
@@ -50,7 +53,8 @@ func makeBase(dir, suite, mirror string) error {
 		return errors.New("debootstrap is not installed: run .ci/setup image")
 	}
 	fmt.Printf("debootstrap %s from %s\n", suite, mirror)
-	out, err := exec.Command("debootstrap", "--variant=minbase", suite, dir, mirror, scriptOfSuites).CombinedOutput()
+	out, err := exec.Command("debootstrap", "--variant=minbase", "--force-check-gpg", "--keyring="+keyring, suite, dir,
+		mirror, scriptOfSuites).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("debootstrap %s: %w\n%s", suite, err, lastLines(string(out), 20))
 	}
@@ -68,7 +72,7 @@ func finishBase(dir, suite, mirror string) error {
 	files := map[string]string{
 		"etc/apt/sources.list.d/debian.sources": "Types: deb\n# " + mirror + "\n" +
 			"URIs: http://not-to-be-asked.invalid/debian\nSuites: " + suite + "\nComponents: main\n" +
-			"Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
+			"Signed-By: " + keyring + "\n",
 		"etc/dpkg/dpkg.cfg.d/docker": "path-exclude /usr/share/doc/*\npath-include /usr/share/doc/*/copyright\n" +
 			"path-exclude /usr/share/man/*\npath-exclude /usr/share/info/*\npath-exclude /usr/share/locale/*\n",
 		"etc/dpkg/dpkg.cfg.d/docker-apt-speedup": "force-unsafe-io\n",
