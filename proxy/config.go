@@ -56,6 +56,8 @@ type Config struct {
 	Build func() BuildInfo
 	// ReloadSettings reads the settings of the server again, for POST /reload; nil where that cannot be.
 	ReloadSettings func() (ReloadAnswer, error)
+	// Settings is for metrics; nil for none.
+	Settings func() SettingsStatus
 	// FullErrors shows causes, and where the time went, to the client (--dev).
 	FullErrors bool
 	// OnIdle, unless nil, is called when the server has been idle for a while and gives

@@ -32,6 +32,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	e.addBudgets(m.Accounts)
 	e.addBuild(c.s.cfg.Build)
+	e.addSettings(c.s.cfg.Settings)
 	e.addCache(c.s)
 	e.addKeys(c.s.cfg.inForce.Load().keys)
 	for class, n := range map[string]int64{"in use": m.Heap.InUse, "idle": m.Heap.Idle,

@@ -122,6 +122,7 @@ func (p *parts) serverConfig(cfg *config.Serve, plan memory.Plan, first served) 
 		FullErrors:     cfg.Dev,
 		MetricsToken:   string(cfg.MetricsToken),
 		Build:          p.buildInfo,
+		Settings:       func() proxy.SettingsStatus { return p.reloader.status() },
 		ReloadSettings: func() (proxy.ReloadAnswer, error) { return p.reloader.reload() },
 		Log:            p.log,
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,9 @@ type reloader struct {
 	cfg config.Serve
 	// contents are what is in files that settings in force name.
 	contents fileContents
+	// loaded is when they were read; refused: a reload was refused after that.
+	loaded  atomic.Int64 // as nanoseconds since 1970
+	refused atomic.Bool
 	// bucket is the account of --cache-bucket, which a reload does not exchange; "" for none.
 	bucket config.Account
 }
@@ -38,6 +42,7 @@ type reloader struct {
 func newReloader(p *parts, cfg *config.Serve, in *inputs, level *slog.LevelVar) *reloader {
 	r := &reloader{parts: p, level: level, read: parseServe, cfg: *cfg, contents: contentsOf(cfg, in)}
 	_, r.bucket, _, _, _ = cfg.SharedBucket() // it was read before
+	r.loaded.Store(time.Now().UnixNano())
 	return r
 }
 
@@ -46,11 +51,14 @@ func (r *reloader) reload() (answer proxy.ReloadAnswer, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.parts.systemd.tellReloading()()
+	began := time.Now()
 	answer, err = r.readAndApply()
+	r.refused.Store(err != nil)
 	if err != nil {
 		r.parts.log.Error("settings not reloaded: those in force stay", "err", err)
 		return answer, err
 	}
+	r.loaded.Store(began.UnixNano())
 	r.parts.log.Info("settings reloaded", "changed", strings.Join(answer.Changed, ","),
 		"restart", strings.Join(answer.Restart, ","))
 	return answer, nil
@@ -137,6 +145,15 @@ func (r *reloader) settings() config.Serve {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.cfg
+}
+
+// status is for metrics. It does not wait for a reload.
+func (r *reloader) status() proxy.SettingsStatus {
+	s := proxy.SettingsStatus{Loaded: time.Unix(0, r.loaded.Load()), ReloadRefused: r.refused.Load()}
+	if files := r.parts.certificates.inForce.Load(); files != nil {
+		s.CertificateEnds = files.leaf.NotAfter
+	}
+	return s
 }
 
 // reloadOnSignals reloads at each SIGHUP, until stop is called. In development the signal ends the process,

@@ -180,7 +180,8 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	dir := t.TempDir()
 	soon := time.Now().Add(time.Hour)
 	first, second := newCertificate(t, dir, "first.example", soon), newCertificate(t, dir, "second.example", soon)
-	old := newCertificate(t, dir, "old.example", time.Now().Add(-time.Hour))
+	expired := time.Now().Add(-time.Hour)
+	old := newCertificate(t, dir, "old.example", expired)
 	client := newCertificate(t, dir, "cdn", soon)
 	replace := func(cert, key string) {
 		t.Helper()
@@ -224,10 +225,18 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	if out, errs, code := s.reloading(t); code != 3 || !strings.Contains(errs, "are no pair") {
 		t.Error(out, errs, code)
 	}
+	if seriesIn(t, s.metrics())["pictor_settings_last_reload_successful"] != 0 {
+		t.Error("the metrics do not tell of a reload that was refused")
+	}
 	shows("second.example")
 	replace(old.cert, old.key)
 	if out, errs, code := s.reloading(t); code != 0 || !strings.Contains(s.logged(), "has expired") {
 		t.Error(out, errs, code)
+	}
+	series := seriesIn(t, s.metrics())
+	if ends := series["pictor_tls_certificate_not_after_timestamp_seconds"]; int64(ends) != expired.Unix() ||
+		series["pictor_settings_last_reload_successful"] != 1 {
+		t.Errorf("the metrics: %.0f, want %d; %v", ends, expired.Unix(), series["pictor_settings_last_reload_successful"])
 	}
 	out, _, code := pictor(t, nil, "doctor", "--insecure", "--tls-cert", old.cert, "--tls-key", old.key)
 	if code == 0 || !strings.Contains(out, "the certificate has expired") {

@@ -48,13 +48,16 @@ type faultRig struct {
 	bucket        *sharedBucket
 	// refusing is whether the collector takes no spans.
 	refusing atomic.Bool
-	dir      string
-	next     int
+	// certificate is that of the server.
+	certificate certificate
+	dir         string
+	next        int
 }
 
 func newFaultRig(t *testing.T) *faultRig {
 	f := &faultRig{t: t, site: newSite(t), redis: enginetest.Redis(t), leases: enginetest.Redis(t),
-		bucket: newSharedBucket(t), dir: t.TempDir()}
+		bucket: newSharedBucket(t), dir: t.TempDir(),
+		certificate: newCertificate(t, t.TempDir(), "images.example", time.Now().Add(90*24*time.Hour))}
 	f.site.put("/a.png", picturetest.PNG(picturetest.Photo(64, 48, 1)))
 	f.site.put("/large.jpg", photo(2400, 1600))
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -71,7 +74,8 @@ func newFaultRig(t *testing.T) *faultRig {
 		"--accounts", "{results: {store: s3, bucket: records, endpoint: '" + f.bucket.URL +
 			"', access-key-id: AKID, secret-access-key: SECRET}}",
 		"--cache-bucket", "results/v1/", "--cache-bucket-admit", "all", "--cache-bucket-patience", "2s",
-		"--access-log", "all", "--access-log-rate", "5"}, storedIn(f.dir)...)...)
+		"--tls-cert", f.certificate.cert, "--tls-key", f.certificate.key, "--access-log", "all",
+		"--access-log-rate", "5"}, storedIn(f.dir)...)...)
 	f.recording = &recording{server: s}
 	return f
 }
@@ -258,10 +262,44 @@ var faults = []struct {
 			f.healthyUntilMore("pictor_fill_lease_failures_total")
 		}
 	}, true},
+	{"certificate that ends soon", []string{"PictorCertificateExpires"}, func(f *faultRig, i int) {
+		if i == 0 {
+			f.replaceCertificate(newCertificate(f.t, f.t.TempDir(), "images.example", time.Now().Add(13*24*time.Hour)))
+			f.reload(0)
+		}
+	}, true},
+	{"key of another certificate", []string{"PictorReloadFailed"}, func(f *faultRig, i int) {
+		if i == 0 {
+			other := newCertificate(f.t, f.t.TempDir(), "images.example", time.Now().Add(90*24*time.Hour))
+			f.replaceCertificate(other)
+			f.reload(0)
+			other.key = newCertificate(f.t, f.t.TempDir(), "images.example", time.Now().Add(90*24*time.Hour)).key
+			f.replaceCertificate(other)
+			f.reload(3)
+		}
+	}, false},
 	{"collector that takes nothing", []string{"PictorTracesLost"}, func(f *faultRig, _ int) {
 		f.refusing.Store(true)
 		f.healthy()
 	}, true},
+}
+
+// replaceCertificate writes another one, with its key, over that of the server.
+func (f *faultRig) replaceCertificate(c certificate) {
+	f.t.Helper()
+	for from, to := range map[string]string{c.cert: f.certificate.cert, c.key: f.certificate.key} {
+		if err := os.WriteFile(to, []byte(readText(f.t, from)), 0o600); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// reload ends with an exit code.
+func (f *faultRig) reload(want int) {
+	f.t.Helper()
+	if out, errs, code := f.server.reloading(f.t); code != want {
+		f.t.Error(out, errs, code)
+	}
 }
 
 // breakDisk takes the folders away that results are written to, and puts files there.
