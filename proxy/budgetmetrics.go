@@ -49,3 +49,23 @@ func (e emitter) addBuild(build func() BuildInfo) {
 	e.gauge("build_info", "Constant 1, with the versions of pictor, Go and libvips, and the commit, as labels.", 1,
 		"version", b.Version, "goversion", runtime.Version(), "libvips", b.Libvips, "revision", b.Revision)
 }
+
+// addSettings sends what an operator has to know of the settings in force. The names are those of Prometheus itself.
+func (e emitter) addSettings(status func() SettingsStatus) {
+	if status == nil {
+		return
+	}
+	s := status()
+	successful := int64(1)
+	if s.ReloadRefused {
+		successful = 0
+	}
+	e.gauge("settings_last_reload_successful", "Whether the last reload of the settings was taken (1) or refused (0); "+
+		"1 before the first one.", successful)
+	e.gauge("settings_last_reload_success_timestamp_seconds", "When the settings in force were read, in seconds since "+
+		"1970.", s.Loaded.Unix())
+	if !s.CertificateEnds.IsZero() {
+		e.gauge("tls_certificate_not_after_timestamp_seconds", "When the certificate of --tls-cert that is in force "+
+			"expires, in seconds since 1970.", s.CertificateEnds.Unix())
+	}
+}

@@ -76,3 +76,12 @@ type BuildInfo struct {
 	// Libvips is its version in the workers, "" until one has said it.
 	Libvips string
 }
+
+// SettingsStatus says how old the settings in force are, and for how long they are good.
+type SettingsStatus struct {
+	// Loaded is when they were read; ReloadRefused: a reload came after that, and was refused whole.
+	Loaded        time.Time
+	ReloadRefused bool
+	// CertificateEnds is the end of the certificate that clients are shown; zero for a server without TLS.
+	CertificateEnds time.Time
+}
