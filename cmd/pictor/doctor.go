@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -139,7 +140,12 @@ func (r *report) checkSettings(cfg *config.Serve) (in *inputs) {
 
 func (r *report) checkPorts(cfg *config.Serve) {
 	doors, err := bindPorts(cfg)
-	if err != nil {
+	switch {
+	case err != nil && runsAt(cfg):
+		r.note("port", "Leave it as it is, if that is the server with these settings; for another one set --listen.",
+			"A pictor serves at %s already", cfg.Address())
+		return
+	case err != nil:
 		r.problem("port", "A server that runs here has it, or another program.", "%v", err)
 		return
 	}
@@ -149,4 +155,27 @@ func (r *report) checkPorts(cfg *config.Serve) {
 			"The admin address %s is in use: serve runs without metrics and purges", address)
 	}
 	r.ok("port", "The address %s is free.", cfg.Address())
+}
+
+// localPatience bounds the wait for a server on this machine.
+const localPatience = 2 * time.Second
+
+// runsAt says whether a server of pictor answers at --listen: it gives a request its own id back.
+func runsAt(cfg *config.Serve) bool {
+	req, err := http.NewRequest(http.MethodGet, "/health/live", nil)
+	if err != nil {
+		return false
+	}
+	if cfg.TLSCert != "" {
+		req.URL.Scheme = "https"
+	}
+	id := probeName()
+	req.Header.Set("X-Request-Id", id)
+	resp, err := openAdmin("--listen", cfg.Address(), localPatience, req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	_, err = readAnswer(resp)
+	return err == nil && resp.Header.Get("X-Request-Id") == id
 }

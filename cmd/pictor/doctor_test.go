@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,10 +63,27 @@ func TestDoctorSaysWhatIsInTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	go func() { // another program, which knows no HTTP
+		for {
+			client, err := taken.Accept()
+			if err != nil {
+				return
+			}
+			client.Close()
+		}
+	}()
 	cfg := &config.Serve{}
 	cfg.Listen = taken.Addr().String()
 	got, n := reportOf(func(r *report) { r.checkPorts(cfg) })
 	wantLine(t, "port", got, cfg.Listen, n, 1)
+	wantLine(t, "another program", got, "PROBLEM ", n, 1)
+	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", r.Header.Get("X-Request-Id"))
+	}))
+	defer running.Close()
+	cfg.Listen = running.Listener.Addr().String()
+	got, n = reportOf(func(r *report) { r.checkPorts(cfg) })
+	wantLine(t, "a server", got, "note     A pictor serves at "+cfg.Listen, n, 0)
 	got, n = reportOf(func(r *report) { r.checkSettings(&config.Serve{}) })
 	wantLine(t, "no keys", got, "PROBLEM  no signing key", n, max(n, 1))
 	small := &config.Serve{}
