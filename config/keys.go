@@ -81,7 +81,7 @@ func decodeList(flag string, list Secret) (decoded [][]byte, problems []error) {
 		case entry == "":
 			problems = append(problems,
 				fmt.Errorf("entry %d of %s is empty: remove the comma or fill it in", i+1, flag))
-		case len(entry)%2 != 0:
+		case errors.Is(err, hex.ErrLength):
 			problems = append(problems,
 				fmt.Errorf("entry %d of %s has an odd number of hexadecimal digits: copy all of it", i+1, flag))
 		case err != nil:
