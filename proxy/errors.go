@@ -65,7 +65,7 @@ const (
 	textKeyPolicy = "The key of this URL may not ask for that; `pictor explain URL` names the rule."
 )
 
-const textUnreachable = "The source could not be fetched."
+const textUnreachable = "The source could not be fetched: the log of the server says why."
 
 // failureTable is the one place where an error becomes a status. The first row that
 // matches counts.

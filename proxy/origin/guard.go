@@ -61,10 +61,11 @@ func (g *guard) check(ap netip.AddrPort) error {
 		return fmt.Errorf("%w: port %d", ErrRefused, ap.Port())
 	}
 	if err := g.public.SafeAddr(ip); err != nil {
-		return fmt.Errorf("%w: %v is not public", ErrRefused, ip)
+		return fmt.Errorf("%w: %v is not public, and --allow-networks does not have it", ErrRefused, ip)
 	}
 	if inner, ok := embeddedIPv4(ip); ok && g.public.SafeAddr(inner) != nil {
-		return fmt.Errorf("%w: %v leads to %v, which is not public", ErrRefused, ip, inner)
+		return fmt.Errorf("%w: %v leads to %v, which is not public, and --allow-networks has neither", ErrRefused, ip,
+			inner)
 	}
 	return nil
 }
