@@ -86,8 +86,7 @@ type Serve struct {
 	SourceSettings
 	Uploads
 	Buckets
-	AllowNetworks Prefixes `help:"Private networks (CIDR) or addresses that source images may be fetched from." placeholder:"CIDR,..." group:"Sources" reload:"yes"`
-	LocalRoot     string   `help:"Directory of local source images (local:///)." placeholder:"DIR" group:"Sources" reload:"yes"`
+	LocalRoot string `help:"Directory of local source images (local:///)." placeholder:"DIR" group:"Sources" reload:"yes"`
 	// SourceKeyIgnore is a comma list; IgnoredParameters splits it.
 	SourceKeyIgnore string `help:"Query parameters of source URLs to leave out of the cache key, such as X-Amz-* of presigned URLs." placeholder:"NAME,..." group:"Sources" reload:"yes"`
 	MaxSourceSize   Bytes  `help:"Largest source image in bytes, as downloaded, like 64MiB." default:"64MiB" group:"Sources" reload:"yes"`

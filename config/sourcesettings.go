@@ -4,10 +4,11 @@ package config
 type SourceSettings struct {
 	OriginTable `embed:""`
 	Hidden
-	BaseURL        string `name:"base-url" help:"Folder that sources without a scheme are in, such as https://photos.example.com/, with a slash at its end." placeholder:"URL/" group:"Sources" reload:"yes"`
-	SourceAliases  string `help:"Schemes of your own, as in photos=https://photos.example.com/p/: then photos://cat.jpg is a source. In the YAML file also a mapping." placeholder:"NAME=URL/,..." group:"Sources" reload:"yes"`
-	RewriteSources string `help:"Beginnings of sources and what stands in their place, as in https://old.example.com/=https://new.example.com/. The longest one counts. In the YAML file also a mapping." placeholder:"FROM/=TO/,..." group:"Sources" reload:"yes"`
-	AllowSources   string `help:"Sources that may be fetched, redirects included: HOST, *.DOMAIN or https://HOST:PORT/FOLDER/, and local:///FOLDER/. Default: all." placeholder:"RULE,..." group:"Sources" reload:"yes"`
+	BaseURL        string   `name:"base-url" help:"Folder that sources without a scheme are in, such as https://photos.example.com/, with a slash at its end." placeholder:"URL/" group:"Sources" reload:"yes"`
+	SourceAliases  string   `help:"Schemes of your own, as in photos=https://photos.example.com/p/: then photos://cat.jpg is a source. In the YAML file also a mapping." placeholder:"NAME=URL/,..." group:"Sources" reload:"yes"`
+	RewriteSources string   `help:"Beginnings of sources and what stands in their place, as in https://old.example.com/=https://new.example.com/. The longest one counts. In the YAML file also a mapping." placeholder:"FROM/=TO/,..." group:"Sources" reload:"yes"`
+	AllowSources   string   `help:"Sources that may be fetched, redirects included: HOST, *.DOMAIN or https://HOST:PORT/FOLDER/, and local:///FOLDER/. Default: all." placeholder:"RULE,..." group:"Sources" reload:"yes"`
+	AllowNetworks  Prefixes `help:"Private networks (CIDR) or addresses that source images may be fetched from." placeholder:"CIDR,..." group:"Sources" reload:"yes"`
 }
 
 // AllowedSources are the rules of AllowSources, nil for all sources.

@@ -39,10 +39,8 @@ func (s *Server) leavesFormatOpen(m *Mount, req *signedurl.Request) bool {
 	if req.Params.BestIsOpen() {
 		return true
 	}
-	p := req.Params
-	hasFormat := p.Best != 0 || p.Format != transform.FormatUnknown || p.Raw || req.Meta.Form != ""
 	always := len(s.cfg.inForce.Load().AutoFormats) > 0 && (m == nil || m.Formats == nil)
-	if !req.Auto && (!always || hasFormat) {
+	if !req.Auto && (!always || req.NamesFormat()) {
 		return false
 	}
 	req.Auto = true

@@ -104,7 +104,7 @@ func inForce(cfg *config.Serve) map[string]holds {
 	found := map[string]holds{
 		"listen":         {value: cfg.Address()},
 		"admin-listen":   {value: "off"},
-		"allow-networks": {value: allowedNetworks(cfg).String()},
+		"allow-networks": {value: allowedNetworks(cfg.AllowNetworks, cfg.Dev).String()},
 	}
 	if address, must := cfg.AdminAddress(); address != "" {
 		found["admin-listen"] = holds{value: address}
@@ -126,7 +126,7 @@ func inForce(cfg *config.Serve) map[string]holds {
 		if cfg.Listen != "" {
 			found["listen"] = holds{value: cfg.Address()}
 		}
-		found["allow-networks"] = holds{allowedNetworks(cfg).String(), "--dev"}
+		found["allow-networks"] = holds{allowedNetworks(cfg.AllowNetworks, cfg.Dev).String(), "--dev"}
 		if cfg.Key == "" {
 			found["key"] = holds{"(temporary)", "--dev"}
 			found["salt"] = found["key"]

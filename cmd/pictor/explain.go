@@ -21,13 +21,14 @@ import (
 
 // explainCmd tells what a URL is to the server, and what is wrong with it.
 type explainCmd struct {
-	config.File       `embed:""`
-	config.Keys       `embed:""`
-	config.Access     `embed:""`
-	config.URLs       `embed:""`
-	config.Animations `embed:""`
-	config.Deferral   `embed:""`
-	explainSources    `embed:""`
+	config.File           `embed:""`
+	config.Keys           `embed:""`
+	config.Access         `embed:""`
+	config.URLs           `embed:""`
+	config.Animations     `embed:""`
+	config.OfferedFormats `embed:""`
+	config.Deferral       `embed:""`
+	explainSources        `embed:""`
 
 	URL      string `arg:"" optional:"" help:"URL or path of an image."`
 	Batch    string `help:"File of URLs, paths or access log lines, or - for standard input. Counts them by result, each with an example." placeholder:"FILE"`
@@ -72,18 +73,21 @@ type explainer struct {
 	insecure bool
 	info     transform.Info
 	assumed  bool
-	limits   transform.Limits
+	explainResults
 }
 
 func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	e := &explainer{size: cmd.SignatureSize, prefix: cmd.Prefix(), thumborRoot: cmd.ThumborRoot(),
 		insecure: cmd.Insecure, assumed: cmd.Source == "",
-		stored: explainStored{cmd.Fallback, cmd.CacheBucket, deferralOf(&cmd.Deferral)},
-		limits: limitAnimations(transform.Limits{}, cmd.Animations),
+		stored:         explainStored{cmd.Fallback, cmd.CacheBucket, deferralOf(&cmd.Deferral)},
+		explainResults: explainResults{limits: limitAnimations(transform.Limits{}, cmd.Animations)},
 		info: transform.Info{Format: transform.JPEG, Width: 4000, Height: 3000, Orientation: 1, Frames: 1, Bands: 3,
 			Bits: 8, Scans: 1}}
 	var err error
 	if e.thumbor, err = thumborDialect(&cmd.Thumbor); err != nil {
+		return nil, config.Invalid(err)
+	}
+	if e.offered, err = autoFormats(cmd.AutoFormatNames()); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if e.unsigned, err = unsignedAccess(&cmd.Unsigned); err != nil {
@@ -127,6 +131,8 @@ type verdict struct {
 	// whether its source is one that such URLs may name.
 	unsigned    string
 	checkSource func(source string) error
+	// offersOwn says that the dialect has formats of its own to choose from, in place of --auto-formats.
+	offersOwn bool
 	// choice is what stands before the signature, of lists that are signed.
 	choice signedurl.Choice
 	// req is that of a path that can be read, also where it is refused.
@@ -150,6 +156,9 @@ func (e *explainer) judgeRest(v *verdict, req signedurl.Request, err error) {
 	}
 	if err == nil && !req.IsHidden() {
 		err = e.sources.Permits(req.Source)
+		if err == nil && req.Source != "" {
+			err = e.sources.CheckAddress(req.Source)
+		}
 	}
 	if v.err = err; err != nil {
 		v.errCode = codeOf(err)
@@ -274,7 +283,7 @@ func (e *explainer) explainTo(target string, say func(label, text string)) error
 	case v.req.IsInfo():
 		e.writeInfo(v.req, say)
 	case v.req.Source != "" || v.req.IsHidden() || v.isUpload:
-		e.writeRequest(v.req, say)
+		e.writeRequest(v.req, v.offersOwn, say)
 		e.writeBucket(v, say)
 	}
 	return joinCauses(wrong, v.err)
@@ -311,8 +320,8 @@ func (e *explainer) writeSignature(v verdict, say func(label, text string)) erro
 	return errWrongSignature
 }
 
-// writeRequest tells what is asked for, and what it will cost.
-func (e *explainer) writeRequest(req signedurl.Request, say func(label, text string)) {
+// writeRequest tells what is asked for, and what it will cost. offersOwn is that of the verdict.
+func (e *explainer) writeRequest(req signedurl.Request, offersOwn bool, say func(label, text string)) {
 	e.writeSource(req, say)
 	say("options", req.Params.String())
 	if req.Expires != 0 {
@@ -334,8 +343,12 @@ func (e *explainer) writeRequest(req signedurl.Request, say func(label, text str
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"
 	}
-	if req.Auto {
-		why += "; clients that accept another one by Accept get that, of an animation only one that moves"
+	if req.Auto || len(e.offered) > 0 && !offersOwn && !req.NamesFormat() {
+		another := "another one"
+		if len(e.offered) > 0 && !offersOwn {
+			another = "another one of --auto-formats (" + transform.FormatNames(e.offered) + ")"
+		}
+		why += "; clients that accept " + another + " by Accept get that, of an animation only one that moves"
 	}
 	say("format", fmt.Sprintf("%s, %s", out.Format, why))
 	say("deferred", e.stored.deferral.Explain(req))

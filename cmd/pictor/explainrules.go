@@ -12,6 +12,7 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // explainSources are the settings of sources that explain knows.
@@ -28,6 +29,12 @@ type explainStored struct {
 	deferral proxy.Deferral
 }
 
+// explainResults are settings of what results may be. offered are the formats of --auto-formats.
+type explainResults struct {
+	limits  transform.Limits
+	offered []transform.Format
+}
+
 // fetcher reads sources as a server with these settings does. It takes any folder for that of local sources, as
 // nothing is opened.
 func (cfg *explainSources) fetcher() (*origin.Fetcher, error) {
@@ -40,7 +47,7 @@ func (cfg *explainSources) fetcher() (*origin.Fetcher, error) {
 		return nil, err
 	}
 	return origin.New(origin.Config{Rewrites: rewrites, Allow: rules, Origins: passed,
-		Local: os.DirFS(".").(fs.StatFS)})
+		AllowNetworks: cfg.AllowNetworks, Local: os.DirFS(".").(fs.StatFS)})
 }
 
 // passedHeaders are the settings of origins as far as they say which headers of a client go on to them: the files that
@@ -91,7 +98,8 @@ func codeOf(err error) string {
 		"key-revoked": proxy.ErrKeyRevoked, "key-policy": proxy.ErrKeyPolicy,
 		"not-in-list": signedurl.ErrNotInList, "bad-argument": signedurl.ErrBadArgument,
 		"malformed-path": signedurl.ErrMalformed, "expired": errExpired,
-		"source-not-allowed": origin.ErrSourceNotAllowed, "bad-source": origin.ErrBadSource} {
+		"source-not-allowed": origin.ErrSourceNotAllowed, "bad-source": origin.ErrBadSource,
+		"source-unreachable": origin.ErrRefused} {
 		if errors.Is(err, is) {
 			return code
 		}
@@ -151,7 +159,7 @@ func (e *explainer) writeSource(req signedurl.Request, say func(label, text stri
 // judgeMounted judges what follows the prefix of a mount.
 func (e *explainer) judgeMounted(m *proxy.Mount, rest string) verdict {
 	v := verdict{code: "ok", diag: signedurl.Diagnosis{Valid: true, Signed: rest},
-		unsigned: "none, as " + m.Name + " URLs have none"}
+		unsigned: "none, as " + m.Name + " URLs have none", offersOwn: m.Formats != nil}
 	v.checkSource = func(source string) error { return m.CheckSource(e.sources, source) }
 	req, err := m.Parse(rest)
 	e.judgeRest(&v, req, err)

@@ -195,9 +195,9 @@ func autoFormats(names []string) ([]transform.Format, error) {
 }
 
 // allowedNetworks are those that sources may live in although they are not public.
-func allowedNetworks(cfg *config.Serve) config.Prefixes {
-	list := append(config.Prefixes(nil), cfg.AllowNetworks...)
-	if cfg.Dev {
+func allowedNetworks(configured config.Prefixes, isDev bool) config.Prefixes {
+	list := append(config.Prefixes(nil), configured...)
+	if isDev {
 		list = append(list, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}
 	return list

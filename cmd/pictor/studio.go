@@ -89,8 +89,9 @@ func (s studioServer) explainLines(target string, isDev bool) (lines []studio.Li
 // newExplainer reads URLs by the settings and keys in force.
 func (s studioServer) newExplainer() (*explainer, error) {
 	cfg := s.settings()
+	cfg.AllowNetworks = allowedNetworks(cfg.AllowNetworks, cfg.Dev)
 	cmd := explainCmd{Keys: cfg.Keys, Access: cfg.Access, URLs: cfg.URLs, Animations: cfg.Animations,
-		Deferral: cfg.Deferral, Insecure: cfg.Insecure,
+		Deferral: cfg.Deferral, OfferedFormats: cfg.OfferedFormats, Insecure: cfg.Insecure,
 		explainSources: explainSources{cfg.SourceSettings, cfg.Fallback, cfg.CacheBucket}}
 	e, err := cmd.newExplainer()
 	if err == nil {

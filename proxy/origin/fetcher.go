@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -128,6 +130,27 @@ func (f *Fetcher) Permits(source string) error {
 		return err
 	}
 	return f.permits(at)
+}
+
+// CheckAddress says whether the address of a source may be fetched from, as far as its URL tells: ErrRefused for an
+// IP address or localhost that is not public, and for a port that is not one of the web's. What other names lead to is
+// known when they are fetched.
+func (f *Fetcher) CheckAddress(source string) error {
+	at, err := f.parseSource(source)
+	if err != nil || at.url == nil {
+		return err
+	}
+	if !strings.EqualFold(at.url.Hostname(), "localhost") {
+		return f.guardBehindProxy(at.url)
+	}
+	for _, loopback := range []string{"127.0.0.1", "::1"} {
+		u := *at.url
+		u.Host = net.JoinHostPort(loopback, u.Port())
+		if err = f.guardBehindProxy(&u); err == nil {
+			break
+		}
+	}
+	return err
 }
 
 // IsAmong says whether a source is one of the rules'; false for one that Check refuses.

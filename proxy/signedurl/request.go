@@ -201,3 +201,9 @@ func (r Request) IsInfo() bool { return r.Meta.Form == InfoForm }
 
 // IsPlaceholder says that the result is one of Placeholders, as text.
 func (r Request) IsPlaceholder() bool { return slices.Contains(Placeholders, r.Meta.Form) }
+
+// NamesFormat says whether the URL settles the format of the result, so that no negotiation by default changes it.
+func (r Request) NamesFormat() bool {
+	p := r.Params
+	return p.Best != 0 || p.Format != transform.FormatUnknown || p.Raw || r.Meta.Form != ""
+}

@@ -58,6 +58,15 @@ func TestExplain(t *testing.T) {
 	explained(t, true, []string{"--source", source, signed(t, "/w:300/plain/https://a.example/x")},
 		"this jpeg of 600x400: 300x200", "jpeg, the source's")
 	explained(t, false, nil, "takes a URL")
+	named := signed(t, "/f:png/plain/https://a.example/x")
+	open := signed(t, "/w:300/plain/http://127.0.0.1:9000/x")
+	explained(t, false, []string{open}, "127.0.0.1 is not public, and --allow-networks does not have it")
+	explained(t, false, []string{signed(t, "/w:300/plain/http://LOCALHOST/x")}, "not public")
+	explained(t, true, []string{"--allow-networks", "127.0.0.0/8", "--auto-formats", "webp", open},
+		"jpeg, the source's; clients that accept another one of --auto-formats (webp) by Accept")
+	if all := explained(t, true, []string{"--auto-formats", "webp", named}); strings.Contains(all, "Accept") {
+		t.Errorf("a format that the URL names is negotiated: %s", all)
+	}
 	explained(t, false, []string{"--path-prefix", "/images", url}, "does not begin with the server's prefix /images")
 }
 
