@@ -52,7 +52,7 @@ var insteadOf = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`(?m)^make run( .*)?$`), "make run$1 & until curl -sf http://127.0.0.1:8080/ >page.html; do sleep 0.2; done"},
-	{regexp.MustCompile(`(?m)^nginx$`), // in the foreground, so that it ends with the page
+	{regexp.MustCompile(`(?m)^nginx -s reload .*$`), // in the foreground, so that it ends with the page
 		"nginx -g 'daemon off;' & until curl -s -o index.html http://127.0.0.1/; do sleep 0.2; done"},
 	{regexp.MustCompile(`(?m)^make (test|check|soak|calibrate|bench|fuzz|deb)\b`), "make -n $1"},
 	{regexp.MustCompile(`(?m)^go test .*$`), `: "$0"`}, // TestPagesNameWhatThereIs looks whether the tests exist
