@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform/picturetest"
+	"github.com/pictor-proxy/pictor/transform/placeholder"
 )
 
 // striped has columns of colours.
 func striped(colours ...color.NRGBA) *Pixels {
-	p := &Pixels{width: len(colours), height: 10}
-	for range p.height {
-		p.at = append(p.at, colours...)
+	p := &Pixels{placeholder.Image{Width: len(colours), Height: 10}}
+	for range p.Height {
+		p.At = append(p.At, colours...)
 	}
 	return p
 }
@@ -39,13 +40,13 @@ func TestAverage(t *testing.T) {
 		{striped(clear), rgba{}, rgba{}, "#ffffff"},
 	} {
 		if got := tc.p.average(true); got != tc.want {
-			t.Errorf("%v: %v", tc.p.at[:tc.p.width], got)
+			t.Errorf("%v: %v", tc.p.At[:tc.p.Width], got)
 		}
 		if got := tc.p.average(false); got != tc.all {
-			t.Errorf("%v, all: %v", tc.p.at[:tc.p.width], got)
+			t.Errorf("%v, all: %v", tc.p.At[:tc.p.Width], got)
 		}
 		if got := tc.p.AverageColour(); got != tc.page {
-			t.Errorf("%v on a page: %v", tc.p.at[:tc.p.width], got)
+			t.Errorf("%v on a page: %v", tc.p.At[:tc.p.Width], got)
 		}
 	}
 	if striped(red, green).isTransparent() || !striped(red, half).isTransparent() {
@@ -61,7 +62,7 @@ func TestPalette(t *testing.T) {
 		got[2].rgba != (rgba{10, 10, 220, 255}) || got[0].pixels != 30 {
 		t.Errorf("three colours: %v", got)
 	}
-	if got := p.palette(2); len(got) != 2 || got[0].pixels+got[1].pixels != len(p.at) {
+	if got := p.palette(2); len(got) != 2 || got[0].pixels+got[1].pixels != len(p.At) {
 		t.Errorf("two of three colours: %v", got)
 	}
 	chart := pixelsOf(picturetest.Chart(100, 75))
@@ -71,7 +72,7 @@ func TestPalette(t *testing.T) {
 		for _, c := range got {
 			n += c.pixels
 		}
-		if len(got) > most || n != len(chart.at) {
+		if len(got) > most || n != len(chart.At) {
 			t.Errorf("%d colours of at most %d, for %d pixels", len(got), most, n)
 		}
 	}
@@ -115,7 +116,7 @@ func TestPerceptualHash(t *testing.T) {
 	if n := bits.OnesCount64(chart ^ small); n > 4 {
 		t.Errorf("%d bits differ of one image in two sizes", n)
 	}
-	other := drawnPixels(100, 75, 3).perceptualHash()
+	other := pixelsOf(picturetest.Photo(100, 75, 3)).perceptualHash()
 	if n := bits.OnesCount64(chart ^ other); n < 16 {
 		t.Errorf("%d bits differ of two images", n)
 	}
@@ -128,7 +129,7 @@ func TestReadPixels(t *testing.T) {
 	for _, side := range []int{1, Side} {
 		m := image.NewNRGBA(image.Rect(0, 0, side, 1))
 		m.SetNRGBA(0, 0, half)
-		if p, err := ReadPixels(picturetest.PNG(m)); err != nil || p.width != side || p.at[0] != half {
+		if p, err := ReadPixels(picturetest.PNG(m)); err != nil || p.Width != side || p.At[0] != half {
 			t.Errorf("%d: %v %v", side, p, err)
 		}
 	}
@@ -146,8 +147,8 @@ func FuzzReadPixels(f *testing.F) {
 	f.Add([]byte(""))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := ReadPixels(b)
-		if err == nil && (len(p.at) != p.width*p.height || p.width > Side || p.height > Side) {
-			t.Fatalf("%d pixels of %dx%d", len(p.at), p.width, p.height)
+		if err == nil && (len(p.At) != p.Width*p.Height || p.Width > Side || p.Height > Side) {
+			t.Fatalf("%d pixels of %dx%d", len(p.At), p.Width, p.Height)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"image/color"
 	"math"
 	"slices"
+
+	"github.com/pictor-proxy/pictor/transform/placeholder"
 )
 
 // paletteColour is a colour for so many pixels.
@@ -66,14 +68,14 @@ func (b colourBox) split() (low, high colourBox) {
 
 // colour is the mean of a box.
 func (b colourBox) colour() paletteColour {
-	p := Pixels{at: b.pixels}
+	p := Pixels{placeholder.Image{At: b.pixels}}
 	return paletteColour{p.average(false), len(b.pixels)}
 }
 
 // palette has at most so many colours, those of the most pixels first: boxes of colours are cut where they differ
 // most (P. Heckbert, Color image quantization for frame buffer display, 1982; by variance instead of size).
 func (p *Pixels) palette(most int) []paletteColour {
-	boxes := []colourBox{newColourBox(slices.Clone(p.at))}
+	boxes := []colourBox{newColourBox(slices.Clone(p.At))}
 	for len(boxes) < most {
 		widest := 0
 		for i, b := range boxes {

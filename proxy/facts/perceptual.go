@@ -3,6 +3,8 @@ package facts
 import (
 	"math"
 	"slices"
+
+	"github.com/pictor-proxy/pictor/transform/placeholder"
 )
 
 // perceptualSide is the side of the square whose low frequencies make the hash, perceptualWaves how many each way.
@@ -11,8 +13,8 @@ const perceptualSide, perceptualWaves = 32, 8
 // perceptualHash is pHash: one bit for each of the 64 lowest frequencies, which says whether it is above the median.
 // Of two images alike few bits differ.
 func (p *Pixels) perceptualHash() (hash uint64) {
-	grey := p.overWhite().squareGrey()
-	cos := centredCosines(perceptualWaves, perceptualSide)
+	grey := squareGrey(p.OverWhite())
+	cos := placeholder.CentredCosines(perceptualWaves, perceptualSide)
 	var shares []float64
 	for j := range perceptualWaves {
 		for i := range perceptualWaves {
@@ -39,8 +41,8 @@ func (p *Pixels) perceptualHash() (hash uint64) {
 }
 
 // squareGrey is luma in a square of perceptualSide, each pixel of which is the mean of the area that it covers.
-func (p *Pixels) squareGrey() []float64 {
-	across, down := shareOfPixels(p.width), shareOfPixels(p.height)
+func squareGrey(p *placeholder.Image) []float64 {
+	across, down := shareOfPixels(p.Width), shareOfPixels(p.Height)
 	grey := make([]float64, perceptualSide*perceptualSide)
 	for y, rows := range down {
 		for x, columns := range across {
@@ -50,7 +52,7 @@ func (p *Pixels) squareGrey() []float64 {
 					continue
 				}
 				for column, w := range columns {
-					c := p.at[row*p.width+column]
+					c := p.At[row*p.Width+column]
 					sum += h * w * (0.299*float64(c.R) + 0.587*float64(c.G) + 0.114*float64(c.B))
 				}
 			}

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/png"
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform/placeholder"
 )
 
-// Pixels are those of a small image, not premultiplied.
-type Pixels struct {
-	width, height int
-	// at are rows from top to bottom.
-	at []color.NRGBA
-}
+// Pixels are those of a small image.
+type Pixels struct{ placeholder.Image }
 
 // errNotSmall: the image that a worker made is not the one that it was asked for.
 var errNotSmall = errors.New("facts: not an image of 1 to 100 pixels per side")
@@ -37,16 +33,7 @@ func ReadPixels(b []byte) (*Pixels, error) {
 	return pixelsOf(m), nil
 }
 
-func pixelsOf(m image.Image) *Pixels {
-	b := m.Bounds()
-	p := &Pixels{width: b.Dx(), height: b.Dy(), at: make([]color.NRGBA, 0, b.Dx()*b.Dy())}
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			p.at = append(p.at, color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA))
-		}
-	}
-	return p
-}
+func pixelsOf(m image.Image) *Pixels { return &Pixels{placeholder.Of(m)} }
 
 // rgba is a colour as imgproxy tells it.
 type rgba struct{ R, G, B, A uint8 }
@@ -56,7 +43,7 @@ type rgb struct{ R, G, B uint8 }
 
 // isTransparent says whether some pixel is not opaque.
 func (p *Pixels) isTransparent() bool {
-	for _, c := range p.at {
+	for _, c := range p.At {
 		if c.A < 255 {
 			return true
 		}
@@ -64,43 +51,8 @@ func (p *Pixels) isTransparent() bool {
 	return false
 }
 
-// average is the mean colour, in which pixels count by their alpha. Its alpha is the mean of all, or of those that
-// are not fully transparent.
-func (p *Pixels) average(ignoreTransparent bool) rgba {
-	var r, g, b, a, n uint64
-	for _, c := range p.at {
-		if c.A == 0 && ignoreTransparent {
-			continue
-		}
-		w := uint64(c.A)
-		r += w * uint64(c.R)
-		g += w * uint64(c.G)
-		b += w * uint64(c.B)
-		a += w
-		n++
-	}
-	if a == 0 {
-		return rgba{}
-	}
-	mean := func(sum, n uint64) uint8 { return uint8((sum + n/2) / n) }
-	return rgba{mean(r, a), mean(g, a), mean(b, a), mean(a, n)}
-}
-
-// AverageColour is the mean colour over white, as CSS writes it: "#8b8479".
-func (p *Pixels) AverageColour() string {
-	c := p.overWhite().average(false)
-	return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)
-}
-
-// overWhite is the image on a white page.
-func (p *Pixels) overWhite() *Pixels {
-	q := &Pixels{width: p.width, height: p.height, at: make([]color.NRGBA, len(p.at))}
-	for i, c := range p.at {
-		over := func(v uint8) uint8 { return uint8((uint32(v)*uint32(c.A) + 255*(255-uint32(c.A)) + 127) / 255) }
-		q.at[i] = color.NRGBA{over(c.R), over(c.G), over(c.B), 255}
-	}
-	return q
-}
+// average is the mean colour: see placeholder.Image.Average.
+func (p *Pixels) average(ignoreTransparent bool) rgba { return rgba(p.Average(ignoreTransparent)) }
 
 // pixelFacts are what is told of pixels.
 type pixelFacts struct {

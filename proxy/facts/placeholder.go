@@ -5,12 +5,12 @@ import (
 
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/placeholder"
 )
 
 // Side is the most that either side of the image has that facts about pixels are told of, in pixels. A worker makes
-// it, within its budget, as small as the decoder can load it: the blurred facts need no more, and ThumbHash takes
-// no more.
-const Side = 100
+// it, within its budget, as small as the decoder can load it.
+const Side = placeholder.Side
 
 // lqipSide and lqipQuality are those of the image in a data: URL, which comes to about 150 to 400 bytes.
 const lqipSide, lqipQuality = 24, 40

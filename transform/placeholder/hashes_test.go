@@ -1,4 +1,4 @@
-package facts
+package placeholder
 
 import (
 	"encoding/hex"
@@ -37,15 +37,15 @@ var referenceHashes = []struct {
 }
 
 // drawnPixels is an image without meaning, with alpha from the seed 10 on.
-func drawnPixels(width, height, seed int) *Pixels {
-	p := &Pixels{width: width, height: height}
+func drawnPixels(width, height, seed int) *Image {
+	p := &Image{Width: width, Height: height}
 	for y := range height {
 		for x := range width {
 			c := color.NRGBA{uint8(x*(3+seed) + y*seed), uint8(x*y + seed*11), uint8(255 - x*2 + y*5 + seed*x), 255}
 			if seed >= 10 {
 				c.A = uint8(x*7 + y*13 + seed)
 			}
-			p.at = append(p.at, c)
+			p.At = append(p.At, c)
 		}
 	}
 	return p

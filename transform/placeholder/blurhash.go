@@ -1,4 +1,4 @@
-package facts
+package placeholder
 
 import (
 	"math"
@@ -22,9 +22,9 @@ var linearLight = func() (curve [256]float64) {
 
 // Blurhash is the BlurHash of the image on a white page, with 1 to 9 components each way. It is to the letter that of
 // the package blurhash of npm, whose largest component is not the one of the largest absolute value.
-func (p *Pixels) Blurhash(across, down int) string {
-	p = p.overWhite()
-	cosX, cosY := cosines(across, p.width), cosines(down, p.height)
+func (p *Image) Blurhash(across, down int) string {
+	p = p.OverWhite()
+	cosX, cosY := cosines(across, p.Width), cosines(down, p.Height)
 	var parts [][3]float64
 	most := math.Inf(-1)
 	for j := range down {
@@ -73,21 +73,21 @@ func cosines(n, size int) [][]float64 {
 }
 
 // component is the share of a pair of waves in linear light.
-func (p *Pixels) component(cosX, cosY []float64, flat bool) (sum [3]float64) {
+func (p *Image) component(cosX, cosY []float64, flat bool) (sum [3]float64) {
 	normal := 2.0
 	if flat {
 		normal = 1
 	}
 	for x, cx := range cosX {
 		for y, cy := range cosY {
-			c, basis := p.at[y*p.width+x], normal*cx*cy
+			c, basis := p.At[y*p.Width+x], normal*cx*cy
 			sum[0] += basis * linearLight[c.R]
 			sum[1] += basis * linearLight[c.G]
 			sum[2] += basis * linearLight[c.B]
 		}
 	}
 	for i := range sum {
-		sum[i] /= float64(len(p.at))
+		sum[i] /= float64(len(p.At))
 	}
 	return sum
 }

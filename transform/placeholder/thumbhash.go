@@ -1,21 +1,21 @@
-package facts
+package placeholder
 
 import "math"
 
 // ThumbHash is the ThumbHash of the image (evanw.github.io/thumbhash), of up to 25 bytes.
-func (p *Pixels) ThumbHash() []byte {
+func (p *Image) ThumbHash() []byte {
 	light, isOpaque := p.lightChannels()
 	limit := 7.0
 	if !isOpaque {
 		limit = 5 // alpha takes the rest of the bits
 	}
-	longer := float64(max(p.width, p.height))
-	lx := max(1, roundHalfUp(limit*float64(p.width)/longer))
-	ly := max(1, roundHalfUp(limit*float64(p.height)/longer))
+	longer := float64(max(p.Width, p.Height))
+	lx := max(1, roundHalfUp(limit*float64(p.Width)/longer))
+	ly := max(1, roundHalfUp(limit*float64(p.Height)/longer))
 	l := p.waves(light[0], max(3, lx), max(3, ly))
 	yellow, red := p.waves(light[1], 3, 3), p.waves(light[2], 3, 3)
 	all := []waveShares{l, yellow, red}
-	wide := p.width > p.height
+	wide := p.Width > p.Height
 	header := roundHalfUp(63*l.mean) | roundHalfUp(31.5+31.5*yellow.mean)<<6 | roundHalfUp(31.5+31.5*red.mean)<<12 |
 		roundHalfUp(31*l.scale)<<18
 	shape := roundHalfUp(63*yellow.scale)<<3 | roundHalfUp(63*red.scale)<<9
@@ -57,9 +57,9 @@ func appendNibbles(hash []byte, all []waveShares) []byte {
 func roundHalfUp(v float64) int { return int(math.Floor(v + 0.5)) }
 
 // lightChannels are luminance, yellow to blue, red to green, and alpha, on a page of the mean colour.
-func (p *Pixels) lightChannels() (channels [4][]float64, isOpaque bool) {
+func (p *Image) lightChannels() (channels [4][]float64, isOpaque bool) {
 	var mean [4]float64
-	for _, c := range p.at {
+	for _, c := range p.At {
 		alpha := float64(c.A) / 255
 		mean[0] += alpha / 255 * float64(c.R)
 		mean[1] += alpha / 255 * float64(c.G)
@@ -71,7 +71,7 @@ func (p *Pixels) lightChannels() (channels [4][]float64, isOpaque bool) {
 			mean[i] /= mean[3]
 		}
 	}
-	for _, c := range p.at {
+	for _, c := range p.At {
 		alpha := float64(c.A) / 255
 		r := mean[0]*(1-alpha) + alpha/255*float64(c.R)
 		g := mean[1]*(1-alpha) + alpha/255*float64(c.G)
@@ -80,7 +80,7 @@ func (p *Pixels) lightChannels() (channels [4][]float64, isOpaque bool) {
 			channels[i] = append(channels[i], v)
 		}
 	}
-	return channels, mean[3] >= float64(len(p.at))
+	return channels, mean[3] >= float64(len(p.At))
 }
 
 // waveShares are what waves have in a channel: its mean, and the rest from 0 to 1, of which 0.5 is none, and the
@@ -91,17 +91,17 @@ type waveShares struct {
 }
 
 // waves finds the triangle of the low frequencies among nx by ny.
-func (p *Pixels) waves(channel []float64, nx, ny int) (w waveShares) {
-	cosX, cosY := centredCosines(nx, p.width), centredCosines(ny, p.height)
+func (p *Image) waves(channel []float64, nx, ny int) (w waveShares) {
+	cosX, cosY := CentredCosines(nx, p.Width), CentredCosines(ny, p.Height)
 	for cy := range ny {
 		for cx := 0; cx*ny < nx*(ny-cy); cx++ {
 			f := 0.0
 			for y, fy := range cosY[cy] {
 				for x, fx := range cosX[cx] {
-					f += channel[x+y*p.width] * fx * fy
+					f += channel[x+y*p.Width] * fx * fy
 				}
 			}
-			f /= float64(p.width * p.height)
+			f /= float64(p.Width * p.Height)
 			if cx == 0 && cy == 0 {
 				w.mean = f
 				continue
@@ -118,9 +118,9 @@ func (p *Pixels) waves(channel []float64, nx, ny int) (w waveShares) {
 	return w
 }
 
-// centredCosines are those of n waves in the middle of each of size places. The order of operations is that of the
+// CentredCosines are the cosines of n waves in the middle of each of size places. The order of operations is that of the
 // reference.
-func centredCosines(n, size int) [][]float64 {
+func CentredCosines(n, size int) [][]float64 {
 	waves := make([][]float64, n)
 	for i := range waves {
 		waves[i] = make([]float64, size)

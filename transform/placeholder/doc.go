@@ -1,0 +1,3 @@
+// Package placeholder makes what stands for an image until that is there: BlurHash, ThumbHash and the mean colour of
+// a small image in memory.
+package placeholder
