@@ -14,7 +14,7 @@ func (e *Entry) Cost() int64 {
 	for _, t := range e.Tags {
 		tags += len(t) + 16
 	}
-	return allocatedBytes(max(cap(e.Body), int(e.Size()))) + allocatedBytes(len(e.Key)) + int64(tags) + overhead
+	return allocatedBytes(max(cap(e.Body), int(e.Size()))) + allocatedBytes(len(e.Key)) + int64(tags+len(e.Placeholder)) + overhead
 }
 
 const (

@@ -72,6 +72,8 @@ type Entry struct {
 	// Pixels is the version of what makes the pixels; see Config.Pixels. Effort is how long it took.
 	Pixels int
 	Effort time.Duration
+	// Placeholder is a text that goes with the result, in a field of the header of its own; empty for none.
+	Placeholder string
 
 	// readState is the part of an entry in the RAM tier that changes; nil elsewhere.
 	readState *readState

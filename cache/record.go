@@ -28,6 +28,8 @@ type header struct {
 	Tags         []string      `json:"tags,omitempty"`
 	Pixels       int           `json:"pixels"`
 	Effort       time.Duration `json:"effort,omitempty"`
+	// Placeholder is not in records of older servers, and these have no key of a result with one.
+	Placeholder string `json:"placeholder,omitempty"`
 	// SharedIn counts in a server's own records alone: another server cannot know what this one's bucket has.
 	SharedIn string `json:"shared,omitempty"`
 	// Seq counts only by the log or bus whose identity is Log, and Mark tells of its message there.
@@ -48,6 +50,16 @@ func isResultType(t string) bool {
 		return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.+-") == ""
 	}
 	return slices.Contains(otherTypes, t)
+}
+
+// maxPlaceholder is the length of the longest placeholder that is kept.
+const maxPlaceholder = 64
+
+// isPlaceholder says whether a text can be a placeholder, or is none: it goes out in a field of the header, so that
+// nothing else comes in from outside.
+func isPlaceholder(text string) bool {
+	isOutside := func(r rune) bool { return r <= ' ' || r > '~' }
+	return len(text) <= maxPlaceholder && !strings.ContainsFunc(text, isOutside)
 }
 
 // Wanted is an entry that other servers may have.
@@ -82,7 +94,7 @@ func encodeHeader(e *Entry, stamp purge.Stamp) ([]byte, error) {
 		Stored: e.Stored, Expires: e.Expires, Refresh: e.Refresh,
 		StaleWhile: e.StaleWhile, StaleError: e.StaleError, Keep: e.Keep, Immutable: e.Immutable,
 		Source: e.Source, Version: e.Version, Tags: e.Tags, Pixels: e.Pixels, Effort: e.Effort,
-		SharedIn: e.sharedIn, Seq: stamp.Seq, Log: stamp.Order, Mark: stamp.Mark,
+		Placeholder: e.Placeholder, SharedIn: e.sharedIn, Seq: stamp.Seq, Log: stamp.Order, Mark: stamp.Mark,
 	})
 }
 
@@ -92,7 +104,7 @@ func decodeHeader(b []byte) (*Entry, purge.Stamp, error) {
 	if err := json.Unmarshal(b, &h); err != nil {
 		return nil, purge.Stamp{}, errRecord
 	}
-	if !isResultType(h.ContentType) || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
+	if !isResultType(h.ContentType) || !isPlaceholder(h.Placeholder) || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
 		return nil, purge.Stamp{}, errRecord
 	}
 	return &Entry{
@@ -100,6 +112,6 @@ func decodeHeader(b []byte) (*Entry, purge.Stamp, error) {
 		Stored: h.Stored, Expires: h.Expires, Refresh: h.Refresh,
 		StaleWhile: h.StaleWhile, StaleError: h.StaleError, Keep: h.Keep, Immutable: h.Immutable,
 		Source: h.Source, Version: h.Version, Tags: h.Tags, Pixels: h.Pixels, Effort: h.Effort,
-		sharedIn: h.SharedIn,
+		Placeholder: h.Placeholder, sharedIn: h.SharedIn,
 	}, purge.Stamp{Order: h.Log, Seq: h.Seq, Mark: h.Mark}, nil
 }

@@ -63,7 +63,8 @@ func full(key Key, body string) *Entry {
 		LastModified: now.Add(-time.Hour), Stored: now, Expires: now.Add(time.Hour), Refresh: now.Add(time.Minute),
 		StaleWhile: time.Minute, StaleError: time.Hour, Keep: time.Hour, Immutable: true,
 		Source: "https://example.com/a.jpg", Version: "v1", Tags: []string{"a", "b"}, Seq: 7, Pixels: 3,
-		readState: &readState{},
+		Placeholder: "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+		readState:   &readState{},
 	}
 }
 
@@ -236,6 +237,31 @@ func TestPlantedFilesAreNoEntries(t *testing.T) {
 	}
 }
 
+// Records of other builds are read: fields that they do not have are empty, and those that this one does not have
+// are passed over. Servers that share a bucket are not all upgraded at the same time.
+func TestRecordsOfOtherBuilds(t *testing.T) {
+	e := full("k", "b")
+	now, err := encodeHeader(e, purge.Stamp{Order: testLog, Seq: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(now), "{", `{"of_tomorrow":{"a":[1]},`, 1)
+	if got, _, err := decodeHeader([]byte(newer)); err != nil || got.Placeholder != e.Placeholder {
+		t.Errorf("a newer one: %+v, %v", got, err)
+	}
+	older := strings.Replace(string(now), `"placeholder":"`+e.Placeholder+`",`, "", 1)
+	got, _, err := decodeHeader([]byte(older))
+	if err != nil || older == string(now) || got.Placeholder != "" || got.ETag != e.ETag || got.Key != e.Key {
+		t.Errorf("an older one, %s: %+v, %v", older, got, err)
+	}
+	for _, text := range []string{"a b", "a\\r\\nSet-Cookie: a=b", "\\u00e9", strings.Repeat("a", maxPlaceholder+1)} {
+		wrong := strings.Replace(string(now), e.Placeholder, text, 1)
+		if got, _, err := decodeHeader([]byte(wrong)); err == nil {
+			t.Errorf("%q is believed: %q", text, got.Placeholder)
+		}
+	}
+}
+
 func FuzzHeader(f *testing.F) {
 	h, err := encodeHeader(full("k", "b"), purge.Stamp{Order: testLog, Seq: 7, Mark: 1 << 63})
 	if err != nil {
@@ -243,10 +269,14 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Add(h)
 	f.Add([]byte(`{"key":"k","log":"` + testLog + `","etag":"\"x\"","stale_while":-1}`))
+	f.Add([]byte(strings.Replace(string(h), `"placeholder":"`, `"placeholder":"\\r\\nSet-Cookie: a=b`, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, stamp, err := decodeHeader(b)
 		if err != nil {
 			return
+		}
+		if strings.ContainsAny(e.Placeholder, " \r\n\t\x00") || len(e.Placeholder) > maxPlaceholder {
+			t.Errorf("%q goes out in a header", e.Placeholder)
 		}
 		again, err := encodeHeader(e, stamp)
 		if err != nil {

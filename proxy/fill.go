@@ -143,7 +143,7 @@ func (f *fill) makeEntry(ctx context.Context) (*cache.Entry, error) {
 			return nil, err
 		}
 	}
-	e.Effort = effort
+	e.Effort, e.Placeholder = effort, picture.Placeholder
 	s.memory.Responses.AddFilled(e, f.resultGrant)
 	return e, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // constantHeaders are in every response with an image. The slices are shared, and never
@@ -33,6 +34,8 @@ type urlFacts struct {
 	// browsers save the image.
 	name       string
 	attachment bool
+	// placeholder is what the header says of the image besides.
+	placeholder transform.Placeholder
 	// varies is true where the format depends on Accept.
 	varies bool
 	// mount is nil for a URL of the dialects that the server has itself.
@@ -58,7 +61,8 @@ func factsOf(req signedurl.Request, varies bool) urlFacts {
 	default:
 		name = sourceName(req.Source)
 	}
-	return urlFacts{expires: req.Expires, name: name, attachment: req.Attachment, varies: varies}
+	return urlFacts{expires: req.Expires, name: name, attachment: req.Attachment, varies: varies,
+		placeholder: req.Params.Placeholder}
 }
 
 // hasExpired says whether the URL was good until before now.
@@ -99,12 +103,29 @@ func (s *Server) setImageHeader(h http.Header, u urlFacts, e *cache.Entry, outco
 	h["Cache-Status"] = []string{withDetail(status, u.deferral.detail())}
 	h["Content-Type"] = []string{e.ContentType}
 	h["Content-Disposition"] = []string{contentDisposition(u, e.ContentType)}
+	setPlaceholder(h, u.placeholder, e)
 	u.mount.setHeader(h, outcome)
 	if u.passed != nil { // of which a mount knows nothing
 		u.setVary(h)
 	}
 	if u.isPrivate() {
 		s.cfg.inForce.Load().CDN.setCacheControl(h, left, int64(s.cfg.inForce.Load().BrowserTTL/time.Second))
+	}
+}
+
+// placeholderFields are the fields that placeholders are in.
+var placeholderFields = map[transform.Placeholder][]string{
+	transform.ThumbHash: {"Pictor-Thumbhash"}, transform.BlurHash: {"Pictor-Blurhash"},
+	transform.MeanColour: {"Pictor-Color"},
+}
+
+// setPlaceholder has a response say the placeholder of its image, if it has one. Scripts of all pages may read it, as
+// they may read the image. A 304 says it, too: a cache may have got the image without it, and updates what it has by
+// the fields of the 304 (RFC 9111 §4.3.4).
+func setPlaceholder(h http.Header, kind transform.Placeholder, e *cache.Entry) {
+	if field := placeholderFields[kind]; field != nil && e.Placeholder != "" {
+		h[field[0]] = []string{e.Placeholder}
+		h["Access-Control-Expose-Headers"] = field
 	}
 }
 

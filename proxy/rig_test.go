@@ -55,12 +55,16 @@ func (p *painter) Transform(ctx context.Context, job transform.Job, deliver func
 	}
 	for i, out := range job.Outputs {
 		g := transform.NewGeometry(job.Info, out)
+		text := ""
+		if out.Placeholder.On() {
+			text = "text+of/" + out.Placeholder.String()
+		}
 		if p.formats {
 			deliver(i, transform.Picture{Format: out.Format, Width: g.Width, Height: g.Height,
-				Body: []byte(out.String())})
+				Body: []byte(out.String()), Placeholder: text})
 			continue
 		}
-		deliver(i, transform.Picture{Format: transform.PNG, Width: g.Width, Height: g.Height,
+		deliver(i, transform.Picture{Format: transform.PNG, Width: g.Width, Height: g.Height, Placeholder: text,
 			Body: append(picturetest.PNG(image.NewGray(image.Rect(0, 0, g.Width, g.Height))), make([]byte, p.fat)...)})
 	}
 	return nil

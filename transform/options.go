@@ -18,7 +18,7 @@ func Options() []Option {
 		watermarkOption, roundCornersOption, maskOption,
 		stripMetadataOption, keepCopyrightOption, stripProfileOption, preserveHDROption,
 		enforceThumbnailOption,
-		qualityOption, formatQualityOption, maxBytesOption, autoQualityOption, formatOption,
+		qualityOption, formatQualityOption, maxBytesOption, autoQualityOption, formatOption, placeholderOption,
 		jpegOption, pngOption, webpOption, avifOption, jxlOption,
 		disableAnimationOption, pageOption, pagesOption, maxFramesOption,
 		skipOption, rawOption, maxSideOption,

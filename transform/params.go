@@ -89,6 +89,8 @@ type Params struct {
 	AutoQuality AutoQuality `json:",omitzero"`
 	// Format is the format of the result; FormatUnknown means the source's.
 	Format Format `json:",omitzero"`
+	// Placeholder is what the result has beside it.
+	Placeholder Placeholder `json:",omitzero"`
 	// Best are the formats to choose the smallest result from, in place of Format; FormatUnknown among them
 	// stands for those that the client accepts.
 	Best FormatSet   `json:",omitzero"`

@@ -20,6 +20,8 @@ type Picture struct {
 	Body          []byte
 	// Searched is zero where no quality was searched for.
 	Searched Searched
+	// Placeholder is the text of the placeholder that was asked for; "" for none.
+	Placeholder string
 }
 
 // Searched is what a search for a quality has come to.

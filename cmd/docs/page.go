@@ -33,7 +33,7 @@ Options are the part of a URL between the signature and the source. Each one say
 
 Names, arguments and behaviour are those of imgproxy. Exceptions:
 
-- ` + "`round_corners`, `mask`, `adaptive`, `late_rotate` and `rgb`" + ` are extensions of pictor.
+- ` + "`round_corners`, `mask`, `adaptive`, `late_rotate`, `rgb` and `placeholder`" + ` are extensions of pictor.
   So are the value ` + "`cover` of `resizing_type` and the value `last` of `trim`" + `.
 - ` + "`brightness`, `contrast`, `saturation`, `monochrome`, `adjust`, `background_alpha`" + `,
   ` + "`crop_aspect_ratio`" + ` and the options of encoders follow imgproxy's documentation of its paid edition.
@@ -96,7 +96,7 @@ var groups = []group{
 		"strip_metadata", "keep_copyright", "strip_color_profile", "preserve_hdr", "enforce_thumbnail",
 	}},
 	{"Encoding", []string{
-		"quality", "format_quality", "max_bytes", "autoquality", "format", "jpeg_options", "png_options",
+		"quality", "format_quality", "max_bytes", "autoquality", "format", "placeholder", "jpeg_options", "png_options",
 		"webp_options", "avif_options", "jxl_options",
 	}},
 	{"Animation", []string{"disable_animation", "page", "pages", "max_frames"}},

@@ -15,9 +15,6 @@ const Side = placeholder.Side
 // lqipSide and lqipQuality are those of the image in a data: URL, which comes to about 150 to 400 bytes.
 const lqipSide, lqipQuality = 24, 40
 
-// The components of the BlurHash that is a placeholder.
-const blurhashAcross, blurhashDown = 4, 3
-
 // ImageFor is the image that a worker makes for a request: p itself, or what facts and placeholders are told of.
 func ImageFor(asked signedurl.Meta, p transform.Params) transform.Params {
 	request := signedurl.Request{Meta: asked}
@@ -44,9 +41,14 @@ func ImageFor(asked signedurl.Meta, p transform.Params) transform.Params {
 	p.KeepMetadata, p.DropCopyright = false, true
 	p.KeepProfile, p.PreserveHDR = false, false
 	p.Raw, p.Skip = false, 0
+	p.Placeholder = transform.NoPlaceholder
 	p.PNG, p.WebP = transform.PNGOptions{}, transform.WebPOptions{}
 	return p
 }
+
+// placeholders are those that are told of pixels, by the names of their formats.
+var placeholders = map[string]transform.Placeholder{signedurl.FormBlurhash: transform.BlurHash,
+	signedurl.FormThumbhash: transform.ThumbHash, signedurl.FormColour: transform.MeanColour}
 
 // Placeholder is the text of a placeholder, one of signedurl.Placeholders, of the image that ImageFor asks for.
 func Placeholder(form string, picture []byte) (string, error) {
@@ -57,11 +59,5 @@ func Placeholder(form string, picture []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch form {
-	case signedurl.FormBlurhash:
-		return p.Blurhash(blurhashAcross, blurhashDown), nil
-	case signedurl.FormThumbhash:
-		return base64.StdEncoding.EncodeToString(p.ThumbHash()), nil
-	}
-	return p.AverageColour(), nil
+	return p.Text(placeholders[form]), nil
 }

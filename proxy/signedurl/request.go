@@ -90,6 +90,9 @@ func (r Request) Expired(now time.Time) bool {
 // Attachment), and the hash of a source that is known.
 func (r Request) Canonical() string {
 	var b strings.Builder
+	if r.IsPlaceholder() {
+		r.Params.Placeholder = transform.NoPlaceholder // it is the result
+	}
 	if p := r.Params.String(); p != "" {
 		b.WriteString(p)
 		b.WriteByte('/')

@@ -1,9 +1,12 @@
 package placeholder
 
 import (
+	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
+
+	"github.com/pictor-proxy/pictor/transform"
 )
 
 // Side is the most that either side of an Image has that placeholders are made of, in pixels: the blurred ones need no
@@ -65,4 +68,29 @@ func (p *Image) OverWhite() *Image {
 		q.At[i] = color.NRGBA{over(c.R), over(c.G), over(c.B), 255}
 	}
 	return q
+}
+
+// OfRGBA has so many pixels of four bytes, rows from top to bottom.
+func OfRGBA(b []byte, width, height int) Image {
+	p := Image{Width: width, Height: height, At: make([]color.NRGBA, width*height)}
+	for i := range p.At {
+		p.At[i] = color.NRGBA{b[4*i], b[4*i+1], b[4*i+2], b[4*i+3]}
+	}
+	return p
+}
+
+// The components of the BlurHash that is a placeholder.
+const blurhashAcross, blurhashDown = 4, 3
+
+// Text is a placeholder as URLs have it; "" for none.
+func (p *Image) Text(kind transform.Placeholder) string {
+	switch kind {
+	case transform.ThumbHash:
+		return base64.StdEncoding.EncodeToString(p.ThumbHash())
+	case transform.BlurHash:
+		return p.Blurhash(blurhashAcross, blurhashDown)
+	case transform.MeanColour:
+		return p.AverageColour()
+	}
+	return ""
 }

@@ -32,7 +32,7 @@ func newJob(
 		return job, nil, err
 	}
 	job.keep_profile, job.deep = cBool(keepsProfile(info, p)), cBool(p.Deep(info))
-	job.keep_hdr = cBool(keepsHDR(info, p))
+	job.keep_hdr, job.small = cBool(keepsHDR(info, p)), cBool(p.Placeholder.On())
 	setGeometry(&job, g)
 	setEffects(&job, p)
 	job.linear = cBool(p.Linear)

@@ -189,6 +189,7 @@ typedef struct {
 	int smart_subsample, preset;
 	int effort;   // of the format's own scale
 	int lossless; // AVIF, JPEG XL
+	int small;    // a small image is wanted besides
 } PictorJob;
 
 typedef struct {
@@ -199,7 +200,12 @@ typedef struct {
 	int quality;  // that it was saved with
 	int encodes;  // of a search, 0 without one
 	double score; // what a search has measured of it
+	void *small;  // RGBA of 8 bits in sRGB, NULL where it is not wanted; g_free it
+	int small_width, small_height;
 } PictorResult;
+
+// What a small image is made of.
+typedef struct _PictorSums PictorSums;
 
 // Frames of an animation, one after the other.
 typedef struct {
@@ -319,6 +325,13 @@ int pictor_encode(PictorChain *chain, PictorResult *result);
 int pictor_save(PictorChain *chain, int quality, PictorResult *result);
 // pictor_search_quality encodes by the quality that the job's search finds, five times at most.
 int pictor_search_quality(PictorChain *chain, PictorResult *result);
+
+// pictor_sum_up has the rows that go through the end of the chain summed up. pictor_free_sums is to be called in any
+// case, when the images of the chain are gone.
+int pictor_sum_up(PictorChain *chain, PictorSums **sums);
+void pictor_free_sums(PictorSums *sums);
+// pictor_make_small makes the small image of a result when that is encoded. finished has its colours.
+int pictor_make_small(const PictorJob *job, const PictorSums *sums, VipsImage *finished, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
 // pictor_run_steps does all that is between the decoder and the encoder.

@@ -50,6 +50,7 @@ int
 pictor_run(const PictorJob *job, PictorResult *result)
 {
 	PictorChain chain = { .job = job };
+	PictorSums *sums = NULL;
 	int status;
 
 	// A job without an error may have left texts, too: libheif's loader does.
@@ -61,9 +62,17 @@ pictor_run(const PictorJob *job, PictorResult *result)
 		if (!status)
 			status = pictor_run_steps(&chain);
 	}
+	if (!status && job->small)
+		status = pictor_sum_up(&chain, &sums);
 	if (!status)
 		status = pictor_encode(&chain, result);
+	if (!status && job->small) {
+		status = pictor_make_small(job, sums, chain.image, result);
+		if (status)
+			g_free(result->body);
+	}
 	pictor_release_images(&chain);
+	pictor_free_sums(sums);
 	return status;
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/container"
+	"github.com/pictor-proxy/pictor/transform/placeholder"
 )
 
 // Engine is libvips, ready to work. It does one job at a time; its methods
@@ -99,7 +100,7 @@ func (e *Engine) runOutput(source []byte, task transform.Job, output int, shared
 	if status != C.PICTOR_OK {
 		return errorOf(status)
 	}
-	defer func() { C.g_free(C.gpointer(result.body)) }()
+	defer func() { C.g_free(C.gpointer(result.body)); C.g_free(C.gpointer(result.small)) }()
 	if job.keep_hdr != 0 && !declareHDR(&result, task.Info.Declared, p.Format) {
 		return errUndeclared
 	}
@@ -114,6 +115,11 @@ func (e *Engine) runOutput(source []byte, task transform.Job, output int, shared
 	if result.encodes > 0 {
 		pic.Searched = transform.Searched{Quality: int(result.quality), Encodes: int(result.encodes),
 			Score: float64(result.score)}
+	}
+	if p.Placeholder.On() {
+		w, h := int(result.small_width), int(result.small_height)
+		small := placeholder.OfRGBA(unsafe.Slice((*byte)(result.small), 4*w*h), w, h)
+		pic.Placeholder = small.Text(p.Placeholder)
 	}
 	return deliver(pic)
 }

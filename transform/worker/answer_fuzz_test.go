@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
@@ -13,10 +14,12 @@ import (
 func FuzzAnswer(f *testing.F) {
 	job := transform.Job{Info: transform.Info{Format: transform.PNG, Width: 8, Height: 6, Orientation: 1, Frames: 1,
 		Bands: 3, Bits: 8},
-		Outputs: []transform.Params{{Format: transform.PNG, Width: 4}, {Format: transform.PNG}}}
+		Outputs: []transform.Params{{Format: transform.PNG, Width: 4, Placeholder: transform.MeanColour}, {Format: transform.PNG}}}
 	small, whole := picturetest.PNG(picturetest.Chart(4, 3)), picturetest.PNG(picturetest.Chart(8, 6))
 	f.Add(string(kindPicture), 0, 4, 3, small, "", "")
 	f.Add(string(kindPicture), 1, 8, 6, whole, "", "")
+	f.Add(string(kindPicture), 0, 4, 3, small, "", "#00ff00")
+	f.Add(string(kindPicture), 0, 4, 3, small, "", "#00ff00\r\nSet-Cookie: a=b")
 	f.Add(string(kindPicture), 1, 8, 6, small, "", "")
 	f.Add(string(kindPicture), -1, 1, 1, []byte("x"), "", "")
 	f.Add(string(kindFailed), 0, 0, 0, []byte(nil), "memory", "text")
@@ -34,10 +37,13 @@ func FuzzAnswer(f *testing.F) {
 			if p.Searched != (transform.Searched{}) && !p.Searched.Possible() {
 				t.Fatalf("output %d: no search comes to %+v", i, p.Searched)
 			}
+			if p.Placeholder != "" && (i != 0 || strings.Trim(p.Placeholder, "#0123456789abcdef") != "") {
+				t.Fatalf("output %d: placeholder %q", i, p.Placeholder)
+			}
 		})
 		a.jobRequest()
 		resp := response{Kind: kind(kind_), Index: index, Width: width, Height: height, Class: class, Text: text,
-			Detail: text, Searched: transform.Searched{Quality: width, Encodes: height, Score: float64(index)}}
+			Detail: text, Placeholder: text, Searched: transform.Searched{Quality: width, Encodes: height, Score: float64(index)}}
 		for range 2 {
 			last, err := a.handleResponse(resp, body)
 			if last && err == nil && len(delivered) != len(job.Outputs) {

@@ -112,6 +112,9 @@ func (r *assignment) deliverPicture(resp response, body []byte) error {
 	if resp.Searched.Possible() {
 		pic.Searched = resp.Searched
 	}
+	if p.Placeholder.Possible(resp.Placeholder) {
+		pic.Placeholder = resp.Placeholder
+	}
 	r.deliver(i, pic)
 	return nil
 }

@@ -74,6 +74,8 @@ type response struct {
 	Height int              `json:",omitempty"`
 	// Searched is of a picture, too.
 	Searched transform.Searched `json:",omitzero"`
+	// Placeholder is of a picture, too.
+	Placeholder string `json:",omitempty"`
 	// Class and Text are a failure: one of classes, and a sentence for people.
 	// Detail is the codec's own text, for the log.
 	Class  string `json:",omitempty"`

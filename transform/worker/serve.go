@@ -197,7 +197,7 @@ func runJob(conn net.Conn, engine Engine, in incoming) (last response, err error
 	}
 	return response{Kind: kindDone}, engine.Run(context.Background(), job, func(i int, p transform.Picture) error {
 		head := response{Kind: kindPicture, Index: i, Format: p.Format, Width: p.Width, Height: p.Height,
-			Searched: p.Searched}
+			Searched: p.Searched, Placeholder: p.Placeholder}
 		if err := writeFrame(conn, head, p.Body); err != nil {
 			return &socketError{err}
 		}

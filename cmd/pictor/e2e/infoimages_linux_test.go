@@ -146,11 +146,15 @@ func checkHashes(t *testing.T, s *server, sources []matrixSource, told []map[str
 		t.Skip("the references are not installed: .ci/setup test")
 	}
 	var input strings.Builder
-	for _, src := range sources {
-		small := s.get("/x/rs:fit:100:100/da:1/kcr:0/plain/local:///" + src.name() + "@png")
+	for i, src := range sources {
+		small := s.get("/x/rs:fit:100:100/da:1/kcr:0/plh:thumbhash/plain/local:///" + src.name() + "@png")
 		m, err := png.Decode(bytes.NewReader(small.body))
 		if err != nil {
 			t.Fatal(src.name(), err)
+		}
+		hash, err := base64.StdEncoding.DecodeString(small.header.Get("Pictor-Thumbhash"))
+		if got, want := fmt.Sprintf("%X", hash), told[i]["thumb_hash"]; err != nil || got != want {
+			t.Errorf("%s: the header of the small image says %s, the facts say %s", src.name(), got, want)
 		}
 		pixels := base64.StdEncoding.EncodeToString(rgbaOf(m))
 		fmt.Fprintf(&input, "[%d,%d,%q]\n", m.Bounds().Dx(), m.Bounds().Dy(), pixels)
