@@ -130,7 +130,7 @@ func (m *machine) upgrade() error {
 		return err
 	}
 	const later = `dpkg-deb -R %s /later && sed -i -E 's/^(Version: .*)/\1.later/' /later/DEBIAN/control &&
-echo '# later' >>/later` + settings + ` && dpkg-deb -b /later /later.deb && rm -r /later &&
+echo '# later' >>/later` + settings + ` && dpkg-deb -Znone -b /later /later.deb && rm -r /later &&
 apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold /later.deb && rm /later.deb &&
 dpkg-query -W -f '${Version}' pictor | grep -q 'later$' && rm ` + settings + `.dpkg-dist`
 	if err := m.shell(fmt.Sprintf(later, m.file)); err != nil {
