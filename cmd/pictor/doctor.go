@@ -139,7 +139,7 @@ func (r *report) checkSettings(cfg *config.Serve) (in *inputs) {
 }
 
 func (r *report) checkPorts(cfg *config.Serve) {
-	doors, err := bindPorts(cfg)
+	listeners, err := bindPorts(cfg)
 	switch {
 	case err != nil && runsAt(cfg):
 		r.note("port", "Leave it as it is, if that is the server with these settings; for another one set --listen.",
@@ -149,8 +149,8 @@ func (r *report) checkPorts(cfg *config.Serve) {
 		r.problem("port", "A server that runs here has it, or another program.", "%v", err)
 		return
 	}
-	doors.close()
-	if address, _ := cfg.AdminAddress(); address != "" && doors.admin == nil {
+	listeners.close()
+	if address, _ := cfg.AdminAddress(); address != "" && listeners.admin == nil {
 		r.note("port", "Set --admin-listen to another address, or to off.",
 			"The admin address %s is in use: serve runs without metrics and purges", address)
 	}

@@ -38,11 +38,11 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	if err != nil {
 		return err
 	}
-	doors, err := bindPorts(&cmd.Serve)
+	listeners, err := bindPorts(&cmd.Serve)
 	if err != nil {
 		return err
 	}
-	defer doors.close()
+	defer listeners.close()
 	program, err := describeWorker(command)
 	if err != nil {
 		return err
@@ -63,12 +63,12 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	}
 	log.Info("memory plan", "split", plan)
 	begin := func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, formats, log) }
-	parts, err := answerOn(doors.public, in.tls, begin)
+	parts, err := answerOn(listeners.public, in.tls, begin)
 	if err != nil {
 		return err
 	}
 	parts.reloader = newReloader(parts, &cmd.Serve, in, level)
-	end, err := cmd.serveUntilEnd(parts, doors, plan)
+	end, err := cmd.serveUntilEnd(parts, listeners, plan)
 	left := parts.close()
 	end.logEnding(log, left)
 	if err == nil && left != nil {
@@ -78,18 +78,18 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 }
 
 // serveUntilEnd answers requests until the process is told to end.
-func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan) (ending, error) {
+func (cmd *serveCmd) serveUntilEnd(parts *parts, listeners *listeners, plan memory.Plan) (ending, error) {
 	log := parts.log
 	defer parts.systemd.watch(parts.server.Stuck)()
 	defer parts.reloader.reloadOnSignals()()
-	defer doors.serveAdmin(&cmd.Serve, parts.server, log)()
+	defer listeners.serveAdmin(&cmd.Serve, parts.server, log)()
 	watching, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()
 	go parts.server.Watch(watching)
 	go parts.warmFromDisk(watching)
 	go parts.probeUntilReady()
 	go parts.followLimit(&cmd.Serve, plan)
-	at := browsableAddress(doors.public.Addr())
+	at := browsableAddress(listeners.public.Addr())
 	scheme := "http://"
 	if cmd.ServesTLS() {
 		scheme = "https://"
@@ -98,7 +98,7 @@ func (cmd *serveCmd) serveUntilEnd(parts *parts, doors *doors, plan memory.Plan)
 	if cmd.Dev {
 		fmt.Printf("\npictor studio: %s%s/\n\n", scheme, at)
 	}
-	return serveAndShutDown(doors.public, parts, &cmd.Serve)
+	return serveAndShutDown(listeners.public, parts, &cmd.Serve)
 }
 
 // browsableAddress is an address that a browser on this machine can open.

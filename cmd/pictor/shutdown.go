@@ -28,8 +28,8 @@ const (
 	// they wait waitTime for what they have under way.
 	closeTime = 5 * time.Second
 	waitTime  = 3 * time.Second
-	// moment is what each part gets in any case, once one has hung.
-	moment = closeTime / 50
+	// leastCloseTime is what each part gets in any case, once one has hung.
+	leastCloseTime = closeTime / 50
 	// lastWords is how long it is tried to say that even that was not enough.
 	lastWords = time.Second / 2
 )
@@ -57,13 +57,13 @@ func (e ending) logEnding(log *slog.Logger, left error) {
 	say("shutdown complete", words...)
 }
 
-// counted counts the requests under way.
-type counted struct {
+// requestCounter counts the requests under way.
+type requestCounter struct {
 	http.Handler
 	underWay atomic.Int64
 }
 
-func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *requestCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.underWay.Add(1)
 	defer c.underWay.Add(-1)
 	c.Handler.ServeHTTP(w, r)
@@ -73,7 +73,7 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // second signal ends the process at once.
 func serveAndShutDown(listener net.Listener, parts *parts, cfg *config.Serve) (ending, error) {
 	server, log := parts.server, parts.log
-	handler := &counted{Handler: parts.certificates.askClients(server)}
+	handler := &requestCounter{Handler: parts.certificates.askClients(server)}
 	s := parts.publicServer(handler, cfg)
 	ended := make(chan error, 1)
 	listener = server.LimitListener(s, listener)
@@ -172,7 +172,7 @@ func (p *parts) close() error {
 		done := make(chan error, 1)
 		go func() { done <- part.close() }()
 		if isLate {
-			late = time.After(moment)
+			late = time.After(leastCloseTime)
 		}
 		var err error
 		select {

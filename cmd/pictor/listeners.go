@@ -12,9 +12,9 @@ import (
 	"github.com/pictor-proxy/pictor/proxy"
 )
 
-// doors are the ports of a server. Clients that come before it serves wait in
+// listeners are the ports of a server, bound. Clients that come before it serves wait in
 // the backlog of the kernel, or hear that it starts where that takes long.
-type doors struct {
+type listeners struct {
 	public net.Listener
 	// admin is nil where it is off, or its address is in use and nobody asked for
 	// it in so many words.
@@ -22,39 +22,39 @@ type doors struct {
 }
 
 // bindPorts takes the ports. Its errors are errBind.
-func bindPorts(cfg *config.Serve) (*doors, error) {
+func bindPorts(cfg *config.Serve) (*listeners, error) {
 	public, err := listenOn("--listen", cfg.Address())
 	if err != nil {
 		return nil, err
 	}
-	d := &doors{public: public}
+	l := &listeners{public: public}
 	address, must := cfg.AdminAddress()
 	if address == "" {
-		return d, nil
+		return l, nil
 	}
-	d.admin, err = listenOn("--admin-listen", address)
+	l.admin, err = listenOn("--admin-listen", address)
 	if err != nil && (must || !errors.Is(err, syscall.EADDRINUSE)) {
-		d.close()
+		l.close()
 		return nil, err
 	}
-	return d, nil
+	return l, nil
 }
 
 // close is for ports that nothing serves on, and does no harm to others.
-func (d *doors) close() {
-	d.public.Close()
-	if d.admin != nil {
-		d.admin.Close()
+func (l *listeners) close() {
+	l.public.Close()
+	if l.admin != nil {
+		l.admin.Close()
 	}
 }
 
 // serveAdmin serves metrics, purges, warming, hidden sources and the memory report until stop is called.
-func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Logger) (stop func()) {
+func (l *listeners) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Logger) (stop func()) {
 	address, _ := cfg.AdminAddress()
 	switch {
 	case address == "":
 		return func() {}
-	case d.admin == nil:
+	case l.admin == nil:
 		log.Warn("admin address is in use: running without /metrics, /purge, /warm, /sources, /reload and "+
 			"/debug/memory. Set --admin-listen to another address, or to off.", "address", address)
 		return func() {}
@@ -68,8 +68,8 @@ func (d *doors) serveAdmin(cfg *config.Serve, server *proxy.Server, log *slog.Lo
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	go s.Serve(d.admin) // ends with Close
-	log.Info("admin", "url", "http://"+d.admin.Addr().String()+"/",
+	go s.Serve(l.admin) // ends with Close
+	log.Info("admin", "url", "http://"+l.admin.Addr().String()+"/",
 		"paths", "/metrics /purge /warm /sources /reload /debug/memory")
 	return func() { s.Close() }
 }
