@@ -46,8 +46,8 @@ const SlowEffort = 100 * time.Millisecond
 // to it later, in the background. It may lose any entry, and gives none that was purged: its records carry stamps
 // (purge.Stamp), which each server turns into sequences of its own.
 type Bucket struct {
-	cfg  BucketConfig
-	mark string // in the records of lower tiers
+	cfg BucketConfig
+	id  string // stands for the bucket in records of lower tiers
 	bucketHost
 
 	queue   bucketQueue
@@ -68,7 +68,7 @@ type BucketConfig struct {
 
 // NewBucket makes the tier of a bucket for Config.Bucket.
 func NewBucket(cfg BucketConfig) *Bucket {
-	return &Bucket{cfg: cfg, mark: bucketMark(cfg.Name)}
+	return &Bucket{cfg: cfg, id: bucketID(cfg.Name)}
 }
 
 // bucketHost is what a bucket knows of its cache.
@@ -100,8 +100,8 @@ type Reserve func(ctx context.Context, bytes int64) (release func(), err error)
 var (
 	// ErrUnvouched: it may have missed purges.
 	ErrUnvouched = errors.New("the record may have missed purges")
-	// ErrOver: it was purged, or is too old.
-	ErrOver = errors.New("the record was purged, or is too old")
+	// ErrOutdated: it was purged, or is too old.
+	ErrOutdated = errors.New("the record was purged, or is too old")
 	// ErrNoMemory: it is not known, as there is no memory for it.
 	ErrNoMemory = errors.New("no memory for the record")
 	// ErrForeign: it is another one than its name says, or nothing that a server has written.
@@ -125,8 +125,8 @@ func (b *Bucket) read(
 				if f.e, err = b.decode(header, wanted); err != nil {
 					return err
 				}
-				if !b.isOfUse(f.e, old) {
-					return &objectstore.Declined{Err: ErrOver}
+				if !b.accepts(f.e, old) {
+					return &objectstore.Declined{Err: ErrOutdated}
 				}
 				if f.release, err = reserveInTime(ctx, reserve, size); err != nil {
 					return &objectstore.Declined{Err: ErrNoMemory}
@@ -170,11 +170,11 @@ func (b *Bucket) decode(header []byte, wanted Wanted) (*Entry, error) {
 	return e, err
 }
 
-// isOfUse says whether an entry of the bucket is an answer, and marks it then, or may be found to be still right.
-func (b *Bucket) isOfUse(e, old *Entry) bool {
+// accepts says whether an entry of the bucket is an answer, and marks it then, or may be found to be still right.
+func (b *Bucket) accepts(e, old *Entry) bool {
 	e.inBucket = b.isFresh(e) && !b.hasRefresh(e) && (old == nil || e.Stored.After(old.Stored))
 	if e.inBucket {
-		e.sharedIn = b.mark
+		e.sharedIn = b.id
 	}
 	return e.inBucket || old == nil && b.isUsable(e)
 }
@@ -187,7 +187,7 @@ func (e *Entry) offerName() Key { return Key(string(e.Key) + "\n" + e.ETag + e.S
 
 // used is told of each hit. An entry whose record on disk says that the bucket has it costs nothing.
 func (b *Bucket) used(e *Entry) {
-	if b.cfg.Admit != AdmitSecond || e.inBucket || e.sharedIn == b.mark {
+	if b.cfg.Admit != AdmitSecond || e.inBucket || e.sharedIn == b.id {
 		return
 	}
 	if r := e.readState; r != nil && (r.offered.Load() || r.offered.Swap(true)) {

@@ -78,8 +78,8 @@ func (q *bucketQueue) close(ctx context.Context) {
 // errQueueFull: as much as may wait is waiting.
 var errQueueFull = errors.New("as much as may wait is waiting")
 
-// take reserves bytes of the queue.
-func (q *bucketQueue) take(n int64) (release func(), ok bool) {
+// reserveBytes reserves bytes of the queue.
+func (q *bucketQueue) reserveBytes(n int64) (release func(), ok bool) {
 	for {
 		now := q.bytes.Load()
 		if now+n > maxQueuedBytes {

@@ -16,7 +16,7 @@ import (
 // knows what a record says and whether it is good; what the bucket does is bounded here. It may lose any source.
 type SourceBucket struct {
 	cfg     BucketConfig
-	mark    string
+	id      string
 	queue   bucketQueue
 	figures bucketFigures
 	// asked has sources that were fetched lately, offered has forms of sources that the bucket was offered or has,
@@ -32,19 +32,19 @@ const SlowFetch = SlowEffort
 
 // NewSourceBucket starts the writers of a bucket, which Close ends.
 func NewSourceBucket(cfg BucketConfig) *SourceBucket {
-	b := &SourceBucket{cfg: cfg, mark: bucketMark(cfg.Name)}
+	b := &SourceBucket{cfg: cfg, id: bucketID(cfg.Name)}
 	b.queue.start(sourceWriters, b.figures.countWrite)
 	return b
 }
 
-// bucketMark stands for a bucket in records on disk.
-func bucketMark(name string) string {
+// bucketID stands for a bucket in records on disk.
+func bucketID(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:4])
 }
 
-// Mark is what a record on disk has of the bucket that has its source, too.
-func (b *SourceBucket) Mark() string { return b.mark }
+// ID is what a record on disk has of the bucket that has its source, too.
+func (b *SourceBucket) ID() string { return b.id }
 
 // Close writes what is queued, for a while: no longer than ctx allows. The stores that sources are in are closed after
 // it.

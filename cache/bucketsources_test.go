@@ -27,7 +27,7 @@ func offeredSource(id, form string, done *atomic.Int64) SourceOffer {
 		},
 		IsWorse: func(header []byte) (bool, error) {
 			if string(header) == "purged" {
-				return false, ErrOver
+				return false, ErrOutdated
 			}
 			return string(header) < form, nil
 		},
@@ -122,7 +122,7 @@ func TestSourcesThatAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		why    error
 		paused bool
-	}{{ErrOver, false}, {ErrUnvouched, false}, {ErrNoMemory, false}, {ErrForeign, true}} {
+	}{{ErrOutdated, false}, {ErrUnvouched, false}, {ErrNoMemory, false}, {ErrForeign, true}} {
 		for range 8 {
 			_, err := b.Read(t.Context(), of, func(context.Context, []byte, int64) (SourceSink, error) {
 				return nil, test.why

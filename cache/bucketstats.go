@@ -21,12 +21,12 @@ type BucketStats struct {
 // readResults and writeResults name errors.
 var (
 	readResults = []namedResult{
-		{nil, "hit"}, {objectstore.ErrNone, "none"}, {ErrOver, "outdated"}, {ErrUnvouched, "unvouched"},
+		{nil, "hit"}, {objectstore.ErrNone, "none"}, {ErrOutdated, "outdated"}, {ErrUnvouched, "unvouched"},
 		{ErrForeign, "foreign"}, {diskstore.ErrBroken, "broken"}, {ErrNoMemory, "memory"},
 		{objectstore.ErrLate, "slow"}, {objectstore.ErrOpen, "paused"}, {objectstore.ErrBusy, "busy"},
 	}
 	writeResults = []namedResult{
-		{nil, "written"}, {errRemoved, "removed"}, {objectstore.ErrExists, "present"}, {ErrOver, "outdated"},
+		{nil, "written"}, {errRemoved, "removed"}, {objectstore.ErrExists, "present"}, {ErrOutdated, "outdated"},
 		{ErrStamp, "unvouched"}, {errQueueFull, "queue"}, {ErrBodyGone, "gone"}, {objectstore.ErrLate, "slow"},
 		{objectstore.ErrOpen, "paused"},
 	}

@@ -26,7 +26,7 @@ func (b *Bucket) enqueue(e *Entry) bool {
 	of, release := e.metadata(), func() {}
 	if e.Body != nil {
 		var ok bool
-		if release, ok = b.queue.take(e.Size()); !ok {
+		if release, ok = b.queue.reserveBytes(e.Size()); !ok {
 			b.figures.countWrite(errQueueFull)
 			return false
 		}
@@ -50,7 +50,7 @@ func (b *Bucket) drop(e *Entry) {
 func (b *Bucket) write(e *Entry) error {
 	ctx, name := b.queue.ctx, recordName(e.Source, e.Key)
 	if !b.isFresh(e) {
-		return ErrOver
+		return ErrOutdated
 	}
 	stamp, ok := b.clock.Stamp(e.Seq)
 	if !ok {
@@ -92,7 +92,7 @@ func (b *Bucket) write(e *Entry) error {
 // markShared has the lower tiers remember that the bucket has an entry, or one as good: their hits would else offer
 // it again, and again after a restart.
 func (b *Bucket) markShared(e *Entry) {
-	e.sharedIn = b.mark
+	e.sharedIn = b.id
 	for _, t := range b.lower {
 		if t, ok := t.(sharedMarker); ok {
 			t.MarkShared(e)
@@ -120,7 +120,7 @@ func (b *Bucket) loadBody(e *Entry) (release func(), err error) {
 		if have.ETag != e.ETag {
 			continue
 		}
-		release, ok := b.queue.take(have.Size())
+		release, ok := b.queue.reserveBytes(have.Size())
 		if !ok {
 			return nil, errQueueFull
 		}
@@ -161,7 +161,7 @@ func (b *Bucket) isWorse(ctx context.Context, name string, e *Entry) bool {
 // records.
 func isOfNoUse(err error) bool {
 	switch {
-	case errors.Is(err, ErrOver), errors.Is(err, ErrForeign), errors.Is(err, diskstore.ErrBroken):
+	case errors.Is(err, ErrOutdated), errors.Is(err, ErrForeign), errors.Is(err, diskstore.ErrBroken):
 		return true
 	}
 	return errors.Is(err, ErrUnvouched) && !errors.Is(err, purge.ErrAhead)

@@ -52,7 +52,7 @@ func (c *Config) decodeShared(header []byte, of cache.SharedSource) (m Meta, err
 		return Meta{}, errors.Join(cache.ErrUnvouched, err)
 	}
 	m.Log, m.Mark = "", 0
-	m.SharedIn = c.Bucket.Mark()
+	m.SharedIn = c.Bucket.ID()
 	t := c.inForce.Load().TTL
 	window := max(t.Max, t.StaleWhile, t.StaleError)
 	m.boundWindows(&m.Freshness, window)

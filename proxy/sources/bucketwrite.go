@@ -27,7 +27,7 @@ func (c *Config) loadStored(ctx context.Context, id, version string) (r cache.So
 // encodeShared makes the header of a record for other servers, of a source that is an answer now.
 func (c *Config) encodeShared(m Meta) ([]byte, error) {
 	if hard, soft := m.newestPurges(c.Clock); m.Seq < hard || m.Seq < soft || !c.isFresh(m) {
-		return nil, cache.ErrOver
+		return nil, cache.ErrOutdated
 	}
 	stamp, ok := c.Clock.Stamp(m.Seq)
 	if !ok {
@@ -66,7 +66,7 @@ func (c *Config) markShared(id, version string) {
 	if stored.meta.Version != version {
 		return
 	}
-	stored.meta.SharedIn = c.Bucket.Mark()
+	stored.meta.SharedIn = c.Bucket.ID()
 	if h, err := json.Marshal(stored.meta); err == nil {
 		_ = c.Disk.SetHeader(diskstore.NameOf(id), stored.record, h) // or the bucket is asked once more
 	}

@@ -99,7 +99,7 @@ func (src *Source) shareAgain() {
 // offer offers the source, as one that was fetched or as one that is used again.
 func (src *Source) offer(again bool) {
 	t, b := src.store, src.store.cfg.Bucket
-	if !t.mayShare(src.request) || src.meta.NoStore || src.meta.SharedIn == b.Mark() {
+	if !t.mayShare(src.request) || src.meta.NoStore || src.meta.SharedIn == b.ID() {
 		return
 	}
 	of := cache.SharedSource{Identity: src.request.Identity, ID: src.id}

@@ -54,7 +54,7 @@ func FuzzSharedSource(f *testing.F) {
 		m, err := c.decodeShared(b, of)
 		ttl := TTL{Max: time.Hour}
 		if err == nil && (m.ID != "k" || m.Identity != "k" || m.Size < 0 || m.Log != "" ||
-			m.SharedIn != c.Bucket.Mark() || m.StaleError.For > time.Hour || m.RefreshAt(ttl).After(m.Expires(ttl)) ||
+			m.SharedIn != c.Bucket.ID() || m.StaleError.For > time.Hour || m.RefreshAt(ttl).After(m.Expires(ttl)) ||
 			!httpguts.ValidHeaderFieldValue(m.ETag)) {
 			t.Errorf("%s: %+v", b, m)
 		}

@@ -187,7 +187,7 @@ func (src *Source) takeShared(ctx context.Context) (taken bool, confirmable *sto
 		if m.Seq >= hard && m.isConfirmable() {
 			found <- m
 		}
-		return cache.ErrOver
+		return cache.ErrOutdated
 	})
 	if err != nil {
 		select {
@@ -209,7 +209,7 @@ var errSharedGone = errors.New("the bucket does not have the source any more")
 func (src *Source) takeSharedBytes(ctx context.Context, renewed Meta) error {
 	sink, err := src.askBucket(ctx, func(m Meta) error {
 		if m.Version != renewed.Version {
-			return cache.ErrOver
+			return cache.ErrOutdated
 		}
 		return nil
 	})
