@@ -150,15 +150,21 @@ func (b *Bucket) read(
 	return f.e, f.release, nil
 }
 
-// reserveInTime waits for memory for a half of the patience that is left. The other one is for the bytes: what memory
-// takes must not look like a slow bucket.
+// reserveInTime waits for memory for a half of the patience that is left.
 func reserveInTime(ctx context.Context, reserve Reserve, size int64) (release func(), err error) {
-	if end, ok := ctx.Deadline(); ok {
-		timed, cancel := context.WithTimeout(ctx, time.Until(end)/2)
-		defer cancel()
-		ctx = timed
-	}
+	ctx, cancel := withHalfPatience(ctx)
+	defer cancel()
 	return reserve(ctx, size)
+}
+
+// withHalfPatience ends a context after a half of the time that is left of it. The other one is for the bytes: what
+// memory takes must not look like a slow bucket.
+func withHalfPatience(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(end)/2)
 }
 
 // decode reads the header of a record, with a sequence of this server's clock.

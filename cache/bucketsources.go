@@ -123,17 +123,14 @@ func (b *SourceBucket) Read(
 	return <-accepted, nil
 }
 
-// acceptInTime has a caller accept a record in a half of the patience that is left: the other one is for the bytes.
-// A bucket is to blame for what is foreign there, and for nothing else that its records may be.
+// acceptInTime has a caller accept a record in a half of the patience that is left. A bucket is to blame for what is
+// foreign there, and for nothing else that its records may be.
 func acceptInTime(
 	ctx context.Context, header []byte, size int64,
 	accept func(ctx context.Context, header []byte, size int64) (SourceSink, error),
 ) (SourceSink, error) {
-	if end, ok := ctx.Deadline(); ok {
-		timed, cancel := context.WithTimeout(ctx, time.Until(end)/2)
-		defer cancel()
-		ctx = timed
-	}
+	ctx, cancel := withHalfPatience(ctx)
+	defer cancel()
 	sink, err := accept(ctx, header, size)
 	if err != nil {
 		if !errors.Is(err, ErrForeign) {
