@@ -326,7 +326,8 @@ func flagsThereAre(t testing.TB) []string {
 	known := []string{"memory", "stop-timeout", "name", "env-file", // of docker
 		"distribution-id", "paths", "recursive", // of aws
 		"read-only", "cap-drop", "security-opt", "format", // of docker
-		"certificate-identity", "certificate-oidc-issuer"} // of cosign
+		"certificate-identity", "certificate-oidc-issuer", // of cosign
+		"now"} // of systemctl
 	for _, command := range []string{"serve", "sign", "explain", "config", "purge", "warm",
 		"keys", "health", "version", "sources add"} {
 		help, stderr, code := pictor(t, nil, append(strings.Fields(command), "--help")...)
