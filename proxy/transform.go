@@ -103,6 +103,7 @@ func (f *fill) transform(ctx context.Context, info transform.Info) (pic transfor
 func (f *fill) chooseOutputs(t *plannedTransform, limits transform.Limits) {
 	if out := t.job.Outputs[0]; out.Best != 0 {
 		t.job.Outputs = out.BestOutputs(t.job.Info, limits, f.server.formatAccess().Write)
+		t.job.Outputs = transform.WithLossless(t.job.Outputs, t.job.Info, t.job.Source.Size(), limits)
 		t.resultBytes = resultBytesOf(t.job)
 	}
 	t.job.Starts = f.server.batches.searches.startsOf(f.identity, t.job.Outputs)

@@ -92,6 +92,41 @@ func (p Params) BestOutputs(info Info, limits Limits, writes FormatSet) (outputs
 	return outputs
 }
 
+// WithLossless adds a lossless WebP to results of BestOutputs, or without WebP a lossless JPEG XL, before the lossy one,
+// where the source of so many bytes is a drawing of flat areas, and the CPU time allows it: there it is often the
+// smallest. Of photographs it is several times as large, and is not tried.
+func WithLossless(outputs []Params, info Info, sourceBytes int64, limits Limits) (all []Params) {
+	if info.Format != SVG && !info.isFlat(sourceBytes) {
+		return outputs
+	}
+	left := cmp.Or(limits.Best.CPU, defaultBestCPU) - ExpectedCPU(Job{Info: info, Outputs: outputs})
+	tried := false
+	for _, p := range outputs {
+		if exact, ok := p.losslessKind(); ok && !tried {
+			tried = true
+			if ExpectedCPU(Job{Info: info, Outputs: []Params{exact}}) <= left {
+				all = append(all, exact)
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// losslessKind is the same result without loss, in formats that have both kinds.
+func (p Params) losslessKind() (Params, bool) {
+	switch {
+	case p.Format == WebP && p.WebP.Compression == Lossy:
+		p.WebP.Compression = Lossless
+	case p.Format == JXL && !p.JXL.Lossless:
+		p.JXL.Lossless = true
+	default:
+		return p, false
+	}
+	p.AutoQuality = AutoQuality{}
+	return p, true
+}
+
 // Beats says whether a result is a better choice than another one: it reaches the score where that one does not, or is
 // smaller where both or neither do.
 func (a AutoQuality) Beats(one, other Picture) bool {

@@ -29,6 +29,52 @@ func TestBestKeepsToItsCPUTime(t *testing.T) {
 	}
 }
 
+// The lossless kinds are tried of drawings alone, and where there is time.
+func TestBestTriesLosslessForDrawings(t *testing.T) {
+	every := FormatSetOf(bestOrder)
+	exact := func(every FormatSet, info Info, sourceBytes int64, limits Limits) (all []Format) {
+		p := Params{Best: every, Width: 400}
+		for _, out := range WithLossless(p.BestOutputs(info, limits, every), info, sourceBytes, limits) {
+			if out.WebP.Compression == Lossless || out.JXL.Lossless {
+				all = append(all, out.Format)
+				if out.AutoQuality.On() {
+					t.Errorf("%v: there is no quality to search for", out)
+				}
+			}
+		}
+		return all
+	}
+	limits := Limits{MaxOutputSide: 8192}
+	image := Info{Format: PNG, Width: 1200, Height: 900, Frames: 1, Bands: 3, Bits: 8}
+	photo := image
+	photo.Format = JPEG
+	drawing := Info{Format: SVG, Width: 1200, Height: 900, Frames: 1, Bands: 4, Bits: 8, Alpha: true}
+	for _, tc := range []struct {
+		name  string
+		info  Info
+		bytes int64
+		tried bool
+	}{
+		{"a screenshot", image, 100_000, true}, {"a photograph as a PNG", image, 1_500_000, false},
+		{"a small JPEG", photo, 100_000, false}, {"a drawing", drawing, 5_000_000, true},
+	} {
+		want := []Format{WebP}
+		if !tc.tried {
+			want = nil
+		}
+		if got := exact(every, tc.info, tc.bytes, limits); !slices.Equal(got, want) {
+			t.Errorf("%s: %v without loss, want %v", tc.name, got, want)
+		}
+	}
+	if got := exact(FormatSetOf([]Format{JPEG, JXL}), image, 100_000, limits); !slices.Equal(got, []Format{JXL}) {
+		t.Errorf("without WebP: %v", got)
+	}
+	limits.Best.CPU = time.Nanosecond
+	if got := exact(every, image, 100_000, limits); got != nil {
+		t.Errorf("in no time: %v", got)
+	}
+}
+
 // A result that misses the score is no choice beside one that reaches it, however small it is.
 func TestBestReachesItsScore(t *testing.T) {
 	search := AutoQuality{Method: BySSIMULACRA2, Target: 78}

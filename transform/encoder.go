@@ -263,15 +263,19 @@ func encoderEffort(kept, byDefault int) int {
 // is a graphic of flat areas. Photographs take over one, pages and charts under 0.1.
 const flatBytes = 0.5
 
+// isFlat says whether a source of so many bytes is lossless and of flat areas.
+func (info Info) isFlat(sourceBytes int64) bool {
+	coding := info.Coding()
+	lossless := coding == PNG || coding == GIF || coding == WebP && info.Lossless
+	pixels := float64(info.Width) * float64(info.Height) * float64(max(1, info.Frames))
+	return lossless && float64(sourceBytes-info.AncillaryBytes)/pixels < flatBytes
+}
+
 // Compression says whether the rows of a PNG are filtered, and gives zlib's level, 1 to 9.
 // Filters take a quarter off photographs, and add a tenth to a palette or to flat areas,
 // which repeat. Behind a filter levels above 3 take twice the time for 2 % of the bytes.
 func (o PNGOptions) Compression(info Info, sourceBytes int64) (filtered bool, level int) {
-	coding := info.Coding()
-	lossless := coding == PNG || coding == GIF || coding == WebP && info.Lossless
-	pixels := float64(info.Width) * float64(info.Height) * float64(max(1, info.Frames))
-	perPixel := float64(sourceBytes-info.AncillaryBytes) / pixels
-	filtered = !o.Palette && !(lossless && perPixel < flatBytes)
+	filtered = !o.Palette && !info.isFlat(sourceBytes)
 	switch {
 	case o.Effort > 0:
 		return filtered, o.Effort

@@ -52,6 +52,37 @@ func page(w, h int) *image.NRGBA {
 	return m
 }
 
+// logo is like a mark beside a chart: areas of few colours with straight and round edges.
+func logo(w, h int) *image.NRGBA {
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	colours := []color.NRGBA{{255, 255, 255, 255}, {23, 78, 166, 255}, {234, 67, 53, 255}, {251, 188, 4, 255},
+		{52, 168, 83, 255}, {32, 33, 36, 255}}
+	for y := range h {
+		for x := range w {
+			dx, dy := x-w/3, y-h/2
+			at := 0
+			switch {
+			case dx*dx+dy*dy < h*h/9:
+				at = 1 + (x/(w/12)+y/(h/9))%3
+			case x > w*2/3 && y > h-(x*7919/(w/9)%9+1)*h/12:
+				at = 4
+			case y > h*9/10:
+				at = 5
+			}
+			m.SetNRGBA(x, y, colours[at])
+		}
+	}
+	return m
+}
+
+// kindOf is the format of a result, and whether it is lossless.
+func kindOf(p transform.Params) string {
+	if p.WebP.Compression == transform.Lossless || p.JXL.Lossless {
+		return p.Format.String() + " lossless"
+	}
+	return p.Format.String()
+}
+
 // sheer is a photograph that fades out to its right, like a product that was cut out.
 func sheer(w, h int) *image.NRGBA {
 	m := toNRGBA(picturetest.Photo(w, h, 4))
@@ -69,7 +100,11 @@ func comparedImages() (all []compared) {
 			all = append(all, compared{fmt.Sprintf("photograph %d", i+1), photo})
 		}
 	}
+	if os.Getenv(compareAll) != "" {
+		all = append(all, compared{"screenshot in its size", picturetest.PNG(page(480, 320))})
+	}
 	return append(all, compared{"screenshot", picturetest.PNG(page(720, 480))},
+		compared{"drawing", picturetest.PNG(logo(960, 640))},
 		compared{"transparent", picturetest.PNG(sheer(600, 450))})
 }
 
@@ -88,7 +123,8 @@ func TestBestIsTheSmallestOfItsFormats(t *testing.T) {
 	for _, c := range comparedImages() {
 		p := parse(t, "w:480/f:best:jpg:png:webp:avif:jxl")
 		info := sniffed(t, c.body)
-		outputs := p.BestOutputs(info, transform.Limits{}, every)
+		outputs := transform.WithLossless(p.BestOutputs(info, transform.Limits{}, every), info, int64(len(c.body)),
+			transform.Limits{})
 		search := outputs[0].AutoQuality
 		var best transform.Picture
 		encodes, before := 0, usedCPU(t)
@@ -106,7 +142,7 @@ func TestBestIsTheSmallestOfItsFormats(t *testing.T) {
 		for _, one := range outputs {
 			before := usedCPU(t)
 			single := run(t, c.body, one)
-			line(c.name, one.Format.String(), single, max(single.Searched.Encodes, 1), usedCPU(t)-before)
+			line(c.name, kindOf(one), single, max(single.Searched.Encodes, 1), usedCPU(t)-before)
 			if search.Beats(single, best) {
 				t.Errorf("%s: best is a %v of %d bytes, %+v; %v alone has %d, %+v", c.name, best.Format, len(best.Body),
 					best.Searched, one.Format, len(single.Body), single.Searched)

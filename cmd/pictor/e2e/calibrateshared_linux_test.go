@@ -80,7 +80,9 @@ func (s *pictures) outputsOf(from source, options []string) (outputs []transform
 				s.t.Fatal(err)
 			}
 			limits := transform.Limits{Best: transform.BestBounds{CPU: time.Hour}}
-			outputs = append(outputs, p.BestOutputs(info, limits, transform.FormatSetOf(transform.Outputs))...)
+			best := p.BestOutputs(info, limits, transform.FormatSetOf(transform.Outputs))
+			best = transform.WithLossless(best, info, int64(len(s.file(from))), limits)
+			outputs = append(outputs, best...)
 		case p.Format == transform.FormatUnknown:
 			p.Format = transform.JPEG
 			outputs = append(outputs, p)
