@@ -71,6 +71,7 @@ func (c charge) ratio() float64 { return float64(c.estimate) / float64(max(c.act
 func TestWorkingSetHoldsWhatJobsTake(t *testing.T) {
 	calibrates(t)
 	needs(t, "vips")
+	needs(t, "cjxl")
 	cases := someCases()
 	switch os.Getenv(calibrateAll) {
 	case "":

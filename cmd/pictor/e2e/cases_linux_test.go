@@ -34,7 +34,8 @@ func someCases() []calibration {
 		out = append(out, calibration{source{form, 3000, 2000}, toJPEG})
 	}
 	for _, form := range []string{"webp-alpha", "webp-animated", "gif-restoring", "avif-alpha", "avif-12",
-		"png-16-alpha-hdr", "avif-12-hdr", "jxl", "jxl-alpha", "jxl-exact", "heic-alpha"} {
+		"png-16-alpha-hdr", "avif-12-hdr", "jxl", "jxl-alpha", "jxl-exact", "jxl-squeezed-alpha",
+		"jxl-squeezed-exact", "heic-alpha"} {
 		out = append(out, calibration{source{form, 1500, 1000}, toJPEG})
 	}
 	for _, form := range []string{"jpeg", "progressive", "png", "webp", "gif", "avif"} {

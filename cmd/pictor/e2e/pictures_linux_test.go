@@ -33,12 +33,12 @@ func megapixels(form string, mp float64) source {
 }
 
 // forms are the kinds of source. What Go's encoders cannot write is written by
-// one of the vips program's commands: IN is the photo as a JPEG, ALPHA the
-// same with an alpha channel, GREY without its colour, FRAMES an animation of
-// it, MOVIE, RESTORING and LONG the animations of movieFrames, OUT the file to
-// make. Encoders work at their least effort where that changes the bytes but not
-// what they take to decode. libheif's encoder writes no 10 bits; 12 take the same
-// two bytes a sample.
+// cjxl or one of the vips program's commands: IN is the photo as a JPEG, ALPHA the
+// same with an alpha channel, GREY without its colour, PNG and PNG-ALPHA are the
+// forms of these names, FRAMES an animation of it, MOVIE, RESTORING and LONG the
+// animations of movieFrames, OUT the file to make. Encoders work at their least
+// effort where that changes the bytes but not what they take to decode. libheif's
+// encoder writes no 10 bits; 12 take the same two bytes a sample.
 var forms = map[string]struct{ ext, command string }{
 	"jpeg":             {"jpg", ""},
 	"jpeg-turned":      {"jpg", ""},
@@ -103,6 +103,11 @@ var forms = map[string]struct{ ext, command string }{
 	"jxl-exact":        {"jxl", "jxlsave IN OUT --effort 3 --lossless"},
 	"jxl-exact-alpha":  {"jxl", "jxlsave ALPHA OUT --effort 3 --lossless"},
 	"jxl-exact-16":     {"jxl", "colourspace IN OUT[effort=3,lossless] rgb16"},
+
+	// Planes that go through a squeeze take the most to decode. By itself libjxl 0.7 squeezes alpha, and 0.11 nothing.
+	"jxl-squeezed-alpha": {"jxl", "cjxl PNG-ALPHA OUT -e 3 -d 1 -R 1"},
+	"jxl-squeezed-exact": {"jxl", "cjxl PNG OUT -e 3 -d 0 -R 1"},
+
 	"tiff":             {"tif", "tiffsave IN OUT --compression lzw"},
 	"tiff-tiles":       {"tif", "tiffsave IN OUT --compression deflate --tile --tile-width 512 --tile-height 512"},
 	"tiff-jpeg":        {"tif", "tiffsave IN OUT --compression jpeg --tile"},
@@ -316,13 +321,22 @@ func (s *pictures) run(of source, command, out string) {
 	for _, a := range strings.Fields(command) {
 		args = append(args, s.operand(of, a, out))
 	}
+	if args[0] == "cjxl" {
+		s.program(args[0], args[1:]...)
+		return
+	}
 	s.vips(args...)
 }
 
 func (s *pictures) vips(args ...string) {
 	s.t.Helper()
-	if b, err := exec.Command("vips", args...).CombinedOutput(); err != nil {
-		s.t.Fatalf("vips %s: %v\n%s", strings.Join(args, " "), err, b)
+	s.program("vips", args...)
+}
+
+func (s *pictures) program(name string, args ...string) {
+	s.t.Helper()
+	if b, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		s.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, b)
 	}
 }
 
@@ -333,7 +347,8 @@ func (s *pictures) operand(of source, a, out string) string {
 		options = "[" + options
 	}
 	by := map[string]func(source) string{"IN": s.colour, "ALPHA": s.withAlpha, "GREY": s.grey, "FRAMES": s.frames,
-		"MOVIE": s.movie("movie"), "RESTORING": s.movie("movie-restoring"), "LONG": s.movie("movie-long")}[word]
+		"PNG": s.made("png"), "PNG-ALPHA": s.made("png-alpha"), "MOVIE": s.made("movie"),
+		"RESTORING": s.made("movie-restoring"), "LONG": s.made("movie-long")}[word]
 	switch {
 	case by != nil:
 		return by(of) + options
@@ -349,11 +364,12 @@ func (s *pictures) colour(of source) string {
 	return s.path(of, "jpg")
 }
 
-func (s *pictures) movie(form string) func(source) string {
+// made is the file of another form.
+func (s *pictures) made(form string) func(source) string {
 	return func(of source) string {
 		of.form = form
 		s.file(of)
-		return s.path(of, "gif")
+		return s.path(of, forms[form].ext)
 	}
 }
 
