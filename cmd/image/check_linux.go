@@ -63,8 +63,8 @@ func (o *checkOptions) enter(flags *flag.FlagSet, args []string) (inside bool, e
 	}
 	o.buildDir = filepath.Join(o.dir, flags.Name()+"-"+o.suite)
 	if os.Getenv(insideVar) == "" {
-		// Only out here, where its mounts are not seen: inside, files of this machine lie below it. A run that was ended
-		// has left its own, and what is made anew must not be there.
+		// Only out here, where its mounts are not seen: inside, files of this machine lie below it. A run that was
+		// ended has left its own, and what is made anew must not be there.
 		if err := os.RemoveAll(o.buildDir); err != nil {
 			return false, err
 		}

@@ -218,9 +218,9 @@ func TestTIFFsOfLibtiff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The inks were made by relative colorimetry, where black ink is a dark grey. libvips 8.16 and 8.18 come back
-			// by the perceptual intent that they are asked for, which makes it black: 5 of 255. Little CMS alone (tificc
-			// -c 0 -t 1, and -t 0) makes 37 of black there and back, and 9.
+			// The inks were made by relative colorimetry, where black ink is a dark grey. libvips 8.16 and 8.18 come
+			// back by the perceptual intent that they are asked for, which makes it black: 5 of 255. Little CMS alone
+			// (tificc -c 0 -t 1, and -t 0) makes 37 of black there and back, and 9.
 			most := 3.0
 			if strings.HasSuffix(name, "inks") && !strings.HasPrefix(Version(), "8.14.") {
 				most = 6
