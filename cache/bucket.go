@@ -118,7 +118,7 @@ func (b *Bucket) read(
 		release func()
 	}
 	accepted := make(chan found, 1)
-	body, err := b.cfg.Store.Get(ctx, recordName(wanted.Source, wanted.Key),
+	body, err := b.cfg.Store.Get(ctx, recordName(wanted.Source, wanted.Key), wanted.Trace,
 		func(ctx context.Context, from io.Reader, size int64) (body []byte, release func(), err error) {
 			var f found
 			body, err = diskstore.ReadRecord(from, size, func(header []byte, size int64) (err error) {

@@ -88,12 +88,12 @@ type SourceSink interface {
 // bytes, and reserves memory for them until its context ends; its errors are those of records that are of no use. The
 // caller discards the sink that it gets. accept, and the sink, may be used for a while after Read has returned.
 func (b *SourceBucket) Read(
-	ctx context.Context, s SharedSource,
+	ctx context.Context, s SharedSource, trace BucketTrace,
 	accept func(ctx context.Context, header []byte, size int64) (SourceSink, error),
 ) (SourceSink, error) {
 	// The function that reads may still run when Get has returned.
 	accepted := make(chan SourceSink, 1)
-	_, err := b.cfg.Store.Get(ctx, s.objectName(),
+	_, err := b.cfg.Store.Get(ctx, s.objectName(), trace,
 		func(ctx context.Context, from io.Reader, size int64) ([]byte, func(), error) {
 			var sink SourceSink
 			err := diskstore.CopyRecord(from, size, func(header []byte, size int64) (io.Writer, error) {
@@ -226,7 +226,7 @@ func (b *SourceBucket) write(o *SourceOffer) error {
 // isWorse says whether the record of a source is to be replaced.
 func (b *SourceBucket) isWorse(ctx context.Context, name string, o *SourceOffer) bool {
 	worse := make(chan bool, 1)
-	_, err := b.cfg.Store.Get(ctx, name, func(_ context.Context, from io.Reader, size int64) ([]byte, func(), error) {
+	_, err := b.cfg.Store.Get(ctx, name, nil, func(_ context.Context, from io.Reader, size int64) ([]byte, func(), error) {
 		err := diskstore.CopyRecord(from, size, func(header []byte, _ int64) (io.Writer, error) {
 			is, err := o.IsWorse(header)
 			if err == nil {

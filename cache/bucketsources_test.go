@@ -36,7 +36,7 @@ func offeredSource(id, form string, done *atomic.Int64) SourceOffer {
 
 // readSource gives the bytes of a source of a bucket.
 func readSource(b *SourceBucket, id string) (string, error) {
-	sink, err := b.Read(context.Background(), SharedSource{Identity: id, ID: id},
+	sink, err := b.Read(context.Background(), SharedSource{Identity: id, ID: id}, nil,
 		func(context.Context, []byte, int64) (SourceSink, error) { return &textSink{}, nil })
 	if err != nil {
 		return "", err
@@ -124,7 +124,7 @@ func TestSourcesThatAreRefused(t *testing.T) {
 		paused bool
 	}{{ErrOutdated, false}, {ErrUnvouched, false}, {ErrNoMemory, false}, {ErrForeign, true}} {
 		for range 8 {
-			_, err := b.Read(t.Context(), of, func(context.Context, []byte, int64) (SourceSink, error) {
+			_, err := b.Read(t.Context(), of, nil, func(context.Context, []byte, int64) (SourceSink, error) {
 				return nil, test.why
 			})
 			if !errors.Is(err, test.why) && !errors.Is(err, objectstore.ErrOpen) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache/objectstore"
 	"github.com/pictor-proxy/pictor/cache/purge"
 )
 
@@ -69,7 +70,12 @@ type Wanted struct {
 	Source string
 	// Bound, unless it is nil, makes what another server says of the entry no more than what this one would.
 	Bound func(*Entry)
+	// Trace is told of calls of the bucket; nil for those of no request.
+	Trace BucketTrace
 }
+
+// BucketTrace is told of calls of a bucket.
+type BucketTrace = objectstore.Trace
 
 // decode reads a header that another server wrote; seq is this server's sequence of a stamp.
 func (w Wanted) decode(b []byte, seq func(purge.Stamp) (uint64, error)) (*Entry, error) {

@@ -25,8 +25,8 @@ type cacheRequest struct {
 	hops origin.Hops
 	// passed are headers of the request that go on to the origin of the source.
 	passed origin.Passed
-	// trace is told of requests to the origin; nil for none.
-	trace origin.Trace
+	// trace is told of requests to the origin, and of calls of the bucket; nil for none.
+	trace requestTrace
 	// watermark is that of the settings by which key was made; nil for none.
 	watermark *Watermark
 	// by is the key whose rate of misses a fill counts against; nil for none.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/proxy/origin"
 	"github.com/pictor-proxy/pictor/proxy/signedurl"
 	"github.com/pictor-proxy/pictor/proxy/tracing"
@@ -73,7 +74,13 @@ func workerEnded(code string) string {
 	return ""
 }
 
-// fetchTrace has requests to an origin appear in the trace of the request that they are sent for.
+// requestTrace is told of what is asked of others for a request.
+type requestTrace interface {
+	origin.Trace
+	cache.BucketTrace
+}
+
+// fetchTrace has requests to an origin, and calls of the bucket, appear in the trace of the request that they are for.
 type fetchTrace struct {
 	request *tracing.Request
 	// shown is how logs have a URL.
@@ -89,8 +96,18 @@ func (t fetchTrace) Begin(req *http.Request) func(status int, err error) {
 	return t.request.BeginFetch(req, url)
 }
 
+// BeginCall implements cache.BucketTrace. The name of an object is a hash of the source, by which one can find out
+// whether a guess is right.
+func (t fetchTrace) BeginCall(method, bucket, name string) func(result string, failed bool) {
+	url := t.shown(bucket + name)
+	if url == leftOut {
+		url = ""
+	}
+	return t.request.BeginCall(method, bucket, url)
+}
+
 // traceFetches is what the fetches for a request tell; nil where there are no traces.
-func (s *Server) traceFetches(rec *responseRecord, r *http.Request, req signedurl.Request) origin.Trace {
+func (s *Server) traceFetches(rec *responseRecord, r *http.Request, req signedurl.Request) requestTrace {
 	if rec.trace == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 // wantedEntry is the entry of a request, wherever it is. What another server says of it, or whoever writes in its name,
 // makes it live no longer than what this server would say.
 func wantedEntry(a cacheRequest, t sources.TTL) cache.Wanted {
-	return cache.Wanted{Key: a.key, Source: a.identity, Bound: func(e *cache.Entry) {
+	return cache.Wanted{Key: a.key, Source: a.identity, Trace: a.trace, Bound: func(e *cache.Entry) {
 		most, window := max(t.Max, t.Min, 0), max(t.Max, t.StaleWhile, t.StaleError)
 		switch {
 		case a.req.HasMaxAge:

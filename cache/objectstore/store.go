@@ -37,6 +37,10 @@ var (
 // Config configures a Store.
 type Config struct {
 	Objects Objects
+	// URL is what the URLs of all objects begin with, for traces.
+	URL string
+	// Trace is told of calls that are for no request; nil for none.
+	Trace Trace
 	// Patience bounds a Get; required.
 	Patience time.Duration
 	// WriteTimeout bounds a Put and a Remove, which nobody waits for; 0 means 10 s.
@@ -115,8 +119,8 @@ func (d *Declined) Error() string { return d.Err.Error() }
 func (d *Declined) Unwrap() error { return d.Err }
 
 // Get gives what read makes of an object. Errors are read's own, ErrNone, ErrOpen, ErrBusy, ErrLate, ctx's cause, and
-// those of the bucket.
-func (s *Store) Get(ctx context.Context, name string, read Read) ([]byte, error) {
+// those of the bucket. trace is that of the request that it is for; nil for one for no request.
+func (s *Store) Get(ctx context.Context, name string, trace Trace, read Read) ([]byte, error) {
 	call, trial := s.reads.allow()
 	if trial {
 		s.goTry(name)
@@ -124,7 +128,7 @@ func (s *Store) Get(ctx context.Context, name string, read Read) ([]byte, error)
 	if !call {
 		return nil, ErrOpen
 	}
-	return s.watch(ctx, name, read, false)
+	return s.watch(ctx, name, trace, read, false)
 }
 
 // goTry has an open breaker find out about the bucket. No caller waits for that.
@@ -136,14 +140,14 @@ func (s *Store) goTry(name string) {
 		}
 		return nil, func() {}, err
 	}
-	go func() { _, _ = s.watch(context.Background(), name, look, true) }()
+	go func() { _, _ = s.watch(context.Background(), name, nil, look, true) }()
 }
 
 // tryBytes is how much of an object is read to find out about the bucket.
 const tryBytes = 4 << 10
 
 // watch reads an object and waits for that no longer than patience allows, whatever the bucket does.
-func (s *Store) watch(parent context.Context, name string, read Read, trial bool) ([]byte, error) {
+func (s *Store) watch(parent context.Context, name string, trace Trace, read Read, trial bool) ([]byte, error) {
 	end, ok := s.beginRead()
 	if !ok {
 		s.reads.record(unknown, trial)
@@ -151,6 +155,7 @@ func (s *Store) watch(parent context.Context, name string, read Read, trial bool
 	}
 	ctx, cancel := context.WithTimeoutCause(parent, s.cfg.Patience, ErrLate)
 	defer cancel()
+	traced := s.begin(trace, "GET", name)
 	ended := make(chan outcome, 1)
 	go func() {
 		defer end()
@@ -166,7 +171,9 @@ func (s *Store) watch(parent context.Context, name string, read Read, trial bool
 	if o.err != nil && ctx.Err() != nil {
 		o.err = context.Cause(ctx) // whatever the SDK makes of it
 	}
-	s.record(&s.reads, verdictOf(parent, o.err), trial, o.err)
+	v := verdictOf(parent, o.err)
+	traced(o.err, v)
+	s.record(&s.reads, v, trial, o.err)
 	return o.body, o.err
 }
 
@@ -218,34 +225,36 @@ func (s *Store) read(ctx context.Context, name string, read Read) (o outcome) {
 // Put writes an object, where create is set only if there is none. Errors are ErrExists, ErrOpen, ErrLate and those
 // of the bucket.
 func (s *Store) Put(ctx context.Context, name string, content *io.SectionReader, create bool) error {
-	return s.change(ctx, func(ctx context.Context) error { return s.cfg.Objects.Write(ctx, name, content, create) })
+	return s.change(ctx, "PUT", name, func(ctx context.Context) error {
+		return s.cfg.Objects.Write(ctx, name, content, create)
+	})
 }
 
 // Remove removes an object.
 func (s *Store) Remove(ctx context.Context, name string) error {
-	return s.change(ctx, func(ctx context.Context) error { return s.cfg.Objects.Remove(ctx, name) })
+	return s.change(ctx, "DELETE", name, func(ctx context.Context) error { return s.cfg.Objects.Remove(ctx, name) })
 }
 
 // change makes a call that writes, unless such calls have failed lately.
-func (s *Store) change(parent context.Context, call func(context.Context) error) error {
+func (s *Store) change(parent context.Context, method, name string, call func(context.Context) error) error {
 	may, trial := s.writes.allow()
 	if !may && !trial {
 		return ErrOpen
 	}
 	ctx, cancel := context.WithTimeoutCause(parent, s.cfg.WriteTimeout, ErrLate)
 	defer cancel()
-	err := call(ctx)
+	traced := s.begin(nil, method, name)
+	err, v := call(ctx), bad
 	switch {
 	case err == nil, errors.Is(err, ErrExists):
-		s.record(&s.writes, good, trial, nil)
+		v = good
 	case parent.Err() != nil:
-		s.record(&s.writes, unknown, trial, nil)
-	default:
-		s.record(&s.writes, bad, trial, err)
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", ErrLate, err)
-		}
+		v = unknown
+	case ctx.Err() != nil:
+		err = fmt.Errorf("%w: %w", ErrLate, err)
 	}
+	traced(err, v)
+	s.record(&s.writes, v, trial, err)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/pictor-proxy/pictor/cache/objectstore"
 	"github.com/pictor-proxy/pictor/cmd/pictor/buckets"
 	"github.com/pictor-proxy/pictor/config"
+	"github.com/pictor-proxy/pictor/proxy/tracing"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 
 // openCacheBucket opens the tier of --cache-bucket, for results and, where that is set, for sources; nil for none. It
 // uses no network.
-func openCacheBucket(cfg *config.Serve, log *slog.Logger) (
+func openCacheBucket(cfg *config.Serve, trace *tracing.Tracer, log *slog.Logger) (
 	results *cache.Bucket, sources *cache.SourceBucket, err error,
 ) {
 	name, account, prefix, ok, err := cfg.SharedBucket()
@@ -38,9 +39,10 @@ func openCacheBucket(cfg *config.Serve, log *slog.Logger) (
 	}
 	log.Info("cache bucket", "account", name, "bucket", account.Bucket, "prefix", account.Prefix+prefix,
 		"admit", cfg.CacheBucketAdmit, "patience", cfg.CacheBucketPatience.String(), "sources", cfg.CacheBucketSources)
+	at := account.Store + "://" + account.Bucket + "/" + account.Prefix + prefix
 	tier := cache.BucketConfig{
 		Store: objectstore.New(objectstore.Config{
-			Objects: objects, Patience: cfg.CacheBucketPatience, Log: log.With("with", "results"),
+			Objects: objects, Patience: cfg.CacheBucketPatience, URL: at, Trace: trace, Log: log.With("with", "results"),
 		}),
 		Admit: admit, Name: strings.Join([]string{account.Store, account.Endpoint, account.AccountName, account.Bucket,
 			account.Prefix + prefix}, "\n"),
@@ -50,7 +52,7 @@ func openCacheBucket(cfg *config.Serve, log *slog.Logger) (
 		// Sources have a breaker of their own: large ones may be too slow where results are not.
 		tier.Store = objectstore.New(objectstore.Config{
 			Objects: objects, Patience: sourcePatience * cfg.CacheBucketPatience, WriteTimeout: sourceWriteTimeout,
-			Log: log.With("with", "sources"),
+			URL: at, Trace: trace, Log: log.With("with", "sources"),
 		})
 		sources = cache.NewSourceBucket(tier)
 	}

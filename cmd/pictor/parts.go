@@ -70,7 +70,10 @@ func newParts(
 	if p.hidden, err = openHidden(cfg, p.storage.waitUntil, log); err != nil {
 		return nil, err
 	}
-	shared, sharedSources, err := openCacheBucket(cfg, log)
+	if p.tracer, err = newTracer(in.traces, log); err != nil {
+		return nil, err
+	}
+	shared, sharedSources, err := openCacheBucket(cfg, p.tracer, log)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +102,6 @@ func newParts(
 		return nil, err
 	}
 	settings.SourceBucket = sharedSources
-	if p.tracer, err = newTracer(in.traces, log); err != nil {
-		return nil, err
-	}
 	settings.Tracer = p.tracer
 	p.server, err = proxy.New(settings)
 	return p, err

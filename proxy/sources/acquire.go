@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/flight"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
@@ -27,6 +28,8 @@ type Request struct {
 	Passed origin.Passed
 	// Trace is told of requests to the origin; nil for none. A flight takes it from its leader.
 	Trace origin.Trace
+	// TraceBucket is told of calls of the bucket; nil for none. A flight takes it from its leader, too.
+	TraceBucket cache.BucketTrace
 	// AskBucket, unless nil, is told when the bucket is asked, and then, by what it gives, that it was. A flight takes
 	// it from its leader.
 	AskBucket func() (asked func())

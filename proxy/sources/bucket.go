@@ -19,9 +19,9 @@ import (
 
 // readShared reads a source from the bucket, if accept lets it.
 func (c *Config) readShared(
-	ctx context.Context, of cache.SharedSource, accept func(Meta) error,
+	ctx context.Context, of cache.SharedSource, trace cache.BucketTrace, accept func(Meta) error,
 ) (*sharedSink, error) {
-	sink, err := c.Bucket.Read(ctx, of,
+	sink, err := c.Bucket.Read(ctx, of, trace,
 		func(ctx context.Context, header []byte, size int64) (cache.SourceSink, error) {
 			m, err := c.decodeShared(header, of)
 			if err == nil && m.Size != size {

@@ -235,5 +235,5 @@ func (src *Source) askBucket(ctx context.Context, accept func(Meta) error) (*sha
 		defer ask()()
 	}
 	of := cache.SharedSource{Identity: src.request.Identity, ID: src.id}
-	return src.store.cfg.readShared(ctx, of, accept)
+	return src.store.cfg.readShared(ctx, of, src.request.TraceBucket, accept)
 }
