@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 )
@@ -36,7 +37,11 @@ func envName(name string) string {
 // kong itself, so that it cannot differ from the flags.
 type settings map[string]setting
 
-func readSettings() (settings, error) {
+// readSettings gives the table of this program. It does not change, and kong takes milliseconds to read it:
+// a command needs it twice, a translation of another server's settings once for each of them.
+var readSettings = sync.OnceValues(newSettings)
+
+func newSettings() (settings, error) {
 	k, err := kong.New(&Serve{}, kong.NoDefaultHelp())
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
