@@ -10,11 +10,11 @@ const overhead = 512
 // Cost is the heap that an entry takes, in bytes. A body that was grown
 // holds all of its capacity.
 func (e *Entry) Cost() int64 {
-	tags := 0
+	texts := len(e.Placeholder)
 	for _, t := range e.Tags {
-		tags += len(t) + 16
+		texts += len(t) + 16
 	}
-	return allocatedBytes(max(cap(e.Body), int(e.Size()))) + allocatedBytes(len(e.Key)) + int64(tags+len(e.Placeholder)) + overhead
+	return allocatedBytes(max(cap(e.Body), int(e.Size()))) + allocatedBytes(len(e.Key)) + int64(texts) + overhead
 }
 
 const (

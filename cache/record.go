@@ -110,7 +110,8 @@ func decodeHeader(b []byte) (*Entry, purge.Stamp, error) {
 	if err := json.Unmarshal(b, &h); err != nil {
 		return nil, purge.Stamp{}, errRecord
 	}
-	if !isResultType(h.ContentType) || !isPlaceholder(h.Placeholder) || h.ETag == "" || h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
+	if !isResultType(h.ContentType) || !isPlaceholder(h.Placeholder) || h.ETag == "" ||
+		h.StaleWhile < 0 || h.StaleError < 0 || h.Keep < 0 {
 		return nil, purge.Stamp{}, errRecord
 	}
 	return &Entry{

@@ -100,7 +100,8 @@ func TestNoPlaceholderInTheHeader(t *testing.T) {
 		}
 	}
 	before := r.painter.results.Load()
-	if resp, _ := r.must(r.path("w:300/f:blurhash/plh:color")); !strings.Contains(resp.Header.Get("Cache-Status"), "hit") {
+	resp, _ := r.must(r.path("w:300/f:blurhash/plh:color"))
+	if !strings.Contains(resp.Header.Get("Cache-Status"), "hit") {
 		t.Error("a text has several entries")
 	}
 	if r.painter.results.Load() != before {

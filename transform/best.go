@@ -92,8 +92,8 @@ func (p Params) BestOutputs(info Info, limits Limits, writes FormatSet) (outputs
 	return outputs
 }
 
-// WithLossless adds a lossless WebP to results of BestOutputs, or without WebP a lossless JPEG XL, before the lossy one,
-// where the source of so many bytes is a drawing of flat areas, and the CPU time allows it: there it is often the
+// WithLossless adds a lossless WebP to results of BestOutputs, or without WebP a lossless JPEG XL, before the lossy
+// one, where the source of so many bytes is a drawing of flat areas, and the CPU time allows it: there it is often the
 // smallest. Of photographs it is several times as large, and is not tried.
 func WithLossless(outputs []Params, info Info, sourceBytes int64, limits Limits) (all []Params) {
 	if info.Format != SVG && !info.isFlat(sourceBytes) {

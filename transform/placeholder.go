@@ -48,10 +48,10 @@ var placeholderOption = Option{
 			"- `blurhash`: `Pictor-Blurhash`, of 4 components across and 3 down.\n" +
 			"- `color`: `Pictor-Color`, the mean colour on white, such as `#8b8479`.\n" +
 			"- `none`: no such header.\n\n" +
-			"It is made of the finished image before that is encoded, of an animation of its first frame, and costs no " +
-			"second decode. Sources that are served unchanged (`raw`, `skip_processing`, an SVG as it is) are not " +
-			"decoded, and have none; neither have errors and images in their place. Has no effect on formats that are " +
-			"placeholders themselves. [More](info.md#placeholders-in-a-header).",
+			"It is made of the finished image before that is encoded, of an animation of its first frame, and " +
+			"costs no second decode. Sources that are served unchanged (`raw`, `skip_processing`, an SVG as it " +
+			"is) are not decoded, and have none; neither have errors and images in their place. Has no effect on " +
+			"formats that are placeholders themselves. [More](info.md#placeholders-in-a-header).",
 	},
 	Set: func(p *Params, args []string) error { return wordTo(&p.Placeholder, placeholders)(args[0]) },
 	Text: func(p Params) string {

@@ -118,8 +118,8 @@ func (p *Image) waves(channel []float64, nx, ny int) (w waveShares) {
 	return w
 }
 
-// CentredCosines are the cosines of n waves in the middle of each of size places. The order of operations is that of the
-// reference.
+// CentredCosines are the cosines of n waves in the middle of each of size places. The order of operations is that of
+// the reference.
 func CentredCosines(n, size int) [][]float64 {
 	waves := make([][]float64, n)
 	for i := range waves {

@@ -204,9 +204,6 @@ typedef struct {
 	int small_width, small_height;
 } PictorResult;
 
-// What a small image is made of.
-typedef struct _PictorSums PictorSums;
-
 // Frames of an animation, one after the other.
 typedef struct {
 	const PictorSource *source;
@@ -325,13 +322,6 @@ int pictor_encode(PictorChain *chain, PictorResult *result);
 int pictor_save(PictorChain *chain, int quality, PictorResult *result);
 // pictor_search_quality encodes by the quality that the job's search finds, five times at most.
 int pictor_search_quality(PictorChain *chain, PictorResult *result);
-
-// pictor_sum_up has the rows that go through the end of the chain summed up. pictor_free_sums is to be called in any
-// case, when the images of the chain are gone.
-int pictor_sum_up(PictorChain *chain, PictorSums **sums);
-void pictor_free_sums(PictorSums *sums);
-// pictor_make_small makes the small image of a result when that is encoded. finished has its colours.
-int pictor_make_small(const PictorJob *job, const PictorSums *sums, VipsImage *finished, PictorResult *result);
 
 int pictor_run(const PictorJob *job, PictorResult *result);
 // pictor_run_steps does all that is between the decoder and the encoder.

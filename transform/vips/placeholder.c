@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "pipeline.h"
+#include "placeholder.h"
 
 // Placeholders are made of a small image: the means of areas of the finished one, summed up while its rows go to the
 // encoder. So nothing is decoded again, and no frame is kept.

@@ -145,7 +145,8 @@ func TestPlaceholdersOfASharedDecode(t *testing.T) {
 	}
 	shared, single := together(t, picturetest.JPEG(picturetest.Photo(1358, 1021, 3), 90), outputs)
 	for i, p := range outputs {
-		if len(shared[i].Placeholder) != len(single[i].Placeholder) || p.Placeholder.On() != (shared[i].Placeholder != "") {
+		if len(shared[i].Placeholder) != len(single[i].Placeholder) ||
+			p.Placeholder.On() != (shared[i].Placeholder != "") {
 			t.Errorf("%v: %q, alone %q", p, shared[i].Placeholder, single[i].Placeholder)
 		}
 		if p.Placeholder != transform.ThumbHash {

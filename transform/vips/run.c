@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include "pipeline.h"
+#include "placeholder.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>

@@ -173,7 +173,8 @@ func TestPrivateNginx(t *testing.T) {
 		"system-ca", "other-ca", "no-certificate", "stranger", "wrong-proxy", "without-an-entry"} {
 		a := ask(name)
 		text, _, _ := strings.Cut(string(a.body), " (request ")
-		if a.status != 502 || text != "source-unreachable: The source could not be fetched: the log of the server says why." {
+		if a.status != 502 ||
+			text != "source-unreachable: The source could not be fetched: the log of the server says why." {
 			t.Errorf("%s: %v", name, a)
 		}
 		seen += a.String()

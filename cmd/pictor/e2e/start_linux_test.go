@@ -38,7 +38,8 @@ func TestStartIsShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands, keystrokes := typed(string(page))
-	if said := fmt.Sprintf("%d commands and %d keystrokes", commands, keystrokes); !strings.Contains(string(page), said) {
+	said := fmt.Sprintf("%d commands and %d keystrokes", commands, keystrokes)
+	if !strings.Contains(string(page), said) {
 		t.Errorf("docs/start.md does not say that it is %s", said)
 	}
 	if commands == 0 || keystrokes > 5*200 {

@@ -163,7 +163,8 @@ func TestUnlistedSourcesReachNobody(t *testing.T) {
 			answers[fmt.Sprint(a.status, " ", text)]++
 		}
 	}
-	if len(answers) != 1 || answers["502 source-unreachable: The source could not be fetched: the log of the server says why."] == 0 {
+	const refused = "502 source-unreachable: The source could not be fetched: the log of the server says why."
+	if len(answers) != 1 || answers[refused] == 0 {
 		t.Errorf("redirects have %d answers: %v", len(answers), answers)
 	}
 	if n < 80 {
