@@ -206,17 +206,7 @@ func (b *SourceBucket) write(o *SourceOffer) error {
 	if err != nil {
 		return errors.Join(ErrBodyGone, err)
 	}
-	create := !b.replaced.has(Key(o.ID))
-	err = b.cfg.Store.Put(ctx, name, content, create)
-	if errors.Is(err, objectstore.ErrExists) && b.isWorse(ctx, name, o) {
-		if _, err := content.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-		err = b.cfg.Store.Put(ctx, name, content, false)
-	}
-	if err == nil {
-		b.replaced.forget(Key(o.ID))
-	}
+	err = b.cfg.putOrReplace(ctx, name, content, func() bool { return b.isWorse(ctx, name, o) }, &b.replaced, Key(o.ID))
 	if (err == nil || errors.Is(err, objectstore.ErrExists)) && o.Shared != nil {
 		o.Shared()
 	}

@@ -72,19 +72,27 @@ func (b *Bucket) write(e *Entry) error {
 	if err != nil {
 		return err
 	}
-	create := !b.replaced.has(e.Key)
-	err = b.cfg.Store.Put(ctx, name, content, create)
-	if errors.Is(err, objectstore.ErrExists) && b.isWorse(ctx, name, e) {
+	err = b.cfg.putOrReplace(ctx, name, content, func() bool { return b.isWorse(ctx, name, e) }, &b.replaced, e.Key)
+	if err == nil || errors.Is(err, objectstore.ErrExists) {
+		b.markShared(e)
+	}
+	return err
+}
+
+// putOrReplace writes an object, in place of one that is there where that is worse, or known to be of no use: then key
+// is among replaced, until it is written.
+func (c *BucketConfig) putOrReplace(
+	ctx context.Context, name string, content *io.SectionReader, isWorse func() bool, replaced *doorkeeper, key Key,
+) error {
+	err := c.Store.Put(ctx, name, content, !replaced.has(key))
+	if errors.Is(err, objectstore.ErrExists) && isWorse() {
 		if _, err := content.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		err = b.cfg.Store.Put(ctx, name, content, false)
+		err = c.Store.Put(ctx, name, content, false)
 	}
 	if err == nil {
-		b.replaced.forget(e.Key)
-	}
-	if err == nil || errors.Is(err, objectstore.ErrExists) {
-		b.markShared(e)
+		replaced.forget(key)
 	}
 	return err
 }
