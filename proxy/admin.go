@@ -42,6 +42,10 @@ func (s *Server) Admin(token string) http.Handler {
 		"/sources":      {bothMethods, s.requireToken(newRegistry(s).serveSources, token)},
 		"/reload":       {writeMethods, s.requireToken(s.serveReload, token)},
 	}
+	for path, check := range map[string]func() (int, string){"/health": liveness, "/health/live": liveness,
+		"/health/ready": s.readiness} {
+		routes[path] = adminRoute{readMethods, answerCheck(check)} // those who probe have no token
+	}
 	studio := s.adminStudio(token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setRequestID(w, r)
@@ -63,7 +67,8 @@ func dispatchAdmin(routes map[string]adminRoute, w http.ResponseWriter, r *http.
 	switch {
 	case !ok:
 		return refuse(http.StatusNotFound, "not-found",
-			"The admin port has /metrics, /debug/memory, /purge, /warm, /sources, /reload and, with a token, /studio/.")
+			"The admin port has /health, /metrics, /debug/memory, /purge, /warm, /sources, /reload and, with a token, "+
+				"/studio/.")
 	case strings.Contains(", "+to.methods+",", ", "+r.Method+","):
 		return to.handler(w, r)
 	}
@@ -82,12 +87,24 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 	s.writeFailure(w, r, f, err)
 }
 
+// answerCheck answers a health check.
+func answerCheck(check func() (status int, text string)) adminHandler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		status, text := check()
+		noStore(w.Header())
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintln(w, text) // the client may have left
+		return nil
+	}
+}
+
 // serveAdminIndex lists the paths of the admin port.
 func serveAdminIndex(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	// The client may have left.
 	_, _ = fmt.Fprint(w, "pictor admin\n/metrics\n/debug/memory\nPOST /purge\nPOST /warm\nPOST /reload\n"+
-		"/sources\n/studio/\n")
+		"/sources\n/studio/\n/health/live\n/health/ready\n")
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -114,6 +116,30 @@ func TestTheAdminPortAnswers(t *testing.T) {
 				t.Errorf("%s %s: %d %v", method, path, w.Code, w.Header())
 			}
 		}
+	}
+}
+
+// Those who probe the admin port have no token, and hear what those of the image port do.
+func TestAdminPortAnswersHealthChecks(t *testing.T) {
+	ready := errors.New("starting: a test")
+	r := newRig(t, func(c *Config) { c.Ready = func() error { return ready } })
+	ask := func(path string) string {
+		w := httptest.NewRecorder()
+		r.server.Admin("secret").ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://10.0.0.1:8081"+path, nil))
+		if w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", path, w.Header())
+		}
+		return fmt.Sprint(w.Code, " ", w.Body)
+	}
+	for path, want := range map[string]string{"/health": "200 ok\n", "/health/live": "200 ok\n",
+		"/health/ready": "503 starting: a test\n"} {
+		if got := ask(path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	ready = nil
+	if got := ask("/health/ready"); got != "200 ok\n" {
+		t.Errorf("when it is ready: %q", got)
 	}
 }
 

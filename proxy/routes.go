@@ -78,28 +78,38 @@ func (s *Server) serveRobots(c echo.Context) error {
 
 func (s *Server) serveLive(c echo.Context) error {
 	noStore(c.Response().Header())
-	return c.String(http.StatusOK, "ok\n")
+	status, text := liveness()
+	return c.String(status, text+"\n")
 }
+
+// liveness is that of a process that answers at all.
+func liveness() (status int, text string) { return http.StatusOK, "ok" }
 
 func (s *Server) serveReady(c echo.Context) error {
 	noStore(c.Response().Header())
+	status, text := s.readiness()
+	return c.String(status, text+"\n")
+}
+
+// readiness is the status of the check of readiness, and its text.
+func (s *Server) readiness() (status int, text string) {
 	if s.draining.Load() {
-		return c.String(http.StatusServiceUnavailable, "shutting down\n")
+		return http.StatusServiceUnavailable, "shutting down"
 	}
 	if s.cfg.Ready != nil {
 		if err := s.cfg.Ready(); err != nil {
-			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
+			return http.StatusServiceUnavailable, err.Error()
 		}
 	}
 	if err := s.memory.Stuck.Err(); err != nil {
-		return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
+		return http.StatusServiceUnavailable, err.Error()
 	}
 	trouble, unready := s.clusterTrouble()
 	switch {
 	case unready:
-		return c.String(http.StatusServiceUnavailable, trouble+"\n")
+		return http.StatusServiceUnavailable, trouble
 	case trouble != "": // also so on all the other servers, of which one must serve
-		return c.String(http.StatusOK, "ok, but "+trouble+"\n")
+		return http.StatusOK, "ok, but " + trouble
 	}
-	return c.String(http.StatusOK, "ok\n")
+	return http.StatusOK, "ok"
 }

@@ -63,7 +63,7 @@ func (cmd *serveCmd) Run(remarks *config.Remarks) error {
 	}
 	log.Info("memory plan", "split", plan)
 	begin := func() (*parts, error) { return newParts(&cmd.Serve, plan, in, workers, formats, log) }
-	parts, err := answerOn(listeners.public, in.tls, begin)
+	parts, err := answerOn(listeners, in.tls, begin)
 	if err != nil {
 		return err
 	}

@@ -25,10 +25,13 @@ type startingServer struct {
 	served   sync.WaitGroup
 }
 
-// answerOn answers on a port as long as a start goes on, if that takes long; by TLS where there are files for it.
-func answerOn[T any](l net.Listener, files *tlsFiles, start func() (T, error)) (T, error) {
-	s := answerWhileStarting(l, files)
-	defer s.stop()
+// answerOn answers on the ports as long as a start goes on, if that takes long; to clients by TLS where there are files
+// for it.
+func answerOn[T any](d *listeners, files *tlsFiles, start func() (T, error)) (T, error) {
+	defer answerWhileStarting(d.public, files).stop()
+	if d.admin != nil {
+		defer answerWhileStarting(d.admin, nil).stop()
+	}
 	return start()
 }
 

@@ -83,24 +83,43 @@ func TestDirectoriesAreHandedOver(t *testing.T) {
 	}
 }
 
-// A server that waits for the directories of another one says so at its port: it lives, is not ready, and refuses
-// images. The other one goes on to serve. Once it has them it answers at the same port.
+// A server that waits for the directories of another one says so at its ports, by TLS at that of images: it lives, is
+// not ready, and refuses images and scrapes. The other one goes on to serve. Once it has them it answers at the same
+// ports.
 func TestServerAnswersWhileItWaitsForDirectories(t *testing.T) {
-	site, dir, at := newSite(t), t.TempDir(), freeAddress(t)
+	site, dir, at, adminAt := newSite(t), t.TempDir(), freeAddress(t), freeAddress(t)
+	cert := newCertificate(t, t.TempDir(), "images.example", time.Now().Add(time.Hour))
 	path := signed(t, "/w:30/plain/"+site.put("/photo.jpg", photo(60, 40)))
 	first := serveLocal(t, storedIn(dir)...)
 	first.get(path)
 	started := make(chan *server, 1)
 	go func() {
-		started <- serveLocal(t, append(storedIn(dir), "--listen", at, "--directory-wait", "1m")...)
+		started <- serveLocal(t, append(storedIn(dir), "--listen", at, "--admin-listen", adminAt, "--directory-wait", "1m",
+			"--tls-cert", cert.cert, "--tls-key", cert.key)...)
 	}()
-	second := &server{t: t, url: "http://" + at}
+	second, admin := &server{t: t, url: "https://" + at}, &server{t: t, url: "http://" + adminAt}
 	waitFor(t, "an answer of the server that waits", func() bool {
 		return second.attempt("/health/live").status == http.StatusOK
 	})
-	for _, path := range []string{"/health/ready", path} {
-		if a := second.get(path); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" {
-			t.Errorf("%s: %v", path, a)
+	waitFor(t, "an answer of its admin port", func() bool {
+		return admin.attempt("/health/live").status == http.StatusOK
+	})
+	for target, ask := range map[string]func(path string) answer{
+		"/health/ready": func(path string) answer { return second.get(path) },
+		path: func(path string) answer {
+			a, err := second.over(http2Client(t, nil), http.MethodGet, path, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			return a
+		},
+		"/health/ready?": func(path string) answer { return admin.get(path) },
+		"/metrics":       func(path string) answer { return admin.get(path) },
+	} {
+		a := ask(target)
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" ||
+			!strings.Contains(string(a.body), "starting") {
+			t.Errorf("%s: %v", target, a)
 		}
 	}
 	if a := first.get(path); a.status != http.StatusOK {
@@ -112,8 +131,11 @@ func TestServerAnswersWhileItWaitsForDirectories(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the second server does not start")
 	}
-	if got := second.url; got != "http://"+at {
-		t.Errorf("it listens at %s", got)
+	if second.url != "https://"+at || second.admin != "http://"+adminAt {
+		t.Errorf("it listens at %s and %s", second.url, second.admin)
+	}
+	if a := admin.get("/health/ready"); a.status != http.StatusOK || !strings.Contains(second.metrics(), "pictor_") {
+		t.Errorf("readiness at the admin port: %v", a)
 	}
 	waitFor(t, "the image of the server that waited", func() bool {
 		return second.attempt(path).status == http.StatusOK
