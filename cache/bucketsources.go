@@ -206,7 +206,8 @@ func (b *SourceBucket) write(o *SourceOffer) error {
 	if err != nil {
 		return errors.Join(ErrBodyGone, err)
 	}
-	err = b.cfg.putOrReplace(ctx, name, content, func() bool { return b.isWorse(ctx, name, o) }, &b.replaced, Key(o.ID))
+	isWorse := func() bool { return b.isWorse(ctx, name, o) }
+	err = b.cfg.putOrReplace(ctx, name, content, isWorse, &b.replaced, Key(o.ID))
 	if (err == nil || errors.Is(err, objectstore.ErrExists)) && o.Shared != nil {
 		o.Shared()
 	}
@@ -216,7 +217,9 @@ func (b *SourceBucket) write(o *SourceOffer) error {
 // isWorse says whether the record of a source is to be replaced.
 func (b *SourceBucket) isWorse(ctx context.Context, name string, o *SourceOffer) bool {
 	worse := make(chan bool, 1)
-	_, err := b.cfg.Store.Get(ctx, name, nil, func(_ context.Context, from io.Reader, size int64) ([]byte, func(), error) {
+	_, err := b.cfg.Store.Get(ctx, name, nil, func(_ context.Context, from io.Reader, size int64) (
+		[]byte, func(), error,
+	) {
 		err := diskstore.CopyRecord(from, size, func(header []byte, _ int64) (io.Writer, error) {
 			is, err := o.IsWorse(header)
 			if err == nil {

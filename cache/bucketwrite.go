@@ -72,7 +72,8 @@ func (b *Bucket) write(e *Entry) error {
 	if err != nil {
 		return err
 	}
-	err = b.cfg.putOrReplace(ctx, name, content, func() bool { return b.isWorse(ctx, name, e) }, &b.replaced, e.Key)
+	isWorse := func() bool { return b.isWorse(ctx, name, e) }
+	err = b.cfg.putOrReplace(ctx, name, content, isWorse, &b.replaced, e.Key)
 	if err == nil || errors.Is(err, objectstore.ErrExists) {
 		b.markShared(e)
 	}
@@ -145,7 +146,9 @@ func (b *Bucket) loadBody(e *Entry) (release func(), err error) {
 // isWorse says whether the record of an entry is to be replaced by it.
 func (b *Bucket) isWorse(ctx context.Context, name string, e *Entry) bool {
 	found := make(chan *Entry, 1)
-	_, err := b.cfg.Store.Get(ctx, name, nil, func(_ context.Context, from io.Reader, size int64) ([]byte, func(), error) {
+	_, err := b.cfg.Store.Get(ctx, name, nil, func(_ context.Context, from io.Reader, size int64) (
+		[]byte, func(), error,
+	) {
 		_, err := diskstore.ReadRecord(from, size, func(header []byte, _ int64) error {
 			there, err := b.decode(header, Wanted{Key: e.Key, Source: e.Source})
 			if err == nil {

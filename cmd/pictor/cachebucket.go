@@ -42,7 +42,8 @@ func openCacheBucket(cfg *config.Serve, trace *tracing.Tracer, log *slog.Logger)
 	at := account.Store + "://" + account.Bucket + "/" + account.Prefix + prefix
 	tier := cache.BucketConfig{
 		Store: objectstore.New(objectstore.Config{
-			Objects: objects, Patience: cfg.CacheBucketPatience, URL: at, Trace: trace, Log: log.With("with", "results"),
+			Objects: objects, Patience: cfg.CacheBucketPatience, URL: at, Trace: trace,
+			Log: log.With("with", "results"),
 		}),
 		Admit: admit, Name: strings.Join([]string{account.Store, account.Endpoint, account.AccountName, account.Bucket,
 			account.Prefix + prefix}, "\n"),

@@ -9,9 +9,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// BeginCall begins the span of a call of a bucket for the request. bucket is the URL that all of its objects begin with,
-// url that of the object, as logs have it; "" for one that they do not show. end is told how the call went, in a word,
-// and whether the bucket has failed. The bucket gets no context: its SDK signs the headers of requests.
+// BeginCall begins the span of a call of a bucket for the request. bucket is the URL that all of its objects begin
+// with, url that of the object, as logs have it; "" for one that they do not show. end is told how the call went,
+// in a word, and whether the bucket has failed. The bucket gets no context: its SDK signs the headers of requests.
 func (q *Request) BeginCall(method, bucket, url string) (end func(result string, failed bool)) {
 	return q.tracer.beginCall(q.ctx, method, bucket, url)
 }

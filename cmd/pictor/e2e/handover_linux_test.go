@@ -94,8 +94,8 @@ func TestServerAnswersWhileItWaitsForDirectories(t *testing.T) {
 	first.get(path)
 	started := make(chan *server, 1)
 	go func() {
-		started <- serveLocal(t, append(storedIn(dir), "--listen", at, "--admin-listen", adminAt, "--directory-wait", "1m",
-			"--tls-cert", cert.cert, "--tls-key", cert.key)...)
+		started <- serveLocal(t, append(storedIn(dir), "--listen", at, "--admin-listen", adminAt,
+			"--directory-wait", "1m", "--tls-cert", cert.cert, "--tls-key", cert.key)...)
 	}()
 	second, admin := &server{t: t, url: "https://" + at}, &server{t: t, url: "http://" + adminAt}
 	waitFor(t, "an answer of the server that waits", func() bool {
