@@ -30,6 +30,21 @@ service:
 type otlpSpan struct {
 	TraceID, SpanID, ParentSpanID, Name string
 	StartTimeUnixNano, EndTimeUnixNano  string
+	Kind                                int
+	Attributes                          []struct {
+		Key   string
+		Value struct{ StringValue string }
+	}
+}
+
+// attribute is the text of an attribute; "" for none.
+func (s otlpSpan) attribute(key string) string {
+	for _, a := range s.Attributes {
+		if a.Key == key {
+			return a.Value.StringValue
+		}
+	}
+	return ""
 }
 
 func (s otlpSpan) duration() time.Duration {
