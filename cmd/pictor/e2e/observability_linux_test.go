@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,35 +34,6 @@ func (r *recording) scrape() {
 		r.began = time.Now().Unix()
 	}
 	r.scrapes = append(r.scrapes, seriesIn(r.server.t, r.server.metrics()))
-}
-
-// metrics is a scrape.
-func (s *server) metrics() string {
-	s.t.Helper()
-	a, err := (&server{t: s.t, url: s.admin}).try(http.MethodGet, "/metrics")
-	if err != nil || a.status != http.StatusOK {
-		s.t.Fatal(a, err)
-	}
-	return string(a.body)
-}
-
-// seriesIn are the series of a scrape that are pictor's.
-func seriesIn(t testing.TB, text string) map[string]float64 {
-	t.Helper()
-	all := map[string]float64{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		i := strings.LastIndexByte(line, ' ')
-		if !strings.HasPrefix(line, "pictor_") || i < 0 {
-			continue
-		}
-		v, err := strconv.ParseFloat(line[i+1:], 64)
-		if err != nil {
-			t.Fatal(line, err)
-		}
-		all[line[:i]] = v
-	}
-	return all
 }
 
 // promtoolTest is a test of promtool in which exactly these alerts fire at the end of the recording.
