@@ -222,7 +222,8 @@ func (f *fill) releaseSource() {
 func (f *fill) sourceRequest() sources.Request {
 	w := sources.Request{
 		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster,
-		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Passed: f.passed, Trace: f.trace, TraceBucket: f.trace, Queue: f.queueWait,
+		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Passed: f.passed,
+		Trace: f.trace, TraceBucket: f.trace, Queue: f.queueWait,
 		Background: f.background, AskBucket: f.askBucket,
 	}
 	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())

@@ -25,8 +25,8 @@ func maxAgeOf(a answer) int {
 	return -1
 }
 
-// deferredBy is a server that has been asked for an image in AVIF: whether it answered with less. No cache before it may
-// keep that for longer than --defer-ttl.
+// deferredBy asks a server for an image in AVIF, and says whether it answered with less. No cache before it may keep
+// that for longer than --defer-ttl.
 func (s *server) deferredBy(path string) (a answer, quick bool) {
 	s.t.Helper()
 	a = s.get(path, "Accept", "image/avif,image/webp,*/*")
