@@ -56,7 +56,7 @@ func (r *report) checkSigning(cfg *config.Serve) {
 		r.checkUnsigned(cfg)
 	}
 	if len(all) > 0 && len(r.findings) == weak {
-		r.ok("signing", "%d keys sign and verify, each with a salt of its own", len(all))
+		r.ok("signing", "Keys that sign and verify, each with a salt of its own: %d", len(all))
 	}
 }
 
