@@ -47,8 +47,8 @@ export class Chart {
   }
 }
 
-// roundUp is the next of 1, 2, 3, 4, 6 and 8 times a power of ten, or of two where values are of memory.
+// roundUp is a round number of at least 2 % more. The steps go beyond ten: 9.9 has its next one at 15.
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value * 1.02);
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15].map((step) => step * power).find((step) => step >= value * 1.02);
 }
