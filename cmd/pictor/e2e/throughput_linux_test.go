@@ -11,7 +11,7 @@ import (
 const longest = 40 * time.Second
 
 // mixedRequests is how many images of seven kinds are asked for.
-const mixedRequests = 98
+const mixedRequests = 140
 
 // measured is a load on a server with the default timeouts in a cgroup, and
 // whether the machine was quiet meanwhile.
@@ -76,7 +76,7 @@ func TestOverloadShedsAndHitsStayFast(t *testing.T) {
 	hit := "/insecure/rs:fit:720:0/plain/" + origin.URL + "/hit.jpg@jpg"
 	watch := g.watch()
 	hits, others := s.hits(t, hit), watchContention(t)
-	l := s.burst(1000, 2000, mixedPaths(t, s, origin))
+	l := s.burst(1000, 3000, mixedPaths(t, s, origin))
 	quiet, h := others.quiet(), hits()
 	if !quiet {
 		delete(l.status, http.StatusGatewayTimeout)
