@@ -36,13 +36,26 @@ func (l load) String() string {
 		l.percentile(0.99).Round(time.Microsecond), l.percentile(1).Round(time.Microsecond), l.failed)
 }
 
-// burst has clients that each ask, wait for the answer, and ask again, until n
-// requests were made; path gives the path of each.
+// burst asks for n paths by closedLoop, over connections that are kept.
 func (s *server) burst(clients, n int, path func(i int) string) load {
-	l := load{status: map[int]int{}}
 	transport := &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: patience}
+	return closedLoop(clients, n, func(i int) (status int, header http.Header, err error) {
+		resp, err := client.Get(s.url + path(i))
+		if err != nil {
+			return 0, nil, err
+		}
+		defer resp.Body.Close()
+		_, err = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode, resp.Header, err
+	})
+}
+
+// closedLoop has clients that each ask, wait for the answer, and ask again, until n requests were made. ask makes the
+// i-th of them.
+func closedLoop(clients, n int, ask func(i int) (status int, header http.Header, err error)) load {
+	l := load{status: map[int]int{}}
 	var next atomic.Int64
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -51,19 +64,15 @@ func (s *server) burst(clients, n int, path func(i int) string) load {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				began := time.Now()
-				resp, err := client.Get(s.url + path(int(i)))
-				if err == nil {
-					_, err = io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
-				}
+				status, header, err := ask(int(i))
 				took := time.Since(began)
 				mu.Lock()
 				l.took = append(l.took, took)
 				if err != nil {
 					l.failed++
 				} else {
-					l.status[resp.StatusCode]++
-					if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+					l.status[status]++
+					if status == http.StatusServiceUnavailable && header.Get("Retry-After") == "" {
 						l.silent++
 					}
 				}

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,38 +94,14 @@ func TestMixedLoadOfFactsAndSearches(t *testing.T) {
 	}
 }
 
-// askMixed is burst with what browsers accept, and gives the answers.
+// askMixed asks by closedLoop with what browsers accept, and gives the answers.
 func (s *server) askMixed(clients, n int, path func(i int) (mixedAsk, string)) (l load, answers []answer) {
-	l.status, answers = map[int]int{}, make([]answer, n)
-	var next atomic.Int64
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	start := time.Now()
-	for range clients {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				_, p := path(int(i))
-				began := time.Now()
-				a, err := s.try(http.MethodGet, p, "Accept", mixedAccept)
-				mu.Lock()
-				answers[i] = a
-				l.took = append(l.took, time.Since(began))
-				switch {
-				case err != nil:
-					l.failed++
-				default:
-					l.status[a.status]++
-					if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") == "" {
-						l.silent++
-					}
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	l.wall = time.Since(start)
-	slices.Sort(l.took)
+	answers = make([]answer, n)
+	l = closedLoop(clients, n, func(i int) (status int, header http.Header, err error) {
+		_, p := path(i)
+		answers[i], err = s.try(http.MethodGet, p, "Accept", mixedAccept)
+		return answers[i].status, answers[i].header, err
+	})
 	return l, answers
 }
 
