@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -87,12 +88,12 @@ func (s *Server) writeAdminError(w http.ResponseWriter, r *http.Request, err err
 	s.writeFailure(w, r, f, err)
 }
 
-// answerCheck answers a health check.
+// answerCheck answers a health check, at either port.
 func answerCheck(check func() (status int, text string)) adminHandler {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		status, text := check()
 		noStore(w.Header())
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Type", echo.MIMETextPlainCharsetUTF8)
 		w.WriteHeader(status)
 		_, _ = fmt.Fprintln(w, text) // the client may have left
 		return nil

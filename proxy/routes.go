@@ -77,18 +77,14 @@ func (s *Server) serveRobots(c echo.Context) error {
 }
 
 func (s *Server) serveLive(c echo.Context) error {
-	noStore(c.Response().Header())
-	status, text := liveness()
-	return c.String(status, text+"\n")
+	return answerCheck(liveness)(c.Response(), c.Request())
 }
 
 // liveness is that of a process that answers at all.
 func liveness() (status int, text string) { return http.StatusOK, "ok" }
 
 func (s *Server) serveReady(c echo.Context) error {
-	noStore(c.Response().Header())
-	status, text := s.readiness()
-	return c.String(status, text+"\n")
+	return answerCheck(s.readiness)(c.Response(), c.Request())
 }
 
 // readiness is the status of the check of readiness, and its text.
