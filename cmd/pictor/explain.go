@@ -343,9 +343,10 @@ func (e *explainer) writeRequest(req signedurl.Request, offersOwn bool, say func
 	if out.Format == transform.FormatUnknown {
 		out.Format, why = e.info.Format, "the source's"
 	}
-	if req.Auto || len(e.offered) > 0 && !offersOwn && !req.NamesFormat() {
+	byDefault := len(e.offered) > 0 && !offersOwn
+	if req.Auto || byDefault && !req.NamesFormat() {
 		another := "another one"
-		if len(e.offered) > 0 && !offersOwn {
+		if byDefault {
 			another = "another one of --auto-formats (" + transform.FormatNames(e.offered) + ")"
 		}
 		why += "; clients that accept " + another + " by Accept get that, of an animation only one that moves"

@@ -27,10 +27,10 @@ type startingServer struct {
 
 // answerOn answers on the ports as long as a start goes on, if that takes long; to clients by TLS where there are files
 // for it.
-func answerOn[T any](d *listeners, files *tlsFiles, start func() (T, error)) (T, error) {
-	defer answerWhileStarting(d.public, files).stop()
-	if d.admin != nil {
-		defer answerWhileStarting(d.admin, nil).stop()
+func answerOn[T any](l *listeners, files *tlsFiles, start func() (T, error)) (T, error) {
+	defer answerWhileStarting(l.public, files).stop()
+	if l.admin != nil {
+		defer answerWhileStarting(l.admin, nil).stop()
 	}
 	return start()
 }
