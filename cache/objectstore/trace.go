@@ -5,10 +5,9 @@ import "errors"
 // Trace is told of calls of a bucket.
 type Trace interface {
 	// BeginCall is told of a call before it is made: its method (GET, PUT or DELETE), the URL that all objects of
-	// the Store begin with, and the name of the object.
-	// end is told how it went: ok, none (there is no such object), exists,
-	// refused (the object is there and of no use), left (nobody waits for it any more), slow or failed. The last two
-	// are failures of the bucket.
+	// the Store begin with, and the name of the object. end is told how it went: ok, none (there is no such object),
+	// exists, refused (the object is there and of no use), left (nobody waits for it any more), slow or failed. The
+	// last two are failures of the bucket.
 	BeginCall(method, bucket, name string) (end func(result string, failed bool))
 }
 
