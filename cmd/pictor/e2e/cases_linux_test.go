@@ -153,6 +153,7 @@ var effectOptions = []string{
 	"w:1600/f:jpg/mb:30000", "w:1600/f:webp/mb:30000", "w:1000/f:avif/mb:10000",
 	"rs:fill:1600:900/g:sm", "c:0.5:0.5:sm/w:1600", "c:0.9:0.9:sm/w:300", "c:0.3:0.3:soea/w:1600", "c:0.3:0.9/w:300", "t:10/w:1600", "w:1600/scp:0",
 	"w:1600/bl:3/sh:1/pix:9/a:1:1.1:1.1/pd:40/wm:0.5:re/rc:20/rot:90/f:webp", "w:1600/ph:1/f:png", "w:1600/ph:1/f:avif", "ph:1/f:png/rot:90",
+	"w:1600/plh:thumbhash", "w:200/plh:blurhash", "plh:color",
 }
 
 // searchOptions are those that search for a quality.
@@ -174,6 +175,7 @@ var someEffectOptions = []string{
 	"bl:20", "sh:2", "pix:50", "w:800/pd:100", "w:800/wm:0.5:re:10:10", "w:800/rc:50", "w:800/f:png/pngo:0:1",
 	"w:800/f:jpg/aq:ssimulacra2:80", "w:380/f:avif/aq:ssimulacra2:75", "w:800/f:webp/aq:dssim:0.016",
 	"w:800/f:webp/webpo:lossless", "w:800/f:jpg/mb:30000", "rs:fill:800:450/g:sm", "c:0.8:0.8:sm/w:300", "t:10/w:800", "w:800/ph:1/f:png",
+	"w:800/plh:thumbhash",
 }
 
 // effects asks for options of pictures with alpha, without, and of 16 bits.
