@@ -114,28 +114,27 @@ func TestChildrenOfAWorkerAreKilled(t *testing.T) {
 	}
 }
 
-// A worker that does not start is not started for each request, and the pool
-// says so. It recovers by itself.
-func TestWorkersThatDoNotStart(t *testing.T) {
+// poolThatDoesNotStart is one of two workers, and how many jobs failed before it said that none starts. They start
+// once there is a file named good; each try writes a byte into starts.
+func poolThatDoesNotStart(t *testing.T) (p *Pool, failed int, starts, good string) {
+	t.Helper()
 	dir := t.TempDir()
-	starts, good := dir+"/starts", dir+"/good"
+	starts, good = dir+"/starts", dir+"/good"
 	script := `echo >> "$1"; [ -e "$2" ] && exec "$3" worker; exit 1`
 	command := []string{"/bin/sh", "-c", script, "sh", starts, good, os.Args[0]}
-	p := newPoolOf(t, Config{Size: 2, Sandbox: noSandbox(t), Command: command})
-	failed := 0
+	p = newPoolOf(t, Config{Size: 2, Sandbox: noSandbox(t), Command: command})
 	for p.Unready() == nil {
 		if _, err := do(within(t, patience), p, newJob(t, "x", draw)); !errors.Is(err, transform.ErrNoWorker) {
 			t.Fatalf("got %v", err)
 		}
 		failed++
 	}
-	b, err := os.ReadFile(starts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(b); n >= failed || n < unreadyAfter {
-		t.Errorf("%d workers were started for %d jobs", n, failed)
-	}
+	return p, failed, starts, good
+}
+
+// recovers has workers start from now on, and waits until the pool has found that out by itself.
+func recovers(t *testing.T, p *Pool, good string) {
+	t.Helper()
 	if err := os.WriteFile(good, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +145,53 @@ func TestWorkersThatDoNotStart(t *testing.T) {
 	}
 	if _, err := do(within(t, patience), p, newJob(t, "x", draw)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A worker that does not start is not started for each request, and the pool
+// says so. It recovers by itself.
+func TestWorkersThatDoNotStart(t *testing.T) {
+	p, failed, starts, good := poolThatDoesNotStart(t)
+	b, err := os.ReadFile(starts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b); n >= failed || n < unreadyAfter {
+		t.Errorf("%d workers were started for %d jobs", n, failed)
+	}
+	recovers(t, p, good)
+}
+
+// A try of the pool's own that comes to nothing is not the last one: a server that is
+// not ready gets no requests that would start a worker.
+func TestTriesToStartGoOn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pause time.Duration // from a job that has just failed to start one
+		busy  bool          // jobs hold every slot
+	}{
+		"too early":     {pause: firstPause},
+		"without slots": {busy: true},
+		"fails":         {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _, _, good := poolThatDoesNotStart(t)
+			for stopped := false; !stopped; { // this test's try is the only one under way
+				p.mu.Lock()
+				if stopped = p.starts.again != nil && p.starts.again.Stop(); stopped {
+					p.starts.until = time.Now().Add(tc.pause)
+				}
+				p.mu.Unlock()
+			}
+			held := 0
+			for ; tc.busy && held < p.cfg.Size; held++ {
+				<-p.slots
+			}
+			p.tryStart()
+			for range held {
+				p.releaseSlot()
+			}
+			recovers(t, p, good)
+		})
 	}
 }
 

@@ -17,9 +17,11 @@ var errStart = fmt.Errorf("%w: worker failed to start (the log has what it wrote
 var errSlow = fmt.Errorf("%w: worker was not ready in time", transform.ErrNoWorker)
 
 const (
-	// firstPause and lastPause are for how long no worker is started after two
+	// firstPause and lastPause are for how long no worker is started after pausedAfter
 	// failures, and after many.
 	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
+	// pausedAfter is after how many failures one after the other the next start waits.
+	pausedAfter = 2
 	// unreadyAfter is after how many failures one after the other the pool says so.
 	unreadyAfter = 3
 	// fairTime is what a start must have been given before it counts as failed for
@@ -75,10 +77,10 @@ func (p *Pool) noteLocked(err error) {
 	}
 	s.failed++
 	s.err = err
-	if s.failed < 2 {
+	if s.failed < pausedAfter {
 		return
 	}
-	pause := min(firstPause<<min(s.failed-2, 10), lastPause)
+	pause := min(firstPause<<min(s.failed-pausedAfter, 10), lastPause)
 	s.until = time.Now().Add(pause)
 	p.log.Error("worker failed to start again", "err", err, "failures", s.failed, "next", pause)
 	p.tryLaterLocked(pause)
@@ -91,15 +93,27 @@ func (p *Pool) tryLaterLocked(pause time.Duration) {
 	}
 }
 
-// tryStart starts a worker that no job waits for.
+// tryStart starts a worker that no job waits for. While workers fail to start there is
+// always a next try: this one may be too early, as a job has just failed to start one,
+// and find no slot, as jobs that will fail hold them all.
 func (p *Pool) tryStart() {
 	p.mu.Lock()
 	p.starts.again = nil
 	p.mu.Unlock()
+	p.startIdle()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.starts.failed >= pausedAfter {
+		p.tryLaterLocked(max(time.Until(p.starts.until), firstPause))
+	}
+}
+
+// startIdle starts a worker that becomes idle, where a slot is free.
+func (p *Pool) startIdle() {
 	select {
 	case <-p.slots:
 	default:
-		return // workers are busy, so they do start
+		return
 	}
 	defer p.releaseSlot()
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
