@@ -29,30 +29,7 @@ import (
 func Sniff(b []byte) (transform.Info, error) {
 	info := transform.Info{Orientation: 1, Frames: 1, Bits: 8}
 	var read func([]byte, *transform.Info) error
-	switch {
-	case hasMagic(b, 0, "\xff\xd8\xff"):
-		info.Format, read = transform.JPEG, sniffJPEG
-	case hasMagic(b, 0, pngSignature):
-		info.Format, read = transform.PNG, sniffPNG
-	case hasMagic(b, 0, "GIF87a"), hasMagic(b, 0, "GIF89a"):
-		info.Format, read = transform.GIF, sniffGIF
-	case hasMagic(b, 0, "RIFF") && hasMagic(b, 8, "WEBP"):
-		info.Format, read = transform.WebP, sniffWebP
-	case isAVIF(b):
-		info.Format, read = transform.AVIF, sniffHEIF
-	case isSVG(b):
-		info.Format, read = transform.SVG, sniffSVG
-	case isJXL(b):
-		info.Format, read = transform.JXL, sniffJXL
-	case bitmap.IsFile(b):
-		info.Format, read = transform.BMP, sniffBMP
-	case hasMagic(b, 0, icoMagic):
-		info.Format, read = transform.ICO, sniffICO
-	case isTIFF(b):
-		info.Format, read = transform.TIFF, sniffTIFF
-	case isHEIC(b):
-		info.Format, read = transform.HEIC, sniffHEIF
-	default:
+	if info.Format, read = formatOf(b); read == nil {
 		return transform.Info{}, refusalOf(b)
 	}
 	err := read(b, &info)
@@ -60,4 +37,33 @@ func Sniff(b []byte) (transform.Info, error) {
 		return transform.Info{}, err
 	}
 	return info, err
+}
+
+// formatOf is the format by the first bytes, and what sniffs it; nil for none of Inputs.
+func formatOf(b []byte) (transform.Format, func([]byte, *transform.Info) error) {
+	switch {
+	case hasMagic(b, 0, "\xff\xd8\xff"):
+		return transform.JPEG, sniffJPEG
+	case hasMagic(b, 0, pngSignature):
+		return transform.PNG, sniffPNG
+	case hasMagic(b, 0, "GIF87a"), hasMagic(b, 0, "GIF89a"):
+		return transform.GIF, sniffGIF
+	case hasMagic(b, 0, "RIFF") && hasMagic(b, 8, "WEBP"):
+		return transform.WebP, sniffWebP
+	case isAVIF(b):
+		return transform.AVIF, sniffHEIF
+	case isSVG(b):
+		return transform.SVG, sniffSVG
+	case isJXL(b):
+		return transform.JXL, sniffJXL
+	case bitmap.IsFile(b):
+		return transform.BMP, sniffBMP
+	case hasMagic(b, 0, icoMagic):
+		return transform.ICO, sniffICO
+	case isTIFF(b):
+		return transform.TIFF, sniffTIFF
+	case isHEIC(b):
+		return transform.HEIC, sniffHEIF
+	}
+	return transform.FormatUnknown, nil
 }
