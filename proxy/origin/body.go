@@ -12,13 +12,30 @@ import (
 // that hold their first would then wait for each other.
 const reserveStep = 4 << 20
 
+// PartWriter is a writer that may need the beginning of a source alone. Of a source whose declared length is more than
+// a part, a part is reserved and read at first, and the rest only where that was not enough: then the rest is reserved,
+// too.
+type PartWriter interface {
+	io.Writer
+	// Part is how many bytes a part has.
+	Part() int64
+	// Received is how many bytes were written, and enough says, after any of them, that no more are needed.
+	Received() (bytes int64, enough bool)
+}
+
 // copyBody copies a body to w, and never writes more than is reserved. size is the
-// declared length, -1 for none.
+// declared length, -1 for none. It gives the length of the source, also where a PartWriter has enough of it.
 func (cfg Config) copyBody(w io.Writer, body io.Reader, size int64, reserve func(int64) error) (int64, error) {
 	if size > cfg.MaxBytes {
 		return 0, cfg.tooLarge()
 	}
 	reserved := max(size, 0)
+	part, _ := w.(PartWriter)
+	if part != nil && reserved > part.Part() {
+		reserved = part.Part()
+	} else {
+		part = nil
+	}
 	if reserved > 0 {
 		if err := reserve(reserved); err != nil {
 			return 0, err
@@ -34,6 +51,9 @@ func (cfg Config) copyBody(w io.Writer, body io.Reader, size int64, reserve func
 		// A step is longer than buf, so one is enough.
 		if total+int64(n) > reserved {
 			more := min(reserveStep, cfg.MaxBytes-reserved)
+			if part != nil {
+				more = size - reserved
+			}
 			if err := reserve(more); err != nil {
 				return total, err
 			}
@@ -47,6 +67,11 @@ func (cfg Config) copyBody(w io.Writer, body io.Reader, size int64, reserve func
 			}
 			if err != nil {
 				return total, err
+			}
+		}
+		if part != nil {
+			if _, enough := part.Received(); enough {
+				return size, nil
 			}
 		}
 		switch {

@@ -207,7 +207,7 @@ func (f *Fetcher) BreakerStatsByOrigin() map[string]BreakerStats { return f.brea
 // any of the body is read, where the origin declares it; else step by step,
 // never more than MaxBytes together. Its error ends the fetch and is returned
 // as it is; so are an error of w and the cause of ctx's end. A failed fetch may
-// have written a part.
+// have written a part. w may be a PartWriter.
 func (f *Fetcher) Fetch(ctx context.Context, source string, w io.Writer, reserve func(n int64) error) (Meta, error) {
 	meta, _, err := f.Revalidate(ctx, source, Client{}, Validators{}, w, reserve)
 	return meta, err
@@ -229,7 +229,7 @@ func (f *Fetcher) Revalidate(ctx context.Context, source string, client Client, 
 	if reserve == nil {
 		reserve = func(int64) error { return nil }
 	}
-	return f.reported(at, reserve, func(reserve func(int64) error) (Meta, bool, error) {
+	return f.reported(at, w, reserve, func(reserve func(int64) error) (Meta, bool, error) {
 		return f.revalidate(ctx, at, client, have, w, reserve)
 	})
 }

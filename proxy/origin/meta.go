@@ -9,7 +9,7 @@ type Meta struct {
 	ETag         string
 	LastModified time.Time
 	ContentType  string
-	// Size is the bytes written.
+	// Size is the length of the source in bytes.
 	Size int64
 	// Tags are the names by which the origin wants the source purged, in lower
 	// case and in order, with a blank between them.

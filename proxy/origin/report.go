@@ -2,6 +2,7 @@ package origin
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"net/url"
 	"slices"
@@ -27,7 +28,7 @@ type FetchReport struct {
 	Result string
 	// Took is without the time in which the caller made room for the bytes.
 	Took time.Duration
-	// Bytes is how many the source has, 0 where the fetch failed.
+	// Bytes is how many of the source were received, 0 where the fetch failed.
 	Bytes int64
 }
 
@@ -65,8 +66,8 @@ func resultOf(changed bool, err error) string {
 // Config.Images are none of an origin.
 func (f *Fetcher) Watch(report func(FetchReport)) { f.watcher.Store(&report) }
 
-// reported runs a fetch from a place, and reports it.
-func (f *Fetcher) reported(at location, reserve func(int64) error, fetch func(reserve func(int64) error) (
+// reported runs a fetch from a place into w, and reports it.
+func (f *Fetcher) reported(at location, w io.Writer, reserve func(int64) error, fetch func(reserve func(int64) error) (
 	meta Meta, changed bool, err error)) (meta Meta, changed bool, err error) {
 	report := f.watcher.Load()
 	if report == nil || at.image != "" {
@@ -79,8 +80,12 @@ func (f *Fetcher) reported(at location, reserve func(int64) error, fetch func(re
 		defer func() { waited.Add(int64(time.Since(asked))) }()
 		return reserve(n)
 	})
+	received := meta.Size
+	if part, ok := w.(PartWriter); ok && err == nil && changed {
+		received, _ = part.Received()
+	}
 	(*report)(FetchReport{
-		Origin: f.originOf(at), Result: resultOf(changed, err), Bytes: meta.Size,
+		Origin: f.originOf(at), Result: resultOf(changed, err), Bytes: received,
 		Took: time.Since(began) - time.Duration(waited.Load()),
 	})
 	return meta, changed, err
