@@ -12,6 +12,14 @@ import (
 // placeholderType is the media type of placeholders, which are ASCII.
 const placeholderType = "text/plain"
 
+// needsOnlyHeader says whether the header of the source is all that a request needs.
+func needsOnlyHeader(req signedurl.Request) bool {
+	if req.IsInfo() {
+		return facts.NeedsOnlyHeader(req.Meta.Facts) && req.Params.Page == 0
+	}
+	return req.Meta.Form == imaginaryForm
+}
+
 // tellFacts tells facts about a source, of which pixels are nil where no fact needs them. It decodes nothing, and takes
 // no memory that grows with the image.
 func tellFacts(

@@ -45,6 +45,9 @@ type imagorMeta struct {
 	Bands       int    `json:"bands"`
 }
 
+// imaginaryForm is the form of imaginaryMeta.
+const imaginaryForm = "imaginary"
+
 // imaginaryMeta is what imaginary answers to info: the source as it is stored.
 type imaginaryMeta struct {
 	Width       int    `json:"width"`
@@ -66,7 +69,7 @@ func tellImaginary(info transform.Info) ([]byte, error) {
 // imageMeta describes a source and the planned result, in the form of the request's dialect.
 // No pixel is decoded for it.
 func (s *Server) imageMeta(req signedurl.Request, info transform.Info) ([]byte, error) {
-	if req.Meta.Form == "imaginary" {
+	if req.Meta.Form == imaginaryForm {
 		return tellImaginary(info)
 	}
 	out, err := s.planOutput(req, info)

@@ -55,6 +55,11 @@ func NeedsBytes(asked signedurl.Facts) bool {
 	return asked.Asked&(hashsums|signedurl.MetadataFacts) != 0 || asked.Expected != ""
 }
 
+// NeedsOnlyHeader says whether Tell needs no more for these facts than container.SniffHeader tells, and the length.
+func NeedsOnlyHeader(asked signedurl.Facts) bool {
+	return !NeedsBytes(asked) && !asked.NeedPixels()
+}
+
 // Tell tells the facts that are asked for. It ends with the context. The error wraps ErrHashsum where the source is
 // not the expected one.
 func Tell(ctx context.Context, src Source, asked signedurl.Facts) ([]byte, error) {

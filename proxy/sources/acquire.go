@@ -39,6 +39,9 @@ type Request struct {
 	MinFetched, MinValidated uint64
 	// Queue is the queue wait that the caller has left.
 	Queue *budget.QueueWait
+	// HeaderOnly: no more is needed than container.SniffHeader tells, so that the source need not be fetched whole.
+	// What Acquire gives may be whole all the same.
+	HeaderOnly bool
 	// Background: no client waits for the source. A flight takes this from its leader
 	// (see budget.InBackground), and its followers fetch for themselves where it yields.
 	Background bool
@@ -84,7 +87,8 @@ func (t *Store) Acquire(ctx context.Context, w Request) (*Source, error) {
 // may find something better.
 func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*Source, error) {
 	joinedInFlight := false
-	f, leader, err := t.flights.Join(w.ID(), &resolution{store: t, request: w}, flight.Caller[string, *Source]{
+	key, w := t.flightOf(w)
+	f, leader, err := t.flights.Join(key, &resolution{store: t, request: w}, flight.Caller[string, *Source]{
 		Bypass: exclusive,
 		Share: func(f *sourceFlight, done bool) bool {
 			joinedInFlight = !done
@@ -136,6 +140,18 @@ func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*So
 	}
 	f.Leave()
 	return nil, err
+}
+
+// flightOf is the key of the flight that a request shares or starts, and what the flight is to do. A request for
+// the header alone takes part in a flight of the whole source, if there is one.
+func (t *Store) flightOf(w Request) (string, Request) {
+	if whole, _ := t.flights.Lookup(w.ID()); whole != nil {
+		w.HeaderOnly = false // the flight that follows may be shared by requests for the whole
+	}
+	if w.HeaderOnly {
+		return headerFlight(w.ID()), w
+	}
+	return w.ID(), w
 }
 
 // errorIsLeaderOnly says whether an error need not be one for the followers: the leader had

@@ -43,6 +43,9 @@ func (src *Source) writeToDisk() {
 		t.cfg.Disk.Drop(name) // the older version must not be kept either
 		return
 	}
+	if src.isHeader() {
+		return
+	}
 	select {
 	case t.writing <- struct{}{}:
 		defer func() { <-t.writing }()

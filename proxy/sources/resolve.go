@@ -3,13 +3,16 @@ package sources
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"hash"
 	"io"
 
 	"github.com/pictor-proxy/pictor/cache"
 	"github.com/pictor-proxy/pictor/cache/purge"
 	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/origin"
+	"github.com/pictor-proxy/pictor/transform"
 	"github.com/pictor-proxy/pictor/transform/memfile"
 )
 
@@ -51,12 +54,13 @@ func (w *resolution) Complete(f *sourceFlight) {
 		f.Forget()
 	}
 	// From here on fills may load the bytes from a record.
-	fetched := src.data != nil && f.Err == nil
+	header := src.isHeader()
+	fetched := (src.data != nil || header) && f.Err == nil
 	f.Deliver()
 	if fetched {
 		src.writeToDisk()
 	}
-	if f.Err == nil {
+	if f.Err == nil && !header {
 		src.share()
 	}
 }
@@ -121,8 +125,13 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	// The age of a response counts from the request on (RFC 9111 §4.2.3).
 	requested := t.cfg.Now()
 	client := origin.Client{Hops: w.Hops, Passed: w.Passed, Trace: w.Trace}
-	meta, changed, err := from.Revalidate(ctx, w.URL, client, stored.validators(),
-		io.MultiWriter(src.data, sum), src.reserveBytes(ctx, wait))
+	into := io.MultiWriter(src.data, sum)
+	var header *headerWriter
+	if w.HeaderOnly {
+		header = newHeaderWriter(into)
+		into = header
+	}
+	meta, changed, err := from.Revalidate(ctx, w.URL, client, stored.validators(), into, src.reserveBytes(ctx, wait))
 	if err != nil {
 		return err
 	}
@@ -131,17 +140,48 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 		return src.takeConfirmed(ctx, stored, stored.meta.renewedBy(meta, src.flight.Seq, requested))
 	}
 	src.took = max(t.cfg.Now().Sub(requested), 1)
-	t.updateStats(func(s *Stats) {
-		s.Fetched++
-		s.FetchedBytes += uint64(meta.Size)
-	})
 	src.meta = newMeta(meta, w, src.flight.Seq, requested)
+	if header.endedEarly(meta.Size) {
+		t.countFetched(header.received)
+		return src.takeHeader(header.info)
+	}
+	t.countFetched(meta.Size)
+	if header != nil {
+		if err := header.flush(); err != nil {
+			return err
+		}
+	}
+	return src.takeWhole(sum)
+}
+
+// takeHeader makes the source one of which the header alone is there.
+func (src *Source) takeHeader(info transform.Info) error {
+	src.info = info
+	src.data.Close()
+	src.data = nil
+	if src.grant != nil {
+		src.grant.Release()
+		src.grant = nil
+	}
+	// What is told of another file with the same header is the same.
+	b, err := json.Marshal(struct {
+		Info transform.Info
+		Size int64
+	}{info, src.meta.Size})
+	sum := sha256.New()
+	_, _ = sum.Write(b) // never fails
+	src.meta.Version = versionOf(sum)
+	return err
+}
+
+// takeWhole makes the bytes that were fetched those of the source. sum was given them.
+func (src *Source) takeWhole(sum hash.Hash) (err error) {
 	src.meta.Version = versionOf(sum)
 	if err := src.data.Seal(); err != nil {
 		return err
 	}
 	if src.grant != nil {
-		src.grant.Shrink(meta.Size) // a source without a length was reserved in whole steps
+		src.grant.Shrink(src.meta.Size) // a source without a length was reserved in whole steps
 	}
 	src.info, err = sniff(src.data)
 	return err

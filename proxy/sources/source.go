@@ -98,8 +98,13 @@ func (src *Source) close() {
 // Meta is what is known of the source.
 func (src *Source) Meta() Meta { return src.meta }
 
-// Data has the bytes of the source, once Load has returned.
+// Data has the bytes of the source, once Load has returned. There may be none for a request that is HeaderOnly.
 func (src *Source) Data() transform.Source { return src.data }
+
+// isHeader says whether info is all that is there of the source.
+func (src *Source) isHeader() bool {
+	return src.data == nil && src.record == nil && src.info.Format != transform.FormatUnknown
+}
 
 // Reserved is what is reserved for the bytes in memory.
 func (src *Source) Reserved() int64 {
@@ -137,7 +142,7 @@ func (src *Source) Load(ctx context.Context, wait *budget.QueueWait) (transform.
 	case <-ctx.Done():
 		return transform.Info{}, context.Cause(ctx)
 	}
-	if src.data != nil {
+	if src.data != nil || src.isHeader() {
 		return src.info, nil
 	}
 	if err := src.readRecord(ctx, wait); err != nil {

@@ -70,6 +70,14 @@ func (t *Store) updateStats(change func(*Stats)) {
 	change(&t.stats)
 }
 
+// countFetched counts a source that its origin has sent, and the bytes of it that were received.
+func (t *Store) countFetched(bytes int64) {
+	t.updateStats(func(s *Stats) {
+		s.Fetched++
+		s.FetchedBytes += uint64(bytes)
+	})
+}
+
 // Stats are the figures of now.
 func (t *Store) Stats() Stats {
 	t.mu.Lock()

@@ -10,10 +10,10 @@ import (
 var headerFormats = []transform.Format{transform.JPEG, transform.PNG, transform.WebP, transform.JXL}
 
 // SniffHeader tells what image a file is, from its beginning alone, for callers that decode nothing. ok says that it
-// is known, whatever follows: Format, Width, Height, Orientation, Bands, Bits, Alpha and Profile are then those that
-// Sniff tells of the whole file, if it takes it. The other fields mean nothing.
+// is known, whatever follows: Format, Width, Height, Orientation, Frames, Bands, Bits, Alpha and Profile are then those
+// that Sniff tells of the whole file, if it takes it. The other fields mean nothing.
 //
-// It knows JPEG, PNG, JPEG XL, and WebP that is no animation and whose EXIF does not stand behind the image.
+// It knows JPEG, PNG, and JPEG XL and WebP without animation, but no WebP whose EXIF stands behind the image.
 func SniffHeader(b []byte) (info transform.Info, ok bool) {
 	format, _ := formatOf(b)
 	if !slices.Contains(headerFormats, format) {
@@ -80,7 +80,7 @@ func sniffJXLHeader(b []byte, info *transform.Info) bool {
 	}
 	r := newJXLBits(b, f.pieces)
 	h, err := readJXLHeader(r)
-	if err != nil || r.short || h.width == 0 || h.height == 0 {
+	if err != nil || r.short || h.animated || h.width == 0 || h.height == 0 {
 		return false
 	}
 	h.fillInfo(info)

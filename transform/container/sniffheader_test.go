@@ -10,7 +10,7 @@ import (
 // headerOf has of an Info what SniffHeader promises.
 func headerOf(i transform.Info) transform.Info {
 	return transform.Info{Format: i.Format, Width: i.Width, Height: i.Height, Orientation: i.Orientation,
-		Bands: i.Bands, Bits: i.Bits, Alpha: i.Alpha, Profile: i.Profile}
+		Frames: i.Frames, Bands: i.Bands, Bits: i.Bits, Alpha: i.Alpha, Profile: i.Profile}
 }
 
 // Of each beginning of each sample the header is not known, or it is that of the whole image. It is known before the
@@ -35,6 +35,9 @@ func TestSniffHeaderTellsWhatSniffTells(t *testing.T) {
 				}
 			}
 			readable, last := slices.Contains(headerFormats, whole.Format), false
+			if whole.Format == transform.JXL {
+				readable = whole.Frames == 1
+			}
 			if whole.Format == transform.WebP && hasMagic(s.b, 12, "VP8X") {
 				const flags, animation, exif = 20, 0x02, 0x08
 				readable, last = s.b[flags]&animation == 0, s.b[flags]&exif != 0

@@ -1,0 +1,67 @@
+package sources
+
+import (
+	"io"
+
+	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/container"
+)
+
+// headerPart is how much of a source is looked at for its header, in bytes. Smaller sources are fetched whole even
+// where the header is enough: images of them may follow, which then need no fetch.
+const headerPart = 1 << 20
+
+// headerFlight is the key of flights that need the header alone. No ID begins so.
+func headerFlight(id string) string { return "\nheader\n" + id }
+
+// headerWriter implements origin.PartWriter: it has enough as soon as the header is known. Until then, and for a part
+// at most, it keeps what it gets from where the whole source goes.
+type headerWriter struct {
+	whole    io.Writer
+	held     []byte
+	next     int // how long held is to be when it is read again
+	received int64
+	info     transform.Info
+	known    bool
+}
+
+// lookStep is after how many more bytes the header is looked for again. Most photographs have it in the first of them.
+const lookStep = 16 << 10
+
+func newHeaderWriter(whole io.Writer) *headerWriter {
+	return &headerWriter{whole: whole, held: make([]byte, 0, lookStep), next: lookStep}
+}
+
+// Part implements origin.PartWriter.
+func (*headerWriter) Part() int64 { return headerPart }
+
+// Received implements origin.PartWriter.
+func (h *headerWriter) Received() (bytes int64, enough bool) { return h.received, h.known }
+
+// Write implements io.Writer.
+func (h *headerWriter) Write(b []byte) (int, error) {
+	h.received += int64(len(b))
+	if h.held == nil {
+		return h.whole.Write(b)
+	}
+	h.held = append(h.held, b...)
+	if !h.known && len(h.held) >= h.next {
+		h.info, h.known = container.SniffHeader(h.held)
+		h.next = len(h.held) + lookStep
+	}
+	if len(h.held) >= headerPart {
+		return len(b), h.flush()
+	}
+	return len(b), nil
+}
+
+// flush passes on what is held.
+func (h *headerWriter) flush() error {
+	b := h.held
+	h.held = nil
+	_, err := h.whole.Write(b)
+	return err
+}
+
+// endedEarly says whether the fetch of a source of that many bytes has ended with its header.
+func (h *headerWriter) endedEarly(size int64) bool { return h != nil && h.known && h.received < size }
