@@ -13,6 +13,7 @@ func (c *trackedConn) Read(b []byte) (int, error) {
 	c.deadline.countRead(n)
 	if c.conns.streams.readsFrames && n > 0 {
 		if err := c.meter.received(b[:n]); err != nil {
+			tellNoRoom(c, err)
 			return 0, err
 		}
 	}

@@ -39,16 +39,18 @@ type Connections struct {
 
 	refused atomic.Uint64
 
-	mu        sync.Mutex
-	limit     int
-	openCount int
-	// closing is how many of the open connections are about to be closed.
-	closing int
+	mu    sync.Mutex
+	limit int
+	open  openCounts
 	// silent and idle are lists of *trackedConn, the oldest first.
 	silent, idle list.List
 	// streams are those of HTTP/2.
 	streams meteredStreams
 }
+
+// openCounts are of what is open: connections, and the places that they take, one each, or more by one of HTTP/2 and
+// its streams; closing are those of connections that are about to be closed.
+type openCounts struct{ conns, places, closing int }
 
 // IdleGrace is how long a silent or an idle connection keeps its place while new clients
 // come: a client that sends one request after the other is idle between them.
@@ -71,11 +73,11 @@ func NewConnections(limit int, refusalID func() string) *Connections {
 // connStep is the step of RoundedCount, so that budgets do not change with each connection.
 const connStep = 32
 
-// addOpen adds n to the number of open connections.
+// addOpen adds n to the number of places that are taken.
 func (cs *Connections) addOpen(n int) {
 	cs.mu.Lock()
 	before := cs.roundedOpen()
-	cs.openCount += n
+	cs.open.places += n
 	changed := cs.roundedOpen() != before
 	cs.mu.Unlock()
 	if changed && cs.OnChange != nil {
@@ -89,24 +91,29 @@ func (cs *Connections) releaseConn(c *trackedConn) {
 	cs.mu.Lock()
 	cs.moveToLocked(c, nil)
 	c.released = true
+	places := cs.placesLocked(c)
+	cs.open.conns--
 	delete(cs.streams.conns, c)
 	cs.mu.Unlock()
-	cs.addOpen(-1)
+	cs.addOpen(-places)
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if c.closing {
-		cs.closing--
+		cs.open.closing -= places
 	}
 }
 
 // roundedOpen is RoundedCount with the lock held.
-func (cs *Connections) roundedOpen() int { return (cs.openCount + connStep - 1) / connStep * connStep }
+func (cs *Connections) roundedOpen() int {
+	return (cs.open.places + connStep - 1) / connStep * connStep
+}
 
-// Count is how many clients are connected.
+// Count is how many clients are connected. One of HTTP/2 counts for several, and so do those of its requests that share
+// the connection (see AdmitStream).
 func (cs *Connections) Count() int {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	return cs.openCount
+	return cs.open.places
 }
 
 // RoundedCount is Count, rounded up in steps.
@@ -136,20 +143,22 @@ func (cs *Connections) Resize(limit int) {
 }
 
 // EvictDownTo closes silent and idle connections, in the order that Connections says, until
-// no more than limit are open, and returns how many are. Connections that have been silent
+// no more than limit places are taken, and returns how many are. Connections that have been silent
 // or idle for less than grace stay. A client sends a request again that was on its way on a
 // closed connection (RFC 9110 §9.2.2).
 func (cs *Connections) EvictDownTo(limit int, grace time.Duration) (open int) {
 	var out []*trackedConn
 	cs.mu.Lock()
-	for open = cs.openCount - cs.closing; open > max(limit, 0); open-- {
+	for open = cs.open.places - cs.open.closing; open > max(limit, 0); {
 		c := cs.nextToEvict(grace)
 		if c == nil {
 			break
 		}
 		cs.moveToLocked(c, nil)
 		c.closing = true
-		cs.closing++
+		places := cs.placesLocked(c)
+		cs.open.closing += places
+		open -= places
 		out = append(out, c)
 	}
 	cs.mu.Unlock()
@@ -162,7 +171,7 @@ func (cs *Connections) EvictDownTo(limit int, grace time.Duration) (open int) {
 // nextToEvict returns the connection that is to be closed before all others, or nil. The
 // lock is held.
 func (cs *Connections) nextToEvict(grace time.Duration) *trackedConn {
-	if e := cs.silent.Front(); e != nil && cs.silent.Len() > cs.openCount/2 {
+	if e := cs.silent.Front(); e != nil && cs.silent.Len() > cs.open.conns/2 {
 		return e.Value.(*trackedConn)
 	}
 	for _, from := range []*list.List{&cs.silent, &cs.idle} {
@@ -182,7 +191,7 @@ const sendBufferSize, crowdedSendBuffer = 64 << 10, 16 << 10
 func (cs *Connections) makeRoom(n int) bool {
 	limit := cs.Limit()
 	cs.mu.Lock()
-	open := cs.openCount
+	open := cs.open.places
 	cs.mu.Unlock()
 	return open+n <= limit || cs.EvictDownTo(limit-n, cs.idleGrace)+n <= limit ||
 		cs.CutSlowest != nil && cs.CutSlowest() || cs.cutSlowStreams()
@@ -192,13 +201,16 @@ func (cs *Connections) makeRoom(n int) bool {
 func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 	limit := cs.Limit()
 	cs.mu.Lock()
-	open := cs.openCount
+	open := cs.open.places
 	cs.mu.Unlock()
 	if !cs.makeRoom(1) {
 		cs.refused.Add(1)
 		return nil
 	}
 	cs.addOpen(1)
+	cs.mu.Lock()
+	cs.open.conns++
+	cs.mu.Unlock()
 	in = &trackedConn{Conn: c, conns: cs}
 	in.meter.owner, in.meter.allUncounted = in, &cs.streams.uncounted
 	if t, ok := c.(*net.TCPConn); ok {
@@ -232,7 +244,7 @@ func (cs *Connections) trackState(conn net.Conn, to http.ConnState) {
 	default:
 		cs.moveToLocked(c, nil)
 	}
-	limit, open := cs.limit, cs.openCount
+	limit, open := cs.limit, cs.open.places
 	cs.mu.Unlock()
 	if open > limit {
 		cs.EvictDownTo(limit, 0) // a limit that was lowered while all were busy

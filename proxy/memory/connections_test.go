@@ -59,7 +59,7 @@ func newConnRig(t *testing.T, most int) *connRig {
 		<-done
 		for end := time.Now().Add(slow); ; time.Sleep(time.Millisecond) {
 			r.conns.mu.Lock()
-			open, idle, silent := r.conns.openCount, r.conns.idle.Len(), r.conns.silent.Len()
+			open, idle, silent := r.conns.open.places, r.conns.idle.Len(), r.conns.silent.Len()
 			r.conns.mu.Unlock()
 			if open == 0 && idle == 0 && silent == 0 && len(r.conns.refusalSlots) == 0 {
 				return

@@ -22,13 +22,14 @@ const (
 
 var (
 	errFlood   = errors.New("client sends too many frames that carry nothing")
+	errNoRoom  = errors.New("no memory is left for a client of HTTP/2")
 	errStreams = errors.New("client has too many streams that no memory is left for")
 )
 
 // meterOwner is told of the connection. It is not asked under the lock.
 type meterOwner interface {
-	// speaksHTTP2 is called once the preface has come.
-	speaksHTTP2()
+	// speaksHTTP2 is called once the preface has come. It is false where the connection has to end.
+	speaksHTTP2() bool
 	// streamBegan is false where the connection has to end.
 	streamBegan() bool
 }
@@ -116,7 +117,9 @@ func (m *frameMeter) received(b []byte) error {
 	m.matched += n
 	if n > 0 && m.matched == len(preface) {
 		m.isHTTP2.Store(true)
-		m.owner.speaksHTTP2()
+		if !m.owner.speaksHTTP2() {
+			return errNoRoom
+		}
 	}
 	b = b[n:]
 	begun := false

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -254,6 +255,73 @@ func TestStreamsWithoutAHandlerAreBounded(t *testing.T) {
 	}
 	if cs.Count() == 8 || cs.Count() == 0 {
 		t.Errorf("%d of 8 connections are open", cs.Count())
+	}
+}
+
+// A connection of HTTP/2 takes as much as several of HTTP/1: it has their places, from the preface to its end.
+func TestConnectionsOfHTTP2CountForSeveral(t *testing.T) {
+	const limit = 10
+	cs, address := streamRig(t, limit, nil)
+	cs.idleGrace = 0
+	counts := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(slow); cs.Count() != n; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d places are taken instead of %d", cs.Count(), n)
+			}
+		}
+	}
+	dial := func(says string) net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_, _ = io.WriteString(c, says)
+		return c
+	}
+	hello := preface + string(frames(func(f *http2.Framer) { _ = f.WriteSettings() }))
+	dial("")
+	counts(1)
+	first := dial(hello)
+	counts(1 + http2Places)
+	dial(hello)
+	counts(1 + 2*http2Places)
+	dial(hello)
+	counts(limit)
+	// Places that a newcomer of HTTP/2 needs are those of the connection that has been silent for longest, and so on.
+	dial(hello)
+	counts(limit - 1)
+	_ = first.SetDeadline(time.Now().Add(slow))
+	if _, err := io.Copy(io.Discard, first); err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection that was the first of HTTP/2 is open")
+	}
+	if cs.Refused() != 0 {
+		t.Errorf("%d clients were refused", cs.Refused())
+	}
+}
+
+// Where all are busy, a newcomer of HTTP/2 that has room for one of HTTP/1 alone is told to go away.
+func TestAConnectionOfHTTP2WithoutRoom(t *testing.T) {
+	m := newMeter(t)
+	owner := m.owner.(*trackedConn)
+	owner.conns.Resize(http2Places - 1)
+	owner.conns.moveTo(owner, nil) // busy
+	if err := m.received([]byte(preface)); !errors.Is(err, errNoRoom) || owner.conns.Refused() != 1 {
+		t.Errorf("%v, %d are refused", err, owner.conns.Refused())
+	}
+	if n := owner.conns.Count(); n != 1 {
+		t.Errorf("%d places are taken", n)
+	}
+	client, server := net.Pipe()
+	defer client.Close()
+	go func() {
+		tellNoRoom(server, errNoRoom)
+		server.Close()
+	}()
+	if b, err := io.ReadAll(client); err != nil || string(b) != goAway {
+		t.Errorf("%q, %v", b, err)
 	}
 }
 

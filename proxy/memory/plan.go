@@ -26,7 +26,7 @@ const (
 	// may keep of its last job (Retain).
 	baseWorker = 10*mib + Retain
 	// perConnection is what a waiting client takes: the connection's buffers, its
-	// goroutines and those of its fill, 20 to 37 KiB.
+	// goroutines and those of its fill, 20 to 37 KiB. One of HTTP/2 takes http2Places of it.
 	perConnection = 32 << 10
 )
 

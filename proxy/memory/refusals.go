@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strconv"
@@ -65,6 +66,15 @@ func (cs *Connections) refuseConn(c net.Conn) {
 // which says that no stream was processed, so that all may be sent again (RFC 9113 §6.8).
 const goAway = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
 	"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x0b"
+
+// tellNoRoom tells a client of HTTP/2 why its connection is about to end, where that is for want of room. It may be
+// gone before it reads that.
+func tellNoRoom(c net.Conn, why error) {
+	if errors.Is(why, errNoRoom) {
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = io.WriteString(c, goAway)
+	}
+}
 
 // beginsHTTP2 reads the beginning of what a client sends, and reports whether that is the preface of HTTP/2.
 func beginsHTTP2(c net.Conn) bool {

@@ -75,6 +75,7 @@ func (c *secureConn) Read(b []byte) (int, error) {
 	n, err := c.tls.Read(b)
 	if n > 0 {
 		if err := c.tracked.meter.received(b[:n]); err != nil {
+			tellNoRoom(c, err)
 			return 0, err
 		}
 	}

@@ -136,6 +136,7 @@ func http2Holds(large string) map[string]http2Attack {
 		// net/http responds to these by itself.
 		"headers too large": {clients: 80, steps: 100, step: get(large, append(cookies, cookies...)...)},
 		"large headers":     {clients: 80, steps: 100, step: get(large, cookies...)},
+		"idle connections":  {clients: 600, window: 1 << 20, steps: 1, step: get(large)},
 		"errors unread":     {clients: 24, steps: 100, step: get("/none")},
 		"a byte at a time":  {clients: 8, window: 1, steps: 100, step: get(large)},
 		"slow uploads": {clients: 8, window: 1 << 20, steps: 100, step: func(c *rudeClient) error {
