@@ -63,7 +63,7 @@ bench: setup ## run the benchmarks
 	CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -benchmem ./...
 
 # Its variables: AGAINST (name,url-prefix,pid of running servers with imgproxy's URLs, to measure beside), PARTS (misses,
-# sparse, hits, srcset), TABLE (a file for the tables), CHARTS (a folder: draws charts there instead of the tables).
+# sparse, hits, protocols, srcset), TABLE (a file for the tables), CHARTS (a folder: draws charts there instead of the tables).
 bench-http: setup-test ## measure what misses, hits and srcsets cost all processes, beside programs that do nothing else (minutes)
 	CGO_ENABLED=1 PICTOR_BENCH_HTTP=$(or $(PARTS),all) PICTOR_BENCH_AGAINST='$(AGAINST)' PICTOR_BENCH_TABLE=$(abspath $(TABLE)) \
 		PICTOR_BENCH_CHARTS=$(abspath $(CHARTS)) \

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -67,8 +68,8 @@ func (b *bench) compareHits(hit answer, path string) func(clients int, revalidat
 	}
 }
 
-// netHTTP starts a bare net/http handler that gives the same answer, and gives its URL.
-func (b *bench) netHTTP(like answer) (url string, pid int) {
+// netHTTP starts a bare net/http handler that gives the same answer, and gives its URL. It has TLS where flags say so.
+func (b *bench) netHTTP(like answer, flags ...string) (url string, pid int) {
 	b.Helper()
 	program, file := filepath.Join(b.TempDir(), "nethttp"), filepath.Join(b.TempDir(), "body")
 	if err := build(program, "./testdata/bench/nethttp", "CGO_ENABLED=0"); err != nil {
@@ -77,7 +78,7 @@ func (b *bench) netHTTP(like answer) (url string, pid int) {
 	if err := os.WriteFile(file, like.body, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(program, file)
+	cmd := exec.Command(program, append(flags, file)...)
 	for name, values := range like.header {
 		if slices.Contains([]string{"Date", "Content-Length"}, name) {
 			continue // it writes its own
@@ -104,6 +105,11 @@ func (b *bench) netHTTP(like answer) (url string, pid int) {
 	return lines.Text(), cmd.Process.Pid
 }
 
+// getter asks for paths, and gives the status and how many bytes the body has.
+type getter interface {
+	get(path string) (status, size int, err error)
+}
+
 // asker asks on one connection. It does less than http.Client, which would take the
 // processors from what is measured.
 type asker struct {
@@ -115,19 +121,24 @@ type asker struct {
 
 func newAsker(t testing.TB, url, etag string) *asker {
 	t.Helper()
-	host, prefix, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, prefix, _ := strings.Cut(rest, "/")
 	conn, err := net.Dial("tcp", host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest := " HTTP/1.1\r\nHost: " + host + "\r\n"
+	t.Cleanup(func() { conn.Close() })
+	if scheme == "https" {
+		conn = tls.Client(conn, anyCertificate)
+	}
+	rest = " HTTP/1.1\r\nHost: " + host + "\r\n"
 	if etag != "" {
 		rest += "If-None-Match: " + etag + "\r\n"
 	}
 	return &asker{conn, bufio.NewReaderSize(conn, 64<<10), "GET /" + prefix, rest + "\r\n"}
 }
 
-// get gives the status and how many bytes the body has.
+// get implements getter.
 func (a *asker) get(path string) (status, size int, err error) {
 	if _, err := io.WriteString(a.conn, a.prefix+path+a.rest); err != nil {
 		return 0, 0, err
@@ -154,15 +165,15 @@ func (b *bench) askAgain(url, etag string, clients int) work {
 // askEach is work of some clients, of which each asks for other paths behind the URL.
 func (b *bench) askEach(url, etag string, clients, want int, path func(i int) string) work {
 	b.Helper()
-	var all []*asker
+	var all []getter
 	for range clients {
 		all = append(all, newAsker(b, url, etag))
 	}
-	b.Cleanup(func() {
-		for _, a := range all {
-			a.conn.Close()
-		}
-	})
+	return b.askTogether(all, want, path)
+}
+
+// askTogether is work of clients, of which each asks for other paths.
+func (b *bench) askTogether(all []getter, want int, path func(i int) string) work {
 	return func(times int) (took []time.Duration, size int) {
 		var next atomic.Int64
 		each, sizes := make([][]time.Duration, len(all)), make([]int, len(all))
@@ -173,7 +184,7 @@ func (b *bench) askEach(url, etag string, clients, want int, path func(i int) st
 					began := time.Now()
 					status, n, err := a.get(path(int(i)))
 					if err != nil || status != want {
-						b.Errorf("%s%s: %d, %v; want %d", url, path(int(i)), status, err, want)
+						b.Errorf("%q: %d, %v; want %d", path(int(i)), status, err, want)
 						return
 					}
 					each[c], sizes[c] = append(each[c], time.Since(began)), n

@@ -42,7 +42,7 @@ func TestBenchHTTP(t *testing.T) {
 		measure func(*benchTable)
 	}{
 		{"misses", b.measureMisses}, {"sparse", b.measureSparseMisses}, {"hits", b.measureHits},
-		{"srcset", b.measureSrcset},
+		{"protocols", b.measureProtocols}, {"srcset", b.measureSrcset},
 	} {
 		if wants := os.Getenv(benchVar); wants == "all" || strings.Contains(wants, part.name) {
 			part.measure(table)

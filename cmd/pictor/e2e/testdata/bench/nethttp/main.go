@@ -1,10 +1,12 @@
 // Command nethttp is a bare net/http handler: it answers every request with the
-// same bytes and headers, and a request that names their ETag with a 304.
+// same bytes and headers, and a request that names their ETag with a 304. With a
+// certificate it has TLS, and HTTP/2.
 //
-//	nethttp BODY NAME VALUE …
+//	nethttp [-cert FILE -key FILE] BODY NAME VALUE …
 package main
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,21 +15,23 @@ import (
 )
 
 func main() {
-	body, err := os.ReadFile(os.Args[1])
+	cert, key := flag.String("cert", "", ""), flag.String("key", "", "")
+	flag.Parse()
+	args := flag.Args()
+	body, err := os.ReadFile(args[0])
 	if err != nil {
 		panic(err)
 	}
 	header := http.Header{}
-	for i := 2; i+1 < len(os.Args); i += 2 {
-		header.Add(os.Args[i], os.Args[i+1])
+	for i := 1; i+1 < len(args); i += 2 {
+		header.Add(args[i], args[i+1])
 	}
 	length, etag := []string{strconv.Itoa(len(body))}, header.Get("ETag")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	fmt.Printf("http://%s\n", listener.Addr())
-	panic(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		to := w.Header()
 		for name, values := range header {
 			to[name] = values
@@ -38,5 +42,11 @@ func main() {
 		}
 		to["Content-Length"] = length
 		w.Write(body)
-	})))
+	})
+	if *cert != "" {
+		fmt.Printf("https://%s\n", listener.Addr())
+		panic(http.ServeTLS(listener, handler, *cert, *key))
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	panic(http.Serve(listener, handler))
 }
