@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"weak"
 
 	"github.com/pictor-proxy/pictor/cache"
+	"github.com/pictor-proxy/pictor/proxy/budget"
 	"github.com/pictor-proxy/pictor/proxy/memory"
 )
 
@@ -56,8 +58,11 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 		hit.Status, hit.Fields = http.StatusNotModified, header.fields[:header.notModified]
 		answers, requests = target.hits.notModified, target.hits.requestsNotModified
 	}
-	target.key.countRequest(nil)
 	sent, err := sender.Send(hit)
+	if errors.Is(err, budget.ErrSaturated) {
+		return false // the cache has evicted it meanwhile, and there is no room for it
+	}
+	target.key.countRequest(nil)
 	s.figures.hitBytes.Add(float64(sent))
 	answers.Inc()
 	requests.Inc()
@@ -75,7 +80,7 @@ func (s *Server) serveHit(w http.ResponseWriter, r *http.Request) bool {
 // requests that serveHit does not answer: all but GET in origin form without a body, and those
 // with other conditions, with ranges, or with more than one entity tag.
 func plainCondition(r *http.Request) (etag string, ok bool) {
-	if r.Method != http.MethodGet || r.ContentLength != 0 || r.ProtoMajor != 1 || r.ProtoMinor < 1 ||
+	if r.Method != http.MethodGet || r.ContentLength != 0 || !r.ProtoAtLeast(1, 1) ||
 		!strings.HasPrefix(r.RequestURI, "/") {
 		return "", false
 	}
@@ -103,7 +108,7 @@ type hitHeader struct {
 	// entry does not keep the entry in memory.
 	entry       weak.Pointer[cache.Entry]
 	at          headerTime
-	fields      []byte
+	fields      string
 	notModified int
 	length      []string
 }
@@ -153,7 +158,7 @@ func (s *Server) newHitHeader(u urlFacts, e *cache.Entry, now time.Time) *hitHea
 	notModified := b.Len()
 	_ = full.Write(&b)
 	return &hitHeader{
-		entry: weak.Make(e), fields: bytes.Clone(b.Bytes()), notModified: notModified,
+		entry: weak.Make(e), fields: b.String(), notModified: notModified,
 		length: []string{strconv.FormatInt(e.Size(), 10)},
 	}
 }

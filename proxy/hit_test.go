@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/pictor-proxy/pictor/proxy/memory"
 	"github.com/pictor-proxy/pictor/proxy/thumbor"
 	"github.com/pictor-proxy/pictor/transform"
 )
@@ -42,14 +44,7 @@ func newHitRig(t testing.TB, change ...func(*Config)) *hitRig {
 			change(c)
 		}
 	})
-	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		defer r.done.Add(1)
-		if r.server.serveHit(w, req) {
-			r.short.Add(1)
-			return
-		}
-		r.server.ServeHTTP(w, req)
-	}))
+	front := httptest.NewUnstartedServer(r)
 	front.Listener = r.server.LimitListener(front.Config, front.Listener)
 	front.Start()
 	t.Cleanup(front.Close)
@@ -57,6 +52,16 @@ func newHitRig(t testing.TB, change ...func(*Config)) *hitRig {
 	t.Cleanup(r.front.shut)
 	t.Cleanup(r.long.shut)
 	return r
+}
+
+// ServeHTTP is that of the front door.
+func (r *hitRig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	defer r.done.Add(1)
+	if r.server.serveHit(w, req) {
+		r.short.Add(1)
+		return
+	}
+	r.server.ServeHTTP(w, req)
 }
 
 // door is a client of one port, which sends request targets as they are.
@@ -99,15 +104,23 @@ func (d *door) ask(target string, lines ...string) answer {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		d.t.Fatal(err)
-	}
+	got := read(d.t, resp)
 	if resp.Close {
 		d.shut()
 	}
+	return got
+}
+
+// read reads a response.
+func read(t testing.TB, resp *http.Response) answer {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 	if resp.Header.Get("Date") == "" && resp.StatusCode != http.StatusBadRequest {
-		d.t.Errorf("no Date: %v", resp.Header)
+		t.Errorf("no Date: %v", resp.Header)
 	}
 	resp.Header.Del("Date")
 	var header strings.Builder
@@ -243,6 +256,74 @@ func TestRepeatedRequestsTakeTheShortWay(t *testing.T) {
 			t.Errorf("%q: %d, the short way: %v", tc.lines, got.status, short)
 		}
 	}
+}
+
+// With TLS and by HTTP/2 hits take the short way, too, with the response of the long one.
+func TestTheShortWayOfOtherProtocols(t *testing.T) {
+	r := newHitRig(t, func(c *Config) { c.AutoFormats = []transform.Format{transform.WebP} })
+	target := r.path("w:20/fn:name")
+	want := r.long.ask(target, "X-Request-Id: one")
+	r.settled()
+	want = r.long.ask(target, "X-Request-Id: one")
+	_, rest, _ := strings.Cut(want.header, "Etag: ")
+	etag, _, _ := strings.Cut(rest, "\r\n")
+	for name, way := range map[string]struct{ tls, http2 bool }{
+		"HTTP/1 with TLS": {true, false}, "HTTP/2 with TLS": {true, true}, "HTTP/2": {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, client := r.open(t, way.tls, way.http2)
+			for _, condition := range []string{"", etag} {
+				lines := []string{"X-Request-Id: one"}
+				if condition != "" {
+					lines = append(lines, "If-None-Match: "+condition)
+				}
+				r.long.ask(target, lines...)
+				want, before := r.long.ask(target, lines...), r.short.Load()
+				req, _ := http.NewRequest(http.MethodGet, url+target, nil)
+				for _, line := range lines {
+					name, value, _ := strings.Cut(line, ": ")
+					req.Header.Set(name, value)
+				}
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := read(t, resp)
+				if got != want || (resp.ProtoMajor == 2) != way.http2 || (resp.TLS != nil) != way.tls {
+					t.Errorf("%s:\n%+v\nthe long way:\n%+v", resp.Proto, got, want)
+				}
+				r.until("it is the short way", func() bool { return r.short.Load() == before+1 })
+			}
+		})
+	}
+}
+
+// open opens one more front door, and gives its URL and a client.
+func (r *hitRig) open(t *testing.T, secure, http2 bool) (url string, client *http.Client) {
+	t.Helper()
+	var protocols http.Protocols
+	protocols.SetHTTP1(!http2)
+	protocols.SetHTTP2(http2)
+	protocols.SetUnencryptedHTTP2(http2)
+	front := httptest.NewUnstartedServer(r)
+	front.Config.Protocols, front.Config.HTTP2 = &protocols, memory.HTTP2Config()
+	if secure {
+		other := httptest.NewTLSServer(nil)
+		front.Config.TLSConfig = &tls.Config{
+			Certificates: other.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
+		other.Close()
+	}
+	front.Listener = r.server.LimitListener(front.Config, front.Listener)
+	front.Start()
+	t.Cleanup(front.Close)
+	tr := &http.Transport{Protocols: &protocols, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DisableCompression: true}
+	t.Cleanup(tr.CloseIdleConnections)
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
+	return scheme + front.Listener.Addr().String(), &http.Client{Transport: tr}
 }
 
 // FuzzPlainCondition: of the conditions that are not left to the standard library, the same

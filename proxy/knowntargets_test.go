@@ -67,7 +67,7 @@ func TestKnownTargetsTakeWhatIsCounted(t *testing.T) {
 					k.learn(path, urlFacts{varies: len(formats) > 1}, f, key+cache.Key(f.format.String()))
 					_, result := k.find(path, func(urlFacts) variant { return f })
 					result.header.Store(&hitHeader{
-						entry: weak.Make(e), fields: make([]byte, maxHitHeader), length: []string{fmt.Sprint(1e6 + i)},
+						entry: weak.Make(e), fields: string(make([]byte, maxHitHeader)), length: []string{fmt.Sprint(1e6 + i)},
 					})
 				}
 			}

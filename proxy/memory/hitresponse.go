@@ -16,20 +16,23 @@ type Hit struct {
 	Status int
 	// Length is the value of Content-Length.
 	Length []string
-	// Fields are lines of the header, each with its line break: all but Date,
-	// Content-Length, Connection and X-Request-Id.
-	Fields []byte
+	// Fields are lines of the header, as net/http writes them, each with its line break: all
+	// but Date, Content-Length, Connection and X-Request-Id.
+	Fields string
 	// RequestID is the value of X-Request-Id.
 	RequestID string
 }
 
-// HitSender sends hits on a connection. The kernel takes most of them at once, so they
-// hold nothing that would have to be counted, and take no lock. A client that does not take
-// all at once is a reader from then on, and counts like others.
+// HitSender sends hits on a connection. The kernel takes most of those that go out as they
+// are, so they hold nothing that would have to be counted, and take no lock. A client that
+// does not take all at once is a reader from then on, and counts like others. One of TLS or
+// HTTP/2 is a reader from the beginning.
 type HitSender struct {
 	responses *Responses
 	conn      *trackedConn
 	to        flushingWriter
+	// request is nil where the connection is plain HTTP/1.
+	request *http.Request
 }
 
 // flushingWriter is the ResponseWriter of net/http.
@@ -39,14 +42,18 @@ type flushingWriter interface {
 }
 
 // HitSender returns a sender for the response to a request. It is false where w is not that
-// of net/http, Connections does not track the connection, or what net/http writes is not HTTP/1 as it goes out.
+// of net/http, or Connections does not track the connection.
 func (rs *Responses) HitSender(w http.ResponseWriter, r *http.Request) (HitSender, bool) {
 	to, ok := w.(flushingWriter)
-	if !ok || r.TLS != nil || r.ProtoMajor != 1 {
+	conn := connOf(r)
+	if !ok || conn == nil {
 		return HitSender{}, false
 	}
-	conn := connOf(r)
-	return HitSender{rs, conn, to}, conn != nil
+	s := HitSender{responses: rs, conn: conn, to: to}
+	if r.TLS != nil || r.ProtoMajor != 1 {
+		s.request = r
+	}
+	return s, true
 }
 
 // outgoingHit is a hit that is being sent. It takes what net/http writes on a connection: the
@@ -72,8 +79,11 @@ var outgoingHits = sync.Pool{New: func() any { return &outgoingHit{head: make([]
 var errHead = errors.New("unexpected form of a response header")
 
 // Send sends a hit, and returns how many bytes of the body were sent. After an error the
-// client has not received all of it.
+// client has not received all of it, and after budget.ErrSaturated nothing at all.
 func (s HitSender) Send(hit Hit) (sent int64, err error) {
+	if s.request != nil {
+		return s.writeHit(hit)
+	}
 	out := outgoingHits.Get().(*outgoingHit)
 	*out = outgoingHit{Hit: hit, responses: s.responses, conn: s.conn, head: out.head[:0]}
 	s.conn.writer = out

@@ -1,8 +1,8 @@
 package memory
 
 import (
-	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -10,22 +10,32 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pictor-proxy/pictor/cache"
 )
 
+// wayOfHits is how the clients of hits are connected.
+type wayOfHits struct{ tls, http2 bool }
+
+// waysOfHits are all of them.
+var waysOfHits = map[string]wayOfHits{
+	"HTTP/1": {}, "HTTP/1 with TLS": {tls: true}, "HTTP/2": {http2: true}, "HTTP/2 with TLS": {tls: true, http2: true},
+}
+
 // hitServer answers each request with a hit of a body, and passes on what Send returns.
 type hitServer struct {
 	*httptest.Server
+	client    *http.Client
 	responses *Responses
 	budgets   ResponseBudgets
 	sent      chan int64
 	errs      chan error
 }
 
-func newHitServer(t *testing.T, e *cache.Entry, status int) *hitServer {
+func newHitServer(t *testing.T, e *cache.Entry, status int, way wayOfHits) *hitServer {
 	s := &hitServer{sent: make(chan int64, 1), errs: make(chan error, 1)}
 	s.responses, s.budgets = bubble(t)
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +45,7 @@ func newHitServer(t *testing.T, e *cache.Entry, status int) *hitServer {
 			return
 		}
 		n, err := to.Send(Hit{Entry: e, Status: status, Length: []string{r.URL.Query().Get("length")},
-			Fields: []byte("A: b\r\nC: d\r\n"), RequestID: "id"})
+			Fields: "A: b\r\nC: d\r\n", RequestID: "id"})
 		s.sent <- n
 		s.errs <- err
 		if err != nil {
@@ -43,35 +53,64 @@ func newHitServer(t *testing.T, e *cache.Entry, status int) *hitServer {
 		}
 	}))
 	conns := NewConnections(10, func() string { return "" })
+	var protocols http.Protocols
+	protocols.SetHTTP1(!way.http2)
+	protocols.SetHTTP2(way.http2)
+	protocols.SetUnencryptedHTTP2(way.http2)
+	s.Config.Protocols, s.Config.HTTP2 = &protocols, HTTP2Config()
+	if way.tls {
+		other := httptest.NewTLSServer(nil)
+		s.Config.TLSConfig = &tls.Config{Certificates: other.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
+		other.Close()
+	}
 	s.Listener = conns.LimitListener(s.Config, s.Listener)
 	s.Start()
+	if way.tls {
+		s.URL = strings.Replace(s.URL, "http:", "https:", 1)
+	}
+	tr := &http.Transport{Protocols: &protocols, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DisableCompression: true, HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}
+	s.client = &http.Client{Transport: tr}
 	t.Cleanup(s.Close)
+	t.Cleanup(tr.CloseIdleConnections)
 	return s
+}
+
+// get asks for a hit of so many bytes, and does not read it.
+func (s *hitServer) get(t *testing.T, length int) *http.Response {
+	t.Helper()
+	resp, err := s.client.Get(s.URL + "/?length=" + strconv.Itoa(length))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
 }
 
 // Hits of all sizes come whole, on one connection, with the lines of their header, and leave
 // nothing counted.
 func TestHitsComeWhole(t *testing.T) {
-	for _, size := range []int{1, 2047, 2048, 2049, 4095, 4096, 4097, 30 << 10, 64 << 10, 5 << 20} {
-		body := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
-		s := newHitServer(t, &cache.Entry{Key: "k", Body: body}, http.StatusOK)
-		for range 3 {
-			resp, err := s.Client().Get(s.URL + "/?length=" + strconv.Itoa(size))
-			if err != nil {
-				t.Fatal(err)
+	for name, way := range waysOfHits {
+		for _, size := range []int{1, 2047, 2048, 2049, 4095, 4096, 4097, 30 << 10, 64 << 10, 5 << 20} {
+			body := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
+			s := newHitServer(t, &cache.Entry{Key: "k", Body: body}, http.StatusOK, way)
+			for range 3 {
+				resp := s.get(t, size)
+				got, err := io.ReadAll(resp.Body)
+				h := resp.Header
+				if err != nil || !bytes.Equal(got, body) || resp.ContentLength != int64(size) ||
+					h.Get("A")+h.Get("C")+h.Get("X-Request-Id") != "bdid" || h.Get("Date") == "" {
+					t.Errorf("%s: of %d bytes %d, %v, %v", name, size, len(got), err, resp.Header)
+				}
+				if n, err := <-s.sent, <-s.errs; n != int64(size) || err != nil {
+					t.Errorf("%s: of %d bytes %d are counted as sent, %v", name, size, n, err)
+				}
+				if h2 := resp.ProtoMajor == 2; h2 != way.http2 || (resp.TLS != nil) != way.tls {
+					t.Errorf("%s: %s", name, resp.Proto)
+				}
 			}
-			got, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			h := resp.Header
-			if err != nil || !bytes.Equal(got, body) || resp.ContentLength != int64(size) ||
-				h.Get("A")+h.Get("C")+h.Get("X-Request-Id") != "bdid" || h.Get("Date") == "" {
-				t.Errorf("of %d bytes %d, %v, %v", size, len(got), err, resp.Header)
-			}
-			if n, err := <-s.sent, <-s.errs; n != int64(size) || err != nil {
-				t.Errorf("of %d bytes %d are counted as sent, %v", size, n, err)
-			}
+			nothingLeft(t, s.responses, s.budgets)
 		}
-		nothingLeft(t, s.responses, s.budgets)
 	}
 }
 
@@ -79,61 +118,52 @@ func TestHitsComeWhole(t *testing.T) {
 // have the bytes, in the budget of the responses.
 func TestAClientThatDoesNotTakeAHitCounts(t *testing.T) {
 	const size = 10 << 20
-	s := newHitServer(t, &cache.Entry{Key: "k", Body: make([]byte, size)}, http.StatusOK)
-	c := s.ask(t, size)
-	waitFor(t, func() bool { return s.responses.Stats().Reading == 1 })
-	if n := s.budgets.Large.Stats().InUse + s.budgets.Transforms.Stats().InUse; n != size {
-		t.Errorf("%d bytes are counted", n)
+	for name, way := range waysOfHits {
+		s := newHitServer(t, &cache.Entry{Key: "k", Body: make([]byte, size)}, http.StatusOK, way)
+		resp := s.get(t, size)
+		waitFor(t, func() bool { return s.responses.Stats().Reading == 1 })
+		if n := s.budgets.Large.Stats().InUse + s.budgets.Transforms.Stats().InUse; n != size {
+			t.Errorf("%s: %d bytes are counted", name, n)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil {
+			t.Errorf("%s: %d bytes, %v", name, n, err)
+		}
+		if n, err := <-s.sent, <-s.errs; n != size || err != nil {
+			t.Errorf("%s: %d bytes are counted as sent, %v", name, n, err)
+		}
+		nothingLeft(t, s.responses, s.budgets)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil {
-		t.Errorf("%d bytes, %v", n, err)
-	}
-	if n, err := <-s.sent, <-s.errs; n != size || err != nil {
-		t.Errorf("%d bytes are counted as sent, %v", n, err)
-	}
-	nothingLeft(t, s.responses, s.budgets)
 }
 
 // A client that takes nothing for the time of a piece is cut off, and one that others need
 // the place of.
 func TestAClientThatDoesNotTakeAHitIsCutOff(t *testing.T) {
 	const size = 10 << 20
-	for name, cut := range map[string]func(*hitServer){
-		"slow":       nil,
-		"connection": func(s *hitServer) { waitFor(t, s.responses.CutSlowest) },
-	} {
-		s := newHitServer(t, &cache.Entry{Key: "k", Body: make([]byte, size)}, http.StatusOK)
-		if cut == nil {
-			s.responses.PieceTime = 50 * time.Millisecond
+	for over, way := range waysOfHits {
+		for name, cut := range map[string]func(*hitServer){
+			"slow":       nil,
+			"connection": func(s *hitServer) { waitFor(t, s.responses.CutSlowest) },
+		} {
+			t.Run(over+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				s := newHitServer(t, &cache.Entry{Key: "k", Body: make([]byte, size)}, http.StatusOK, way)
+				if cut == nil {
+					s.responses.PieceTime = 50 * time.Millisecond
+				}
+				s.get(t, size)
+				if cut != nil {
+					cut(s)
+				}
+				if n, err := <-s.sent, <-s.errs; n >= size || err == nil {
+					t.Errorf("%d bytes, %v", n, err)
+				}
+				if n := s.responses.Cuts()[name]; n != 1 {
+					t.Error(s.responses.Cuts())
+				}
+				nothingLeft(t, s.responses, s.budgets)
+			})
 		}
-		s.ask(t, size)
-		if cut != nil {
-			cut(s)
-		}
-		if n, err := <-s.sent, <-s.errs; n >= size || err == nil {
-			t.Errorf("%s: %d bytes, %v", name, n, err)
-		}
-		if n := s.responses.Cuts()[name]; n != 1 {
-			t.Errorf("%s: %v", name, s.responses.Cuts())
-		}
-		nothingLeft(t, s.responses, s.budgets)
 	}
-}
-
-// ask sends a request on a new connection, from which nothing is read.
-func (s *hitServer) ask(t *testing.T, length int) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	io.WriteString(c, "GET /?length="+strconv.Itoa(length)+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	return c
 }
 
 // A write deadline ends writes that wait, whenever it was set, and one in the past all writes.

@@ -14,8 +14,9 @@ const (
 	mostOfMiss = 1.4
 	// mostFaults are page faults of the worker in such a miss.
 	mostFaults = 300
-	// mostOfHit and mostOf304 are over a net/http handler.
-	mostOfHit, mostOf304 = 1.7, 1.6
+	// mostOfHit and mostOf304 are over a net/http handler, mostOfSecureHit and mostOfHTTP2 over one with TLS.
+	mostOfHit, mostOf304         = 1.7, 1.6
+	mostOfSecureHit, mostOfHTTP2 = 1.8, 1.8
 )
 
 // boundTries is how often a cost is measured that is over its bound: a machine that is quiet
@@ -38,12 +39,19 @@ func TestCostBesideBarePrograms(t *testing.T) {
 	b.bound("CPU of a miss over that of libvips calls", mostOfMiss, func() float64 {
 		return leastRatio(inTurns(b, misses, 5, 4))
 	})
-	of := b.compareHits(b.hit())
+	hit, path := b.hit()
+	of, secure := b.compareHits(hit, path), b.secureServers(hit)
 	b.bound("CPU of a hit over that of net/http", mostOfHit, func() float64 {
 		return leastRatio(inTurns(b, of(hitClients, false), 5, 1500))
 	})
 	b.bound("CPU of a 304 over that of net/http", mostOf304, func() float64 {
 		return leastRatio(inTurns(b, of(hitClients, true), 5, 1500))
+	})
+	b.bound("CPU of a hit with TLS over that of net/http", mostOfSecureHit, func() float64 {
+		return leastRatio(inTurns(b, b.askAll(secure, path, false), 5, 1500))
+	})
+	b.bound("CPU of a hit by HTTP/2 over that of net/http", mostOfHTTP2, func() float64 {
+		return leastRatio(inTurns(b, b.askAll(secure, path, true), 5, 1500))
 	})
 }
 
