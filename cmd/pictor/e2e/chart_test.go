@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,8 +181,13 @@ func checkRendered(t *testing.T, objects map[string]map[string]any) {
 	settings := field[string](t, objects["ConfigMap"], "data", "pictor.yaml")
 	settings = strings.ReplaceAll(settings, "/var/lib/pictor", dir)
 	settings = strings.ReplaceAll(settings, "/etc/pictor/secrets", dir)
+	cert := newCertificate(t, dir, "tls", time.Now().Add(100*24*time.Hour))
+	if err := errors.Join(os.Rename(cert.cert, filepath.Join(dir, "tls.crt")),
+		os.Rename(cert.key, filepath.Join(dir, "tls.key"))); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range map[string]string{"key": keyHex, "salt": saltHex, "admin-token": "secret", "admin": "a",
-		"metrics": "b", "tls.crt": "", "tls.key": ""} {
+		"metrics": "b"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
