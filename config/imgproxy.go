@@ -58,6 +58,7 @@ var translations = map[string]translation{
 		note: "pictor refuses a larger result instead of making it smaller; mrd in a URL makes it smaller"},
 	"ALLOW_SECURITY_OPTIONS": {name: "allow-security-options", value: onOff},
 	"PRESETS":                {name: "presets"}, "PRESETS_PATH": {name: "presets-file"},
+	"INFO_PRESETS":               {name: "info-presets"},
 	"ONLY_PRESETS":               {name: "only-presets", value: onOff},
 	"ALLOWED_PROCESSING_OPTIONS": {name: "allow-options"}, "ARGUMENTS_SEPARATOR": {name: "arguments-separator"},
 	"BASE64_URL_INCLUDES_FILENAME": {name: "source-name", value: onOff}, "LOCAL_FILESYSTEM_ROOT": {name: "local-root"},

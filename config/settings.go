@@ -26,7 +26,7 @@ const (
 )
 
 // mappings are the settings that may be a mapping in the file.
-var mappings = map[string]bool{presetsName: true, "source-aliases": true, "rewrite-sources": true}
+var mappings = map[string]bool{presetsName: true, "info-presets": true, "source-aliases": true, "rewrite-sources": true}
 
 // envName is the environment variable of a setting.
 func envName(name string) string {

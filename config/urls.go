@@ -14,6 +14,7 @@ import (
 type URLs struct {
 	Presets       string `help:"Named options, name=options, comma-separated, as in card=rs:fill:300:200/q:80. The preset called default is applied to every image first. In the YAML file also a mapping." placeholder:"NAME=OPTIONS,..." group:"URLs" reload:"yes"`
 	PresetsFile   string `help:"File with one preset per line, and comments after #. Added to --presets." placeholder:"FILE" group:"URLs" reload:"yes"`
+	InfoPresets   string `help:"Named options of facts (/info), as in placeholder=thumb_hash:1/average:1. The preset called default is applied to every path of facts first. In the YAML file also a mapping." placeholder:"NAME=OPTIONS,..." group:"URLs" reload:"yes"`
 	OnlyPresets   bool   `help:"Accept names of presets instead of options." group:"URLs" reload:"yes"`
 	AllowOptions  string `help:"Options that a URL may use. Presets may use others. Default: all." placeholder:"NAME,..." group:"URLs" reload:"yes"`
 	IgnoreOptions string `help:"Options of imgproxy's paid edition to ignore instead of refusing them." placeholder:"NAME,..." group:"URLs" reload:"yes"`
@@ -57,6 +58,17 @@ func (t *Thumbor) ThumborRoot() string {
 		return "/"
 	}
 	return "/" + p + "/"
+}
+
+// InfoPresetList are the presets of facts, by their names.
+func (u *URLs) InfoPresetList() (map[string]string, error) {
+	all := map[string]string{}
+	for _, entry := range splitList(u.InfoPresets) {
+		if err := addPreset(all, entry); err != nil {
+			return nil, fmt.Errorf("--info-presets: %w", err)
+		}
+	}
+	return all, nil
 }
 
 // PresetList are the presets of both settings, by their names.
@@ -126,11 +138,12 @@ func (u *URLs) SourceKeyBytes() ([]byte, error) {
 // the dialect. Kong calls it.
 func (u *URLs) Validate() error {
 	_, presets := u.PresetList()
+	_, infoPresets := u.InfoPresetList()
 	_, key := u.SourceKeyBytes()
 	var prefix error
 	if strings.ContainsAny(u.PathPrefix, "?#% ") {
 		prefix = fmt.Errorf("--path-prefix is %q: write it like /images", u.PathPrefix)
 	}
-	return Invalid(errors.Join(presets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate(),
+	return Invalid(errors.Join(presets, infoPresets, key, prefix, u.Unsigned.validate(), u.Nextjs.validate(),
 		u.Imaginary.validate()))
 }

@@ -90,7 +90,10 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 	if e.offered, err = autoFormats(cmd.AutoFormatNames()); err != nil {
 		return nil, config.Invalid(err)
 	}
-	if e.unsigned, err = unsignedAccess(&cmd.Unsigned); err != nil {
+	if e.dialect, err = newDialect(&cmd.URLs); err != nil {
+		return nil, config.Invalid(err)
+	}
+	if e.unsigned, err = unsignedAccess(&cmd.Unsigned, e.dialect); err != nil {
 		return nil, config.Invalid(err)
 	}
 	if e.sources, err = cmd.explainSources.fetcher(); err != nil {
@@ -104,9 +107,6 @@ func (cmd *explainCmd) newExplainer() (*explainer, error) {
 		if e.ring, err = newKeyring(cmd.Keys, cmd.Access, cmd.Trusted(), cmd.Insecure); err != nil {
 			return nil, err
 		}
-	}
-	if e.dialect, err = newDialect(&cmd.URLs); err != nil {
-		return nil, config.Invalid(err)
 	}
 	if e.policies, err = accessPolicies(&cmd.Access, e.dialect); err != nil || cmd.Source == "" {
 		return e, config.Invalid(err)

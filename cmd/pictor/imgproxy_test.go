@@ -49,6 +49,7 @@ func asks(t testing.TB) map[string][2]string {
 		"MAX_SRC_RESOLUTION": {"16.8", line("max-source-pixels", "16.8MP")}, "MAX_SRC_FILE_SIZE": {"10485760", line("max-source-size", "10485760B")},
 		"MAX_ANIMATION_FRAMES": {"64", line("max-frames", "64")}, "MAX_RESULT_DIMENSION": {"4000", line("max-output-side", "4000")},
 		"ALLOW_SECURITY_OPTIONS": {"T", line("allow-security-options", "true")}, "PRESETS": {"card=w:5", line("presets", "card=w:5")},
+		"INFO_PRESETS": {"small=s:0/d:1", line("info-presets", "small=s:0/d:1")},
 		"PRESETS_PATH": {presets, line("presets-file", presets)}, "ONLY_PRESETS": {"0", line("only-presets", "false")},
 		"ALLOWED_PROCESSING_OPTIONS": {"rs,w,q", line("allow-options", "rs,w,q")}, "ARGUMENTS_SEPARATOR": {"_", line("arguments-separator", "_")},
 		"BASE64_URL_INCLUDES_FILENAME": {"1", line("source-name", "true")}, "LOCAL_FILESYSTEM_ROOT": {dir, line("local-root", dir)},

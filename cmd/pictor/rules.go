@@ -21,7 +21,7 @@ func readRules(cfg *config.Serve) (r proxy.Rules, err error) {
 	if r.Dialect, err = newDialect(&cfg.URLs); err != nil {
 		return r, err
 	}
-	if r.Unsigned, err = unsignedAccess(&cfg.Unsigned); err != nil {
+	if r.Unsigned, err = unsignedAccess(&cfg.Unsigned, r.Dialect); err != nil {
 		return r, err
 	}
 	r.AccessKeys, err = accessPolicies(&cfg.Access, r.Dialect)

@@ -40,7 +40,7 @@ var besides = map[string]string{
 
 // otherValues are values that settings do not have by default.
 var otherValues = map[string]string{
-	"key": "cc", "salt": "dd", "signature-size": "16", "trusted-signatures": "x", "presets": "card=w:10",
+	"key": "cc", "salt": "dd", "signature-size": "16", "trusted-signatures": "x", "presets": "card=w:10", "info-presets": "small=s:0",
 	"access-keys":   "{a: {key: '11', salt: '22'}}",
 	"allow-options": "w", "ignore-options": "style", "arguments-separator": "_", "path-prefix": "/p",
 	"source-key": strings.Repeat("ab", 16), "source-hash-key": strings.Repeat("ab", 16), "thumbor-key": "other",

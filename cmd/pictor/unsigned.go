@@ -12,9 +12,14 @@ import (
 )
 
 // unsignedAccess reads what paths without a signature may ask for; nil where there are none.
-func unsignedAccess(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
+func unsignedAccess(cfg *config.Unsigned, d *signedurl.Dialect) (*proxy.UnsignedAccess, error) {
 	if !cfg.Unsigned {
 		return nil, nil
+	}
+	for _, option := range cfg.Facts() {
+		if err := d.CheckFactOption(option); err != nil {
+			return nil, fmt.Errorf("--unsigned-info has %q: %w", option, err)
+		}
 	}
 	return unsignedLists(cfg)
 }
@@ -45,11 +50,6 @@ func unsignedLists(cfg *config.Unsigned) (*proxy.UnsignedAccess, error) {
 		}
 	}
 	rules.Facts = cfg.Facts()
-	for _, option := range rules.Facts {
-		if err := signedurl.CheckFactOption(option); err != nil {
-			return nil, fmt.Errorf("--unsigned-info has %q: %w", option, err)
-		}
-	}
 	access.Sources, err = sourceRules("--unsigned-sources", cfg.SourceRules())
 	return access, err
 }

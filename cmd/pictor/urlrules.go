@@ -14,14 +14,22 @@ func newDialect(u *config.URLs) (*signedurl.Dialect, error) {
 	if err != nil {
 		return nil, err
 	}
+	infoPresets, err := u.InfoPresetList()
+	if err != nil {
+		return nil, err
+	}
 	key, err := u.SourceKeyBytes()
 	if err != nil {
 		return nil, err
 	}
-	return signedurl.NewDialect(signedurl.DialectConfig{
-		Presets: presets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(), Ignored: u.IgnoredOptions(),
-		Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
+	d, err := signedurl.NewDialect(signedurl.DialectConfig{
+		Presets: presets, InfoPresets: infoPresets, OnlyPresets: u.OnlyPresets, Allowed: u.AllowedOptions(),
+		Ignored: u.IgnoredOptions(), Separator: u.Separator, Filename: u.SourceName, SourceKey: key,
 	})
+	if err == nil {
+		err = d.CheckInfoPresets()
+	}
+	return d, err
 }
 
 // sourceRules reads the rules of a setting.

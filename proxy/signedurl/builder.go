@@ -62,11 +62,11 @@ func (u URL) Options(options string) URL {
 			u = u.Preset(strings.Split(names, ":")...)
 			continue
 		}
-		apply := func(r *Request, segment string) error { return d.applyOption(r, segment, nil) }
+		apply := d.applyOption
 		if u.r.IsInfo() {
 			apply = d.applyFactOption
 		}
-		if err := apply(&u.r, segment); err != nil {
+		if err := apply(&u.r, segment, nil); err != nil {
 			u.err = err
 			return u
 		}

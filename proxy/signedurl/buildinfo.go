@@ -1,6 +1,6 @@
 package signedurl
 
-import "fmt"
+import "strings"
 
 // Info begins a URL of facts about the image at a source. Of the methods of a URL it has those for its options
 // (FactOptions), its cachebuster and its expiry.
@@ -23,9 +23,12 @@ func (u URL) infoPath() (string, error) {
 		path = hidden.InfoPath(false) + encPrefix + segment
 	}
 	if len(u.presets) > 0 {
-		return "", fmt.Errorf("%w: a path of facts has no presets", ErrBadArgument)
+		path = "/pr:" + strings.Join(u.presets, ":") + path
 	}
-	d := Dialect{cfg: DialectConfig{SourceKey: u.b.SourceKey}}
+	d := Dialect{cfg: DialectConfig{SourceKey: u.b.SourceKey, InfoPresets: map[string]string{}}}
+	for _, name := range u.presets {
+		d.cfg.InfoPresets[name] = "size:1"
+	}
 	if _, err := d.ParseUnsignedInfo(path); err != nil {
 		return "", err
 	}

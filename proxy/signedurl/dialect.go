@@ -27,6 +27,9 @@ type DialectConfig struct {
 	// name other presets. The one called default is applied to every request
 	// first (IMGPROXY_PRESETS).
 	Presets map[string]string
+	// InfoPresets are options of paths of facts by a name, with default as above
+	// (IMGPROXY_INFO_PRESETS). CheckInfoPresets says whether they are right.
+	InfoPresets map[string]string
 	// OnlyPresets reads the first segment as names of presets and takes no
 	// options (IMGPROXY_ONLY_PRESETS).
 	OnlyPresets bool
@@ -93,17 +96,25 @@ func NewDialect(cfg DialectConfig) (*Dialect, error) {
 }
 
 func (d *Dialect) checkPresets() error {
-	for name := range d.cfg.Presets {
+	return d.checkEach("preset", d.cfg.Presets, func(name string) error {
+		var r Request
+		err := d.applyPreset(&r, name, nil)
+		if err == nil {
+			_, err = r.choose(Choice{})
+		}
+		return err
+	})
+}
+
+// checkEach checks presets, of which what says what they are.
+func (d *Dialect) checkEach(what string, presets map[string]string, check func(name string) error) error {
+	for name := range presets {
 		if name == "" || strings.ContainsAny(name, "/"+d.separator()) {
-			return fmt.Errorf("preset %s: a name must not be empty or contain a slash or the separator",
+			return fmt.Errorf("%s %s: a name must not be empty or contain a slash or the separator", what,
 				transform.Quote(name))
 		}
-		var r Request
-		if err := d.applyPreset(&r, name, nil); err != nil {
-			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
-		}
-		if _, err := r.choose(Choice{}); err != nil {
-			return fmt.Errorf("preset %s: %w", transform.Quote(name), err)
+		if err := check(name); err != nil {
+			return fmt.Errorf("%s %s: %w", what, transform.Quote(name), err)
 		}
 	}
 	return nil
@@ -119,16 +130,24 @@ func (d *Dialect) separator() string {
 // applyPreset applies a preset. within are the presets that name it, which it must
 // not name itself.
 func (d *Dialect) applyPreset(r *Request, name string, within []string) error {
-	options, ok := d.cfg.Presets[name]
+	return expandPreset("preset", d.cfg.Presets, name, within, func(segment string, within []string) error {
+		return d.applyOption(r, segment, within)
+	})
+}
+
+// expandPreset has the options of a preset applied, of which what says what it is.
+func expandPreset(what string, presets map[string]string, name string, within []string,
+	apply func(segment string, within []string) error) error {
+	options, ok := presets[name]
 	switch {
 	case !ok:
-		return fmt.Errorf("%w: there is no preset %s", ErrUnknownPreset, transform.Quote(name))
+		return fmt.Errorf("%w: there is no %s %s", ErrUnknownPreset, what, transform.Quote(name))
 	case slices.Contains(within, name):
-		return fmt.Errorf("%w: preset %s includes itself", ErrBadArgument, transform.Quote(name))
+		return fmt.Errorf("%w: %s %s includes itself", ErrBadArgument, what, transform.Quote(name))
 	}
 	within = append(within, name)
 	for segment := range strings.SplitSeq(strings.Trim(options, "/"), "/") {
-		if err := d.applyOption(r, segment, within); err != nil {
+		if err := apply(segment, within); err != nil {
 			return err
 		}
 	}

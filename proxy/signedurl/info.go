@@ -64,8 +64,13 @@ func FactOptions() []transform.Usage {
 			all = append(all, o)
 		}
 	}
-	return all
+	return append(all, infoPresetUsage)
 }
+
+// infoPresetUsage is of the option that a Dialect does itself.
+var infoPresetUsage = transform.Usage{Names: presetUsage.Names, Args: presetUsage.Args, Default: presetUsage.Default,
+	Text: "Applies named sets of options of facts from the settings of the server (`--info-presets`), as if they " +
+		"were written here."}
 
 // ParseInfo reads the signed part of a path of facts. Errors are those of Parse.
 func (d *Dialect) ParseInfo(v Verified) (Request, error) { return d.ParseUnsignedInfo(v.path) }
@@ -77,13 +82,14 @@ func (d *Dialect) ParseUnsignedInfo(path string) (Request, error) {
 	}
 	r := newInfoRequest()
 	options, rest, err := d.factSegments(path)
+	if _, ok := d.cfg.InfoPresets[defaultPreset]; ok && err == nil {
+		err = d.applyInfoPreset(&r, defaultPreset, nil)
+	}
+	for i := 0; i < len(options) && err == nil; i++ {
+		err = d.applyFactOption(&r, options[i], nil)
+	}
 	if err != nil {
 		return Request{}, err
-	}
-	for _, segment := range options {
-		if err := d.applyFactOption(&r, segment); err != nil {
-			return Request{}, err
-		}
 	}
 	ext, err := d.readSource(&r, rest)
 	if err == nil && ext != "" {
@@ -136,10 +142,18 @@ func (d *Dialect) ParseInfoUnderRules(path string, rules UnsignedRules) (Request
 	return d.ParseUnsignedInfo(path)
 }
 
+// CheckInfoPresets says what is wrong with a preset of facts.
+func (d *Dialect) CheckInfoPresets() error {
+	return d.checkEach(infoPreset, d.cfg.InfoPresets, func(name string) error {
+		r := newInfoRequest()
+		return d.applyInfoPreset(&r, name, nil)
+	})
+}
+
 // CheckFactOption says what is wrong with an option of facts, written as in a path.
-func CheckFactOption(segment string) error {
+func (d *Dialect) CheckFactOption(segment string) error {
 	r := newInfoRequest()
-	return (&Dialect{}).applyFactOption(&r, segment)
+	return d.applyFactOption(&r, strings.ReplaceAll(segment, ":", d.separator()), nil)
 }
 
 // newInfoRequest asks for the facts that are told by default.
@@ -147,14 +161,32 @@ func newInfoRequest() Request {
 	return Request{Meta: Meta{Form: InfoForm, Facts: Facts{Asked: defaultFacts}}}
 }
 
-// applyFactOption applies one segment of a path of facts.
-func (d *Dialect) applyFactOption(r *Request, segment string) error {
+// infoPreset is what errors call such a preset.
+const infoPreset = "preset of facts"
+
+// applyInfoPreset applies a preset of facts. within is that of applyPreset.
+func (d *Dialect) applyInfoPreset(r *Request, name string, within []string) error {
+	return expandPreset(infoPreset, d.cfg.InfoPresets, name, within, func(option string, within []string) error {
+		return d.applyFactOption(r, option, within)
+	})
+}
+
+// applyFactOption applies one segment of a path of facts. within is that of applyOption.
+func (d *Dialect) applyFactOption(r *Request, segment string, within []string) error {
 	parts := strings.Split(segment, d.separator())
 	name, args := parts[0], parts[1:]
 	o, ok := factSetters[name]
 	switch {
 	case slices.Contains(presetUsage.Names, name):
-		return fmt.Errorf("%w: a path of facts has no presets", ErrUnknownOption)
+		for _, preset := range args {
+			if preset == "" {
+				continue
+			}
+			if err := d.applyInfoPreset(r, preset, within); err != nil {
+				return err
+			}
+		}
+		return nil
 	case ok:
 		return o.apply(r, name, args)
 	case d.ignored[name]:

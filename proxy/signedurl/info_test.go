@@ -54,7 +54,7 @@ func TestInfoPathsThatAreWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]error{
-		"/w:1/plain/x": ErrUnknownOption, "/nothing:1/plain/x": ErrUnknownOption, "/pr:card/plain/x": ErrUnknownOption,
+		"/w:1/plain/x": ErrUnknownOption, "/nothing:1/plain/x": ErrUnknownOption, "/pr:card/plain/x": ErrUnknownPreset,
 		"/detect_objects:1/plain/x": ErrBadArgument, "/crop:1:2:sm/plain/x": ErrBadArgument,
 		"/size:2/plain/x": ErrBadArgument, "/size:1:1/plain/x": ErrBadArgument, "/f:webp/plain/x": ErrBadArgument,
 		"/chs:crc/plain/x": ErrBadArgument, "/hs:md5/plain/x": ErrBadArgument, "/hs:md5:12/plain/x": ErrBadArgument,
@@ -62,6 +62,67 @@ func TestInfoPathsThatAreWrong(t *testing.T) {
 	} {
 		if _, err := d.ParseUnsignedInfo(path); !errors.Is(err, want) {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// Facts have presets of their own, of which default goes before all options.
+func TestInfoPresets(t *testing.T) {
+	d, err := NewDialect(DialectConfig{
+		Presets: map[string]string{"default": "w:1", "card": "w:2"},
+		InfoPresets: map[string]string{"default": "a:1", "small": "s:0/f:0/d:0", "both": "pr:small/th:1",
+			"metadata": "exif:1:1/iptc:1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain Dialect
+	for path, same := range map[string]string{
+		"/plain/x": "/a:1/plain/x", "/a:0/plain/x": "/plain/x", "/pr:small/plain/x": "/a:1/s:0/f:0/d:0/plain/x",
+		"/preset:both:metadata/s:1/plain/x": "/a:1/f:0/d:0/th:1/exif:1:1/iptc:1/plain/x", "/pr::/plain/x": "/a:1/plain/x",
+	} {
+		got, err := d.ParseUnsignedInfo(path)
+		want, err2 := plain.ParseUnsignedInfo(same)
+		if err != nil || err2 != nil || got != want {
+			t.Errorf("%s: %+v, %v; want %+v, %v", path, got, err, want, err2)
+		}
+	}
+	for path, want := range map[string]error{
+		"/pr:card/plain/x": ErrUnknownPreset, "/pr:none/plain/x": ErrUnknownPreset, "/w:1/plain/x": ErrUnknownOption,
+	} {
+		if _, err := d.ParseUnsignedInfo(path); !errors.Is(err, want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	rules := UnsignedRules{Facts: []string{"pr:small"}}
+	if _, err := d.ParseInfoUnderRules("/pr:small/plain/x", rules); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.ParseInfoUnderRules("/pr:metadata/plain/x", rules); !errors.Is(err, ErrUnsigned) {
+		t.Error(err)
+	}
+	for option, ok := range map[string]bool{"pr:small": true, "pr:card": false, "a:1": true, "w:1": false} {
+		if err := d.CheckFactOption(option); (err == nil) != ok {
+			t.Errorf("%s: %v", option, err)
+		}
+	}
+	b := &Builder{Keyring: ring(t, Config{Insecure: true}), Plain: true}
+	for _, u := range []URL{
+		b.Info("x").Preset("small", "both").Options("b:1"), b.Info("x").Options("pr:small:both/b:1"),
+	} {
+		if path, err := u.Path(); err != nil || !strings.HasSuffix(path, "/pr:small:both/b:1/plain/x") {
+			t.Errorf("%s, %v", path, err)
+		}
+	}
+	for name, options := range map[string]string{
+		"loop": "pr:loop", "image": "w:1", "": "a:1", "a/b": "a:1", "a:b": "a:1", "card": "pr:card2", "empty": "",
+	} {
+		d, err := NewDialect(DialectConfig{InfoPresets: map[string]string{name: options}})
+		if err == nil {
+			err = d.CheckInfoPresets()
+		}
+		if err == nil || !strings.Contains(err.Error(), "preset of facts") {
+			t.Errorf("%q=%q: %v", name, options, err)
 		}
 	}
 }
