@@ -112,7 +112,7 @@ func TestFileRefusesWhatIsNoSetting(t *testing.T) {
 		{"- ttl", []string{"one setting per line"}},
 		{"ttl", []string{"one setting per line"}},
 		{"ttl: 1h\n---\nttl: 2h", []string{"more than one YAML document"}},
-		{"ttl: [", []string{"yaml:"}},
+		{"ttl: [", []string{"line 1", "close the bracket"}},
 		{strings.Repeat("x", 500) + ": 1", []string{"unknown setting"}},
 	} {
 		_, err := parseFile([]byte(c.text), tableOf(t))

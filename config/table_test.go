@@ -70,7 +70,7 @@ func TestTableNamesWhatIsWrong(t *testing.T) {
 		"a: {store: &x s3, key: *x}":     "cannot hold an alias",
 		"'': {}":                         "the name of an entry must be a text without commas",
 		"'a,b': {}":                      "the name of an entry must be a text without commas",
-		"a: {store: s3":                  "yaml:",
+		"a: {store: s3":                  "line 1: did not find",
 		"a: {headers: {A: b, A: c}}":     "headers: a name is there twice",
 		"a: {}\n---\nb: {}":              "more than one YAML document",
 		"a: {count: 1, size: 2, on: no}": "",
