@@ -12,12 +12,18 @@ import (
 // placeholderType is the media type of placeholders, which are ASCII.
 const placeholderType = "text/plain"
 
-// needsOnlyHeader says whether the header of the source is all that a request needs.
-func needsOnlyHeader(req signedurl.Request) bool {
-	if req.IsInfo() {
-		return facts.NeedsOnlyHeader(req.Meta.Facts) && req.Params.Page == 0
+// neededPart is the part of the source that a request needs.
+func neededPart(req signedurl.Request) sources.Part {
+	asked := req.Meta.Facts
+	switch {
+	case req.Meta.Form == imaginaryForm:
+		return sources.Header
+	case !req.IsInfo() || req.Params.Page != 0 || !facts.NeedsOnlyHeader(asked):
+		return sources.Whole
+	case asked.Asked&signedurl.MetadataFacts != 0:
+		return sources.HeaderAndMetadata
 	}
-	return req.Meta.Form == imaginaryForm
+	return sources.Header
 }
 
 // tellFacts tells facts about a source, of which pixels are nil where no fact needs them. It decodes nothing, and takes

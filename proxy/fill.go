@@ -224,7 +224,7 @@ func (f *fill) sourceRequest() sources.Request {
 		URL: f.req.Source, Identity: f.identity, CacheBuster: f.req.CacheBuster,
 		HasIgnoredParams: f.hasIgnoredParams, Hops: f.hops, Passed: f.passed,
 		Trace: f.trace, TraceBucket: f.trace, Queue: f.queueWait,
-		Background: f.background, AskBucket: f.askBucket, HeaderOnly: needsOnlyHeader(f.req),
+		Background: f.background, AskBucket: f.askBucket, Needs: neededPart(f.req),
 	}
 	w.MinFetched, w.MinValidated = f.server.cfg.Clock.Last(f.purgeScope())
 	return w

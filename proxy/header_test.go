@@ -70,6 +70,41 @@ func TestFactsOfTheHeaderNeedItAlone(t *testing.T) {
 	}
 }
 
+// The metadata of a JPEG stand in its header, and are told without the rest.
+func TestMetadataOfTheHeader(t *testing.T) {
+	const large = 40 << 20
+	const options = "exif:1:1/xmp:1/iptc:1/icc:1"
+	r := newRig(t, nil)
+	whole := jpegOf(t, 0, 0)
+	packet := `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">` +
+		`<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="image/jpeg"/></rdf:RDF></x:xmpmeta>`
+	whole = picturetest.WithSegment(whole, 1, []byte("http://ns.adobe.com/xap/1.0/\x00"+packet))
+	r.picture = whole
+	want := r.facts(r.infoPath(options, "/small.jpg"))
+	if want["exif"] == nil || want["xmp"] == nil {
+		t.Fatal(want)
+	}
+	r.picture = append(bytes.Clone(whole), make([]byte, 200_000)...)
+	r.stalls(large, len(r.picture))
+	want["size"] = float64(large)
+	if got := r.facts(r.infoPath(options, "/large.jpg")); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v instead of %v", got, want)
+	}
+}
+
+// Those of other formats may stand behind the image.
+func TestMetadataOfOtherFormatsNeedTheWholeSource(t *testing.T) {
+	r := newRig(t, nil)
+	r.picture = append(picturetest.PNG(picturetest.Chart(400, 300)), make([]byte, 3<<20)...)
+	r.header.Set("Content-Length", strconv.Itoa(len(r.picture)))
+	if got := r.facts(r.infoPath("exif:1", "/a.png")); got["width"] != 400.0 {
+		t.Error(got)
+	}
+	if n := r.server.sources.Stats().FetchedBytes; n != uint64(len(r.picture)) {
+		t.Errorf("%d of %d bytes are counted", n, len(r.picture))
+	}
+}
+
 // A source is fetched whole where its header is not enough, or not found where it should be, and where it is small.
 func TestFactsThatNeedTheWholeSource(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -78,7 +113,6 @@ func TestFactsThatNeedTheWholeSource(t *testing.T) {
 		chunked           bool
 	}{
 		"hashsum":           {options: "chs:md5", trailing: 3 << 20},
-		"metadata":          {options: "exif:1", trailing: 3 << 20},
 		"pixels":            {options: "avg:1", trailing: 3 << 20},
 		"a late header":     {profile: 2 << 20, trailing: 3 << 20},
 		"no length":         {trailing: 3 << 20, chunked: true},

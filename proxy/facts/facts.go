@@ -55,9 +55,10 @@ func NeedsBytes(asked signedurl.Facts) bool {
 	return asked.Asked&(hashsums|signedurl.MetadataFacts) != 0 || asked.Expected != ""
 }
 
-// NeedsOnlyHeader says whether Tell needs no more for these facts than container.SniffHeader tells, and the length.
+// NeedsOnlyHeader says whether Tell needs no more for these facts than container.SniffHeader tells, the length, and
+// what container.FindBlocks finds.
 func NeedsOnlyHeader(asked signedurl.Facts) bool {
-	return !NeedsBytes(asked) && !asked.NeedPixels()
+	return asked.Asked&hashsums == 0 && asked.Expected == "" && !asked.NeedPixels()
 }
 
 // Tell tells the facts that are asked for. It ends with the context. The error wraps ErrHashsum where the source is

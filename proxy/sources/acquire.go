@@ -39,9 +39,8 @@ type Request struct {
 	MinFetched, MinValidated uint64
 	// Queue is the queue wait that the caller has left.
 	Queue *budget.QueueWait
-	// HeaderOnly: no more is needed than container.SniffHeader tells, so that the source need not be fetched whole.
-	// What Acquire gives may be whole all the same.
-	HeaderOnly bool
+	// Needs is the part of the source that is enough. What Acquire gives may be more.
+	Needs Part
 	// Background: no client waits for the source. A flight takes this from its leader
 	// (see budget.InBackground), and its followers fetch for themselves where it yields.
 	Background bool
@@ -146,12 +145,9 @@ func (t *Store) acquireOnce(ctx context.Context, w Request, exclusive bool) (*So
 // the header alone takes part in a flight of the whole source, if there is one.
 func (t *Store) flightOf(w Request) (string, Request) {
 	if whole, _ := t.flights.Lookup(w.ID()); whole != nil {
-		w.HeaderOnly = false // the flight that follows may be shared by requests for the whole
+		w.Needs = Whole // the flight that follows may be shared by requests for all of it
 	}
-	if w.HeaderOnly {
-		return headerFlight(w.ID()), w
-	}
-	return w.ID(), w
+	return partFlight(w.ID(), w.Needs), w
 }
 
 // errorIsLeaderOnly says whether an error need not be one for the followers: the leader had

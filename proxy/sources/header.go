@@ -11,13 +11,11 @@ import (
 // where the header is enough: images of them may follow, which then need no fetch.
 const headerPart = 1 << 20
 
-// headerFlight is the key of flights that need the header alone. No ID begins so.
-func headerFlight(id string) string { return "\nheader\n" + id }
-
 // headerWriter implements origin.PartWriter: it has enough as soon as the header is known. Until then, and for a part
 // at most, it keeps what it gets from where the whole source goes.
 type headerWriter struct {
 	whole    io.Writer
+	metadata bool // the header is known where it has all metadata
 	held     []byte
 	next     int // how long held is to be when it is read again
 	received int64
@@ -28,8 +26,8 @@ type headerWriter struct {
 // lookStep is after how many more bytes the header is looked for again. Most photographs have it in the first of them.
 const lookStep = 16 << 10
 
-func newHeaderWriter(whole io.Writer) *headerWriter {
-	return &headerWriter{whole: whole, held: make([]byte, 0, lookStep), next: lookStep}
+func newHeaderWriter(whole io.Writer, metadata bool) *headerWriter {
+	return &headerWriter{whole: whole, metadata: metadata, held: make([]byte, 0, lookStep), next: lookStep}
 }
 
 // Part implements origin.PartWriter.
@@ -47,6 +45,7 @@ func (h *headerWriter) Write(b []byte) (int, error) {
 	h.held = append(h.held, b...)
 	if !h.known && len(h.held) >= h.next {
 		h.info, h.known = container.SniffHeader(h.held)
+		h.known = h.known && (!h.metadata || h.info.Format == transform.JPEG)
 		h.next = len(h.held) + lookStep
 	}
 	if len(h.held) >= headerPart {

@@ -127,8 +127,8 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	client := origin.Client{Hops: w.Hops, Passed: w.Passed, Trace: w.Trace}
 	into := io.MultiWriter(src.data, sum)
 	var header *headerWriter
-	if w.HeaderOnly {
-		header = newHeaderWriter(into)
+	if w.Needs != Whole {
+		header = newHeaderWriter(into, w.Needs == HeaderAndMetadata)
 		into = header
 	}
 	meta, changed, err := from.Revalidate(ctx, w.URL, client, stored.validators(), into, src.reserveBytes(ctx, wait))
@@ -143,7 +143,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	src.meta = newMeta(meta, w, src.flight.Seq, requested)
 	if header.endedEarly(meta.Size) {
 		t.countFetched(header.received)
-		return src.takeHeader(header.info)
+		return src.takeHeader(header)
 	}
 	t.countFetched(meta.Size)
 	if header != nil {
@@ -154,22 +154,30 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	return src.takeWhole(sum)
 }
 
-// takeHeader makes the source one of which the header alone is there.
-func (src *Source) takeHeader(info transform.Info) error {
-	src.info = info
-	src.data.Close()
-	src.data = nil
-	if src.grant != nil {
-		src.grant.Release()
-		src.grant = nil
-	}
+// takeHeader makes the source one of which the header alone is there, and the beginning of the file where that has
+// metadata.
+func (src *Source) takeHeader(header *headerWriter) error {
+	src.info = header.info
 	// What is told of another file with the same header is the same.
-	b, err := json.Marshal(struct {
+	sum := sha256.New()
+	err := json.NewEncoder(sum).Encode(struct {
 		Info transform.Info
 		Size int64
-	}{info, src.meta.Size})
-	sum := sha256.New()
-	_, _ = sum.Write(b) // never fails
+	}{header.info, src.meta.Size})
+	if header.metadata {
+		_, _ = sum.Write(header.held) // never fails
+		err = errors.Join(err, header.flush(), src.data.Seal())
+		if src.grant != nil {
+			src.grant.Shrink(src.data.Size())
+		}
+	} else {
+		src.data.Close()
+		src.data = nil
+		if src.grant != nil {
+			src.grant.Release()
+			src.grant = nil
+		}
+	}
 	src.meta.Version = versionOf(sum)
 	return err
 }

@@ -98,12 +98,13 @@ func (src *Source) close() {
 // Meta is what is known of the source.
 func (src *Source) Meta() Meta { return src.meta }
 
-// Data has the bytes of the source, once Load has returned. There may be none for a request that is HeaderOnly.
+// Data has the bytes of the source, once Load has returned: those that Request.Needs, or all.
 func (src *Source) Data() transform.Source { return src.data }
 
-// isHeader says whether info is all that is there of the source.
+// isHeader says whether the header, and perhaps the beginning of the file, is all that is there of the source.
 func (src *Source) isHeader() bool {
-	return src.data == nil && src.record == nil && src.info.Format != transform.FormatUnknown
+	return src.record == nil && src.info.Format != transform.FormatUnknown &&
+		(src.data == nil || src.data.Size() < src.meta.Size)
 }
 
 // Reserved is what is reserved for the bytes in memory.
