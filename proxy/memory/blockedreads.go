@@ -14,6 +14,7 @@ func (c *trackedConn) Read(b []byte) (int, error) {
 	if c.conns.streams.readsFrames && n > 0 {
 		if err := c.meter.received(b[:n]); err != nil {
 			tellNoRoom(c, err)
+			c.Close() // net/http may go on to read after an error
 			return 0, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -323,6 +324,41 @@ func TestAConnectionOfHTTP2WithoutRoom(t *testing.T) {
 	if b, err := io.ReadAll(client); err != nil || string(b) != goAway {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// Its connection ends at once, as nothing else could take its place.
+func TestAConnectionOfHTTP2WithoutRoomEnds(t *testing.T) {
+	for name, config := range map[string]*tls.Config{"with TLS": serverConfig(t), "without": nil} {
+		cs, address := streamRig(t, http2Places-1, config)
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if config != nil {
+			conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		}
+		_ = conn.SetDeadline(time.Now().Add(slow))
+		began := time.Now()
+		_, _ = io.WriteString(conn, preface+string(frames(func(f *http2.Framer) { _ = f.WriteSettings() })))
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: it is open after %v", name, time.Since(began))
+		}
+		for end := time.Now().Add(slow); cs.Count() > 0 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		if cs.Count() != 0 || cs.Refused() != 1 {
+			t.Errorf("%s: %d places are taken, %d clients were refused", name, cs.Count(), cs.Refused())
+		}
+	}
+}
+
+// serverConfig is the TLS of a server of tests.
+func serverConfig(t *testing.T) *tls.Config {
+	t.Helper()
+	other := httptest.NewTLSServer(nil)
+	defer other.Close()
+	return &tls.Config{Certificates: other.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
 }
 
 // A client for which there is no room hears so in the protocol that it speaks, and one of TLS hears nothing.

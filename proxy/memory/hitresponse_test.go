@@ -59,9 +59,7 @@ func newHitServer(t *testing.T, e *cache.Entry, status int, way wayOfHits) *hitS
 	protocols.SetUnencryptedHTTP2(way.http2)
 	s.Config.Protocols, s.Config.HTTP2 = &protocols, HTTP2Config()
 	if way.tls {
-		other := httptest.NewTLSServer(nil)
-		s.Config.TLSConfig = &tls.Config{Certificates: other.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
-		other.Close()
+		s.Config.TLSConfig = serverConfig(t)
 	}
 	s.Listener = conns.LimitListener(s.Config, s.Listener)
 	s.Start()

@@ -76,6 +76,7 @@ func (c *secureConn) Read(b []byte) (int, error) {
 	if n > 0 {
 		if err := c.tracked.meter.received(b[:n]); err != nil {
 			tellNoRoom(c, err)
+			c.tracked.Close() // net/http may go on to read after an error
 			return 0, err
 		}
 	}
