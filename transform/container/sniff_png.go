@@ -164,6 +164,16 @@ func isChunkName(name []byte) bool {
 	return true
 }
 
+// takePNGProfile takes a profile, and what it says of the samples.
+func takePNGProfile(data []byte, info *transform.Info) {
+	info.Profile = true
+	space := "RGB "
+	if !info.Colour() {
+		space = "GRAY"
+	}
+	info.Normalized = info.Normalized || !profileFits(pngProfile(data), space)
+}
+
 // pngAncillary takes what is told outside of header and image data. The
 // frames of an animation are no metadata, so their chunks are not counted.
 func pngAncillary(name, data []byte, hasData bool, info *transform.Info) error {
@@ -182,12 +192,9 @@ func pngAncillary(name, data []byte, hasData bool, info *transform.Info) error {
 	case "fcTL", "fdAT":
 		return nil
 	case "iCCP":
-		info.Profile = true
-		space := "RGB "
-		if !info.Colour() {
-			space = "GRAY"
+		if !hasData { // else decoders ignore it (§5.6)
+			takePNGProfile(data, info)
 		}
-		info.Normalized = info.Normalized || !profileFits(pngProfile(data), space)
 	case "tRNS":
 		// Beside an alpha channel it is not allowed, and decoders ignore it.
 		if !info.Alpha && !hasData {

@@ -9,14 +9,20 @@ import (
 // headerFormats are those of which SniffHeader knows the header: it stands at the beginning of the file.
 var headerFormats = []transform.Format{transform.JPEG, transform.PNG, transform.WebP, transform.JXL}
 
+// HasHeader says whether SniffHeader may ever know the header of a file, by its first 32 bytes.
+func HasHeader(b []byte) (f transform.Format, ok bool) {
+	f, _ = formatOf(b)
+	return f, slices.Contains(headerFormats, f)
+}
+
 // SniffHeader tells what image a file is, from its beginning alone, for callers that decode nothing. ok says that it
 // is known, whatever follows: Format, Width, Height, Orientation, Frames, Bands, Bits, Alpha and Profile are then those
 // that Sniff tells of the whole file, if it takes it. The other fields mean nothing.
 //
 // It knows JPEG, PNG, and JPEG XL and WebP without animation, but no WebP whose EXIF stands behind the image.
 func SniffHeader(b []byte) (info transform.Info, ok bool) {
-	format, _ := formatOf(b)
-	if !slices.Contains(headerFormats, format) {
+	format, ok := HasHeader(b)
+	if !ok {
 		return transform.Info{}, false
 	}
 	info = transform.Info{Format: format, Orientation: 1, Frames: 1, Bits: 8}

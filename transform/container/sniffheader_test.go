@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pictor-proxy/pictor/transform"
+	"github.com/pictor-proxy/pictor/transform/picturetest"
 )
 
 // headerOf has of an Info what SniffHeader promises.
@@ -46,6 +47,26 @@ func TestSniffHeaderTellsWhatSniffTells(t *testing.T) {
 				t.Errorf("known of %d of %d bytes", known, len(s.b))
 			}
 		})
+	}
+}
+
+// What stands behind the image data of a PNG changes nothing, as decoders ignore it there.
+func TestChunksBehindTheDataOfAPNG(t *testing.T) {
+	late := map[string][]byte{"iCCP": []byte("name\x00\x00 this is no profile"), "tRNS": {0, 0, 0, 0, 0, 0},
+		"eXIf": picturetest.EXIF(6), "acTL": {0, 0, 0, 2, 0, 0, 0, 0}}
+	for _, s := range samples(t) {
+		if s.want.Format != transform.PNG {
+			continue
+		}
+		end := len(s.b) - 12
+		for name, data := range late {
+			b := slices.Concat(s.b[:end], pngChunk(name, data...), s.b[end:])
+			whole, err := Sniff(b)
+			header, ok := SniffHeader(b[:end])
+			if err != nil || !ok || headerOf(header) != headerOf(whole) || headerOf(whole) != headerOf(s.want) {
+				t.Errorf("%s with %s: %+v, %v; header %+v, %v", s.name, name, whole, err, headerOf(header), ok)
+			}
+		}
 	}
 }
 
