@@ -141,6 +141,35 @@ func TestFactsThatNeedTheWholeSource(t *testing.T) {
 	}
 }
 
+// A source that has to be fetched whole after all waits for memory like others.
+func TestFactsWaitForTheMemoryOfTheWhole(t *testing.T) {
+	r := newRig(t, nil)
+	r.picture = append(picturetest.PNG(picturetest.Chart(400, 300)), make([]byte, 3<<20)...)
+	r.header.Set("Content-Length", strconv.Itoa(len(r.picture)))
+	b := r.server.memory.Budgets.Sources
+	others, err := b.Acquire(context.Background(), b.Stats().Capacity-2<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := r.infoPath("exif:1", "/a.png")
+	status := make(chan int, 1)
+	go func() {
+		resp, _, err := r.get(context.Background(), path)
+		if err != nil {
+			status <- 0
+			return
+		}
+		status <- resp.StatusCode
+	}()
+	r.until("the fetch waits for memory, and holds none", func() bool {
+		return b.Stats().Waiting == 1 && b.Stats().InUse == others.Bytes() || len(status) > 0
+	})
+	others.Release()
+	if got := <-status; got != http.StatusOK {
+		t.Errorf("status %d", got)
+	}
+}
+
 // A header that was fetched alone is no source of images, and a whole source is one of facts.
 func TestImagesAfterFactsOfTheHeader(t *testing.T) {
 	r := newRig(t, onDisk(t, &watch{}, t.TempDir(), t.TempDir()))

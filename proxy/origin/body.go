@@ -13,11 +13,10 @@ import (
 const reserveStep = 4 << 20
 
 // PartWriter is a writer that may need the beginning of a source alone. Of a source whose declared length is more than
-// a part, a part is reserved and read at first, and the rest only where that was not enough: then the rest is reserved,
-// too.
+// a part, a part is reserved and read at first. Where that is not enough the rest is reserved, and all of it read.
 type PartWriter interface {
 	io.Writer
-	// Part is how many bytes a part has.
+	// Part is how many bytes a part has; 0 as soon as no part will be enough.
 	Part() int64
 	// Received is how many bytes were written, and enough says, after any of them, that no more are needed.
 	Received() (bytes int64, enough bool)
@@ -48,12 +47,14 @@ func (cfg Config) copyBody(w io.Writer, body io.Reader, size int64, reserve func
 		if total+int64(n) > cfg.MaxBytes {
 			return total, cfg.tooLarge()
 		}
-		// A step is longer than buf, so one is enough.
-		if total+int64(n) > reserved {
-			more := min(reserveStep, cfg.MaxBytes-reserved)
-			if part != nil {
-				more = size - reserved
-			}
+		more := int64(0)
+		switch {
+		case part != nil && (part.Part() == 0 || total+int64(n) > reserved):
+			more, part = size-reserved, nil
+		case total+int64(n) > reserved:
+			more = min(reserveStep, cfg.MaxBytes-reserved) // longer than buf, so one is enough
+		}
+		if more > 0 {
 			if err := reserve(more); err != nil {
 				return total, err
 			}

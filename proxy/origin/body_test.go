@@ -15,9 +15,16 @@ import (
 type partOf struct {
 	bytes.Buffer
 	part, enough int64
+	// hopeless is after how many bytes no part will be enough.
+	hopeless int64
 }
 
-func (p *partOf) Part() int64 { return p.part }
+func (p *partOf) Part() int64 {
+	if p.hopeless > 0 && int64(p.Len()) >= p.hopeless {
+		return 0
+	}
+	return p.part
+}
 
 func (p *partOf) Received() (int64, bool) {
 	return int64(p.Len()), p.enough > 0 && int64(p.Len()) >= p.enough
@@ -33,11 +40,13 @@ func TestPartOfASource(t *testing.T) {
 		reserved      []int64
 		least, most   int64
 		withoutLength bool
+		hopeless      int64
 	}{
 		"enough at once":      {part: 256 << 10, enough: 1, reserved: []int64{256 << 10}, least: 1, most: buffer},
 		"enough later":        {part: 256 << 10, enough: 200_000, reserved: []int64{256 << 10}, least: 200_000, most: 200_000 + buffer},
-		"not in the part":     {part: 256 << 10, enough: 600_000, reserved: []int64{256 << 10, 768 << 10}, least: 600_000, most: 600_000 + buffer},
+		"not in the part":     {part: 256 << 10, enough: 600_000, reserved: []int64{256 << 10, 768 << 10}, least: size, most: size},
 		"never":               {part: 256 << 10, reserved: []int64{256 << 10, 768 << 10}, least: size, most: size},
+		"hopeless":            {part: 256 << 10, hopeless: 1, reserved: []int64{256 << 10, 768 << 10}, least: size, most: size},
 		"no more than a part": {part: size, enough: 1, reserved: []int64{size}, least: size, most: size},
 		"unknown length": {part: 256 << 10, enough: 1, reserved: []int64{reserveStep}, least: size, most: size,
 			withoutLength: true},
@@ -57,7 +66,7 @@ func TestPartOfASource(t *testing.T) {
 				sources = append(sources, "local:///a")
 			}
 			for _, source := range sources {
-				w := partOf{part: tc.part, enough: tc.enough}
+				w := partOf{part: tc.part, enough: tc.enough, hopeless: tc.hopeless}
 				var reserved []int64
 				meta, err := f.Fetch(context.Background(), source, &w, func(n int64) error {
 					reserved = append(reserved, n)

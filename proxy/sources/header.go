@@ -31,7 +31,16 @@ func newHeaderWriter(whole io.Writer, metadata bool) *headerWriter {
 }
 
 // Part implements origin.PartWriter.
-func (*headerWriter) Part() int64 { return headerPart }
+func (h *headerWriter) Part() int64 {
+	const enough = 32 // of bytes to know the format
+	if len(h.held) >= enough {
+		f, ok := container.HasHeader(h.held)
+		if !ok || h.metadata && f != transform.JPEG {
+			return 0
+		}
+	}
+	return headerPart
+}
 
 // Received implements origin.PartWriter.
 func (h *headerWriter) Received() (bytes int64, enough bool) { return h.received, h.known }
@@ -45,7 +54,7 @@ func (h *headerWriter) Write(b []byte) (int, error) {
 	h.held = append(h.held, b...)
 	if !h.known && len(h.held) >= h.next {
 		h.info, h.known = container.SniffHeader(h.held)
-		h.known = h.known && (!h.metadata || h.info.Format == transform.JPEG)
+		h.known = h.known && h.Part() > 0
 		h.next = len(h.held) + lookStep
 	}
 	if len(h.held) >= headerPart {

@@ -131,7 +131,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 		header = newHeaderWriter(into, w.Needs == HeaderAndMetadata)
 		into = header
 	}
-	meta, changed, err := from.Revalidate(ctx, w.URL, client, stored.validators(), into, src.reserveBytes(ctx, wait))
+	meta, changed, err := from.Revalidate(ctx, w.URL, client, stored.validators(), into, src.reserveParts(ctx, wait))
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 	src.meta = newMeta(meta, w, src.flight.Seq, requested)
 	if header.endedEarly(meta.Size) {
 		t.countFetched(header.received)
-		return src.takeHeader(header)
+		return src.takeHeader(header, sum)
 	}
 	t.countFetched(meta.Size)
 	if header != nil {
@@ -155,22 +155,16 @@ func (src *Source) fetchOrRevalidate(ctx context.Context, wait *budget.QueueWait
 }
 
 // takeHeader makes the source one of which the header alone is there, and the beginning of the file where that has
-// metadata.
-func (src *Source) takeHeader(header *headerWriter) error {
+// metadata. sum is given what the header passes on.
+func (src *Source) takeHeader(header *headerWriter, sum hash.Hash) (err error) {
 	src.info = header.info
-	// What is told of another file with the same header is the same.
-	sum := sha256.New()
-	err := json.NewEncoder(sum).Encode(struct {
-		Info transform.Info
-		Size int64
-	}{header.info, src.meta.Size})
 	if header.metadata {
-		_, _ = sum.Write(header.held) // never fails
-		err = errors.Join(err, header.flush(), src.data.Seal())
+		err = errors.Join(header.flush(), src.data.Seal())
 		if src.grant != nil {
 			src.grant.Shrink(src.data.Size())
 		}
 	} else {
+		sum.Reset()
 		src.data.Close()
 		src.data = nil
 		if src.grant != nil {
@@ -178,6 +172,11 @@ func (src *Source) takeHeader(header *headerWriter) error {
 			src.grant = nil
 		}
 	}
+	// What is told of another file with the same header is the same.
+	err = errors.Join(err, json.NewEncoder(sum).Encode(struct {
+		Info transform.Info
+		Size int64
+	}{header.info, src.meta.Size}))
 	src.meta.Version = versionOf(sum)
 	return err
 }

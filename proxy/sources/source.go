@@ -134,6 +134,21 @@ func (src *Source) reserveBytes(ctx context.Context, wait *budget.QueueWait) fun
 	}
 }
 
+// reserveParts is reserveBytes of a source of which a part may be enough. Where that was admitted, and was not
+// enough, the whole waits for its turn like another source: the part is given back before, as it would be held by all
+// that wait.
+func (src *Source) reserveParts(ctx context.Context, wait *budget.QueueWait) func(n int64) error {
+	reserve := src.reserveBytes(ctx, wait)
+	return func(n int64) error {
+		if held := src.Reserved(); src.request.Needs != Whole && 0 < held && held <= headerPart {
+			n += held
+			src.grant.Release()
+			src.grant = nil
+		}
+		return reserve(n)
+	}
+}
+
 // Load brings the bytes of the source into memory, and says what they are. Of several
 // callers at the same time one does it.
 func (src *Source) Load(ctx context.Context, wait *budget.QueueWait) (transform.Info, error) {
