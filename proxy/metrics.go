@@ -56,7 +56,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		e.counter("cgroup_oom_kills_total",
 			"Processes that the kernel killed because pictor's memory cgroup reached its limit.", uint64(g.OOMKills))
 	}
-	e.gauge("clients", "Open client connections to the image port.", int64(m.Clients))
+	e.gauge("clients", "Open client connections to the image port, where HTTP/2 counts three times.", int64(m.Clients))
 	e.counter("clients_refused_total",
 		"Client connections refused because the maximum was open.", c.s.memory.Connections.Refused())
 	for why, n := range c.s.memory.Responses.Cuts() {
