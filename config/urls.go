@@ -62,10 +62,15 @@ func (t *Thumbor) ThumborRoot() string {
 
 // InfoPresetList are the presets of facts, by their names.
 func (u *URLs) InfoPresetList() (map[string]string, error) {
+	return presetsOf("--info-presets", u.InfoPresets)
+}
+
+// presetsOf are the presets of a setting, by their names.
+func presetsOf(flag, text string) (map[string]string, error) {
 	all := map[string]string{}
-	for _, entry := range splitList(u.InfoPresets) {
+	for _, entry := range splitList(text) {
 		if err := addPreset(all, entry); err != nil {
-			return nil, fmt.Errorf("--info-presets: %w", err)
+			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
 	}
 	return all, nil
@@ -73,11 +78,9 @@ func (u *URLs) InfoPresetList() (map[string]string, error) {
 
 // PresetList are the presets of both settings, by their names.
 func (u *URLs) PresetList() (map[string]string, error) {
-	all := map[string]string{}
-	for _, entry := range splitList(u.Presets) {
-		if err := addPreset(all, entry); err != nil {
-			return nil, fmt.Errorf("--presets: %w", err)
-		}
+	all, err := presetsOf("--presets", u.Presets)
+	if err != nil {
+		return nil, err
 	}
 	if u.PresetsFile == "" {
 		return all, nil
