@@ -52,13 +52,18 @@ type samples struct {
 
 // NeedsBytes says whether Tell reads the bytes of the source for these facts.
 func NeedsBytes(asked signedurl.Facts) bool {
-	return asked.Asked&(hashsums|signedurl.MetadataFacts) != 0 || asked.Expected != ""
+	return needsAllBytes(asked) || asked.Asked&signedurl.MetadataFacts != 0
 }
 
 // NeedsOnlyHeader says whether Tell needs no more for these facts than container.SniffHeader tells, the length, and
 // what container.FindBlocks finds.
 func NeedsOnlyHeader(asked signedurl.Facts) bool {
-	return asked.Asked&hashsums == 0 && asked.Expected == "" && !asked.NeedPixels()
+	return !needsAllBytes(asked) && !asked.NeedPixels()
+}
+
+// needsAllBytes says whether a fact is one of the whole file.
+func needsAllBytes(asked signedurl.Facts) bool {
+	return asked.Asked&hashsums != 0 || asked.Expected != ""
 }
 
 // Tell tells the facts that are asked for. It ends with the context. The error wraps ErrHashsum where the source is
