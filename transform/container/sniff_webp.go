@@ -95,9 +95,7 @@ func (w *webpWalk) wholeChunks(b []byte) (end int, ok bool) {
 			break
 		}
 	}
-	if w.info.Bands = 3; w.info.Alpha {
-		w.info.Bands = 4
-	}
+	w.countBands()
 	// An orientation that was cut off would show the image another way up.
 	return end, w.images > 0 && !w.hasEXIF
 }
@@ -119,10 +117,15 @@ func sniffRIFF(b []byte, info *transform.Info) error {
 	if w.short || w.images == 0 {
 		return w.truncatedError()
 	}
-	if info.Alpha {
-		info.Bands = 4
-	}
+	w.countBands()
 	return nil
+}
+
+// countBands comes behind what may tell of alpha.
+func (w *webpWalk) countBands() {
+	if w.info.Bands = 3; w.info.Alpha {
+		w.info.Bands = 4
+	}
 }
 
 func (w *webpWalk) truncatedError() error {

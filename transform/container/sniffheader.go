@@ -72,9 +72,7 @@ func sniffWebPHeader(b []byte, info *transform.Info) bool {
 	w := webpWalk{info: info, short: true}
 	const form = 12
 	_ = w.walkChunks(b[form:]) // the error of what is not there
-	if info.Bands = 3; info.Alpha {
-		info.Bands = 4
-	}
+	w.countBands()
 	return w.images > 0 && !w.animated && !w.hasEXIF
 }
 
