@@ -208,9 +208,6 @@ func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 		return nil
 	}
 	cs.addOpen(1)
-	cs.mu.Lock()
-	cs.open.conns++
-	cs.mu.Unlock()
 	in = &trackedConn{Conn: c, conns: cs}
 	in.meter.owner, in.meter.allUncounted = in, &cs.streams.uncounted
 	if t, ok := c.(*net.TCPConn); ok {
@@ -225,7 +222,10 @@ func (cs *Connections) admitConn(c net.Conn) (in *trackedConn) {
 		setUserTimeout(t, maxUnreadTime)
 		in.socket.bind(t)
 	}
-	cs.moveTo(in, &cs.silent)
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.open.conns++
+	cs.moveToLocked(in, &cs.silent)
 	return in
 }
 
