@@ -15,7 +15,8 @@ const headerPart = 1 << 20
 // at most, it keeps what it gets from where the whole source goes.
 type headerWriter struct {
 	whole    io.Writer
-	metadata bool // the header is known where it has all metadata
+	metadata bool  // the header is known where it has all metadata
+	part     int64 // see Part
 	held     []byte
 	next     int // how long held is to be when it is read again
 	received int64
@@ -27,20 +28,13 @@ type headerWriter struct {
 const lookStep = 16 << 10
 
 func newHeaderWriter(whole io.Writer, metadata bool) *headerWriter {
-	return &headerWriter{whole: whole, metadata: metadata, held: make([]byte, 0, lookStep), next: lookStep}
+	return &headerWriter{
+		whole: whole, metadata: metadata, part: headerPart, held: make([]byte, 0, lookStep), next: lookStep,
+	}
 }
 
 // Part implements origin.PartWriter.
-func (h *headerWriter) Part() int64 {
-	const enough = 32 // of bytes to know the format
-	if len(h.held) >= enough {
-		f, ok := container.HasHeader(h.held)
-		if !ok || h.metadata && f != transform.JPEG {
-			return 0
-		}
-	}
-	return headerPart
-}
+func (h *headerWriter) Part() int64 { return h.part }
 
 // Received implements origin.PartWriter.
 func (h *headerWriter) Received() (bytes int64, enough bool) { return h.received, h.known }
@@ -52,15 +46,29 @@ func (h *headerWriter) Write(b []byte) (int, error) {
 		return h.whole.Write(b)
 	}
 	h.held = append(h.held, b...)
-	if !h.known && len(h.held) >= h.next {
-		h.info, h.known = container.SniffHeader(h.held)
-		h.known = h.known && h.Part() > 0
-		h.next = len(h.held) + lookStep
+	if !h.mayKnow() {
+		h.part = 0
 	}
-	if len(h.held) >= headerPart {
+	if int64(len(h.held)) >= h.part {
 		return len(b), h.flush()
 	}
 	return len(b), nil
+}
+
+// mayKnow looks for the header. It is false where that will not be known before the end.
+func (h *headerWriter) mayKnow() bool {
+	const enough = 32 // of bytes to know the format
+	if h.known || len(h.held) < enough {
+		return true
+	}
+	if f, ok := container.HasHeader(h.held); !ok || h.metadata && f != transform.JPEG {
+		return false
+	}
+	if len(h.held) >= h.next {
+		h.info, h.known = container.SniffHeader(h.held)
+		h.next = len(h.held) + lookStep
+	}
+	return true
 }
 
 // flush passes on what is held.

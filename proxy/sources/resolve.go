@@ -167,10 +167,7 @@ func (src *Source) takeHeader(header *headerWriter, sum hash.Hash) (err error) {
 		sum.Reset()
 		src.data.Close()
 		src.data = nil
-		if src.grant != nil {
-			src.grant.Release()
-			src.grant = nil
-		}
+		src.releaseGrant()
 	}
 	// What is told of another file with the same header is the same.
 	err = errors.Join(err, json.NewEncoder(sum).Encode(struct {

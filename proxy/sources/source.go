@@ -90,8 +90,14 @@ func (src *Source) close() {
 	if src.data != nil {
 		src.data.Close()
 	}
+	src.releaseGrant()
+}
+
+// releaseGrant gives back what is reserved.
+func (src *Source) releaseGrant() {
 	if src.grant != nil {
 		src.grant.Release()
+		src.grant = nil
 	}
 }
 
@@ -142,8 +148,7 @@ func (src *Source) reserveParts(ctx context.Context, wait *budget.QueueWait) fun
 	return func(n int64) error {
 		if held := src.Reserved(); src.request.Needs != Whole && 0 < held && held <= headerPart {
 			n += held
-			src.grant.Release()
-			src.grant = nil
+			src.releaseGrant()
 		}
 		return reserve(n)
 	}
@@ -196,10 +201,7 @@ func (src *Source) readRecord(ctx context.Context, wait *budget.QueueWait) error
 	}
 	src.data = nil
 	data.Close()
-	if src.grant != nil {
-		src.grant.Release()
-		src.grant = nil
-	}
+	src.releaseGrant()
 	return err
 }
 
